@@ -1,0 +1,10 @@
+"""How input that was refused is shown in a message."""
+
+from __future__ import annotations
+
+_SHOWN_CHARACTERS = 80
+
+
+def quoted(text: str) -> str:
+    """The first 80 characters in quotes, with unprintable ones escaped."""
+    return repr(text[:_SHOWN_CHARACTERS])

@@ -1,0 +1,33 @@
+"""The Range header of a blob pull (RFC 9110 section 14.1.2)."""
+
+from __future__ import annotations
+
+import re
+
+from oci.quoting import quoted
+
+_SINGLE_RANGE = re.compile(r"bytes=([0-9]{0,19})-([0-9]{0,19})", re.IGNORECASE)
+
+
+class MalformedRange(ValueError):  # noqa: N818  a domain word, read as a sentence
+    """The text is not a single range of bytes."""
+
+
+def parse_range(text: str) -> str:
+    """Return the range without leading zeros and with its unit in lower case.
+
+    Takes `bytes=first-last`, `bytes=first-` or `bytes=-suffix`, with at most 19 digits
+    a number. Raises MalformedRange for all else, several ranges included.
+    """
+    # IGNORECASE alone would read the long s as an "s".
+    match = _SINGLE_RANGE.fullmatch(text) if text.isascii() else None
+    if not match or not (match[1] or match[2]):
+        raise MalformedRange(f"{quoted(text)} is not a single range of bytes.")
+    first, last = (int(digits) if digits else None for digits in match.groups())
+    if first is not None and last is not None and first > last:
+        raise MalformedRange(f"{quoted(text)} ends before it begins.")
+    return f"bytes={_digits(first)}-{_digits(last)}"
+
+
+def _digits(number: int | None) -> str:
+    return "" if number is None else str(number)
