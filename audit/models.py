@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import uuid
+
+import pgtrigger
+from django.db import models
+
+
+class AuditEvent(models.Model):
+    """One change of state: who did what to which object, and from where.
+
+    Append-only: the database refuses UPDATE and DELETE. Subject and actor are kept by
+    id and label, so that an event outlives what it tells of.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    team = models.ForeignKey("teams.Team", on_delete=models.PROTECT, related_name="+")
+    tag = models.CharField(max_length=64)
+    actor_kind = models.CharField(max_length=32)
+    actor_id = models.UUIDField(null=True)
+    actor_label = models.CharField(max_length=254)
+    subject_kind = models.CharField(max_length=64)
+    subject_id = models.UUIDField()
+    subject_label = models.CharField(max_length=254)
+    data = models.JSONField(default=dict)
+    address = models.GenericIPAddressField(null=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["team", "-created_at", "-id"], name="audit_event_page"
+            ),
+            models.Index(fields=["team", "subject_id"], name="audit_event_subject"),
+        ]
+        triggers = [
+            pgtrigger.Protect(
+                name="append_only", operation=pgtrigger.Update | pgtrigger.Delete
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tag} {self.subject_label}"

@@ -1,0 +1,101 @@
+"""The edge: what registry clients talk to. A raw ASGI application.
+
+``/v2/token`` is the token service, ``/v2/proxy/…`` the pull-through proxy. Everything
+else that clients need is the answer to ``/v2/``.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+django.setup()
+
+from edge.asgi_types import Receive, Scope, Send
+from edge.http import ClientGone, RegistryError, Request
+from edge.proxy.authorize import read_token
+from edge.proxy.endpoint import serve_proxy
+from edge.proxy.route import not_found
+from edge.services import EdgeServices, edge_services
+from edge.token.endpoint import serve_token
+from oci.errors import ErrorCode
+from portal.health import database_answers, redis_answers
+
+logger = logging.getLogger(__name__)
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Serve one connection, in the terms of ASGI."""
+    if scope["type"] == "lifespan":
+        await _lifespan(scope, receive, send)
+    elif scope["type"] == "http":
+        await _serve(Request(scope, receive, send), scope["state"]["edge"])
+
+
+async def _lifespan(scope: Scope, receive: Receive, send: Send) -> None:
+    await receive()
+    async with edge_services() as services:
+        scope["state"]["edge"] = services
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+    await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _serve(request: Request, services: EdgeServices) -> None:
+    try:
+        await _route(request, services)
+    except ClientGone:
+        return
+    except RegistryError as error:
+        await request.answer_error(error)
+    except Exception:
+        logger.exception("The edge failed")
+        if request.started:
+            raise
+        await request.answer_error(
+            RegistryError(500, ErrorCode.UNKNOWN, "Something is wrong here. Try again.")
+        )
+
+
+async def _route(request: Request, services: EdgeServices) -> None:
+    path = request.path
+    if path.startswith("/v2/proxy/"):
+        await serve_proxy(request, services)
+    elif path == "/v2/token":
+        await serve_token(request, services)
+    elif path in {"/v2/", "/v2"}:
+        await _serve_base(request, services)
+    elif path == "/livez":
+        await request.answer_json(200, {"status": "ok"})
+    elif path == "/readyz":
+        await _serve_readyz(request, services)
+    else:
+        raise not_found()
+
+
+async def _serve_base(request: Request, services: EdgeServices) -> None:
+    """Tell clients that this is a registry, and where its tokens come from."""
+    if request.method not in {"GET", "HEAD"}:
+        raise RegistryError(
+            405,
+            ErrorCode.UNSUPPORTED,
+            "Only GET and HEAD are served here.",
+            headers=[("Allow", "GET, HEAD")],
+        )
+    read_token(request, services, scope="")
+    await request.answer_json(200, {})
+
+
+async def _serve_readyz(request: Request, services: EdgeServices) -> None:
+    database = await services.threads.call(database_answers)
+    checks = {
+        "database": database,
+        "redis": await services.threads.call(redis_answers),
+    }
+    status = "ok" if database else "unavailable"
+    await request.answer_json(
+        200 if database else 503, {"status": status, "checks": checks}
+    )

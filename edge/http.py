@@ -1,0 +1,203 @@
+"""Requests and answers of the edge: what ASGI gives, with names."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from urllib.parse import parse_qsl
+
+from django.conf import settings
+from django.http.request import validate_host
+
+from edge.asgi_types import Receive, Scope, Send
+from oci.errors import ErrorCode, error_body
+from portal.http.client_address import client_address, is_trusted_proxy
+
+Headers = list[tuple[str, str]]
+API_VERSION = ("Docker-Distribution-Api-Version", "registry/2.0")
+
+
+class RegistryError(Exception):
+    """An answer in the OCI error form (distribution-spec, "Error Codes")."""
+
+    def __init__(
+        self,
+        status: int,
+        code: ErrorCode,
+        message: str,
+        *,
+        headers: Iterable[tuple[str, str]] = (),
+        detail: object | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.headers = list(headers)
+        self.detail = detail
+
+
+class ClientGone(Exception):  # noqa: N818 -- states the fact
+    """The client closed its connection; nobody is left to answer."""
+
+
+@dataclass(eq=False)
+class Request:
+    """One HTTP request, with its way to answer."""
+
+    scope: Scope
+    receive: Receive
+    send: Send
+    started: bool = field(default=False, init=False)
+
+    @property
+    def method(self) -> str:
+        return str(self.scope["method"])
+
+    @property
+    def path(self) -> str:
+        return str(self.scope["path"])
+
+    @cached_property
+    def _headers(self) -> dict[str, list[str]]:
+        headers: dict[str, list[str]] = {}
+        for name, value in self.scope["headers"]:
+            headers.setdefault(name.decode("latin-1"), []).append(
+                value.decode("latin-1")
+            )
+        return headers
+
+    def header(self, name: str) -> str:
+        """Return a header's values joined as RFC 9110 section 5.3 allows, or ""."""
+        return ", ".join(self._headers.get(name, ()))
+
+    @cached_property
+    def query(self) -> list[tuple[str, str]]:
+        """Return the query's pairs.
+
+        Raises:
+            RegistryError: the query is not UTF-8, or has too many parts.
+        """
+        return parse_form(self.scope["query_string"])
+
+    @cached_property
+    def address(self) -> str:
+        """Return the client's address, as far as proxies can be believed."""
+        trusted = settings.BERTH_TRUSTED_PROXIES
+        found = client_address(self._peer, self.header("x-forwarded-for"), trusted)
+        return found or "unknown"
+
+    @cached_property
+    def origin(self) -> str:
+        """Return the ``scheme://host`` that the client used.
+
+        Raises:
+            RegistryError: the Host header names a host that is not ours.
+        """
+        scheme = str(self.scope["scheme"])
+        if is_trusted_proxy(self._peer, settings.BERTH_TRUSTED_PROXIES):
+            forwarded = self.header("x-forwarded-proto")
+            scheme = forwarded if forwarded in {"http", "https"} else scheme
+        host = self.header("host").lower()
+        if not validate_host(_without_port(host), settings.ALLOWED_HOSTS):
+            raise RegistryError(
+                400,
+                ErrorCode.UNSUPPORTED,
+                "This host name is not served here. Check the registry's address.",
+            )
+        return f"{scheme}://{host}"
+
+    @property
+    def _peer(self) -> str:
+        client = self.scope.get("client")
+        return str(client[0]) if client else ""
+
+    async def body(self, limit: int) -> bytes:
+        """Read the whole body.
+
+        Raises:
+            RegistryError: it is larger than ``limit`` bytes.
+            ClientGone: the client left before it was complete.
+        """
+        parts: list[bytes] = []
+        size = 0
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > limit:
+                raise RegistryError(
+                    413, ErrorCode.SIZE_INVALID, f"The body is over {limit} bytes."
+                )
+            if not message.get("more_body"):
+                return b"".join(parts)
+
+    async def start(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
+        """Send the status line and headers."""
+        self.started = True
+        await self.send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [
+                    (name.lower().encode("latin-1"), value.encode("latin-1"))
+                    for name, value in headers
+                ],
+            }
+        )
+
+    async def send_chunk(self, chunk: bytes, *, more: bool) -> None:
+        await self.send(
+            {"type": "http.response.body", "body": chunk, "more_body": more}
+        )
+
+    async def answer(self, status: int, headers: Headers, body: bytes) -> None:
+        """Send a whole answer; HEAD gets its headers alone."""
+        length = [("Content-Length", str(len(body)))]
+        await self.start(status, [*headers, *length])
+        await self.send_chunk(b"" if self.method == "HEAD" else body, more=False)
+
+    async def answer_json(
+        self, status: int, content: object, headers: Headers | None = None
+    ) -> None:
+        body = json.dumps(content, separators=(",", ":")).encode()
+        kind = [("Content-Type", "application/json"), API_VERSION]
+        await self.answer(status, [*kind, *(headers or [])], body)
+
+    async def answer_error(self, error: RegistryError) -> None:
+        body = error_body(error.code, error.message, error.detail)
+        headers = [
+            ("Content-Type", "application/json"),
+            ("Cache-Control", "no-store"),
+            API_VERSION,
+            *error.headers,
+        ]
+        await self.answer(error.status, headers, body)
+
+
+def parse_form(encoded: bytes) -> list[tuple[str, str]]:
+    """Return the pairs of a query or a form body.
+
+    Raises:
+        RegistryError: it is not UTF-8, or has more than 100 parts.
+    """
+    try:
+        return parse_qsl(
+            encoded.decode("ascii"),
+            keep_blank_values=True,
+            errors="strict",
+            max_num_fields=100,
+        )
+    except ValueError as error:
+        raise RegistryError(
+            400, ErrorCode.UNSUPPORTED, "The parameters are not valid."
+        ) from error
+
+
+def _without_port(host: str) -> str:
+    name, colon, port = host.rpartition(":")
+    return name if colon and port.isdigit() else host

@@ -1,0 +1,152 @@
+"""``/v2/proxy/…``: route, authorize, ask the upstream, stream."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+from urllib.parse import quote, urlencode
+
+import aiohttp
+
+from edge.http import RegistryError, Request
+from edge.proxy.authorize import authorize
+from edge.proxy.route import QUERY_PARAMETERS, UNKNOWN_CODES, Kind, Route, parse_route
+from edge.proxy.stream import relay
+from edge.services import EdgeServices
+from oci.errors import ErrorCode
+from oci.media_types import DEFAULT_MANIFEST_ACCEPT
+from oci.range import MalformedRange, parse_range
+from registries.authorization import Allowed
+from registries.pull_events import queue_check
+from registries.upstream import UpstreamRequest
+from registries.upstream_errors import (
+    CredentialRejected,
+    RepositoryDenied,
+    UpstreamError,
+    UpstreamRateLimited,
+    UpstreamTimeout,
+)
+from registries.upstream_target import upstream_target
+
+logger = logging.getLogger(__name__)
+_PASSED_ON = ("if-none-match", "if-modified-since", "if-range")
+
+
+async def serve_proxy(request: Request, services: EdgeServices) -> None:
+    """Answer one request for a proxied image.
+
+    Raises:
+        RegistryError: in the form that registry clients print.
+    """
+    if request.method not in {"GET", "HEAD"}:
+        raise RegistryError(
+            405,
+            ErrorCode.UNSUPPORTED,
+            "The proxy only serves pulls. Push to your vendor's own registry.",
+            headers=[("Allow", "GET, HEAD")],
+        )
+    route = parse_route(request.path)
+    headers = _upstream_headers(request, route)
+    query = _upstream_query(request, route)
+    allowed = await authorize(request, services, route)
+    response = await _ask_upstream(request, services, route, allowed, headers, query)
+    try:
+        await _answer(request, route, allowed, response)
+    finally:
+        response.close()
+
+
+def _upstream_headers(request: Request, route: Route) -> dict[str, str]:
+    headers = {name: value for name in _PASSED_ON if (value := request.header(name))}
+    accept = request.header("accept")
+    if route.kind is Kind.MANIFESTS:
+        # Without a manifest type a registry may say 404 to a manifest it has.
+        accept = DEFAULT_MANIFEST_ACCEPT if accept in {"", "*/*"} else accept
+    headers["Accept"] = accept or "*/*"
+    if wanted := request.header("range"):
+        try:
+            headers["Range"] = parse_range(wanted)
+        except MalformedRange as error:
+            raise RegistryError(416, ErrorCode.RANGE_INVALID, str(error)) from error
+    return headers
+
+
+def _upstream_query(request: Request, route: Route) -> str:
+    known = QUERY_PARAMETERS.get(route.kind, frozenset())
+    pairs = [(name, value) for name, value in request.query if name in known]
+    if any("\x00" in value or len(value) > 1024 for _, value in pairs):
+        raise RegistryError(400, ErrorCode.UNSUPPORTED, "The parameters are not valid.")
+    return f"?{urlencode(pairs, quote_via=quote)}" if pairs else ""
+
+
+async def _ask_upstream(
+    request: Request,
+    services: EdgeServices,
+    route: Route,
+    allowed: Allowed,
+    headers: dict[str, str],
+    query: str,
+) -> aiohttp.ClientResponse:
+    if allowed.credential is None:
+        raise AssertionError("a proxied pull is allowed with a credential")
+    target = upstream_target(allowed.credential)
+    wanted = UpstreamRequest(
+        method=request.method,
+        path=route.upstream_path(allowed.repository) + query,
+        scope=f"repository:{allowed.repository}:pull",
+        headers=headers,
+    )
+    try:
+        return await services.upstream.open(target, wanted)
+    except UpstreamError as error:
+        logger.warning("Upstream failed for %s: %s", route.name, error.code)
+        if isinstance(error, CredentialRejected | RepositoryDenied):
+            check = partial(queue_check, target.registry_id)
+            asyncio.get_running_loop().run_in_executor(None, check)
+        raise _told(error) from error
+
+
+def _told(error: UpstreamError) -> RegistryError:
+    """Return what the client is told of an upstream's failure."""
+    if isinstance(error, UpstreamRateLimited):
+        retry = [("Retry-After", error.retry_after)] if error.retry_after else []
+        return RegistryError(
+            429, ErrorCode.TOOMANYREQUESTS, error.message, headers=retry
+        )
+    status = 504 if isinstance(error, UpstreamTimeout) else 502
+    return RegistryError(
+        status, ErrorCode.UNAVAILABLE, error.message, detail={"reason": error.code}
+    )
+
+
+async def _answer(
+    request: Request,
+    route: Route,
+    allowed: Allowed,
+    response: aiohttp.ClientResponse,
+) -> None:
+    if response.status in {200, 206, 304}:
+        await relay(request, response, route, allowed.repository)
+        return
+    if response.status == 404:
+        raise RegistryError(
+            404,
+            UNKNOWN_CODES[route.kind],
+            f"The registry has no such thing: {route.kind.value} {route.reference} "
+            f"of {allowed.repository}.",
+        )
+    if response.status == 416:
+        content_range = response.headers.get("Content-Range")
+        raise RegistryError(
+            416,
+            ErrorCode.RANGE_INVALID,
+            "The range is outside of the blob.",
+            headers=[("Content-Range", content_range)] if content_range else (),
+        )
+    raise RegistryError(
+        502,
+        ErrorCode.UNAVAILABLE,
+        f"The registry of {route.name.upstream} answered {response.status}. "
+        "Try again, then tell your vendor.",
+    )

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from datetime import UTC, datetime
+
+from django.db import Error
+
+from edge.threads import DatabaseThreads
+from registries.authorization import Allowed, Decision
+from registries.proxied_name import ProxiedName
+from registries.pull_credentials import SubjectKind
+from registries.pull_events import Pull, record_pulls
+
+WRITE_SECONDS = 5
+MAX_KINDS = 10_000
+logger = logging.getLogger(__name__)
+
+
+class PullCounter:
+    """Counts pulls in memory and writes them behind the requests.
+
+    One pull is one manifest GET; HEAD and blobs are parts of it. What a stranger with
+    no known credential asks for belongs to no team and is not counted.
+    """
+
+    def __init__(self, threads: DatabaseThreads) -> None:
+        self._threads = threads
+        self._counts: Counter[Pull] = Counter()
+
+    def count(self, decision: Decision, name: ProxiedName, reference: str) -> None:
+        if decision.team_id is None or decision.subject is None:
+            return
+        allowed = isinstance(decision, Allowed)
+        is_license = decision.subject.kind is SubjectKind.LICENSE
+        pull = Pull(
+            team_id=decision.team_id,
+            hour=datetime.now(UTC).replace(minute=0, second=0, microsecond=0),
+            application_slug=name.application[:64],
+            holder=str(decision.subject),
+            license_id=decision.subject.id if is_license else None,
+            registry_id=(
+                decision.registry.pk
+                if isinstance(decision, Allowed) and decision.registry
+                else None
+            ),
+            repository=f"{name.upstream}/{name.repository}".rstrip("/"),
+            reference=reference,
+            outcome="allowed" if allowed else decision.reason.value,  # type: ignore[union-attr] -- not Allowed
+        )
+        if pull in self._counts or len(self._counts) < MAX_KINDS:
+            self._counts[pull] += 1
+
+    async def write(self) -> None:
+        """Write what was counted; on failure it is kept for the next time."""
+        counts, self._counts = self._counts, Counter()
+        if not counts:
+            return
+        try:
+            await self._threads.call(lambda: record_pulls(counts))
+        except Error:
+            logger.exception("Pulls could not be counted; they are kept for later.")
+            counts.update(self._counts)
+            self._counts = counts
+
+    async def write_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(WRITE_SECONDS)
+            await self.write()

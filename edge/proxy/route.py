@@ -1,0 +1,92 @@
+"""From a request's path to what is asked for, strictly by the distribution-spec."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from edge.http import RegistryError
+from oci.digest import MalformedDigest, parse_digest
+from oci.errors import ErrorCode
+from oci.reference import MalformedName, parse_manifest_reference
+from registries.proxied_name import ProxiedName, parse_proxied_name
+
+
+class Kind(StrEnum):
+    MANIFESTS = "manifests"
+    BLOBS = "blobs"
+    TAGS = "tags"
+    REFERRERS = "referrers"
+
+
+# What a missing one is called (distribution-spec, "Error Codes").
+UNKNOWN_CODES = {
+    Kind.MANIFESTS: ErrorCode.MANIFEST_UNKNOWN,
+    Kind.BLOBS: ErrorCode.BLOB_UNKNOWN,
+    Kind.TAGS: ErrorCode.NAME_UNKNOWN,
+    Kind.REFERRERS: ErrorCode.NAME_UNKNOWN,
+}
+# The parameters that mean something to an upstream; no others reach it.
+QUERY_PARAMETERS = {
+    Kind.TAGS: frozenset({"n", "last"}),
+    Kind.REFERRERS: frozenset({"artifactType", "n", "last"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One thing of one proxied repository; ``reference`` is ``list`` for tags."""
+
+    name: ProxiedName
+    kind: Kind
+    reference: str
+
+    @property
+    def scope(self) -> str:
+        return f"repository:{self.name}:pull"
+
+    def upstream_path(self, repository: str) -> str:
+        return f"/v2/{repository}/{self.kind.value}/{self.reference}"
+
+
+def parse_route(path: str) -> Route:
+    """Read ``/v2/<name>/<kind>/<reference>``.
+
+    Raises:
+        RegistryError: 400 for a malformed name, tag or digest; 404 for anything the
+            proxy does not have, ``_catalog`` above all.
+    """
+    *name, kind_text, reference = path.removeprefix("/v2/").split("/")
+    try:
+        kind = Kind(kind_text)
+    except ValueError:
+        raise not_found() from None
+    if not name or (kind is Kind.TAGS and reference != "list"):
+        raise not_found()
+    try:
+        proxied = parse_proxied_name("/".join(name))
+    except MalformedName as error:
+        raise RegistryError(400, ErrorCode.NAME_INVALID, str(error)) from error
+    _check_reference(kind, reference)
+    return Route(proxied, kind, reference)
+
+
+def _check_reference(kind: Kind, reference: str) -> None:
+    try:
+        if kind is Kind.MANIFESTS:
+            parse_manifest_reference(reference)
+        elif kind is not Kind.TAGS:
+            parse_digest(reference)
+    except MalformedName as error:
+        raise RegistryError(400, ErrorCode.TAG_INVALID, str(error)) from error
+    except MalformedDigest as error:
+        raise RegistryError(400, ErrorCode.DIGEST_INVALID, str(error)) from error
+
+
+def not_found() -> RegistryError:
+    return RegistryError(
+        404,
+        ErrorCode.NAME_UNKNOWN,
+        "Nothing is served here. Proxied images are named "
+        "proxy/<application>/<registry>/<repository>.",
+    )

@@ -1,0 +1,186 @@
+"""Passing an upstream's answer on: exact headers, and bytes as they come.
+
+Memory does not grow with the size of a blob: a client that reads slowly stops us from
+reading, and that stops the upstream. A client that leaves closes the upstream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from time import monotonic
+
+import aiohttp
+from django.conf import settings
+
+from edge.http import API_VERSION, ClientGone, Headers, RegistryError, Request
+from edge.proxy.route import Kind, Route
+from oci.errors import ErrorCode
+
+logger = logging.getLogger(__name__)
+
+# distribution-spec, "Pushing Manifests": registries should take manifests of 4 MB.
+MAX_DOCUMENT_BYTES = 8 * 2**20
+# Below this an answer is read whole before its first byte is passed on, so that an
+# upstream that breaks off can still be told in words.
+MAX_BUFFERED_BLOB_BYTES = 64 * 1024
+# An upstream that trickles more slowly than this, over the time allowed for a read,
+# is treated as one that does not answer.
+MIN_BYTES_PER_SECOND = 1024
+
+_PASSED_BACK = (
+    "Content-Type",
+    "Content-Encoding",
+    "Content-Range",
+    "Accept-Ranges",
+    "Docker-Content-Digest",
+    "ETag",
+    "Last-Modified",
+    "OCI-Filters-Applied",
+    "OCI-Subject",
+    "Warning",
+)
+
+
+class UpstreamBroke(Exception):  # noqa: N818 -- states the fact
+    """The upstream's body ended early, never ends, or hardly moves."""
+
+
+async def relay(
+    request: Request,
+    response: aiohttp.ClientResponse,
+    route: Route,
+    upstream_repository: str,
+) -> None:
+    """Pass a successful answer on.
+
+    Raises:
+        RegistryError: the upstream broke off before anything was passed on.
+        ClientGone: the client left.
+    """
+    headers = _headers(response, route, upstream_repository)
+    if request.method == "HEAD" or response.status == 304:
+        await request.start(response.status, [*headers, *_length(response)])
+        await request.send_chunk(b"", more=False)
+    elif _is_small(response, route):
+        body = await _read_whole(response)
+        await request.answer(response.status, headers, body)
+    else:
+        await request.start(response.status, [*headers, *_length(response)])
+        await _stream(request, response)
+
+
+def _is_small(response: aiohttp.ClientResponse, route: Route) -> bool:
+    if route.kind is not Kind.BLOBS:
+        return True
+    length = _declared_length(response)
+    return length is not None and length <= MAX_BUFFERED_BLOB_BYTES
+
+
+def _headers(
+    response: aiohttp.ClientResponse, route: Route, upstream_repository: str
+) -> Headers:
+    headers = [API_VERSION]
+    for name in _PASSED_BACK:
+        headers += [(name, value) for value in response.headers.getall(name, ())]
+    for link in response.headers.getall("Link", ()):
+        # The next page of a list is at our address, not at the upstream's.
+        own = link.replace(f"/v2/{upstream_repository}/", f"/v2/{route.name}/", 1)
+        if own != link and own.startswith("</v2/"):
+            headers.append(("Link", own))
+        elif own != link:
+            headers.append(("Link", "<" + own[own.index("/v2/") :]))
+    return headers
+
+
+def _length(response: aiohttp.ClientResponse) -> Headers:
+    length = response.headers.get("Content-Length")
+    return [("Content-Length", length)] if length is not None else []
+
+
+def _declared_length(response: aiohttp.ClientResponse) -> int | None:
+    length = response.headers.get("Content-Length", "")
+    return int(length) if length.isascii() and length.isdigit() else None
+
+
+async def _read_whole(response: aiohttp.ClientResponse) -> bytes:
+    try:
+        async with asyncio.timeout(settings.BERTH_UPSTREAM_READ_SECONDS * 2):
+            return await _read_document(response)
+    except TimeoutError as error:
+        raise RegistryError(
+            504, ErrorCode.UNAVAILABLE, "The registry did not answer in time."
+        ) from error
+    except (UpstreamBroke, aiohttp.ClientError, OSError) as error:
+        raise RegistryError(
+            502, ErrorCode.UNAVAILABLE, "The registry's answer broke off. Try again."
+        ) from error
+
+
+async def _read_document(response: aiohttp.ClientResponse) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    async for part in response.content.iter_any():
+        parts.append(part)
+        size += len(part)
+        if size > MAX_DOCUMENT_BYTES:
+            raise UpstreamBroke("is larger than any manifest may be")
+    return b"".join(parts)
+
+
+async def _stream(request: Request, response: aiohttp.ClientResponse) -> None:
+    leaving = asyncio.ensure_future(_wait_for_disconnect(request))
+    # Closing makes a pending read of the upstream end at once.
+    leaving.add_done_callback(lambda _: response.close())
+    try:
+        await _copy(request, response)
+    except (UpstreamBroke, aiohttp.ClientError, OSError, TimeoutError) as error:
+        if leaving.done():
+            raise ClientGone from error
+        # The headers are gone out: all that is left is to break off too, so that the
+        # client sees an incomplete body and tries again.
+        logger.warning("An upstream's body broke off: %s", type(error).__name__)
+    finally:
+        leaving.cancel()
+
+
+async def _copy(request: Request, response: aiohttp.ClientResponse) -> None:
+    size = 0
+    pace = _Pace()
+    pace.start_waiting()
+    async for chunk in response.content.iter_any():
+        size += len(chunk)
+        pace.check(len(chunk))
+        if size > settings.BERTH_MAX_BLOB_BYTES:
+            raise UpstreamBroke("is larger than BERTH_MAX_BLOB_BYTES")
+        await request.send_chunk(chunk, more=True)
+        pace.start_waiting()
+    await request.send_chunk(b"", more=False)
+
+
+class _Pace:
+    """Notices an upstream that trickles. Time spent on a slow client is not counted."""
+
+    def __init__(self) -> None:
+        self._waited = 0.0
+        self._received = 0
+        self._since = monotonic()
+
+    def start_waiting(self) -> None:
+        self._since = monotonic()
+
+    def check(self, received: int) -> None:
+        """Note bytes that came; raises UpstreamBroke if they come too slowly."""
+        now = monotonic()
+        self._waited += now - self._since
+        self._since = now
+        self._received += received
+        if self._waited >= settings.BERTH_UPSTREAM_READ_SECONDS:
+            if self._received < self._waited * MIN_BYTES_PER_SECOND:
+                raise UpstreamBroke("comes too slowly")
+            self._waited, self._received = 0.0, 0
+
+
+async def _wait_for_disconnect(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,54 @@
+"""What every request of the edge shares, made when the server starts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from edge.proxy.decisions import Decisions
+from edge.proxy.pull_counter import PullCounter
+from edge.threads import DatabaseThreads
+from edge.token.keys import SigningKey, load_roots
+from edge.token.rate_limit import RateLimiter
+from edge.token.registry_token import TokenIssuer, TokenVerifier
+from registries.upstream import UpstreamClient, upstream_client
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeServices:
+    threads: DatabaseThreads
+    limiter: RateLimiter
+    issuer: TokenIssuer
+    verifier: TokenVerifier
+    upstream: UpstreamClient
+    decisions: Decisions
+    pulls: PullCounter
+
+
+@asynccontextmanager
+async def edge_services() -> AsyncIterator[EdgeServices]:
+    """Make the services, and end them in order: pulls are counted to the last."""
+    key = SigningKey.parse(settings.BERTH_TOKEN_SIGNING_KEY)
+    roots = load_roots(settings.BERTH_TOKEN_ROOTS)
+    threads = DatabaseThreads()
+    limiter = RateLimiter(settings.REDIS_URL)
+    pulls = PullCounter(threads)
+    writer = asyncio.create_task(pulls.write_for_ever())
+    async with upstream_client() as upstream:
+        yield EdgeServices(
+            threads=threads,
+            limiter=limiter,
+            issuer=TokenIssuer(key),
+            verifier=TokenVerifier(roots, settings.BERTH_PROXY_SERVICE),
+            upstream=upstream,
+            decisions=Decisions(threads),
+            pulls=pulls,
+        )
+    writer.cancel()
+    await pulls.write()
+    await limiter.close()
+    await threads.close()

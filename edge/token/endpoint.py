@@ -1,0 +1,137 @@
+"""``/v2/token``: parse, authenticate, grant, issue."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from django.conf import settings
+
+from edge.http import RegistryError, Request
+from edge.services import EdgeServices
+from edge.token.grant import grant
+from edge.token.parse import TokenRequest, parse_token_request
+from oci.errors import ErrorCode
+from oci.scope import Scope
+from registries.authorization import Denied, authorize_login
+from registries.pull_credentials import (
+    ApiTokenHolder,
+    Holder,
+    PresentedCredential,
+    identify,
+)
+from teams.services import touch_api_token
+
+PROXY_TOKEN_SECONDS = 300
+PRIVATE_REGISTRY_TOKEN_SECONDS = 60
+
+
+async def serve_token(request: Request, services: EdgeServices) -> None:
+    """Answer a token request.
+
+    Raises:
+        RegistryError: 400 malformed, 401 refused, 405, 429 too many.
+    """
+    if request.method not in {"GET", "HEAD", "POST"}:
+        raise RegistryError(
+            405,
+            ErrorCode.UNSUPPORTED,
+            "The token service takes GET and POST.",
+            headers=[("Allow", "GET, HEAD, POST")],
+        )
+    wanted = await parse_token_request(request)
+    service, lifetime_seconds = _service(wanted.service)
+    holder = await _authenticate(request, services, wanted)
+    grants = await services.threads.call(lambda: grant(service, wanted.scopes, holder))
+    issued_at = datetime.now(UTC).replace(microsecond=0)
+    registry_token = services.issuer.issue(
+        subject=holder.subject if holder else None,
+        service=service,
+        grants=grants,
+        issued_at=issued_at,
+        lifetime_seconds=lifetime_seconds,
+    )
+    answer: dict[str, object] = {
+        "token": registry_token,
+        "access_token": registry_token,
+        "expires_in": lifetime_seconds,
+        "issued_at": issued_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    if wanted.is_oauth:
+        answer["scope"] = " ".join(str(each) for each in grants)
+    await request.answer_json(200, answer, [("Cache-Control", "no-store")])
+
+
+def _service(name: str) -> tuple[str, int]:
+    if name in {"", settings.BERTH_PROXY_SERVICE}:
+        return settings.BERTH_PROXY_SERVICE, PROXY_TOKEN_SECONDS
+    if name == settings.BERTH_REGISTRY_SERVICE:
+        return settings.BERTH_REGISTRY_SERVICE, PRIVATE_REGISTRY_TOKEN_SECONDS
+    raise RegistryError(
+        400, ErrorCode.UNSUPPORTED, "No such service is known here. Check the realm."
+    )
+
+
+async def _authenticate(
+    request: Request, services: EdgeServices, wanted: TokenRequest
+) -> Holder | None:
+    """Return whoever asks; None for an anonymous request."""
+    if wanted.credential is None:
+        return None
+    presented = wanted.credential
+    await _limit_guesses(request, services, presented)
+    holder = await services.threads.call(lambda: _identify(presented, wanted.scopes))
+    if isinstance(holder, Denied):
+        await services.limiter.count(f"failures:{request.address}")
+        raise RegistryError(
+            401,
+            ErrorCode.UNAUTHORIZED,
+            holder.message,
+            headers=[("WWW-Authenticate", 'Basic realm="Berth"')],
+            detail={"reason": holder.reason.value},
+        )
+    requests = await services.limiter.count(f"requests:{holder.subject}")
+    if requests > settings.BERTH_TOKEN_REQUESTS_PER_MINUTE:
+        raise _too_many(services, "This login asks for tokens too often.")
+    return holder
+
+
+def _identify(presented: PresentedCredential, scopes: list[Scope]) -> Holder | Denied:
+    """Identify; a bare login with a license that is over is refused at once.
+
+    With a scope the license's state is left to the place where the pull happens: only
+    there do all clients print the sentence that says what is wrong.
+    """
+    holder = identify(presented)
+    if holder is None or not scopes:
+        login = authorize_login(holder)
+        if isinstance(login, Denied):
+            return login
+        holder = login.holder
+    if isinstance(holder, ApiTokenHolder):
+        touch_api_token(holder.api_token)
+    return holder
+
+
+async def _limit_guesses(
+    request: Request, services: EdgeServices, presented: PresentedCredential
+) -> None:
+    failures = f"failures:{request.address}"
+    if presented.is_account_password:
+        # Counted before it is tried: hashing a password is costly, and parallel
+        # guesses must not all slip under the limit.
+        guesses = await services.limiter.count(f"passwords:{request.address}")
+    else:
+        guesses = 0
+    guesses = max(guesses, await services.limiter.counted(failures))
+    if guesses > settings.BERTH_TOKEN_FAILURES_PER_MINUTE:
+        raise _too_many(services, "Too many failed logins from this address.")
+
+
+def _too_many(services: EdgeServices, message: str) -> RegistryError:
+    seconds = services.limiter.seconds_left()
+    return RegistryError(
+        429,
+        ErrorCode.TOOMANYREQUESTS,
+        f"{message} Try again in {seconds} seconds.",
+        headers=[("Retry-After", str(seconds))],
+    )

@@ -1,0 +1,198 @@
+"""The keys of registry tokens: a long-lived root, and a leaf that it certifies.
+
+Tokens carry the leaf's certificate (``x5c``), so a registry needs only the root in its
+``rootcertbundle``, and the leaf can be replaced without restarting it. Distribution
+2.8 and v3 both accept this form, and only this one.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+ROOT_LIFETIME = timedelta(days=3650)
+LEAF_LIFETIME = timedelta(days=365)
+
+
+class SigningKeyError(Exception):
+    """The configured key or certificates cannot be used. Never quotes them."""
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SigningMaterial:
+    """New keys in PEM: the root key is for a safe place, not for any server."""
+
+    root_key_pem: str
+    root_pem: str
+    signing_pem: str
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SigningKey:
+    """The leaf: what registry tokens are signed with."""
+
+    private_key: ec.EllipticCurvePrivateKey
+    certificate: x509.Certificate
+
+    @classmethod
+    def parse(cls, pem: str) -> SigningKey:
+        """Read a PEM with the private key and its certificate.
+
+        Raises:
+            SigningKeyError: a part is missing, not P-256, or they do not match.
+        """
+        try:
+            private_key = serialization.load_pem_private_key(pem.encode(), None)
+            certificate = x509.load_pem_x509_certificate(pem.encode())
+        except (ValueError, TypeError) as error:
+            raise SigningKeyError(
+                "BERTH_TOKEN_SIGNING_KEY needs a private key and its certificate in "
+                "PEM; manage.py create_signing_keys writes them."
+            ) from error
+        if not isinstance(private_key, ec.EllipticCurvePrivateKey) or not isinstance(
+            private_key.curve, ec.SECP256R1
+        ):
+            raise SigningKeyError("BERTH_TOKEN_SIGNING_KEY is not a P-256 key.")
+        if certificate.public_key() != private_key.public_key():
+            raise SigningKeyError("The certificate is not the signing key's.")
+        return cls(private_key, certificate)
+
+    @property
+    def header(self) -> dict[str, object]:
+        """Return the JOSE header that names this key."""
+        der = self.certificate.public_bytes(serialization.Encoding.DER)
+        return {
+            "typ": "JWT",
+            "kid": thumbprint(self.private_key.public_key()),
+            "x5c": [base64.b64encode(der).decode()],
+        }
+
+
+def thumbprint(key: ec.EllipticCurvePublicKey) -> str:
+    """Return the key's RFC 7638 thumbprint."""
+    numbers = key.public_numbers()
+    jwk = {
+        "crv": "P-256",
+        "kty": "EC",
+        "x": _base64url(numbers.x.to_bytes(32)),
+        "y": _base64url(numbers.y.to_bytes(32)),
+    }
+    canonical = json.dumps(jwk, separators=(",", ":"), sort_keys=True)
+    return _base64url(hashlib.sha256(canonical.encode()).digest())
+
+
+def load_roots(pem: str) -> list[x509.Certificate]:
+    """Read the bundle of root certificates.
+
+    Raises:
+        SigningKeyError: there is none in it.
+    """
+    try:
+        return x509.load_pem_x509_certificates(pem.encode())
+    except ValueError as error:
+        raise SigningKeyError("BERTH_TOKEN_ROOTS holds no certificate.") from error
+
+
+def is_issued_by(
+    leaf: x509.Certificate, roots: list[x509.Certificate], now: datetime
+) -> bool:
+    """Tell whether a root certifies the leaf, and both are valid now."""
+    return _is_valid_at(leaf, now) and any(
+        _is_valid_at(root, now) and _issued(leaf, root) for root in roots
+    )
+
+
+def _issued(leaf: x509.Certificate, root: x509.Certificate) -> bool:
+    try:
+        leaf.verify_directly_issued_by(root)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def _is_valid_at(certificate: x509.Certificate, now: datetime) -> bool:
+    return certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
+
+
+def create_signing_material() -> SigningMaterial:
+    """Make a new root and a first leaf."""
+    root_key = ec.generate_private_key(ec.SECP256R1())
+    root = _certificate(
+        "Berth registry token root", root_key, None, root_key, ROOT_LIFETIME
+    )
+    return SigningMaterial(
+        root_key_pem=_private_pem(root_key),
+        root_pem=_certificate_pem(root),
+        signing_pem=create_leaf(root_key, root),
+    )
+
+
+def create_leaf(root_key: ec.EllipticCurvePrivateKey, root: x509.Certificate) -> str:
+    """Make a new leaf under a root: the PEM for ``BERTH_TOKEN_SIGNING_KEY``."""
+    leaf_key = ec.generate_private_key(ec.SECP256R1())
+    leaf = _certificate("Berth registry token", leaf_key, root, root_key, LEAF_LIFETIME)
+    return _private_pem(leaf_key) + _certificate_pem(leaf)
+
+
+def _certificate(
+    name: str,
+    key: ec.EllipticCurvePrivateKey,
+    issuer: x509.Certificate | None,
+    issuer_key: ec.EllipticCurvePrivateKey,
+    lifetime: timedelta,
+) -> x509.Certificate:
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    # An hour back, so that a host whose clock is behind accepts it.
+    start = datetime.now(UTC) - timedelta(hours=1)
+    is_root = issuer is None
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer.subject if issuer else subject)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(start)
+        .not_valid_after(start + lifetime)
+        .add_extension(x509.BasicConstraints(ca=is_root, path_length=None), True)
+        .add_extension(_key_usage(is_root=is_root), True)
+        .sign(issuer_key, hashes.SHA256())
+    )
+
+
+def _key_usage(*, is_root: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not is_root,
+        key_cert_sign=is_root,
+        crl_sign=is_root,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _private_pem(key: ec.EllipticCurvePrivateKey) -> str:
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    ).decode()
+
+
+def _certificate_pem(certificate: x509.Certificate) -> str:
+    return certificate.public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _base64url(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

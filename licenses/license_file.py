@@ -1,0 +1,88 @@
+"""The license file: YAML ``kind: License``, ``apiVersion: kots.io/v1beta2``.
+
+Field order and names are those of kotskinds' ``License``, so that tools of the field
+read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+import yaml
+from django.conf import settings
+
+from licenses.models import License, LicenseField
+
+# The vocabulary of license files says "prod" where Berth's users say "paid".
+_FILE_TYPES = {License.Type.PAID.value: "prod"}
+
+
+def render_license_file(
+    license: License, field_values: Iterable[tuple[LicenseField, object]]
+) -> str:
+    """Return the YAML of the license. It contains the license ID, a secret."""
+    return yaml.safe_dump(
+        license_document(license, field_values), sort_keys=False, allow_unicode=True
+    )
+
+
+def license_document(
+    license: License, field_values: Iterable[tuple[LicenseField, object]]
+) -> dict[str, Any]:
+    """Return the license as the plain data of its file."""
+    return {
+        "apiVersion": "kots.io/v1beta2",
+        "kind": "License",
+        "metadata": {"name": f"{license.application.slug}-{license.pk}"},
+        "spec": {
+            "licenseID": license.license_id.reveal(),
+            "licenseType": _FILE_TYPES.get(license.type, license.type),
+            "licenseSequence": license.sequence,
+            "appSlug": license.application.slug,
+            "customerID": str(license.customer_id),
+            "customerName": license.customer.name,
+            "customerEmail": license.customer.email,
+            "channelID": str(license.channel_id),
+            "channelName": license.channel.name,
+            "channels": [_channel(license)],
+            "replicatedProxyDomain": settings.BERTH_PROXY_HOST,
+            "entitlements": _entitlements(license, field_values),
+        },
+    }
+
+
+def _channel(license: License) -> dict[str, Any]:
+    return {
+        "channelID": str(license.channel_id),
+        "channelName": license.channel.name,
+        "channelSlug": license.channel.slug,
+        "isDefault": True,
+        "replicatedProxyDomain": settings.BERTH_PROXY_HOST,
+    }
+
+
+def _entitlements(
+    license: License, field_values: Iterable[tuple[LicenseField, object]]
+) -> dict[str, Any]:
+    entitlements: dict[str, Any] = {
+        "expires_at": {
+            "title": "Expiration",
+            "description": "License Expiration",
+            "value": _rfc3339(license.expires_at),
+            "valueType": "String",
+        }
+    }
+    for field, value in field_values:
+        entitlements[field.name] = {
+            "title": field.title,
+            "value": "" if value is None else value,
+            "valueType": field.type,
+            **({"isHidden": True} if field.hidden else {}),
+        }
+    return entitlements
+
+
+def _rfc3339(at: datetime | None) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else ""

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+
+from django.db.models import QuerySet
+
+from licenses.license_id import PURPOSE, is_license_id
+from licenses.models import Customer, License, LicenseField
+from portal.crypto.fields import lookup_keyring
+from portal.crypto.secrets import Secret
+from teams.models import Application
+
+
+def customers_for_team(team_id: uuid.UUID) -> QuerySet[Customer]:
+    return Customer.objects.for_team(team_id).order_by("-created_at", "-id")
+
+
+def licenses_for_team(team_id: uuid.UUID) -> QuerySet[License]:
+    return (
+        License.objects.for_team(team_id)
+        .select_related("customer", "application", "channel", "revoked_by")
+        .order_by("-created_at", "-id")
+    )
+
+
+def license_fields_for_application(application: Application) -> QuerySet[LicenseField]:
+    return (
+        LicenseField.objects.for_team(application.team_id)
+        .filter(application=application)
+        .order_by("-created_at", "-id")
+    )
+
+
+def license_by_secret(presented: Secret) -> License | None:
+    """Return the license with this ID, whatever its state and team, else None."""
+    if not is_license_id(presented.reveal()):
+        return None
+    digests = lookup_keyring().candidates(presented.reveal(), purpose=PURPOSE)
+    return _licenses_to_decide_on().filter(license_id_digest__in=digests).first()
+
+
+def license_by_id(license_pk: uuid.UUID) -> License | None:
+    return _licenses_to_decide_on().filter(pk=license_pk).first()
+
+
+def _licenses_to_decide_on() -> QuerySet[License]:
+    return License.objects.select_related("customer", "application")
+
+
+def effective_field_values(license: License) -> list[tuple[LicenseField, object]]:
+    """Return every field of the license's application with its value or default."""
+    values: Mapping[str, object] = license.field_values
+    fields = license_fields_for_application(license.application).order_by("name")
+    return [(field, values.get(field.name, field.default)) for field in fields]

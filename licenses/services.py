@@ -1,0 +1,334 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils import timezone
+
+from audit.services import record
+from audit.tags import EventTag
+from licenses.license_file import render_license_file
+from licenses.license_id import PURPOSE, generate_license_id
+from licenses.models import Customer, License, LicenseField
+from licenses.selectors import (
+    effective_field_values,
+    license_fields_for_application,
+)
+from portal.crypto.fields import lookup_keyring
+from portal.errors import Conflict, Invalid
+from teams.actors import Actor, ActorKind
+from teams.models import Application, Channel, Team
+from teams.permissions import Permission
+from teams.services import apply_changes
+
+
+@transaction.atomic
+def create_customer(
+    *, actor: Actor, team: Team, name: str, email: str = "", custom_id: str = ""
+) -> Customer:
+    """Add a customer of the team."""
+    actor.require(Permission.CUSTOMER_MANAGE, team_id=team.pk)
+    customer = Customer(team=team, name=name, email=email, custom_id=custom_id)
+    customer.full_clean()
+    customer.save()
+    _record(actor, EventTag.CUSTOMER_CREATED, customer)
+    return customer
+
+
+@transaction.atomic
+def change_customer(
+    *, actor: Actor, customer: Customer, changes: Mapping[str, object]
+) -> Customer:
+    """Change name, e-mail address or custom ID."""
+    actor.require(Permission.CUSTOMER_MANAGE, team_id=customer.team_id)
+    changed = apply_changes(customer, changes)
+    if changed:
+        _raise_sequences(customer)
+        _record(actor, EventTag.CUSTOMER_CHANGED, customer, changed=changed)
+    return customer
+
+
+@transaction.atomic
+def archive_customer(*, actor: Actor, customer: Customer) -> Customer:
+    """Stop all pulls with the customer's licenses. Archiving twice is a no-op."""
+    actor.require(Permission.CUSTOMER_MANAGE, team_id=customer.team_id)
+    return _set_archived(actor, customer, archived=True)
+
+
+@transaction.atomic
+def restore_customer(*, actor: Actor, customer: Customer) -> Customer:
+    """Undo archiving: unexpired, unrevoked licenses pull again."""
+    actor.require(Permission.CUSTOMER_MANAGE, team_id=customer.team_id)
+    return _set_archived(actor, customer, archived=False)
+
+
+def _set_archived(actor: Actor, customer: Customer, *, archived: bool) -> Customer:
+    changed = (
+        Customer.objects.for_team(customer.team_id)
+        .filter(pk=customer.pk, archived_at__isnull=archived)
+        .update(archived_at=timezone.now() if archived else None)
+    )
+    if changed:
+        _record(
+            actor,
+            EventTag.CUSTOMER_ARCHIVED if archived else EventTag.CUSTOMER_RESTORED,
+            customer,
+        )
+    customer.refresh_from_db(fields=["archived_at"])
+    return customer
+
+
+@transaction.atomic
+def create_license_field(
+    *, actor: Actor, application: Application, values: Mapping[str, object]
+) -> LicenseField:
+    """Define a field that licenses of the application carry."""
+    actor.require(Permission.APPLICATION_MANAGE, team_id=application.team_id)
+    field = LicenseField(team_id=application.team_id, application=application, **values)
+    field.full_clean()
+    field.save()
+    _record(actor, EventTag.LICENSE_FIELD_CREATED, field, type=field.type)
+    return field
+
+
+@transaction.atomic
+def change_license_field(
+    *, actor: Actor, field: LicenseField, changes: Mapping[str, object]
+) -> LicenseField:
+    """Change a field's title, default, options or flags; name and type stay."""
+    actor.require(Permission.APPLICATION_MANAGE, team_id=field.team_id)
+    changed = apply_changes(field, changes)
+    if changed:
+        _record(actor, EventTag.LICENSE_FIELD_CHANGED, field, changed=changed)
+    return field
+
+
+@transaction.atomic
+def delete_license_field(*, actor: Actor, field: LicenseField) -> None:
+    """Delete a field; licenses lose their value of it."""
+    actor.require(Permission.APPLICATION_MANAGE, team_id=field.team_id)
+    _record(actor, EventTag.LICENSE_FIELD_DELETED, field)
+    field.delete()
+
+
+@transaction.atomic
+def issue_license(
+    *,
+    actor: Actor,
+    customer: Customer,
+    application: Application,
+    type: str,
+    channel: Channel | None = None,
+    expires_at: datetime | None = None,
+    field_values: Mapping[str, object] | None = None,
+) -> License:
+    """Give a customer the right to an application.
+
+    ``expires_at`` is an exact instant, or None for no expiry. Without ``channel`` the
+    application's default one is taken.
+
+    Raises:
+        Invalid: the channel is another application's, or a field value is wrong.
+        Conflict: the customer is archived.
+    """
+    actor.require(Permission.LICENSE_ISSUE, team_id=customer.team_id)
+    _require_one_team(customer, application)
+    if customer.archived_at is not None:
+        raise Conflict("customer_archived", "Restore the customer first.")
+    license_id = generate_license_id()
+    license = License(
+        team_id=customer.team_id,
+        customer=customer,
+        application=application,
+        channel=_channel_of(application, channel),
+        type=type,
+        expires_at=expires_at,
+        field_values=_checked_values(application, field_values or {}),
+        license_id=license_id,
+        license_id_digest=lookup_keyring().digest(license_id.reveal(), purpose=PURPOSE),
+    )
+    license.full_clean()
+    license.save()
+    _record(
+        actor,
+        EventTag.LICENSE_ISSUED,
+        license,
+        type=type,
+        expires_at=_instant(expires_at),
+    )
+    return license
+
+
+@transaction.atomic
+def change_license(
+    *, actor: Actor, license: License, changes: Mapping[str, object]
+) -> License:
+    """Change channel, type, expiry or field values; raises the sequence number.
+
+    A change of expiry is felt by pulls within one second.
+    """
+    actor.require(Permission.LICENSE_CHANGE, team_id=license.team_id)
+    license = _locked(license)
+    changes = dict(changes)
+    if "channel" in changes:
+        channel = changes["channel"]
+        assert channel is None or isinstance(channel, Channel)  # noqa: S101 -- typing
+        changes["channel"] = _channel_of(license.application, channel)
+    if "field_values" in changes:
+        values = changes["field_values"]
+        assert isinstance(values, Mapping)  # noqa: S101 -- narrows for the type checker
+        changes["field_values"] = _checked_values(license.application, values)
+    changed = apply_changes(license, changes)
+    if changed:
+        _raise_sequence(license)
+        _record(
+            actor,
+            EventTag.LICENSE_CHANGED,
+            license,
+            changed=changed,
+            expires_at=_instant(license.expires_at),
+        )
+    return license
+
+
+@transaction.atomic
+def revoke_license(*, actor: Actor, license: License, reason: str) -> License:
+    """Stop pulls within one second, with registry tokens already issued too.
+
+    Revoking twice is a no-op that keeps the first reason, so a retry is safe.
+    """
+    actor.require(Permission.LICENSE_REVOKE, team_id=license.team_id)
+    if not reason.strip():
+        raise Invalid({"reason": ["Say why; the customer's vendor will want to know."]})
+    license = _locked(license)
+    if license.revoked_at is not None:
+        return license
+    license.revoked_at = timezone.now()
+    license.revoked_by_id = actor.id if actor.kind is ActorKind.USER else None
+    license.revoke_reason = reason.strip()
+    license.full_clean()
+    license.sequence += 1
+    license.save(
+        update_fields=["revoked_at", "revoked_by", "revoke_reason", "sequence"]
+    )
+    _record(actor, EventTag.LICENSE_REVOKED, license, reason=license.revoke_reason)
+    return license
+
+
+@transaction.atomic
+def reinstate_license(*, actor: Actor, license: License) -> License:
+    """Undo a revocation. A license that is not revoked stays as it is."""
+    actor.require(Permission.LICENSE_REVOKE, team_id=license.team_id)
+    license = _locked(license)
+    if license.revoked_at is None:
+        return license
+    license.revoked_at = None
+    license.revoked_by_id = None
+    license.revoke_reason = ""
+    license.sequence += 1
+    license.save(
+        update_fields=["revoked_at", "revoked_by", "revoke_reason", "sequence"]
+    )
+    _record(actor, EventTag.LICENSE_REINSTATED, license)
+    return license
+
+
+@transaction.atomic
+def download_license_file(*, actor: Actor, license: License) -> str:
+    """Return the license file, which holds the license ID; the download is audited."""
+    actor.require(Permission.LICENSE_REVEAL, team_id=license.team_id)
+    _record(actor, EventTag.LICENSE_FILE_DOWNLOADED, license)
+    return render_license_file(license, effective_field_values(license))
+
+
+def rehash_license_ids(batch_size: int = 500) -> int:
+    """Renew look-up digests that an older key made; return how many."""
+    keyring = lookup_keyring()
+    changed = 0
+    for license in License.objects.iterator(chunk_size=batch_size):
+        if keyring.is_current(license.license_id_digest):
+            continue
+        digest = keyring.digest(license.license_id.reveal(), purpose=PURPOSE)
+        License.objects.filter(pk=license.pk).update(license_id_digest=digest)
+        changed += 1
+    return changed
+
+
+def _locked(license: License) -> License:
+    """Return a fresh copy under a row lock, so that changes apply one by one."""
+    return (
+        License.objects.for_team(license.team_id)
+        .select_related("customer", "application", "channel")
+        .select_for_update(of=("self",))
+        .get(pk=license.pk)
+    )
+
+
+def _raise_sequence(license: License) -> None:
+    license.sequence += 1
+    license.save(update_fields=["sequence"])
+
+
+def _raise_sequences(customer: Customer) -> None:
+    for license in (
+        License.objects.for_team(customer.team_id)
+        .filter(customer=customer)
+        .select_for_update(of=("self",))
+        .order_by("pk")
+    ):
+        _raise_sequence(license)
+
+
+def _require_one_team(customer: Customer, application: Application) -> None:
+    if application.team_id != customer.team_id:
+        raise Invalid({"application": ["Choose an application of your team."]})
+
+
+def _channel_of(application: Application, channel: Channel | None) -> Channel:
+    if channel is None:
+        return application.channels.get(is_default=True)
+    if channel.application_id != application.pk:
+        raise Invalid({"channel": ["Choose a channel of the license's application."]})
+    return channel
+
+
+def _checked_values(
+    application: Application, values: Mapping[str, object]
+) -> dict[str, object]:
+    """Return the values that were given, checked against the application's fields."""
+    fields = {
+        field.name: field for field in license_fields_for_application(application)
+    }
+    problems = {
+        name: f"{application.slug} has no license field {name!r}."
+        for name in values
+        if name not in fields
+    }
+    for name, field in fields.items():
+        value = values.get(name)
+        if value is None:
+            if field.required and field.default is None:
+                problems[name] = f"{name} needs a value."
+            continue
+        try:
+            field.check_value(value)
+        except ValidationError as error:
+            problems[name] = error.messages[0]
+    if problems:
+        raise Invalid({"field_values": list(problems.values())})
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _instant(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+def _record(
+    actor: Actor,
+    tag: EventTag,
+    subject: Customer | License | LicenseField,
+    **data: object,
+) -> None:
+    record(actor=actor, tag=tag, team_id=subject.team_id, subject=subject, data=data)

@@ -1,0 +1,64 @@
+"""Typed reading of settings from the environment.
+
+A secret comes from ``NAME`` or from the file that ``NAME_FILE`` names, and never has
+a default.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from pathlib import Path
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+env = environ.FileAwareEnv()
+
+
+def secret(name: str) -> str:
+    """Return a secret from ``NAME`` or ``NAME_FILE``.
+
+    Raises:
+        ImproperlyConfigured: neither is set, or the file cannot be read.
+    """
+    path = os.environ.get(f"{name}_FILE")
+    if path:
+        try:
+            value = Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ImproperlyConfigured(
+                f"{name}_FILE names {path}, which cannot be read: {error.strerror}"
+            ) from error
+    else:
+        value = os.environ.get(name, "").strip()
+    if not value:
+        raise ImproperlyConfigured(f"Set {name}, or {name}_FILE to a file holding it.")
+    return value
+
+
+def secret_if_set(name: str) -> str:
+    """Return a secret that only some processes need; the one that does checks it."""
+    if os.environ.get(name) or os.environ.get(f"{name}_FILE"):
+        return secret(name)
+    return ""
+
+
+def boolean(name: str, *, default: bool) -> bool:
+    """Read ``true`` or ``false``; anything else is refused instead of guessed."""
+    text = os.environ.get(name, "").strip().lower()
+    if text not in {"", "true", "false"}:
+        raise ImproperlyConfigured(f"{name} is true or false, not {text!r}.")
+    return text == "true" if text else default
+
+
+def networks(name: str) -> list[IPNetwork]:
+    """Read a comma list of CIDR networks."""
+    try:
+        return [
+            ipaddress.ip_network(text.strip()) for text in env.list(name, default=[])
+        ]
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}: {error}") from error

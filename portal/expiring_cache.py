@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Hashable
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+V = TypeVar("V")
+
+
+class ExpiringCache(Generic[K, V]):
+    """Keeps loaded values for a while, and loads each one once for all who wait.
+
+    A value's life counts from the moment its loading began, so it is never older than
+    its loader said. A failed load is not kept. Belongs to one event loop.
+    """
+
+    def __init__(self, max_entries: int) -> None:
+        self._max_entries = max_entries
+        self._entries: OrderedDict[K, _Entry[V]] = OrderedDict()
+
+    async def get(self, key: K, load: Callable[[], Awaitable[tuple[V, float]]]) -> V:
+        """Return the value of ``key``; ``load`` gives it with its life in seconds.
+
+        Raises whatever ``load`` raises. A caller that is cancelled leaves the others'
+        load alone.
+        """
+        entry = self._entries.get(key)
+        if entry is None or not entry.is_fresh():
+            entry = _Entry(load)
+            self._entries[key] = entry
+            self._shrink()
+        self._entries.move_to_end(key)
+        if entry.value_ready:
+            return entry.task.result()[0]
+        return (await asyncio.shield(entry.task))[0]
+
+    def forget(self, key: K) -> None:
+        self._entries.pop(key, None)
+
+    def _shrink(self) -> None:
+        while len(self._entries) > self._max_entries:
+            self._entries.popitem(last=False)
+
+
+class _Entry(Generic[V]):
+    def __init__(self, load: Callable[[], Awaitable[tuple[V, float]]]) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.task: asyncio.Future[tuple[V, float]] = asyncio.ensure_future(load())
+        self.value_ready = False
+        self._failed = False
+        self._started = self._loop.time()
+        self._deadline = 0.0
+        self.task.add_done_callback(self._loaded)
+
+    def _loaded(self, task: asyncio.Future[tuple[V, float]]) -> None:
+        self._failed = task.cancelled() or task.exception() is not None
+        if not self._failed:
+            self.value_ready = True
+            self._deadline = self._started + task.result()[1]
+
+    def is_fresh(self) -> bool:
+        if self._failed:
+            return False
+        return not self.value_ready or self._loop.time() < self._deadline

@@ -1,0 +1,41 @@
+"""Is the process alive, and can it do its work?"""
+
+from __future__ import annotations
+
+from django.core.cache import cache
+from django.db import Error, connection
+from django.http import HttpRequest, JsonResponse
+from django.views.decorators.http import require_safe
+from redis.exceptions import RedisError
+
+
+@require_safe
+def livez(request: HttpRequest) -> JsonResponse:
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+def readyz(request: HttpRequest) -> JsonResponse:
+    """Answer 503 without the database; Redis only speeds things up, so it is told."""
+    checks = {"database": database_answers(), "redis": redis_answers()}
+    return JsonResponse(
+        {"status": "ok" if checks["database"] else "unavailable", "checks": checks},
+        status=200 if checks["database"] else 503,
+    )
+
+
+def database_answers() -> bool:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except Error:
+        return False
+    return True
+
+
+def redis_answers() -> bool:
+    try:
+        cache.get("readyz")
+    except (RedisError, OSError):
+        return False
+    return True

@@ -1,0 +1,45 @@
+"""Whose request it is when a reverse proxy stands in front."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Sequence
+
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+def client_address(
+    peer: str, forwarded_for: str, trusted_proxies: Sequence[IPNetwork]
+) -> str | None:
+    """Return the client's address.
+
+    ``X-Forwarded-For`` is read from the right, and only as far as trusted proxies
+    wrote it: its left part is whatever the client chose to send.
+    """
+    hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()]
+    address = _parse(peer)
+    while address is not None and hops and _is_trusted(address, trusted_proxies):
+        following = _parse(hops.pop())
+        if following is None:
+            break
+        address = following
+    return str(address) if address else None
+
+
+def is_trusted_proxy(peer: str, trusted_proxies: Sequence[IPNetwork]) -> bool:
+    address = _parse(peer)
+    return address is not None and _is_trusted(address, trusted_proxies)
+
+
+def _parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
+
+
+def _is_trusted(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+    trusted_proxies: Sequence[IPNetwork],
+) -> bool:
+    return any(address in network for network in trusted_proxies)

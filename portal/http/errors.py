@@ -1,0 +1,125 @@
+"""The one table from errors to HTTP: RFC 9457 problem details with a stable code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import (
+    NON_FIELD_ERRORS,
+    PermissionDenied,
+)
+from django.core.exceptions import (
+    ValidationError as ModelValidationError,
+)
+from django.db import IntegrityError
+from django.http import Http404
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from portal.errors import Conflict, Invalid, NotAllowed, PortalError, UpstreamProblem
+
+CONTENT_TYPE = "application/problem+json"
+_STATUSES: dict[type[PortalError], int] = {
+    NotAllowed: 403,
+    Conflict: 409,
+    Invalid: 400,
+    UpstreamProblem: 502,
+}
+_TITLES = {
+    400: "The request is not valid",
+    401: "Sign in first",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Method not allowed",
+    406: "Not acceptable",
+    409: "Conflict",
+    413: "Too large",
+    415: "Unsupported media type",
+    422: "The request cannot be processed",
+    429: "Too many requests",
+    502: "The external registry failed",
+}
+
+
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    errors: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """Return a problem details response."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": _TITLES.get(status, "Error"),
+        "status": status,
+        "code": code,
+        "detail": detail,
+    }
+    if errors:
+        body["errors"] = errors
+    return Response(body, status, headers=headers, content_type=CONTENT_TYPE)
+
+
+def problem_response(error: Exception, context: Mapping[str, Any]) -> Response | None:
+    """Answer an exception of an API view; None leaves it to Django as a real fault."""
+    set_rollback()
+    if isinstance(error, PortalError):
+        return _portal_problem(error)
+    if isinstance(error, ModelValidationError):
+        return problem(
+            400, "invalid", "Some values are not valid.", errors=_messages(error)
+        )
+    if isinstance(error, IntegrityError):
+        return problem(
+            409, "conflict", "Another change came first. Read the object and try again."
+        )
+    if isinstance(error, Http404):
+        return problem(404, "not_found", "There is no such object in your team.")
+    if isinstance(error, PermissionDenied):
+        return problem(403, "permission_denied", str(error) or "Not allowed.")
+    if isinstance(error, exceptions.APIException):
+        return _api_problem(error)
+    return None
+
+
+def _portal_problem(error: PortalError) -> Response:
+    statuses = (_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES)
+    errors = error.fields if isinstance(error, Invalid) else None
+    return problem(next(statuses, 400), error.code, error.message, errors=errors)
+
+
+def _api_problem(error: exceptions.APIException) -> Response:
+    headers = {}
+    if authenticate := getattr(error, "auth_header", None):
+        headers["WWW-Authenticate"] = authenticate
+    if wait := getattr(error, "wait", None):
+        headers["Retry-After"] = str(int(wait) + 1)
+    if isinstance(error, exceptions.ValidationError):
+        return problem(
+            400, "invalid", "Some values are not valid.", errors=_fields(error.detail)
+        )
+    codes = error.get_codes()
+    code = codes if isinstance(codes, str) else error.default_code
+    return problem(error.status_code, code, str(error.detail), headers=headers)
+
+
+def _fields(detail: Any) -> dict[str, Any]:
+    if isinstance(detail, Mapping):
+        return {
+            "body" if name == "non_field_errors" else str(name): messages
+            for name, messages in detail.items()
+        }
+    return {"body": detail}
+
+
+def _messages(error: ModelValidationError) -> dict[str, list[str]]:
+    if not hasattr(error, "error_dict"):
+        return {"body": error.messages}
+    return {
+        "body" if name == NON_FIELD_ERRORS else name: messages
+        for name, messages in error.message_dict.items()
+    }

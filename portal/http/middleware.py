@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+
+from portal.http.client_address import client_address, is_trusted_proxy
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+
+
+def request_origin_middleware(get_response: GetResponse) -> GetResponse:
+    """Give each request an id, and believe proxy headers from trusted proxies only."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        peer = request.META.get("REMOTE_ADDR", "")
+        trusted = is_trusted_proxy(peer, settings.BERTH_TRUSTED_PROXIES)
+        if trusted and request.headers.get("X-Forwarded-Proto") == "https":
+            request.META["wsgi.url_scheme"] = "https"
+        request.META["BERTH_CLIENT_ADDRESS"] = client_address(
+            peer,
+            request.headers.get("X-Forwarded-For", ""),
+            settings.BERTH_TRUSTED_PROXIES,
+        )
+        request_id = request.headers.get("X-Request-Id", "") if trusted else ""
+        if not _REQUEST_ID.fullmatch(request_id):
+            request_id = uuid.uuid4().hex
+        request.META["BERTH_REQUEST_ID"] = request_id
+        response = get_response(request)
+        response.headers["X-Request-Id"] = request_id
+        return response
+
+    return middleware
+
+
+def security_headers_middleware(get_response: GetResponse) -> GetResponse:
+    """Say what a page may load, and refuse NUL bytes that no database column takes."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+            return HttpResponseBadRequest("NUL bytes are not allowed in addresses.")
+        response = get_response(request)
+        response.headers.setdefault("Content-Security-Policy", _CONTENT_SECURITY_POLICY)
+        return response
+
+    return middleware

@@ -1,0 +1,221 @@
+"""Settings, all from the environment; docs/operations/configuration.md lists them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from celery.schedules import crontab
+
+from portal.env import boolean, env, networks, secret, secret_if_set
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+DEBUG = boolean("DEBUG", default=False)
+SECRET_KEY = secret("SECRET_KEY")
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+
+BERTH_ENCRYPTION_KEYS = secret("BERTH_ENCRYPTION_KEYS")
+BERTH_HMAC_KEYS = secret("BERTH_HMAC_KEYS")
+# Only the edge signs and verifies registry tokens; it refuses to start without these.
+BERTH_TOKEN_SIGNING_KEY = secret_if_set("BERTH_TOKEN_SIGNING_KEY")
+BERTH_TOKEN_ROOTS = secret_if_set("BERTH_TOKEN_ROOTS")
+BERTH_PROXY_SERVICE = env.str("BERTH_PROXY_SERVICE", default="berth-proxy")
+BERTH_REGISTRY_SERVICE = env.str("BERTH_REGISTRY_SERVICE", default="berth-registry")
+BERTH_PROXY_HOST = env.str("BERTH_PROXY_HOST", default="")
+BERTH_REGISTRY_HOST = env.str("BERTH_REGISTRY_HOST", default="")
+BERTH_ALLOWED_PRIVATE_NETWORKS = networks("BERTH_ALLOWED_PRIVATE_NETWORKS")
+BERTH_INSECURE_REGISTRIES = env.list("BERTH_INSECURE_REGISTRIES", default=[])
+BERTH_TRUSTED_PROXIES = networks("BERTH_TRUSTED_PROXIES")
+BERTH_UPSTREAM_CONNECT_SECONDS = env.float("BERTH_UPSTREAM_CONNECT_SECONDS", default=10)
+BERTH_UPSTREAM_READ_SECONDS = env.float("BERTH_UPSTREAM_READ_SECONDS", default=30)
+BERTH_MAX_BLOB_BYTES = env.int("BERTH_MAX_BLOB_BYTES", default=64 * 2**30)
+BERTH_TOKEN_REQUESTS_PER_MINUTE = env.int(
+    "BERTH_TOKEN_REQUESTS_PER_MINUTE", default=600
+)
+BERTH_TOKEN_FAILURES_PER_MINUTE = env.int("BERTH_TOKEN_FAILURES_PER_MINUTE", default=30)
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "pgtrigger",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "audit",
+    "teams",
+    "licenses",
+    "registries",
+    "edge",
+]
+
+MIDDLEWARE = [
+    "portal.http.middleware.request_origin_middleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "portal.http.middleware.security_headers_middleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+APPEND_SLASH = False
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+DATABASE_URL = secret("DATABASE_URL")
+_database = env.db_url_config(DATABASE_URL)
+_database["CONN_MAX_AGE"] = 0
+_database["OPTIONS"] = {
+    **_database.get("OPTIONS", {}),
+    # A wrong address must be told in seconds, not after the pool's half minute.
+    "pool": {
+        "min_size": 1,
+        "max_size": env.int("DATABASE_POOL_SIZE", default=16),
+        "timeout": 5,
+    },
+}
+DATABASES = {"default": _database}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = secret("REDIS_URL")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "berth",
+    }
+}
+
+CELERY_BROKER_URL = REDIS_URL
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_TIME_LIMIT = 300
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# A portal request that queues work must not hang while the broker is away.
+CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 5}
+CELERY_TASK_PUBLISH_RETRY = False
+CELERY_BEAT_SCHEDULE = {
+    "delete-expired-idempotency-records": {
+        "task": "teams.tasks.delete_expired_idempotency_records_task",
+        "schedule": crontab(minute="17"),
+    },
+    "delete-old-credential-checks": {
+        "task": "registries.tasks.delete_old_credential_checks_task",
+        "schedule": crontab(minute="41", hour="3"),
+    },
+}
+
+AUTH_USER_MODEL = "teams.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = boolean(
+    "SECURE_COOKIES", default=not DEBUG
+)
+SECURE_SSL_REDIRECT = boolean("SECURE_SSL_REDIRECT", default=False)
+SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0)
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "static-collected"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+# Without a collected tree (demo, tests) files are served from where they lie.
+WHITENOISE_USE_FINDERS = not STATIC_ROOT.is_dir()
+WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "teams.api.authentication.ApiTokenAuthentication",
+        "teams.api.authentication.TeamSessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["portal.http.parsers.StrictJSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "portal.http.pagination.CursorPages",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "portal.http.schema.BerthSchema",
+    "EXCEPTION_HANDLER": "portal.http.errors.problem_response",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Berth API",
+    "VERSION": "1",
+    "DESCRIPTION": (
+        "The vendor portal's REST API. Sign in with `Authorization: Bearer berth_…`.\n\n"
+        "Errors are RFC 9457 problem details with a stable `code`. Lists are cursor "
+        "pages. Creating POSTs take an `Idempotency-Key`."
+    ),
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "portal.http.schema.describe_problems",
+    ],
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"redact": {"()": "portal.http.logs.RedactSecrets"}},
+    "formatters": {
+        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "formatter": "line",
+            "filters": ["redact"],
+        },
+    },
+    "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "INFO")},
+}

@@ -1,0 +1,69 @@
+"""No outbound connection to an address that is not on the public Internet.
+
+The check is made on the very address a socket is opened to, so a name that resolves
+differently the second time (DNS rebinding) gains nothing, and neither do IP literals
+in any spelling.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class AddressBlocked(OSError):  # noqa: N818 -- states the fact
+    """The address is private, loopback, link-local, multicast or otherwise reserved."""
+
+
+def is_allowed_address(text: str, allowed: Sequence[IPNetwork]) -> bool:
+    """Tell whether Berth may connect to an address.
+
+    ``allowed`` opens networks that would be refused: see
+    ``BERTH_ALLOWED_PRIVATE_NETWORKS``.
+    """
+    address = _embedded(ipaddress.ip_address(text.partition("%")[0]))
+    if any(address in network for network in allowed):
+        return True
+    return address.is_global and not address.is_multicast
+
+
+def _embedded(address: IPAddress) -> IPAddress:
+    """Return the IPv4 address that an IPv6 one really leads to, if it does."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if address.sixtofour is not None:
+        return address.sixtofour
+    if address.teredo is not None:
+        return address.teredo[1]
+    if address in _NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
+
+
+class AddressGuard:
+    """Opens sockets for allowed addresses only; give it to an aiohttp connector."""
+
+    def __init__(self, allowed: Sequence[IPNetwork]) -> None:
+        self._allowed = tuple(allowed)
+
+    def __call__(self, address_info: tuple[Any, ...]) -> socket.socket:
+        """Return a socket for one resolved address.
+
+        Raises:
+            AddressBlocked: the address is not allowed.
+        """
+        family, kind, protocol, _name, sockaddr = address_info
+        if not is_allowed_address(str(sockaddr[0]), self._allowed):
+            raise AddressBlocked(f"{sockaddr[0]} is not a public address")
+        opened = socket.socket(family=family, type=kind, proto=protocol)
+        opened.setblocking(False)
+        return opened

@@ -1,0 +1,386 @@
+"""The pull decision: one function for every path that lets an image out."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from enum import Enum, StrEnum
+from typing import Final, Literal
+
+from django.db.models import Exists, OuterRef, Q
+
+from licenses.models import License, LicenseState
+from oci.reference import looks_like_host
+from registries.models import Credential, ExternalRegistry, RegistryShare
+from registries.providers import canonical_endpoint
+from registries.providers.dockerhub import ENDPOINT as DOCKER_HUB
+from registries.pull_credentials import (
+    ApiTokenHolder,
+    Holder,
+    LicenseHolder,
+    PullCredential,
+    Subject,
+    UserHolder,
+    identify,
+)
+from teams.models import Application
+from teams.permissions import Permission
+
+
+class Reason(StrEnum):
+    """Why a pull is denied. Codes are stable: programs and people look them up."""
+
+    CREDENTIAL_UNKNOWN = "credential_unknown"
+    APPLICATION_MISMATCH = "application_mismatch"
+    LICENSE_REVOKED = "license_revoked"
+    LICENSE_EXPIRED = "license_expired"
+    CUSTOMER_ARCHIVED = "customer_archived"
+    REGISTRY_NOT_CONNECTED = "registry_not_connected"
+    REGISTRY_NOT_SHARED = "registry_not_shared"
+    REPOSITORY_NOT_ALLOWED = "repository_not_allowed"
+
+
+class Place(Enum):
+    PRIVATE_REGISTRY = "private-registry"
+
+
+PRIVATE_REGISTRY: Final = Place.PRIVATE_REGISTRY
+Upstream = str | Literal[Place.PRIVATE_REGISTRY]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One question the decision asked, and what it found."""
+
+    check: str
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """The pull may go ahead.
+
+    ``registry`` and ``credential`` are None for an image of the private registry.
+    ``repository`` is the full name on the registry it is pulled from.
+    """
+
+    team_id: uuid.UUID
+    application: Application
+    subject: Subject
+    license: License | None
+    registry: ExternalRegistry | None
+    credential: Credential | None
+    repository: str
+    trace: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """The pull may not go ahead; ``message`` is what the customer sees.
+
+    ``team_id`` is the credential's own team, None for an unknown credential.
+    """
+
+    reason: Reason
+    message: str
+    trace: tuple[Step, ...]
+    team_id: uuid.UUID | None = None
+    subject: Subject | None = None
+
+
+Decision = Allowed | Denied
+
+
+class _Refusal(Exception):  # noqa: N818 -- control flow inside this module
+    def __init__(self, reason: Reason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+def authorize_pull(
+    credential: PullCredential,
+    application_slug: str,
+    upstream: Upstream,
+    repository: str,
+    *,
+    within_team: uuid.UUID | None = None,
+) -> Decision:
+    """Decide whether a credential may pull a repository through an application.
+
+    ``upstream`` is the first part of the image's path below the application: a
+    registry's slug or host. If it is neither, it is the first part of a repository on
+    Docker Hub. ``repository`` is the rest, and may be empty then. For the private
+    registry, ``upstream`` is PRIVATE_REGISTRY.
+
+    ``within_team`` makes credentials of other teams unknown; an API caller asks on
+    behalf of one team.
+
+    Reads live state, never caches, never asks an upstream, and does not look at
+    health: an unhealthy registry is still tried. Costs two to four queries.
+    """
+    trace: list[Step] = []
+    holder: Holder | None = None
+    try:
+        holder = _check_credential(credential, within_team, trace)
+        application = _check_application(holder, application_slug, trace)
+        if isinstance(holder, LicenseHolder):
+            _check_license(holder.license, trace)
+        if isinstance(upstream, Place):
+            found, full_name = None, repository
+        else:
+            found, full_name = _check_registry(application, upstream, repository, trace)
+    except _Refusal as refusal:
+        subject = holder.subject if holder else None
+        team_id = _team_of(holder)
+        return Denied(refusal.reason, refusal.message, tuple(trace), team_id, subject)
+    return Allowed(
+        team_id=application.team_id,
+        application=application,
+        subject=holder.subject,
+        license=holder.license if isinstance(holder, LicenseHolder) else None,
+        registry=found.registry if found else None,
+        credential=found,
+        repository=full_name,
+        trace=tuple(trace),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LoginAllowed:
+    """A credential that is worth logging in with."""
+
+    holder: Holder
+
+
+def authorize_login(credential: PullCredential) -> LoginAllowed | Denied:
+    """Decide whether a login alone, for no repository yet, makes sense.
+
+    So that ``docker login`` with a revoked license says so at once.
+    """
+    trace: list[Step] = []
+    holder: Holder | None = None
+    try:
+        holder = _check_credential(credential, None, trace)
+        if isinstance(holder, LicenseHolder):
+            _check_license(holder.license, trace)
+    except _Refusal as refusal:
+        subject = holder.subject if holder else None
+        return Denied(
+            refusal.reason, refusal.message, tuple(trace), _team_of(holder), subject
+        )
+    return LoginAllowed(holder)
+
+
+_VENDOR_ACTIONS = {
+    "pull": Permission.IMAGE_PULL,
+    "push": Permission.IMAGE_PUSH,
+    "delete": Permission.IMAGE_DELETE,
+}
+
+
+def allowed_vendor_actions(holder: Holder, application_slug: str) -> frozenset[str]:
+    """Return what a vendor's login may do to images of its own application.
+
+    Nothing for a license: customers only pull.
+    """
+    if isinstance(holder, LicenseHolder):
+        return frozenset()
+    application = Application.objects.filter(slug=application_slug).first()
+    actor = holder.actor_for(application.team_id) if application else None
+    if actor is None:
+        return frozenset()
+    return frozenset(
+        action
+        for action, permission in _VENDOR_ACTIONS.items()
+        if actor.may(permission)
+    )
+
+
+def _team_of(holder: Holder | None) -> uuid.UUID | None:
+    if isinstance(holder, LicenseHolder):
+        return holder.license.team_id
+    return holder.actor.team_id if isinstance(holder, ApiTokenHolder) else None
+
+
+def _pass(trace: list[Step], check: str, detail: str) -> None:
+    trace.append(Step(check, passed=True, detail=detail))
+
+
+def _refuse(
+    trace: list[Step], check: str, reason: Reason, message: str, detail: str = ""
+) -> _Refusal:
+    trace.append(Step(check, passed=False, detail=detail or message))
+    return _Refusal(reason, message)
+
+
+def _check_credential(
+    credential: PullCredential, within_team: uuid.UUID | None, trace: list[Step]
+) -> Holder:
+    holder = identify(credential)
+    outside = (
+        within_team is not None
+        and holder is not None
+        and not isinstance(holder, UserHolder)
+        and _team_of(holder) != within_team
+    )
+    if holder is None or outside:
+        raise _refuse(
+            trace,
+            "credential",
+            Reason.CREDENTIAL_UNKNOWN,
+            "No known license came with this request. Log in with any username and "
+            "your license ID as the password.",
+        )
+    _pass(trace, "credential", f"Belongs to {holder.subject}.")
+    return holder
+
+
+def _check_application(
+    holder: Holder, application_slug: str, trace: list[Step]
+) -> Application:
+    if isinstance(holder, LicenseHolder):
+        application: Application | None = holder.license.application
+        if application_slug != holder.license.application.slug:
+            application = None
+    else:
+        application = _pullable_application(holder, application_slug)
+    if application is None:
+        raise _refuse(
+            trace,
+            "application",
+            Reason.APPLICATION_MISMATCH,
+            f"This {_noun(holder)} does not include the application "
+            f"{application_slug!r}. Check the image name.",
+        )
+    _pass(trace, "application", f"{application_slug} is included.")
+    return application
+
+
+def _pullable_application(
+    holder: ApiTokenHolder | UserHolder, application_slug: str
+) -> Application | None:
+    application = Application.objects.filter(slug=application_slug).first()
+    if application is None:
+        return None
+    actor = holder.actor_for(application.team_id)
+    if actor is None or not actor.may(Permission.IMAGE_PULL):
+        return None
+    return application
+
+
+def _noun(holder: Holder) -> str:
+    return "license" if isinstance(holder, LicenseHolder) else "login"
+
+
+def _check_license(license: License, trace: list[Step]) -> None:
+    state = license.state()
+    if state is LicenseState.REVOKED and license.revoked_at:
+        raise _refuse(
+            trace,
+            "license",
+            Reason.LICENSE_REVOKED,
+            f"This license was revoked on {license.revoked_at:%Y-%m-%d}. "
+            "Contact your vendor.",
+            f"Revoked at {license.revoked_at.isoformat()}: {license.revoke_reason}",
+        )
+    if state is LicenseState.EXPIRED and license.expires_at:
+        raise _refuse(
+            trace,
+            "license",
+            Reason.LICENSE_EXPIRED,
+            f"This license expired on {license.expires_at:%Y-%m-%d %H:%M} UTC. "
+            "Contact your vendor to renew it.",
+        )
+    if license.customer.archived_at is not None:
+        raise _refuse(
+            trace,
+            "license",
+            Reason.CUSTOMER_ARCHIVED,
+            "This license belongs to a customer who was archived. Contact your vendor.",
+        )
+    expiry = license.expires_at.isoformat() if license.expires_at else "never"
+    _pass(trace, "license", f"Active; expires {expiry}.")
+
+
+def _check_registry(
+    application: Application, upstream: str, repository: str, trace: list[Step]
+) -> tuple[Credential, str]:
+    """Return the credential to pull with, and the repository's full name upstream."""
+    candidates, repository = _connected(application, upstream, repository)
+    unavailable = (
+        f"The registry {upstream!r} is not available to the application "
+        f"{application.slug!r}. Ask your vendor to connect it."
+    )
+    if not candidates:
+        raise _refuse(
+            trace,
+            "registry",
+            Reason.REGISTRY_NOT_CONNECTED,
+            unavailable,
+            f"No connected registry has the slug or endpoint {upstream!r}.",
+        )
+    shared = [each for each in candidates if each.is_shared]  # type: ignore[attr-defined] -- annotated
+    if not shared:
+        raise _refuse(
+            trace,
+            "registry",
+            Reason.REGISTRY_NOT_SHARED,
+            unavailable,
+            f"{candidates[0].registry.slug} is connected, but not shared with "
+            f"{application.slug}.",
+        )
+    _pass(trace, "registry", f"{shared[0].registry.slug} is connected and shared.")
+    return _check_repository(shared, repository, trace)
+
+
+def _check_repository(
+    candidates: list[Credential], repository: str, trace: list[Step]
+) -> tuple[Credential, str]:
+    for each in candidates:
+        full_name = each.registry.provider_profile.upstream_repository(repository)
+        if repository and each.registry.allows_repository(full_name):
+            _pass(trace, "repository", f"{full_name} is allowed.")
+            return each, full_name
+    raise _refuse(
+        trace,
+        "repository",
+        Reason.REPOSITORY_NOT_ALLOWED,
+        f"The repository {repository!r} is not offered to customers. "
+        "Check the image name, or ask your vendor to allow it.",
+        f"No pattern of {candidates[0].registry.slug} covers {repository!r}.",
+    )
+
+
+def _connected(
+    application: Application, upstream: str, repository: str
+) -> tuple[list[Credential], str]:
+    """Return candidates, a slug's before an endpoint's, and the repository on them."""
+    endpoint = canonical_endpoint(upstream)
+    found = _active_credentials(
+        application, Q(registry__slug=upstream) | Q(registry__endpoint=endpoint)
+    )
+    if found:
+        by_slug = [each for each in found if each.registry.slug == upstream]
+        return by_slug or found, repository
+    if looks_like_host(upstream):
+        return [], repository
+    on_docker_hub = f"{upstream}/{repository}".rstrip("/")
+    return (
+        _active_credentials(application, Q(registry__endpoint=DOCKER_HUB)),
+        on_docker_hub,
+    )
+
+
+def _active_credentials(application: Application, which: Q) -> list[Credential]:
+    share = RegistryShare.objects.filter(
+        registry=OuterRef("registry"), application=application
+    )
+    return list(
+        Credential.objects.for_team(application.team_id)
+        .filter(which, active=True)
+        .select_related("registry")
+        .annotate(is_shared=Q(registry__shared_with_all=True) | Q(Exists(share)))
+        .order_by("registry__created_at", "registry__pk")
+    )

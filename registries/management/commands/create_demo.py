@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import os
+import secrets
+import shlex
+from pathlib import Path
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+from django.db import transaction
+
+from licenses.models import License
+from licenses.services import create_customer, issue_license
+from portal.crypto.secrets import Secret
+from portal.env import secret
+from registries.models import ExternalRegistry
+from registries.services import NewCredential, connect_registry
+from teams.actors import Actor, member_actor
+from teams.models import ApiToken, Application, Membership, Team, User
+from teams.selectors import api_token_by_secret
+from teams.services import create_api_token, create_application, create_team
+
+TEAM_SLUG = "demo"
+OWNER_EMAIL = "owner@example.com"
+APPLICATION_SLUG = "my-app"
+REGISTRY_SLUG = "sample"
+SAMPLE_IMAGE = "my-org/api:v1.0.1"
+
+
+class Command(BaseCommand):
+    help = (
+        "Create the demo team with all it needs for a first pull, where it is missing, "
+        "and write what to type to a file of shell variables. For make demo only: the "
+        "owner is also an operator of the installation."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--sample-endpoint", required=True)
+        parser.add_argument("--sample-username", required=True)
+        parser.add_argument("--output", type=Path, required=True)
+
+    @transaction.atomic
+    def handle(self, *args: object, **options: object) -> None:
+        output = Path(str(options["output"]))
+        known = _read_facts(output)
+        owner, team = _owner_and_team()
+        actor = member_actor(Membership.objects.get(team=team, user=owner))
+        application = _application(actor, team)
+        _registry(
+            actor,
+            team,
+            str(options["sample_endpoint"]),
+            str(options["sample_username"]),
+        )
+        facts = {
+            "PORTAL_URL": f"http://{settings.BERTH_PROXY_HOST}",
+            "PROXY_HOST": settings.BERTH_PROXY_HOST,
+            "REGISTRY_HOST": settings.BERTH_REGISTRY_HOST,
+            "OWNER_EMAIL": OWNER_EMAIL,
+            "OWNER_PASSWORD": _password(owner, known.get("OWNER_PASSWORD", "")),
+            "API_TOKEN": _api_token(actor, team, owner, known.get("API_TOKEN", "")),
+            "APP_SLUG": APPLICATION_SLUG,
+            "LICENSE_ID": _license(actor, team, application).license_id.reveal(),
+            "SAMPLE_IMAGE": SAMPLE_IMAGE,
+        }
+        _write_facts(output, facts)
+        self.stdout.write(f"Wrote {output}")
+
+
+def _owner_and_team() -> tuple[User, Team]:
+    owner = User.objects.filter(email=OWNER_EMAIL).first()
+    if owner is None:
+        owner = User.objects.create_superuser(OWNER_EMAIL, secrets.token_urlsafe(12))
+    team = Team.objects.filter(slug=TEAM_SLUG).first()
+    if team is None:
+        team = create_team(name="Demo", slug=TEAM_SLUG, owner=owner)
+    return owner, team
+
+
+def _password(owner: User, known: str) -> str:
+    """Return the owner's password: the one already told if it is still right."""
+    if known and owner.check_password(known):
+        return known
+    password = secrets.token_urlsafe(12)
+    owner.set_password(password)
+    owner.save(update_fields=["password"])
+    return password
+
+
+def _api_token(actor: Actor, team: Team, owner: User, known: str) -> str:
+    if known and api_token_by_secret(Secret(known)) is not None:
+        return known
+    _, text = create_api_token(
+        actor=actor, team=team, name="Demo", kind=ApiToken.Kind.USER, user=owner
+    )
+    return text.reveal()
+
+
+def _application(actor: Actor, team: Team) -> Application:
+    found = Application.objects.for_team(team.pk).filter(slug=APPLICATION_SLUG).first()
+    return found or create_application(
+        actor=actor, team=team, name="My app", slug=APPLICATION_SLUG
+    )
+
+
+def _registry(actor: Actor, team: Team, endpoint: str, username: str) -> None:
+    registries = ExternalRegistry.objects.for_team(team.pk)
+    if not registries.filter(slug=REGISTRY_SLUG).exists():
+        connect_registry(
+            actor=actor,
+            team=team,
+            provider="other",
+            endpoint=endpoint,
+            slug=REGISTRY_SLUG,
+            credential=NewCredential(
+                "password", username, Secret(secret("SAMPLE_PASSWORD"))
+            ),
+        )
+
+
+def _license(actor: Actor, team: Team, application: Application) -> License:
+    found = License.objects.for_team(team.pk).filter(application=application).first()
+    if found is not None:
+        return found
+    customer = create_customer(
+        actor=actor, team=team, name="Example Corp", email="it@example.com"
+    )
+    return issue_license(
+        actor=actor, customer=customer, application=application, type="paid"
+    )
+
+
+def _read_facts(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    lines = path.read_text(encoding="utf-8").splitlines()
+    pairs = (line.partition("=") for line in lines if "=" in line)
+    return {name: "".join(shlex.split(value)) for name, _, value in pairs}
+
+
+def _write_facts(path: Path, facts: dict[str, str]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = "".join(f"{name}={shlex.quote(value)}\n" for name, value in facts.items())
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)

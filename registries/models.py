@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+
+from oci.reference import MalformedName, parse_registry_host
+from portal.crypto.fields import EncryptedField
+from registries.providers import PROVIDERS, Provider
+from teams.models import Application, TeamOwned, User, validate_slug
+
+MAX_SECRET_BYTES = 16 * 1024
+MAX_PATTERNS = 50
+
+validate_pattern = RegexValidator(
+    r"\A[a-z0-9._/*?-]{1,255}\Z",
+    "Write a repository such as my-org/api, with * for any characters.",
+)
+
+
+def validate_endpoint(text: str) -> None:
+    """Pass if the text is a host[:port] with no scheme and no path."""
+    try:
+        canonical = parse_registry_host(text)
+    except MalformedName as error:
+        raise ValidationError(str(error)) from error
+    if canonical != text:
+        raise ValidationError(f"Write it as {canonical}.")
+
+
+def default_patterns() -> list[str]:
+    return ["*"]
+
+
+class Outcome(models.TextChoices):
+    """What came of trying a credential."""
+
+    VALID = "valid"
+    REJECTED = "rejected"
+    REPOSITORY_DENIED = "repository_denied"
+    RATE_LIMITED = "rate_limited"
+    UNREACHABLE = "unreachable"
+    UPSTREAM_ERROR = "upstream_error"
+
+
+class ExternalRegistry(TeamOwned):
+    """A registry of the vendor's own that Berth pulls through."""
+
+    provider = models.CharField(
+        max_length=32, choices=[(p.name, p.title) for p in PROVIDERS.values()]
+    )
+    endpoint = models.CharField(max_length=255, validators=[validate_endpoint])
+    slug = models.CharField(max_length=128, validators=[validate_slug])
+    trusted_realm = models.CharField(
+        max_length=255, blank=True, validators=[validate_endpoint]
+    )
+    shared_with_all = models.BooleanField(default=True)
+    applications = models.ManyToManyField(
+        Application, through="RegistryShare", related_name="registries"
+    )
+    repository_patterns = ArrayField(
+        models.CharField(max_length=255, validators=[validate_pattern]),
+        default=default_patterns,
+        size=MAX_PATTERNS,
+    )
+    health = models.CharField(
+        max_length=32, choices=Outcome.choices, blank=True, editable=False
+    )
+    health_checked_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        verbose_name_plural = "external registries"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["team", "slug"],
+                name="registries_externalregistry_slug",
+                violation_error_message="Another registry of the team has this slug.",
+            ),
+            models.UniqueConstraint(
+                fields=["team", "id"], name="registries_externalregistry_team"
+            ),
+            models.CheckConstraint(
+                condition=Q(provider__in=["dockerhub", "other"]),
+                name="registries_externalregistry_provider",
+            ),
+            models.CheckConstraint(
+                condition=~Q(repository_patterns=[]),
+                name="registries_externalregistry_patterns",
+                violation_error_message="Allow at least one pattern; * allows all.",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["team", "endpoint"], name="registries_by_endpoint")
+        ]
+
+    def __str__(self) -> str:
+        return self.slug
+
+    @property
+    def provider_profile(self) -> Provider:
+        return PROVIDERS[self.provider]
+
+    def allows_repository(self, repository: str) -> bool:
+        """Tell whether a pattern covers the repository; ``*`` also crosses ``/``."""
+        return any(fnmatchcase(repository, each) for each in self.repository_patterns)
+
+
+class RegistryShare(TeamOwned):
+    """An application that may use a registry not shared with all."""
+
+    registry = models.ForeignKey(
+        ExternalRegistry, on_delete=models.CASCADE, related_name="shares"
+    )
+    application = models.ForeignKey(
+        Application, on_delete=models.CASCADE, related_name="registry_shares"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["registry", "application"], name="registries_registryshare_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.registry_id} → {self.application_id}"
+
+
+class Credential(TeamOwned):
+    """One version of a registry's credential; exactly one is active."""
+
+    registry = models.ForeignKey(
+        ExternalRegistry, on_delete=models.CASCADE, related_name="credentials"
+    )
+    auth_type = models.CharField(max_length=32)
+    username = EncryptedField()
+    secret = EncryptedField()
+    created_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    active = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["registry"],
+                condition=Q(active=True),
+                name="registries_credential_one_active",
+            ),
+            models.UniqueConstraint(
+                fields=["team", "id"], name="registries_credential_team"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.registry_id} ({self.auth_type})"
+
+
+class CredentialCheck(TeamOwned):
+    """What one attempt to use a credential came to. Never holds a secret."""
+
+    registry = models.ForeignKey(
+        ExternalRegistry, on_delete=models.CASCADE, related_name="checks"
+    )
+    credential = models.ForeignKey(
+        Credential, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    outcome = models.CharField(max_length=32, choices=Outcome.choices)
+    http_status = models.PositiveSmallIntegerField(null=True)
+    latency_ms = models.PositiveIntegerField()
+    detail = models.CharField(max_length=500)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["registry", "-created_at", "-id"], name="registries_check_page"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.registry_id}: {self.outcome}"
+
+
+class PullEvent(TeamOwned):
+    """Pulls of one hour with one outcome, counted. Written behind the request.
+
+    ``outcome`` is ``allowed`` or the reason code of the refusal.
+    """
+
+    hour = models.DateTimeField()
+    application_slug = models.CharField(max_length=64)
+    license = models.ForeignKey(
+        "licenses.License", null=True, on_delete=models.CASCADE, related_name="pulls"
+    )
+    holder = models.CharField(max_length=80)
+    registry = models.ForeignKey(
+        ExternalRegistry, null=True, on_delete=models.SET_NULL, related_name="pulls"
+    )
+    repository = models.CharField(max_length=512)
+    reference = models.CharField(max_length=160)
+    outcome = models.CharField(max_length=32)
+    count = models.PositiveBigIntegerField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=[
+                    "team",
+                    "hour",
+                    "holder",
+                    "application_slug",
+                    "registry",
+                    "repository",
+                    "reference",
+                    "outcome",
+                ],
+                nulls_distinct=False,
+                name="registries_pullevent_bucket",
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["team", "-last_at", "-id"], name="registries_pull_page"
+            ),
+            models.Index(
+                fields=["license", "-last_at"], name="registries_pull_license"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.repository}:{self.reference} {self.outcome} x {self.count}"

@@ -1,0 +1,40 @@
+"""The names of proxied images: ``proxy/<application>/<upstream>/<repository>``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from oci.reference import MalformedName, parse_repository
+
+PREFIX = "proxy"
+
+
+@dataclass(frozen=True, slots=True)
+class ProxiedName:
+    """A proxied image's name, in the parts that the decision asks for.
+
+    ``upstream`` is the first part below the application. Only the team's registries
+    tell whether it is a slug, a host or the start of a name on Docker Hub.
+    """
+
+    application: str
+    upstream: str
+    repository: str
+
+    def __str__(self) -> str:
+        path = f"{self.upstream}/{self.repository}".rstrip("/")
+        return f"{PREFIX}/{self.application}/{path}"
+
+
+def parse_proxied_name(name: str) -> ProxiedName:
+    """Read a repository name of the proxy.
+
+    Raises:
+        MalformedName: it is no repository name, or not one of the proxy's.
+    """
+    parts = parse_repository(name).split("/", 3)
+    if parts[0] != PREFIX or len(parts) < 3:
+        raise MalformedName(
+            "Proxied images are named proxy/<application>/<registry>/<repository>."
+        )
+    return ProxiedName(parts[1], parts[2], parts[3] if len(parts) == 4 else "")

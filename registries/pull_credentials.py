@@ -1,0 +1,155 @@
+"""Who is pulling: from what a client presents, or from a registry token's subject."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from enum import StrEnum
+
+from django.contrib.auth import authenticate
+
+from licenses.license_id import is_license_id
+from licenses.models import License
+from licenses.selectors import license_by_id, license_by_secret
+from portal.crypto.secrets import Secret
+from teams.actors import Actor
+from teams.models import ApiToken, User
+from teams.selectors import (
+    actor_in_team,
+    actor_of_api_token,
+    api_token_by_id,
+    api_token_by_secret,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PresentedCredential:
+    """A username and password, as ``docker login`` sends them."""
+
+    username: str
+    password: Secret
+
+    @property
+    def is_account_password(self) -> bool:
+        """Tell whether the password is neither a license ID nor an API token."""
+        text = self.password.reveal()
+        return not is_license_id(text) and not text.startswith("berth_")
+
+
+class SubjectKind(StrEnum):
+    LICENSE = "license"
+    API_TOKEN = "api-token"  # noqa: S105 -- a kind
+    USER = "user"
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """An identified holder, as the ``sub`` of a registry token names it."""
+
+    kind: SubjectKind
+    id: uuid.UUID
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.id}"
+
+    @classmethod
+    def parse(cls, text: str) -> Subject | None:
+        """Read ``<kind>:<uuid>``; anything else, the anonymous ``""`` too, is None."""
+        kind, _, identifier = text.partition(":")
+        try:
+            return cls(SubjectKind(kind), uuid.UUID(identifier))
+        except ValueError:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class LicenseHolder:
+    license: License
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(SubjectKind.LICENSE, self.license.pk)
+
+
+@dataclass(frozen=True, slots=True)
+class ApiTokenHolder:
+    api_token: ApiToken
+    actor: Actor
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(SubjectKind.API_TOKEN, self.api_token.pk)
+
+    def actor_for(self, team_id: uuid.UUID) -> Actor | None:
+        return self.actor if self.actor.team_id == team_id else None
+
+
+@dataclass(frozen=True, slots=True)
+class UserHolder:
+    user: User
+
+    @property
+    def subject(self) -> Subject:
+        return Subject(SubjectKind.USER, self.user.pk)
+
+    def actor_for(self, team_id: uuid.UUID) -> Actor | None:
+        return actor_in_team(self.user.pk, team_id)
+
+
+Holder = LicenseHolder | ApiTokenHolder | UserHolder
+PullCredential = PresentedCredential | Subject | Holder | None
+
+
+def identify(credential: PullCredential) -> Holder | None:
+    """Return whoever a credential belongs to, or None if it proves nobody.
+
+    Any username goes with a license ID, a service-account token or a team token. A
+    user token and an account password go with that user's e-mail address only.
+    """
+    if isinstance(credential, PresentedCredential):
+        return _identify_presented(credential)
+    if isinstance(credential, Subject):
+        return _identify_subject(credential)
+    return credential
+
+
+def _identify_subject(subject: Subject) -> Holder | None:
+    if subject.kind is SubjectKind.LICENSE:
+        license = license_by_id(subject.id)
+        return LicenseHolder(license) if license else None
+    if subject.kind is SubjectKind.API_TOKEN:
+        return _api_token_holder(api_token_by_id(subject.id))
+    user = User.objects.filter(pk=subject.id, is_active=True).first()
+    return UserHolder(user) if user else None
+
+
+def _identify_presented(presented: PresentedCredential) -> Holder | None:
+    license = license_by_secret(presented.password)
+    if license is not None:
+        return LicenseHolder(license)
+    if presented.password.reveal().startswith("berth_"):
+        api_token = api_token_by_secret(presented.password)
+        if api_token is not None and not _owns(presented.username, api_token):
+            return None
+        return _api_token_holder(api_token)
+    if "@" not in presented.username:
+        # Only account passwords go with an e-mail address; hashing one for every
+        # other guess would be a present to whoever wants to keep us busy.
+        return None
+    user = authenticate(
+        username=presented.username, password=presented.password.reveal()
+    )
+    return UserHolder(user) if isinstance(user, User) else None
+
+
+def _owns(username: str, api_token: ApiToken) -> bool:
+    if api_token.user is None:
+        return True
+    return api_token.user.email.lower() == username.lower()
+
+
+def _api_token_holder(api_token: ApiToken | None) -> ApiTokenHolder | None:
+    actor = actor_of_api_token(api_token) if api_token else None
+    if api_token is None or actor is None:
+        return None
+    return ApiTokenHolder(api_token, actor)

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from django.core.cache import cache
+from django.db import connection
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+from redis.exceptions import RedisError
+
+from licenses.models import License
+from registries.models import ExternalRegistry
+from registries.tasks import check_registry_task
+
+logger = logging.getLogger(__name__)
+
+
+class Pull(NamedTuple):
+    """A kind of pull that is counted: one row per hour."""
+
+    team_id: uuid.UUID
+    hour: datetime
+    application_slug: str
+    holder: str
+    license_id: uuid.UUID | None
+    registry_id: uuid.UUID | None
+    repository: str
+    reference: str
+    outcome: str
+
+
+# PostgreSQL adds up by itself, so that several edges can write at the same time.
+_ADD = """
+INSERT INTO registries_pullevent (
+    id, created_at, last_at, team_id, hour, application_slug, holder, license_id,
+    registry_id, repository, reference, outcome, count
+) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+ON CONFLICT (team_id, hour, holder, application_slug, registry_id, repository,
+             reference, outcome)
+DO UPDATE SET count = registries_pullevent.count + EXCLUDED.count,
+              last_at = GREATEST(registries_pullevent.last_at, EXCLUDED.last_at)
+"""
+
+
+def record_pulls(counts: Mapping[Pull, int]) -> None:
+    """Add counted pulls to the hours they fell into.
+
+    What was deleted since it was counted is left out, or loses its link.
+    """
+    licenses = _existing(License, {pull.license_id for pull in counts})
+    registries = _existing(ExternalRegistry, {pull.registry_id for pull in counts})
+    now = timezone.now()
+    rows = []
+    for pull, count in sorted(counts.items(), key=lambda item: item[0][:4]):
+        if pull.license_id is not None and pull.license_id not in licenses:
+            continue
+        registry_id = pull.registry_id if pull.registry_id in registries else None
+        known = pull._replace(registry_id=registry_id)
+        rows.append((uuid.uuid4(), now, now, *known, count))
+    with connection.cursor() as cursor:
+        cursor.executemany(_ADD, rows)
+
+
+def _existing(
+    model: type[License | ExternalRegistry], ids: set[uuid.UUID | None]
+) -> set[uuid.UUID]:
+    found = model._base_manager.filter(pk__in=ids - {None})
+    return set(found.values_list("pk", flat=True))
+
+
+def queue_check(registry_id: uuid.UUID) -> None:
+    """Have a registry's credential checked soon, at most once a minute.
+
+    For a pull that was refused upstream, so whatever goes wrong here is only logged.
+    """
+    try:
+        if cache.add(f"check-queued:{registry_id}", 1, timeout=60):
+            check_registry_task.delay(str(registry_id))
+    except (RedisError, OperationalError, OSError):
+        logger.exception("A credential check could not be queued.")

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from django.conf import settings
+
+from portal.crypto.fields import SealedSecret
+from portal.crypto.secrets import Secret
+from registries.models import Credential
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamTarget:
+    """Where to pull from and as whom; what is needed of two database rows.
+
+    ``credential_id`` changes with every version of a credential, so whatever is
+    cached under it dies with that version.
+    """
+
+    registry_id: uuid.UUID
+    credential_id: uuid.UUID
+    label: str
+    endpoint: str
+    api_host: str
+    scheme: str
+    realm_hosts: frozenset[str]
+    username: SealedSecret | Secret
+    secret: SealedSecret | Secret
+
+    @property
+    def base_url(self) -> str:
+        return f"{self.scheme}://{self.api_host}"
+
+
+def upstream_target(credential: Credential) -> UpstreamTarget:
+    """Return the target of a credential with its registry."""
+    registry = credential.registry
+    provider = registry.provider_profile
+    api_host = provider.api_host(registry.endpoint)
+    trusted = {registry.trusted_realm} if registry.trusted_realm else set()
+    return UpstreamTarget(
+        registry_id=registry.pk,
+        credential_id=credential.pk,
+        label=registry.endpoint,
+        endpoint=registry.endpoint,
+        api_host=api_host,
+        scheme="http" if api_host in settings.BERTH_INSECURE_REGISTRIES else "https",
+        realm_hosts=provider.realm_hosts | trusted,
+        username=credential.username,
+        secret=credential.secret,
+    )

@@ -1,0 +1,99 @@
+"""Whoever acts in a team, with what they may do there."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from portal.errors import NotAllowed
+from teams.permissions import Permission, Role, permissions_of
+
+if TYPE_CHECKING:
+    from teams.models import ApiToken, Membership, Team
+
+
+class ActorKind(StrEnum):
+    USER = "user"
+    SERVICE_ACCOUNT = "service_account"
+    TEAM_TOKEN = "team_token"  # noqa: S105 -- a kind
+    SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Someone acting in exactly one team."""
+
+    kind: ActorKind
+    id: uuid.UUID | None
+    label: str
+    team_id: uuid.UUID
+    role: Role
+    permissions: frozenset[Permission]
+    address: str | None = None
+    request_id: str = ""
+
+    def may(self, permission: Permission) -> bool:
+        return permission in self.permissions
+
+    def require(self, permission: Permission, *, team_id: uuid.UUID) -> None:
+        """Pass if the actor holds the permission in this very team.
+
+        Raises:
+            NotAllowed: it does not.
+        """
+        if team_id != self.team_id or permission not in self.permissions:
+            raise NotAllowed(
+                "permission_denied",
+                f"Your role does not include the permission {permission.value!r}. "
+                "Ask an owner or admin of the team.",
+            )
+
+    def at(self, *, address: str | None, request_id: str) -> Actor:
+        """Return the same actor, seen in one request."""
+        return replace(self, address=address, request_id=request_id)
+
+
+def member_actor(membership: Membership) -> Actor:
+    """Return a member acting with all the permissions of their role."""
+    return Actor(
+        kind=ActorKind.USER,
+        id=membership.user_id,
+        label=membership.user.email,
+        team_id=membership.team_id,
+        role=Role(membership.role),
+        permissions=permissions_of(membership.role),
+    )
+
+
+def api_token_actor(api_token: ApiToken, role: str) -> Actor:
+    """Return whoever the token stands for: ``role`` is the holder's present one."""
+    if api_token.user is not None:
+        kind, holder_id = ActorKind.USER, api_token.user_id
+        label = api_token.user.email
+    elif api_token.service_account is not None:
+        kind, holder_id = ActorKind.SERVICE_ACCOUNT, api_token.service_account_id
+        label = api_token.service_account.name
+    else:
+        kind, holder_id, label = ActorKind.TEAM_TOKEN, api_token.pk, api_token.name
+    return Actor(
+        kind=kind,
+        id=holder_id,
+        label=label,
+        team_id=api_token.team_id,
+        role=Role(role),
+        permissions=permissions_of(role, read_only=api_token.read_only),
+    )
+
+
+def system_actor(team: Team, label: str = "Berth") -> Actor:
+    """Return Berth itself, acting for operators and tasks."""
+    return Actor(
+        kind=ActorKind.SYSTEM,
+        id=None,
+        label=label,
+        team_id=team.pk,
+        role=Role.OWNER,
+        permissions=permissions_of(Role.OWNER),
+    )

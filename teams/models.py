@@ -1,0 +1,302 @@
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar, Self, TypeVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+
+from portal.crypto.fields import EncryptedField
+from teams.permissions import Role
+
+# A slug is one component of a repository name (distribution-spec, "Pulling manifests").
+validate_slug = RegexValidator(
+    r"\A[a-z0-9]+(?:[._-][a-z0-9]+)*\Z",
+    "Use lower-case letters and digits, joined by single '.', '_' or '-'.",
+)
+# PostgreSQL stores no NUL, and no name needs a control character.
+validate_printable = RegexValidator(
+    r"\A[^\x00-\x1f\x7f]*\Z", "Control characters are not allowed."
+)
+
+ROLES = [(role.value, role.value) for role in Role]
+
+
+class UserManager(BaseUserManager["User"]):
+    def create_user(
+        self, email: str, password: str | None = None, **fields: Any
+    ) -> User:
+        """Create a user who signs in with this e-mail address."""
+        user = self.model(email=self.normalize_email(email), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str, **fields: Any) -> User:
+        """Create a platform operator, who may sign in to the Django admin."""
+        return self.create_user(
+            email, password, is_staff=True, is_superuser=True, **fields
+        )
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email__iexact=username)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person. What they may do comes from their memberships."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    email = models.EmailField(max_length=254, unique=True)
+    name = models.CharField(max_length=150, blank=True, validators=[validate_printable])
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField(
+        default=False, help_text="May sign in to the Django admin of this installation."
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    objects: ClassVar[UserManager] = UserManager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"),
+                name="teams_user_email",
+                violation_error_message="A user with this e-mail address exists.",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class Team(models.Model):
+    """A vendor: owns everything else."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=150, validators=[validate_printable])
+    slug = models.CharField(max_length=64, unique=True, validators=[validate_slug])
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+OwnedT = TypeVar("OwnedT", bound=models.Model, covariant=True)
+
+
+class TeamOwnedQuerySet(models.QuerySet[OwnedT]):
+    def for_team(self, team_id: uuid.UUID) -> Self:
+        """Start every query here: nothing is reachable without a team in hand."""
+        return self.filter(team_id=team_id)
+
+
+class TeamOwned(models.Model):
+    """A row that belongs to one team and never moves to another."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    team = models.ForeignKey(Team, on_delete=models.PROTECT, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = TeamOwnedQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+
+class Membership(TeamOwned):
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(max_length=16, choices=ROLES)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["team", "user"],
+                name="teams_membership_once",
+                violation_error_message="This person is already a member.",
+            ),
+            models.CheckConstraint(
+                condition=Q(role__in=[role.value for role in Role]),
+                name="teams_membership_role",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user.email} ({self.role})"
+
+
+class Application(TeamOwned):
+    """Software that a team ships. Its slug is part of image names everywhere."""
+
+    name = models.CharField(max_length=150, validators=[validate_printable])
+    slug = models.CharField(
+        max_length=64,
+        unique=True,
+        validators=[validate_slug],
+        error_messages={"unique": "This slug is taken. Choose another one."},
+    )
+
+    class Meta:
+        constraints = [
+            # The target of the composite team foreign keys.
+            models.UniqueConstraint(
+                fields=["team", "id"], name="teams_application_team"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class Channel(TeamOwned):
+    """A line of releases of an application, such as Stable or Beta."""
+
+    application = models.ForeignKey(
+        Application, on_delete=models.CASCADE, related_name="channels"
+    )
+    name = models.CharField(max_length=150, validators=[validate_printable])
+    slug = models.CharField(max_length=64, validators=[validate_slug])
+    is_default = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["application", "slug"],
+                name="teams_channel_slug",
+                violation_error_message="The application has a channel with this slug.",
+            ),
+            models.UniqueConstraint(
+                fields=["application"],
+                condition=Q(is_default=True),
+                name="teams_channel_one_default",
+            ),
+            # The target of the license's foreign key to a channel of its application.
+            models.UniqueConstraint(
+                fields=["application", "id"], name="teams_channel_application"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.application.slug}/{self.slug}"
+
+
+class ServiceAccount(TeamOwned):
+    """An identity for automation, with a role of its own."""
+
+    name = models.CharField(max_length=150, validators=[validate_printable])
+    role = models.CharField(max_length=16, choices=ROLES)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["team", "name"],
+                name="teams_serviceaccount_name",
+                violation_error_message="A service account with this name exists.",
+            ),
+            models.UniqueConstraint(
+                fields=["team", "id"], name="teams_serviceaccount_team"
+            ),
+            models.CheckConstraint(
+                condition=Q(role__in=[role.value for role in Role]),
+                name="teams_serviceaccount_role",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ApiTokenQuerySet(TeamOwnedQuerySet["ApiToken"]):
+    def usable(self) -> Self:
+        """Leave out revoked and expired tokens."""
+        unexpired = Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now())
+        return self.filter(unexpired, revoked_at__isnull=True)
+
+
+class ApiToken(TeamOwned):
+    """What people and CI sign in with: ``berth_<kind>_<key>_<secret>``.
+
+    Only the key and an HMAC digest of the whole are stored.
+    """
+
+    class Kind(models.TextChoices):
+        USER = "user"
+        SERVICE_ACCOUNT = "service_account"
+        TEAM = "team"
+
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    name = models.CharField(max_length=150, validators=[validate_printable])
+    user = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+    )
+    service_account = models.ForeignKey(
+        ServiceAccount,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="api_tokens",
+    )
+    role = models.CharField(max_length=16, choices=ROLES, blank=True)
+    read_only = models.BooleanField(default=False)
+    key = models.CharField(max_length=16, unique=True, editable=False)
+    digest = models.CharField(max_length=100, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = ApiTokenQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="teams_apitoken_holder",
+                condition=(
+                    Q(kind="user", user__isnull=False, service_account__isnull=True)
+                    & Q(role="")
+                )
+                | (
+                    Q(kind="service_account", user__isnull=True)
+                    & Q(service_account__isnull=False, role="")
+                )
+                | (
+                    Q(kind="team", user__isnull=True, service_account__isnull=True)
+                    & Q(role__in=[role.value for role in Role])
+                ),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class IdempotencyRecord(TeamOwned):
+    """The answer to a creating request, kept for a day to be given again.
+
+    The answer may hold a secret that is shown once, so it is encrypted.
+    """
+
+    actor_kind = models.CharField(max_length=32)
+    actor_id = models.UUIDField(null=True)
+    key = models.CharField(max_length=255)
+    request_digest = models.CharField(max_length=64)
+    status = models.PositiveSmallIntegerField()
+    body = EncryptedField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["team", "actor_kind", "actor_id", "key"],
+                nulls_distinct=False,
+                name="teams_idempotencyrecord_key",
+            )
+        ]
+        indexes = [models.Index(fields=["created_at"], name="teams_idempotency_age")]
+
+    def __str__(self) -> str:
+        return self.key

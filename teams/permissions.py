@@ -1,0 +1,109 @@
+"""Who may do what: one catalogue of permissions, and the roles that hold them.
+
+Grammar: ``subject:action``. A permission always applies within one team.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Permission(StrEnum):
+    TEAM_READ = "team:read"
+    MEMBER_MANAGE = "member:manage"
+    AUDIT_READ = "audit:read"
+    APPLICATION_READ = "application:read"
+    APPLICATION_MANAGE = "application:manage"
+    REGISTRY_READ = "registry:read"
+    REGISTRY_MANAGE = "registry:manage"
+    CUSTOMER_READ = "customer:read"
+    CUSTOMER_MANAGE = "customer:manage"
+    LICENSE_READ = "license:read"
+    LICENSE_ISSUE = "license:issue"
+    LICENSE_CHANGE = "license:change"
+    LICENSE_REVOKE = "license:revoke"
+    LICENSE_REVEAL = "license:reveal"
+    SERVICE_ACCOUNT_READ = "service-account:read"
+    SERVICE_ACCOUNT_MANAGE = "service-account:manage"
+    API_TOKEN_CREATE = "api-token:create"  # noqa: S105 -- a permission
+    API_TOKEN_MANAGE = "api-token:manage"  # noqa: S105 -- a permission
+    PULL_AUTHORIZE = "pull:authorize"
+    IMAGE_PULL = "image:pull"
+    IMAGE_PUSH = "image:push"
+    IMAGE_DELETE = "image:delete"
+
+
+class Role(StrEnum):
+    OWNER = "owner"
+    ADMIN = "admin"
+    DEVELOPER = "developer"
+    SUPPORT = "support"
+    SALES = "sales"
+    READ_ONLY = "read-only"
+
+
+P = Permission
+
+_READ = frozenset(
+    {
+        P.TEAM_READ,
+        P.APPLICATION_READ,
+        P.REGISTRY_READ,
+        P.CUSTOMER_READ,
+        P.LICENSE_READ,
+        P.SERVICE_ACCOUNT_READ,
+    }
+)
+
+PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.OWNER: frozenset(Permission),
+    Role.ADMIN: frozenset(Permission),
+    Role.DEVELOPER: _READ
+    | {
+        P.APPLICATION_MANAGE,
+        P.REGISTRY_MANAGE,
+        P.API_TOKEN_CREATE,
+        P.PULL_AUTHORIZE,
+        P.IMAGE_PULL,
+        P.IMAGE_PUSH,
+        P.IMAGE_DELETE,
+    },
+    Role.SUPPORT: _READ
+    | {
+        P.AUDIT_READ,
+        P.CUSTOMER_MANAGE,
+        P.LICENSE_CHANGE,
+        P.LICENSE_REVOKE,
+        P.LICENSE_REVEAL,
+        P.API_TOKEN_CREATE,
+        P.PULL_AUTHORIZE,
+    },
+    Role.SALES: _READ
+    | {
+        P.CUSTOMER_MANAGE,
+        P.LICENSE_ISSUE,
+        P.LICENSE_CHANGE,
+        P.LICENSE_REVEAL,
+        P.API_TOKEN_CREATE,
+    },
+    Role.READ_ONLY: _READ,
+}
+
+# What a token made read-only keeps of its holder's permissions.
+READ_ONLY_TOKEN = _READ | {P.AUDIT_READ, P.IMAGE_PULL}
+
+
+def permissions_of(role: str, *, read_only: bool = False) -> frozenset[Permission]:
+    """Return what a role may do, through a read-only token if so asked."""
+    permissions = PERMISSIONS[Role(role)]
+    return permissions & READ_ONLY_TOKEN if read_only else permissions
+
+
+def may_assign(*, assigner: str, role: str) -> bool:
+    """Tell whether someone with role ``assigner`` may give or take ``role``.
+
+    Only an owner makes or unmakes owners; nobody hands out more than they hold.
+    """
+    if Role(role) is Role.OWNER:
+        return Role(assigner) is Role.OWNER
+    return PERMISSIONS[Role(role)] <= PERMISSIONS[Role(assigner)]

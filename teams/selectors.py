@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import uuid
+
+from django.db.models import QuerySet
+
+from portal.crypto.fields import lookup_keyring
+from portal.crypto.secrets import Secret
+from teams.actors import Actor, api_token_actor, member_actor
+from teams.models import (
+    ApiToken,
+    Application,
+    Channel,
+    Membership,
+    ServiceAccount,
+    Team,
+    User,
+)
+from teams.tokens import PURPOSE, api_token_key
+
+UNKNOWN_DIGEST = "none:" + "0" * 64
+
+
+def applications_for_team(team_id: uuid.UUID) -> QuerySet[Application]:
+    return Application.objects.for_team(team_id).order_by("-created_at", "-id")
+
+
+def channels_for_application(application: Application) -> QuerySet[Channel]:
+    return (
+        Channel.objects.for_team(application.team_id)
+        .filter(application=application)
+        .order_by("-created_at", "-id")
+    )
+
+
+def members_of_team(team_id: uuid.UUID) -> QuerySet[Membership]:
+    return (
+        Membership.objects.for_team(team_id)
+        .select_related("user")
+        .order_by("-created_at", "-id")
+    )
+
+
+def service_accounts_for_team(team_id: uuid.UUID) -> QuerySet[ServiceAccount]:
+    return ServiceAccount.objects.for_team(team_id).order_by("-created_at", "-id")
+
+
+def api_tokens_for_team(team_id: uuid.UUID) -> QuerySet[ApiToken]:
+    return (
+        ApiToken.objects.for_team(team_id)
+        .select_related("user", "service_account")
+        .order_by("-created_at", "-id")
+    )
+
+
+def membership_in_team(user: User, team_slug: str | None) -> Membership | None:
+    """Return the user's membership in the named team, or in their only one."""
+    memberships = Membership.objects.filter(user=user).select_related("user", "team")
+    if team_slug is not None:
+        return memberships.filter(team__slug=team_slug).first()
+    found = list(memberships[:2])
+    return found[0] if len(found) == 1 else None
+
+
+def actor_in_team(user_id: uuid.UUID, team_id: uuid.UUID) -> Actor | None:
+    """Return an active user acting in a team they belong to, else None."""
+    membership = (
+        members_of_team(team_id).filter(user_id=user_id, user__is_active=True).first()
+    )
+    return member_actor(membership) if membership else None
+
+
+def api_token_by_secret(presented: Secret) -> ApiToken | None:
+    """Return the usable token with this text, whoever's it is, else None.
+
+    Takes as long for an unknown key as for a wrong secret.
+    """
+    key = api_token_key(presented.reveal())
+    if key is None:
+        return None
+    found = _usable_tokens().filter(key=key).first()
+    stored = found.digest if found else UNKNOWN_DIGEST
+    if not lookup_keyring().matches(stored, presented.reveal(), purpose=PURPOSE):
+        return None
+    return found
+
+
+def api_token_by_id(api_token_id: uuid.UUID) -> ApiToken | None:
+    """Return a token that is still usable, else None."""
+    return _usable_tokens().filter(pk=api_token_id).first()
+
+
+def actor_of_api_token(api_token: ApiToken) -> Actor | None:
+    """Return whoever a token stands for, with their present role.
+
+    None if the user left the team or was deactivated.
+    """
+    if api_token.user is not None:
+        membership = Membership.objects.filter(
+            team_id=api_token.team_id, user_id=api_token.user_id
+        ).first()
+        if membership is None or not api_token.user.is_active:
+            return None
+        return api_token_actor(api_token, membership.role)
+    if api_token.service_account is not None:
+        return api_token_actor(api_token, api_token.service_account.role)
+    return api_token_actor(api_token, api_token.role)
+
+
+def teams_of_user(user: User) -> QuerySet[Team]:
+    memberships = Membership.objects.filter(user=user)
+    return Team.objects.filter(pk__in=memberships.values("team_id")).order_by("name")
+
+
+def _usable_tokens() -> QuerySet[ApiToken]:
+    return ApiToken.objects.usable().select_related("user", "service_account")

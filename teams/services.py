@@ -1,0 +1,404 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from django.db import models, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from audit.services import record
+from audit.tags import EventTag
+from portal.crypto.fields import lookup_keyring
+from portal.crypto.secrets import Secret
+from portal.errors import Conflict, Invalid, NotAllowed
+from teams.actors import Actor, ActorKind, system_actor
+from teams.models import (
+    ApiToken,
+    Application,
+    Channel,
+    IdempotencyRecord,
+    Membership,
+    ServiceAccount,
+    Team,
+    User,
+)
+from teams.permissions import Permission, Role, may_assign
+from teams.tokens import PURPOSE, generate_api_token
+
+IDEMPOTENCY_LIFETIME = timedelta(hours=24)
+LAST_USED_PRECISION = timedelta(minutes=1)
+
+ModelT = TypeVar("ModelT", bound=models.Model)
+
+
+def apply_changes(instance: ModelT, changes: Mapping[str, object]) -> list[str]:
+    """Validate and save the named attributes; return those that really changed."""
+    changed = [name for name, new in changes.items() if getattr(instance, name) != new]
+    for name in changed:
+        setattr(instance, name, changes[name])
+    if changed:
+        instance.full_clean()
+        instance.save(update_fields=changed)
+    return changed
+
+
+@transaction.atomic
+def create_team(*, name: str, slug: str, owner: User) -> Team:
+    """Create a team with its first owner."""
+    team = Team(name=name, slug=slug)
+    team.full_clean()
+    team.save()
+    actor = system_actor(team)
+    record(actor=actor, tag=EventTag.TEAM_CREATED, team_id=team.pk, subject=team)
+    add_member(actor=actor, team=team, user=owner, role=Role.OWNER)
+    return team
+
+
+@transaction.atomic
+def add_member(*, actor: Actor, team: Team, user: User, role: Role) -> Membership:
+    """Make a user a member of the team."""
+    actor.require(Permission.MEMBER_MANAGE, team_id=team.pk)
+    _require_assignable(actor, role)
+    membership = Membership(team=team, user=user, role=role)
+    membership.full_clean()
+    membership.save()
+    _record_member(actor, EventTag.MEMBER_ADDED, membership, role=role)
+    return membership
+
+
+@transaction.atomic
+def change_member_role(
+    *, actor: Actor, membership: Membership, role: Role
+) -> Membership:
+    """Give a member another role; the last owner of a team stays one."""
+    actor.require(Permission.MEMBER_MANAGE, team_id=membership.team_id)
+    _require_assignable(actor, membership.role)
+    _require_assignable(actor, role)
+    if membership.role == role:
+        return membership
+    if role is not Role.OWNER:
+        _require_another_owner(membership)
+    previous = membership.role
+    apply_changes(membership, {"role": role.value})
+    _record_member(
+        actor, EventTag.MEMBER_ROLE_CHANGED, membership, role=role, previous=previous
+    )
+    return membership
+
+
+@transaction.atomic
+def remove_member(*, actor: Actor, membership: Membership) -> None:
+    """Take a member out of the team; their user tokens for it stop at once."""
+    leaves = actor.kind is ActorKind.USER and actor.id == membership.user_id
+    if not leaves:
+        actor.require(Permission.MEMBER_MANAGE, team_id=membership.team_id)
+        _require_assignable(actor, membership.role)
+    _require_another_owner(membership)
+    _record_member(actor, EventTag.MEMBER_REMOVED, membership, role=membership.role)
+    ApiToken.objects.for_team(membership.team_id).filter(
+        user_id=membership.user_id, revoked_at__isnull=True
+    ).update(revoked_at=timezone.now())
+    membership.delete()
+
+
+def _require_assignable(actor: Actor, role: str) -> None:
+    if not may_assign(assigner=actor.role, role=role):
+        raise NotAllowed(
+            "role_not_assignable", f"Your role cannot give or take the role {role!r}."
+        )
+
+
+def _require_another_owner(membership: Membership) -> None:
+    if membership.role != Role.OWNER:
+        return
+    owners = Membership.objects.for_team(membership.team_id).filter(role=Role.OWNER)
+    # Locked, so that two owners leaving at the same time do not both succeed.
+    if len(owners.select_for_update().order_by("pk")) < 2:
+        raise Conflict(
+            "last_owner", "A team keeps at least one owner. Make somebody else owner."
+        )
+
+
+def _record_member(
+    actor: Actor, tag: EventTag, membership: Membership, **data: object
+) -> None:
+    record(
+        actor=actor,
+        tag=tag,
+        team_id=membership.team_id,
+        subject=membership.user,
+        data=data,
+    )
+
+
+@transaction.atomic
+def create_application(
+    *, actor: Actor, team: Team, name: str, slug: str
+) -> Application:
+    """Create an application with a default channel, Stable."""
+    actor.require(Permission.APPLICATION_MANAGE, team_id=team.pk)
+    application = Application(team=team, name=name, slug=slug)
+    application.full_clean()
+    application.save()
+    _record(actor, EventTag.APPLICATION_CREATED, application, slug=slug)
+    create_channel(
+        actor=actor,
+        application=application,
+        name="Stable",
+        slug="stable",
+        is_default=True,
+    )
+    return application
+
+
+@transaction.atomic
+def change_application(*, actor: Actor, application: Application, name: str) -> None:
+    """Rename an application. Its slug is part of image names and stays."""
+    actor.require(Permission.APPLICATION_MANAGE, team_id=application.team_id)
+    if apply_changes(application, {"name": name}):
+        _record(actor, EventTag.APPLICATION_CHANGED, application, name=name)
+
+
+@transaction.atomic
+def delete_application(*, actor: Actor, application: Application) -> None:
+    """Delete an application that has no licenses.
+
+    Raises:
+        Conflict: licenses exist; their pulls would break.
+    """
+    actor.require(Permission.APPLICATION_MANAGE, team_id=application.team_id)
+    _record(actor, EventTag.APPLICATION_DELETED, application, slug=application.slug)
+    try:
+        application.delete()
+    except models.ProtectedError as error:
+        raise Conflict(
+            "application_in_use",
+            "This application has licenses. Revoke and archive them instead.",
+        ) from error
+
+
+@transaction.atomic
+def create_channel(
+    *,
+    actor: Actor,
+    application: Application,
+    name: str,
+    slug: str,
+    is_default: bool = False,
+) -> Channel:
+    """Add a channel; a new default takes over from the present one."""
+    actor.require(Permission.APPLICATION_MANAGE, team_id=application.team_id)
+    if is_default:
+        _clear_default_channel(application)
+    channel = Channel(
+        team_id=application.team_id,
+        application=application,
+        name=name,
+        slug=slug,
+        is_default=is_default,
+    )
+    channel.full_clean()
+    channel.save()
+    _record(actor, EventTag.CHANNEL_CREATED, channel, slug=slug, is_default=is_default)
+    return channel
+
+
+@transaction.atomic
+def change_channel(
+    *, actor: Actor, channel: Channel, changes: Mapping[str, object]
+) -> Channel:
+    """Change the name of a channel, or make it the default."""
+    actor.require(Permission.APPLICATION_MANAGE, team_id=channel.team_id)
+    if changes.get("is_default") is False and channel.is_default:
+        raise Conflict(
+            "default_channel", "Make another channel the default instead of none."
+        )
+    if changes.get("is_default") and not channel.is_default:
+        _clear_default_channel(channel.application)
+    changed = apply_changes(channel, changes)
+    if changed:
+        _record(actor, EventTag.CHANNEL_CHANGED, channel, changed=changed)
+    return channel
+
+
+@transaction.atomic
+def delete_channel(*, actor: Actor, channel: Channel) -> None:
+    """Delete a channel that is not the default and has no licenses."""
+    actor.require(Permission.APPLICATION_MANAGE, team_id=channel.team_id)
+    if channel.is_default:
+        raise Conflict("default_channel", "The default channel cannot be deleted.")
+    _record(actor, EventTag.CHANNEL_DELETED, channel, slug=channel.slug)
+    try:
+        channel.delete()
+    except models.ProtectedError as error:
+        raise Conflict("channel_in_use", "Licenses are on this channel.") from error
+
+
+def _clear_default_channel(application: Application) -> None:
+    Channel.objects.for_team(application.team_id).filter(
+        application=application, is_default=True
+    ).update(is_default=False)
+
+
+@transaction.atomic
+def create_service_account(
+    *, actor: Actor, team: Team, name: str, role: Role
+) -> ServiceAccount:
+    """Create an identity for automation, with no more rights than the actor's."""
+    actor.require(Permission.SERVICE_ACCOUNT_MANAGE, team_id=team.pk)
+    _require_assignable(actor, role)
+    service_account = ServiceAccount(team=team, name=name, role=role)
+    service_account.full_clean()
+    service_account.save()
+    _record(actor, EventTag.SERVICE_ACCOUNT_CREATED, service_account, role=role)
+    return service_account
+
+
+@transaction.atomic
+def change_service_account(
+    *, actor: Actor, service_account: ServiceAccount, changes: Mapping[str, object]
+) -> ServiceAccount:
+    """Change name or role; the role applies to its tokens at once."""
+    actor.require(Permission.SERVICE_ACCOUNT_MANAGE, team_id=service_account.team_id)
+    _require_assignable(actor, service_account.role)
+    if "role" in changes:
+        _require_assignable(actor, str(changes["role"]))
+    changed = apply_changes(service_account, changes)
+    if changed:
+        _record(
+            actor,
+            EventTag.SERVICE_ACCOUNT_CHANGED,
+            service_account,
+            changed=changed,
+            role=service_account.role,
+        )
+    return service_account
+
+
+@transaction.atomic
+def delete_service_account(*, actor: Actor, service_account: ServiceAccount) -> None:
+    """Delete a service account with all its tokens, which stop at once."""
+    actor.require(Permission.SERVICE_ACCOUNT_MANAGE, team_id=service_account.team_id)
+    _require_assignable(actor, service_account.role)
+    _record(actor, EventTag.SERVICE_ACCOUNT_DELETED, service_account)
+    service_account.delete()
+
+
+@transaction.atomic
+def create_api_token(
+    *,
+    actor: Actor,
+    team: Team,
+    name: str,
+    kind: ApiToken.Kind,
+    user: User | None = None,
+    service_account: ServiceAccount | None = None,
+    role: Role | None = None,
+    read_only: bool = False,
+    expires_at: datetime | None = None,
+) -> tuple[ApiToken, Secret]:
+    """Create a token and return it with its text, which cannot be had again.
+
+    A user makes tokens for themselves; those of service accounts and of the team
+    need the right to manage tokens, and never exceed the actor's own role.
+    """
+    actor.require(Permission.API_TOKEN_CREATE, team_id=team.pk)
+    _require_token_holder(actor, kind, user, service_account, role)
+    if expires_at is not None and expires_at <= timezone.now():
+        raise Invalid({"expires_at": ["Choose an instant in the future."]})
+    new = generate_api_token(kind)
+    api_token = ApiToken(
+        team=team,
+        kind=kind,
+        name=name,
+        user=user,
+        service_account=service_account,
+        role=role or "",
+        read_only=read_only,
+        expires_at=expires_at,
+        key=new.key,
+        digest=lookup_keyring().digest(new.text.reveal(), purpose=PURPOSE),
+    )
+    api_token.full_clean()
+    api_token.save()
+    _record(
+        actor, EventTag.API_TOKEN_CREATED, api_token, kind=kind, read_only=read_only
+    )
+    return api_token, new.text
+
+
+def _require_token_holder(
+    actor: Actor,
+    kind: ApiToken.Kind,
+    user: User | None,
+    service_account: ServiceAccount | None,
+    role: Role | None,
+) -> None:
+    if kind == ApiToken.Kind.USER:
+        if user is None or actor.kind is not ActorKind.USER or actor.id != user.pk:
+            raise NotAllowed(
+                "not_your_token", "A user token is made by the user who will use it."
+            )
+        return
+    actor.require(Permission.API_TOKEN_MANAGE, team_id=actor.team_id)
+    if kind == ApiToken.Kind.SERVICE_ACCOUNT:
+        if service_account is None or service_account.team_id != actor.team_id:
+            raise Invalid({"service_account": ["Choose a service account."]})
+        _require_assignable(actor, service_account.role)
+    elif role is None:
+        raise Invalid({"role": ["A team token needs a role."]})
+    else:
+        _require_assignable(actor, role)
+
+
+@transaction.atomic
+def revoke_api_token(*, actor: Actor, api_token: ApiToken) -> ApiToken:
+    """Stop a token at once. Revoking twice is a no-op.
+
+    People revoke their own tokens; any other needs the right to manage tokens.
+    """
+    own = actor.kind is ActorKind.USER and api_token.user_id == actor.id
+    if not own or api_token.team_id != actor.team_id:
+        actor.require(Permission.API_TOKEN_MANAGE, team_id=api_token.team_id)
+    changed = (
+        ApiToken.objects.for_team(api_token.team_id)
+        .filter(pk=api_token.pk, revoked_at__isnull=True)
+        .update(revoked_at=timezone.now())
+    )
+    if changed:
+        _record(actor, EventTag.API_TOKEN_REVOKED, api_token)
+    api_token.refresh_from_db(fields=["revoked_at"])
+    return api_token
+
+
+def touch_api_token(api_token: ApiToken) -> None:
+    """Note that a token was used, at most once a minute.
+
+    Not exact on purpose: a token in heavy use must not become a hot row.
+    """
+    now = timezone.now()
+    stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - LAST_USED_PRECISION)
+    if api_token.last_used_at and api_token.last_used_at > now - LAST_USED_PRECISION:
+        return
+    ApiToken.objects.for_team(api_token.team_id).filter(stale, pk=api_token.pk).update(
+        last_used_at=now
+    )
+
+
+def delete_expired_idempotency_records() -> int:
+    """Delete kept answers older than a day; return how many."""
+    expired = IdempotencyRecord.objects.filter(
+        created_at__lt=timezone.now() - IDEMPOTENCY_LIFETIME
+    )
+    return expired.delete()[0]
+
+
+def _record(
+    actor: Actor,
+    tag: EventTag,
+    subject: Application | Channel | ServiceAccount | ApiToken,
+    **data: object,
+) -> None:
+    record(actor=actor, tag=tag, team_id=subject.team_id, subject=subject, data=data)

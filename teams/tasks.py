@@ -1,0 +1,10 @@
+from __future__ import annotations
+
+from celery import shared_task
+
+
+@shared_task
+def delete_expired_idempotency_records_task() -> None:
+    from teams import services  # tasks are a leaf: services import them at the top
+
+    services.delete_expired_idempotency_records()
