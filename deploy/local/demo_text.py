@@ -1,0 +1,63 @@
+"""What the demo prints once it runs."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+
+from deploy.local.demo_settings import DemoSettings
+
+TEXT = """
+Berth is running. Ctrl-C stops it; the data stay in {directory}.
+
+Open   {portal}
+       {owner_email}   {owner_password}
+
+Type, in another terminal:
+
+  . {facts}
+  IMAGE=$PROXY_HOST/proxy/$APP_SLUG/sample/$SAMPLE_IMAGE
+
+Pull the private image with nothing but the license:
+
+  skopeo copy --src-tls-verify=false --src-creds "license:$LICENSE_ID" \\
+    docker://$IMAGE dir:/tmp/berth-image
+
+  echo "$LICENSE_ID" | docker login $PROXY_HOST -u license --password-stdin
+  docker pull $IMAGE
+
+  echo "$LICENSE_ID" | podman login --tls-verify=false -u license \\
+    --password-stdin $PROXY_HOST
+  podman pull --tls-verify=false $IMAGE
+
+  sudo ctr image pull --plain-http --user "license:$LICENSE_ID" $IMAGE
+
+Push an image of your own to the private registry:
+
+  skopeo copy --dest-tls-verify=false --dest-creds "$OWNER_EMAIL:$API_TOKEN" \\
+    dir:/tmp/berth-image docker://$REGISTRY_HOST/$APP_SLUG/api:v1
+
+Revoke the license, then try the pull again:
+
+  LICENSE=$(curl -sS -H "Authorization: Bearer $API_TOKEN" \\
+    $PORTAL_URL/api/v1/licenses | python3 -c \\
+    'import json, sys; print(json.load(sys.stdin)["results"][0]["id"])')
+  curl -sS -X POST -H "Authorization: Bearer $API_TOKEN" \\
+    -H "Content-Type: application/json" -d '{{"reason": "trying it out"}}' \\
+    $PORTAL_URL/api/v1/licenses/$LICENSE/revoke
+  # …/reinstate gives it back.
+
+Logs: {logs}
+"""
+
+
+def introduction(settings: DemoSettings, facts: Mapping[str, str]) -> str:
+    """Tell what to open and what to type, from the facts in the demo's file."""
+    return TEXT.format(
+        directory=settings.directory,
+        portal=facts["PORTAL_URL"],
+        owner_email=facts["OWNER_EMAIL"],
+        owner_password=facts["OWNER_PASSWORD"],
+        facts=shlex.quote(str(settings.facts)),
+        logs=settings.logs,
+    )

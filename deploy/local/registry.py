@@ -1,0 +1,162 @@
+"""Debian's ``docker-registry``: CNCF Distribution 2.8, configured by a file of ours."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bcrypt
+import yaml
+
+from deploy.local.private_files import kept_secret, private_directory, write_private
+from deploy.local.process import LocalStackError, ManagedProcess
+
+PACKAGE = "docker-registry"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenAuth:
+    """What Distribution needs to know of its token server."""
+
+    realm: str
+    service: str
+    issuer: str
+    root_bundle: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Notifications:
+    """Where Distribution reports pushes and pulls, and the secret it shows there."""
+
+    url: str
+    authorization: str
+
+
+def find_registry() -> Path:
+    """Return the path of the ``docker-registry`` program.
+
+    Raises:
+        LocalStackError: it is not installed.
+    """
+    program = shutil.which(PACKAGE, path=f"{os.environ.get('PATH', '')}:/usr/bin")
+    if program is None:
+        raise LocalStackError(
+            f"The program {PACKAGE} is missing. It is in the Debian and Ubuntu package "
+            f"of that name: sudo apt-get install {PACKAGE}"
+        )
+    return Path(program)
+
+
+def ensure_registry() -> Path:
+    """Return the path of ``docker-registry``, installing it where we may.
+
+    Raises:
+        LocalStackError: it is not installed and root or apt-get is missing, or apt-get
+            failed.
+    """
+    try:
+        return find_registry()
+    except LocalStackError:
+        if os.geteuid() != 0 or shutil.which("apt-get") is None:
+            raise
+    print(f"Installing the package {PACKAGE} …", flush=True)
+    command = ["apt-get", "install", "-y", "--no-install-recommends", PACKAGE]
+    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    outcome = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=False
+    )
+    if outcome.returncode != 0:
+        tail = "\n".join(outcome.stderr.splitlines()[-5:])
+        raise LocalStackError(
+            f"`{' '.join(command)}` failed; `apt-get update` may help.\n{tail}"
+        )
+    return find_registry()
+
+
+def start_registry(
+    data_dir: Path,
+    port: int,
+    *,
+    name: str = "registry",
+    htpasswd: tuple[str, str] | None = None,
+    token: TokenAuth | None = None,
+    proxy_remote: str | None = None,
+    notifications: Notifications | None = None,
+) -> ManagedProcess:
+    """Start a registry on 127.0.0.1 and return it once it answers.
+
+    ``htpasswd`` is a (user, password) pair, ``proxy_remote`` the URL of a registry to
+    be a pull-through cache of. Without ``htpasswd`` and ``token`` it is open to all.
+
+    Raises:
+        LocalStackError: it did not start; the message quotes its log.
+    """
+    data_dir = private_directory(data_dir.absolute())
+    config = _base_config(data_dir, port)
+    if htpasswd is not None:
+        config["auth"] = _htpasswd(data_dir / "htpasswd", *htpasswd)
+    if token is not None:
+        config["auth"] = _token(token)
+    if proxy_remote is not None:
+        config["proxy"] = {"remoteurl": proxy_remote}
+    if notifications is not None:
+        config["notifications"] = _notifications(notifications)
+    path = write_private(data_dir / "config.yml", yaml.safe_dump(config))
+    process = ManagedProcess(
+        [str(find_registry()), "serve", str(path)],
+        name=name,
+        log=data_dir / "registry.log",
+        # REGISTRY_* variables of the caller would override the file.
+        env={"PATH": os.environ.get("PATH", os.defpath)},
+    )
+    process.wait_for_http(f"http://127.0.0.1:{port}/v2/")
+    return process
+
+
+def _base_config(data_dir: Path, port: int) -> dict[str, Any]:
+    http_secret = kept_secret(data_dir / "http-secret", secrets.token_hex)
+    return {
+        "version": 0.1,
+        "log": {"level": "info", "accesslog": {"disabled": True}},
+        "storage": {
+            "filesystem": {"rootdirectory": str(data_dir / "storage")},
+            "delete": {"enabled": True},
+        },
+        "http": {"addr": f"127.0.0.1:{port}", "secret": http_secret},
+    }
+
+
+def _htpasswd(path: Path, user: str, password: str) -> dict[str, Any]:
+    # Distribution checks the hash on every request. The passwords here are random and
+    # long, so a cheap hash gives nothing away.
+    hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(rounds=4)).decode()
+    write_private(path, f"{user}:{hashed}\n")
+    return {"htpasswd": {"realm": "registry", "path": str(path)}}
+
+
+def _token(token: TokenAuth) -> dict[str, Any]:
+    return {
+        "token": {
+            "realm": token.realm,
+            "service": token.service,
+            "issuer": token.issuer,
+            "rootcertbundle": str(token.root_bundle.absolute()),
+        }
+    }
+
+
+def _notifications(target: Notifications) -> dict[str, Any]:
+    endpoint = {
+        "name": "portal",
+        "url": target.url,
+        "headers": {"Authorization": [target.authorization]},
+        "timeout": "5s",
+        "threshold": 5,
+        "backoff": "5s",
+    }
+    return {"endpoints": [endpoint]}
