@@ -10,6 +10,7 @@ import logging
 import os
 
 import django
+from django.db import Error
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 django.setup()
@@ -21,8 +22,10 @@ from edge.proxy.endpoint import serve_proxy
 from edge.proxy.route import not_found
 from edge.services import EdgeServices, edge_services
 from edge.token.endpoint import serve_token
+from edge.token.keys import SigningKeyError
 from oci.errors import ErrorCode
-from portal.health import database_answers, redis_answers
+from portal.crypto.keyring import KeyringError
+from portal.health import ask_database, redis_answers
 
 logger = logging.getLogger(__name__)
 
@@ -37,10 +40,15 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def _lifespan(scope: Scope, receive: Receive, send: Send) -> None:
     await receive()
-    async with edge_services() as services:
-        scope["state"]["edge"] = services
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
+    try:
+        async with edge_services() as services:
+            scope["state"]["edge"] = services
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+    except (SigningKeyError, KeyringError) as error:
+        # Said in words: servers treat an exception here as "no lifespan" and go on.
+        await send({"type": "lifespan.startup.failed", "message": str(error)})
+        return
     await send({"type": "lifespan.shutdown.complete"})
 
 
@@ -90,7 +98,12 @@ async def _serve_base(request: Request, services: EdgeServices) -> None:
 
 
 async def _serve_readyz(request: Request, services: EdgeServices) -> None:
-    database = await services.threads.call(database_answers)
+    try:
+        await services.threads.call(ask_database)
+        database = True
+    except Error:
+        logger.exception("The database does not answer")
+        database = False
     checks = {
         "database": database,
         "redis": await services.threads.call(redis_answers),

@@ -15,6 +15,7 @@ from edge.threads import DatabaseThreads
 from edge.token.keys import SigningKey, load_roots
 from edge.token.rate_limit import RateLimiter
 from edge.token.registry_token import TokenIssuer, TokenVerifier
+from portal.crypto.fields import encryption_keyring, lookup_keyring
 from registries.upstream import UpstreamClient, upstream_client
 
 
@@ -32,6 +33,9 @@ class EdgeServices:
 @asynccontextmanager
 async def edge_services() -> AsyncIterator[EdgeServices]:
     """Make the services, and end them in order: pulls are counted to the last."""
+    # Read now, so that a wrong key stops the server and not the first pull.
+    encryption_keyring()
+    lookup_keyring()
     key = SigningKey.parse(settings.BERTH_TOKEN_SIGNING_KEY)
     roots = load_roots(settings.BERTH_TOKEN_ROOTS)
     threads = DatabaseThreads()

@@ -29,14 +29,8 @@ class DatabaseThreads:
         )
 
     async def close(self) -> None:
-        """Give the connections back and end the threads."""
-        loop = asyncio.get_running_loop()
-        barrier = [
-            loop.run_in_executor(self._executor, connection.close)
-            for _ in range(DATABASE_THREADS)
-        ]
-        await asyncio.gather(*barrier)
-        self._executor.shutdown()
+        """Let running calls end, then end the threads with their connections."""
+        await asyncio.to_thread(self._executor.shutdown)
 
 
 def _with_live_connection(function: Callable[[], T]) -> T:

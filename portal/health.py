@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+
 from django.core.cache import cache
 from django.db import Error, connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
+
+logger = logging.getLogger(__name__)
 
 
 @require_safe
@@ -26,11 +30,17 @@ def readyz(request: HttpRequest) -> JsonResponse:
 
 def database_answers() -> bool:
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        ask_database()
     except Error:
+        logger.exception("The database does not answer")
         return False
     return True
+
+
+def ask_database() -> None:
+    """Pass if the database answers; raises django.db.Error if it does not."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
 
 
 def redis_answers() -> bool:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 from django.conf import settings
 from yarl import URL
 
@@ -61,9 +62,12 @@ class _SignIn:
 
 
 @asynccontextmanager
-async def upstream_client() -> AsyncIterator[UpstreamClient]:
+async def upstream_client(
+    resolver: AbstractResolver | None = None,
+) -> AsyncIterator[UpstreamClient]:
     """Open a client with its own connection pool, for one event loop."""
     connector = aiohttp.TCPConnector(
+        resolver=resolver,
         limit=0,
         limit_per_host=0,
         ttl_dns_cache=30,

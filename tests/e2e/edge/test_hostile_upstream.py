@@ -1,0 +1,306 @@
+"""Registries that lie, stall, break off and point elsewhere."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable
+
+import pytest
+import urllib3
+
+from registries.models import CredentialCheck
+from tests.e2e.conftest import SIZE_LIMIT
+from tests.support.edge_client import Answer, EdgeClient
+from tests.support.hostile_upstream import BODY_SECRET, HostileUpstream
+from tests.support.vendor import Vendor
+
+DIGEST = "sha256:" + "a" * 64
+PASSWORD = "upstream-password-9d2c"
+
+
+class Victim:
+    """A vendor whose registry is hostile, and a customer who pulls from it."""
+
+    def __init__(
+        self, edge: EdgeClient, vendor: Vendor, hostile: HostileUpstream
+    ) -> None:
+        self.edge = edge
+        self.vendor = vendor
+        self.hostile = hostile
+        self.registry = vendor.connect(hostile.endpoint, "evil")
+        self.license_id = vendor.license().license_id.reveal()
+
+    def name(self, behaviour: str) -> str:
+        return f"proxy/{self.vendor.application.slug}/evil/{behaviour}/{self._unique}"
+
+    @property
+    def _unique(self) -> str:
+        return self.vendor.team.slug
+
+    def get(self, behaviour: str, rest: str = f"blobs/{DIGEST}") -> Answer:
+        name = self.name(behaviour)
+        return self.edge.get(name, rest, self.edge.token(self.license_id, name))
+
+    def open(self, behaviour: str) -> urllib3.BaseHTTPResponse:
+        name = self.name(behaviour)
+        token = self.edge.token(self.license_id, name)
+        return self.edge.http.request(
+            "GET",
+            f"http://{self.edge.host}/v2/{name}/blobs/{DIGEST}",
+            headers={"Authorization": f"Bearer {token}"},
+            preload_content=False,
+        )
+
+    def seen(self, behaviour: str) -> list[dict[str, str]]:
+        return [each.headers for each in self.hostile.requests_for(behaviour)]
+
+
+@pytest.fixture
+def victim(strict_edge: EdgeClient, vendor: Vendor, hostile: HostileUpstream) -> Victim:
+    hostile.requests.clear()
+    hostile.sent.clear()
+    return Victim(strict_edge, vendor, hostile)
+
+
+def eventually(condition: Callable[[], bool], what: str, seconds: float = 5) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+
+
+def no_connection_left_open(victim: Victim) -> None:
+    """Idle keep-alive connections may stay; none that still carries an answer."""
+    eventually(
+        lambda: victim.hostile.open_connections == 0, "a connection was left open"
+    )
+
+
+def test_a_realm_of_strangers_gets_no_credential(
+    victim: Victim, elsewhere: HostileUpstream
+) -> None:
+    elsewhere.requests.clear()
+
+    answer = victim.get("realm-elsewhere", "manifests/v1")
+
+    assert answer.status == 502
+    assert "is not trusted with its credential" in answer.error[1]
+    assert elsewhere.requests == []
+    assert all("authorization" not in seen for seen in victim.seen("realm-elsewhere"))
+
+
+def test_a_realm_that_the_vendor_trusts_gets_it(
+    strict_edge: EdgeClient,
+    vendor: Vendor,
+    hostile: HostileUpstream,
+    elsewhere: HostileUpstream,
+) -> None:
+    elsewhere.requests.clear()
+    vendor.connect(hostile.endpoint, "evil", trusted_realm=elsewhere.endpoint)
+    license_id = vendor.license().license_id.reveal()
+    name = f"proxy/{vendor.application.slug}/evil/realm-elsewhere/x"
+
+    strict_edge.get(name, "manifests/v1", strict_edge.token(license_id, name))
+
+    (seen,) = elsewhere.requests
+    assert seen.headers["authorization"].startswith("Basic ")
+
+
+@pytest.mark.parametrize("behaviour", ["redirect-metadata"])
+def test_a_redirect_to_an_address_that_is_not_public_is_refused(
+    victim: Victim, behaviour: str
+) -> None:
+    answer = victim.get(behaviour)
+
+    assert answer.status == 502
+    assert "its address is not public" in answer.error[1]
+
+
+def test_a_registry_at_an_address_that_is_not_public_is_refused(
+    strict_edge: EdgeClient, vendor: Vendor
+) -> None:
+    """127.0.0.2 is loopback, and only 127.0.0.1 is opened in these tests."""
+    listener = socket.create_server(("127.0.0.2", 0))
+    listener.settimeout(0.2)
+    vendor.connect(f"127.0.0.2:{listener.getsockname()[1]}", "inside")
+    license_id = vendor.license().license_id.reveal()
+    name = f"proxy/{vendor.application.slug}/inside/a"
+
+    answer = strict_edge.get(name, "manifests/v1", strict_edge.token(license_id, name))
+
+    assert answer.status == 502
+    assert "its address is not public" in answer.error[1]
+    with pytest.raises(TimeoutError):
+        listener.accept()
+    listener.close()
+
+
+def test_a_redirect_takes_no_credential_along(
+    victim: Victim, elsewhere: HostileUpstream
+) -> None:
+    elsewhere.requests.clear()
+
+    answer = victim.get("redirect-elsewhere")
+
+    assert (answer.status, answer.body) == (200, b"redirected bytes")
+    assert "authorization" in victim.seen("redirect-elsewhere")[-1]
+    (seen,) = elsewhere.requests
+    assert "authorization" not in seen.headers
+
+
+def test_redirects_without_end_end(victim: Victim) -> None:
+    answer = victim.get("redirect-loop")
+
+    assert (answer.status, answer.error[0]) == (502, "UNAVAILABLE")
+    assert len(victim.seen("redirect-loop")) == 6
+
+
+def test_an_endless_blob_is_cut_off(victim: Victim) -> None:
+    response = victim.open("endless")
+    received = 0
+
+    with pytest.raises((urllib3.exceptions.ProtocolError, ConnectionError)):
+        for chunk in response.stream(2**16):
+            received += len(chunk)
+
+    assert received <= SIZE_LIMIT
+    no_connection_left_open(victim)
+
+
+def test_an_endless_manifest_is_told(victim: Victim) -> None:
+    answer = victim.get("endless", "manifests/v1")
+
+    assert (answer.status, answer.error[0]) == (502, "UNAVAILABLE")
+    no_connection_left_open(victim)
+
+
+@pytest.mark.parametrize("behaviour", ["lying-long", "cut"])
+def test_a_body_that_breaks_off_reaches_the_client_as_incomplete(
+    victim: Victim, behaviour: str
+) -> None:
+    response = victim.open(behaviour)
+
+    with pytest.raises((urllib3.exceptions.ProtocolError, ConnectionError)):
+        response.read()
+
+    no_connection_left_open(victim)
+
+
+def test_a_manifest_that_breaks_off_is_told_in_words(victim: Victim) -> None:
+    answer = victim.get("lying-long", "manifests/v1")
+
+    assert answer.status == 502
+    assert answer.error[1] == "The registry's answer broke off. Try again."
+
+
+def test_more_bytes_than_announced_are_not_passed_on(victim: Victim) -> None:
+    answer = victim.get("lying-short")
+
+    assert (answer.status, answer.body) == (200, b"0123456789")
+    no_connection_left_open(victim)
+
+
+def test_a_trickle_is_cut_off(victim: Victim) -> None:
+    started = time.monotonic()
+    response = victim.open("drip")
+
+    with pytest.raises((urllib3.exceptions.ProtocolError, ConnectionError)):
+        response.read()
+
+    assert time.monotonic() - started < 10
+    no_connection_left_open(victim)
+
+
+def test_no_answer_in_time_is_504(victim: Victim) -> None:
+    answer = victim.get("hang")
+
+    assert (answer.status, answer.error[0]) == (504, "UNAVAILABLE")
+    assert "did not answer in time" in answer.error[1]
+    no_connection_left_open(victim)
+
+
+def test_a_refused_connection_is_502(strict_edge: EdgeClient, vendor: Vendor) -> None:
+    vendor.connect("127.0.0.1:9", "closed")
+    license_id = vendor.license().license_id.reveal()
+    name = f"proxy/{vendor.application.slug}/closed/a"
+
+    answer = strict_edge.get(
+        name, "blobs/" + DIGEST, strict_edge.token(license_id, name)
+    )
+
+    assert answer.status == 502
+    assert "it refused the connection" in answer.error[1]
+
+
+def test_a_rate_limit_stays_one(victim: Victim) -> None:
+    answer = victim.get("limited", "manifests/v1")
+
+    assert (answer.status, answer.error[0]) == (429, "TOOMANYREQUESTS")
+    assert answer.headers["Retry-After"] == "17"
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "status", "sentence"),
+    [
+        ("fault", 502, "answered 500"),
+        ("no-challenge", 502, "asks to sign in without saying how"),
+        ("garbage", 502, "broke the connection"),
+        ("huge-token", 502, "token service"),
+        ("odd-token", 502, "token service that gave no token"),
+        ("forbids", 502, "does not let your vendor's account read this repository"),
+        ("rejects", 502, "refused the credential that your vendor stored"),
+        ("not-there", 404, "has no such thing"),
+    ],
+)
+def test_failures_are_told_and_bodies_never_passed_on(
+    victim: Victim, behaviour: str, status: int, sentence: str
+) -> None:
+    answer = victim.get(behaviour)
+
+    assert answer.status == status
+    assert sentence in answer.error[1]
+    assert BODY_SECRET not in answer.body.decode()
+    assert PASSWORD not in answer.body.decode() + str(answer.headers)
+
+
+def test_a_rejected_credential_is_sent_to_no_more_than_it_takes(
+    victim: Victim,
+) -> None:
+    victim.get("rejects")
+
+    sent = [seen for seen in victim.seen("rejects") if "authorization" in seen]
+    assert len(sent) == 1
+    assert CredentialCheck.objects.count() == 0  # queued for the worker, not run here
+
+
+def test_pages_of_tags_are_at_our_address(victim: Victim) -> None:
+    name = victim.name("paged")
+
+    answer = victim.get("paged", "tags/list?n=2&evil=1")
+
+    assert answer.headers["Link"] == (f'</v2/{name}/tags/list?n=2&last=v2>; rel="next"')
+    assert victim.hostile.requests[-1].path.endswith("/tags/list?n=2")
+
+
+def test_a_client_that_leaves_closes_the_upstream(victim: Victim) -> None:
+    response = victim.open("flood")
+    response.read(2**20)
+
+    response.close()
+
+    no_connection_left_open(victim)
+
+
+def test_a_slow_client_slows_the_upstream(victim: Victim) -> None:
+    response = victim.open("flood")
+    response.read(2**16)
+    time.sleep(1)
+    sent = victim.hostile.sent["flood"]
+    time.sleep(1)
+
+    assert victim.hostile.sent["flood"] == sent, "the upstream went on sending"
+    # What lies in the buffers of three sockets and of the edge.
+    assert sent < 16 * 2**20
+    response.close()
+    no_connection_left_open(victim)

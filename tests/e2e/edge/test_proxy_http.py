@@ -1,0 +1,287 @@
+"""The proxy's HTTP: what goes up, what comes back, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from deploy.local import images
+from tests.e2e.conftest import Upstream
+from tests.support.edge_client import Answer, EdgeClient
+from tests.support.vendor import Vendor
+
+CONTENT = bytes(range(256)) * 4
+
+
+class Pull:
+    """A repository with one image and one blob, and a token for it."""
+
+    def __init__(self, edge: EdgeClient, vendor: Vendor, upstream: Upstream) -> None:
+        repository = f"http/{vendor.team.slug}"
+        auth = upstream.login
+        self.edge = edge
+        self.image = images.push_image(
+            upstream.url,
+            repository,
+            "v1",
+            auth=auth,
+            layers=[images.tar_layer({"a": b"a"})],
+        )
+        self.blob = images.push_blob(upstream.url, repository, CONTENT, auth=auth)
+        self.repository = repository
+        self.name = f"proxy/{vendor.application.slug}/sample/{repository}"
+        self.token = edge.token(vendor.license().license_id.reveal(), self.name)
+
+    def get(self, rest: str, method: str = "GET", **headers: str) -> Answer:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.edge.get(self.name, rest, self.token, method=method, headers=named)
+
+
+@pytest.fixture
+def pull(edge: EdgeClient, connected: Vendor, basic_upstream: Upstream) -> Pull:
+    return Pull(edge, connected, basic_upstream)
+
+
+def test_base_without_a_token_challenges(edge: EdgeClient) -> None:
+    answer = edge.request("GET", "/v2/")
+
+    assert answer.status == 401
+    assert answer.error[0] == "UNAUTHORIZED"
+    assert answer.headers["WWW-Authenticate"] == (
+        f'Bearer realm="http://{edge.host}/v2/token",service="berth-proxy"'
+    )
+    assert answer.headers["Docker-Distribution-Api-Version"] == "registry/2.0"
+
+
+def test_realm_follows_the_host_that_the_client_used(edge: EdgeClient) -> None:
+    port = edge.host.partition(":")[2]
+
+    own = edge.request("GET", "/v2/", {"Host": f"127.0.0.1:{port}"})
+    foreign = edge.request("GET", "/v2/", {"Host": "evil.example"})
+
+    assert (
+        f'realm="http://127.0.0.1:{port}/v2/token"' in (own.headers["WWW-Authenticate"])
+    )
+    assert foreign.status == 400
+    assert "evil.example" not in str(foreign.headers)
+
+
+def test_base_with_a_token_is_ok(pull: Pull) -> None:
+    answer = pull.edge.request("GET", "/v2/", {"Authorization": f"Bearer {pull.token}"})
+
+    assert (answer.status, answer.json) == (200, {})
+
+
+def test_manifest_keeps_its_type_digest_and_bytes(pull: Pull) -> None:
+    answer = pull.get("manifests/v1")
+
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == images.MANIFEST
+    assert answer.headers["Docker-Content-Digest"] == pull.image.digest
+    assert answer.headers["Content-Length"] == str(len(answer.body))
+    assert answer.headers["ETag"] == f'"{pull.image.digest}"'
+    assert "Set-Cookie" not in answer.headers
+
+
+def test_head_gives_the_length_and_no_body(pull: Pull) -> None:
+    manifest = pull.get("manifests/v1", "HEAD")
+    blob = pull.get(f"blobs/{pull.blob.digest}", "HEAD")
+
+    assert manifest.headers["Content-Length"] == str(pull.image.size)
+    assert manifest.headers["Docker-Content-Digest"] == pull.image.digest
+    assert blob.headers["Content-Length"] == str(len(CONTENT))
+    assert manifest.body == blob.body == b""
+
+
+def test_accept_reaches_the_upstream(pull: Pull) -> None:
+    """Distribution says 404 to a client that does not take OCI manifests."""
+    docker_only = "application/vnd.docker.distribution.manifest.v2+json"
+
+    narrow = pull.get("manifests/v1", Accept=docker_only)
+    wide = pull.get("manifests/v1", Accept=f"{docker_only}, {images.MANIFEST}")
+
+    assert narrow.status == 404
+    assert wide.status == 200
+
+
+def test_several_accept_headers_all_reach_the_upstream(pull: Pull) -> None:
+    import http.client
+
+    host, _, port = pull.edge.host.partition(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=10)
+    connection.putrequest("GET", f"/v2/{pull.name}/manifests/v1")
+    connection.putheader("Authorization", f"Bearer {pull.token}")
+    connection.putheader("Accept", "application/vnd.example.nothing")
+    connection.putheader("Accept", images.MANIFEST)
+    connection.endheaders()
+    response = connection.getresponse()
+    response.read()
+    connection.close()
+
+    assert response.status == 200
+
+
+@pytest.mark.parametrize(
+    ("wanted", "content_range", "expected"),
+    [
+        ("bytes=0-9", "bytes 0-9/1024", CONTENT[:10]),
+        ("bytes=1000-", "bytes 1000-1023/1024", CONTENT[1000:]),
+        ("bytes=-24", "bytes 1000-1023/1024", CONTENT[-24:]),
+        ("bytes=512-99999", "bytes 512-1023/1024", CONTENT[512:]),
+    ],
+)
+def test_range_of_a_cold_blob(
+    pull: Pull, wanted: str, content_range: str, expected: bytes
+) -> None:
+    answer = pull.get(f"blobs/{pull.blob.digest}", Range=wanted)
+
+    assert answer.status == 206
+    assert answer.headers["Content-Range"] == content_range
+    assert answer.headers["Content-Length"] == str(len(expected))
+    assert answer.body == expected
+
+
+def test_range_outside_of_the_blob(pull: Pull) -> None:
+    answer = pull.get(f"blobs/{pull.blob.digest}", Range="bytes=5000-6000")
+
+    assert (answer.status, answer.error[0]) == (416, "RANGE_INVALID")
+
+
+@pytest.mark.parametrize(
+    "wanted", ["bytes=", "bytes=9-1", "bytes=0-1,3-4", "lines=0-1", "bytes=a-b", "x"]
+)
+def test_malformed_range(pull: Pull, wanted: str) -> None:
+    answer = pull.get(f"blobs/{pull.blob.digest}", Range=wanted)
+
+    assert (answer.status, answer.error[0]) == (416, "RANGE_INVALID")
+
+
+def test_if_none_match_saves_the_body(pull: Pull) -> None:
+    answer = pull.get("manifests/v1", If_None_Match=f'"{pull.image.digest}"')
+
+    assert (answer.status, answer.body) == (304, b"")
+
+
+def test_tags_are_listed(pull: Pull) -> None:
+    assert pull.get("tags/list").json["tags"] == ["v1"]
+
+
+def test_missing_things_are_called_what_they_are(pull: Pull) -> None:
+    absent = "sha256:" + "0" * 64
+
+    assert pull.get("manifests/nope").error[0] == "MANIFEST_UNKNOWN"
+    assert pull.get(f"manifests/{absent}").error[0] == "MANIFEST_UNKNOWN"
+    assert pull.get(f"blobs/{absent}").error[0] == "BLOB_UNKNOWN"
+    assert pull.get(f"referrers/{absent}").status == 404
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_only_pulls_are_served(pull: Pull, method: str) -> None:
+    answer = pull.get("manifests/v1", method)
+
+    assert (answer.status, answer.error[0]) == (405, "UNSUPPORTED")
+    assert answer.headers["Allow"] == "GET, HEAD"
+    assert pull.get("manifests/v1").headers["Docker-Content-Digest"] == (
+        pull.image.digest
+    )
+
+
+def test_catalog_is_not_served(pull: Pull) -> None:
+    bearer = {"Authorization": f"Bearer {pull.token}"}
+
+    for path in ("/v2/_catalog", f"/v2/{pull.name}/_catalog", "/v2/proxy/_catalog"):
+        assert pull.edge.request("GET", path, bearer).status == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("proxy/App/sample/a/manifests/v1", "NAME_INVALID"),
+        ("proxy/app/manifests/v1", "NAME_INVALID"),
+        ("proxy/app/sample//a/manifests/v1", "NAME_INVALID"),
+        ("proxy/app/sample/../../etc/manifests/v1", "NAME_INVALID"),
+        ("proxy/app/sample/%2e%2e/manifests/v1", "NAME_INVALID"),
+        ("proxy/app/sample/a%00b/manifests/v1", "NAME_INVALID"),
+        ("proxy/app/sample/%ff/manifests/v1", "NAME_INVALID"),
+        ("proxy/app/sample/" + "a/" * 300 + "manifests/v1", "NAME_INVALID"),
+        ("proxy/app/sample/" + "a" * 300 + "/manifests/v1", "NAME_INVALID"),
+        ("proxy/app/sample/a/manifests/-bad", "TAG_INVALID"),
+        ("proxy/app/sample/a/manifests/" + "t" * 129, "TAG_INVALID"),
+        ("proxy/app/sample/a/manifests/v%001", "TAG_INVALID"),
+        ("proxy/app/sample/a/manifests/sha256:short", "DIGEST_INVALID"),
+        ("proxy/app/sample/a/blobs/md5:" + "0" * 32, "DIGEST_INVALID"),
+        ("proxy/app/sample/a/blobs/latest", "DIGEST_INVALID"),
+    ],
+)
+def test_malformed_names_are_told_so(edge: EdgeClient, path: str, code: str) -> None:
+    answer = edge.request("GET", f"/v2/{path}")
+
+    assert (answer.status, answer.error[0]) == (400, code)
+
+
+@pytest.mark.parametrize(
+    "value", ["Bearer ", "Bearer x", "Bearer a.b.c", "Bearer " + "a" * 20_000, "x"]
+)
+def test_a_token_that_is_none_gets_a_challenge(edge: EdgeClient, value: str) -> None:
+    answer = edge.request(
+        "GET", "/v2/proxy/app/sample/a/manifests/v1", {"Authorization": value}
+    )
+
+    assert answer.status == 401
+    assert (
+        'scope="repository:proxy/app/sample/a:pull"'
+        in (answer.headers["WWW-Authenticate"])
+    )
+
+
+def test_a_token_for_another_repository_is_told_what_it_lacks(pull: Pull) -> None:
+    answer = pull.edge.get(f"{pull.name}-other", "manifests/v1", pull.token)
+
+    assert answer.status == 401
+    assert 'error="insufficient_scope"' in answer.headers["WWW-Authenticate"]
+    assert (
+        f'scope="repository:{pull.name}-other:pull"'
+        in (answer.headers["WWW-Authenticate"])
+    )
+
+
+def test_a_token_of_the_private_registry_is_not_taken(
+    edge: EdgeClient, connected: Vendor
+) -> None:
+    login = ("x", connected.license().license_id.reveal())
+    name = f"proxy/{connected.application.slug}/sample/a"
+    token = edge.token_answer(
+        login, f"repository:{name}:pull", service="berth-registry"
+    ).json["token"]
+
+    answer = edge.get(name, "manifests/v1", token)
+
+    assert answer.status == 401
+    assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
+
+
+def test_pulls_are_counted_with_their_outcome(pull: Pull, connected: Vendor) -> None:
+    from registries.models import PullEvent
+
+    pull.get("manifests/v1")
+    pull.get("manifests/v1")
+    pull.get("manifests/v1", "HEAD")
+    pull.get(f"blobs/{pull.blob.digest}")
+    deadline = time.monotonic() + 15
+    while not (events := list(PullEvent.objects.filter(team=connected.team))):
+        assert time.monotonic() < deadline, "nothing was counted"
+        time.sleep(0.2)
+
+    (event,) = events
+    assert (event.outcome, event.count, event.reference) == ("allowed", 2, "v1")
+    assert event.repository == f"sample/{pull.repository}"
+
+
+def test_health_is_told(edge: EdgeClient) -> None:
+    assert json.loads(edge.request("GET", "/livez").body) == {"status": "ok"}
+    assert edge.request("GET", "/readyz").json["checks"] == {
+        "database": True,
+        "redis": True,
+    }

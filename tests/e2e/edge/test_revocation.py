@@ -1,0 +1,117 @@
+"""Rights end within one second, with tokens issued before."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from deploy.local import images
+from licenses.models import License
+from licenses.services import (
+    archive_customer,
+    reinstate_license,
+    restore_customer,
+    revoke_license,
+)
+from registries.models import ExternalRegistry
+from registries.services import change_registry, delete_registry
+from teams.models import ApiToken
+from teams.services import create_api_token, revoke_api_token
+from tests.e2e.conftest import Upstream
+from tests.support.edge_client import EdgeClient
+from tests.support.vendor import Vendor
+
+
+@pytest.fixture
+def name(connected: Vendor, basic_upstream: Upstream) -> str:
+    images.push_image(
+        basic_upstream.url,
+        "my-org/revoked",
+        "v1",
+        auth=basic_upstream.login,
+        layers=[images.tar_layer({"a": b"a"})],
+    )
+    return f"proxy/{connected.application.slug}/sample/my-org/revoked"
+
+
+def _revoke(vendor: Vendor, license: License) -> None:
+    revoke_license(actor=vendor.actor, license=license, reason="test")
+
+
+def _archive(vendor: Vendor, license: License) -> None:
+    archive_customer(actor=vendor.actor, customer=vendor.customer)
+
+
+def _limit(vendor: Vendor, license: License) -> None:
+    change_registry(
+        actor=vendor.actor,
+        registry=ExternalRegistry.objects.get(team=vendor.team),
+        changes={"repository_patterns": ["something/else"]},
+    )
+
+
+def _delete(vendor: Vendor, license: License) -> None:
+    delete_registry(
+        actor=vendor.actor, registry=ExternalRegistry.objects.get(team=vendor.team)
+    )
+
+
+@pytest.mark.parametrize("end", [_revoke, _archive, _limit, _delete])
+def test_a_token_issued_before_stops_within_a_second(
+    edge: EdgeClient,
+    connected: Vendor,
+    name: str,
+    end: Callable[[Vendor, License], None],
+) -> None:
+    license = connected.license()
+    token = edge.token(license.license_id.reveal(), name)
+    allowed = edge.get(name, "manifests/v1", token)
+    assert allowed.status == 200
+
+    end(connected, license)
+    ended = time.monotonic()
+    while (answer := edge.get(name, "manifests/v1", token)).status == 200:
+        assert time.monotonic() - ended < 1.0, "still allowed after a second"
+
+    assert answer.status == 401
+    assert answer.error[0] == "DENIED"
+
+
+@pytest.mark.usefixtures("edge")
+def test_what_was_given_back_works_again(
+    edge: EdgeClient, connected: Vendor, name: str
+) -> None:
+    license = connected.license()
+    token = edge.token(license.license_id.reveal(), name)
+    _revoke(connected, license)
+    archive_customer(actor=connected.actor, customer=connected.customer)
+    reinstate_license(actor=connected.actor, license=license)
+    restore_customer(actor=connected.actor, customer=connected.customer)
+
+    assert edge.get(name, "manifests/v1", token).status == 200
+
+
+def test_a_revoked_api_token_stops_its_registry_tokens(
+    edge: EdgeClient, connected: Vendor, name: str
+) -> None:
+    api_token, text = create_api_token(
+        actor=connected.actor,
+        team=connected.team,
+        name="CI",
+        kind=ApiToken.Kind.USER,
+        user=connected.owner,
+    )
+    answer = edge.token_answer(
+        (connected.owner.email, text.reveal()), f"repository:{name}:pull"
+    )
+    token = answer.json["token"]
+    assert edge.get(name, "manifests/v1", token).status == 200
+
+    revoke_api_token(actor=connected.actor, api_token=api_token)
+    revoked = time.monotonic()
+    while (answer := edge.get(name, "manifests/v1", token)).status == 200:
+        assert time.monotonic() - revoked < 1.0
+
+    assert answer.status == 401
