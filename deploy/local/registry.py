@@ -65,16 +65,20 @@ def ensure_registry() -> Path:
         if os.geteuid() != 0 or shutil.which("apt-get") is None:
             raise
     print(f"Installing the package {PACKAGE} …", flush=True)
-    command = ["apt-get", "install", "-y", "--no-install-recommends", PACKAGE]
-    environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+    command = (
+        "apt-get update -qq && "
+        f"apt-get install -qq -y --no-install-recommends {PACKAGE}"
+    )
     outcome = subprocess.run(
-        command, env=environment, capture_output=True, text=True, check=False
+        ["sh", "-c", command],
+        env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if outcome.returncode != 0:
         tail = "\n".join(outcome.stderr.splitlines()[-5:])
-        raise LocalStackError(
-            f"`{' '.join(command)}` failed; `apt-get update` may help.\n{tail}"
-        )
+        raise LocalStackError(f"`{command}` failed:\n{tail}")
     return find_registry()
 
 

@@ -10,6 +10,7 @@ import pytest
 from django.utils import timezone
 
 from licenses.services import archive_customer, change_license, revoke_license
+from registries.models import ExternalRegistry
 from registries.services import change_registry
 from tests.support.edge_client import EdgeClient
 from tests.support.vendor import Vendor
@@ -64,9 +65,7 @@ def _not_allowed(vendor: Vendor) -> str:
     return vendor.license().license_id.reveal()
 
 
-def _sample(vendor: Vendor):  # type: ignore[no-untyped-def] -- a test's helper
-    from registries.models import ExternalRegistry
-
+def _sample(vendor: Vendor) -> ExternalRegistry:
     return ExternalRegistry.objects.for_team(vendor.team.pk).get(slug="sample")
 
 
