@@ -191,7 +191,7 @@ class License(TeamOwned):
     license_id = EncryptedField(editable=False)
     license_id_digest = models.CharField(max_length=100, unique=True, editable=False)
 
-    objects = LicenseQuerySet.as_manager()
+    objects = LicenseQuerySet.as_manager()  # type: ignore[misc]  # narrower
 
     class Meta:
         constraints = [

@@ -6,20 +6,23 @@ from collections.abc import Mapping
 from django.db.models import QuerySet
 
 from licenses.license_id import PURPOSE, is_license_id
-from licenses.models import Customer, License, LicenseField
+from licenses.models import Customer, License, LicenseField, LicenseQuerySet
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
 from teams.models import Application
+
+HIDDEN_VALUE = "********"
 
 
 def customers_for_team(team_id: uuid.UUID) -> QuerySet[Customer]:
     return Customer.objects.for_team(team_id).order_by("-created_at", "-id")
 
 
-def licenses_for_team(team_id: uuid.UUID) -> QuerySet[License]:
+def licenses_for_team(team_id: uuid.UUID) -> LicenseQuerySet:
     return (
         License.objects.for_team(team_id)
         .select_related("customer", "application", "channel", "revoked_by")
+        .prefetch_related("application__license_fields")
         .order_by("-created_at", "-id")
     )
 
@@ -46,6 +49,26 @@ def license_by_id(license_pk: uuid.UUID) -> License | None:
 
 def _licenses_to_decide_on() -> QuerySet[License]:
     return License.objects.select_related("customer", "application")
+
+
+def shown_field_values(license: License, *, reveal: bool) -> dict[str, object]:
+    """Return the license's values; passwords are hidden unless ``reveal``."""
+    passwords = {
+        field.name
+        for field in license.application.license_fields.all()
+        if field.type == LicenseField.Type.PASSWORD
+    }
+    return {
+        name: value if reveal or name not in passwords else HIDDEN_VALUE
+        for name, value in license.field_values.items()
+    }
+
+
+def shown_default(field: LicenseField, *, reveal: bool) -> object:
+    """Return the field's default; a password's is hidden unless ``reveal``."""
+    if field.default is None or reveal or field.type != LicenseField.Type.PASSWORD:
+        return field.default
+    return HIDDEN_VALUE
 
 
 def effective_field_values(license: License) -> list[tuple[LicenseField, object]]:

@@ -110,6 +110,15 @@ def delete_license_field(*, actor: Actor, field: LicenseField) -> None:
     """Delete a field; licenses lose their value of it."""
     actor.require(Permission.APPLICATION_MANAGE, team_id=field.team_id)
     _record(actor, EventTag.LICENSE_FIELD_DELETED, field)
+    for license in (
+        License.objects.for_team(field.team_id)
+        .filter(application_id=field.application_id, field_values__has_key=field.name)
+        .select_for_update(of=("self",))
+        .order_by("pk")
+    ):
+        del license.field_values[field.name]
+        license.sequence += 1
+        license.save(update_fields=["field_values", "sequence"])
     field.delete()
 
 

@@ -7,7 +7,7 @@ production they are separate processes: ``edge.app:app`` and ``portal.wsgi``.
 from __future__ import annotations
 
 import os
-from typing import cast
+from typing import Any, cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
@@ -17,7 +17,7 @@ from edge.app import app as edge
 from edge.asgi_types import ASGIApp, Receive, Scope, Send
 from portal.wsgi import application as portal_wsgi
 
-portal = cast(ASGIApp, WSGIMiddleware(portal_wsgi, workers=8))
+portal = cast(ASGIApp, WSGIMiddleware(cast(Any, portal_wsgi), workers=8))
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:

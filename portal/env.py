@@ -40,8 +40,13 @@ def secret(name: str) -> str:
 
 
 def secret_if_set(name: str) -> str:
-    """Return a secret that only some processes need; the one that does checks it."""
-    if os.environ.get(name) or os.environ.get(f"{name}_FILE"):
+    """Return a secret that only some processes need, or "" while there is none.
+
+    A file that is not there yet is no error here: the command that makes it reads
+    these settings too. The process that needs the secret refuses to start without it.
+    """
+    path = os.environ.get(f"{name}_FILE")
+    if (path and Path(path).exists()) or os.environ.get(name):
         return secret(name)
     return ""
 

@@ -164,7 +164,7 @@ STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "static-collected"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Without a collected tree (demo, tests) files are served from where they lie.
-WHITENOISE_USE_FINDERS = not STATIC_ROOT.is_dir()
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not STATIC_ROOT.is_dir()
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
@@ -182,20 +182,29 @@ REST_FRAMEWORK = {
     "DEFAULT_SCHEMA_CLASS": "portal.http.schema.BerthSchema",
     "EXCEPTION_HANDLER": "portal.http.errors.problem_response",
     "UNAUTHENTICATED_USER": None,
+    "URL_FORMAT_OVERRIDE": None,
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Berth API",
     "VERSION": "1",
     "DESCRIPTION": (
-        "The vendor portal's REST API. Sign in with `Authorization: Bearer berth_…`.\n\n"
+        "The vendor portal's REST API. Sign in with `Authorization: Bearer berth_…`."
+        "\n\n"
         "Errors are RFC 9457 problem details with a stable `code`. Lists are cursor "
         "pages. Creating POSTs take an `Idempotency-Key`."
     ),
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "/static/berth/favicon.svg",
     "COMPONENT_SPLIT_REQUEST": True,
+    "COMPONENT_SPLIT_PATCH": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_NAME_OVERRIDES": {
+        "CheckOutcomeEnum": "registries.models.Outcome",
+        "LicenseTypeEnum": "licenses.models.License.Type",
+        "LicenseFieldTypeEnum": "licenses.models.LicenseField.Type",
+        "RoleEnum": "teams.permissions.Role",
+    },
     "SCHEMA_PATH_PREFIX": "/api/v1/",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",

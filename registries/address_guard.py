@@ -15,6 +15,8 @@ from typing import Any
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+# RFC 4291 section 2.4 and the IANA registry: all public IPv6 addresses are in here.
+_GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -31,6 +33,10 @@ def is_allowed_address(text: str, allowed: Sequence[IPNetwork]) -> bool:
     address = _embedded(ipaddress.ip_address(text.partition("%")[0]))
     if any(address in network for network in allowed):
         return True
+    if isinstance(address, ipaddress.IPv6Address) and address not in _GLOBAL_UNICAST:
+        # The standard library takes some of what lies outside for public: ::a.b.c.d,
+        # site-local fec0::/10, and the local NAT64 prefix 64:ff9b:1::/48.
+        return False
     return address.is_global and not address.is_multicast
 
 

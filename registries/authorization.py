@@ -124,7 +124,7 @@ def authorize_pull(
     holder: Holder | None = None
     try:
         holder = _check_credential(credential, within_team, trace)
-        application = _check_application(holder, application_slug, trace)
+        application = _check_application(holder, application_slug, within_team, trace)
         if isinstance(holder, LicenseHolder):
             _check_license(holder.license, trace)
         if isinstance(upstream, Place):
@@ -238,7 +238,10 @@ def _check_credential(
 
 
 def _check_application(
-    holder: Holder, application_slug: str, trace: list[Step]
+    holder: Holder,
+    application_slug: str,
+    within_team: uuid.UUID | None,
+    trace: list[Step],
 ) -> Application:
     if isinstance(holder, LicenseHolder):
         application: Application | None = holder.license.application
@@ -246,7 +249,12 @@ def _check_application(
             application = None
     else:
         application = _pullable_application(holder, application_slug)
-    if application is None:
+    outside = (
+        within_team is not None
+        and application is not None
+        and application.team_id != within_team
+    )
+    if application is None or outside:
         raise _refuse(
             trace,
             "application",
@@ -321,7 +329,7 @@ def _check_registry(
             unavailable,
             f"No connected registry has the slug or endpoint {upstream!r}.",
         )
-    shared = [each for each in candidates if each.is_shared]  # type: ignore[attr-defined] -- annotated
+    shared = [each for each in candidates if each.is_shared]  # type: ignore[attr-defined]  # annotated
     if not shared:
         raise _refuse(
             trace,

@@ -57,13 +57,14 @@ async def _attempt(target: UpstreamTarget, image: Reference | None) -> int:
         response.close()
         if image is None or response.status >= 400:
             return response.status
+        repository = target.upstream_repository(image.repository)
         reference = image.digest or image.tag or "latest"
         response = await client.open(
             target,
             UpstreamRequest(
                 "HEAD",
-                f"/v2/{image.repository}/manifests/{reference}",
-                f"repository:{image.repository}:pull",
+                f"/v2/{repository}/manifests/{reference}",
+                f"repository:{repository}:pull",
                 {"Accept": DEFAULT_MANIFEST_ACCEPT},
             ),
         )

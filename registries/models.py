@@ -15,6 +15,8 @@ from teams.models import Application, TeamOwned, User, validate_slug
 
 MAX_SECRET_BYTES = 16 * 1024
 MAX_PATTERNS = 50
+# Registries answer to their slug in the API, where this is something else.
+RESERVED_SLUGS = frozenset({"test"})
 
 validate_pattern = RegexValidator(
     r"\A[a-z0-9._/*?-]{1,255}\Z",
@@ -103,6 +105,10 @@ class ExternalRegistry(TeamOwned):
     @property
     def provider_profile(self) -> Provider:
         return PROVIDERS[self.provider]
+
+    def clean(self) -> None:
+        if self.slug in RESERVED_SLUGS:
+            raise ValidationError({"slug": "This word is taken by the REST API."})
 
     def allows_repository(self, repository: str) -> bool:
         """Tell whether a pattern covers the repository; ``*`` also crosses ``/``."""

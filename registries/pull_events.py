@@ -68,7 +68,8 @@ def record_pulls(counts: Mapping[Pull, int]) -> None:
 def _existing(
     model: type[License | ExternalRegistry], ids: set[uuid.UUID | None]
 ) -> set[uuid.UUID]:
-    found = model._base_manager.filter(pk__in=ids - {None})
+    known = [each for each in ids if each is not None]
+    found = model._base_manager.filter(pk__in=known)
     return set(found.values_list("pk", flat=True))
 
 

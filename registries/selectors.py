@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import uuid
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 
 from registries.models import (
     Credential,
@@ -15,7 +15,14 @@ from registries.models import (
 def registries_for_team(team_id: uuid.UUID) -> QuerySet[ExternalRegistry]:
     return (
         ExternalRegistry.objects.for_team(team_id)
-        .prefetch_related("applications")
+        .prefetch_related(
+            "applications",
+            Prefetch(
+                "credentials",
+                Credential.objects.for_team(team_id).filter(active=True),
+                to_attr="active_credentials",
+            ),
+        )
         .order_by("-created_at", "-id")
     )
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -27,6 +28,7 @@ class UpstreamTarget:
     realm_hosts: frozenset[str]
     username: SealedSecret | Secret
     secret: SealedSecret | Secret
+    upstream_repository: Callable[[str], str] = str
 
     @property
     def base_url(self) -> str:
@@ -49,4 +51,5 @@ def upstream_target(credential: Credential) -> UpstreamTarget:
         realm_hosts=provider.realm_hosts | trusted,
         username=credential.username,
         secret=credential.secret,
+        upstream_repository=provider.upstream_repository,
     )

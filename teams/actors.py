@@ -31,6 +31,7 @@ class Actor:
     team_id: uuid.UUID
     role: Role
     permissions: frozenset[Permission]
+    read_only: bool = False
     address: str | None = None
     request_id: str = ""
 
@@ -49,6 +50,10 @@ class Actor:
                 f"Your role does not include the permission {permission.value!r}. "
                 "Ask an owner or admin of the team.",
             )
+
+    def is_user(self, user_id: uuid.UUID | None) -> bool:
+        """Tell whether this is that very user, with a login that may change things."""
+        return self.kind is ActorKind.USER and self.id == user_id and not self.read_only
 
     def at(self, *, address: str | None, request_id: str) -> Actor:
         """Return the same actor, seen in one request."""
@@ -84,6 +89,7 @@ def api_token_actor(api_token: ApiToken, role: str) -> Actor:
         team_id=api_token.team_id,
         role=Role(role),
         permissions=permissions_of(role, read_only=api_token.read_only),
+        read_only=api_token.read_only,
     )
 
 

@@ -88,10 +88,10 @@ class Team(models.Model):
         return self.name
 
 
-OwnedT = TypeVar("OwnedT", bound=models.Model, covariant=True)
+OwnedT_co = TypeVar("OwnedT_co", bound=models.Model, covariant=True)
 
 
-class TeamOwnedQuerySet(models.QuerySet[OwnedT]):
+class TeamOwnedQuerySet(models.QuerySet[OwnedT_co]):
     def for_team(self, team_id: uuid.UUID) -> Self:
         """Start every query here: nothing is reachable without a team in hand."""
         return self.filter(team_id=team_id)
@@ -250,12 +250,16 @@ class ApiToken(TeamOwned):
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
 
-    objects = ApiTokenQuerySet.as_manager()
+    objects = ApiTokenQuerySet.as_manager()  # type: ignore[misc]  # narrower
 
     class Meta:
         constraints = [
             models.CheckConstraint(
                 name="teams_apitoken_holder",
+                violation_error_message=(
+                    "Only a team token has a role, and only a service-account token "
+                    "names a service account."
+                ),
                 condition=(
                     Q(kind="user", user__isnull=False, service_account__isnull=True)
                     & Q(role="")
@@ -284,7 +288,7 @@ class IdempotencyRecord(TeamOwned):
     actor_kind = models.CharField(max_length=32)
     actor_id = models.UUIDField(null=True)
     key = models.CharField(max_length=255)
-    request_digest = models.CharField(max_length=64)
+    request_digest = models.CharField(max_length=100)
     status = models.PositiveSmallIntegerField()
     body = EncryptedField()
 

@@ -6,7 +6,7 @@ from django.db.models import QuerySet
 
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
-from teams.actors import Actor, api_token_actor, member_actor
+from teams.actors import Actor, ActorKind, api_token_actor, member_actor
 from teams.models import (
     ApiToken,
     Application,
@@ -16,6 +16,7 @@ from teams.models import (
     Team,
     User,
 )
+from teams.permissions import Permission
 from teams.tokens import PURPOSE, api_token_key
 
 UNKNOWN_DIGEST = "none:" + "0" * 64
@@ -51,6 +52,16 @@ def api_tokens_for_team(team_id: uuid.UUID) -> QuerySet[ApiToken]:
         .select_related("user", "service_account")
         .order_by("-created_at", "-id")
     )
+
+
+def api_tokens_for_actor(actor: Actor) -> QuerySet[ApiToken]:
+    """Return the actor's own tokens; all of the team's for who may manage them."""
+    tokens = api_tokens_for_team(actor.team_id)
+    if actor.may(Permission.API_TOKEN_MANAGE):
+        return tokens
+    if actor.kind is not ActorKind.USER or actor.id is None:
+        return tokens.none()
+    return tokens.filter(user_id=actor.id)
 
 
 def membership_in_team(user: User, team_slug: str | None) -> Membership | None:
@@ -97,7 +108,7 @@ def actor_of_api_token(api_token: ApiToken) -> Actor | None:
     """
     if api_token.user is not None:
         membership = Membership.objects.filter(
-            team_id=api_token.team_id, user_id=api_token.user_id
+            team_id=api_token.team_id, user=api_token.user
         ).first()
         if membership is None or not api_token.user.is_active:
             return None
@@ -113,4 +124,4 @@ def teams_of_user(user: User) -> QuerySet[Team]:
 
 
 def _usable_tokens() -> QuerySet[ApiToken]:
-    return ApiToken.objects.usable().select_related("user", "service_account")
+    return ApiToken.objects.usable().select_related("team", "user", "service_account")

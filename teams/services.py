@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -91,8 +92,8 @@ def change_member_role(
 @transaction.atomic
 def remove_member(*, actor: Actor, membership: Membership) -> None:
     """Take a member out of the team; their user tokens for it stop at once."""
-    leaves = actor.kind is ActorKind.USER and actor.id == membership.user_id
-    if not leaves:
+    leaves = actor.is_user(membership.user_id)
+    if not leaves or membership.team_id != actor.team_id:
         actor.require(Permission.MEMBER_MANAGE, team_id=membership.team_id)
         _require_assignable(actor, membership.role)
     _require_another_owner(membership)
@@ -359,7 +360,7 @@ def revoke_api_token(*, actor: Actor, api_token: ApiToken) -> ApiToken:
 
     People revoke their own tokens; any other needs the right to manage tokens.
     """
-    own = actor.kind is ActorKind.USER and api_token.user_id == actor.id
+    own = actor.is_user(api_token.user_id)
     if not own or api_token.team_id != actor.team_id:
         actor.require(Permission.API_TOKEN_MANAGE, team_id=api_token.team_id)
     changed = (
@@ -385,6 +386,18 @@ def touch_api_token(api_token: ApiToken) -> None:
     ApiToken.objects.for_team(api_token.team_id).filter(stale, pk=api_token.pk).update(
         last_used_at=now
     )
+
+
+def forget_expired_idempotency_record(
+    *, team_id: uuid.UUID, actor_kind: str, actor_id: uuid.UUID | None, key: str
+) -> None:
+    """Make a key free again whose answer is older than a day."""
+    IdempotencyRecord.objects.for_team(team_id).filter(
+        actor_kind=actor_kind,
+        actor_id=actor_id,
+        key=key,
+        created_at__lt=timezone.now() - IDEMPOTENCY_LIFETIME,
+    ).delete()
 
 
 def delete_expired_idempotency_records() -> int:

@@ -32,7 +32,8 @@ class PullCounter:
     def count(self, decision: Decision, name: ProxiedName, reference: str) -> None:
         if decision.team_id is None or decision.subject is None:
             return
-        allowed = isinstance(decision, Allowed)
+        registry = decision.registry if isinstance(decision, Allowed) else None
+        outcome = "allowed" if isinstance(decision, Allowed) else decision.reason.value
         is_license = decision.subject.kind is SubjectKind.LICENSE
         pull = Pull(
             team_id=decision.team_id,
@@ -40,14 +41,10 @@ class PullCounter:
             application_slug=name.application[:64],
             holder=str(decision.subject),
             license_id=decision.subject.id if is_license else None,
-            registry_id=(
-                decision.registry.pk
-                if isinstance(decision, Allowed) and decision.registry
-                else None
-            ),
+            registry_id=registry.pk if registry else None,
             repository=f"{name.upstream}/{name.repository}".rstrip("/"),
             reference=reference,
-            outcome="allowed" if allowed else decision.reason.value,  # type: ignore[union-attr] -- not Allowed
+            outcome=outcome,
         )
         if pull in self._counts or len(self._counts) < MAX_KINDS:
             self._counts[pull] += 1

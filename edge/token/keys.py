@@ -136,6 +136,17 @@ def create_signing_material() -> SigningMaterial:
     )
 
 
+def renew_leaf(root_key_pem: str, root_pem: str) -> str:
+    """Make a new leaf under a root that was made before.
+
+    Raises:
+        SigningKeyError: the root's key or certificate cannot be read, or they do not
+            match.
+    """
+    root_pair = SigningKey.parse(root_key_pem + root_pem)
+    return create_leaf(root_pair.private_key, root_pair.certificate)
+
+
 def create_leaf(root_key: ec.EllipticCurvePrivateKey, root: x509.Certificate) -> str:
     """Make a new leaf under a root: the PEM for ``BERTH_TOKEN_SIGNING_KEY``."""
     leaf_key = ec.generate_private_key(ec.SECP256R1())

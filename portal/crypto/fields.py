@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Never
+from typing import TYPE_CHECKING, Any, Never
 
 from django.apps import apps
 from django.conf import settings
@@ -67,13 +67,23 @@ class _EncryptedAttribute:
         instance.__dict__[self.field.attname] = value
 
 
-class EncryptedField(models.TextField):  # type: ignore[type-arg] -- Any in, Any out
+if TYPE_CHECKING:
+    _TextField = models.TextField[Secret | SealedSecret, SealedSecret]
+else:
+    _TextField = models.TextField
+
+
+class EncryptedField(_TextField):
     """Text encrypted at rest with AES-256-GCM and bound to its row.
 
     Assign a :class:`Secret`; it is sealed on save. Reading gives a
     :class:`SealedSecret`. The row's primary key must be known before the insert, as a
     UUID default makes it. Any look-up but ``isnull`` raises FieldError.
     """
+
+    # What the type checker takes a row's attribute for.
+    _pyi_private_set_type: Secret | SealedSecret  # type: ignore[assignment]  # not text
+    _pyi_private_get_type: SealedSecret  # type: ignore[assignment]  # not text
 
     def associated_data(self, pk: object) -> str:
         """Name the table, the column and the row that a value belongs to."""

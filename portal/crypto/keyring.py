@@ -143,7 +143,8 @@ class LookupKeyring(_Keys):
 
     def _digest(self, key_id: str, text: str, purpose: str) -> str:
         message = f"{purpose}\0{text}".encode()
-        return f"{key_id}:{hmac.new(self._keys[key_id], message, hashlib.sha256).hexdigest()}"
+        digest = hmac.new(self._keys[key_id], message, hashlib.sha256).hexdigest()
+        return f"{key_id}:{digest}"
 
 
 def _split(stored: str) -> tuple[str, str, str]:

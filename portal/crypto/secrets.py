@@ -36,7 +36,7 @@ class Secret:
             return NotImplemented
         return hmac.compare_digest(self._text.encode(), other._text.encode())
 
-    __hash__ = None  # type: ignore[assignment] -- a secret is no dictionary key
+    __hash__ = None  # type: ignore[assignment]  # a secret is no dictionary key
 
     def __reduce__(self) -> Never:
         raise TypeError("A Secret is never serialised.")

@@ -7,7 +7,9 @@ from typing import Any
 
 from django.core.exceptions import (
     NON_FIELD_ERRORS,
+    ObjectDoesNotExist,
     PermissionDenied,
+    RequestDataTooBig,
 )
 from django.core.exceptions import (
     ValidationError as ModelValidationError,
@@ -26,6 +28,17 @@ _STATUSES: dict[type[PortalError], int] = {
     Conflict: 409,
     Invalid: 400,
     UpstreamProblem: 502,
+}
+_TOLD: dict[type[Exception], tuple[int, str, str]] = {
+    RequestDataTooBig: (413, "too_large", "The body is larger than 1 MB."),
+    IntegrityError: (
+        409,
+        "conflict",
+        "Another change came first. Read the object and try again.",
+    ),
+    Http404: (404, "not_found", "There is no such object in your team."),
+    # Deleted by somebody else while this request worked on it.
+    ObjectDoesNotExist: (404, "not_found", "The object was deleted meanwhile."),
 }
 _TITLES = {
     400: "The request is not valid",
@@ -52,16 +65,21 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Return a problem details response."""
-    body: dict[str, Any] = {
+    body = problem_body(status, code, detail)
+    if errors:
+        body["errors"] = errors
+    return Response(body, status, headers=headers, content_type=CONTENT_TYPE)
+
+
+def problem_body(status: int, code: str, detail: str) -> dict[str, Any]:
+    """Return problem details as plain data (RFC 9457 section 3.1)."""
+    return {
         "type": "about:blank",
         "title": _TITLES.get(status, "Error"),
         "status": status,
         "code": code,
         "detail": detail,
     }
-    if errors:
-        body["errors"] = errors
-    return Response(body, status, headers=headers, content_type=CONTENT_TYPE)
 
 
 def problem_response(error: Exception, context: Mapping[str, Any]) -> Response | None:
@@ -73,17 +91,12 @@ def problem_response(error: Exception, context: Mapping[str, Any]) -> Response |
         return problem(
             400, "invalid", "Some values are not valid.", errors=_messages(error)
         )
-    if isinstance(error, IntegrityError):
-        return problem(
-            409, "conflict", "Another change came first. Read the object and try again."
-        )
-    if isinstance(error, Http404):
-        return problem(404, "not_found", "There is no such object in your team.")
     if isinstance(error, PermissionDenied):
         return problem(403, "permission_denied", str(error) or "Not allowed.")
     if isinstance(error, exceptions.APIException):
         return _api_problem(error)
-    return None
+    told = next((_TOLD[kind] for kind in _TOLD if isinstance(error, kind)), None)
+    return problem(*told) if told else None
 
 
 def _portal_problem(error: PortalError) -> Response:

@@ -5,9 +5,10 @@ import uuid
 from collections.abc import Callable
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from portal.http.client_address import client_address, is_trusted_proxy
+from portal.http.errors import CONTENT_TYPE, problem_body
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -47,7 +48,11 @@ def security_headers_middleware(get_response: GetResponse) -> GetResponse:
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
-            return HttpResponseBadRequest("NUL bytes are not allowed in addresses.")
+            return JsonResponse(
+                problem_body(400, "invalid", "NUL bytes are not allowed in addresses."),
+                status=400,
+                content_type=CONTENT_TYPE,
+            )
         response = get_response(request)
         response.headers.setdefault("Content-Security-Policy", _CONTENT_SECURITY_POLICY)
         return response

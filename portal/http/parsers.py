@@ -1,24 +1,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
-from django.conf import settings
-from rest_framework.exceptions import APIException, ParseError
+from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
-
-class BodyTooLarge(APIException):
-    status_code = 413
-    default_code = "too_large"
-    default_detail = "The body is larger than 1 MB."
+MAX_DEPTH = 32
 
 
 class StrictJSONParser(JSONParser):
-    """JSON objects of at most 1 MB, with no NUL and no lone surrogates in any text.
+    """JSON objects, nested sparingly, with no NUL and no lone surrogates in any text.
 
-    PostgreSQL stores neither, and no name needs them.
+    PostgreSQL stores neither, and no name needs them. Django refuses bodies of more
+    than ``DATA_UPLOAD_MAX_MEMORY_SIZE`` before they come here.
     """
 
     def parse(
@@ -27,18 +24,18 @@ class StrictJSONParser(JSONParser):
         media_type: str | None = None,
         parser_context: Mapping[str, Any] | None = None,
     ) -> Any:
-        body = stream.read(settings.DATA_UPLOAD_MAX_MEMORY_SIZE + 1)
-        if len(body) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-            raise BodyTooLarge
         try:
-            parsed = json.loads(body.decode(), parse_constant=_no_constant)
-            json.dumps(parsed, ensure_ascii=False).encode()
+            parsed = json.loads(
+                stream.read().decode(),
+                parse_constant=_no_constant,
+                parse_float=_finite_float,
+            )
         except (ValueError, RecursionError) as error:
             raise ParseError("The body is not valid JSON.") from error
         if not isinstance(parsed, dict):
             raise ParseError("The body must be a JSON object.")
-        if _holds_nul(parsed):
-            raise ParseError("NUL characters are not allowed.")
+        for text in _texts(parsed):
+            _check_text(text)
         return parsed
 
 
@@ -46,9 +43,35 @@ def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-def _holds_nul(value: object) -> bool:
-    if isinstance(value, str):
-        return "\x00" in value
-    if isinstance(value, dict):
-        return any(_holds_nul(k) or _holds_nul(v) for k, v in value.items())
-    return isinstance(value, list) and any(_holds_nul(each) for each in value)
+def _finite_float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text} is out of range")
+    return number
+
+
+def _texts(body: object) -> Iterator[str]:
+    """Yield every text of a document, keys too; refuse deep nesting."""
+    level = [body]
+    for _ in range(MAX_DEPTH):
+        following: list[object] = []
+        for value in level:
+            if isinstance(value, str):
+                yield value
+            elif isinstance(value, dict):
+                following += [*value.keys(), *value.values()]
+            elif isinstance(value, list):
+                following += value
+        level = following
+        if not level:
+            return
+    raise ParseError(f"The body is nested more than {MAX_DEPTH} levels deep.")
+
+
+def _check_text(text: str) -> None:
+    if "\x00" in text:
+        raise ParseError("NUL characters are not allowed.")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ParseError("The body is not valid Unicode.") from error

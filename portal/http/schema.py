@@ -40,9 +40,8 @@ class BerthSchema(AutoSchema):
         operation = super().get_operation(*args, **kwargs)
         if operation is None:
             return None
-        if getattr(self.view, "idempotent_methods", ()) and (
-            self.method in self.view.idempotent_methods
-        ):
+        handler = getattr(self.view, self.method.lower())
+        if getattr(handler, "is_idempotent", False):
             operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
         return operation
 

@@ -319,7 +319,7 @@ class Migration(migrations.Migration):
                 ("actor_kind", models.CharField(max_length=32)),
                 ("actor_id", models.UUIDField(null=True)),
                 ("key", models.CharField(max_length=255)),
-                ("request_digest", models.CharField(max_length=64)),
+                ("request_digest", models.CharField(max_length=100)),
                 ("status", models.PositiveSmallIntegerField()),
                 ("body", portal.crypto.fields.EncryptedField()),
                 (
@@ -643,6 +643,7 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="teams_apitoken_holder",
+                violation_error_message="Only a team token has a role, and only a service-account token names a service account.",
             ),
         ),
     ]

@@ -119,7 +119,8 @@ def _registry(actor: Actor, team: Team, endpoint: str, username: str) -> None:
 
 
 def _license(actor: Actor, team: Team, application: Application) -> License:
-    found = License.objects.for_team(team.pk).filter(application=application).first()
+    licenses = License.objects.for_team(team.pk).filter(application=application)
+    found = licenses.order_by("created_at").first()
     if found is not None:
         return found
     customer = create_customer(

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from django.contrib import admin
+
+from licenses.models import Customer, License, LicenseField
+from portal.http.admin import ReadOnlyAdmin
+
+
+@admin.register(Customer)
+class CustomerAdmin(ReadOnlyAdmin):
+    list_display = ("name", "team", "email", "archived_at")
+    list_select_related = ("team",)
+    search_fields = ("name", "email", "custom_id")
+    fields = ("id", "team", "name", "email", "custom_id", "archived_at", "created_at")
+
+
+@admin.register(LicenseField)
+class LicenseFieldAdmin(ReadOnlyAdmin):
+    list_display = ("name", "application", "type")
+    list_select_related = ("application",)
+    # Not "default": that of a Password is one.
+    fields = (
+        "id",
+        "team",
+        "application",
+        "name",
+        "title",
+        "type",
+        "required",
+        "hidden",
+        "options",
+    )
+
+
+@admin.register(License)
+class LicenseAdmin(ReadOnlyAdmin):
+    list_display = ("customer", "application", "type", "expires_at", "revoked_at")
+    list_select_related = ("customer", "application")
+    # Not "field_values": those may hold passwords.
+    fields = (
+        "id",
+        "team",
+        "customer",
+        "application",
+        "channel",
+        "type",
+        "expires_at",
+        "revoked_at",
+        "revoked_by",
+        "revoke_reason",
+        "sequence",
+        "created_at",
+    )

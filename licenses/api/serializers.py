@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from licenses.models import Customer, License, LicenseField, LicenseState
+from licenses.selectors import shown_default, shown_field_values
+from teams.api.base import InputSerializer, InstantField
+from teams.permissions import Permission
+
+STATES = [(state.value, state.value) for state in LicenseState]
+
+
+class CustomerSerializer(serializers.ModelSerializer[Customer]):
+    email = serializers.CharField(read_only=True)  # may be empty
+
+    class Meta:
+        model = Customer
+        fields = ["id", "name", "email", "custom_id", "archived_at", "created_at"]
+        read_only_fields = fields
+
+
+class NewCustomerSerializer(InputSerializer):
+    name = serializers.CharField(max_length=254)
+    email = serializers.EmailField(max_length=254, allow_blank=True, default="")
+    custom_id = serializers.CharField(max_length=254, allow_blank=True, default="")
+
+
+class CustomerChangesSerializer(InputSerializer):
+    name = serializers.CharField(max_length=254, required=False)
+    email = serializers.EmailField(max_length=254, allow_blank=True, required=False)
+    custom_id = serializers.CharField(max_length=254, allow_blank=True, required=False)
+
+
+class LicenseFieldSerializer(serializers.ModelSerializer[LicenseField]):
+    default = serializers.SerializerMethodField(
+        method_name="get_shown_default",
+        help_text="Hidden, for a Password, from who may not reveal licenses",
+    )
+
+    class Meta:
+        model = LicenseField
+        fields = [
+            "id",
+            "name",
+            "title",
+            "type",
+            "default",
+            "required",
+            "hidden",
+            "options",
+            "created_at",
+        ]
+        read_only_fields = fields
+
+    def get_shown_default(self, field: LicenseField) -> Any:
+        return shown_default(field, reveal=_may_reveal(self))
+
+
+class NewLicenseFieldSerializer(InputSerializer):
+    name = serializers.CharField(max_length=100)
+    title = serializers.CharField(max_length=150)
+    type = serializers.ChoiceField(choices=LicenseField.Type.choices)
+    default = serializers.JSONField(allow_null=True, default=None)
+    required = serializers.BooleanField(default=False)  # type: ignore[assignment]  # not Field.required
+    hidden = serializers.BooleanField(default=False)
+    options = serializers.ListField(
+        child=serializers.CharField(max_length=254),
+        max_length=100,
+        default=list,
+        help_text="The values of an Enum",
+    )
+
+
+class LicenseFieldChangesSerializer(InputSerializer):
+    title = serializers.CharField(max_length=150, required=False)
+    default = serializers.JSONField(allow_null=True, required=False)
+    required = serializers.BooleanField(required=False)  # type: ignore[assignment]  # not Field.required
+    hidden = serializers.BooleanField(required=False)
+    options = serializers.ListField(
+        child=serializers.CharField(max_length=254), max_length=100, required=False
+    )
+
+
+class LicenseSerializer(serializers.ModelSerializer[License]):
+    """A license without its ID, which is a secret: that is in the license file."""
+
+    customer = serializers.UUIDField(source="customer_id")
+    customer_name = serializers.CharField(source="customer.name")
+    application = serializers.CharField(source="application.slug")
+    channel = serializers.UUIDField(source="channel_id")
+    state = serializers.SerializerMethodField()
+    revoked_by = serializers.EmailField(
+        source="revoked_by.email", default=None, allow_null=True
+    )
+    field_values = serializers.SerializerMethodField(
+        help_text="Passwords are hidden from who may not reveal licenses"
+    )
+
+    class Meta:
+        model = License
+        fields = [
+            "id",
+            "customer",
+            "customer_name",
+            "application",
+            "application_id",
+            "channel",
+            "type",
+            "state",
+            "expires_at",
+            "revoked_at",
+            "revoked_by",
+            "revoke_reason",
+            "sequence",
+            "field_values",
+            "created_at",
+        ]
+        read_only_fields = fields
+
+    def get_state(self, license: License) -> LicenseState:
+        return license.state()
+
+    def get_field_values(self, license: License) -> dict[str, Any]:
+        return shown_field_values(license, reveal=_may_reveal(self))
+
+
+class NewLicenseSerializer(InputSerializer):
+    customer = serializers.UUIDField()
+    application = serializers.CharField(max_length=64, help_text="ID or slug")
+    channel = serializers.UUIDField(
+        allow_null=True, default=None, help_text="The default channel if left out"
+    )
+    type = serializers.ChoiceField(choices=License.Type.choices)
+    expires_at = InstantField(
+        allow_null=True, default=None, help_text="An exact instant; null is never"
+    )
+    field_values = serializers.DictField(
+        child=serializers.JSONField(allow_null=True), default=dict
+    )
+
+
+class LicenseChangesSerializer(InputSerializer):
+    channel = serializers.UUIDField(allow_null=True, required=False)
+    type = serializers.ChoiceField(choices=License.Type.choices, required=False)
+    expires_at = InstantField(allow_null=True, required=False)
+    field_values = serializers.DictField(
+        child=serializers.JSONField(allow_null=True),
+        required=False,
+        help_text="Takes the place of all present values",
+    )
+
+
+class RevocationSerializer(InputSerializer):
+    reason = serializers.CharField(max_length=1000)
+
+
+class LicenseSearchSerializer(InputSerializer):
+    license_id = serializers.CharField(max_length=100)
+
+
+def _may_reveal(serializer: serializers.BaseSerializer[Any]) -> bool:
+    may: bool = serializer.context["view"].actor.may(Permission.LICENSE_REVEAL)
+    return may

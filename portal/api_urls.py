@@ -1,0 +1,76 @@
+"""Every address of the REST API, in one list."""
+
+from __future__ import annotations
+
+from django.urls import path, re_path
+
+from licenses.api import views as licenses
+from portal.http.api import DocsView, SchemaView, UnknownAddressView
+from registries.api import views as registries
+from teams.api import views as teams
+
+urlpatterns = [
+    path("schema", SchemaView.as_view(), name="schema"),
+    path("docs", DocsView.as_view(url_name="schema"), name="docs"),
+    path("team", teams.TeamDetailView.as_view()),
+    path("members", teams.MembersView.as_view()),
+    path("members/<uuid:member_id>", teams.MemberView.as_view()),
+    path("service-accounts", teams.ServiceAccountsView.as_view()),
+    path(
+        "service-accounts/<uuid:service_account_id>", teams.ServiceAccountView.as_view()
+    ),
+    path("api-tokens", teams.ApiTokensView.as_view()),
+    path("api-tokens/<uuid:api_token_id>", teams.ApiTokenView.as_view()),
+    path("api-tokens/<uuid:api_token_id>/revoke", teams.ApiTokenRevokeView.as_view()),
+    path("audit-events", teams.AuditEventsView.as_view()),
+    path("applications", teams.ApplicationsView.as_view()),
+    path("applications/<str:application>", teams.ApplicationView.as_view()),
+    path("applications/<str:application>/channels", teams.ChannelsView.as_view()),
+    path(
+        "applications/<str:application>/channels/<uuid:channel_id>",
+        teams.ChannelView.as_view(),
+    ),
+    path(
+        "applications/<str:application>/license-fields",
+        licenses.LicenseFieldsView.as_view(),
+    ),
+    path(
+        "applications/<str:application>/license-fields/<uuid:field_id>",
+        licenses.LicenseFieldView.as_view(),
+    ),
+    path("customers", licenses.CustomersView.as_view()),
+    path("customers/<uuid:customer_id>", licenses.CustomerView.as_view()),
+    path(
+        "customers/<uuid:customer_id>/archive", licenses.CustomerArchiveView.as_view()
+    ),
+    path(
+        "customers/<uuid:customer_id>/restore", licenses.CustomerRestoreView.as_view()
+    ),
+    path("licenses", licenses.LicensesView.as_view()),
+    path("licenses/search", licenses.LicenseSearchView.as_view()),
+    path("licenses/<uuid:license_id>", licenses.LicenseView.as_view()),
+    path("licenses/<uuid:license_id>/revoke", licenses.LicenseRevokeView.as_view()),
+    path(
+        "licenses/<uuid:license_id>/reinstate", licenses.LicenseReinstateView.as_view()
+    ),
+    path("licenses/<uuid:license_id>/file", licenses.LicenseFileView.as_view()),
+    path("licenses/<uuid:license_id>/pulls", registries.LicensePullsView.as_view()),
+    path("registries", registries.RegistriesView.as_view()),
+    path("registries/test", registries.NewRegistryTestView.as_view()),
+    path("registries/<str:registry>", registries.RegistryDetailView.as_view()),
+    path(
+        "registries/<str:registry>/credential",
+        registries.RegistryCredentialView.as_view(),
+    ),
+    path("registries/<str:registry>/test", registries.RegistryTestView.as_view()),
+    path(
+        "registries/<str:registry>/duplicate",
+        registries.RegistryDuplicateView.as_view(),
+    ),
+    path("registries/<str:registry>/checks", registries.RegistryChecksView.as_view()),
+    path("registries/<str:registry>/pulls", registries.RegistryPullsView.as_view()),
+    path("pulls", registries.PullsView.as_view()),
+    path("authorize", registries.AuthorizeView.as_view()),
+    # Last, so that a wrong address is told in the form of all other errors.
+    re_path(r"", UnknownAddressView.as_view(), name="unknown-address"),
+]

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from django.db.models import Q, QuerySet
+from django_filters import rest_framework as filters
+
+from registries.models import PullEvent
+from teams.api.base import parse_id
+
+
+class PullFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
+    license = filters.UUIDFilter(field_name="license_id")
+    registry = filters.CharFilter(
+        method="filter_registry", label="ID or slug of a registry"
+    )
+    outcome = filters.CharFilter(label="`allowed`, or the reason of a refusal")
+    application = filters.CharFilter(
+        field_name="application_slug", label="Slug of an application"
+    )
+
+    class Meta:
+        model = PullEvent
+        fields: list[str] = []
+
+    def filter_registry(
+        self, rows: QuerySet[PullEvent], _name: str, text: str
+    ) -> QuerySet[PullEvent]:
+        named = Q(registry__slug=text)
+        identifier = parse_id(text)
+        return rows.filter(named | Q(registry_id=identifier) if identifier else named)

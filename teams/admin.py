@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+from django.contrib import admin
+from django.contrib.auth.models import Group
+
+from portal.http.admin import ReadOnlyAdmin
+from teams.models import (
+    ApiToken,
+    Application,
+    Channel,
+    Membership,
+    ServiceAccount,
+    Team,
+    User,
+)
+
+admin.site.unregister(Group)  # rights come from memberships
+
+
+@admin.register(User)
+class UserAdmin(ReadOnlyAdmin):
+    list_display = ("email", "name", "is_active", "is_staff")
+    search_fields = ("email", "name")
+    fields = (
+        "id",
+        "email",
+        "name",
+        "is_active",
+        "is_staff",
+        "created_at",
+        "last_login",
+    )
+
+
+@admin.register(Team)
+class TeamAdmin(ReadOnlyAdmin):
+    list_display = ("name", "slug", "created_at")
+    search_fields = ("name", "slug")
+    fields = ("id", "name", "slug", "created_at")
+
+
+@admin.register(Membership)
+class MembershipAdmin(ReadOnlyAdmin):
+    list_display = ("user", "team", "role")
+    list_select_related = ("user", "team")
+    fields = ("id", "team", "user", "role", "created_at")
+
+
+@admin.register(Application)
+class ApplicationAdmin(ReadOnlyAdmin):
+    list_display = ("slug", "name", "team")
+    list_select_related = ("team",)
+    search_fields = ("slug", "name")
+    fields = ("id", "team", "name", "slug", "created_at")
+
+
+@admin.register(Channel)
+class ChannelAdmin(ReadOnlyAdmin):
+    list_display = ("application", "slug", "is_default")
+    list_select_related = ("application",)
+    fields = ("id", "team", "application", "name", "slug", "is_default", "created_at")
+
+
+@admin.register(ServiceAccount)
+class ServiceAccountAdmin(ReadOnlyAdmin):
+    list_display = ("name", "team", "role")
+    list_select_related = ("team",)
+    fields = ("id", "team", "name", "role", "created_at")
+
+
+@admin.register(ApiToken)
+class ApiTokenAdmin(ReadOnlyAdmin):
+    list_display = ("name", "kind", "team", "expires_at", "revoked_at", "last_used_at")
+    list_select_related = ("team",)
+    fields = (
+        "id",
+        "team",
+        "kind",
+        "name",
+        "user",
+        "service_account",
+        "role",
+        "read_only",
+        "expires_at",
+        "revoked_at",
+        "last_used_at",
+        "created_at",
+    )

@@ -1,0 +1,104 @@
+"""Who sends an API request, and in which team: by API token or by browser session."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from portal.crypto.secrets import Secret
+from portal.errors import NotAllowed
+from teams.actors import Actor, member_actor
+from teams.models import ApiToken, Team
+from teams.selectors import (
+    actor_of_api_token,
+    api_token_by_secret,
+    membership_in_team,
+)
+from teams.services import touch_api_token
+
+TEAM_HEADER = "Berth-Team"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """What ``request.user`` is in API views: somebody acting in exactly one team."""
+
+    actor: Actor
+    team: Team
+    is_authenticated: bool = True
+
+
+class ApiTokenAuthentication(BaseAuthentication):
+    """``Authorization: Bearer berth_…`` (RFC 6750 section 2.1)."""
+
+    def authenticate(self, request: Request) -> tuple[SignedIn, ApiToken] | None:
+        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        api_token = api_token_by_secret(Secret(text.strip()))
+        actor = actor_of_api_token(api_token) if api_token else None
+        if api_token is None or actor is None:
+            raise AuthenticationFailed(
+                "This API token is unknown, expired or revoked.", "api_token_unknown"
+            )
+        touch_api_token(api_token)
+        return SignedIn(_seen(actor, request), api_token.team), api_token
+
+    def authenticate_header(self, request: Request) -> str:
+        return "Bearer"
+
+
+class TeamSessionAuthentication(SessionAuthentication):
+    """A signed-in browser, CSRF checked.
+
+    The team comes from the header ``Berth-Team``; who is in one team only may leave
+    it out.
+    """
+
+    def authenticate(self, request: Request) -> tuple[SignedIn, None] | None:
+        found = super().authenticate(request)
+        if found is None:
+            return None
+        slug = request.headers.get(TEAM_HEADER)
+        membership = None
+        if slug is None or slug.isprintable():
+            membership = membership_in_team(found[0], slug)
+        if membership is None:
+            raise NotAllowed(
+                "no_team",
+                f"Name a team of yours by its slug in the header {TEAM_HEADER}.",
+            )
+        actor = _seen(member_actor(membership), request)
+        return SignedIn(actor, membership.team), None
+
+
+def _seen(actor: Actor, request: Request) -> Actor:
+    return actor.at(
+        address=request.META["BERTH_CLIENT_ADDRESS"],
+        request_id=request.META["BERTH_REQUEST_ID"],
+    )
+
+
+class ApiTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # a registering base class
+    """How the schema tells of API tokens."""
+
+    target_class = "teams.api.authentication.ApiTokenAuthentication"
+    name = "apiToken"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {"type": "http", "scheme": "bearer", "bearerFormat": "berth_…"}
+
+
+class TeamSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # a registering base class
+    """How the schema tells of browser sessions."""
+
+    target_class = "teams.api.authentication.TeamSessionAuthentication"
+    name = "session"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {"type": "apiKey", "in": "cookie", "name": "sessionid"}

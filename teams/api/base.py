@@ -1,0 +1,209 @@
+"""What the API views of every room share."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, ClassVar, TypeVar
+
+from django import forms
+from django.db.models import Model, QuerySet
+from django.http import Http404
+from django.utils.dateparse import parse_datetime
+from django_filters import rest_framework as filters
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from teams.actors import Actor
+from teams.api.authentication import SignedIn
+from teams.models import Team, TeamOwned
+from teams.permissions import Permission
+
+ModelT = TypeVar("ModelT", bound=Model)
+OwnedT = TypeVar("OwnedT", bound=TeamOwned)
+NO_TEAM = uuid.UUID(int=0)
+INSTANT_FORM = "Write an instant with its zone, such as 2026-12-31T23:59:59Z."
+PAGE_PARAMETERS = frozenset({"cursor", "page_size"})
+MAX_UNKNOWN_TOLD = 10
+
+
+class TeamView(GenericAPIView[Any]):
+    """A view of one team's objects, for whoever is signed in there."""
+
+    http_method_names: Sequence[str] = ["get", "head", "post", "put", "patch", "delete"]
+    ordering: ClassVar[Sequence[str] | None] = None
+
+    @property
+    def actor(self) -> Actor:
+        return self._signed_in.actor
+
+    @property
+    def team(self) -> Team:
+        return self._signed_in.team
+
+    @property
+    def team_id(self) -> uuid.UUID:
+        # The schema is drawn with no request, from querysets that are never run.
+        if getattr(self, "swagger_fake_view", False):
+            return NO_TEAM
+        return self.team.pk
+
+    @property
+    def _signed_in(self) -> SignedIn:
+        signed_in = self.request.user
+        assert isinstance(signed_in, SignedIn)  # noqa: S101 -- narrows; see settings
+        return signed_in
+
+    def require(self, permission: Permission) -> None:
+        """Pass if the actor holds the permission here, else raise NotAllowed."""
+        self.actor.require(permission, team_id=self.team.pk)
+
+    def validated(
+        self, serializer_class: type[serializers.Serializer[Any]]
+    ) -> dict[str, Any]:
+        """Return the body's values, or raise ValidationError."""
+        serializer = serializer_class(data=self.request.data)
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
+
+    def page(self, serializer_class: type[serializers.Serializer[Any]]) -> Response:
+        """Return a page of the filtered list."""
+        self._refuse_unknown_parameters()
+        rows = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
+        serializer = serializer_class(
+            rows, many=True, context=self.get_serializer_context()
+        )
+        return self.get_paginated_response(serializer.data)
+
+    def shown(
+        self,
+        serializer_class: type[serializers.Serializer[Any]],
+        instance: object,
+        status: int = 200,
+    ) -> Response:
+        """Return one object."""
+        serializer = serializer_class(instance, context=self.get_serializer_context())
+        return Response(serializer.data, status)
+
+    def finalize_response(
+        self,
+        request: Request,
+        response: Response,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Response:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        # Answers hold what only this caller may see, some of them secrets.
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    def _refuse_unknown_parameters(self) -> None:
+        # A misspelt filter that is ignored would show more than was asked for.
+        filterset = getattr(self, "filterset_class", None)
+        known = PAGE_PARAMETERS.union(filterset.base_filters if filterset else ())
+        unknown = sorted(set(self.request.query_params) - known)
+        if unknown:
+            raise ValidationError(
+                {
+                    name[:100]: ["There is no such parameter."]
+                    for name in unknown[:MAX_UNKNOWN_TOLD]
+                }
+            )
+
+
+def find(rows: QuerySet[ModelT], **lookup: object) -> ModelT:
+    """Return the one row; raises Http404 if there is none."""
+    row = rows.filter(**lookup).first()
+    if row is None:
+        raise Http404
+    return row
+
+
+def by_id_or_slug(rows: QuerySet[OwnedT], text: str) -> OwnedT | None:
+    """Return the row with this ID, else the one with this slug, else None."""
+    identifier = parse_id(text)
+    row = rows.filter(pk=identifier).first() if identifier else None
+    return row or rows.filter(slug=text).first()
+
+
+def find_by_id_or_slug(rows: QuerySet[OwnedT], text: str) -> OwnedT:
+    """Return the row with this ID or slug; raises Http404 if there is none."""
+    row = by_id_or_slug(rows, text)
+    if row is None:
+        raise Http404
+    return row
+
+
+def parse_id(text: str) -> uuid.UUID | None:
+    """Read a UUID in its usual form of 36 characters."""
+    try:
+        identifier = uuid.UUID(text)
+    except ValueError:
+        return None
+    return identifier if str(identifier) == text.lower() else None
+
+
+def parse_instant(text: object) -> datetime:
+    """Read an RFC 3339 instant, zone required, to whole seconds in UTC.
+
+    Raises:
+        ValueError: it is something else, or outside the years 2000 to 9999.
+    """
+    instant = parse_datetime(text) if isinstance(text, str) else None
+    if instant is None or instant.tzinfo is None:
+        raise ValueError(INSTANT_FORM)
+    try:
+        instant = instant.astimezone(UTC).replace(microsecond=0)
+    except OverflowError as error:
+        raise ValueError(INSTANT_FORM) from error
+    if instant.year < 2000:
+        raise ValueError("Write an instant of the years 2000 to 9999.")
+    return instant
+
+
+class InstantField(serializers.DateTimeField):
+    """An exact instant: RFC 3339 with a zone, to the second."""
+
+    def to_internal_value(self, value: Any) -> datetime:
+        try:
+            return parse_instant(value)
+        except ValueError as error:
+            raise serializers.ValidationError(str(error)) from error
+
+
+class _InstantFormField(forms.Field):
+    def to_python(self, value: Any) -> datetime | None:
+        if value in self.empty_values:
+            return None
+        try:
+            return parse_instant(value)
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
+
+
+class InstantFilter(filters.IsoDateTimeFilter):  # type: ignore[misc]  # untyped
+    """Filters by an exact instant."""
+
+    field_class = _InstantFormField
+
+
+class InputSerializer(serializers.Serializer[Any]):
+    """A body whose fields are all known: a misspelt name is told, not ignored."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            unknown = sorted(
+                str(name)[:100] for name in data if name not in self.fields
+            )
+            if unknown:
+                raise serializers.ValidationError(
+                    {
+                        name: ["There is no such field."]
+                        for name in unknown[:MAX_UNKNOWN_TOLD]
+                    }
+                )
+        return super().to_internal_value(data)

@@ -1,0 +1,179 @@
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from audit.models import AuditEvent
+from teams.actors import Actor
+from teams.api.base import InputSerializer, InstantField
+from teams.models import (
+    ApiToken,
+    Application,
+    Channel,
+    Membership,
+    ServiceAccount,
+    Team,
+)
+from teams.permissions import Permission, Role
+
+ROLES = [(role.value, role.value) for role in Role]
+PERMISSIONS = [(each.value, each.value) for each in Permission]
+
+
+class TeamSerializer(serializers.ModelSerializer[Team]):
+    role = serializers.SerializerMethodField(help_text="Your role in this team")
+    permissions = serializers.SerializerMethodField(
+        help_text="What you may do with the present login"
+    )
+
+    class Meta:
+        model = Team
+        fields = ["id", "name", "slug", "created_at", "role", "permissions"]
+
+    def get_role(self, team: Team) -> str:
+        return self._actor.role.value
+
+    def get_permissions(self, team: Team) -> list[str]:
+        return sorted(self._actor.permissions)
+
+    @property
+    def _actor(self) -> Actor:
+        actor: Actor = self.context["view"].actor
+        return actor
+
+
+class ApplicationSerializer(serializers.ModelSerializer[Application]):
+    class Meta:
+        model = Application
+        fields = ["id", "name", "slug", "created_at"]
+        read_only_fields = fields
+
+
+class NewApplicationSerializer(InputSerializer):
+    name = serializers.CharField(max_length=150)
+    slug = serializers.CharField(max_length=64)
+
+
+class ApplicationChangesSerializer(InputSerializer):
+    name = serializers.CharField(max_length=150, required=False)
+
+
+class ChannelSerializer(serializers.ModelSerializer[Channel]):
+    class Meta:
+        model = Channel
+        fields = ["id", "name", "slug", "is_default", "created_at"]
+        read_only_fields = fields
+
+
+class NewChannelSerializer(InputSerializer):
+    name = serializers.CharField(max_length=150)
+    slug = serializers.CharField(max_length=64)
+    is_default = serializers.BooleanField(default=False)
+
+
+class ChannelChangesSerializer(InputSerializer):
+    name = serializers.CharField(max_length=150, required=False)
+    is_default = serializers.BooleanField(required=False)
+
+
+class MemberSerializer(serializers.ModelSerializer[Membership]):
+    email = serializers.EmailField(source="user.email")
+    name = serializers.CharField(source="user.name")
+
+    class Meta:
+        model = Membership
+        fields = ["id", "user_id", "email", "name", "role", "created_at"]
+        read_only_fields = fields
+
+
+class MemberChangesSerializer(InputSerializer):
+    role = serializers.ChoiceField(choices=ROLES)
+
+
+class ServiceAccountSerializer(serializers.ModelSerializer[ServiceAccount]):
+    class Meta:
+        model = ServiceAccount
+        fields = ["id", "name", "role", "created_at"]
+        read_only_fields = fields
+
+
+class NewServiceAccountSerializer(InputSerializer):
+    name = serializers.CharField(max_length=150)
+    role = serializers.ChoiceField(choices=ROLES)
+
+
+class ServiceAccountChangesSerializer(InputSerializer):
+    name = serializers.CharField(max_length=150, required=False)
+    role = serializers.ChoiceField(choices=ROLES, required=False)
+
+
+class ApiTokenSerializer(serializers.ModelSerializer[ApiToken]):
+    role = serializers.SerializerMethodField(help_text="A team token's own role")
+
+    class Meta:
+        model = ApiToken
+        fields = [
+            "id",
+            "kind",
+            "name",
+            "user_id",
+            "service_account_id",
+            "role",
+            "read_only",
+            "expires_at",
+            "revoked_at",
+            "last_used_at",
+            "created_at",
+        ]
+        read_only_fields = fields
+
+    def get_role(self, api_token: ApiToken) -> Role | None:
+        return Role(api_token.role) if api_token.role else None
+
+
+class CreatedApiTokenSerializer(ApiTokenSerializer):
+    token = serializers.SerializerMethodField(help_text="Shown this once")
+
+    class Meta(ApiTokenSerializer.Meta):
+        fields = [*ApiTokenSerializer.Meta.fields, "token"]
+        read_only_fields = fields
+
+    def get_token(self, api_token: ApiToken) -> str:
+        text: str = self.context["text"].reveal()
+        return text
+
+
+class NewApiTokenSerializer(InputSerializer):
+    kind = serializers.ChoiceField(choices=ApiToken.Kind.choices)
+    name = serializers.CharField(max_length=150)
+    service_account = serializers.UUIDField(
+        allow_null=True, default=None, help_text="For kind service_account"
+    )
+    role = serializers.ChoiceField(
+        choices=ROLES, allow_null=True, default=None, help_text="For kind team"
+    )
+    read_only = serializers.BooleanField(default=False)  # type: ignore[assignment]  # not Field.read_only
+    expires_at = InstantField(allow_null=True, default=None)
+
+
+class AuditEventSerializer(serializers.ModelSerializer[AuditEvent]):
+    data: Any = serializers.DictField(child=serializers.JSONField(allow_null=True))
+
+    class Meta:
+        model = AuditEvent
+        fields = [
+            "id",
+            "tag",
+            "actor_kind",
+            "actor_id",
+            "actor_label",
+            "subject_kind",
+            "subject_id",
+            "subject_label",
+            "data",
+            "address",
+            "request_id",
+            "created_at",
+        ]
+        read_only_fields = fields

@@ -1,0 +1,400 @@
+from __future__ import annotations
+
+import uuid
+from typing import ClassVar
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from audit.models import AuditEvent
+from audit.selectors import audit_events_for_team
+from portal.errors import Invalid
+from teams import services
+from teams.api.base import TeamView, find, find_by_id_or_slug
+from teams.api.filters import AuditEventFilter
+from teams.api.idempotency import idempotent
+from teams.api.serializers import (
+    ApiTokenSerializer,
+    ApplicationChangesSerializer,
+    ApplicationSerializer,
+    AuditEventSerializer,
+    ChannelChangesSerializer,
+    ChannelSerializer,
+    CreatedApiTokenSerializer,
+    MemberChangesSerializer,
+    MemberSerializer,
+    NewApiTokenSerializer,
+    NewApplicationSerializer,
+    NewChannelSerializer,
+    NewServiceAccountSerializer,
+    ServiceAccountChangesSerializer,
+    ServiceAccountSerializer,
+    TeamSerializer,
+)
+from teams.models import (
+    ApiToken,
+    Application,
+    Channel,
+    Membership,
+    ServiceAccount,
+    User,
+)
+from teams.permissions import Permission, Role
+from teams.selectors import (
+    api_tokens_for_actor,
+    api_tokens_for_team,
+    applications_for_team,
+    channels_for_application,
+    members_of_team,
+    service_accounts_for_team,
+)
+
+
+class TeamDetailView(TeamView):
+    @extend_schema(operation_id="team_read", responses=TeamSerializer)
+    def get(self, request: Request) -> Response:
+        """Your team, with your role and permissions in it."""
+        self.require(Permission.TEAM_READ)
+        return self.shown(TeamSerializer, self.team)
+
+
+class ApplicationsView(TeamView):
+    def get_queryset(self) -> QuerySet[Application]:
+        return applications_for_team(self.team_id)
+
+    @extend_schema(
+        operation_id="applications_list", responses=ApplicationSerializer(many=True)
+    )
+    def get(self, request: Request) -> Response:
+        """List the team's applications."""
+        self.require(Permission.APPLICATION_READ)
+        return self.page(ApplicationSerializer)
+
+    @extend_schema(
+        operation_id="applications_create",
+        request=NewApplicationSerializer,
+        responses={201: ApplicationSerializer},
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Create an application, with a default channel."""
+        self.require(Permission.APPLICATION_MANAGE)
+        values = self.validated(NewApplicationSerializer)
+        application = services.create_application(
+            actor=self.actor, team=self.team, **values
+        )
+        return self.shown(ApplicationSerializer, application, 201)
+
+
+class ApplicationView(TeamView):
+    @extend_schema(operation_id="applications_read", responses=ApplicationSerializer)
+    def get(self, request: Request, application: str) -> Response:
+        """Read an application, by ID or slug."""
+        self.require(Permission.APPLICATION_READ)
+        return self.shown(ApplicationSerializer, self._find(application))
+
+    @extend_schema(
+        operation_id="applications_change",
+        request=ApplicationChangesSerializer,
+        responses=ApplicationSerializer,
+    )
+    def patch(self, request: Request, application: str) -> Response:
+        """Rename an application. Its slug stays."""
+        found = self._find(application)
+        self.require(Permission.APPLICATION_MANAGE)
+        values = self.validated(ApplicationChangesSerializer)
+        services.change_application(
+            actor=self.actor, application=found, name=values.get("name", found.name)
+        )
+        return self.shown(ApplicationSerializer, found)
+
+    @extend_schema(operation_id="applications_delete", responses={204: None})
+    def delete(self, request: Request, application: str) -> Response:
+        """Delete an application that has no licenses."""
+        services.delete_application(
+            actor=self.actor, application=self._find(application)
+        )
+        return Response(status=204)
+
+    def _find(self, application: str) -> Application:
+        return find_by_id_or_slug(applications_for_team(self.team_id), application)
+
+
+class ApplicationChildView(TeamView):
+    """A view of something that belongs to the application in the address."""
+
+    @property
+    def application(self) -> Application:
+        if getattr(self, "swagger_fake_view", False):
+            return Application(team_id=self.team_id)
+        return find_by_id_or_slug(
+            applications_for_team(self.team_id), self.kwargs["application"]
+        )
+
+
+class ChannelsView(ApplicationChildView):
+    def get_queryset(self) -> QuerySet[Channel]:
+        return channels_for_application(self.application)
+
+    @extend_schema(operation_id="channels_list", responses=ChannelSerializer(many=True))
+    def get(self, request: Request, application: str) -> Response:
+        """List an application's channels."""
+        self.require(Permission.APPLICATION_READ)
+        return self.page(ChannelSerializer)
+
+    @extend_schema(
+        operation_id="channels_create",
+        request=NewChannelSerializer,
+        responses={201: ChannelSerializer},
+    )
+    @idempotent
+    def post(self, request: Request, application: str) -> Response:
+        """Add a channel; a new default takes over from the present one."""
+        owner = self.application
+        self.require(Permission.APPLICATION_MANAGE)
+        channel = services.create_channel(
+            actor=self.actor, application=owner, **self.validated(NewChannelSerializer)
+        )
+        return self.shown(ChannelSerializer, channel, 201)
+
+
+class ChannelView(ApplicationChildView):
+    @extend_schema(operation_id="channels_read", responses=ChannelSerializer)
+    def get(
+        self, request: Request, application: str, channel_id: uuid.UUID
+    ) -> Response:
+        """Read a channel."""
+        self.require(Permission.APPLICATION_READ)
+        return self.shown(ChannelSerializer, self._find(channel_id))
+
+    @extend_schema(
+        operation_id="channels_change",
+        request=ChannelChangesSerializer,
+        responses=ChannelSerializer,
+    )
+    def patch(
+        self, request: Request, application: str, channel_id: uuid.UUID
+    ) -> Response:
+        """Rename a channel, or make it the default."""
+        channel = self._find(channel_id)
+        self.require(Permission.APPLICATION_MANAGE)
+        changes = self.validated(ChannelChangesSerializer)
+        channel = services.change_channel(
+            actor=self.actor, channel=channel, changes=changes
+        )
+        return self.shown(ChannelSerializer, channel)
+
+    @extend_schema(operation_id="channels_delete", responses={204: None})
+    def delete(
+        self, request: Request, application: str, channel_id: uuid.UUID
+    ) -> Response:
+        """Delete a channel that is not the default and has no licenses."""
+        services.delete_channel(actor=self.actor, channel=self._find(channel_id))
+        return Response(status=204)
+
+    def _find(self, channel_id: uuid.UUID) -> Channel:
+        return find(channels_for_application(self.application), pk=channel_id)
+
+
+class MembersView(TeamView):
+    def get_queryset(self) -> QuerySet[Membership]:
+        return members_of_team(self.team_id)
+
+    @extend_schema(operation_id="members_list", responses=MemberSerializer(many=True))
+    def get(self, request: Request) -> Response:
+        """List the members of the team."""
+        self.require(Permission.TEAM_READ)
+        return self.page(MemberSerializer)
+
+
+class MemberView(TeamView):
+    @extend_schema(operation_id="members_read", responses=MemberSerializer)
+    def get(self, request: Request, member_id: uuid.UUID) -> Response:
+        """Read a member."""
+        self.require(Permission.TEAM_READ)
+        return self.shown(MemberSerializer, self._find(member_id))
+
+    @extend_schema(
+        operation_id="members_change",
+        request=MemberChangesSerializer,
+        responses=MemberSerializer,
+    )
+    def patch(self, request: Request, member_id: uuid.UUID) -> Response:
+        """Give a member another role."""
+        membership = self._find(member_id)
+        self.require(Permission.MEMBER_MANAGE)
+        role = Role(self.validated(MemberChangesSerializer)["role"])
+        membership = services.change_member_role(
+            actor=self.actor, membership=membership, role=role
+        )
+        return self.shown(MemberSerializer, membership)
+
+    @extend_schema(operation_id="members_remove", responses={204: None})
+    def delete(self, request: Request, member_id: uuid.UUID) -> Response:
+        """Take a member out of the team, or leave it yourself."""
+        services.remove_member(actor=self.actor, membership=self._find(member_id))
+        return Response(status=204)
+
+    def _find(self, member_id: uuid.UUID) -> Membership:
+        return find(members_of_team(self.team_id), pk=member_id)
+
+
+class ServiceAccountsView(TeamView):
+    def get_queryset(self) -> QuerySet[ServiceAccount]:
+        return service_accounts_for_team(self.team_id)
+
+    @extend_schema(
+        operation_id="service_accounts_list",
+        responses=ServiceAccountSerializer(many=True),
+    )
+    def get(self, request: Request) -> Response:
+        """List the team's service accounts."""
+        self.require(Permission.SERVICE_ACCOUNT_READ)
+        return self.page(ServiceAccountSerializer)
+
+    @extend_schema(
+        operation_id="service_accounts_create",
+        request=NewServiceAccountSerializer,
+        responses={201: ServiceAccountSerializer},
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Create a service account, with no more rights than yours."""
+        self.require(Permission.SERVICE_ACCOUNT_MANAGE)
+        values = self.validated(NewServiceAccountSerializer)
+        service_account = services.create_service_account(
+            actor=self.actor,
+            team=self.team,
+            name=values["name"],
+            role=Role(values["role"]),
+        )
+        return self.shown(ServiceAccountSerializer, service_account, 201)
+
+
+class ServiceAccountView(TeamView):
+    @extend_schema(
+        operation_id="service_accounts_read", responses=ServiceAccountSerializer
+    )
+    def get(self, request: Request, service_account_id: uuid.UUID) -> Response:
+        """Read a service account."""
+        self.require(Permission.SERVICE_ACCOUNT_READ)
+        return self.shown(ServiceAccountSerializer, self._find(service_account_id))
+
+    @extend_schema(
+        operation_id="service_accounts_change",
+        request=ServiceAccountChangesSerializer,
+        responses=ServiceAccountSerializer,
+    )
+    def patch(self, request: Request, service_account_id: uuid.UUID) -> Response:
+        """Change name or role; the role applies to its tokens at once."""
+        service_account = self._find(service_account_id)
+        self.require(Permission.SERVICE_ACCOUNT_MANAGE)
+        service_account = services.change_service_account(
+            actor=self.actor,
+            service_account=service_account,
+            changes=self.validated(ServiceAccountChangesSerializer),
+        )
+        return self.shown(ServiceAccountSerializer, service_account)
+
+    @extend_schema(operation_id="service_accounts_delete", responses={204: None})
+    def delete(self, request: Request, service_account_id: uuid.UUID) -> Response:
+        """Delete a service account; its tokens stop at once."""
+        services.delete_service_account(
+            actor=self.actor, service_account=self._find(service_account_id)
+        )
+        return Response(status=204)
+
+    def _find(self, service_account_id: uuid.UUID) -> ServiceAccount:
+        return find(service_accounts_for_team(self.team_id), pk=service_account_id)
+
+
+class ApiTokensView(TeamView):
+    def get_queryset(self) -> QuerySet[ApiToken]:
+        if getattr(self, "swagger_fake_view", False):
+            return api_tokens_for_team(self.team_id)
+        return api_tokens_for_actor(self.actor)
+
+    @extend_schema(
+        operation_id="api_tokens_list", responses=ApiTokenSerializer(many=True)
+    )
+    def get(self, request: Request) -> Response:
+        """List your API tokens; who manages tokens sees all of the team's."""
+        self.require(Permission.TEAM_READ)
+        return self.page(ApiTokenSerializer)
+
+    @extend_schema(
+        operation_id="api_tokens_create",
+        request=NewApiTokenSerializer,
+        responses={201: CreatedApiTokenSerializer},
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        """Create an API token. `token` is its text, shown this once."""
+        self.require(Permission.API_TOKEN_CREATE)
+        values = self.validated(NewApiTokenSerializer)
+        kind = ApiToken.Kind(values["kind"])
+        api_token, text = services.create_api_token(
+            actor=self.actor,
+            team=self.team,
+            name=values["name"],
+            kind=kind,
+            user=self._user() if kind == ApiToken.Kind.USER else None,
+            service_account=self._service_account(values["service_account"]),
+            role=Role(values["role"]) if values["role"] else None,
+            read_only=values["read_only"],
+            expires_at=values["expires_at"],
+        )
+        context = {**self.get_serializer_context(), "text": text}
+        return Response(CreatedApiTokenSerializer(api_token, context=context).data, 201)
+
+    def _user(self) -> User | None:
+        if self.actor.id is None:
+            return None
+        members = members_of_team(self.team_id)
+        membership = members.filter(user_id=self.actor.id).first()
+        return membership.user if membership else None
+
+    def _service_account(self, identifier: uuid.UUID | None) -> ServiceAccount | None:
+        if identifier is None:
+            return None
+        found = service_accounts_for_team(self.team_id).filter(pk=identifier).first()
+        if found is None:
+            raise Invalid({"service_account": ["Choose a service account."]})
+        return found
+
+
+class ApiTokenView(TeamView):
+    @extend_schema(operation_id="api_tokens_read", responses=ApiTokenSerializer)
+    def get(self, request: Request, api_token_id: uuid.UUID) -> Response:
+        """Read an API token, without its text."""
+        self.require(Permission.TEAM_READ)
+        found = find(api_tokens_for_actor(self.actor), pk=api_token_id)
+        return self.shown(ApiTokenSerializer, found)
+
+
+class ApiTokenRevokeView(TeamView):
+    @extend_schema(
+        operation_id="api_tokens_revoke", request=None, responses=ApiTokenSerializer
+    )
+    def post(self, request: Request, api_token_id: uuid.UUID) -> Response:
+        """Stop an API token at once. Revoking twice is no error."""
+        found = find(api_tokens_for_actor(self.actor), pk=api_token_id)
+        api_token = services.revoke_api_token(actor=self.actor, api_token=found)
+        return self.shown(ApiTokenSerializer, api_token)
+
+
+class AuditEventsView(TeamView):
+    filterset_class: ClassVar[type[AuditEventFilter]] = AuditEventFilter
+
+    def get_queryset(self) -> QuerySet[AuditEvent]:
+        return audit_events_for_team(self.team_id)
+
+    @extend_schema(
+        operation_id="audit_events_list", responses=AuditEventSerializer(many=True)
+    )
+    def get(self, request: Request) -> Response:
+        """List who did what, newest first."""
+        self.require(Permission.AUDIT_READ)
+        return self.page(AuditEventSerializer)
