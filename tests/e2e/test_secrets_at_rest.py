@@ -6,6 +6,7 @@ import base64
 import logging
 import subprocess
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -49,7 +50,7 @@ def planted(edge: EdgeClient, connected: Vendor) -> Planted:
     robot = create_service_account(
         actor=vendor.actor, team=vendor.team, name="ci", role=Role.DEVELOPER
     )
-    kinds = {
+    kinds: dict[ApiToken.Kind, dict[str, Any]] = {
         ApiToken.Kind.USER: {"user": vendor.owner},
         ApiToken.Kind.SERVICE_ACCOUNT: {"service_account": robot},
         ApiToken.Kind.TEAM: {"role": Role.ADMIN},
@@ -60,7 +61,7 @@ def planted(edge: EdgeClient, connected: Vendor) -> Planted:
             team=vendor.team,
             name="t",
             kind=kind,
-            **holder,  # type: ignore[arg-type] -- one of three holders
+            **holder,
         )[1].reveal()
         for kind, holder in kinds.items()
     ]
@@ -83,10 +84,12 @@ def planted(edge: EdgeClient, connected: Vendor) -> Planted:
     license_id = vendor.license().license_id.reveal()
     name = f"proxy/{vendor.application.slug}/sample/my-org/api"
     return Planted(
-        license_id,
-        *texts,
-        created.json()["token"],
-        edge.token(license_id, name),
+        license_id=license_id,
+        user_token=texts[0],
+        service_account_token=texts[1],
+        team_token=texts[2],
+        replayed_token=created.json()["token"],
+        registry_token=edge.token(license_id, name),
     )
 
 

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from teams.actors import Actor, member_actor
+from teams.models import Membership, Team
+from teams.permissions import Role
+from tests.support.clients import ApiClient, member_client
+from tests.support.factories import MembershipFactory, TeamFactory
+
+LAYERS = ("unit", "integration", "e2e")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    tests = Path(__file__).parent
+    for item in items:
+        layer = item.path.relative_to(tests).parts[0]
+        assert layer in LAYERS, f"{item.path} is in no layer of tests"
+        item.add_marker(layer)
+
+
+# The cast. Everybody but the outsider is in one team, "acme".
+
+
+@pytest.fixture
+def team(db: None) -> Team:
+    return TeamFactory(name="Acme", slug="acme")
+
+
+@pytest.fixture
+def other_team(db: None) -> Team:
+    return TeamFactory(name="Rival", slug="rival")
+
+
+@pytest.fixture
+def owner(team: Team) -> Membership:
+    return MembershipFactory(team=team, user__email="owner@acme.example")
+
+
+@pytest.fixture
+def member(team: Team) -> Membership:
+    return MembershipFactory(
+        team=team, user__email="member@acme.example", role=Role.DEVELOPER.value
+    )
+
+
+@pytest.fixture
+def support(team: Team) -> Membership:
+    return MembershipFactory(
+        team=team, user__email="support@acme.example", role=Role.SUPPORT.value
+    )
+
+
+@pytest.fixture
+def viewer(team: Team) -> Membership:
+    return MembershipFactory(
+        team=team, user__email="viewer@acme.example", role=Role.READ_ONLY.value
+    )
+
+
+@pytest.fixture
+def outsider(other_team: Team) -> Membership:
+    return MembershipFactory(team=other_team, user__email="owner@rival.example")
+
+
+@pytest.fixture
+def actor(owner: Membership) -> Actor:
+    return member_actor(owner)
+
+
+@pytest.fixture
+def owner_api(owner: Membership) -> ApiClient:
+    return member_client(owner)
+
+
+@pytest.fixture
+def member_api(member: Membership) -> ApiClient:
+    return member_client(member)
+
+
+@pytest.fixture
+def support_api(support: Membership) -> ApiClient:
+    return member_client(support)
+
+
+@pytest.fixture
+def viewer_api(viewer: Membership) -> ApiClient:
+    return member_client(viewer)
+
+
+@pytest.fixture
+def outsider_api(outsider: Membership) -> ApiClient:
+    return member_client(outsider)
+
+
+@pytest.fixture
+def anonymous_api(team: Team) -> ApiClient:
+    return ApiClient(team, None)

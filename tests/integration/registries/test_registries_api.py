@@ -1,0 +1,407 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from audit.models import AuditEvent
+from registries.models import Credential, CredentialCheck, ExternalRegistry
+from registries.selectors import active_credential
+from tests.integration.registries.conftest import Upstream
+from tests.support.audit import audited
+from tests.support.clients import ApiClient, code_of
+from tests.support.factories import (
+    ApplicationFactory,
+    CredentialCheckFactory,
+    ExternalRegistryFactory,
+    LicenseFactory,
+    PullEventFactory,
+)
+from tests.support.world import rows_of
+
+
+def test_connect_registry_that_accepts_the_credential(
+    member_api: ApiClient, upstream: Upstream
+) -> None:
+    response = member_api.post("/registries", upstream.body())
+
+    assert response.status_code == 201
+    registry = ExternalRegistry.objects.get()
+    shown = response.json()
+    assert shown | {"created_at": None, "health_checked_at": None} == {
+        "id": str(registry.pk),
+        "provider": "other",
+        "endpoint": upstream.endpoint,
+        "slug": "sample",
+        "trusted_realm": "",
+        "shared_with_all": True,
+        "applications": None,
+        "repository_patterns": ["*"],
+        "auth_type": "password",
+        "username": "puller",
+        "health": "valid",
+        "health_checked_at": None,
+        "created_at": None,
+    }
+    assert shown["health_checked_at"] is not None
+    check = CredentialCheck.objects.get()
+    assert (check.outcome, check.http_status) == ("valid", 200)
+    assert audited(member_api.team) == [("registry:connected", "sample")]
+
+
+def test_connect_registry_that_rejects_the_credential_stores_nothing(
+    member_api: ApiClient, upstream: Upstream
+) -> None:
+    response = member_api.post("/registries", upstream.body(secret="wrong"))
+
+    assert response.status_code == 400
+    assert code_of(response) == "credential_rejected"
+    assert upstream.endpoint in response.json()["detail"]
+    assert not ExternalRegistry.objects.exists()
+    assert not Credential.objects.exists()
+    assert audited(member_api.team) == []
+
+
+def test_connect_registry_without_trying_it(member_api: ApiClient) -> None:
+    response = member_api.post(
+        "/registries",
+        {
+            "provider": "dockerhub",
+            "auth_type": "token",
+            "username": "acme",
+            "secret": "dckr_pat_x",
+            "skip_test": True,
+        },
+    )
+
+    assert response.status_code == 201
+    shown = response.json()
+    assert shown["endpoint"] == shown["slug"] == "index.docker.io"
+    assert shown["health"] is None
+    assert not CredentialCheck.objects.exists()
+
+
+def test_connect_registry_does_not_reach_private_networks(
+    member_api: ApiClient, upstream: Upstream, settings: Any
+) -> None:
+    settings.BERTH_ALLOWED_PRIVATE_NETWORKS = []
+
+    response = member_api.post("/registries", upstream.body())
+
+    assert response.status_code == 400
+    assert code_of(response) == "credential_unreachable"
+    assert not ExternalRegistry.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ({"provider": "nope"}, ["provider"]),
+        ({"endpoint": ""}, ["endpoint", "slug"]),
+        ({"endpoint": "https://registry.example.com"}, ["endpoint"]),
+        ({"endpoint": "user@registry.example.com", "slug": "x"}, ["endpoint"]),
+        ({"endpoint": "registry.example.com/path", "slug": "x"}, ["endpoint"]),
+        ({"slug": "Not a slug"}, ["slug"]),
+        ({"trusted_realm": "https://auth.example.com"}, ["trusted_realm"]),
+        ({"auth_type": "magic"}, ["auth_type"]),
+        ({"username": ""}, ["username"]),
+        ({"secret": ""}, ["secret"]),
+        ({"secret": "a" * 16_385}, ["secret"]),
+        ({"secret": "é" * 16_384}, ["secret"]),
+        ({"applications": ["nope"]}, ["applications"]),
+        ({"applications": "nope"}, ["applications"]),
+        ({"applications": ["nope"], "shared_with_all": True}, ["applications"]),
+        ({"repository_patterns": []}, ["repository_patterns"]),
+        ({"repository_patterns": ["UPPER"]}, ["repository_patterns"]),
+        ({"repository_patterns": ["a"] * 51}, ["repository_patterns"]),
+        ({"password": "x"}, ["password"]),
+    ],
+)
+def test_connect_registry_tells_the_wrong_fields(
+    body: dict[str, object], fields: list[str], owner_api: ApiClient
+) -> None:
+    good = {
+        "provider": "other",
+        "endpoint": "registry.example.com",
+        "username": "me",
+        "secret": "mine",
+        "skip_test": True,
+    }
+
+    response = owner_api.post("/registries", good | body)
+
+    assert response.status_code == 400
+    assert sorted(response.json()["errors"]) == fields
+    assert not ExternalRegistry.objects.exists()
+
+
+def test_connect_registry_is_denied_to_support(
+    support_api: ApiClient, upstream: Upstream
+) -> None:
+    response = support_api.post("/registries", upstream.body())
+
+    assert response.status_code == 403
+    assert not ExternalRegistry.objects.exists()
+
+
+def test_secret_never_comes_out(owner_api: ApiClient, upstream: Upstream) -> None:
+    body = upstream.body(skip_test=True, secret="very-secret-value")
+    responses = [
+        owner_api.post("/registries", body),
+        owner_api.get("/registries"),
+        owner_api.get("/registries/sample"),
+        owner_api.post("/registries/sample/test"),
+        owner_api.get("/registries/sample/checks"),
+        owner_api.put(
+            "/registries/sample/credential",
+            {"username": "me", "secret": "very-secret-value"},
+        ),
+        owner_api.post("/registries/sample/duplicate", {"slug": "copy"}),
+        owner_api.get("/audit-events"),
+    ]
+
+    assert [response.status_code for response in responses] == [
+        *(201, 200, 200, 200, 200, 400, 201, 200)
+    ]
+    for response in responses:
+        assert "very-secret-value" not in response.content.decode()
+    assert "very-secret-value" not in str(list(AuditEvent.objects.values()))
+    assert "very-secret-value" not in str(list(Credential.objects.values()))
+
+
+def test_username_is_for_who_manages_registries(
+    viewer_api: ApiClient, owner_api: ApiClient
+) -> None:
+    ExternalRegistryFactory(team=owner_api.team, slug="sample")
+
+    assert owner_api.get("/registries/sample").json()["username"] == "puller"
+    assert viewer_api.get("/registries/sample").json()["username"] is None
+    listed = viewer_api.get("/registries").json()["results"]
+    assert [each["username"] for each in listed] == [None]
+
+
+def test_registry_is_shared_with_chosen_applications(owner_api: ApiClient) -> None:
+    one = ApplicationFactory(team=owner_api.team, slug="one")
+    ApplicationFactory(team=owner_api.team, slug="two")
+    ApplicationFactory(team=owner_api.team, slug="three")
+    body = {
+        "provider": "other",
+        "endpoint": "registry.example.com",
+        "username": "me",
+        "secret": "mine",
+        "skip_test": True,
+        "applications": [str(one.pk), "two"],
+    }
+
+    created = owner_api.post("/registries", body).json()
+    path = f"/registries/{created['id']}"
+    narrowed = owner_api.patch(path, {"applications": ["three"]}).json()
+    untouched = owner_api.patch(path, {"repository_patterns": ["my-org/*"]}).json()
+    widened = owner_api.patch(path, {"shared_with_all": True}).json()
+    emptied = owner_api.patch(path, {"shared_with_all": False})
+    again = owner_api.patch(path, {"shared_with_all": False, "applications": ["one"]})
+
+    assert (created["shared_with_all"], created["applications"]) == (
+        False,
+        ["one", "two"],
+    )
+    assert narrowed["applications"] == ["three"]
+    assert untouched["applications"] == ["three"]
+    assert untouched["repository_patterns"] == ["my-org/*"]
+    assert (widened["shared_with_all"], widened["applications"]) == (True, None)
+    assert emptied.status_code == 409
+    assert code_of(emptied) == "no_applications"
+    assert again.json()["applications"] == ["one"]
+
+
+def test_change_registry_is_denied_to_support(support_api: ApiClient) -> None:
+    registry = ExternalRegistryFactory(team=support_api.team)
+    before = rows_of(support_api.team)["registries.ExternalRegistry"]
+
+    for response in (
+        support_api.patch(f"/registries/{registry.pk}", {"slug": "taken"}),
+        support_api.delete(f"/registries/{registry.pk}"),
+        support_api.post(f"/registries/{registry.pk}/test"),
+        support_api.post(f"/registries/{registry.pk}/duplicate", {"slug": "copy"}),
+        support_api.put(
+            f"/registries/{registry.pk}/credential", {"username": "a", "secret": "b"}
+        ),
+    ):
+        assert response.status_code == 403
+    assert rows_of(support_api.team)["registries.ExternalRegistry"] == before
+
+
+def test_slug_of_another_registry_is_refused(owner_api: ApiClient) -> None:
+    ExternalRegistryFactory(team=owner_api.team, slug="one")
+    ExternalRegistryFactory(team=owner_api.team, slug="two")
+
+    response = owner_api.patch("/registries/two", {"slug": "one"})
+
+    assert response.status_code == 400
+    assert response.json()["errors"] == {
+        "body": ["Another registry of the team has this slug."]
+    }
+
+
+def test_replace_credential_keeps_the_old_one_on_failure(
+    owner_api: ApiClient, upstream: Upstream
+) -> None:
+    owner_api.post("/registries", upstream.body())
+    registry = ExternalRegistry.objects.get()
+    before = rows_of(owner_api.team)
+
+    response = owner_api.put(
+        "/registries/sample/credential", {"username": "puller", "secret": "wrong"}
+    )
+
+    assert response.status_code == 400
+    assert code_of(response) == "credential_rejected"
+    assert rows_of(owner_api.team) == before
+    assert active_credential(registry).secret.reveal() == upstream.password
+
+
+def test_replace_credential_swaps_it(owner_api: ApiClient, upstream: Upstream) -> None:
+    owner_api.post("/registries", upstream.body(secret="old", skip_test=True))
+    registry = ExternalRegistry.objects.get()
+    old = active_credential(registry)
+
+    response = owner_api.put(
+        "/registries/sample/credential",
+        {"username": upstream.username, "secret": upstream.password},
+    )
+
+    assert response.status_code == 200
+    assert response.json()["health"] == "valid"
+    new = active_credential(registry)
+    assert new.pk != old.pk
+    assert new.secret.reveal() == upstream.password
+    old.refresh_from_db()
+    assert not old.active
+    assert [tag for tag, _ in audited(owner_api.team)] == [
+        "registry:connected",
+        "registry:credential-replaced",
+    ]
+
+
+def test_try_stored_credential_is_noted(
+    owner_api: ApiClient, upstream: Upstream
+) -> None:
+    owner_api.post("/registries", upstream.body(secret="wrong", skip_test=True))
+
+    response = owner_api.post("/registries/sample/test")
+
+    assert response.status_code == 200
+    assert response.json()["outcome"] == "rejected"
+    assert response.json()["http_status"] == 401
+    assert owner_api.get("/registries/sample").json()["health"] == "rejected"
+    checks = owner_api.get("/registries/sample/checks").json()["results"]
+    assert [each["outcome"] for each in checks] == ["rejected"]
+
+
+@pytest.mark.parametrize(
+    ("image", "outcome"),
+    [
+        ("my-org/api:v1.0.1", "valid"),
+        ("my-org/api:v9", "repository_denied"),
+        ("my-org/nope", "repository_denied"),
+    ],
+)
+def test_try_credential_with_an_image(
+    image: str, outcome: str, owner_api: ApiClient, upstream: Upstream
+) -> None:
+    owner_api.post("/registries", upstream.body())
+    body = upstream.body(image=image)
+    del body["slug"]
+
+    stored = owner_api.post("/registries/sample/test", {"image": image})
+    new = owner_api.post("/registries/test", body)
+
+    assert stored.json()["outcome"] == outcome
+    assert new.json()["outcome"] == outcome
+
+
+@pytest.mark.parametrize("image", ["UPPER", "a b", "a:b:c@d", "../etc", "a" * 513])
+def test_try_credential_refuses_malformed_images(
+    image: str, owner_api: ApiClient
+) -> None:
+    ExternalRegistryFactory(team=owner_api.team, slug="sample")
+
+    response = owner_api.post("/registries/sample/test", {"image": image})
+
+    assert response.status_code == 400
+    assert list(response.json()["errors"]) == ["image"]
+
+
+def test_try_new_credential_stores_nothing(
+    owner_api: ApiClient, upstream: Upstream
+) -> None:
+    body = upstream.body()
+    del body["slug"]
+    before = rows_of(owner_api.team)
+
+    response = owner_api.post("/registries/test", body)
+
+    assert response.json()["outcome"] == "valid"
+    after = rows_of(owner_api.team)
+    for rows in (before, after):
+        del rows["teams.ApiToken"]  # notes its use
+    assert after == before
+
+
+def test_duplicate_registry(owner_api: ApiClient, upstream: Upstream) -> None:
+    application = ApplicationFactory(team=owner_api.team)
+    owner_api.post(
+        "/registries",
+        upstream.body(applications=[application.slug], repository_patterns=["a/*"]),
+    )
+
+    response = owner_api.post("/registries/sample/duplicate", {"slug": "copy"})
+
+    assert response.status_code == 201
+    shown = response.json()
+    assert (shown["slug"], shown["endpoint"]) == ("copy", upstream.endpoint)
+    assert shown["applications"] == [application.slug]
+    assert shown["repository_patterns"] == ["a/*"]
+    copy = ExternalRegistry.objects.get(slug="copy")
+    assert active_credential(copy).secret.reveal() == upstream.password
+
+
+def test_delete_registry_forgets_its_credentials(owner_api: ApiClient) -> None:
+    registry = ExternalRegistryFactory(team=owner_api.team, slug="sample")
+    CredentialCheckFactory(registry=registry)
+    pull = PullEventFactory(team=owner_api.team, registry=registry)
+
+    response = owner_api.delete("/registries/sample")
+
+    assert response.status_code == 204
+    assert not ExternalRegistry.objects.exists()
+    assert not Credential.objects.exists()
+    pull.refresh_from_db()
+    assert pull.registry is None
+    assert audited(owner_api.team) == [("registry:deleted", "sample")]
+
+
+def test_pulls_are_filtered(owner_api: ApiClient) -> None:
+    team = owner_api.team
+    license = LicenseFactory(team=team)
+    registry = ExternalRegistryFactory(team=team, slug="sample")
+    allowed = PullEventFactory(team=team, license=license, registry=registry)
+    denied = PullEventFactory(
+        team=team, outcome="license_expired", application_slug="other-app"
+    )
+
+    def ids(path: str) -> list[str]:
+        return [each["id"] for each in owner_api.get(path).json()["results"]]
+
+    assert ids("/pulls") == [str(denied.pk), str(allowed.pk)]
+    for query in (
+        f"license={license.pk}",
+        "registry=sample",
+        f"registry={registry.pk}",
+        "outcome=allowed",
+        "application=my-app",
+    ):
+        assert ids(f"/pulls?{query}") == [str(allowed.pk)]
+    assert ids(f"/licenses/{license.pk}/pulls") == [str(allowed.pk)]
+    assert ids("/registries/sample/pulls") == [str(allowed.pk)]
+    assert ids("/pulls?outcome=license_expired") == [str(denied.pk)]

@@ -1,0 +1,322 @@
+"""Every address of the API, tried by strangers. A new route needs an entry here."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from django.urls import URLPattern, get_resolver
+
+from portal import api_urls
+from teams.models import Team
+from tests.support.clients import ApiClient, code_of
+from tests.support.world import World, make_world, rows_of
+
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+@dataclass(frozen=True)
+class Route:
+    """What an address is: a list, one object, an action of no object, or public."""
+
+    kind: str
+    bodies: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+LIST, OBJECT, ACTION, PUBLIC = "list", "object", "action", "public"
+ROUTES = {
+    "schema": Route(PUBLIC),
+    "docs": Route(PUBLIC),
+    "": Route(PUBLIC),
+    "team": Route(ACTION),
+    "members": Route(LIST),
+    "members/<uuid:member_id>": Route(OBJECT, {"patch": {"role": "owner"}}),
+    "service-accounts": Route(LIST),
+    "service-accounts/<uuid:service_account_id>": Route(
+        OBJECT, {"patch": {"name": "taken"}}
+    ),
+    "api-tokens": Route(LIST),
+    "api-tokens/<uuid:api_token_id>": Route(OBJECT),
+    "api-tokens/<uuid:api_token_id>/revoke": Route(OBJECT),
+    "audit-events": Route(LIST),
+    "applications": Route(LIST),
+    "applications/<str:application>": Route(OBJECT, {"patch": {"name": "Taken"}}),
+    "applications/<str:application>/channels": Route(
+        OBJECT, {"post": {"name": "Beta", "slug": "beta"}}
+    ),
+    "applications/<str:application>/channels/<uuid:channel_id>": Route(
+        OBJECT, {"patch": {"is_default": True}}
+    ),
+    "applications/<str:application>/license-fields": Route(
+        OBJECT, {"post": {"name": "seats", "title": "Seats", "type": "Integer"}}
+    ),
+    "applications/<str:application>/license-fields/<uuid:field_id>": Route(
+        OBJECT, {"patch": {"title": "Taken"}}
+    ),
+    "customers": Route(LIST),
+    "customers/<uuid:customer_id>": Route(OBJECT, {"patch": {"name": "Taken"}}),
+    "customers/<uuid:customer_id>/archive": Route(OBJECT),
+    "customers/<uuid:customer_id>/restore": Route(OBJECT),
+    "licenses": Route(LIST),
+    "licenses/search": Route(ACTION),
+    "licenses/<uuid:license_id>": Route(OBJECT, {"patch": {"type": "trial"}}),
+    "licenses/<uuid:license_id>/revoke": Route(OBJECT, {"post": {"reason": "mine"}}),
+    "licenses/<uuid:license_id>/reinstate": Route(OBJECT),
+    "licenses/<uuid:license_id>/file": Route(OBJECT),
+    "licenses/<uuid:license_id>/pulls": Route(OBJECT),
+    "registries": Route(LIST),
+    "registries/test": Route(ACTION),
+    "registries/<str:registry>": Route(OBJECT, {"patch": {"slug": "taken"}}),
+    "registries/<str:registry>/credential": Route(
+        OBJECT, {"put": {"username": "me", "secret": "mine", "skip_test": True}}
+    ),
+    "registries/<str:registry>/test": Route(OBJECT),
+    "registries/<str:registry>/duplicate": Route(OBJECT, {"post": {"slug": "copy"}}),
+    "registries/<str:registry>/checks": Route(OBJECT),
+    "registries/<str:registry>/pulls": Route(OBJECT),
+    "pulls": Route(LIST),
+    "authorize": Route(ACTION),
+}
+
+
+def patterns() -> dict[str, URLPattern]:
+    return {str(pattern.pattern): pattern for pattern in api_urls.urlpatterns}
+
+
+def methods_of(route: str) -> list[str]:
+    view = patterns()[route].callback.cls  # type: ignore[attr-defined]  # a class view
+    return [method for method in METHODS if hasattr(view, method)]
+
+
+def every(*kinds: str) -> list[tuple[str, str]]:
+    return [
+        (route, method)
+        for route, entry in ROUTES.items()
+        if entry.kind in kinds
+        for method in methods_of(route)
+    ]
+
+
+def address(route: str, ids: dict[str, str]) -> str:
+    return "/" + re.sub(r"<\w+:(\w+)>", lambda match: ids[match[1]], route)
+
+
+@pytest.fixture
+def world(team: Team) -> World:
+    return make_world(team)
+
+
+def test_every_route_has_an_entry() -> None:
+    assert set(patterns()) == set(ROUTES)
+
+
+def test_the_portal_has_no_other_pages() -> None:
+    found = [str(pattern.pattern) for pattern in get_resolver().url_patterns]
+
+    assert found == ["", "livez", "readyz", "admin/", "api/v1/"]
+
+
+@pytest.mark.parametrize(("route", "method"), every(LIST, OBJECT, ACTION))
+def test_every_route_tells_the_anonymous_to_sign_in(
+    route: str, method: str, world: World, anonymous_api: ApiClient
+) -> None:
+    body = ROUTES[route].bodies.get(method, {})
+    before = rows_of(world.team)
+
+    response = anonymous_api.request(method, address(route, world.ids), body)
+
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"] == "Bearer"
+    assert code_of(response) == "not_authenticated"
+    assert rows_of(world.team) == before
+
+
+@pytest.mark.parametrize(("route", "method"), every(OBJECT))
+def test_every_object_is_unknown_to_another_team(
+    route: str, method: str, world: World, outsider_api: ApiClient
+) -> None:
+    body = ROUTES[route].bodies.get(method, {})
+    before = rows_of(world.team)
+
+    response = outsider_api.request(method, address(route, world.ids), body)
+
+    assert response.status_code == 404
+    assert code_of(response) == "not_found"
+    assert rows_of(world.team) == before
+
+
+@pytest.mark.parametrize(("route", "method"), every(OBJECT))
+def test_every_object_of_ours_is_no_404_to_us(
+    route: str, method: str, world: World, owner_api: ApiClient, settings: Any
+) -> None:
+    # Otherwise a mistyped address would make the tests above pass.
+    settings.BERTH_ALLOWED_PRIVATE_NETWORKS = []
+    world.registry.endpoint = "127.0.0.1:1"
+    world.registry.save()
+    body = ROUTES[route].bodies.get(method, {})
+
+    response = owner_api.request(method, address(route, world.ids), body)
+
+    assert response.status_code in {200, 201, 204, 409}
+
+
+@pytest.mark.parametrize("route", [r for r in ROUTES if "<str:" in r])
+def test_every_slug_is_unknown_to_another_team(
+    route: str, world: World, outsider_api: ApiClient
+) -> None:
+    slugs = {
+        "application": world.license.application.slug,
+        "registry": world.registry.slug,
+    }
+    for method in methods_of(route):
+        body = ROUTES[route].bodies.get(method, {})
+
+        response = outsider_api.request(method, address(route, world.ids | slugs), body)
+
+        assert response.status_code == 404
+
+
+@pytest.mark.parametrize(("route", "method"), every(LIST))
+def test_every_list_shows_nothing_of_another_team(
+    route: str, method: str, world: World, outsider_api: ApiClient
+) -> None:
+    if method != "get":
+        return
+    response = outsider_api.get(address(route, {}))
+
+    assert response.status_code == 200
+    shown = response.content.decode()
+    assert not [value for value in world.ids.values() if value in shown]
+    assert world.team.slug not in shown
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/nothing",
+        "/licenses/not-a-uuid",
+        "/licenses/00000000-0000-0000-0000-00000000000g/revoke",
+        "/customers/",
+        "/",
+    ],
+)
+def test_wrong_addresses_are_told_as_problems(
+    path: str, method: str, owner_api: ApiClient
+) -> None:
+    response = owner_api.request(method, path)
+
+    assert response.status_code == 404
+    assert code_of(response) == "not_found"
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/licenses", {"customer": "customer_id", "application": "application"}),
+        ("/licenses", {"customer": "customer_id", "application": "slug"}),
+    ],
+)
+def test_licenses_cannot_be_issued_for_objects_of_another_team(
+    path: str, body: dict[str, str], world: World, outsider_api: ApiClient
+) -> None:
+    names = world.ids | {"slug": world.license.application.slug}
+    values = {name: names[value] for name, value in body.items()}
+    before = rows_of(world.team)
+
+    response = outsider_api.post(path, values | {"type": "paid"})
+
+    assert response.status_code == 400
+    assert list(response.json()["errors"]) == ["application"]
+    assert rows_of(world.team) == before
+    assert rows_of(outsider_api.team)["licenses.License"] == []
+
+
+def test_licenses_cannot_be_issued_to_a_customer_of_another_team(
+    world: World, outsider_api: ApiClient
+) -> None:
+    ours = make_world(outsider_api.team)
+
+    response = outsider_api.post(
+        "/licenses",
+        {
+            "customer": world.ids["customer_id"],
+            "application": ours.ids["application"],
+            "type": "paid",
+        },
+    )
+
+    assert response.status_code == 400
+    assert list(response.json()["errors"]) == ["customer"]
+
+
+def test_registries_cannot_be_shared_with_an_application_of_another_team(
+    world: World, outsider_api: ApiClient
+) -> None:
+    response = outsider_api.post(
+        "/registries",
+        {
+            "provider": "other",
+            "endpoint": "registry.example.com",
+            "username": "me",
+            "secret": "mine",
+            "skip_test": True,
+            "applications": [world.license.application.slug],
+        },
+    )
+
+    assert response.status_code == 400
+    assert list(response.json()["errors"]) == ["applications"]
+    assert rows_of(outsider_api.team)["registries.ExternalRegistry"] == []
+
+
+def test_api_tokens_cannot_be_made_for_a_service_account_of_another_team(
+    world: World, outsider_api: ApiClient
+) -> None:
+    response = outsider_api.post(
+        "/api-tokens",
+        {
+            "kind": "service_account",
+            "name": "theirs",
+            "service_account": world.ids["service_account_id"],
+        },
+    )
+
+    assert response.status_code == 400
+    assert list(response.json()["errors"]) == ["service_account"]
+
+
+def test_licenses_of_another_team_cannot_be_searched_by_their_id(
+    world: World, outsider_api: ApiClient
+) -> None:
+    license_id = world.license.license_id.reveal()
+
+    response = outsider_api.post("/licenses/search", {"license_id": license_id})
+
+    assert response.status_code == 404
+
+
+def test_authorize_knows_no_license_of_another_team(
+    world: World, outsider_api: ApiClient
+) -> None:
+    secret = world.license.license_id.reveal()
+    asked = {
+        "application": world.license.application.slug,
+        "upstream": world.registry.slug,
+        "repository": "my-org/api",
+        "trace": True,
+    }
+    for credential in (
+        {"license": world.ids["license_id"]},
+        {"license_id": secret},
+        {"username": "anyone", "password": secret},
+    ):
+        response = outsider_api.post("/authorize", credential | asked)
+
+        assert response.status_code == 200
+        decision = response.json()
+        assert decision["allowed"] is False
+        assert decision["reason"] == "credential_unknown"
+        assert len(decision["trace"]) == 1

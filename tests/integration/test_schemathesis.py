@@ -1,0 +1,74 @@
+"""The API, driven from its own schema with whatever the schema allows and forbids."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+from hypothesis import HealthCheck, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from portal.wsgi import application
+from tests.support.clients import ApiClient
+from tests.support.world import World, make_world
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_schema_conformance,
+]
+CALLS = itertools.count()
+
+schema = schemathesis.openapi.from_wsgi("/api/v1/schema", application)
+
+
+@pytest.fixture
+def world(owner_api: ApiClient, settings: Any) -> World:
+    # Whatever hosts are made up, nothing of the network is waited for.
+    settings.BERTH_UPSTREAM_CONNECT_SECONDS = 0.01
+    world = make_world(owner_api.team)
+    world.registry.endpoint = "127.0.0.1:1"
+    world.registry.save()
+    return world
+
+
+@pytest.fixture
+def kept_connection() -> Iterator[None]:
+    # As Django's own test client does: the connection holds the test's transaction.
+    signals = (request_started, request_finished)
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in signals:
+        signal.connect(close_old_connections)
+
+
+@schema.parametrize()
+@settings(
+    max_examples=10,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+def test_api_keeps_its_schema(
+    case: Any, world: World, owner_api: ApiClient, kept_connection: None
+) -> None:
+    # Every other call is for an object that exists, or did before the calls before.
+    if next(CALLS) % 2:
+        for name in case.path_parameters:
+            case.path_parameters[name] = world.ids[name]
+
+    response = case.call(headers={"Authorization": f"Bearer {owner_api.text}"})
+
+    case.validate_response(response, checks=CHECKS)

@@ -1,0 +1,81 @@
+"""The database itself refuses to link rows of two teams."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+
+from teams.models import Team
+from tests.support.factories import (
+    ApiTokenFactory,
+    ApplicationFactory,
+    ChannelFactory,
+    CredentialCheckFactory,
+    CredentialFactory,
+    CustomerFactory,
+    ExternalRegistryFactory,
+    LicenseFactory,
+    LicenseFieldFactory,
+    RegistryShareFactory,
+    ServiceAccountFactory,
+)
+
+LINKS: dict[str, Callable[[Team, Team], Any]] = {
+    "channel of an application": lambda ours, theirs: ChannelFactory(
+        team=ours, application=ApplicationFactory(team=theirs)
+    ),
+    "token of a service account": lambda ours, theirs: ApiTokenFactory(
+        team=ours,
+        kind="service_account",
+        service_account=ServiceAccountFactory(team=theirs),
+    ),
+    "license field of an application": lambda ours, theirs: LicenseFieldFactory(
+        team=ours, application=ApplicationFactory(team=theirs)
+    ),
+    "license of a customer": lambda ours, theirs: LicenseFactory(
+        team=ours, customer=CustomerFactory(team=theirs)
+    ),
+    "license of an application": lambda ours, theirs: LicenseFactory(
+        team=ours, application=ApplicationFactory(team=theirs)
+    ),
+    "license on another application's channel": lambda ours, _theirs: LicenseFactory(
+        team=ours, channel=ChannelFactory(application__team=ours)
+    ),
+    "share of a registry": lambda ours, theirs: RegistryShareFactory(
+        team=ours,
+        registry=ExternalRegistryFactory(team=theirs),
+        application=ApplicationFactory(team=ours),
+    ),
+    "share with an application": lambda ours, theirs: RegistryShareFactory(
+        team=ours,
+        registry=ExternalRegistryFactory(team=ours),
+        application=ApplicationFactory(team=theirs),
+    ),
+    "credential of a registry": lambda ours, theirs: CredentialFactory(
+        team=ours, registry=ExternalRegistryFactory(team=theirs, credential=None)
+    ),
+    "check of a registry": lambda ours, theirs: CredentialCheckFactory(
+        team=ours, registry=ExternalRegistryFactory(team=theirs)
+    ),
+}
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_database_refuses_links_between_teams(
+    link: str, team: Team, other_team: Team
+) -> None:
+    LINKS[link](team, other_team)
+
+    with pytest.raises(IntegrityError, match="foreign key"), transaction.atomic():
+        connection.check_constraints()
+    transaction.set_rollback(True)
+
+
+@pytest.mark.parametrize("link", [name for name in LINKS if "another" not in name])
+def test_database_takes_the_same_links_within_a_team(link: str, team: Team) -> None:
+    LINKS[link](team, team)
+
+    connection.check_constraints()

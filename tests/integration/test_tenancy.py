@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+from django.apps import apps
+
+from teams.models import TeamOwned
+
+NOT_OWNED = {
+    "admin.LogEntry": "Django's; the admin is read-only, so it stays empty",
+    "auth.Group": "Django's; unused, rights come from memberships",
+    "auth.Permission": "Django's; unused, rights come from memberships",
+    "contenttypes.ContentType": "Django's list of models",
+    "sessions.Session": "a browser's, of a user who may be in several teams",
+    "teams.User": "a person, who may be in several teams",
+    "teams.Team": "the owner itself",
+    "audit.AuditEvent": "has its team, but knows no room above it",
+}
+
+
+def test_every_model_is_owned_by_a_team_or_says_why_not() -> None:
+    not_owned = {
+        model._meta.label
+        for model in apps.get_models()
+        if not issubclass(model, TeamOwned)
+    }
+
+    assert not_owned == set(NOT_OWNED)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [model for model in apps.get_models() if issubclass(model, TeamOwned)],
+    ids=lambda model: model._meta.label,
+)
+def test_every_owned_model_needs_its_team(model: type[TeamOwned]) -> None:
+    assert not model._meta.get_field("team").null

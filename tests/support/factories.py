@@ -1,0 +1,240 @@
+"""One factory per model: minimal, valid, and of one team throughout."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import factory
+from django.utils import timezone
+from factory.django import DjangoModelFactory
+
+from licenses.license_id import PURPOSE as LICENSE_ID_PURPOSE
+from licenses.license_id import generate_license_id
+from licenses.models import Customer, License, LicenseField
+from portal.crypto.fields import lookup_keyring
+from portal.crypto.secrets import Secret
+from registries.models import (
+    Credential,
+    CredentialCheck,
+    ExternalRegistry,
+    Outcome,
+    PullEvent,
+    RegistryShare,
+)
+from teams.models import (
+    ApiToken,
+    Application,
+    Channel,
+    Membership,
+    ServiceAccount,
+    Team,
+    User,
+)
+from teams.permissions import Role
+from teams.tokens import PURPOSE as API_TOKEN_PURPOSE
+from teams.tokens import generate_api_token
+
+PASSWORD = "correct horse battery staple"
+
+
+class UserFactory(DjangoModelFactory[User]):
+    class Meta:
+        model = User
+
+    email = factory.Sequence(lambda n: f"user{n}@example.com")
+    # Hashing is slow on purpose; who needs a password sets one.
+    password = "!"
+
+
+class TeamFactory(DjangoModelFactory[Team]):
+    class Meta:
+        model = Team
+
+    name = factory.Sequence(lambda n: f"Team {n}")
+    slug = factory.Sequence(lambda n: f"team-{n}")
+
+
+class MembershipFactory(DjangoModelFactory[Membership]):
+    class Meta:
+        model = Membership
+
+    team = factory.SubFactory(TeamFactory)
+    user = factory.SubFactory(UserFactory)
+    role = Role.OWNER.value
+
+
+class ApplicationFactory(DjangoModelFactory[Application]):
+    class Meta:
+        model = Application
+        skip_postgeneration_save = True
+
+    team = factory.SubFactory(TeamFactory)
+    name = factory.Sequence(lambda n: f"Application {n}")
+    slug = factory.Sequence(lambda n: f"app-{n}")
+    stable = factory.RelatedFactory(
+        "tests.support.factories.ChannelFactory",
+        factory_related_name="application",
+        name="Stable",
+        slug="stable",
+        is_default=True,
+    )
+
+
+class ChannelFactory(DjangoModelFactory[Channel]):
+    class Meta:
+        model = Channel
+
+    application = factory.SubFactory(ApplicationFactory)
+    team = factory.SelfAttribute("application.team")
+    name = factory.Sequence(lambda n: f"Channel {n}")
+    slug = factory.Sequence(lambda n: f"channel-{n}")
+
+
+class ServiceAccountFactory(DjangoModelFactory[ServiceAccount]):
+    class Meta:
+        model = ServiceAccount
+
+    team = factory.SubFactory(TeamFactory)
+    name = factory.Sequence(lambda n: f"robot-{n}")
+    role = Role.DEVELOPER.value
+
+
+class ApiTokenFactory(DjangoModelFactory[ApiToken]):
+    """A team token unless told otherwise. ``text`` is what the client sends."""
+
+    class Meta:
+        model = ApiToken
+
+    class Params:
+        new = factory.LazyAttribute(lambda token: generate_api_token(token.kind))
+
+    team = factory.SubFactory(TeamFactory)
+    kind = ApiToken.Kind.TEAM.value
+    name = factory.Sequence(lambda n: f"token-{n}")
+    role = factory.LazyAttribute(
+        lambda token: Role.OWNER.value if token.kind == "team" else ""
+    )
+    key = factory.LazyAttribute(lambda token: token.new.key)
+    digest = factory.LazyAttribute(
+        lambda token: lookup_keyring().digest(
+            token.new.text.reveal(), purpose=API_TOKEN_PURPOSE
+        )
+    )
+
+
+def api_token_text(**fields: Any) -> str:
+    """Create an API token and return its text."""
+    new = generate_api_token(fields.get("kind", "team"))
+    ApiTokenFactory(new=new, **fields)
+    return new.text.reveal()
+
+
+class CustomerFactory(DjangoModelFactory[Customer]):
+    class Meta:
+        model = Customer
+
+    team = factory.SubFactory(TeamFactory)
+    name = factory.Sequence(lambda n: f"Customer {n}")
+
+
+class LicenseFieldFactory(DjangoModelFactory[LicenseField]):
+    class Meta:
+        model = LicenseField
+
+    application = factory.SubFactory(ApplicationFactory)
+    team = factory.SelfAttribute("application.team")
+    name = factory.Sequence(lambda n: f"field_{n}")
+    title = factory.LazyAttribute(lambda field: field.name.title())
+    type = LicenseField.Type.STRING.value
+
+
+class LicenseFactory(DjangoModelFactory[License]):
+    class Meta:
+        model = License
+
+    class Params:
+        revoked = factory.Trait(
+            revoked_at=factory.LazyFunction(timezone.now), revoke_reason="unpaid"
+        )
+
+    team = factory.SubFactory(TeamFactory)
+    customer = factory.SubFactory(CustomerFactory, team=factory.SelfAttribute("..team"))
+    application = factory.SubFactory(
+        ApplicationFactory, team=factory.SelfAttribute("..team")
+    )
+    channel = factory.LazyAttribute(
+        lambda license: license.application.channels.get(is_default=True)
+    )
+    type = License.Type.PAID.value
+    license_id = factory.LazyFunction(generate_license_id)
+    license_id_digest = factory.LazyAttribute(
+        lambda license: lookup_keyring().digest(
+            license.license_id.reveal(), purpose=LICENSE_ID_PURPOSE
+        )
+    )
+
+
+class ExternalRegistryFactory(DjangoModelFactory[ExternalRegistry]):
+    class Meta:
+        model = ExternalRegistry
+        skip_postgeneration_save = True
+
+    team = factory.SubFactory(TeamFactory)
+    provider = "other"
+    endpoint = factory.Sequence(lambda n: f"registry{n}.example.com")
+    slug = factory.LazyAttribute(lambda registry: registry.endpoint.partition(":")[0])
+    credential = factory.RelatedFactory(
+        "tests.support.factories.CredentialFactory", factory_related_name="registry"
+    )
+
+
+class CredentialFactory(DjangoModelFactory[Credential]):
+    class Meta:
+        model = Credential
+
+    registry = factory.SubFactory(ExternalRegistryFactory, credential=None)
+    team = factory.SelfAttribute("registry.team")
+    auth_type = "password"
+    username = factory.LazyFunction(lambda: Secret("puller"))
+    secret = factory.LazyFunction(lambda: Secret("upstream-password"))
+    active = True
+
+
+class RegistryShareFactory(DjangoModelFactory[RegistryShare]):
+    class Meta:
+        model = RegistryShare
+
+    registry = factory.SubFactory(ExternalRegistryFactory, shared_with_all=False)
+    application = factory.SubFactory(
+        ApplicationFactory, team=factory.SelfAttribute("..registry.team")
+    )
+    team = factory.SelfAttribute("registry.team")
+
+
+class CredentialCheckFactory(DjangoModelFactory[CredentialCheck]):
+    class Meta:
+        model = CredentialCheck
+
+    registry = factory.SubFactory(ExternalRegistryFactory)
+    team = factory.SelfAttribute("registry.team")
+    outcome = Outcome.VALID.value
+    http_status = 200
+    latency_ms = 12
+    detail = "Signed in."
+
+
+class PullEventFactory(DjangoModelFactory[PullEvent]):
+    class Meta:
+        model = PullEvent
+
+    team = factory.SubFactory(TeamFactory)
+    hour = factory.LazyFunction(
+        lambda: timezone.now().replace(minute=0, second=0, microsecond=0)
+    )
+    application_slug = "my-app"
+    holder = factory.Sequence(lambda n: f"license:{n}")
+    repository = "my-org/api"
+    reference = "v1.0.1"
+    outcome = "allowed"
+    count = 1
+    last_at = factory.LazyFunction(timezone.now)

@@ -1,0 +1,74 @@
+"""A pytest plugin that makes the servers and secrets that the settings ask for.
+
+It is loaded with ``-p``, because pytest-django reads the settings before any
+``conftest.py``. With pytest-xdist the controller does all of it, and its workers
+inherit the environment.
+"""
+
+from __future__ import annotations
+
+import atexit
+import base64
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from deploy.local.postgres import start_postgres
+from deploy.local.valkey import start_valkey
+from edge.token.keys import create_signing_material
+
+_WORKER = "PYTEST_XDIST_WORKER"
+_running = ExitStack()
+# And not in pytest_unconfigure, which is not reached if the settings cannot be read.
+atexit.register(_running.close)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_load_initial_conftests() -> Iterator[None]:
+    if _WORKER not in os.environ:
+        _set_environment()
+        _start_servers()
+    return (yield)
+
+
+def _set_environment() -> None:
+    signing = create_signing_material()
+    values = {
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "BERTH_ENCRYPTION_KEYS": f"test:{_key()}",
+        "BERTH_HMAC_KEYS": f"test:{_key()}",
+        "BERTH_TOKEN_SIGNING_KEY": signing.signing_pem,
+        "BERTH_TOKEN_ROOTS": signing.root_pem,
+        "ALLOWED_HOSTS": "localhost,127.0.0.1,testserver",
+        "BERTH_ALLOWED_PRIVATE_NETWORKS": "127.0.0.0/8,::1/128",
+        "DEBUG": "false",
+    }
+    for name, value in values.items():
+        os.environ[name] = value
+        os.environ.pop(f"{name}_FILE", None)
+
+
+def _key() -> str:
+    return base64.b64encode(secrets.token_bytes(32)).decode()
+
+
+def _start_servers() -> None:
+    missing = {"DATABASE_URL", "REDIS_URL"} - set(os.environ)
+    if not missing:
+        return
+    data = Path(tempfile.mkdtemp(prefix="berth-tests-"))
+    _running.callback(shutil.rmtree, data, ignore_errors=True)
+    if "DATABASE_URL" in missing:
+        postgres, url = start_postgres(data / "postgres", durable=False)
+        os.environ["DATABASE_URL"] = url
+        _running.callback(postgres.stop)
+    if "REDIS_URL" in missing:
+        valkey, url = start_valkey(data / "valkey")
+        os.environ["REDIS_URL"] = url
+        _running.callback(valkey.stop)

@@ -1,0 +1,69 @@
+"""One of everything in a team, with the values that its API addresses take."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.apps import apps
+
+from audit.models import AuditEvent
+from teams.models import Membership, Team, TeamOwned
+from tests.support.factories import (
+    ApiTokenFactory,
+    ChannelFactory,
+    CredentialCheckFactory,
+    ExternalRegistryFactory,
+    LicenseFactory,
+    LicenseFieldFactory,
+    MembershipFactory,
+    PullEventFactory,
+    ServiceAccountFactory,
+)
+
+
+@dataclass(frozen=True)
+class World:
+    team: Team
+    license: Any
+    registry: Any
+    service_account: Any
+    ids: dict[str, str]
+
+
+def make_world(team: Team) -> World:
+    license = LicenseFactory(team=team)
+    application = license.application
+    channel = ChannelFactory(application=application)
+    field = LicenseFieldFactory(application=application)
+    registry = ExternalRegistryFactory(team=team)
+    CredentialCheckFactory(registry=registry)
+    PullEventFactory(team=team, license=license, registry=registry)
+    service_account = ServiceAccountFactory(team=team)
+    membership: Membership = MembershipFactory(team=team, role="support")
+    api_token = ApiTokenFactory(team=team)
+    ids = {
+        "application": str(application.pk),
+        "channel_id": str(channel.pk),
+        "field_id": str(field.pk),
+        "customer_id": str(license.customer_id),
+        "license_id": str(license.pk),
+        "registry": str(registry.pk),
+        "service_account_id": str(service_account.pk),
+        "member_id": str(membership.pk),
+        "api_token_id": str(api_token.pk),
+    }
+    return World(team, license, registry, service_account, ids)
+
+
+def rows_of(team: Team) -> dict[str, list[dict[str, Any]]]:
+    """Return all that the database holds of a team, to compare before and after."""
+    owned: list[Any] = [
+        model for model in apps.get_models() if issubclass(model, TeamOwned)
+    ]
+    return {
+        model._meta.label: list(
+            model._base_manager.filter(team_id=team.pk).order_by("pk").values()
+        )
+        for model in [*owned, AuditEvent]
+    }

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import yaml
+
+from licenses.license_file import render_license_file
+from licenses.license_id import generate_license_id, is_license_id
+from licenses.selectors import effective_field_values
+from teams.models import Team
+from tests.support.factories import LicenseFactory, LicenseFieldFactory
+
+
+def test_license_file_of_a_paid_license(team: Team, settings: Any) -> None:
+    settings.BERTH_PROXY_HOST = "proxy.acme.example"
+    license = LicenseFactory(
+        team=team,
+        application__slug="my-app",
+        customer__name="Initech ☂",
+        customer__email="it@initech.example",
+        expires_at=datetime(2031, 2, 3, 4, 5, 6, tzinfo=UTC),
+        field_values={"seats": 5},
+        sequence=7,
+    )
+    application, channel = license.application, license.channel
+    LicenseFieldFactory(
+        application=application, name="seats", title="Seats", type="Integer"
+    )
+    LicenseFieldFactory(
+        application=application, name="plan", title="Plan", default="iron", hidden=True
+    )
+    LicenseFieldFactory(application=application, name="note", title="Note")
+
+    text = render_license_file(license, effective_field_values(license))
+
+    assert "Initech ☂" in text
+    assert yaml.safe_load(text) == {
+        "apiVersion": "kots.io/v1beta2",
+        "kind": "License",
+        "metadata": {"name": f"my-app-{license.pk}"},
+        "spec": {
+            "licenseID": license.license_id.reveal(),
+            "licenseType": "prod",
+            "licenseSequence": 7,
+            "appSlug": "my-app",
+            "customerID": str(license.customer_id),
+            "customerName": "Initech ☂",
+            "customerEmail": "it@initech.example",
+            "channelID": str(channel.pk),
+            "channelName": "Stable",
+            "channels": [
+                {
+                    "channelID": str(channel.pk),
+                    "channelName": "Stable",
+                    "channelSlug": "stable",
+                    "isDefault": True,
+                    "replicatedProxyDomain": "proxy.acme.example",
+                }
+            ],
+            "replicatedProxyDomain": "proxy.acme.example",
+            "entitlements": {
+                "expires_at": {
+                    "title": "Expiration",
+                    "description": "License Expiration",
+                    "value": "2031-02-03T04:05:06Z",
+                    "valueType": "String",
+                },
+                "note": {"title": "Note", "value": "", "valueType": "String"},
+                "plan": {
+                    "title": "Plan",
+                    "value": "iron",
+                    "valueType": "String",
+                    "isHidden": True,
+                },
+                "seats": {"title": "Seats", "value": 5, "valueType": "Integer"},
+            },
+        },
+    }
+
+
+def test_license_file_of_a_license_that_never_expires(team: Team) -> None:
+    license = LicenseFactory(team=team, type="trial")
+
+    document = yaml.safe_load(render_license_file(license, []))
+
+    assert document["spec"]["licenseType"] == "trial"
+    assert document["spec"]["entitlements"]["expires_at"]["value"] == ""
+
+
+def test_license_file_keeps_hostile_names_as_text(team: Team) -> None:
+    name = "x\"'}\u2028 !!python/object: - &a *b #"
+    license = LicenseFactory(team=team, customer__name=name)
+
+    document = yaml.safe_load(render_license_file(license, []))
+
+    assert document["spec"]["customerName"] == name
+
+
+def test_license_ids_are_27_letters_and_digits() -> None:
+    one, other = generate_license_id(), generate_license_id()
+
+    assert one != other
+    assert is_license_id(one.reveal())
+    for text in ("", "a" * 26, "a" * 28, "a" * 26 + "-", "a" * 27 + "\n"):
+        assert not is_license_id(text)

@@ -1,0 +1,452 @@
+"""The decision: every reason, and the order in which they are found."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from licenses.services import archive_customer, change_license, revoke_license
+from portal.crypto.secrets import Secret
+from registries.authorization import (
+    PRIVATE_REGISTRY,
+    Allowed,
+    Denied,
+    LoginAllowed,
+    Reason,
+    allowed_vendor_actions,
+    authorize_login,
+    authorize_pull,
+)
+from registries.models import ExternalRegistry
+from registries.pull_credentials import (
+    PresentedCredential,
+    Subject,
+    SubjectKind,
+    identify,
+)
+from registries.services import NewCredential, change_registry, connect_registry
+from teams.models import ApiToken
+from teams.permissions import Role
+from teams.services import create_api_token
+from tests.support.vendor import Vendor, create_vendor
+
+
+@pytest.fixture
+def vendor(db: None) -> Vendor:
+    found = create_vendor()
+    found.connect("quay.io", "quay.io")
+    return found
+
+
+def presented(license_id: str, username: str = "x") -> PresentedCredential:
+    return PresentedCredential(username, Secret(license_id))
+
+
+def license_of(vendor: Vendor) -> PresentedCredential:
+    return presented(vendor.license().license_id.reveal())
+
+
+def slug_of(vendor: Vendor) -> str:
+    return vendor.application.slug
+
+
+def reason(decision: object) -> Reason:
+    assert isinstance(decision, Denied)
+    return decision.reason
+
+
+def test_an_entitled_pull_is_allowed_with_everything_the_proxy_needs(
+    vendor: Vendor,
+) -> None:
+    license = vendor.license()
+
+    decision = authorize_pull(
+        presented(license.license_id.reveal()),
+        slug_of(vendor),
+        "quay.io",
+        "my-org/api",
+    )
+
+    assert isinstance(decision, Allowed)
+    assert decision.subject == Subject(SubjectKind.LICENSE, license.pk)
+    assert decision.repository == "my-org/api"
+    assert decision.credential is not None
+    assert decision.credential.secret.reveal() == "upstream-password-9d2c"
+    assert [(step.check, step.passed) for step in decision.trace] == [
+        ("credential", True),
+        ("application", True),
+        ("license", True),
+        ("registry", True),
+        ("repository", True),
+    ]
+
+
+@pytest.mark.parametrize("password", ["", "x", "2" * 27, "berth_user_" + "a" * 56])
+def test_an_unknown_credential(vendor: Vendor, password: str) -> None:
+    decision = authorize_pull(
+        presented(password), slug_of(vendor), "quay.io", "my-org/api"
+    )
+
+    assert reason(decision) is Reason.CREDENTIAL_UNKNOWN
+
+
+def test_no_credential_at_all(vendor: Vendor) -> None:
+    decision = authorize_pull(None, slug_of(vendor), "quay.io", "my-org/api")
+
+    assert reason(decision) is Reason.CREDENTIAL_UNKNOWN
+
+
+def test_a_subject_that_is_gone(vendor: Vendor) -> None:
+    gone = Subject(SubjectKind.LICENSE, uuid.uuid4())
+
+    decision = authorize_pull(gone, slug_of(vendor), "quay.io", "my-org/api")
+
+    assert reason(decision) is Reason.CREDENTIAL_UNKNOWN
+
+
+def test_another_application(vendor: Vendor) -> None:
+    other = vendor.another_application("another")
+
+    decision = authorize_pull(license_of(vendor), other.slug, "quay.io", "a")
+
+    assert reason(decision) is Reason.APPLICATION_MISMATCH
+
+
+def test_mismatch_comes_before_the_licenses_state(vendor: Vendor) -> None:
+    """Whoever asks for something else learns nothing of the license."""
+    license = vendor.license()
+    revoke_license(actor=vendor.actor, license=license, reason="test")
+
+    decision = authorize_pull(
+        presented(license.license_id.reveal()), "nothing-of-hers", "quay.io", "a"
+    )
+
+    assert reason(decision) is Reason.APPLICATION_MISMATCH
+
+
+def test_a_revoked_license_says_when_and_not_why(vendor: Vendor) -> None:
+    license = vendor.license()
+    revoke_license(actor=vendor.actor, license=license, reason="They did not pay")
+
+    decision = authorize_pull(
+        presented(license.license_id.reveal()), slug_of(vendor), "quay.io", "a"
+    )
+
+    assert isinstance(decision, Denied)
+    assert decision.reason is Reason.LICENSE_REVOKED
+    assert f"{timezone.now():%Y-%m-%d}" in decision.message
+    assert "They did not pay" not in decision.message
+    assert "They did not pay" in decision.trace[-1].detail
+
+
+def test_revoked_comes_before_expired(vendor: Vendor) -> None:
+    license = vendor.license(expires_at=timezone.now() - timedelta(days=1))
+    revoke_license(actor=vendor.actor, license=license, reason="test")
+
+    decision = authorize_pull(
+        presented(license.license_id.reveal()), slug_of(vendor), "quay.io", "a"
+    )
+
+    assert reason(decision) is Reason.LICENSE_REVOKED
+
+
+def test_a_license_expires_at_its_instant(vendor: Vendor) -> None:
+    license = vendor.license(expires_at=timezone.now() + timedelta(minutes=1))
+    credential = presented(license.license_id.reveal())
+    before = authorize_pull(credential, slug_of(vendor), "quay.io", "a")
+    change_license(
+        actor=vendor.actor,
+        license=license,
+        changes={"expires_at": timezone.now()},
+    )
+
+    after = authorize_pull(credential, slug_of(vendor), "quay.io", "a")
+
+    assert isinstance(before, Allowed)
+    assert reason(after) is Reason.LICENSE_EXPIRED
+
+
+def test_an_archived_customer(vendor: Vendor) -> None:
+    credential = license_of(vendor)
+    archive_customer(actor=vendor.actor, customer=vendor.customer)
+
+    decision = authorize_pull(credential, slug_of(vendor), "quay.io", "a")
+
+    assert reason(decision) is Reason.CUSTOMER_ARCHIVED
+
+
+@pytest.mark.parametrize(
+    ("upstream", "repository"),
+    [("ghcr.io", "a"), ("my-org", "api"), ("busybox", ""), ("docker.io", "a/b")],
+)
+def test_a_registry_that_is_not_connected(
+    vendor: Vendor, upstream: str, repository: str
+) -> None:
+    decision = authorize_pull(license_of(vendor), slug_of(vendor), upstream, repository)
+
+    assert reason(decision) is Reason.REGISTRY_NOT_CONNECTED
+
+
+def test_another_teams_registry_is_not_connected(vendor: Vendor) -> None:
+    create_vendor().connect("ghcr.io", "ghcr.io")
+
+    decision = authorize_pull(license_of(vendor), slug_of(vendor), "ghcr.io", "a")
+
+    assert reason(decision) is Reason.REGISTRY_NOT_CONNECTED
+
+
+def test_a_registry_that_is_not_shared_with_the_application(vendor: Vendor) -> None:
+    other = vendor.another_application("another")
+    vendor.connect("ghcr.io", "ghcr.io", applications=[other])
+
+    mine = authorize_pull(license_of(vendor), slug_of(vendor), "ghcr.io", "a")
+    theirs = authorize_pull(
+        presented(vendor.license(application=other).license_id.reveal()),
+        other.slug,
+        "ghcr.io",
+        "a",
+    )
+
+    assert reason(mine) is Reason.REGISTRY_NOT_SHARED
+    assert isinstance(theirs, Allowed)
+
+
+def test_a_repository_that_no_pattern_covers(vendor: Vendor) -> None:
+    registry = ExternalRegistry.objects.get(team=vendor.team)
+    change_registry(
+        actor=vendor.actor,
+        registry=registry,
+        changes={"repository_patterns": ["my-org/*", "other/api"]},
+    )
+    credential = license_of(vendor)
+
+    def ask(repository: str) -> object:
+        return authorize_pull(credential, slug_of(vendor), "quay.io", repository)
+
+    assert isinstance(ask("my-org/api"), Allowed)
+    assert isinstance(ask("my-org/deep/er"), Allowed)
+    assert isinstance(ask("other/api"), Allowed)
+    assert reason(ask("other/api2")) is Reason.REPOSITORY_NOT_ALLOWED
+    assert reason(ask("my-organisation/api")) is Reason.REPOSITORY_NOT_ALLOWED
+    assert reason(ask("")) is Reason.REPOSITORY_NOT_ALLOWED
+
+
+def connect_docker_hub(vendor: Vendor, patterns: tuple[str, ...] = ("*",)) -> None:
+    connect_registry(
+        actor=vendor.actor,
+        team=vendor.team,
+        provider="dockerhub",
+        endpoint="",
+        credential=NewCredential("token", "hubber", Secret("hub-token")),
+        repository_patterns=patterns,
+        skip_test=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("upstream", "repository", "expected"),
+    [
+        ("busybox", "", "library/busybox"),
+        ("my-org", "api", "my-org/api"),
+        ("my-org", "deep/api", "my-org/deep/api"),
+        ("library", "busybox", "library/busybox"),
+        ("docker.io", "busybox", "library/busybox"),
+        ("docker.io", "library/busybox", "library/busybox"),
+        ("index.docker.io", "my-org/api", "my-org/api"),
+        ("registry-1.docker.io", "my-org/api", "my-org/api"),
+    ],
+)
+def test_docker_hub_in_all_its_spellings(
+    vendor: Vendor, upstream: str, repository: str, expected: str
+) -> None:
+    connect_docker_hub(vendor)
+
+    decision = authorize_pull(license_of(vendor), slug_of(vendor), upstream, repository)
+
+    assert isinstance(decision, Allowed)
+    assert decision.repository == expected
+    assert decision.registry is not None
+    assert decision.registry.endpoint == "index.docker.io"
+
+
+def test_patterns_are_about_the_full_name_on_docker_hub(vendor: Vendor) -> None:
+    connect_docker_hub(vendor, patterns=("my-org/*",))
+
+    decision = authorize_pull(license_of(vendor), slug_of(vendor), "busybox", "")
+
+    assert reason(decision) is Reason.REPOSITORY_NOT_ALLOWED
+
+
+def test_a_slug_comes_before_a_host_and_before_docker_hub(vendor: Vendor) -> None:
+    connect_docker_hub(vendor)
+    vendor.connect("registry.example.com:5000", "my-org")
+    vendor.connect("somewhere.example", "ghcr.io")
+    vendor.connect("ghcr.io", "real-ghcr")
+    credential = license_of(vendor)
+
+    def endpoint(upstream: str) -> str:
+        decision = authorize_pull(credential, slug_of(vendor), upstream, "api")
+        assert isinstance(decision, Allowed)
+        assert decision.registry is not None
+        return decision.registry.endpoint
+
+    assert endpoint("my-org") == "registry.example.com:5000"
+    assert endpoint("ghcr.io") == "somewhere.example"
+    assert endpoint("another-org") == "index.docker.io"
+
+
+def test_of_two_registries_with_one_endpoint_the_one_that_allows_it_is_taken(
+    vendor: Vendor,
+) -> None:
+    other = vendor.another_application("another")
+    vendor.connect("ghcr.io", "first", applications=[other])
+    vendor.connect("ghcr.io", "second", patterns=("web/*",))
+    vendor.connect("ghcr.io", "third", patterns=("api/*",))
+
+    decision = authorize_pull(license_of(vendor), slug_of(vendor), "ghcr.io", "api/x")
+
+    assert isinstance(decision, Allowed)
+    assert decision.registry is not None
+    assert decision.registry.slug == "third"
+
+
+def test_health_does_not_decide(vendor: Vendor) -> None:
+    ExternalRegistry.objects.update(health="rejected")
+
+    decision = authorize_pull(license_of(vendor), slug_of(vendor), "quay.io", "a")
+
+    assert isinstance(decision, Allowed)
+
+
+def api_token(vendor: Vendor, role: Role, *, read_only: bool = False) -> str:
+    _, text = create_api_token(
+        actor=vendor.actor,
+        team=vendor.team,
+        name="t",
+        kind=ApiToken.Kind.TEAM,
+        role=role,
+        read_only=read_only,
+    )
+    return text.reveal()
+
+
+@pytest.mark.parametrize(
+    ("role", "may_pull"),
+    [
+        (Role.OWNER, True),
+        (Role.ADMIN, True),
+        (Role.DEVELOPER, True),
+        (Role.SUPPORT, False),
+        (Role.SALES, False),
+        (Role.READ_ONLY, False),
+    ],
+)
+def test_a_vendors_token_pulls_as_its_role_may(
+    vendor: Vendor, role: Role, may_pull: bool
+) -> None:
+    credential = presented(api_token(vendor, role))
+
+    decision = authorize_pull(credential, slug_of(vendor), "quay.io", "a")
+
+    assert isinstance(decision, Allowed) is may_pull
+    if not may_pull:
+        assert reason(decision) is Reason.APPLICATION_MISMATCH
+
+
+def test_a_vendors_token_does_not_reach_another_team(vendor: Vendor) -> None:
+    stranger = create_vendor()
+    stranger.connect("quay.io", "quay.io")
+    credential = presented(api_token(vendor, Role.OWNER))
+
+    decision = authorize_pull(credential, slug_of(stranger), "quay.io", "a")
+
+    assert reason(decision) is Reason.APPLICATION_MISMATCH
+
+
+def test_within_team_makes_other_teams_credentials_unknown(vendor: Vendor) -> None:
+    stranger = create_vendor()
+    theirs = license_of(stranger)
+
+    decision = authorize_pull(
+        theirs, slug_of(stranger), "quay.io", "a", within_team=vendor.team.pk
+    )
+
+    assert reason(decision) is Reason.CREDENTIAL_UNKNOWN
+
+
+def test_within_team_hides_other_teams_of_the_same_person(vendor: Vendor) -> None:
+    stranger = create_vendor()
+    stranger.connect("quay.io", "quay.io")
+    person = Subject(SubjectKind.USER, stranger.owner.pk)
+
+    decision = authorize_pull(
+        person, slug_of(stranger), "quay.io", "a", within_team=vendor.team.pk
+    )
+
+    assert reason(decision) is Reason.APPLICATION_MISMATCH
+
+
+def test_private_registry_needs_no_external_one(vendor: Vendor) -> None:
+    decision = authorize_pull(
+        license_of(vendor), slug_of(vendor), PRIVATE_REGISTRY, "api"
+    )
+
+    assert isinstance(decision, Allowed)
+    assert (decision.registry, decision.credential) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("role", "read_only", "actions"),
+    [
+        (Role.DEVELOPER, False, {"pull", "push", "delete"}),
+        (Role.DEVELOPER, True, {"pull"}),
+        (Role.SUPPORT, False, set()),
+        (Role.READ_ONLY, False, set()),
+    ],
+)
+def test_vendor_actions(
+    vendor: Vendor, role: Role, read_only: bool, actions: set[str]
+) -> None:
+    holder = identify(presented(api_token(vendor, role, read_only=read_only)))
+    assert holder is not None
+
+    assert allowed_vendor_actions(holder, slug_of(vendor)) == actions
+    assert allowed_vendor_actions(holder, "no-such-app") == frozenset()
+
+
+def test_a_customer_has_no_vendor_actions(vendor: Vendor) -> None:
+    holder = identify(license_of(vendor))
+    assert holder is not None
+
+    assert allowed_vendor_actions(holder, slug_of(vendor)) == frozenset()
+
+
+def test_login_with_a_license_that_is_over(vendor: Vendor) -> None:
+    active, expired = vendor.license(), vendor.license()
+    change_license(
+        actor=vendor.actor,
+        license=expired,
+        changes={"expires_at": timezone.now() - timedelta(days=1)},
+    )
+
+    allowed = authorize_login(presented(active.license_id.reveal()))
+    denied = authorize_login(presented(expired.license_id.reveal()))
+
+    assert isinstance(allowed, LoginAllowed)
+    assert reason(denied) is Reason.LICENSE_EXPIRED
+
+
+def test_a_decision_costs_two_queries(vendor: Vendor) -> None:
+    credential = license_of(vendor)
+    for number in range(30):
+        vendor.connect("ghcr.io", f"registry{number}")
+
+    with CaptureQueriesContext(connection) as queries:
+        authorize_pull(credential, slug_of(vendor), "quay.io", "a")
+
+    assert len(queries) == 2

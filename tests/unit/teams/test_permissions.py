@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import uuid
+
+import pytest
+
+from portal.errors import NotAllowed
+from teams.actors import Actor, ActorKind
+from teams.permissions import Permission, Role, may_assign, permissions_of
+
+READS = {
+    "team:read",
+    "application:read",
+    "registry:read",
+    "customer:read",
+    "license:read",
+    "service-account:read",
+}
+# Written out, so that a change of what a role may do is seen twice.
+TABLE = {
+    "owner": {permission.value for permission in Permission},
+    "admin": {permission.value for permission in Permission},
+    "developer": READS
+    | {
+        "application:manage",
+        "registry:manage",
+        "api-token:create",
+        "pull:authorize",
+        "image:pull",
+        "image:push",
+        "image:delete",
+    },
+    "support": READS
+    | {
+        "audit:read",
+        "customer:manage",
+        "license:change",
+        "license:revoke",
+        "license:reveal",
+        "api-token:create",
+        "pull:authorize",
+    },
+    "sales": READS
+    | {
+        "customer:manage",
+        "license:issue",
+        "license:change",
+        "license:reveal",
+        "api-token:create",
+    },
+    "read-only": READS,
+}
+
+
+@pytest.mark.parametrize("role", [role.value for role in Role])
+def test_permissions_of_a_role(role: str) -> None:
+    assert permissions_of(role) == TABLE[role]
+
+
+@pytest.mark.parametrize("role", [role.value for role in Role])
+def test_permissions_of_a_read_only_token(role: str) -> None:
+    kept = permissions_of(role, read_only=True)
+
+    assert kept == TABLE[role] & (READS | {"audit:read", "image:pull"})
+
+
+ORDINARY = {"admin", "developer", "support", "sales", "read-only"}
+
+
+@pytest.mark.parametrize(
+    ("assigner", "roles"),
+    [
+        ("owner", ORDINARY | {"owner"}),
+        ("admin", ORDINARY),
+        ("developer", {"developer", "read-only"}),
+        ("support", {"support", "read-only"}),
+        ("sales", {"sales", "read-only"}),
+        ("read-only", {"read-only"}),
+    ],
+)
+def test_may_assign(assigner: str, roles: set[str]) -> None:
+    assignable = {
+        role.value for role in Role if may_assign(assigner=assigner, role=role)
+    }
+
+    assert assignable == roles
+
+
+def test_actor_is_required_to_hold_the_permission_in_the_very_team() -> None:
+    team_id = uuid.uuid4()
+    actor = Actor(
+        kind=ActorKind.USER,
+        id=uuid.uuid4(),
+        label="someone",
+        team_id=team_id,
+        role=Role.DEVELOPER,
+        permissions=permissions_of("developer"),
+    )
+
+    actor.require(Permission.REGISTRY_MANAGE, team_id=team_id)
+    with pytest.raises(NotAllowed, match="license:revoke"):
+        actor.require(Permission.LICENSE_REVOKE, team_id=team_id)
+    with pytest.raises(NotAllowed):
+        actor.require(Permission.REGISTRY_MANAGE, team_id=uuid.uuid4())
