@@ -32,6 +32,7 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Start a docker engine, with the containerd that it brings along."""
     # A socket's path has little room, so this is not below pytest's directory.
     directory = tmp_path_factory.mktemp("d", numbered=True)
+    log_in(directory, {})
     with ManagedProcess(
         [
             *("dockerd", "--iptables=false", "--bridge=none", "--storage-driver=vfs"),
@@ -66,13 +67,16 @@ def run(
     )
 
 
+def log_in(directory: Path, auths: dict[str, dict[str, str]]) -> None:
+    """Write the file in which docker keeps its logins; podman reads it too."""
+    (directory / "config").mkdir(exist_ok=True)
+    (directory / "config/config.json").write_text(json.dumps({"auths": auths}))
+
+
 def docker(directory: Path, image: str, license_id: str) -> Pull:
-    config = directory / "config"
-    config.mkdir(exist_ok=True)
     host = image.partition("/")[0]
     auth = base64.b64encode(f"license:{license_id}".encode()).decode()
-    auths = {host: {"auth": auth}} if license_id else {}
-    (config / "config.json").write_text(json.dumps({"auths": auths}))
+    log_in(directory, {host: {"auth": auth}} if license_id else {})
     run("docker", directory, "image", "rm", "--force", image)
     return run("docker", directory, "pull", image)
 
