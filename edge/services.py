@@ -11,6 +11,7 @@ from django.conf import settings
 
 from edge.proxy.decisions import Decisions
 from edge.proxy.pull_counter import PullCounter
+from edge.proxy.small_objects import SmallObjects
 from edge.threads import DatabaseThreads
 from edge.token.keys import SigningKey, load_roots
 from edge.token.rate_limit import RateLimiter
@@ -28,6 +29,7 @@ class EdgeServices:
     upstream: UpstreamClient
     decisions: Decisions
     pulls: PullCounter
+    small_objects: SmallObjects
 
 
 @asynccontextmanager
@@ -51,6 +53,7 @@ async def edge_services() -> AsyncIterator[EdgeServices]:
             upstream=upstream,
             decisions=Decisions(threads),
             pulls=pulls,
+            small_objects=SmallObjects(),
         )
     writer.cancel()
     await pulls.write()

@@ -12,7 +12,8 @@ import aiohttp
 from edge.http import RegistryError, Request
 from edge.proxy.authorize import authorize
 from edge.proxy.route import QUERY_PARAMETERS, UNKNOWN_CODES, Kind, Route, parse_route
-from edge.proxy.stream import relay
+from edge.proxy.small_objects import small_object_key
+from edge.proxy.stream import Whole, relay
 from edge.services import EdgeServices
 from oci.errors import ErrorCode
 from oci.media_types import DEFAULT_MANIFEST_ACCEPT
@@ -50,11 +51,17 @@ async def serve_proxy(request: Request, services: EdgeServices) -> None:
     headers = _upstream_headers(request, route)
     query = _upstream_query(request, route)
     allowed = await authorize(request, services, route)
+    key = small_object_key(request, route, allowed)
+    if (kept := services.small_objects.get(key)) is not None:
+        await request.answer(200, kept.headers, kept.body)
+        return
     response = await _ask_upstream(request, services, route, allowed, headers, query)
     try:
-        await _answer(request, route, allowed, response)
+        whole = await _answer(request, route, allowed, response)
     finally:
         response.close()
+    if whole is not None:
+        services.small_objects.keep(key, route.reference, whole.headers, whole.body)
 
 
 def _upstream_headers(request: Request, route: Route) -> dict[str, str]:
@@ -125,10 +132,9 @@ async def _answer(
     route: Route,
     allowed: Allowed,
     response: aiohttp.ClientResponse,
-) -> None:
+) -> Whole | None:
     if response.status in {200, 206, 304}:
-        await relay(request, response, route, allowed.repository)
-        return
+        return await relay(request, response, route, allowed.repository)
     if response.status == 404:
         raise RegistryError(
             404,

@@ -45,6 +45,13 @@ class Route:
     def scope(self) -> str:
         return f"repository:{self.name}:pull"
 
+    @property
+    def is_immutable(self) -> bool:
+        """Tell whether this names bytes by their digest."""
+        return self.kind is Kind.BLOBS or (
+            self.kind is Kind.MANIFESTS and ":" in self.reference
+        )
+
     def upstream_path(self, repository: str) -> str:
         return f"/v2/{repository}/{self.kind.value}/{self.reference}"
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from time import monotonic
+from typing import NamedTuple
 
 import aiohttp
 from django.conf import settings
@@ -46,13 +47,20 @@ class UpstreamBroke(Exception):  # noqa: N818 -- states the fact
     """The upstream's body ended early, never ends, or hardly moves."""
 
 
+class Whole(NamedTuple):
+    """An answer of 200 that was read whole, as it was passed on."""
+
+    headers: Headers
+    body: bytes
+
+
 async def relay(
     request: Request,
     response: aiohttp.ClientResponse,
     route: Route,
     upstream_repository: str,
-) -> None:
-    """Pass a successful answer on.
+) -> Whole | None:
+    """Pass a successful answer on; return it if it was small and is worth keeping.
 
     Raises:
         RegistryError: the upstream broke off before anything was passed on.
@@ -65,9 +73,11 @@ async def relay(
     elif _is_small(response, route):
         body = await _read_whole(response)
         await request.answer(response.status, headers, body)
+        return Whole(headers, body) if response.status == 200 else None
     else:
         await request.start(response.status, [*headers, *_length(response)])
         await _stream(request, response)
+    return None
 
 
 def _is_small(response: aiohttp.ClientResponse, route: Route) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import socket
 import struct
 import threading
@@ -246,6 +247,15 @@ async def _garbage(exchange: _Exchange) -> None:
     raise _Done
 
 
+SMALL = b'{"small": true}'
+SMALL_DIGEST = "sha256:" + hashlib.sha256(SMALL).hexdigest()
+
+
+async def _small(exchange: _Exchange) -> None:
+    """Not hostile: the same few bytes under any digest, right for SMALL_DIGEST."""
+    await exchange.whole("200 OK", SMALL, "Content-Type: application/json")
+
+
 async def _paged(exchange: _Exchange) -> None:
     """Not hostile: lists tags in pages, which Debian's registry does not."""
     path = exchange.seen.path.partition("?")[0]
@@ -293,6 +303,7 @@ _BEHAVIOURS: dict[str, Callable[[_Exchange], Awaitable[None]]] = {
     "no-challenge": _no_challenge,
     "garbage": _garbage,
     "paged": _paged,
+    "small": _small,
     "huge-token": _own_realm("huge-token"),
     "huge-token-answer": _huge_token,
     "odd-token": _own_realm("odd-token"),
