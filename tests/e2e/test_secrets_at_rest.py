@@ -22,7 +22,7 @@ from teams.permissions import Role
 from teams.services import create_api_token, create_service_account
 from tests.e2e.conftest import UPSTREAM_LOGIN
 from tests.support.edge_client import EdgeClient
-from tests.support.vendor import Vendor
+from tests.support.vendor import PASSWORD, Vendor
 
 REPLACED = ("sample-two", "replaced-password-55e1")
 
@@ -41,12 +41,13 @@ class Planted:
     @property
     def all(self) -> list[str]:
         logins = (*UPSTREAM_LOGIN[1:], *REPLACED)
-        return [*vars(self).values(), *logins, "correct horse battery"]
+        return [*vars(self).values(), *logins, PASSWORD]
 
 
 @pytest.fixture
 def planted(edge: EdgeClient, connected: Vendor) -> Planted:
     vendor = connected
+    vendor.give_owner_a_password()
     robot = create_service_account(
         actor=vendor.actor, team=vendor.team, name="ci", role=Role.DEVELOPER
     )

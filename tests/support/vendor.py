@@ -16,6 +16,7 @@ from teams.models import Application, Membership, Team, User
 from teams.services import create_application, create_team
 
 _numbers = itertools.count(1)
+PASSWORD = "correct horse battery"
 
 
 @dataclass
@@ -27,6 +28,12 @@ class Vendor:
     actor: Actor
     application: Application
     customer: Customer
+
+    def give_owner_a_password(self) -> str:
+        """Hashing is slow on purpose, so only who needs a password gets one."""
+        self.owner.set_password(PASSWORD)
+        self.owner.save(update_fields=["password"])
+        return PASSWORD
 
     def license(
         self,
@@ -72,7 +79,7 @@ class Vendor:
 def create_vendor(slug: str | None = None) -> Vendor:
     """Make a vendor with an application of its slug plus ``-app``."""
     slug = slug or f"vendor{next(_numbers)}"
-    owner = User.objects.create_user(f"owner@{slug}.example", "correct horse battery")
+    owner = User.objects.create_user(f"owner@{slug}.example")
     team = create_team(name=slug, slug=slug, owner=owner)
     actor = member_actor(Membership.objects.get(user=owner, team=team))
     application = create_application(

@@ -191,10 +191,11 @@ def test_account_password_works_with_the_address_only(
     edge: EdgeClient, connected: Vendor
 ) -> None:
     scope = f"repository:{image(connected)}:pull"
+    password = connected.give_owner_a_password()
 
-    right = edge.token_answer((connected.owner.email, "correct horse battery"), scope)
+    right = edge.token_answer((connected.owner.email, password), scope)
     wrong = edge.token_answer((connected.owner.email, "incorrect horse"), scope)
-    nameless = edge.token_answer(("owner", "correct horse battery"), scope)
+    nameless = edge.token_answer(("owner", password), scope)
 
     assert claims(right)["sub"] == f"user:{connected.owner.pk}"
     assert (wrong.status, nameless.status) == (401, 401)
