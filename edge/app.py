@@ -29,6 +29,13 @@ from portal.health import ask_database, redis_answers
 
 logger = logging.getLogger(__name__)
 
+DATABASE_AWAY = RegistryError(
+    503,
+    ErrorCode.UNAVAILABLE,
+    "The license cannot be checked at the moment. Try again.",
+    headers=[("Retry-After", "5")],
+)
+
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
     """Serve one connection, in the terms of ASGI."""
@@ -59,6 +66,11 @@ async def _serve(request: Request, services: EdgeServices) -> None:
         return
     except RegistryError as error:
         await request.answer_error(error)
+    except Error:
+        logger.exception("The database does not answer")
+        if request.started:
+            raise
+        await request.answer_error(DATABASE_AWAY)
     except Exception:
         logger.exception("The edge failed")
         if request.started:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import ipaddress
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -16,6 +18,7 @@ from oci.errors import ErrorCode, error_body
 from portal.http.client_address import client_address, is_trusted_proxy
 
 Headers = list[tuple[str, str]]
+BODY_SECONDS = 30
 API_VERSION = ("Docker-Distribution-Api-Version", "registry/2.0")
 
 
@@ -89,6 +92,17 @@ class Request:
         found = client_address(self._peer, self.header("x-forwarded-for"), trusted)
         return found or "unknown"
 
+    @property
+    def neighbourhood(self) -> str:
+        """Return what to limit by: the address, or an IPv6 client's /64 network."""
+        try:
+            address = ipaddress.ip_address(self.address)
+        except ValueError:
+            return self.address
+        if address.version == 4:
+            return self.address
+        return str(ipaddress.ip_network((address, 64), strict=False))
+
     @cached_property
     def origin(self) -> str:
         """Return the ``scheme://host`` that the client used.
@@ -118,9 +132,18 @@ class Request:
         """Read the whole body.
 
         Raises:
-            RegistryError: it is larger than ``limit`` bytes.
+            RegistryError: it is larger than ``limit`` bytes, or takes too long.
             ClientGone: the client left before it was complete.
         """
+        try:
+            async with asyncio.timeout(BODY_SECONDS):
+                return await self._read_body(limit)
+        except TimeoutError as error:
+            raise RegistryError(
+                408, ErrorCode.UNSUPPORTED, "The body did not arrive in time."
+            ) from error
+
+    async def _read_body(self, limit: int) -> bytes:
         parts: list[bytes] = []
         size = 0
         while True:
@@ -138,17 +161,14 @@ class Request:
 
     async def start(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
         """Send the status line and headers."""
-        self.started = True
+        encoded = [
+            (name.lower().encode("latin-1"), value.encode("latin-1"))
+            for name, value in headers
+        ]
         await self.send(
-            {
-                "type": "http.response.start",
-                "status": status,
-                "headers": [
-                    (name.lower().encode("latin-1"), value.encode("latin-1"))
-                    for name, value in headers
-                ],
-            }
+            {"type": "http.response.start", "status": status, "headers": encoded}
         )
+        self.started = True
 
     async def send_chunk(self, chunk: bytes, *, more: bool) -> None:
         await self.send(
@@ -200,4 +220,4 @@ def parse_form(encoded: bytes) -> list[tuple[str, str]]:
 
 def _without_port(host: str) -> str:
     name, colon, port = host.rpartition(":")
-    return name if colon and port.isdigit() else host
+    return name if colon and port.isascii() and port.isdigit() else host

@@ -8,18 +8,21 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from django.db import InterfaceError, OperationalError, connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 
 T = TypeVar("T")
 DATABASE_THREADS = 8
+# The edge asks for single rows; what takes longer is a database in trouble.
+STATEMENT_TIMEOUT = "5s"
 
 
 class DatabaseThreads:
     """A few threads, each with a database connection of its own that stays open."""
 
-    def __init__(self) -> None:
-        self._executor = ThreadPoolExecutor(
-            DATABASE_THREADS, thread_name_prefix="edge-database"
-        )
+    def __init__(self, count: int = DATABASE_THREADS) -> None:
+        self._executor = ThreadPoolExecutor(count, thread_name_prefix="edge-database")
+        connection_created.connect(_limit_statements)
 
     async def call(self, function: Callable[[], T]) -> T:
         """Run a function in a thread, once more if its connection had gone stale."""
@@ -33,11 +36,18 @@ class DatabaseThreads:
         await asyncio.to_thread(self._executor.shutdown)
 
 
+def _limit_statements(connection: BaseDatabaseWrapper, **_kwargs: object) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config('statement_timeout', %s, false)", [STATEMENT_TIMEOUT]
+        )
+
+
 def _with_live_connection(function: Callable[[], T]) -> T:
     try:
         return function()
     except (OperationalError, InterfaceError):
-        # The server was restarted, or dropped the connection. What runs here only
-        # reads, or counts, so that a second run does no harm.
+        # The server was restarted, or dropped the connection. What runs here reads,
+        # or writes in one transaction, so that a second run does no harm.
         connection.close()
         return function()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
@@ -16,8 +17,10 @@ class ExpiringCache(Generic[K, V]):
     its loader said. A failed load is not kept. Belongs to one event loop.
     """
 
-    def __init__(self, max_entries: int) -> None:
+    def __init__(self, max_entries: int, join_seconds: float = math.inf) -> None:
+        """Keep at most ``max_entries``; join no load that began longer ago."""
         self._max_entries = max_entries
+        self._join_seconds = join_seconds
         self._entries: OrderedDict[K, _Entry[V]] = OrderedDict()
 
     async def get(self, key: K, load: Callable[[], Awaitable[tuple[V, float]]]) -> V:
@@ -27,7 +30,7 @@ class ExpiringCache(Generic[K, V]):
         load alone.
         """
         entry = self._entries.get(key)
-        if entry is None or not entry.is_fresh():
+        if entry is None or not entry.is_fresh(self._join_seconds):
             entry = _Entry(load)
             self._entries[key] = entry
             self._shrink()
@@ -40,8 +43,11 @@ class ExpiringCache(Generic[K, V]):
         self._entries.pop(key, None)
 
     def _shrink(self) -> None:
-        while len(self._entries) > self._max_entries:
+        while len(self._entries) > self._max_entries or self._oldest_is_over():
             self._entries.popitem(last=False)
+
+    def _oldest_is_over(self) -> bool:
+        return not next(iter(self._entries.values())).is_fresh(self._join_seconds)
 
 
 class _Entry(Generic[V]):
@@ -60,7 +66,9 @@ class _Entry(Generic[V]):
             self.value_ready = True
             self._deadline = self._started + task.result()[1]
 
-    def is_fresh(self) -> bool:
+    def is_fresh(self, join_seconds: float) -> bool:
         if self._failed:
             return False
-        return not self.value_ready or self._loop.time() < self._deadline
+        if self.value_ready:
+            return self._loop.time() < self._deadline
+        return self._loop.time() < self._started + join_seconds

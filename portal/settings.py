@@ -90,7 +90,11 @@ TEMPLATES = [
 DATABASE_URL = secret("DATABASE_URL")
 _database = env.db_url_config(DATABASE_URL)
 _database["CONN_MAX_AGE"] = 0
+_database["CONN_HEALTH_CHECKS"] = True
 _database["OPTIONS"] = {
+    # A server that vanished is noticed in seconds, not after the kernel's minutes.
+    "connect_timeout": 5,
+    "tcp_user_timeout": 10_000,
     **_database.get("OPTIONS", {}),
     # A wrong address must be told in seconds, not after the pool's half minute.
     "pool": {
@@ -117,11 +121,17 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_TIME_LIMIT = 300
+# So that the worker logs as set below, secrets redacted.
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A portal request that queues work must not hang while the broker is away.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 5}
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BEAT_SCHEDULE = {
+    "delete-old-pull-events": {
+        "task": "registries.tasks.delete_old_pull_events_task",
+        "schedule": crontab(minute="11", hour="3"),
+    },
     "delete-expired-idempotency-records": {
         "task": "teams.tasks.delete_expired_idempotency_records_task",
         "schedule": crontab(minute="17"),
@@ -215,15 +225,16 @@ SPECTACULAR_SETTINGS = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"redact": {"()": "portal.http.logs.RedactSecrets"}},
     "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+        "line": {
+            "()": "portal.http.logs.RedactingFormatter",
+            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        },
     },
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
             "formatter": "line",
-            "filters": ["redact"],
         },
     },
     "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "INFO")},

@@ -88,6 +88,16 @@ class Denied:
     team_id: uuid.UUID | None = None
     subject: Subject | None = None
 
+    @property
+    def public_reason(self) -> Reason:
+        """Return the reason as customers may know it.
+
+        Which registries a vendor has and does not share is not theirs to learn.
+        """
+        if self.reason is Reason.REGISTRY_NOT_SHARED:
+            return Reason.REGISTRY_NOT_CONNECTED
+        return self.reason
+
 
 Decision = Allowed | Denied
 

@@ -3,20 +3,22 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.core.cache import cache
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from licenses.models import License
-from registries.models import ExternalRegistry
+from registries.models import ExternalRegistry, PullEvent
 from registries.tasks import check_registry_task
 
 logger = logging.getLogger(__name__)
+
+PULLS_KEPT = timedelta(days=396)
 
 
 class Pull(NamedTuple):
@@ -61,7 +63,7 @@ def record_pulls(counts: Mapping[Pull, int]) -> None:
         registry_id = pull.registry_id if pull.registry_id in registries else None
         known = pull._replace(registry_id=registry_id)
         rows.append((uuid.uuid4(), now, now, *known, count))
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.executemany(_ADD, rows)
 
 
@@ -71,6 +73,12 @@ def _existing(
     known = [each for each in ids if each is not None]
     found = model._base_manager.filter(pk__in=known)
     return set(found.values_list("pk", flat=True))
+
+
+def delete_old_pull_events() -> int:
+    """Delete counts of more than 13 months ago; return how many."""
+    before = timezone.now() - PULLS_KEPT
+    return PullEvent.objects.filter(hour__lt=before).delete()[0]
 
 
 def queue_check(registry_id: uuid.UUID) -> None:

@@ -16,6 +16,13 @@ def check_registry_task(registry_id: str) -> None:
 
 
 @shared_task
+def delete_old_pull_events_task() -> None:
+    from registries import pull_events  # tasks are a leaf: it imports them at the top
+
+    pull_events.delete_old_pull_events()
+
+
+@shared_task
 def delete_old_credential_checks_task() -> None:
     from registries import services  # tasks are a leaf: services import them at the top
 

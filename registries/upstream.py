@@ -6,6 +6,7 @@ itself or to a trusted realm, never along a redirect to another host.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -19,6 +20,7 @@ from django.conf import settings
 from yarl import URL
 
 from oci.challenge import Challenge, parse_challenges
+from oci.reference import parse_registry_host
 from portal.expiring_cache import ExpiringCache
 from registries.address_guard import AddressBlocked, AddressGuard
 from registries.realm_trust import authority, is_trusted_realm
@@ -35,7 +37,8 @@ from registries.upstream_errors import (
 from registries.upstream_target import UpstreamTarget
 
 MAX_REDIRECTS = 5
-MAX_TOKEN_RESPONSE_BYTES = 256 * 1024
+MAX_TOKEN_RESPONSE_BYTES = 64 * 1024
+MAX_TOKEN_LENGTH = 16 * 1024
 # distribution-spec auth/token.md: a token lives 60 seconds unless it says otherwise.
 DEFAULT_TOKEN_SECONDS = 60.0
 MAX_TOKEN_SECONDS = 3600.0
@@ -99,9 +102,15 @@ class UpstreamClient:
         )
 
     async def open(
-        self, target: UpstreamTarget, request: UpstreamRequest
+        self,
+        target: UpstreamTarget,
+        request: UpstreamRequest,
+        *,
+        preemptive_basic: bool = False,
     ) -> aiohttp.ClientResponse:
         """Send a request, sign in if asked to, and return the open response.
+
+        ``preemptive_basic`` sends the credential to the registry before it asks.
 
         The caller reads the body and releases or closes the response. Statuses other
         than 401, 403 and 429 are returned as they came.
@@ -113,22 +122,43 @@ class UpstreamClient:
             UpstreamRateLimited: 429, with how long to wait if it said so.
             UpstreamUnreachable, UpstreamTimeout, UpstreamFault: no usable answer.
         """
-        key = (target.credential_id, target.api_host, request.scope)
-        known = self._sign_ins.get(key)
-        authorization = await self._authorization(target, known, request.scope)
-        response = await self._send(target, request, authorization)
+        deadline = (
+            settings.BERTH_UPSTREAM_CONNECT_SECONDS
+            + settings.BERTH_UPSTREAM_READ_SECONDS
+        )
+        with _translated_errors(target):
+            # Over all of it: each read alone may be in time and the whole never end.
+            async with asyncio.timeout(deadline):
+                return await self._open(target, request, preemptive_basic)
+
+    async def _open(
+        self, target: UpstreamTarget, request: UpstreamRequest, preemptive_basic: bool
+    ) -> aiohttp.ClientResponse:
+        key = _sign_in_key(target, request.scope)
+        sign_in = self._sign_ins.get(key)
+        if sign_in is None and preemptive_basic:
+            sign_in = _SignIn("basic")
+        response = await self._send_signed(target, request, sign_in)
         if response.status == 401:
-            self._forget(target, key, known, request.scope)
+            self._forget(target, request.scope, sign_in)
             sign_in = _choose(_challenges(response), target)
             response.close()
-            authorization = await self._authorization(target, sign_in, request.scope)
-            response = await self._send(target, request, authorization)
-            if response.status < 400:
-                self._remember(key, sign_in)
-            elif response.status == 401 and sign_in.scheme == "basic":
-                response.close()
-                raise CredentialRejected(target)
+            response = await self._send_signed(target, request, sign_in)
+        if response.status in {401, 403}:
+            # What this token may do can change upstream; the next pull asks anew.
+            self._forget(target, request.scope, sign_in)
+        elif sign_in is not None:
+            self._remember(key, sign_in)
+        if response.status == 401 and sign_in == _SignIn("basic"):
+            response.close()
+            raise CredentialRejected(target)
         return _usable(response, target)
+
+    async def _send_signed(
+        self, target: UpstreamTarget, request: UpstreamRequest, sign_in: _SignIn | None
+    ) -> aiohttp.ClientResponse:
+        authorization = await self._authorization(target, sign_in, request.scope)
+        return await self._send(target, request, authorization)
 
     def _remember(self, key: tuple[object, ...], sign_in: _SignIn) -> None:
         if len(self._sign_ins) >= 10_000:
@@ -136,15 +166,11 @@ class UpstreamClient:
         self._sign_ins[key] = sign_in
 
     def _forget(
-        self,
-        target: UpstreamTarget,
-        key: tuple[object, ...],
-        known: _SignIn | None,
-        scope: str,
+        self, target: UpstreamTarget, scope: str, sign_in: _SignIn | None
     ) -> None:
-        if known is not None:
-            self._sign_ins.pop(key, None)
-            self._authorizations.forget(_token_key(target, known, scope))
+        if sign_in is not None:
+            self._sign_ins.pop(_sign_in_key(target, scope), None)
+            self._authorizations.forget(_token_key(target, sign_in, scope))
 
     async def _authorization(
         self, target: UpstreamTarget, sign_in: _SignIn | None, scope: str
@@ -168,17 +194,17 @@ class UpstreamClient:
         url = URL(sign_in.realm).update_query(query)
         headers = {"Accept": "application/json", "Authorization": _basic(target)}
         with _translated_errors(target):
-            async with self._session.get(
-                url, headers=_with_defaults(headers), allow_redirects=False
-            ) as response:
+            # Others wait for this token too, so it has a deadline of its own.
+            async with (
+                asyncio.timeout(settings.BERTH_UPSTREAM_READ_SECONDS),
+                self._session.get(
+                    url, headers=_with_defaults(headers), allow_redirects=False
+                ) as response,
+            ):
                 if response.status in {400, 401, 403}:
                     raise CredentialRejected(target, response.status)
-                body = await response.content.read(MAX_TOKEN_RESPONSE_BYTES)
-                while len(body) < MAX_TOKEN_RESPONSE_BYTES and (
-                    more := await response.content.read(MAX_TOKEN_RESPONSE_BYTES)
-                ):
-                    body += more
                 _usable(response, target)
+                body = await _read_up_to(response, MAX_TOKEN_RESPONSE_BYTES)
                 return _read_token(response.status, body, target)
 
     async def _send(
@@ -206,6 +232,18 @@ class UpstreamClient:
                 headers.pop("Authorization", None)
             url = following
         raise UpstreamFault(target, "redirected too many times")
+
+
+def _sign_in_key(target: UpstreamTarget, scope: str) -> tuple[object, ...]:
+    # With the realms, so that one no longer trusted is not remembered either.
+    return (target.credential_id, target.api_host, target.realm_hosts, scope)
+
+
+async def _read_up_to(response: aiohttp.ClientResponse, limit: int) -> bytes:
+    body = bytearray()
+    while len(body) < limit and (part := await response.content.read(limit)):
+        body += part
+    return bytes(body)
 
 
 def _token_key(
@@ -259,7 +297,13 @@ def _read_token(status: int, body: bytes, target: UpstreamTarget) -> tuple[str, 
         answer: Any = json.loads(body) if status == 200 else None
         upstream_token = answer.get("token") or answer.get("access_token")
         seconds = float(answer.get("expires_in") or DEFAULT_TOKEN_SECONDS)
-    except (ValueError, AttributeError, TypeError) as error:
+    except (
+        ValueError,
+        AttributeError,
+        TypeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise UpstreamFault(target, "has a token service with no usable answer") from (
             error
         )
@@ -271,13 +315,15 @@ def _read_token(status: int, body: bytes, target: UpstreamTarget) -> tuple[str, 
 
 
 def _is_header_safe(text: str) -> bool:
-    return bool(text) and text.isascii() and text.isprintable()
+    return 0 < len(text) <= MAX_TOKEN_LENGTH and text.isascii() and text.isprintable()
 
 
 def _redirect(url: URL, location: str, target: UpstreamTarget) -> URL:
     try:
         following = url.join(URL(location, encoded=True))
-        following.origin()
+        parse_registry_host(authority(following))
+        if following.user is not None or following.password is not None:
+            raise ValueError("a login in an address")  # noqa: TRY301 -- told below
     except ValueError as error:
         raise UpstreamFault(target, "redirected to an unusable address") from error
     if following.scheme == "http" and (
@@ -349,7 +395,7 @@ _TRANSLATIONS: list[
         ),
     ),
     (
-        (aiohttp.InvalidURL,),
+        (aiohttp.InvalidURL, ValueError),
         lambda target, _: UpstreamFault(target, "redirected to an unusable address"),
     ),
     (

@@ -28,6 +28,11 @@ class UpstreamError(UpstreamProblem):
         self.target = target
         self.http_status = http_status
 
+    @property
+    def detail_for_vendor(self) -> str:
+        """What the vendor may know beyond what the customer is told."""
+        return self.message
+
 
 class CredentialRejected(UpstreamError):  # noqa: N818 -- states the fact
     code = "rejected"
@@ -62,7 +67,11 @@ class RealmNotTrusted(UpstreamError):  # noqa: N818 -- states the fact
             "trusted with its credential. Your vendor can mark it as trusted.",
             401,
         )
-        self.realm = realm
+        self._realm = realm
+
+    @property
+    def detail_for_vendor(self) -> str:
+        return f"{self.message} It named {self._realm[:200]!r}."
 
 
 class UpstreamRateLimited(UpstreamError):  # noqa: N818 -- states the fact
@@ -75,7 +84,9 @@ class UpstreamRateLimited(UpstreamError):  # noqa: N818 -- states the fact
             "Try again later.",
             429,
         )
-        self.retry_after = retry_after if retry_after.isdigit() else ""
+        self.retry_after = (
+            retry_after if retry_after.isascii() and retry_after.isdigit() else ""
+        )
 
 
 class UpstreamTimeout(UpstreamError):  # noqa: N818 -- states the fact

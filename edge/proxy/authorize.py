@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 
 from django.conf import settings
-from django.db import Error
 
 from edge.http import RegistryError, Request
 from edge.proxy.route import Kind, Route
@@ -23,21 +22,11 @@ async def authorize(request: Request, services: EdgeServices, route: Route) -> A
 
     Raises:
         RegistryError: 401 with a challenge, for no token, a bad one, a denied pull or
-            a token for something else; 503 when the database does not answer.
+            a token for something else.
+        django.db.Error: the database does not answer; nothing is allowed then.
     """
     registry_token = read_token(request, services, route.scope)
-    try:
-        decision = await services.decisions.decide(registry_token.subject, route.name)
-    except Error as error:
-        logger.exception("The pull decision cannot be made")
-        raise RegistryError(
-            503,
-            ErrorCode.UNAVAILABLE,
-            "The license cannot be checked at the moment. Try again.",
-            headers=[("Retry-After", "5")],
-        ) from error
-    if route.kind is Kind.MANIFESTS and request.method == "GET":
-        services.pulls.count(decision, route.name, route.reference)
+    decision = await services.decisions.decide(registry_token.subject, route.name)
     if isinstance(decision, Denied):
         logger.info(
             "Pull denied: %s for %s by %s",
@@ -45,6 +34,8 @@ async def authorize(request: Request, services: EdgeServices, route: Route) -> A
             route.name,
             decision.subject or "a stranger",
         )
+        if route.kind is Kind.MANIFESTS and request.method == "GET":
+            services.pulls.count(decision, route.name, route.reference)
         raise _denied(request, route, decision)
     if not registry_token.allows("repository", str(route.name), "pull"):
         raise challenge(request, route.scope, "insufficient_scope")
@@ -80,7 +71,7 @@ def _denied(request: Request, route: Route, denied: Denied) -> RegistryError:
         ErrorCode.DENIED,
         denied.message,
         headers=[_challenge_header(request, route.scope, denied.message)],
-        detail={"reason": denied.reason.value},
+        detail={"reason": denied.public_reason.value},
     )
 
 

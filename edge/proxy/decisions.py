@@ -9,7 +9,7 @@ from registries.pull_credentials import Subject
 # Revocation is felt within one second on every path; the rest of it is for the
 # request itself.
 DECISION_SECONDS = 0.8
-MAX_DECISIONS = 20_000
+MAX_DECISIONS = 2_000
 
 _Key = tuple[Subject | None, ProxiedName]
 
@@ -23,7 +23,9 @@ class Decisions:
 
     def __init__(self, threads: DatabaseThreads) -> None:
         self._threads = threads
-        self._cache: ExpiringCache[_Key, Decision] = ExpiringCache(MAX_DECISIONS)
+        self._cache: ExpiringCache[_Key, Decision] = ExpiringCache(
+            MAX_DECISIONS, join_seconds=DECISION_SECONDS
+        )
 
     async def decide(self, subject: Subject | None, name: ProxiedName) -> Decision:
         """Return the decision; raises django.db.Error when it cannot be made."""

@@ -11,7 +11,7 @@ import aiohttp
 
 from edge.http import RegistryError, Request
 from edge.proxy.authorize import authorize
-from edge.proxy.route import QUERY_PARAMETERS, UNKNOWN_CODES, Kind, Route, parse_route
+from edge.proxy.route import UNKNOWN_CODES, Kind, Route, parse_route
 from edge.proxy.small_objects import small_object_key
 from edge.proxy.stream import Whole, relay
 from edge.services import EdgeServices
@@ -54,14 +54,23 @@ async def serve_proxy(request: Request, services: EdgeServices) -> None:
     key = small_object_key(request, route, allowed)
     if (kept := services.small_objects.get(key)) is not None:
         await request.answer(200, kept.headers, kept.body)
+        _count(request, services, route, allowed)
         return
     response = await _ask_upstream(request, services, route, allowed, headers, query)
     try:
         whole = await _answer(request, route, allowed, response)
     finally:
         response.close()
+    _count(request, services, route, allowed)
     if whole is not None:
         services.small_objects.keep(key, route.reference, whole.headers, whole.body)
+
+
+def _count(
+    request: Request, services: EdgeServices, route: Route, allowed: Allowed
+) -> None:
+    if route.kind is Kind.MANIFESTS and request.method == "GET":
+        services.pulls.count(allowed, route.name, route.reference)
 
 
 def _upstream_headers(request: Request, route: Route) -> dict[str, str]:
@@ -80,9 +89,12 @@ def _upstream_headers(request: Request, route: Route) -> dict[str, str]:
 
 
 def _upstream_query(request: Request, route: Route) -> str:
-    known = QUERY_PARAMETERS.get(route.kind, frozenset())
-    pairs = [(name, value) for name, value in request.query if name in known]
-    if any("\x00" in value or len(value) > 1024 for _, value in pairs):
+    if route.kind not in {Kind.TAGS, Kind.REFERRERS}:
+        return ""
+    # The links of paged lists are the upstream's own, with parameters of its choice.
+    pairs = request.query
+    texts = [text for pair in pairs for text in pair]
+    if not all(text.isprintable() and len(text) <= 1024 for text in texts):
         raise RegistryError(400, ErrorCode.UNSUPPORTED, "The parameters are not valid.")
     return f"?{urlencode(pairs, quote_via=quote)}" if pairs else ""
 
@@ -143,12 +155,16 @@ async def _answer(
             f"of {allowed.repository}.",
         )
     if response.status == 416:
-        content_range = response.headers.get("Content-Range")
+        content_range = response.headers.get("Content-Range", "")
         raise RegistryError(
             416,
             ErrorCode.RANGE_INVALID,
             "The range is outside of the blob.",
-            headers=[("Content-Range", content_range)] if content_range else (),
+            headers=(
+                [("Content-Range", content_range)]
+                if content_range.isascii() and content_range.isprintable()
+                else ()
+            ),
         )
     raise RegistryError(
         502,

@@ -5,8 +5,6 @@ import logging
 from collections import Counter
 from datetime import UTC, datetime
 
-from django.db import Error
-
 from edge.threads import DatabaseThreads
 from registries.authorization import Allowed, Decision
 from registries.proxied_name import ProxiedName
@@ -14,7 +12,10 @@ from registries.pull_credentials import SubjectKind
 from registries.pull_events import Pull, record_pulls
 
 WRITE_SECONDS = 5
-MAX_KINDS = 10_000
+MANY = "*"
+MAX_KINDS = 50_000
+# So that nobody fills the counts, and the table, with names of their choice.
+MAX_KINDS_OF_HOLDER = 100
 logger = logging.getLogger(__name__)
 
 
@@ -28,6 +29,7 @@ class PullCounter:
     def __init__(self, threads: DatabaseThreads) -> None:
         self._threads = threads
         self._counts: Counter[Pull] = Counter()
+        self._kinds_of_holder: Counter[str] = Counter()
 
     def count(self, decision: Decision, name: ProxiedName, reference: str) -> None:
         if decision.team_id is None or decision.subject is None:
@@ -46,17 +48,26 @@ class PullCounter:
             reference=reference,
             outcome=outcome,
         )
-        if pull in self._counts or len(self._counts) < MAX_KINDS:
-            self._counts[pull] += 1
+        self._add(pull)
+
+    def _add(self, pull: Pull) -> None:
+        if pull not in self._counts:
+            if self._kinds_of_holder[pull.holder] >= MAX_KINDS_OF_HOLDER:
+                pull = pull._replace(repository=MANY, reference=MANY)
+            if len(self._counts) >= MAX_KINDS:
+                return
+            self._kinds_of_holder[pull.holder] += 1
+        self._counts[pull] += 1
 
     async def write(self) -> None:
         """Write what was counted; on failure it is kept for the next time."""
         counts, self._counts = self._counts, Counter()
+        self._kinds_of_holder.clear()
         if not counts:
             return
         try:
             await self._threads.call(lambda: record_pulls(counts))
-        except Error:
+        except Exception:
             logger.exception("Pulls could not be counted; they are kept for later.")
             counts.update(self._counts)
             self._counts = counts

@@ -26,11 +26,6 @@ UNKNOWN_CODES = {
     Kind.TAGS: ErrorCode.NAME_UNKNOWN,
     Kind.REFERRERS: ErrorCode.NAME_UNKNOWN,
 }
-# The parameters that mean something to an upstream; no others reach it.
-QUERY_PARAMETERS = {
-    Kind.TAGS: frozenset({"n", "last"}),
-    Kind.REFERRERS: frozenset({"artifactType", "n", "last"}),
-}
 
 
 @dataclass(frozen=True, slots=True)

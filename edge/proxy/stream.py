@@ -28,6 +28,8 @@ MAX_BUFFERED_BLOB_BYTES = 64 * 1024
 # An upstream that trickles more slowly than this, over the time allowed for a read,
 # is treated as one that does not answer.
 MIN_BYTES_PER_SECOND = 1024
+# A client that takes nothing for this long gives its place, and the upstream's, up.
+CLIENT_STALL_SECONDS = 300
 
 _PASSED_BACK = (
     "Content-Type",
@@ -67,7 +69,10 @@ async def relay(
         ClientGone: the client left.
     """
     headers = _headers(response, route, upstream_repository)
-    if request.method == "HEAD" or response.status == 304:
+    if response.status == 304:
+        await request.start(304, headers)
+        await request.send_chunk(b"", more=False)
+    elif request.method == "HEAD":
         await request.start(response.status, [*headers, *_length(response)])
         await request.send_chunk(b"", more=False)
     elif _is_small(response, route):
@@ -92,8 +97,14 @@ def _headers(
 ) -> Headers:
     headers = [API_VERSION]
     for name in _PASSED_BACK:
-        headers += [(name, value) for value in response.headers.getall(name, ())]
+        headers += [
+            (name, value)
+            for value in response.headers.getall(name, ())
+            if value.isascii() and value.isprintable()
+        ]
     for link in response.headers.getall("Link", ()):
+        if not (link.isascii() and link.isprintable()):
+            continue
         # The next page of a list is at our address, not at the upstream's.
         own = link.replace(f"/v2/{upstream_repository}/", f"/v2/{route.name}/", 1)
         if own != link and own.startswith("</v2/"):
@@ -104,8 +115,8 @@ def _headers(
 
 
 def _length(response: aiohttp.ClientResponse) -> Headers:
-    length = response.headers.get("Content-Length")
-    return [("Content-Length", length)] if length is not None else []
+    length = _declared_length(response)
+    return [("Content-Length", str(length))] if length is not None else []
 
 
 def _declared_length(response: aiohttp.ClientResponse) -> int | None:
@@ -163,7 +174,8 @@ async def _copy(request: Request, response: aiohttp.ClientResponse) -> None:
         pace.check(len(chunk))
         if size > settings.BERTH_MAX_BLOB_BYTES:
             raise UpstreamBroke("is larger than BERTH_MAX_BLOB_BYTES")
-        await request.send_chunk(chunk, more=True)
+        async with asyncio.timeout(CLIENT_STALL_SECONDS):
+            await request.send_chunk(chunk, more=True)
         pace.start_waiting()
     await request.send_chunk(b"", more=False)
 

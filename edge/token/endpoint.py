@@ -41,7 +41,9 @@ async def serve_token(request: Request, services: EdgeServices) -> None:
     wanted = await parse_token_request(request)
     service, lifetime_seconds = _service(wanted.service)
     holder = await _authenticate(request, services, wanted)
-    grants = await services.threads.call(lambda: grant(service, wanted.scopes, holder))
+    grants = await services.token_threads.call(
+        lambda: grant(service, wanted.scopes, holder)
+    )
     issued_at = datetime.now(UTC).replace(microsecond=0)
     registry_token = services.issuer.issue(
         subject=holder.subject if holder else None,
@@ -76,12 +78,17 @@ async def _authenticate(
 ) -> Holder | None:
     """Return whoever asks; None for an anonymous request."""
     if wanted.credential is None:
+        asked = await services.limiter.count(f"anonymous:{request.neighbourhood}")
+        if asked > settings.BERTH_TOKEN_REQUESTS_PER_MINUTE:
+            raise _too_many(services, "Too many requests from this address.")
         return None
     presented = wanted.credential
     await _limit_guesses(request, services, presented)
-    holder = await services.threads.call(lambda: _identify(presented, wanted.scopes))
+    holder = await services.token_threads.call(
+        lambda: _identify(presented, wanted.scopes)
+    )
     if isinstance(holder, Denied):
-        await services.limiter.count(f"failures:{request.address}")
+        await services.limiter.count(f"failures:{request.neighbourhood}")
         raise RegistryError(
             401,
             ErrorCode.UNAUTHORIZED,
@@ -115,11 +122,11 @@ def _identify(presented: PresentedCredential, scopes: list[Scope]) -> Holder | D
 async def _limit_guesses(
     request: Request, services: EdgeServices, presented: PresentedCredential
 ) -> None:
-    failures = f"failures:{request.address}"
+    failures = f"failures:{request.neighbourhood}"
     if presented.is_account_password:
         # Counted before it is tried: hashing a password is costly, and parallel
         # guesses must not all slip under the limit.
-        guesses = await services.limiter.count(f"passwords:{request.address}")
+        guesses = await services.limiter.count(f"passwords:{request.neighbourhood}")
     else:
         guesses = 0
     guesses = max(guesses, await services.limiter.counted(failures))

@@ -17,6 +17,7 @@ from typing import Any
 
 import jwt
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from edge.token.keys import SigningKey, is_issued_by
@@ -28,7 +29,7 @@ ALGORITHM = "ES256"
 # Between hosts of one installation clocks differ by this much at most.
 CLOCK_SKEW_SECONDS = 10
 MAX_TOKEN_LENGTH = 16 * 1024
-MAX_VERIFIED = 10_000
+MAX_VERIFIED = 2_000
 
 
 class TokenInvalid(Exception):  # noqa: N818 -- states the fact
@@ -138,9 +139,14 @@ class TokenVerifier:
             leaf = x509.load_der_x509_certificate(
                 base64.b64decode(chain[0], validate=True)
             )
-        except (binascii.Error, ValueError) as error:
+            key = leaf.public_key()
+        except (
+            binascii.Error,
+            ValueError,
+            x509.InvalidVersion,
+            UnsupportedAlgorithm,
+        ) as error:
             raise TokenInvalid from error
-        key = leaf.public_key()
         if not isinstance(key, ec.EllipticCurvePublicKey) or not is_issued_by(
             leaf, self._roots, datetime.now(UTC)
         ):

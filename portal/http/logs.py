@@ -10,12 +10,11 @@ _SECRETS = re.compile(
 )
 
 
-class RedactSecrets(logging.Filter):
-    """A net under the rule that no secret is logged: blots out what looks like one."""
+class RedactingFormatter(logging.Formatter):
+    """A net under the rule that no secret is logged: blots out what looks like one.
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        message = record.getMessage()
-        redacted = _SECRETS.sub("[redacted]", message)
-        if redacted != message:
-            record.msg, record.args = redacted, None
-        return True
+    In tracebacks too, which is why it is a formatter and no filter.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        return _SECRETS.sub("[redacted]", super().format(record))

@@ -116,7 +116,8 @@ class _Exchange:
         await self.writer.drain()
 
     async def head(self, status: str, *headers: str) -> None:
-        await self.send("\r\n".join([f"HTTP/1.1 {status}", *headers, "", ""]).encode())
+        lines = [f"HTTP/1.1 {status}", *headers, "", ""]
+        await self.send("\r\n".join(lines).encode("latin-1"))
 
     async def whole(self, status: str, body: bytes = b"", *headers: str) -> None:
         await self.head(status, *headers, f"Content-Length: {len(body)}")
@@ -247,6 +248,72 @@ async def _garbage(exchange: _Exchange) -> None:
     raise _Done
 
 
+async def _head_drip(exchange: _Exchange) -> None:
+    """Send a header line now and then, and never the end of them."""
+    await exchange.send(b"HTTP/1.1 200 OK\r\n")
+    number = 0
+    while True:
+        number += 1
+        await exchange.send(b"X-Line-%d: x\r\n" % number)
+        await asyncio.sleep(0.3)
+
+
+async def _token_drip(exchange: _Exchange) -> None:
+    await exchange.head("200 OK", "Content-Length: 60000")
+    while True:
+        await exchange.send(b" ")
+        await asyncio.sleep(0.3)
+
+
+async def _deep_token(exchange: _Exchange) -> None:
+    await exchange.whole("200 OK", b"[" * 60_000)
+
+
+async def _long_expiry(exchange: _Exchange) -> None:
+    await exchange.whole("200 OK", b'{"token": "a", "expires_in": 1%s}' % (b"0" * 400))
+
+
+async def _odd_headers(exchange: _Exchange) -> None:
+    await exchange.whole(
+        "200 OK",
+        b"odd",
+        "ETag: \u00e9\u20ac".encode().decode("latin-1"),
+        "Warning: \x01",
+        "Content-Range: \u20ac".encode().decode("latin-1"),
+        "Docker-Content-Digest: fine",
+    )
+
+
+async def _odd_limit(exchange: _Exchange) -> None:
+    value = "Retry-After: \u0663".encode().decode("latin-1")
+    await exchange.whole("429 Too Many Requests", b"", value)
+
+
+async def _refuses_token(exchange: _Exchange) -> None:
+    """Ask for a token, and refuse the one that its own realm gives."""
+    realm = f"http://{exchange.seen.headers['host']}/v2/refuses-token-answer/token"
+    await exchange.whole(
+        "401 Unauthorized", b"", f'WWW-Authenticate: Bearer realm="{realm}"'
+    )
+
+
+async def _a_token(exchange: _Exchange) -> None:
+    await exchange.whole("200 OK", b'{"token": "a-token", "expires_in": 3600}')
+
+
+async def _not_modified(exchange: _Exchange) -> None:
+    await exchange.head("304 Not Modified", "Content-Length: 400", 'ETag: "a"')
+
+
+def _bad_redirect(location: str) -> Callable[[_Exchange], Awaitable[None]]:
+    async def answer(exchange: _Exchange) -> None:
+        own = exchange.seen.headers["host"]
+        where = location.replace("OWN", own)
+        await exchange.whole("307 Temporary Redirect", b"", f"Location: {where}")
+
+    return answer
+
+
 SMALL = b'{"small": true}'
 SMALL_DIGEST = "sha256:" + hashlib.sha256(SMALL).hexdigest()
 
@@ -304,6 +371,25 @@ _BEHAVIOURS: dict[str, Callable[[_Exchange], Awaitable[None]]] = {
     "garbage": _garbage,
     "paged": _paged,
     "small": _small,
+    "head-drip": _head_drip,
+    "token-drip": _own_realm("token-drip"),
+    "token-drip-answer": _token_drip,
+    "deep-token": _own_realm("deep-token"),
+    "deep-token-answer": _deep_token,
+    "long-expiry": _own_realm("long-expiry"),
+    "long-expiry-answer": _long_expiry,
+    "odd-headers": _odd_headers,
+    "odd-limit": _odd_limit,
+    "not-modified": _not_modified,
+    "refuses-token": _refuses_token,
+    "refuses-token-answer": _a_token,
+    "redirect-login": _bad_redirect("http://user:pw@OWN/v2/blob/x"),
+    "redirect-port": _bad_redirect("https://example.com:99999/"),
+    "redirect-label": _bad_redirect("https://a..b/"),
+    "redirect-long": _bad_redirect(f"https://{'a' * 70}.example/"),
+    "redirect-nowhere": _bad_redirect("https://"),
+    "redirect-file": _bad_redirect("file:///etc/passwd"),
+    "redirect-plain": _bad_redirect("http://example.com/"),
     "huge-token": _own_realm("huge-token"),
     "huge-token-answer": _huge_token,
     "odd-token": _own_realm("odd-token"),

@@ -135,7 +135,7 @@ def test_connected_and_unconnected_registries_look_alike_to_a_customer(
     for slug in ("sample", "nothing.example"):
         name = f"proxy/{connected.application.slug}/{slug}/{NAME}"
         answer = edge.get(name, "manifests/v1", edge.token(license_id, name))
-        answers.append((answer.status, answer.error[1].replace(slug, "SLUG")))
+        answers.append((answer.status, answer.body.decode().replace(slug, "SLUG")))
 
     assert answers[0] == answers[1]
 

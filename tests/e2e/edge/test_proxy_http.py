@@ -55,6 +55,13 @@ def test_base_without_a_token_challenges(edge: EdgeClient) -> None:
     assert answer.headers["Docker-Distribution-Api-Version"] == "registry/2.0"
 
 
+@pytest.mark.parametrize("host", ["localhost:\u00b2", "a b", "", "localhost:1:2", "["])
+def test_odd_hosts_are_told_so(edge: EdgeClient, host: str) -> None:
+    answer = edge.request("GET", "/v2/", {"Host": host.encode().decode("latin-1")})
+
+    assert answer.status == 400
+
+
 def test_realm_follows_the_host_that_the_client_used(edge: EdgeClient) -> None:
     port = edge.host.partition(":")[2]
 

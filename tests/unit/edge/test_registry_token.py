@@ -111,6 +111,24 @@ def own_header() -> dict[str, Any]:
     return KEY.header
 
 
+def with_leaf(der: bytes) -> dict[str, Any]:
+    return own_header() | {"x5c": [base64.b64encode(der).decode()]}
+
+
+def _changed(old: bytes, new: bytes) -> bytes:
+    der = KEY.certificate.public_bytes(serialization.Encoding.DER)
+    assert old in der
+    return der.replace(old, new, 1)
+
+
+# The object identifier of P-256, turned into one that names no curve; and version 3
+# turned into one that there is not.
+UNKNOWN_CURVE = _changed(
+    bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a8648ce3d030177")
+)
+VERSION_9 = _changed(bytes.fromhex("a003020102"), bytes.fromhex("a003020109"))
+
+
 @pytest.mark.parametrize(
     "forged",
     [
@@ -131,6 +149,14 @@ def own_header() -> dict[str, Any]:
         pytest.param(
             lambda: forge({}, own_header() | {"x5c": ["!"]}, KEY.private_key, "ES256"),
             id="certificate is no base64",
+        ),
+        pytest.param(
+            lambda: forge({}, with_leaf(UNKNOWN_CURVE), KEY.private_key, "ES256"),
+            id="certificate of an unknown curve",
+        ),
+        pytest.param(
+            lambda: forge({}, with_leaf(VERSION_9), KEY.private_key, "ES256"),
+            id="certificate of an unknown version",
         ),
         pytest.param(
             lambda: forge({}, own_header(), "a" * 64, "HS256"), id="another algorithm"
