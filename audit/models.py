@@ -9,8 +9,8 @@ from django.db import models
 class AuditEvent(models.Model):
     """One change of state: who did what to which object, and from where.
 
-    Append-only: the database refuses UPDATE and DELETE. Subject and actor are kept by
-    id and label, so that an event outlives what it tells of.
+    Append-only: the database refuses UPDATE, DELETE and TRUNCATE. Subject and actor
+    are kept by id and label, so that an event outlives what it tells of.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -37,7 +37,14 @@ class AuditEvent(models.Model):
         triggers = [
             pgtrigger.Protect(
                 name="append_only", operation=pgtrigger.Update | pgtrigger.Delete
-            )
+            ),
+            pgtrigger.Trigger(
+                name="never_emptied",
+                level=pgtrigger.Statement,
+                when=pgtrigger.Before,
+                operation=pgtrigger.Truncate,
+                func="RAISE EXCEPTION 'Cannot truncate the audit log';",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -95,6 +95,11 @@ class LicenseField(TeamOwned):
                 name="licenses_licensefield_options",
                 violation_error_message="An Enum needs options, and only an Enum.",
             ),
+            # A default is stored in clear, and every license would share it.
+            models.CheckConstraint(
+                condition=~Q(type="Password") | Q(default__isnull=True),
+                name="licenses_licensefield_password",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -102,6 +107,8 @@ class LicenseField(TeamOwned):
 
     def clean(self) -> None:
         if self.default is not None:
+            if self.type == self.Type.PASSWORD:
+                raise ValidationError({"default": "A Password takes no default."})
             try:
                 self.check_value(self.default)
             except ValidationError as error:
@@ -188,6 +195,10 @@ class License(TeamOwned):
     )
     sequence = models.PositiveBigIntegerField(default=1, editable=False)
     field_values = models.JSONField(default=dict, blank=True)
+    # Those of Password fields, as JSON; null is none.
+    secret_field_values = EncryptedField(  # type: ignore[misc]  # null is no password
+        null=True, blank=True, editable=False
+    )
     license_id = EncryptedField(editable=False)
     license_id_digest = models.CharField(max_length=100, unique=True, editable=False)
 

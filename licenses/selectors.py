@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Mapping
 
@@ -22,7 +23,6 @@ def licenses_for_team(team_id: uuid.UUID) -> LicenseQuerySet:
     return (
         License.objects.for_team(team_id)
         .select_related("customer", "application", "channel", "revoked_by")
-        .prefetch_related("application__license_fields")
         .order_by("-created_at", "-id")
     )
 
@@ -51,28 +51,24 @@ def _licenses_to_decide_on() -> QuerySet[License]:
     return License.objects.select_related("customer", "application")
 
 
+def password_values(license: License) -> dict[str, str]:
+    """Return the license's values of Password fields, decrypted."""
+    if license.secret_field_values is None:
+        return {}
+    values: dict[str, str] = json.loads(license.secret_field_values.reveal())
+    return values
+
+
 def shown_field_values(license: License, *, reveal: bool) -> dict[str, object]:
     """Return the license's values; passwords are hidden unless ``reveal``."""
-    passwords = {
-        field.name
-        for field in license.application.license_fields.all()
-        if field.type == LicenseField.Type.PASSWORD
-    }
-    return {
-        name: value if reveal or name not in passwords else HIDDEN_VALUE
-        for name, value in license.field_values.items()
-    }
-
-
-def shown_default(field: LicenseField, *, reveal: bool) -> object:
-    """Return the field's default; a password's is hidden unless ``reveal``."""
-    if field.default is None or reveal or field.type != LicenseField.Type.PASSWORD:
-        return field.default
-    return HIDDEN_VALUE
+    passwords = password_values(license)
+    if not reveal:
+        passwords = dict.fromkeys(passwords, HIDDEN_VALUE)
+    return {**license.field_values, **passwords}
 
 
 def effective_field_values(license: License) -> list[tuple[LicenseField, object]]:
     """Return every field of the license's application with its value or default."""
-    values: Mapping[str, object] = license.field_values
+    values: Mapping[str, object] = {**license.field_values, **password_values(license)}
     fields = license_fields_for_application(license.application).order_by("name")
     return [(field, values.get(field.name, field.default)) for field in fields]

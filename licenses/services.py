@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from audit.services import record
@@ -15,9 +18,12 @@ from licenses.models import Customer, License, LicenseField
 from licenses.selectors import (
     effective_field_values,
     license_fields_for_application,
+    password_values,
 )
 from portal.crypto.fields import lookup_keyring
+from portal.crypto.secrets import Secret
 from portal.errors import Conflict, Invalid
+from teams import services as team_services
 from teams.actors import Actor, ActorKind
 from teams.models import Application, Channel, Team
 from teams.permissions import Permission
@@ -45,7 +51,7 @@ def change_customer(
     actor.require(Permission.CUSTOMER_MANAGE, team_id=customer.team_id)
     changed = apply_changes(customer, changes)
     if changed:
-        _raise_sequences(customer)
+        _raise_sequences(customer.licenses.all())
         _record(actor, EventTag.CUSTOMER_CHANGED, customer, changed=changed)
     return customer
 
@@ -89,6 +95,7 @@ def create_license_field(
     field = LicenseField(team_id=application.team_id, application=application, **values)
     field.full_clean()
     field.save()
+    _raise_sequences(application.licenses.all())
     _record(actor, EventTag.LICENSE_FIELD_CREATED, field, type=field.type)
     return field
 
@@ -101,6 +108,7 @@ def change_license_field(
     actor.require(Permission.APPLICATION_MANAGE, team_id=field.team_id)
     changed = apply_changes(field, changes)
     if changed:
+        _raise_sequences(field.application.licenses.all())
         _record(actor, EventTag.LICENSE_FIELD_CHANGED, field, changed=changed)
     return field
 
@@ -110,16 +118,37 @@ def delete_license_field(*, actor: Actor, field: LicenseField) -> None:
     """Delete a field; licenses lose their value of it."""
     actor.require(Permission.APPLICATION_MANAGE, team_id=field.team_id)
     _record(actor, EventTag.LICENSE_FIELD_DELETED, field)
-    for license in (
-        License.objects.for_team(field.team_id)
-        .filter(application_id=field.application_id, field_values__has_key=field.name)
-        .select_for_update(of=("self",))
-        .order_by("pk")
-    ):
-        del license.field_values[field.name]
-        license.sequence += 1
-        license.save(update_fields=["field_values", "sequence"])
+    licenses = field.application.licenses.all()
+    _raise_sequences(licenses)
+    if field.type == LicenseField.Type.PASSWORD:
+        for license in licenses.filter(secret_field_values__isnull=False):
+            _forget_password(license, field.name)
+    else:
+        for license in licenses.filter(field_values__has_key=field.name):
+            del license.field_values[field.name]
+            license.save(update_fields=["field_values"])
     field.delete()
+
+
+def _forget_password(license: License, name: str) -> None:
+    values = password_values(license)
+    if values.pop(name, None) is not None:
+        license.secret_field_values = _sealed(values)
+        license.save(update_fields=["secret_field_values"])
+
+
+@transaction.atomic
+def change_channel(
+    *, actor: Actor, channel: Channel, changes: Mapping[str, object]
+) -> Channel:
+    """Change a channel, whose name is in the license files of its licenses."""
+    name = channel.name
+    channel = team_services.change_channel(
+        actor=actor, channel=channel, changes=changes
+    )
+    if channel.name != name:
+        _raise_sequences(channel.licenses.all())
+    return channel
 
 
 @transaction.atomic
@@ -154,7 +183,7 @@ def issue_license(
         channel=_channel_of(application, channel),
         type=type,
         expires_at=expires_at,
-        field_values=_checked_values(application, field_values or {}),
+        **_value_columns(application, field_values or {}),
         license_id=license_id,
         license_id_digest=lookup_keyring().digest(license_id.reveal(), purpose=PURPOSE),
     )
@@ -188,7 +217,10 @@ def change_license(
     if "field_values" in changes:
         values = changes["field_values"]
         assert isinstance(values, Mapping)  # noqa: S101 -- narrows for the type checker
-        changes["field_values"] = _checked_values(license.application, values)
+        changes |= _value_columns(license.application, values)
+        sealed = changes["secret_field_values"]
+        if sealed == _sealed(password_values(license)):
+            del changes["secret_field_values"]  # sealed anew, it would look changed
     changed = apply_changes(license, changes)
     if changed:
         _raise_sequence(license)
@@ -280,14 +312,10 @@ def _raise_sequence(license: License) -> None:
     license.save(update_fields=["sequence"])
 
 
-def _raise_sequences(customer: Customer) -> None:
-    for license in (
-        License.objects.for_team(customer.team_id)
-        .filter(customer=customer)
-        .select_for_update(of=("self",))
-        .order_by("pk")
-    ):
-        _raise_sequence(license)
+def _raise_sequences(licenses: QuerySet[License]) -> None:
+    # Locked in one order, so that two such changes never wait for each other.
+    locked = licenses.select_for_update().order_by("pk").values_list("pk", flat=True)
+    licenses.filter(pk__in=list(locked)).update(sequence=F("sequence") + 1)
 
 
 def _require_one_team(customer: Customer, application: Application) -> None:
@@ -303,13 +331,32 @@ def _channel_of(application: Application, channel: Channel | None) -> Channel:
     return channel
 
 
-def _checked_values(
+def _value_columns(
     application: Application, values: Mapping[str, object]
-) -> dict[str, object]:
-    """Return the values that were given, checked against the application's fields."""
+) -> dict[str, Any]:
+    """Return checked values as the columns that store them."""
     fields = {
         field.name: field for field in license_fields_for_application(application)
     }
+    _check_values(application, fields, values)
+    given = {name: value for name, value in values.items() if value is not None}
+    passwords = {
+        name: given.pop(name)
+        for name, field in fields.items()
+        if field.type == LicenseField.Type.PASSWORD and name in given
+    }
+    return {"field_values": given, "secret_field_values": _sealed(passwords)}
+
+
+def _sealed(passwords: Mapping[str, object]) -> Secret | None:
+    return Secret(json.dumps(passwords, sort_keys=True)) if passwords else None
+
+
+def _check_values(
+    application: Application,
+    fields: Mapping[str, LicenseField],
+    values: Mapping[str, object],
+) -> None:
     problems = {
         name: f"{application.slug} has no license field {name!r}."
         for name in values
@@ -327,7 +374,6 @@ def _checked_values(
             problems[name] = error.messages[0]
     if problems:
         raise Invalid({"field_values": list(problems.values())})
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _instant(at: datetime | None) -> str | None:

@@ -77,7 +77,6 @@ def format_bearer_challenge(
     service: str,
     scope: str | None = None,
     error: str | None = None,
-    error_description: str | None = None,
 ) -> str:
     """Return a Bearer challenge, in the order of parameters that registries use.
 
@@ -89,9 +88,6 @@ def format_bearer_challenge(
         "service": _quoted_string(service),
         "scope": None if scope is None else _quoted_string(scope),
         "error": None if error is None else _error_string(error),
-        "error_description": (
-            None if error_description is None else _error_string(error_description)
-        ),
     }
     present = (f"{name}={text}" for name, text in parameters.items() if text)
     return f"Bearer {','.join(present)}"

@@ -28,7 +28,7 @@ urlpatterns = [
     path("applications/<str:application>/channels", teams.ChannelsView.as_view()),
     path(
         "applications/<str:application>/channels/<uuid:channel_id>",
-        teams.ChannelView.as_view(),
+        licenses.LicensedChannelView.as_view(),
     ),
     path(
         "applications/<str:application>/license-fields",

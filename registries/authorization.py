@@ -271,9 +271,31 @@ def _check_application(
             Reason.APPLICATION_MISMATCH,
             f"This {_noun(holder)} does not include the application "
             f"{application_slug!r}. Check the image name.",
+            _mismatch(holder, application_slug, within_team),
         )
     _pass(trace, "application", f"{application_slug} is included.")
     return application
+
+
+def _mismatch(
+    holder: Holder, application_slug: str, within_team: uuid.UUID | None
+) -> str:
+    """Tell the vendor, and not the customer, why an application is not included."""
+    found = Application.objects.filter(slug=application_slug).first()
+    if isinstance(holder, LicenseHolder):
+        ours = found is not None and found.team_id == holder.license.team_id
+        prefix = f"The license is for {holder.license.application.slug}. "
+        why = f"{application_slug} is another application of the team."
+    else:
+        ours = found is not None and holder.actor_for(found.team_id) is not None
+        if found is not None and within_team not in {None, found.team_id}:
+            ours = False
+        prefix, why = "", f"The login's role does not pull {application_slug}."
+    if found is None:
+        why = f"No application has the slug {application_slug!r}."
+    elif not ours:
+        why = f"{application_slug} belongs to another team."
+    return prefix + why
 
 
 def _pullable_application(

@@ -10,8 +10,12 @@ from asgiref.sync import async_to_sync
 from oci.media_types import DEFAULT_MANIFEST_ACCEPT
 from oci.reference import Reference
 from registries.models import Outcome
-from registries.upstream import UpstreamRequest, upstream_client
-from registries.upstream_errors import UpstreamError
+from registries.upstream import UpstreamClient, UpstreamRequest, upstream_client
+from registries.upstream_errors import (
+    CredentialRejected,
+    RepositoryDenied,
+    UpstreamError,
+)
 from registries.upstream_target import UpstreamTarget
 
 
@@ -35,10 +39,13 @@ async def try_credential(
     """
     started = time.monotonic()
     try:
-        status = await _attempt(target, image)
+        status, asked = await _attempt(target, image)
     except UpstreamError as error:
         return CheckResult(
-            Outcome(error.code), error.http_status, _elapsed_ms(started), error.message
+            Outcome(error.code),
+            error.http_status,
+            _elapsed_ms(started),
+            error.detail_for_vendor,
         )
     if status == 404 and image is not None:
         detail = f"Signed in, but {image.repository} has no such tag or digest."
@@ -48,15 +55,17 @@ async def try_credential(
         outcome = Outcome.UPSTREAM_ERROR
     else:
         detail, outcome = f"Signed in to {target.label}.", Outcome.VALID
+        if not asked:
+            detail = f"{target.label} answers without asking for a login."
     return CheckResult(outcome, status, _elapsed_ms(started), detail)
 
 
-async def _attempt(target: UpstreamTarget, image: Reference | None) -> int:
+async def _attempt(target: UpstreamTarget, image: Reference | None) -> tuple[int, bool]:
+    """Return the last status, and whether the registry asked for a login."""
     async with upstream_client() as client:
-        response = await client.open(target, UpstreamRequest("GET", "/v2/", "", {}))
-        response.close()
-        if image is None or response.status >= 400:
-            return response.status
+        status, asked = await _sign_in(client, target)
+        if image is None or status >= 400:
+            return status, asked
         repository = target.upstream_repository(image.repository)
         reference = image.digest or image.tag or "latest"
         response = await client.open(
@@ -69,7 +78,22 @@ async def _attempt(target: UpstreamTarget, image: Reference | None) -> int:
             ),
         )
         response.close()
-        return response.status
+        return response.status, asked
+
+
+async def _sign_in(client: UpstreamClient, target: UpstreamTarget) -> tuple[int, bool]:
+    request = UpstreamRequest("GET", "/v2/", "", {})
+    response = await client.open(target, request)
+    response.close()
+    if response.status >= 400 or "Authorization" in response.request_info.headers:
+        return response.status, True
+    # It let a stranger in, which says nothing of the credential.
+    try:
+        response = await client.open(target, request, preemptive_basic=True)
+    except RepositoryDenied as error:
+        raise CredentialRejected(target, error.http_status or 401) from error
+    response.close()
+    return response.status, False
 
 
 def _elapsed_ms(started: float) -> int:

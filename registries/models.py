@@ -156,10 +156,7 @@ class Credential(TeamOwned):
                 fields=["registry"],
                 condition=Q(active=True),
                 name="registries_credential_one_active",
-            ),
-            models.UniqueConstraint(
-                fields=["team", "id"], name="registries_credential_team"
-            ),
+            )
         ]
 
     def __str__(self) -> str:
@@ -203,9 +200,9 @@ class PullEvent(TeamOwned):
         "licenses.License", null=True, on_delete=models.CASCADE, related_name="pulls"
     )
     holder = models.CharField(max_length=80)
-    registry = models.ForeignKey(
-        ExternalRegistry, null=True, on_delete=models.SET_NULL, related_name="pulls"
-    )
+    # By id and label, so that what was counted outlives the registry.
+    registry_id = models.UUIDField(null=True)
+    registry_slug = models.CharField(max_length=128, blank=True)
     repository = models.CharField(max_length=512)
     reference = models.CharField(max_length=160)
     outcome = models.CharField(max_length=32)
@@ -220,7 +217,7 @@ class PullEvent(TeamOwned):
                     "hour",
                     "holder",
                     "application_slug",
-                    "registry",
+                    "registry_id",
                     "repository",
                     "reference",
                     "outcome",
@@ -235,6 +232,9 @@ class PullEvent(TeamOwned):
             ),
             models.Index(
                 fields=["license", "-last_at"], name="registries_pull_license"
+            ),
+            models.Index(
+                fields=["registry_id", "-last_at"], name="registries_pull_registry"
             ),
         ]
 

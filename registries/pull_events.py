@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -38,9 +38,9 @@ class Pull(NamedTuple):
 # PostgreSQL adds up by itself, so that several edges can write at the same time.
 _ADD = """
 INSERT INTO registries_pullevent (
-    id, created_at, last_at, team_id, hour, application_slug, holder, license_id,
-    registry_id, repository, reference, outcome, count
-) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    id, registry_slug, created_at, last_at, team_id, hour, application_slug, holder,
+    license_id, registry_id, repository, reference, outcome, count
+) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (team_id, hour, holder, application_slug, registry_id, repository,
              reference, outcome)
 DO UPDATE SET count = registries_pullevent.count + EXCLUDED.count,
@@ -51,28 +51,30 @@ DO UPDATE SET count = registries_pullevent.count + EXCLUDED.count,
 def record_pulls(counts: Mapping[Pull, int]) -> None:
     """Add counted pulls to the hours they fell into.
 
-    What was deleted since it was counted is left out, or loses its link.
+    Pulls with a license deleted since are left out. Those through a deleted registry
+    stay, without its slug.
     """
-    licenses = _existing(License, {pull.license_id for pull in counts})
-    registries = _existing(ExternalRegistry, {pull.registry_id for pull in counts})
+    licenses = _existing_licenses(counts)
+    slugs = _registry_slugs(counts)
     now = timezone.now()
     rows = []
     for pull, count in sorted(counts.items(), key=lambda item: item[0][:4]):
         if pull.license_id is not None and pull.license_id not in licenses:
             continue
-        registry_id = pull.registry_id if pull.registry_id in registries else None
-        known = pull._replace(registry_id=registry_id)
-        rows.append((uuid.uuid4(), now, now, *known, count))
+        slug = slugs.get(pull.registry_id, "")
+        rows.append((uuid.uuid4(), slug, now, now, *pull, count))
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.executemany(_ADD, rows)
 
 
-def _existing(
-    model: type[License | ExternalRegistry], ids: set[uuid.UUID | None]
-) -> set[uuid.UUID]:
-    known = [each for each in ids if each is not None]
-    found = model._base_manager.filter(pk__in=known)
-    return set(found.values_list("pk", flat=True))
+def _existing_licenses(pulls: Iterable[Pull]) -> set[uuid.UUID]:
+    ids = {pull.license_id for pull in pulls if pull.license_id}
+    return set(License.objects.filter(pk__in=ids).values_list("pk", flat=True))
+
+
+def _registry_slugs(pulls: Iterable[Pull]) -> dict[uuid.UUID | None, str]:
+    ids = {pull.registry_id for pull in pulls if pull.registry_id}
+    return dict(ExternalRegistry.objects.filter(pk__in=ids).values_list("pk", "slug"))
 
 
 def delete_old_pull_events() -> int:

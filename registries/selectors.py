@@ -46,8 +46,4 @@ def checks_of_registry(registry: ExternalRegistry) -> QuerySet[CredentialCheck]:
 
 def pulls_for_team(team_id: uuid.UUID) -> QuerySet[PullEvent]:
     """Return counted pulls, the latest first, refused ones too."""
-    return (
-        PullEvent.objects.for_team(team_id)
-        .select_related("registry")
-        .order_by("-last_at", "-id")
-    )
+    return PullEvent.objects.for_team(team_id).order_by("-last_at", "-id")

@@ -340,6 +340,12 @@ def _set_shares(
 
 
 def _record_check(version: Credential, result: CheckResult) -> None:
+    # Locked as by a swap, which may have come while the registry was being asked.
+    registry = (
+        ExternalRegistry.objects.for_team(version.team_id)
+        .select_for_update()
+        .get(pk=version.registry_id)
+    )
     CredentialCheck.objects.create(
         team_id=version.team_id,
         registry_id=version.registry_id,
@@ -349,9 +355,9 @@ def _record_check(version: Credential, result: CheckResult) -> None:
         latency_ms=result.latency_ms,
         detail=result.detail[:500],
     )
-    ExternalRegistry.objects.for_team(version.team_id).filter(
-        pk=version.registry_id
-    ).update(health=result.outcome, health_checked_at=timezone.now())
+    if active_credential(registry).pk == version.pk:
+        registry.health, registry.health_checked_at = result.outcome, timezone.now()
+        registry.save(update_fields=["health", "health_checked_at"])
 
 
 def _check_after_commit(registry: ExternalRegistry) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,8 @@ class Actor:
     role: Role
     permissions: frozenset[Permission]
     read_only: bool = False
+    api_token_id: uuid.UUID | None = None
+    expires_at: datetime | None = None
     address: str | None = None
     request_id: str = ""
 
@@ -90,6 +93,8 @@ def api_token_actor(api_token: ApiToken, role: str) -> Actor:
         role=Role(role),
         permissions=permissions_of(role, read_only=api_token.read_only),
         read_only=api_token.read_only,
+        api_token_id=api_token.pk,
+        expires_at=api_token.expires_at,
     )
 
 

@@ -244,6 +244,10 @@ class ApiToken(TeamOwned):
     )
     role = models.CharField(max_length=16, choices=ROLES, blank=True)
     read_only = models.BooleanField(default=False)
+    # The token that made this one; null if a browser session did.
+    created_with = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="made"
+    )
     key = models.CharField(max_length=16, unique=True, editable=False)
     digest = models.CharField(max_length=100, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -254,6 +258,7 @@ class ApiToken(TeamOwned):
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(fields=["team", "id"], name="teams_apitoken_team"),
             models.CheckConstraint(
                 name="teams_apitoken_holder",
                 violation_error_message=(
@@ -272,7 +277,7 @@ class ApiToken(TeamOwned):
                     Q(kind="team", user__isnull=True, service_account__isnull=True)
                     & Q(role__in=[role.value for role in Role])
                 ),
-            )
+            ),
         ]
 
     def __str__(self) -> str:
@@ -287,6 +292,8 @@ class IdempotencyRecord(TeamOwned):
 
     actor_kind = models.CharField(max_length=32)
     actor_id = models.UUIDField(null=True)
+    # The API token that was used; null for a browser session.
+    credential_id = models.UUIDField(null=True)
     key = models.CharField(max_length=255)
     request_digest = models.CharField(max_length=100)
     status = models.PositiveSmallIntegerField()
@@ -295,7 +302,7 @@ class IdempotencyRecord(TeamOwned):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["team", "actor_kind", "actor_id", "key"],
+                fields=["team", "actor_kind", "actor_id", "credential_id", "key"],
                 nulls_distinct=False,
                 name="teams_idempotencyrecord_key",
             )

@@ -13,7 +13,6 @@ from teams.models import (
     Channel,
     Membership,
     ServiceAccount,
-    Team,
     User,
 )
 from teams.permissions import Permission
@@ -116,11 +115,6 @@ def actor_of_api_token(api_token: ApiToken) -> Actor | None:
     if api_token.service_account is not None:
         return api_token_actor(api_token, api_token.service_account.role)
     return api_token_actor(api_token, api_token.role)
-
-
-def teams_of_user(user: User) -> QuerySet[Team]:
-    memberships = Membership.objects.filter(user=user)
-    return Team.objects.filter(pk__in=memberships.values("team_id")).order_by("name")
 
 
 def _usable_tokens() -> QuerySet[ApiToken]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from audit.services import record
@@ -75,6 +75,7 @@ def change_member_role(
 ) -> Membership:
     """Give a member another role; the last owner of a team stays one."""
     actor.require(Permission.MEMBER_MANAGE, team_id=membership.team_id)
+    membership = _locked_membership(membership)
     _require_assignable(actor, membership.role)
     _require_assignable(actor, role)
     if membership.role == role:
@@ -92,16 +93,25 @@ def change_member_role(
 @transaction.atomic
 def remove_member(*, actor: Actor, membership: Membership) -> None:
     """Take a member out of the team; their user tokens for it stop at once."""
+    membership = _locked_membership(membership)
     leaves = actor.is_user(membership.user_id)
     if not leaves or membership.team_id != actor.team_id:
         actor.require(Permission.MEMBER_MANAGE, team_id=membership.team_id)
         _require_assignable(actor, membership.role)
     _require_another_owner(membership)
     _record_member(actor, EventTag.MEMBER_REMOVED, membership, role=membership.role)
-    ApiToken.objects.for_team(membership.team_id).filter(
-        user_id=membership.user_id, revoked_at__isnull=True
-    ).update(revoked_at=timezone.now())
+    api_tokens = ApiToken.objects.for_team(membership.team_id)
+    _stop_api_tokens(actor, api_tokens.filter(user_id=membership.user_id))
     membership.delete()
+
+
+def _locked_membership(membership: Membership) -> Membership:
+    """Return a fresh copy, while nobody else changes members of the team."""
+    # One lock per team, and not per member: two owners leaving at the same time must
+    # not both succeed.
+    Team.objects.select_for_update(no_key=True).get(pk=membership.team_id)
+    members = Membership.objects.for_team(membership.team_id).select_related("user")
+    return members.get(pk=membership.pk)
 
 
 def _require_assignable(actor: Actor, role: str) -> None:
@@ -115,8 +125,7 @@ def _require_another_owner(membership: Membership) -> None:
     if membership.role != Role.OWNER:
         return
     owners = Membership.objects.for_team(membership.team_id).filter(role=Role.OWNER)
-    # Locked, so that two owners leaving at the same time do not both succeed.
-    if len(owners.select_for_update().order_by("pk")) < 2:
+    if owners.count() < 2:
         raise Conflict(
             "last_owner", "A team keeps at least one owner. Make somebody else owner."
         )
@@ -283,6 +292,7 @@ def delete_service_account(*, actor: Actor, service_account: ServiceAccount) -> 
     """Delete a service account with all its tokens, which stop at once."""
     actor.require(Permission.SERVICE_ACCOUNT_MANAGE, team_id=service_account.team_id)
     _require_assignable(actor, service_account.role)
+    _stop_api_tokens(actor, service_account.api_tokens.all())
     _record(actor, EventTag.SERVICE_ACCOUNT_DELETED, service_account)
     service_account.delete()
 
@@ -303,12 +313,13 @@ def create_api_token(
     """Create a token and return it with its text, which cannot be had again.
 
     A user makes tokens for themselves; those of service accounts and of the team
-    need the right to manage tokens, and never exceed the actor's own role.
+    need the right to manage tokens, and never exceed the actor's own role. A token
+    made with a token does not outlive it.
     """
     actor.require(Permission.API_TOKEN_CREATE, team_id=team.pk)
     _require_token_holder(actor, kind, user, service_account, role)
-    if expires_at is not None and expires_at <= timezone.now():
-        raise Invalid({"expires_at": ["Choose an instant in the future."]})
+    _require_usable_api_token(actor)
+    expires_at = _checked_expiry(actor, expires_at)
     new = generate_api_token(kind)
     api_token = ApiToken(
         team=team,
@@ -319,6 +330,7 @@ def create_api_token(
         role=role or "",
         read_only=read_only,
         expires_at=expires_at,
+        created_with_id=actor.api_token_id,
         key=new.key,
         digest=lookup_keyring().digest(new.text.reveal(), purpose=PURPOSE),
     )
@@ -354,24 +366,54 @@ def _require_token_holder(
         _require_assignable(actor, role)
 
 
+def _require_usable_api_token(actor: Actor) -> None:
+    if actor.api_token_id is None:
+        return
+    # Locked, so that whoever revokes it at the same time finds what it made.
+    tokens = ApiToken.objects.for_team(actor.team_id).usable().select_for_update()
+    if not tokens.filter(pk=actor.api_token_id):
+        raise NotAllowed("api_token_unknown", "This API token was revoked meanwhile.")
+
+
+def _checked_expiry(actor: Actor, expires_at: datetime | None) -> datetime | None:
+    if expires_at is None:
+        return actor.expires_at
+    if expires_at <= timezone.now():
+        raise Invalid({"expires_at": ["Choose an instant in the future."]})
+    if actor.expires_at is not None and expires_at > actor.expires_at:
+        latest = actor.expires_at.isoformat()
+        raise Invalid(
+            {"expires_at": [f"The token you make it with expires at {latest}."]}
+        )
+    return expires_at
+
+
 @transaction.atomic
 def revoke_api_token(*, actor: Actor, api_token: ApiToken) -> ApiToken:
-    """Stop a token at once. Revoking twice is a no-op.
+    """Stop a token, and those made with it, at once. Revoking twice is a no-op.
 
     People revoke their own tokens; any other needs the right to manage tokens.
     """
     own = actor.is_user(api_token.user_id)
     if not own or api_token.team_id != actor.team_id:
         actor.require(Permission.API_TOKEN_MANAGE, team_id=api_token.team_id)
-    changed = (
-        ApiToken.objects.for_team(api_token.team_id)
-        .filter(pk=api_token.pk, revoked_at__isnull=True)
-        .update(revoked_at=timezone.now())
-    )
-    if changed:
-        _record(actor, EventTag.API_TOKEN_REVOKED, api_token)
+    api_tokens = ApiToken.objects.for_team(api_token.team_id)
+    _stop_api_tokens(actor, api_tokens.filter(pk=api_token.pk))
     api_token.refresh_from_db(fields=["revoked_at"])
     return api_token
+
+
+def _stop_api_tokens(actor: Actor, api_tokens: QuerySet[ApiToken]) -> None:
+    """Revoke tokens, those made with them, those made with these, and so on."""
+    now = timezone.now()
+    while stopped := list(
+        api_tokens.filter(revoked_at__isnull=True).select_for_update().order_by("pk")
+    ):
+        for each in stopped:
+            each.revoked_at = now
+            each.save(update_fields=["revoked_at"])
+            _record(actor, EventTag.API_TOKEN_REVOKED, each)
+        api_tokens = ApiToken.objects.filter(created_with__in=stopped)
 
 
 def touch_api_token(api_token: ApiToken) -> None:
@@ -389,12 +431,18 @@ def touch_api_token(api_token: ApiToken) -> None:
 
 
 def forget_expired_idempotency_record(
-    *, team_id: uuid.UUID, actor_kind: str, actor_id: uuid.UUID | None, key: str
+    *,
+    team_id: uuid.UUID,
+    actor_kind: str,
+    actor_id: uuid.UUID | None,
+    credential_id: uuid.UUID | None,
+    key: str,
 ) -> None:
     """Make a key free again whose answer is older than a day."""
     IdempotencyRecord.objects.for_team(team_id).filter(
         actor_kind=actor_kind,
         actor_id=actor_id,
+        credential_id=credential_id,
         key=key,
         created_at__lt=timezone.now() - IDEMPOTENCY_LIFETIME,
     ).delete()

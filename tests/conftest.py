@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pgtrigger
 import pytest
 
 from teams.actors import Actor, member_actor
@@ -10,6 +12,7 @@ from teams.permissions import Role
 from tests.support.clients import ApiClient, member_client
 from tests.support.factories import MembershipFactory, TeamFactory
 
+NEVER_EMPTIED = "audit.AuditEvent:never_emptied"
 LAYERS = ("unit", "integration", "e2e")
 
 
@@ -19,6 +22,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         layer = item.path.relative_to(tests).parts[0]
         assert layer in LAYERS, f"{item.path} is in no layer of tests"
         item.add_marker(layer)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    # Between tests that commit, pytest-django truncates every table.
+    with django_db_blocker.unblock():
+        pgtrigger.disable(NEVER_EMPTIED)
 
 
 # The cast. Everybody but the outsider is in one team, "acme".

@@ -29,14 +29,6 @@ class TokenAuth:
     root_bundle: Path
 
 
-@dataclass(frozen=True, slots=True)
-class Notifications:
-    """Where Distribution reports pushes and pulls, and the secret it shows there."""
-
-    url: str
-    authorization: str
-
-
 def find_registry() -> Path:
     """Return the path of the ``docker-registry`` program.
 
@@ -90,7 +82,6 @@ def start_registry(
     htpasswd: tuple[str, str] | None = None,
     token: TokenAuth | None = None,
     proxy_remote: str | None = None,
-    notifications: Notifications | None = None,
 ) -> ManagedProcess:
     """Start a registry on 127.0.0.1 and return it once it answers.
 
@@ -108,8 +99,6 @@ def start_registry(
         config["auth"] = _token(token)
     if proxy_remote is not None:
         config["proxy"] = {"remoteurl": proxy_remote}
-    if notifications is not None:
-        config["notifications"] = _notifications(notifications)
     path = write_private(data_dir / "config.yml", yaml.safe_dump(config))
     process = ManagedProcess(
         [str(find_registry()), "serve", str(path)],
@@ -152,15 +141,3 @@ def _token(token: TokenAuth) -> dict[str, Any]:
             "rootcertbundle": str(token.root_bundle.absolute()),
         }
     }
-
-
-def _notifications(target: Notifications) -> dict[str, Any]:
-    endpoint = {
-        "name": "portal",
-        "url": target.url,
-        "headers": {"Authorization": [target.authorization]},
-        "timeout": "5s",
-        "threshold": 5,
-        "backoff": "5s",
-    }
-    return {"endpoints": [endpoint]}

@@ -5,7 +5,7 @@ from typing import Any
 from rest_framework import serializers
 
 from licenses.models import Customer, License, LicenseField, LicenseState
-from licenses.selectors import shown_default, shown_field_values
+from licenses.selectors import shown_field_values
 from teams.api.base import InputSerializer, InstantField
 from teams.permissions import Permission
 
@@ -34,11 +34,6 @@ class CustomerChangesSerializer(InputSerializer):
 
 
 class LicenseFieldSerializer(serializers.ModelSerializer[LicenseField]):
-    default = serializers.SerializerMethodField(
-        method_name="get_shown_default",
-        help_text="Hidden, for a Password, from who may not reveal licenses",
-    )
-
     class Meta:
         model = LicenseField
         fields = [
@@ -53,9 +48,6 @@ class LicenseFieldSerializer(serializers.ModelSerializer[LicenseField]):
             "created_at",
         ]
         read_only_fields = fields
-
-    def get_shown_default(self, field: LicenseField) -> Any:
-        return shown_default(field, reveal=_may_reveal(self))
 
 
 class NewLicenseFieldSerializer(InputSerializer):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from django.db.models import QuerySet
@@ -40,7 +40,7 @@ from portal.crypto.secrets import Secret
 from portal.errors import Invalid
 from teams.api.base import TeamView, by_id_or_slug, find
 from teams.api.idempotency import idempotent
-from teams.api.views import ApplicationChildView
+from teams.api.views import ApplicationChildView, ChannelView
 from teams.models import Application, Channel
 from teams.permissions import Permission
 from teams.selectors import applications_for_team, channels_for_application
@@ -65,10 +65,9 @@ class CustomersView(TeamView):
         request=NewCustomerSerializer,
         responses={201: CustomerSerializer},
     )
-    @idempotent
+    @idempotent(Permission.CUSTOMER_MANAGE)
     def post(self, request: Request) -> Response:
         """Add a customer."""
-        self.require(Permission.CUSTOMER_MANAGE)
         values = self.validated(NewCustomerSerializer)
         customer = services.create_customer(actor=self.actor, team=self.team, **values)
         return self.shown(CustomerSerializer, customer, 201)
@@ -120,6 +119,15 @@ class CustomerRestoreView(TeamView):
         return self.shown(CustomerSerializer, customer)
 
 
+class LicensedChannelView(ChannelView):
+    """A channel whose licenses feel it when it gets another name."""
+
+    def change(self, channel: Channel, changes: Mapping[str, object]) -> Channel:
+        return services.change_channel(
+            actor=self.actor, channel=channel, changes=changes
+        )
+
+
 class LicenseFieldsView(ApplicationChildView):
     def get_queryset(self) -> QuerySet[LicenseField]:
         return license_fields_for_application(self.application)
@@ -137,11 +145,10 @@ class LicenseFieldsView(ApplicationChildView):
         request=NewLicenseFieldSerializer,
         responses={201: LicenseFieldSerializer},
     )
-    @idempotent
+    @idempotent(Permission.APPLICATION_MANAGE)
     def post(self, request: Request, application: str) -> Response:
         """Define a field that licenses of an application carry."""
         owner = self.application
-        self.require(Permission.APPLICATION_MANAGE)
         values = self.validated(NewLicenseFieldSerializer)
         field = services.create_license_field(
             actor=self.actor, application=owner, values=values
@@ -202,10 +209,9 @@ class LicensesView(TeamView):
         request=NewLicenseSerializer,
         responses={201: LicenseSerializer},
     )
-    @idempotent
+    @idempotent(Permission.LICENSE_ISSUE)
     def post(self, request: Request) -> Response:
         """Issue a license. Its ID is in the license file."""
-        self.require(Permission.LICENSE_ISSUE)
         values = self.validated(NewLicenseSerializer)
         application = self._application(values.pop("application"))
         license = services.issue_license(

@@ -68,7 +68,7 @@ class _EncryptedAttribute:
 
 
 if TYPE_CHECKING:
-    _TextField = models.TextField[Secret | SealedSecret, SealedSecret]
+    _TextField = models.TextField[Secret | SealedSecret | None, SealedSecret]
 else:
     _TextField = models.TextField
 

@@ -24,6 +24,6 @@ class PullFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
     def filter_registry(
         self, rows: QuerySet[PullEvent], _name: str, text: str
     ) -> QuerySet[PullEvent]:
-        named = Q(registry__slug=text)
+        named = Q(registry_slug=text)
         identifier = parse_id(text)
         return rows.filter(named | Q(registry_id=identifier) if identifier else named)

@@ -203,8 +203,8 @@ class PullSerializer(serializers.ModelSerializer[PullEvent]):
 
     application = serializers.CharField(source="application_slug")
     license = serializers.UUIDField(source="license_id", allow_null=True)
-    registry = serializers.CharField(
-        source="registry.slug", default=None, allow_null=True
+    registry = serializers.SerializerMethodField(
+        help_text="Its slug then; null for the private registry"
     )
 
     class Meta:
@@ -223,6 +223,9 @@ class PullSerializer(serializers.ModelSerializer[PullEvent]):
             "last_at",
         ]
         read_only_fields = fields
+
+    def get_registry(self, pull: PullEvent) -> str | None:
+        return pull.registry_slug or None
 
 
 class AuthorizationRequestSerializer(InputSerializer):

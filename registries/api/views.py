@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from licenses.models import License
 from licenses.selectors import licenses_for_team
+from oci.digest import MalformedDigest
 from oci.reference import MalformedName, Reference, parse_reference
 from portal.crypto.secrets import Secret
 from portal.errors import Invalid
@@ -99,16 +100,14 @@ class RegistriesView(RegistryView):
         request=NewRegistrySerializer,
         responses={201: RegistrySerializer},
     )
-    @idempotent
+    @idempotent(Permission.REGISTRY_MANAGE)
     def post(self, request: Request) -> Response:
         """Connect a registry, once it has accepted the credential."""
-        self.require(Permission.REGISTRY_MANAGE)
         values = self.validated(NewRegistrySerializer)
         credential = _pop_credential(values)
         names = values.pop("applications")
-        shared_with_all = values.pop("shared_with_all", not names)
-        if shared_with_all and names:
-            raise Invalid({"applications": ["Name none to share with all."]})
+        shared_with_all = values.pop("shared_with_all", names is None)
+        _refuse_both(shared_with_all=shared_with_all, names=names)
         registry = services.connect_registry(
             actor=self.actor,
             team=self.team,
@@ -161,9 +160,8 @@ class RegistryDetailView(RegistryView):
         """Return whom to share with, None for all; what is left out stays."""
         present = list(registry.applications.all())
         names = changes.pop("applications", None)
-        shared_with_all = changes.pop("shared_with_all", not names)
-        if shared_with_all and names:
-            raise Invalid({"applications": ["Name none to share with all."]})
+        shared_with_all = changes.pop("shared_with_all", names is None)
+        _refuse_both(shared_with_all=shared_with_all, names=names)
         if shared_with_all:
             return None
         return self.applications_named(names) if names is not None else present
@@ -210,11 +208,10 @@ class RegistryCredentialView(RegistryView):
         request=NewCredentialSerializer,
         responses=RegistrySerializer,
     )
-    @idempotent
+    @idempotent(Permission.REGISTRY_MANAGE)
     def put(self, request: Request, registry: str) -> Response:
         """Swap in a new credential once the registry has accepted it."""
         found = self.registry
-        self.require(Permission.REGISTRY_MANAGE)
         values = self.validated(NewCredentialSerializer)
         services.replace_credential(
             actor=self.actor,
@@ -231,11 +228,10 @@ class RegistryDuplicateView(RegistryView):
         request=DuplicationSerializer,
         responses={201: RegistrySerializer},
     )
-    @idempotent
+    @idempotent(Permission.REGISTRY_MANAGE)
     def post(self, request: Request, registry: str) -> Response:
         """Connect the same registry again under another slug."""
         found = self.registry
-        self.require(Permission.REGISTRY_MANAGE)
         slug = self.validated(DuplicationSerializer)["slug"]
         duplicate = services.duplicate_registry(
             actor=self.actor, registry=found, slug=slug
@@ -274,7 +270,7 @@ class RegistryPullsView(RegistryView):
     ordering = ("-last_at", "-id")
 
     def get_queryset(self) -> QuerySet[PullEvent]:
-        return pulls_for_team(self.team_id).filter(registry=self.registry)
+        return pulls_for_team(self.team_id).filter(registry_id=self.registry.pk)
 
     @extend_schema(operation_id="registries_pulls", responses=PullSerializer(many=True))
     def get(self, request: Request, registry: str) -> Response:
@@ -324,6 +320,11 @@ class AuthorizeView(TeamView):
         return self.shown(DecisionSerializer, told)
 
 
+def _refuse_both(*, shared_with_all: bool, names: Sequence[str] | None) -> None:
+    if shared_with_all and names is not None:
+        raise Invalid({"applications": ["Leave this out to share with all."]})
+
+
 def _pop_credential(values: dict[str, Any]) -> NewCredential:
     return NewCredential(
         auth_type=values.pop("auth_type"),
@@ -337,7 +338,7 @@ def _image(text: str) -> Reference | None:
         return None
     try:
         return parse_reference(text)
-    except MalformedName as error:
+    except (MalformedName, MalformedDigest) as error:
         raise Invalid({"image": [str(error)]}) from error
 
 

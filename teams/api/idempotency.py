@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from django.db import IntegrityError, transaction
 from rest_framework.exceptions import APIException, ValidationError
@@ -17,6 +17,7 @@ from rest_framework.response import Response
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
 from teams.models import IdempotencyRecord
+from teams.permissions import Permission
 from teams.services import forget_expired_idempotency_record
 
 if TYPE_CHECKING:
@@ -32,44 +33,58 @@ ViewT = TypeVar("ViewT", bound="TeamView")
 Handler = Callable[Concatenate[ViewT, Request, P], Response]
 
 
+class Decorator(Protocol):
+    def __call__(self, handler: Handler[ViewT, P]) -> Handler[ViewT, P]: ...
+
+
 class IdempotencyKeyReused(APIException):
     status_code = 422
     default_code = "idempotency_key_reused"
     default_detail = "This Idempotency-Key came with another request before."
 
 
-def idempotent(handler: Handler[ViewT, P]) -> Handler[ViewT, P]:
+def idempotent(permission: Permission) -> Decorator:
     """Let a repeated key give the first answer again instead of a second object.
 
-    With a key, all the handler does is one transaction with the record of its answer.
-    A second request with the key waits for the first one to end. Errors are not kept:
-    a handler raises them, which undoes everything, and the key is free again.
+    Whoever lacks the permission gets neither. With a key, all the handler does is one
+    transaction with the record of its answer. A second request with the key waits for
+    the first one to end. Errors are not kept: a handler raises them, which undoes
+    everything, and the key is free again.
     """
 
-    @wraps(handler)
-    def answer_once(
-        view: ViewT, request: Request, *args: P.args, **kwargs: P.kwargs
-    ) -> Response:
-        key = request.headers.get(HEADER)
-        if key is None:
-            return handler(view, request, *args, **kwargs)
-        if not _KEY.fullmatch(key):
-            raise ValidationError(
-                {HEADER: ["Use 1 to 255 printable ASCII characters."]}
+    def decorate(handler: Handler[ViewT, P]) -> Handler[ViewT, P]:
+        @wraps(handler)
+        def answer_once(
+            view: ViewT, request: Request, *args: P.args, **kwargs: P.kwargs
+        ) -> Response:
+            view.require(permission)
+            key = request.headers.get(HEADER)
+            if key is None:
+                return handler(view, request, *args, **kwargs)
+            return _answer_once(
+                view, key, lambda: handler(view, request, *args, **kwargs)
             )
-        with transaction.atomic():
-            record, is_new = _take(view, key, _fingerprint(request))
-            if not is_new:
-                return _replay(record, _fingerprint(request))
-            response = handler(view, request, *args, **kwargs)
-            record.status = response.status_code
-            record.body = Secret(JSONRenderer().render(response.data).decode())
-            record.save(update_fields=["status", "body"])
-            return response
 
-    marked = cast("Any", answer_once)
-    marked.is_idempotent = True  # for the schema
-    return cast("Handler[ViewT, P]", marked)
+        marked = cast("Any", answer_once)
+        marked.is_idempotent = True  # for the schema
+        return cast("Handler[ViewT, P]", marked)
+
+    return decorate
+
+
+def _answer_once(view: TeamView, key: str, answer: Callable[[], Response]) -> Response:
+    if not _KEY.fullmatch(key):
+        raise ValidationError({HEADER: ["Use 1 to 255 printable ASCII characters."]})
+    fingerprint = _fingerprint(view)
+    with transaction.atomic():
+        record, is_new = _take(view, key, fingerprint)
+        if not is_new:
+            return _replay(record, fingerprint)
+        response = answer()
+        record.status = response.status_code
+        record.body = Secret(JSONRenderer().render(response.data).decode())
+        record.save(update_fields=["status", "body"])
+        return response
 
 
 def _take(view: TeamView, key: str, fingerprint: str) -> tuple[IdempotencyRecord, bool]:
@@ -83,6 +98,8 @@ def _take(view: TeamView, key: str, fingerprint: str) -> tuple[IdempotencyRecord
         "team_id": view.team.pk,
         "actor_kind": actor.kind.value,
         "actor_id": actor.id,
+        # Another token of the same person may have fewer rights.
+        "credential_id": actor.api_token_id,
         "key": key,
     }
     forget_expired_idempotency_record(**identity)
@@ -112,7 +129,9 @@ def _replay(record: IdempotencyRecord, fingerprint: str) -> Response:
     )
 
 
-def _fingerprint(request: Request) -> str:
-    # Only its HMAC is stored: the body may hold a password that could be guessed.
+def _fingerprint(view: TeamView) -> str:
+    # Only its HMAC is stored: the body may hold a password that could be guessed. With
+    # the role, so that nobody is shown again what a lower one could not have made.
+    request = view.request
     body = json.dumps(request.data, sort_keys=True)
-    return f"{request.method} {request.path}\n{body}"
+    return f"{view.actor.role} {request.method} {request.path}\n{body}"

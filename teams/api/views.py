@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import ClassVar
 
 from django.db.models import QuerySet
@@ -77,10 +78,9 @@ class ApplicationsView(TeamView):
         request=NewApplicationSerializer,
         responses={201: ApplicationSerializer},
     )
-    @idempotent
+    @idempotent(Permission.APPLICATION_MANAGE)
     def post(self, request: Request) -> Response:
         """Create an application, with a default channel."""
-        self.require(Permission.APPLICATION_MANAGE)
         values = self.validated(NewApplicationSerializer)
         application = services.create_application(
             actor=self.actor, team=self.team, **values
@@ -149,11 +149,10 @@ class ChannelsView(ApplicationChildView):
         request=NewChannelSerializer,
         responses={201: ChannelSerializer},
     )
-    @idempotent
+    @idempotent(Permission.APPLICATION_MANAGE)
     def post(self, request: Request, application: str) -> Response:
         """Add a channel; a new default takes over from the present one."""
         owner = self.application
-        self.require(Permission.APPLICATION_MANAGE)
         channel = services.create_channel(
             actor=self.actor, application=owner, **self.validated(NewChannelSerializer)
         )
@@ -181,9 +180,7 @@ class ChannelView(ApplicationChildView):
         channel = self._find(channel_id)
         self.require(Permission.APPLICATION_MANAGE)
         changes = self.validated(ChannelChangesSerializer)
-        channel = services.change_channel(
-            actor=self.actor, channel=channel, changes=changes
-        )
+        channel = self.change(channel, changes)
         return self.shown(ChannelSerializer, channel)
 
     @extend_schema(operation_id="channels_delete", responses={204: None})
@@ -193,6 +190,11 @@ class ChannelView(ApplicationChildView):
         """Delete a channel that is not the default and has no licenses."""
         services.delete_channel(actor=self.actor, channel=self._find(channel_id))
         return Response(status=204)
+
+    def change(self, channel: Channel, changes: Mapping[str, object]) -> Channel:
+        return services.change_channel(
+            actor=self.actor, channel=channel, changes=changes
+        )
 
     def _find(self, channel_id: uuid.UUID) -> Channel:
         return find(channels_for_application(self.application), pk=channel_id)
@@ -259,10 +261,9 @@ class ServiceAccountsView(TeamView):
         request=NewServiceAccountSerializer,
         responses={201: ServiceAccountSerializer},
     )
-    @idempotent
+    @idempotent(Permission.SERVICE_ACCOUNT_MANAGE)
     def post(self, request: Request) -> Response:
         """Create a service account, with no more rights than yours."""
-        self.require(Permission.SERVICE_ACCOUNT_MANAGE)
         values = self.validated(NewServiceAccountSerializer)
         service_account = services.create_service_account(
             actor=self.actor,
@@ -329,10 +330,9 @@ class ApiTokensView(TeamView):
         request=NewApiTokenSerializer,
         responses={201: CreatedApiTokenSerializer},
     )
-    @idempotent
+    @idempotent(Permission.API_TOKEN_CREATE)
     def post(self, request: Request) -> Response:
         """Create an API token. `token` is its text, shown this once."""
-        self.require(Permission.API_TOKEN_CREATE)
         values = self.validated(NewApiTokenSerializer)
         kind = ApiToken.Kind(values["kind"])
         api_token, text = services.create_api_token(

@@ -10,10 +10,14 @@ ALTER TABLE teams_channel ADD CONSTRAINT teams_channel_application_team
 ALTER TABLE teams_apitoken ADD CONSTRAINT teams_apitoken_service_account_team
     FOREIGN KEY (team_id, service_account_id)
     REFERENCES teams_serviceaccount (team_id, id) DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE teams_apitoken ADD CONSTRAINT teams_apitoken_created_with_team
+    FOREIGN KEY (team_id, created_with_id)
+    REFERENCES teams_apitoken (team_id, id) DEFERRABLE INITIALLY DEFERRED;
 """
 BACKWARD = """
 ALTER TABLE teams_channel DROP CONSTRAINT teams_channel_application_team;
 ALTER TABLE teams_apitoken DROP CONSTRAINT teams_apitoken_service_account_team;
+ALTER TABLE teams_apitoken DROP CONSTRAINT teams_apitoken_created_with_team;
 """
 
 

@@ -227,12 +227,19 @@ class PullEventFactory(DjangoModelFactory[PullEvent]):
     class Meta:
         model = PullEvent
 
+    class Params:
+        registry = None
+
     team = factory.SubFactory(TeamFactory)
     hour = factory.LazyFunction(
         lambda: timezone.now().replace(minute=0, second=0, microsecond=0)
     )
     application_slug = "my-app"
     holder = factory.Sequence(lambda n: f"license:{n}")
+    registry_id = factory.LazyAttribute(lambda pull: pull.registry and pull.registry.pk)
+    registry_slug = factory.LazyAttribute(
+        lambda pull: pull.registry.slug if pull.registry else ""
+    )
     repository = "my-org/api"
     reference = "v1.0.1"
     outcome = "allowed"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pgtrigger
 import pytest
 from django.db import ProgrammingError, connection, transaction
 from django.utils import timezone
@@ -11,6 +12,7 @@ from audit.services import record
 from audit.tags import EventTag
 from teams.actors import Actor
 from teams.models import Team
+from tests.conftest import NEVER_EMPTIED
 from tests.support.clients import ApiClient
 
 
@@ -42,6 +44,20 @@ def test_database_refuses_to_change_events(statement: str, event: AuditEvent) ->
         cursor.execute(statement)
 
     assert AuditEvent.objects.get().tag == "team:created"
+
+
+def test_database_refuses_to_empty_the_log(event: AuditEvent) -> None:
+    connection.check_constraints()
+    pgtrigger.enable(NEVER_EMPTIED)
+
+    with (
+        pytest.raises(ProgrammingError, match="Cannot truncate the audit log"),
+        transaction.atomic(),
+        connection.cursor() as cursor,
+    ):
+        cursor.execute("TRUNCATE audit_auditevent")
+
+    assert AuditEvent.objects.get() == event
 
 
 def test_models_refuse_to_change_events(event: AuditEvent) -> None:

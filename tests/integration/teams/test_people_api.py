@@ -92,7 +92,9 @@ def test_removed_member_is_out_at_once(
 
     assert response.status_code == 401
     assert code_of(response) == "api_token_unknown"
-    assert audited(owner_api.team) == [("member:removed", "member@acme.example")]
+    removed, *stopped = audited(owner_api.team)
+    assert removed == ("member:removed", "member@acme.example")
+    assert [tag for tag, _ in stopped] == ["api-token:revoked"]
 
 
 def test_viewer_may_leave_but_remove_nobody(

@@ -140,13 +140,12 @@ def test_format_bearer_challenge_writes_all_parameters_in_order() -> None:
         realm='a"b\\c',
         service="s",
         scope="repository:a/b:pull",
-        error="invalid_token",
-        error_description='The "token" of C:\\ ended \u2013\r\nnow.',
+        error='The "token" of C:\\ ended \u2013\r\nnow.',
     )
 
     assert header == (
         r'Bearer realm="a\"b\\c",service="s",scope="repository:a/b:pull",'
-        'error="invalid_token",error_description="The \'token\' of C:/ ended ???now."'
+        "error=\"The 'token' of C:/ ended ???now.\""
     )
 
 
@@ -169,7 +168,6 @@ def test_format_bearer_challenge_refuses_unprintable_characters(
         optional={
             "scope": PRINTABLE_ASCII,
             "error": ERROR_TEXT,
-            "error_description": ERROR_TEXT,
         },
     ),
 )
@@ -182,22 +180,12 @@ def test_parse_challenges_reads_back_what_was_formatted(
     assert parse_challenges([header]) == [Challenge("bearer", parameters)]
 
 
-@given(st.text(), st.text())
-def test_format_bearer_challenge_makes_any_error_text_safe(
-    error: str, description: str
-) -> None:
-    header = format_bearer_challenge(
-        realm="r", service="s", error=error, error_description=description
-    )
+@given(st.text())
+def test_format_bearer_challenge_makes_any_error_text_safe(error: str) -> None:
+    header = format_bearer_challenge(realm="r", service="s", error=error)
 
     [challenge] = parse_challenges([header])
     assert header.isascii()
     assert header.isprintable()
-    assert set(challenge.parameters) == {
-        "realm",
-        "service",
-        "error",
-        "error_description",
-    }
+    assert set(challenge.parameters) == {"realm", "service", "error"}
     assert len(challenge.parameters["error"]) == len(error)
-    assert len(challenge.parameters["error_description"]) == len(description)

@@ -85,7 +85,7 @@ def test_reencrypt_all_renews_every_value_in_batches(team: Team, settings: Any) 
     ids = {license.pk: license.license_id.reveal() for license in License.objects.all()}
     settings.BERTH_ENCRYPTION_KEYS = f"{new_key('new')},{present.BERTH_ENCRYPTION_KEYS}"
 
-    batches = list(reencrypt_all(batch_size=2))
+    batches = [batch for batch in reencrypt_all(batch_size=2) if batch[1]]
 
     assert sorted(batches) == [
         ("licenses.license.license_id", 1),

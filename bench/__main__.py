@@ -1,0 +1,91 @@
+"""``python -m bench``: measure; ``python -m bench seed``: only add licenses."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import time
+
+import django
+
+from bench.errors import BenchError
+from bench.plan import FULL, QUICK
+from bench.servers import bench_directory, running_servers
+from bench.tools import require_tools
+from deploy.local.demo_settings import PROJECT
+from deploy.local.process import LocalStackError
+
+PAGE = PROJECT / "docs" / "performance.md"
+
+
+def main() -> int:
+    # A terminal that closes and `kill` end all servers as cleanly as Ctrl-C.
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
+    options = _parser().parse_args()
+    try:
+        if options.command == "seed":
+            _seed(options.licenses)
+        else:
+            _measure(quick=options.quick)
+    except (BenchError, LocalStackError) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped; nothing was written.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument(
+        "--quick", action="store_true", help="short rounds; writes no document"
+    )
+    commands = parser.add_subparsers(dest="command")
+    seed = commands.add_parser(
+        "seed", help="add licenses to the database that DATABASE_URL names"
+    )
+    seed.add_argument("--licenses", type=int, required=True, metavar="N")
+    return parser
+
+
+def _measure(*, quick: bool) -> None:
+    require_tools()
+    started = time.monotonic()
+    with bench_directory() as directory, running_servers(directory) as servers:
+        os.environ.update(servers.environment)
+        django.setup()
+        # Models can be imported only now.
+        from bench.report import render, write_report
+        from bench.run import run
+
+        report = render(run(servers, QUICK if quick else FULL, _say))
+    print(f"\n{report}\n")
+    _say(f"Measured in {time.monotonic() - started:.0f} s.")
+    if not quick:
+        write_report(PAGE, report)
+        _say(f"Wrote {PAGE.relative_to(PROJECT)}.")
+
+
+def _seed(licenses: int) -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
+    django.setup()
+    # Models can be imported only now.
+    from bench.seed import analyze, seed_licenses
+
+    started = time.monotonic()
+    seed_licenses(licenses)
+    analyze()
+    _say(f"Added {licenses:,} licenses in {time.monotonic() - started:.0f} s.")
+
+
+def _say(text: str) -> None:
+    # What is measured goes to standard output, what goes on meanwhile does not.
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
