@@ -186,7 +186,15 @@ async def _lying_long(exchange: _Exchange) -> None:
 
 async def _lying_short(exchange: _Exchange) -> None:
     await exchange.head("200 OK", "Content-Length: 10")
-    await exchange.send(b"0123456789" + b"smuggled" * 100)
+    await exchange.send(b"0123456789")
+    await asyncio.sleep(0.2)
+    await exchange.send(b"smuggled" * 100)
+    raise _Done
+
+
+async def _lying_at_once(exchange: _Exchange) -> None:
+    lines = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
+    await exchange.send(lines.encode() + b"0123456789" + b"smuggled" * 100)
     raise _Done
 
 
@@ -359,6 +367,7 @@ _BEHAVIOURS: dict[str, Callable[[_Exchange], Awaitable[None]]] = {
     "endless": _endless,
     "lying-long": _lying_long,
     "lying-short": _lying_short,
+    "lying-at-once": _lying_at_once,
     "drip": _drip,
     "hang": _hang,
     "cut": _cut,

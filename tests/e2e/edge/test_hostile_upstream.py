@@ -200,6 +200,13 @@ def test_more_bytes_than_announced_are_not_passed_on(victim: Victim) -> None:
     no_connection_left_open(victim)
 
 
+def test_more_bytes_than_announced_in_one_go_are_no_http(victim: Victim) -> None:
+    answer = victim.get("lying-at-once")
+
+    assert (answer.status, answer.error[0]) == (502, "UNAVAILABLE")
+    no_connection_left_open(victim)
+
+
 def test_a_trickle_is_cut_off(victim: Victim) -> None:
     started = time.monotonic()
     response = victim.open("drip")
