@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from licenses.models import License
 from registries.models import ExternalRegistry, PullEvent
 from registries.tasks import check_registry_task
+from teams.models import Team
 
 logger = logging.getLogger(__name__)
 
@@ -51,15 +52,17 @@ DO UPDATE SET count = registries_pullevent.count + EXCLUDED.count,
 def record_pulls(counts: Mapping[Pull, int]) -> None:
     """Add counted pulls to the hours they fell into.
 
-    Pulls with a license deleted since are left out. Those through a deleted registry
-    stay, without its slug.
+    Pulls of a team or with a license deleted since are left out: one that cannot be
+    written must not hold up all others. Those through a deleted registry stay,
+    without its slug.
     """
+    teams = _existing_teams(counts)
     licenses = _existing_licenses(counts)
     slugs = _registry_slugs(counts)
     now = timezone.now()
     rows = []
     for pull, count in sorted(counts.items(), key=lambda item: item[0][:4]):
-        if pull.license_id is not None and pull.license_id not in licenses:
+        if pull.team_id not in teams or pull.license_id not in licenses:
             continue
         slug = slugs.get(pull.registry_id, "")
         rows.append((uuid.uuid4(), slug, now, now, *pull, count))
@@ -67,9 +70,15 @@ def record_pulls(counts: Mapping[Pull, int]) -> None:
         cursor.executemany(_ADD, rows)
 
 
-def _existing_licenses(pulls: Iterable[Pull]) -> set[uuid.UUID]:
+def _existing_teams(pulls: Iterable[Pull]) -> set[uuid.UUID]:
+    ids = {pull.team_id for pull in pulls}
+    return set(Team.objects.filter(pk__in=ids).values_list("pk", flat=True))
+
+
+def _existing_licenses(pulls: Iterable[Pull]) -> set[uuid.UUID | None]:
+    """Return the licenses that are there, and None: a vendor pulls without one."""
     ids = {pull.license_id for pull in pulls if pull.license_id}
-    return set(License.objects.filter(pk__in=ids).values_list("pk", flat=True))
+    return {None, *License.objects.filter(pk__in=ids).values_list("pk", flat=True)}
 
 
 def _registry_slugs(pulls: Iterable[Pull]) -> dict[uuid.UUID | None, str]:

@@ -1,0 +1,58 @@
+"""Counted pulls reach the database, whatever was deleted before they are written."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+
+import pytest
+
+from licenses.models import License
+from registries.models import PullEvent
+from registries.pull_events import Pull, record_pulls
+from tests.support.vendor import Vendor, create_vendor
+
+HOUR = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def vendor(transactional_db: None) -> Vendor:
+    """Committed, because foreign keys are checked when a transaction ends."""
+    return create_vendor()
+
+
+def pull_of(vendor: Vendor, license: License | None = None, **changes: object) -> Pull:
+    found = Pull(
+        team_id=vendor.team.pk,
+        hour=HOUR,
+        application_slug=vendor.application.slug,
+        holder=f"license:{license.pk}" if license else f"api-token:{uuid.uuid4()}",
+        license_id=license.pk if license else None,
+        registry_id=None,
+        repository="sample/api",
+        reference="v1",
+        outcome="allowed",
+    )
+    return found._replace(**changes)  # type: ignore[arg-type]  # one of each kind
+
+
+def test_counts_of_one_hour_add_up(vendor: Vendor) -> None:
+    pull = pull_of(vendor, vendor.license())
+
+    record_pulls({pull: 2})
+    record_pulls({pull: 3})
+
+    assert PullEvent.objects.get().count == 5
+
+
+def test_pulls_of_what_is_gone_do_not_hold_up_the_others(vendor: Vendor) -> None:
+    """An edge keeps what it could not write, and tries it with all that follows."""
+    license = vendor.license()
+    gone_team = pull_of(vendor, team_id=uuid.uuid4())
+    gone_license = pull_of(vendor, license, license_id=uuid.uuid4())
+    kept = pull_of(vendor, license)
+
+    record_pulls({gone_team: 1, gone_license: 1, kept: 4})
+
+    event = PullEvent.objects.get()
+    assert (event.license_id, event.count) == (license.pk, 4)
