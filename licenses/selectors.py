@@ -40,11 +40,16 @@ def license_by_secret(presented: Secret) -> License | None:
     if not is_license_id(presented.reveal()):
         return None
     digests = lookup_keyring().candidates(presented.reveal(), purpose=PURPOSE)
-    return _licenses_to_decide_on().filter(license_id_digest__in=digests).first()
+    return _one(_licenses_to_decide_on().filter(license_id_digest__in=digests))
 
 
 def license_by_id(license_pk: uuid.UUID) -> License | None:
-    return _licenses_to_decide_on().filter(pk=license_pk).first()
+    return _one(_licenses_to_decide_on().filter(pk=license_pk))
+
+
+def _one(licenses: QuerySet[License]) -> License | None:
+    # first() would have the row ordered before it is found by a unique key.
+    return next(iter(licenses), None)
 
 
 def _licenses_to_decide_on() -> QuerySet[License]:

@@ -304,11 +304,13 @@ def _read_token(status: int, body: bytes, target: UpstreamTarget) -> tuple[str, 
         OverflowError,
         RecursionError,
     ) as error:
-        raise UpstreamFault(target, "has a token service with no usable answer") from (
-            error
-        )
+        raise UpstreamFault(
+            target,
+            f"has a token service with no usable answer (status {status})",
+            status,
+        ) from error
     if not isinstance(upstream_token, str) or not _is_header_safe(upstream_token):
-        raise UpstreamFault(target, "has a token service that gave no token")
+        raise UpstreamFault(target, "has a token service that gave no token", status)
     # Renewed early, so that no request leaves with a token about to expire.
     life = max(0.0, min(seconds, MAX_TOKEN_SECONDS) * 0.8 - 1)
     return f"Bearer {upstream_token}", life

@@ -119,7 +119,10 @@ async def _ask_upstream(
     try:
         return await services.upstream.open(target, wanted)
     except UpstreamError as error:
-        logger.warning("Upstream failed for %s: %s", route.name, error.code)
+        logger.warning(
+            "Upstream failed for %s: %s: %s",
+            *(route.name, error.code, error.detail_for_vendor),
+        )
         if isinstance(error, CredentialRejected | RepositoryDenied):
             check = partial(queue_check, target.registry_id)
             asyncio.get_running_loop().run_in_executor(None, check)
