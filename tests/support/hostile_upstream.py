@@ -29,12 +29,12 @@ class Seen:
 
 @dataclass
 class HostileUpstream:
-    """What tests read: requests, open connections, bytes sent by behaviour."""
+    """What tests read: requests, answers under way, bytes sent by behaviour."""
 
     port: int
     host: str = "127.0.0.1"
     requests: list[Seen] = field(default_factory=list)
-    open_connections: int = 0
+    answering: int = 0
     sent: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -84,16 +84,18 @@ async def _connection(
     reader: asyncio.StreamReader,
     writer: asyncio.StreamWriter,
 ) -> None:
-    state.open_connections += 1
     try:
         while head := await reader.readuntil(b"\r\n\r\n"):
             seen = _parse(head)
             state.requests.append(seen)
-            await _answer(_Exchange(state, seen, reader, writer, elsewhere))
+            state.answering += 1
+            try:
+                await _answer(_Exchange(state, seen, reader, writer, elsewhere))
+            finally:
+                state.answering -= 1
     except (asyncio.IncompleteReadError, ConnectionError, _Done):
         pass
     finally:
-        state.open_connections -= 1
         writer.close()
 
 

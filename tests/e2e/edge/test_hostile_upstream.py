@@ -72,9 +72,7 @@ def eventually(condition: Callable[[], bool], what: str, seconds: float = 5) -> 
 
 def no_connection_left_open(victim: Victim) -> None:
     """Idle keep-alive connections may stay; none that still carries an answer."""
-    eventually(
-        lambda: victim.hostile.open_connections == 0, "a connection was left open"
-    )
+    eventually(lambda: victim.hostile.answering == 0, "a connection was left open")
 
 
 def test_a_realm_of_strangers_gets_no_credential(
