@@ -1,5 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
+# For who has no npm; requirements-node.txt brings one.
+NPM := $(shell command -v npm || echo $(BIN)/npm)
 # program:package, where the two are named differently
 TEST_PACKAGES := docker-registry skopeo podman dockerd:docker.io ctr:containerd
 
@@ -15,10 +17,10 @@ PLACEHOLDERS := SECRET_KEY=x BERTH_ENCRYPTION_KEYS=x BERTH_HMAC_KEYS=x \
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
 
-demo: .venv/stamp ## Run all of Berth on this machine: http://localhost:8000
+demo: .venv/stamp node_modules/stamp ## Run all of Berth on this machine: http://localhost:8000
 	@exec $(BIN)/python -m deploy.local.demo
 
-test: .venv/stamp test-packages ## Run all tests
+test: .venv/stamp node_modules/stamp test-packages ## Run all tests
 	$(BIN)/python -m pytest -n 2
 
 lint: .venv/stamp ## Check style, types and imports
@@ -36,11 +38,11 @@ openapi: .venv/stamp ## Write docs/api/openapi.yaml from the code
 	$(PLACEHOLDERS) $(BIN)/python manage.py spectacular --validate --fail-on-warn \
 		--file docs/api/openapi.yaml
 
-bench: .venv/stamp ## Measure pulls, tokens and pages on this machine
+bench: .venv/stamp node_modules/stamp ## Measure pulls, tokens and pages on this machine
 	$(BIN)/python -m bench
 
 clean: ## Remove the virtual environment and caches; var/ with the demo's data stays
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
+	rm -rf .venv node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
 		.hypothesis static-collected
 	find . -path ./var -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
@@ -54,6 +56,13 @@ clean: ## Remove the virtual environment and caches; var/ with the demo's data s
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes \
 		-r requirements-dev.txt
+	@touch $@
+
+node_modules/stamp: package-lock.json .venv/stamp requirements-node.txt
+	@test -x "$(NPM)" || $(BIN)/python -m pip install --quiet \
+		--disable-pip-version-check --require-hashes -r requirements-node.txt
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(NPM) ci --ignore-scripts --omit=dev --no-audit \
+		--no-fund --silent
 	@touch $@
 
 test-packages:

@@ -11,6 +11,11 @@ from enum import StrEnum
 
 class EventTag(StrEnum):
     TEAM_CREATED = "team:created"
+    TEAM_CHANGED = "team:changed"
+    INVITATION_SENT = "invitation:sent"
+    INVITATION_RENEWED = "invitation:renewed"
+    INVITATION_WITHDRAWN = "invitation:withdrawn"
+    INVITATION_ACCEPTED = "invitation:accepted"
     MEMBER_ADDED = "member:added"
     MEMBER_ROLE_CHANGED = "member:role-changed"
     MEMBER_REMOVED = "member:removed"
@@ -37,6 +42,7 @@ class EventTag(StrEnum):
     LICENSE_REVOKED = "license:revoked"
     LICENSE_REINSTATED = "license:reinstated"
     LICENSE_FILE_DOWNLOADED = "license:file-downloaded"
+    LICENSE_ID_REVEALED = "license:id-revealed"
     REGISTRY_CONNECTED = "registry:connected"
     REGISTRY_CHANGED = "registry:changed"
     REGISTRY_DELETED = "registry:deleted"

@@ -4,7 +4,8 @@ import json
 import uuid
 from collections.abc import Mapping
 
-from django.db.models import QuerySet
+from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 
 from licenses.license_id import PURPOSE, is_license_id
 from licenses.models import Customer, License, LicenseField, LicenseQuerySet
@@ -17,6 +18,22 @@ HIDDEN_VALUE = "********"
 
 def customers_for_team(team_id: uuid.UUID) -> QuerySet[Customer]:
     return Customer.objects.for_team(team_id).order_by("-created_at", "-id")
+
+
+def customers_with_licenses(team_id: uuid.UUID) -> QuerySet[Customer]:
+    """Return customers, each with its number of licenses that pull now."""
+    active = (
+        License.objects.for_team(team_id)
+        .active()
+        .filter(customer=OuterRef("pk"))
+        .order_by()
+        .values("customer")
+        .annotate(number=Count("*"))
+        .values("number")
+    )
+    return customers_for_team(team_id).annotate(
+        active_licenses=Coalesce(Subquery(active), 0)
+    )
 
 
 def licenses_for_team(team_id: uuid.UUID) -> LicenseQuerySet:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+from typing import cast
 
-from django.core.cache import cache
+from django.core.cache import caches
 from django.db import Error, connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
+
+from portal.http.cache import ForgivingRedisCache
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +48,7 @@ def ask_database() -> None:
 
 def redis_answers() -> bool:
     try:
-        cache.get("readyz")
+        cast("ForgivingRedisCache", caches["default"]).ping()
     except (RedisError, OSError):
         return False
     return True

@@ -1,13 +1,29 @@
 from __future__ import annotations
 
+from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
-from django.views.generic import RedirectView
 
 from portal.health import livez, readyz
+from teams.web import entrance
+
+# Operators sign in as everybody does, with their second factor.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+
+team_pages: list[URLPattern | URLResolver] = [
+    path("second-factor", entrance.second_factor_needed, name="second-factor-needed"),
+    path("", include("teams.web.urls")),
+    path("", include("licenses.web.urls")),
+    path("", include("registries.web.urls")),
+]
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", RedirectView.as_view(url="/api/v1/docs")),
+    path("", entrance.home, name="home"),
+    path("set-up", entrance.set_up_page, name="set-up"),
+    path("theme", entrance.choose_theme, name="theme"),
+    path("invitations/<str:secret>", entrance.invitation, name="invitation"),
+    path("accounts/", include("allauth.urls")),
+    path("t/<str:team>/", include(team_pages)),
     path("livez", livez),
     path("readyz", readyz),
     path("admin/", admin.site.urls),

@@ -14,6 +14,7 @@ from licenses.selectors import license_by_id, license_by_secret
 from portal.crypto.secrets import Secret
 from teams.actors import Actor
 from teams.models import ApiToken, User
+from teams.second_factor import has_second_factor
 from teams.selectors import (
     actor_in_team,
     actor_of_api_token,
@@ -104,7 +105,8 @@ def identify(credential: PullCredential) -> Holder | None:
     """Return whoever a credential belongs to, or None if it proves nobody.
 
     Any username goes with a license ID, a service-account token or a team token. A
-    user token and an account password go with that user's e-mail address only.
+    user token and an account password go with that user's e-mail address only, and
+    the password only while its owner has no second factor.
     """
     if isinstance(credential, PresentedCredential):
         return _identify_presented(credential)
@@ -139,7 +141,10 @@ def _identify_presented(presented: PresentedCredential) -> Holder | None:
     user = authenticate(
         username=presented.username, password=presented.password.reveal()
     )
-    return UserHolder(user) if isinstance(user, User) else None
+    if not isinstance(user, User) or has_second_factor(user):
+        # A password alone is not enough where its owner asked for more.
+        return None
+    return UserHolder(user)
 
 
 def _owns(username: str, api_token: ApiToken) -> bool:

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.models import Group
 
@@ -15,6 +19,18 @@ from teams.models import (
 )
 
 admin.site.unregister(Group)  # rights come from memberships
+
+
+# What django-allauth registers shows secrets, and lets them be changed unaudited.
+for model in (
+    Authenticator,
+    EmailAddress,
+    SocialAccount,
+    SocialApp,
+    SocialToken,
+    UserSession,
+):
+    admin.site.unregister(model)
 
 
 @admin.register(User)

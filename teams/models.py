@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import uuid
+import zoneinfo
+from functools import cache
 from typing import Any, ClassVar, Self, TypeVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils import timezone
 
@@ -25,6 +28,18 @@ validate_printable = RegexValidator(
 )
 
 ROLES = [(role.value, role.value) for role in Role]
+
+
+@cache
+def available_time_zones() -> frozenset[str]:
+    """Return the names of all time zones that this machine knows."""
+    return frozenset(zoneinfo.available_timezones())
+
+
+def validate_time_zone(name: str) -> None:
+    """Pass if this is the name of a time zone, such as Europe/Berlin."""
+    if name not in available_time_zones():
+        raise ValidationError("Choose a time zone from the list.")
 
 
 class UserManager(BaseUserManager["User"]):
@@ -82,6 +97,12 @@ class Team(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=150, validators=[validate_printable])
     slug = models.CharField(max_length=64, unique=True, validators=[validate_slug])
+    # Instants are entered and shown in it; they are stored without one.
+    time_zone = models.CharField(
+        max_length=64, default="UTC", validators=[validate_time_zone]
+    )
+    # Members without one see nothing of the team, and their password pulls nothing.
+    require_second_factor = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     def __str__(self) -> str:
@@ -184,6 +205,44 @@ class Channel(TeamOwned):
 
     def __str__(self) -> str:
         return f"{self.application.slug}/{self.slug}"
+
+
+class Invitation(TeamOwned):
+    """An offer to join the team, sent to one e-mail address.
+
+    The link in the mail holds a secret, of which only a digest is stored.
+    """
+
+    email = models.EmailField(max_length=254)
+    role = models.CharField(max_length=16, choices=ROLES)
+    digest = models.CharField(max_length=100, unique=True, editable=False)
+    invited_by = models.ForeignKey(
+        User, null=True, on_delete=models.SET_NULL, related_name="+", editable=False
+    )
+    expires_at = models.DateTimeField()
+    accepted_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(role__in=[role.value for role in Role]),
+                name="teams_invitation_role",
+            ),
+            models.UniqueConstraint(
+                F("team"),
+                Lower("email"),
+                condition=Q(accepted_at__isnull=True),
+                name="teams_invitation_open",
+                violation_error_message="This person is invited already.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    def is_open(self) -> bool:
+        """Tell whether it can still be accepted."""
+        return self.accepted_at is None and self.expires_at > timezone.now()
 
 
 class ServiceAccount(TeamOwned):

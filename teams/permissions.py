@@ -10,6 +10,7 @@ from enum import StrEnum
 
 class Permission(StrEnum):
     TEAM_READ = "team:read"
+    TEAM_MANAGE = "team:manage"
     MEMBER_MANAGE = "member:manage"
     AUDIT_READ = "audit:read"
     APPLICATION_READ = "application:read"

@@ -11,13 +11,16 @@ from teams.models import (
     ApiToken,
     Application,
     Channel,
+    Invitation,
     Membership,
     ServiceAccount,
     User,
 )
 from teams.permissions import Permission
+from teams.second_factor import has_second_factor
 from teams.tokens import PURPOSE, api_token_key
 
+INVITATION_PURPOSE = "invitation"
 UNKNOWN_DIGEST = "none:" + "0" * 64
 
 
@@ -72,12 +75,63 @@ def membership_in_team(user: User, team_slug: str | None) -> Membership | None:
     return found[0] if len(found) == 1 else None
 
 
-def actor_in_team(user_id: uuid.UUID, team_id: uuid.UUID) -> Actor | None:
-    """Return an active user acting in a team they belong to, else None."""
-    membership = (
-        members_of_team(team_id).filter(user_id=user_id, user__is_active=True).first()
+def memberships_of_user(user: User) -> QuerySet[Membership]:
+    """Return the user's memberships with their teams, by the teams' names."""
+    return (
+        Membership.objects.filter(user=user)
+        .select_related("user", "team")
+        .order_by("team__name", "team_id")
     )
-    return member_actor(membership) if membership else None
+
+
+def invitations_of_team(team_id: uuid.UUID) -> QuerySet[Invitation]:
+    """Return invitations that nobody has accepted yet, expired ones too."""
+    return (
+        Invitation.objects.for_team(team_id)
+        .filter(accepted_at__isnull=True)
+        .select_related("invited_by")
+        .order_by("-created_at", "-id")
+    )
+
+
+def invitation_by_secret(presented: Secret) -> Invitation | None:
+    """Return the invitation with this secret, open or not, else None."""
+    digests = lookup_keyring().candidates(
+        presented.reveal(), purpose=INVITATION_PURPOSE
+    )
+    return (
+        Invitation.objects.filter(digest__in=digests)
+        .select_related("team", "invited_by")
+        .first()
+    )
+
+
+def any_user_exists() -> bool:
+    """Tell whether this installation has been set up."""
+    return User.objects.exists()
+
+
+def lacks_second_factor(membership: Membership) -> bool:
+    """Tell whether the team wants a second factor that this member does not have."""
+    return membership.team.require_second_factor and not has_second_factor(
+        membership.user
+    )
+
+
+def actor_in_team(user_id: uuid.UUID, team_id: uuid.UUID) -> Actor | None:
+    """Return an active user acting in a team they belong to, else None.
+
+    None too for who lacks the second factor that the team requires.
+    """
+    membership = (
+        members_of_team(team_id)
+        .select_related("team")
+        .filter(user_id=user_id, user__is_active=True)
+        .first()
+    )
+    if membership is None or lacks_second_factor(membership):
+        return None
+    return member_actor(membership)
 
 
 def api_token_by_secret(presented: Secret) -> ApiToken | None:

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from django.db import models, transaction
+from django.contrib.auth.password_validation import validate_password
+from django.db import connection, models, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -19,7 +19,6 @@ from teams.models import (
     ApiToken,
     Application,
     Channel,
-    IdempotencyRecord,
     Membership,
     ServiceAccount,
     Team,
@@ -28,7 +27,7 @@ from teams.models import (
 from teams.permissions import Permission, Role, may_assign
 from teams.tokens import PURPOSE, generate_api_token
 
-IDEMPOTENCY_LIFETIME = timedelta(hours=24)
+SET_UP_LOCK = 0x6265727468  # any number that nothing else takes
 LAST_USED_PRECISION = timedelta(minutes=1)
 
 ModelT = TypeVar("ModelT", bound=models.Model)
@@ -58,10 +57,50 @@ def create_team(*, name: str, slug: str, owner: User) -> Team:
 
 
 @transaction.atomic
+def set_up(*, team_name: str, team_slug: str, email: str, password: Secret) -> User:
+    """Create the first user, who owns the first team and operates the installation.
+
+    Raises:
+        Conflict: there is a user already.
+    """
+    with connection.cursor() as cursor:
+        # Two people who open a new installation at once must not both own it.
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SET_UP_LOCK])
+    if User.objects.exists():
+        raise Conflict("set_up_already", "This installation is set up. Sign in.")
+    user = User(email=email, is_staff=True, is_superuser=True)
+    validate_password(password.reveal(), user)
+    user.set_password(password.reveal())
+    user.full_clean()
+    user.save()
+    create_team(name=team_name, slug=team_slug, owner=user)
+    return user
+
+
+@transaction.atomic
+def change_team(*, actor: Actor, team: Team, changes: Mapping[str, object]) -> Team:
+    """Change a team's name, time zone or whether it requires a second factor.
+
+    Its slug is part of addresses and stays.
+    """
+    actor.require(Permission.TEAM_MANAGE, team_id=team.pk)
+    changed = apply_changes(team, changes)
+    if changed:
+        record(
+            actor=actor,
+            tag=EventTag.TEAM_CHANGED,
+            team_id=team.pk,
+            subject=team,
+            data={name: changes[name] for name in changed},
+        )
+    return team
+
+
+@transaction.atomic
 def add_member(*, actor: Actor, team: Team, user: User, role: Role) -> Membership:
     """Make a user a member of the team."""
     actor.require(Permission.MEMBER_MANAGE, team_id=team.pk)
-    _require_assignable(actor, role)
+    require_assignable(actor, role)
     membership = Membership(team=team, user=user, role=role)
     membership.full_clean()
     membership.save()
@@ -76,8 +115,8 @@ def change_member_role(
     """Give a member another role; the last owner of a team stays one."""
     actor.require(Permission.MEMBER_MANAGE, team_id=membership.team_id)
     membership = _locked_membership(membership)
-    _require_assignable(actor, membership.role)
-    _require_assignable(actor, role)
+    require_assignable(actor, membership.role)
+    require_assignable(actor, role)
     if membership.role == role:
         return membership
     if role is not Role.OWNER:
@@ -97,7 +136,7 @@ def remove_member(*, actor: Actor, membership: Membership) -> None:
     leaves = actor.is_user(membership.user_id)
     if not leaves or membership.team_id != actor.team_id:
         actor.require(Permission.MEMBER_MANAGE, team_id=membership.team_id)
-        _require_assignable(actor, membership.role)
+        require_assignable(actor, membership.role)
     _require_another_owner(membership)
     _record_member(actor, EventTag.MEMBER_REMOVED, membership, role=membership.role)
     api_tokens = ApiToken.objects.for_team(membership.team_id)
@@ -114,7 +153,8 @@ def _locked_membership(membership: Membership) -> Membership:
     return members.get(pk=membership.pk)
 
 
-def _require_assignable(actor: Actor, role: str) -> None:
+def require_assignable(actor: Actor, role: str) -> None:
+    """Pass if the actor may give and take this role, else raise NotAllowed."""
     if not may_assign(assigner=actor.role, role=role):
         raise NotAllowed(
             "role_not_assignable", f"Your role cannot give or take the role {role!r}."
@@ -258,7 +298,7 @@ def create_service_account(
 ) -> ServiceAccount:
     """Create an identity for automation, with no more rights than the actor's."""
     actor.require(Permission.SERVICE_ACCOUNT_MANAGE, team_id=team.pk)
-    _require_assignable(actor, role)
+    require_assignable(actor, role)
     service_account = ServiceAccount(team=team, name=name, role=role)
     service_account.full_clean()
     service_account.save()
@@ -272,9 +312,9 @@ def change_service_account(
 ) -> ServiceAccount:
     """Change name or role; the role applies to its tokens at once."""
     actor.require(Permission.SERVICE_ACCOUNT_MANAGE, team_id=service_account.team_id)
-    _require_assignable(actor, service_account.role)
+    require_assignable(actor, service_account.role)
     if "role" in changes:
-        _require_assignable(actor, str(changes["role"]))
+        require_assignable(actor, str(changes["role"]))
     changed = apply_changes(service_account, changes)
     if changed:
         _record(
@@ -291,7 +331,7 @@ def change_service_account(
 def delete_service_account(*, actor: Actor, service_account: ServiceAccount) -> None:
     """Delete a service account with all its tokens, which stop at once."""
     actor.require(Permission.SERVICE_ACCOUNT_MANAGE, team_id=service_account.team_id)
-    _require_assignable(actor, service_account.role)
+    require_assignable(actor, service_account.role)
     _stop_api_tokens(actor, service_account.api_tokens.all())
     _record(actor, EventTag.SERVICE_ACCOUNT_DELETED, service_account)
     service_account.delete()
@@ -359,11 +399,11 @@ def _require_token_holder(
     if kind == ApiToken.Kind.SERVICE_ACCOUNT:
         if service_account is None or service_account.team_id != actor.team_id:
             raise Invalid({"service_account": ["Choose a service account."]})
-        _require_assignable(actor, service_account.role)
+        require_assignable(actor, service_account.role)
     elif role is None:
         raise Invalid({"role": ["A team token needs a role."]})
     else:
-        _require_assignable(actor, role)
+        require_assignable(actor, role)
 
 
 def _require_usable_api_token(actor: Actor) -> None:
@@ -428,32 +468,6 @@ def touch_api_token(api_token: ApiToken) -> None:
     ApiToken.objects.for_team(api_token.team_id).filter(stale, pk=api_token.pk).update(
         last_used_at=now
     )
-
-
-def forget_expired_idempotency_record(
-    *,
-    team_id: uuid.UUID,
-    actor_kind: str,
-    actor_id: uuid.UUID | None,
-    credential_id: uuid.UUID | None,
-    key: str,
-) -> None:
-    """Make a key free again whose answer is older than a day."""
-    IdempotencyRecord.objects.for_team(team_id).filter(
-        actor_kind=actor_kind,
-        actor_id=actor_id,
-        credential_id=credential_id,
-        key=key,
-        created_at__lt=timezone.now() - IDEMPOTENCY_LIFETIME,
-    ).delete()
-
-
-def delete_expired_idempotency_records() -> int:
-    """Delete kept answers older than a day; return how many."""
-    expired = IdempotencyRecord.objects.filter(
-        created_at__lt=timezone.now() - IDEMPOTENCY_LIFETIME
-    )
-    return expired.delete()[0]
 
 
 def _record(

@@ -5,6 +5,6 @@ from celery import shared_task
 
 @shared_task
 def delete_expired_idempotency_records_task() -> None:
-    from teams import services  # tasks are a leaf: services import them at the top
+    from teams import idempotency  # tasks are a leaf: services import them at the top
 
-    services.delete_expired_idempotency_records()
+    idempotency.delete_expired_idempotency_records()

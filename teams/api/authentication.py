@@ -17,6 +17,7 @@ from teams.models import ApiToken, Team
 from teams.selectors import (
     actor_of_api_token,
     api_token_by_secret,
+    lacks_second_factor,
     membership_in_team,
 )
 from teams.services import touch_api_token
@@ -72,6 +73,11 @@ class TeamSessionAuthentication(SessionAuthentication):
             raise NotAllowed(
                 "no_team",
                 f"Name a team of yours by its slug in the header {TEAM_HEADER}.",
+            )
+        if lacks_second_factor(membership):
+            raise NotAllowed(
+                "second_factor_needed",
+                "This team requires a second factor. Set one up in your account.",
             )
         actor = _seen(member_actor(membership), request)
         return SignedIn(actor, membership.team), None

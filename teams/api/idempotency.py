@@ -8,24 +8,22 @@ from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from rest_framework.exceptions import APIException, ValidationError
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
+from teams.idempotency import is_same_request, keep_answer, take_key
 from teams.models import IdempotencyRecord
 from teams.permissions import Permission
-from teams.services import forget_expired_idempotency_record
 
 if TYPE_CHECKING:
     from teams.api.base import TeamView
 
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
-PURPOSE = "idempotency"
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 
 P = ParamSpec("P")
@@ -77,50 +75,17 @@ def _answer_once(view: TeamView, key: str, answer: Callable[[], Response]) -> Re
         raise ValidationError({HEADER: ["Use 1 to 255 printable ASCII characters."]})
     fingerprint = _fingerprint(view)
     with transaction.atomic():
-        record, is_new = _take(view, key, fingerprint)
+        record, is_new = take_key(view.actor, key, fingerprint)
         if not is_new:
             return _replay(record, fingerprint)
         response = answer()
-        record.status = response.status_code
-        record.body = Secret(JSONRenderer().render(response.data).decode())
-        record.save(update_fields=["status", "body"])
+        body = Secret(JSONRenderer().render(response.data).decode())
+        keep_answer(record, response.status_code, body)
         return response
 
 
-def _take(view: TeamView, key: str, fingerprint: str) -> tuple[IdempotencyRecord, bool]:
-    """Insert the record of a key, or return the one that is there.
-
-    The unique index makes a concurrent insert of the same key wait until this
-    transaction ends.
-    """
-    actor = view.actor
-    identity: dict[str, Any] = {
-        "team_id": view.team.pk,
-        "actor_kind": actor.kind.value,
-        "actor_id": actor.id,
-        # Another token of the same person may have fewer rights.
-        "credential_id": actor.api_token_id,
-        "key": key,
-    }
-    forget_expired_idempotency_record(**identity)
-    record = IdempotencyRecord(
-        **identity,
-        request_digest=lookup_keyring().digest(fingerprint, purpose=PURPOSE),
-        status=0,
-        body=Secret(""),
-    )
-    try:
-        with transaction.atomic():
-            record.save(force_insert=True)
-    except IntegrityError:
-        return IdempotencyRecord.objects.get(**identity), False
-    return record, True
-
-
 def _replay(record: IdempotencyRecord, fingerprint: str) -> Response:
-    if not lookup_keyring().matches(
-        record.request_digest, fingerprint, purpose=PURPOSE
-    ):
+    if not is_same_request(record, fingerprint):
         raise IdempotencyKeyReused
     return Response(
         json.loads(record.body.reveal()),

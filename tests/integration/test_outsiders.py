@@ -112,10 +112,22 @@ def test_every_route_has_an_entry() -> None:
     assert set(patterns()) == set(ROUTES)
 
 
-def test_the_portal_has_no_other_pages() -> None:
+def test_the_portal_has_no_other_addresses() -> None:
+    """Those of pages are walked in test_page_outsiders.py."""
     found = [str(pattern.pattern) for pattern in get_resolver().url_patterns]
 
-    assert found == ["", "livez", "readyz", "admin/", "api/v1/"]
+    assert found == [
+        "",
+        "set-up",
+        "theme",
+        "invitations/<str:secret>",
+        "accounts/",
+        "t/<str:team>/",
+        "livez",
+        "readyz",
+        "admin/",
+        "api/v1/",
+    ]
 
 
 @pytest.mark.parametrize(("route", "method"), every(LIST, OBJECT, ACTION))

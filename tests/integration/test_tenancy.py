@@ -6,6 +6,13 @@ from django.apps import apps
 from teams.models import TeamOwned
 
 NOT_OWNED = {
+    "account.EmailAddress": "allauth's; a person's address",
+    "account.EmailConfirmation": "allauth's; unused, links are signed instead",
+    "mfa.Authenticator": "allauth's; a person's second factor, encrypted",
+    "socialaccount.SocialAccount": "allauth's; a person's single sign-on",
+    "socialaccount.SocialApp": "allauth's; unused, the provider is in the settings",
+    "socialaccount.SocialToken": "allauth's; unused, no token is kept",
+    "usersessions.UserSession": "allauth's; a person's browser",
     "admin.LogEntry": "Django's; the admin is read-only, so it stays empty",
     "auth.Group": "Django's; unused, rights come from memberships",
     "auth.Permission": "Django's; unused, rights come from memberships",

@@ -11,8 +11,8 @@ from django.utils import timezone
 from audit.models import AuditEvent
 from licenses.models import Customer
 from registries.models import Credential, ExternalRegistry
+from teams.idempotency import delete_expired_idempotency_records
 from teams.models import ApiToken, IdempotencyRecord, Membership
-from teams.services import delete_expired_idempotency_records
 from tests.support.audit import audited
 from tests.support.clients import ApiClient, code_of, member_client
 from tests.support.factories import ExternalRegistryFactory

@@ -1,0 +1,174 @@
+"""Pages of customers."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from licenses.api.filters import CustomerFilter
+from licenses.models import Customer
+from licenses.selectors import customers_with_licenses, licenses_for_team
+from licenses.services import (
+    archive_customer,
+    change_customer,
+    create_customer,
+    restore_customer,
+)
+from portal.http.forms import CreateForm, EditForm, edit, saved
+from portal.http.keyset import keyset_page
+from portal.http.pages import go_to, render_dialog, render_page
+from teams.permissions import Permission
+from teams.web.base import TeamRequest, find, team_page
+from teams.web.once import once
+
+
+class _CustomerFields(forms.Form):
+    name = forms.CharField(max_length=254)
+    email = forms.EmailField(
+        label="E-mail address",
+        max_length=254,
+        required=False,
+        help_text="Whom to write to about the license.",
+    )
+    custom_id = forms.CharField(
+        label="Custom ID",
+        max_length=254,
+        required=False,
+        help_text="Your own name for this customer, such as a number in your CRM.",
+    )
+
+
+class NewCustomerForm(_CustomerFields, CreateForm):
+    pass
+
+
+class CustomerForm(_CustomerFields, EditForm):
+    pass
+
+
+@require_safe
+@team_page(Permission.CUSTOMER_READ)
+def customers(request: TeamRequest) -> HttpResponse:
+    """List the team's customers, with search."""
+    filters = CustomerFilter(request.GET, customers_with_licenses(request.team.pk))
+    page = keyset_page(filters.qs, request.GET.get("page", ""))
+    context = {
+        "page": page,
+        "filters": filters.form,
+        "is_filtered": any(name != "page" for name in request.GET),
+    }
+    return render_page(
+        request,
+        "licenses/customers.html",
+        context,
+        partial="licenses/customers_list.html",
+    )
+
+
+@team_page(Permission.CUSTOMER_MANAGE)
+def add_customer(request: TeamRequest) -> HttpResponse:
+    """Add a customer."""
+    form = NewCustomerForm(request.POST or None)
+
+    def create() -> HttpResponse:
+        values = dict(form.cleaned_data)
+        del values["submission"]
+        customer = create_customer(actor=request.actor, team=request.team, **values)
+        messages.success(request, f"{customer.name} is a customer now.")
+        return go_to(request, _address(request, customer))
+
+    if request.method == "POST":
+        response = saved(form, lambda: once(request, form, create))
+        if response is not None:
+            return response
+    return render_dialog(
+        request,
+        "licenses/customer_add.html",
+        {"form": form},
+        back=_list_address(request),
+    )
+
+
+@require_safe
+@team_page(Permission.CUSTOMER_READ)
+def customer_detail(request: TeamRequest, customer_id: uuid.UUID) -> HttpResponse:
+    """Show a customer with their licenses."""
+    customer = find(customers_with_licenses(request.team.pk), customer_id)
+    licenses = licenses_for_team(request.team.pk).filter(customer=customer)
+    return render_page(
+        request,
+        "licenses/customer.html",
+        {
+            "customer": customer,
+            "page": keyset_page(licenses, request.GET.get("page", "")),
+        },
+    )
+
+
+@team_page(Permission.CUSTOMER_MANAGE)
+def edit_customer(request: TeamRequest, customer_id: uuid.UUID) -> HttpResponse:
+    """Change a customer's name, address or custom ID."""
+    customer = find(customers_with_licenses(request.team.pk), customer_id)
+
+    def save(present: Customer, changes: dict[str, Any]) -> object:
+        return change_customer(actor=request.actor, customer=present, changes=changes)
+
+    form, is_saved = edit(request, CustomerForm, customer, values=_values, save=save)
+    if is_saved:
+        messages.success(request, "The customer is saved.")
+        return go_to(request, _address(request, customer))
+    return render_dialog(
+        request,
+        "licenses/customer_edit.html",
+        {"form": form, "customer": customer},
+        back=_address(request, customer),
+    )
+
+
+@team_page(Permission.CUSTOMER_MANAGE)
+def archive(request: TeamRequest, customer_id: uuid.UUID) -> HttpResponse:
+    """Archive a customer, after saying what that stops."""
+    customer = find(customers_with_licenses(request.team.pk), customer_id)
+    if request.method == "POST":
+        archive_customer(actor=request.actor, customer=customer)
+        messages.success(request, f"{customer.name} is archived and pulls no more.")
+        return go_to(request, _address(request, customer))
+    return render_dialog(
+        request,
+        "licenses/customer_archive.html",
+        {"form": forms.Form(), "customer": customer},
+        back=_address(request, customer),
+    )
+
+
+@require_POST
+@team_page(Permission.CUSTOMER_MANAGE)
+def restore(request: TeamRequest, customer_id: uuid.UUID) -> HttpResponse:
+    """Undo archiving."""
+    customer = find(customers_with_licenses(request.team.pk), customer_id)
+    restore_customer(actor=request.actor, customer=customer)
+    messages.success(request, f"{customer.name} is restored.")
+    return go_to(request, _address(request, customer))
+
+
+def _values(customer: Customer) -> dict[str, Any]:
+    return {
+        "name": customer.name,
+        "email": customer.email,
+        "custom_id": customer.custom_id,
+    }
+
+
+def _list_address(request: TeamRequest) -> str:
+    return reverse("customers", kwargs={"team": request.team.slug})
+
+
+def _address(request: TeamRequest, customer: Customer) -> str:
+    names = {"team": request.team.slug, "customer_id": customer.pk}
+    return reverse("customers-detail", kwargs=names)

@@ -1,0 +1,77 @@
+"""What pages of every room share: rendering, redirects, the chosen theme."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
+from django_htmx.http import HttpResponseClientRedirect
+from django_htmx.middleware import HtmxDetails
+
+THEME_COOKIE = "berth_theme"
+THEMES = ("auto", "light", "dark")
+
+
+def is_partial(request: HttpRequest) -> bool:
+    """Tell whether htmx asks for a part of the page, to put it into the one shown."""
+    htmx: HtmxDetails | None = getattr(request, "htmx", None)
+    return htmx is not None and bool(htmx) and not htmx.history_restore_request
+
+
+def render_page(
+    request: HttpRequest,
+    template: str,
+    context: Mapping[str, Any] | None = None,
+    *,
+    partial: str | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """Render a page, or its ``partial`` template if htmx asks for that alone."""
+    chosen = partial if partial and is_partial(request) else template
+    response = render(request, chosen, dict(context or {}), status=status)
+    patch_vary_headers(response, ("HX-Request",))
+    # Pages hold what only this reader may see.
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def render_dialog(
+    request: HttpRequest, template: str, context: Mapping[str, Any], *, back: str
+) -> HttpResponse:
+    """Render what a dialog shows, or a page with it for a browser without scripts.
+
+    ``back`` is where Cancel leads. ``template`` extends ``portal/dialog.html``.
+    """
+    whole = {**context, "dialog": template, "back": back}
+    return render_page(request, "portal/dialog_page.html", whole, partial=template)
+
+
+def go_to(request: HttpRequest, url: str) -> HttpResponse:
+    """Send the browser to another page, out of a dialog too."""
+    if is_partial(request):
+        return HttpResponseClientRedirect(url)
+    return HttpResponseRedirect(url)
+
+
+def page_context(request: HttpRequest) -> dict[str, Any]:
+    """Give every template the theme, and the hosts that commands are typed with."""
+    theme = request.COOKIES.get(THEME_COOKIE, "auto")
+    return {
+        "theme": theme if theme in THEMES else "auto",
+        "themes": THEMES,
+        "proxy_host": settings.BERTH_PROXY_HOST or request.get_host(),
+        "registry_host": settings.BERTH_REGISTRY_HOST,
+    }
+
+
+def is_local_url(url: str) -> bool:
+    """Tell whether an address leads to a page of this site, and nowhere else."""
+    parts = urlsplit(url)
+    return url.startswith("/") and not (
+        parts.scheme or parts.netloc or url.startswith(("//", "/\\"))
+    )

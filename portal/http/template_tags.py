@@ -1,0 +1,125 @@
+"""Tags and filters that all templates have."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import forms, template
+from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.forms.boundfield import BoundField
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+_CLASSES: tuple[tuple[type[forms.Widget], str], ...] = (
+    (forms.CheckboxInput, "form-check-input"),
+    (forms.CheckboxSelectMultiple, "form-check-input"),
+    (forms.RadioSelect, "form-check-input"),
+    (forms.Select, "form-select"),
+)
+
+
+@register.filter
+def control(field: BoundField) -> SafeString:
+    """Render a field's widget with its class, its help and its errors tied to it."""
+    widget = field.field.widget
+    kind = next((name for kind, name in _CLASSES if isinstance(widget, kind)), None)
+    classes = [kind or "form-control", widget.attrs.get("class", "")]
+    described = [f"{field.auto_id}_help"] if field.help_text else []
+    attributes: dict[str, Any] = {}
+    if field.errors:
+        classes.append("is-invalid")
+        described.insert(0, f"{field.auto_id}_errors")
+        attributes["aria-invalid"] = "true"
+    if described:
+        attributes["aria-describedby"] = " ".join(described)
+    attributes["class"] = " ".join(filter(None, classes))
+    return field.as_widget(attrs=attributes)
+
+
+@register.filter
+def kind_of_control(field: BoundField) -> str:
+    """Return how a field is laid out: ``check``, ``choices`` or ``plain``."""
+    widget = field.field.widget
+    if isinstance(widget, forms.CheckboxInput):
+        return "check"
+    if isinstance(widget, forms.CheckboxSelectMultiple | forms.RadioSelect):
+        return "choices"
+    return "plain"
+
+
+@register.filter
+def when(at: datetime | None) -> str:
+    """Show an instant in words; the exact one, with its zone, on hover."""
+    if at is None:
+        return ""
+    return _time(at, naturaltime(at))
+
+
+@register.filter
+def instant(at: datetime | None) -> str:
+    """Show an instant exactly, in the reader's time zone."""
+    return _time(at, _exact(at)) if at else ""
+
+
+def _time(at: datetime, text: object) -> SafeString:
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>', at.isoformat(), _exact(at), text
+    )
+
+
+def _exact(at: datetime) -> str:
+    local = timezone.localtime(at)
+    return f"{local:%Y-%m-%d %H:%M} {local:%Z}"
+
+
+@register.simple_tag(takes_context=True)
+def with_parameters(context: template.Context, **changes: object) -> str:
+    """Return this page's query with some parameters changed; None takes one out."""
+    request: HttpRequest = context["request"]
+    query = request.GET.copy()
+    for name, value in changes.items():
+        if value is None:
+            query.pop(name, None)
+        else:
+            query[name] = str(value)
+    return f"?{query.urlencode()}" if query else "?"
+
+
+@register.simple_tag
+def opens(url: str) -> SafeString:
+    """Return the attributes of a link that opens a dialog; a page without scripts."""
+    return format_html('href="{}" hx-get="{}" hx-target="#dialog-body"', url, url)
+
+
+@register.inclusion_tag("portal/nav_item.html", takes_context=True)
+def nav_item(
+    context: template.Context, name: str, label: str, icon: str
+) -> dict[str, object]:
+    """Render an entry of the team's navigation: the list that ``name`` leads to."""
+    request: HttpRequest = context["request"]
+    match = request.resolver_match
+    current = (match.url_name or "") if match else ""
+    return {
+        "url": reverse(name, kwargs={"team": context["team"].slug}),
+        "label": label,
+        "icon": icon,
+        "is_current": current == name or current.startswith(f"{name}-"),
+    }
+
+
+@register.inclusion_tag("portal/copyable.html")
+def copyable(text: str, label: str = "Copy") -> dict[str, object]:
+    """Show a command or a name with a button that copies it."""
+    return {"text": text, "label": label}
+
+
+@register.inclusion_tag("portal/badge.html")
+def badge(text: object, tone: str = "neutral") -> dict[str, object]:
+    """Show a state as a word in a tone: good, warning, bad, info or neutral."""
+    return {"text": text, "tone": tone}

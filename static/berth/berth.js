@@ -1,0 +1,72 @@
+// What pages do beyond htmx. Every page works without it.
+(() => {
+  "use strict";
+  const dialog = document.getElementById("dialog");
+  const body = document.getElementById("dialog-body");
+
+  const onClick = (selector, act) => {
+    document.addEventListener("click", (event) => {
+      const found = event.target.closest(selector);
+      if (found) act(found, event);
+    });
+  };
+
+  document.addEventListener("htmx:afterSwap", (event) => {
+    if (!dialog.contains(event.target) && event.target !== body) return;
+    if (!dialog.open) dialog.showModal();
+    const first = body.querySelector("[aria-invalid=true], input:not([type=hidden]), select, textarea");
+    if (first) first.focus();
+  });
+
+  dialog.addEventListener("close", () => body.replaceChildren());
+  dialog.addEventListener("click", (event) => {
+    if (event.target === dialog) dialog.close();
+  });
+
+  onClick("[data-close-dialog]", (_link, event) => {
+    if (!dialog.open) return;
+    event.preventDefault();
+    dialog.close();
+  });
+
+  onClick("[data-toggle]", (button) => {
+    const shown = document.querySelector(button.dataset.toggle).classList.toggle("show");
+    button.setAttribute("aria-expanded", String(shown));
+  });
+
+  onClick("[data-dismiss]", (button) => button.closest("[data-toast]").remove());
+
+  onClick("[data-copy]", async (button) => {
+    const text = button.parentElement.querySelector("code").textContent;
+    await navigator.clipboard.writeText(text);
+    const label = button.textContent;
+    button.textContent = "Copied";
+    window.setTimeout(() => { button.textContent = label; }, 1500);
+  });
+
+  // Menus close when something else is clicked, and with Escape.
+  const closeMenus = (except) => {
+    document.querySelectorAll("details.berth-menu[open]").forEach((menu) => {
+      if (menu !== except) menu.open = false;
+    });
+  };
+  document.addEventListener("click", (event) => closeMenus(event.target.closest("details.berth-menu")));
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") closeMenus(null);
+  });
+
+  // A second click while the first one is on its way is only impatience.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!form.matches("[data-once]") || form.hasAttribute("hx-post")) return;
+    if (form.dataset.sent) event.preventDefault();
+    form.dataset.sent = "true";
+  });
+  window.addEventListener("pageshow", () => {
+    document.querySelectorAll("form[data-sent]").forEach((form) => { delete form.dataset.sent; });
+  });
+
+  document.querySelectorAll(".berth-toast.alert-success").forEach((toast) => {
+    window.setTimeout(() => toast.remove(), 8000);
+  });
+})();

@@ -1,0 +1,69 @@
+"""The same request twice has one effect: the record of a key and its answer."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from portal.crypto.fields import lookup_keyring
+from portal.crypto.secrets import Secret
+from teams.actors import Actor
+from teams.models import IdempotencyRecord
+
+LIFETIME = timedelta(hours=24)
+PURPOSE = "idempotency"
+
+
+def take_key(
+    actor: Actor, key: str, fingerprint: str
+) -> tuple[IdempotencyRecord, bool]:
+    """Insert the record of a key, or return the one that is there; and which it was.
+
+    To be called in the transaction that does the work. The unique index makes a
+    concurrent insert of the same key wait until that transaction ends.
+    """
+    identity: dict[str, Any] = {
+        "team_id": actor.team_id,
+        "actor_kind": actor.kind.value,
+        "actor_id": actor.id,
+        # Another token of the same person may have fewer rights.
+        "credential_id": actor.api_token_id,
+        "key": key,
+    }
+    IdempotencyRecord.objects.filter(
+        **identity, created_at__lt=timezone.now() - LIFETIME
+    ).delete()
+    record = IdempotencyRecord(
+        **identity,
+        # Only its HMAC is stored: a request may hold a password that can be guessed.
+        request_digest=lookup_keyring().digest(fingerprint, purpose=PURPOSE),
+        status=0,
+        body=Secret(""),
+    )
+    try:
+        with transaction.atomic():
+            record.save(force_insert=True)
+    except IntegrityError:
+        return IdempotencyRecord.objects.get(**identity), False
+    return record, True
+
+
+def is_same_request(record: IdempotencyRecord, fingerprint: str) -> bool:
+    """Tell whether the key came with this very request before."""
+    return lookup_keyring().matches(record.request_digest, fingerprint, purpose=PURPOSE)
+
+
+def keep_answer(record: IdempotencyRecord, status: int, body: Secret) -> None:
+    """Keep what was answered, to answer the same again."""
+    record.status = status
+    record.body = body
+    record.save(update_fields=["status", "body"])
+
+
+def delete_expired_idempotency_records() -> int:
+    """Delete kept answers older than a day; return how many."""
+    expired = IdempotencyRecord.objects.filter(created_at__lt=timezone.now() - LIFETIME)
+    return expired.delete()[0]

@@ -1,0 +1,160 @@
+"""Inviting people to a team: writes, each with its mail and its audit event."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+
+from django.contrib.auth.password_validation import validate_password
+from django.db import transaction
+from django.utils import timezone
+
+from audit.services import record
+from audit.tags import EventTag
+from portal.crypto.fields import lookup_keyring
+from portal.crypto.secrets import Secret
+from portal.errors import Conflict, Invalid, NotAllowed
+from teams.actors import Actor, ActorKind, member_actor
+from teams.models import Invitation, Membership, Team, User
+from teams.permissions import Permission, Role
+from teams.selectors import INVITATION_PURPOSE, members_of_team
+from teams.services import require_assignable
+
+LIFETIME = timedelta(days=7)
+
+
+@transaction.atomic
+def invite(
+    *, actor: Actor, team: Team, email: str, role: Role
+) -> tuple[Invitation, Secret]:
+    """Offer somebody a role in the team; return it with its secret, known only now.
+
+    Raises:
+        Invalid: the person is a member.
+        ValidationError: the person is invited already, or this is no address.
+    """
+    actor.require(Permission.MEMBER_MANAGE, team_id=team.pk)
+    require_assignable(actor, role)
+    email = email.strip()
+    if members_of_team(team.pk).filter(user__email__iexact=email).exists():
+        raise Invalid({"email": ["This person is a member already."]})
+    secret = _new_secret()
+    invitation = Invitation(
+        team=team,
+        email=email,
+        role=role,
+        digest=_digest(secret),
+        invited_by_id=actor.id if actor.kind is ActorKind.USER else None,
+        expires_at=timezone.now() + LIFETIME,
+    )
+    invitation.full_clean()
+    invitation.save()
+    _record(actor, EventTag.INVITATION_SENT, invitation, role=role)
+    return invitation, secret
+
+
+@transaction.atomic
+def renew_invitation(*, actor: Actor, invitation: Invitation) -> Secret:
+    """Give an invitation another week and a new link; the old one stops working."""
+    actor.require(Permission.MEMBER_MANAGE, team_id=invitation.team_id)
+    require_assignable(actor, invitation.role)
+    invitation = _locked(invitation)
+    secret = _new_secret()
+    invitation.digest = _digest(secret)
+    invitation.expires_at = timezone.now() + LIFETIME
+    invitation.save(update_fields=["digest", "expires_at"])
+    _record(actor, EventTag.INVITATION_RENEWED, invitation)
+    return secret
+
+
+@transaction.atomic
+def withdraw_invitation(*, actor: Actor, invitation: Invitation) -> None:
+    """Take an invitation back; its link stops working."""
+    actor.require(Permission.MEMBER_MANAGE, team_id=invitation.team_id)
+    invitation = _locked(invitation)
+    _record(actor, EventTag.INVITATION_WITHDRAWN, invitation)
+    invitation.delete()
+
+
+@transaction.atomic
+def accept_invitation(*, invitation: Invitation, user: User) -> Membership:
+    """Make a signed-in user a member, if the invitation was sent to them.
+
+    Raises:
+        NotAllowed: it was sent to another address.
+        Conflict: it is over, or was accepted before.
+    """
+    if user.email.lower() != invitation.email.lower():
+        raise NotAllowed(
+            "not_your_invitation",
+            f"This invitation is for {invitation.email}. Sign in with that address.",
+        )
+    invitation = _locked(invitation)
+    if not invitation.is_open():
+        raise Conflict(
+            "invitation_over",
+            "This invitation has expired. Ask for a new one.",
+        )
+    membership = Membership(team_id=invitation.team_id, user=user, role=invitation.role)
+    membership.full_clean()
+    membership.save()
+    invitation.accepted_at = timezone.now()
+    invitation.save(update_fields=["accepted_at"])
+    actor = member_actor(membership)
+    _record(actor, EventTag.INVITATION_ACCEPTED, invitation, role=invitation.role)
+    return membership
+
+
+@transaction.atomic
+def accept_with_new_account(
+    *, invitation: Invitation, name: str, password: Secret
+) -> User:
+    """Create the invited person's account, and make them a member.
+
+    Raises:
+        Conflict: there is an account with this address, which has to sign in.
+        ValidationError: the password is too weak.
+    """
+    if User.objects.filter(email__iexact=invitation.email).exists():
+        raise Conflict("account_exists", "You have an account. Sign in to accept.")
+    user = User(email=User.objects.normalize_email(invitation.email), name=name)
+    validate_password(password.reveal(), user)
+    user.set_password(password.reveal())
+    user.full_clean()
+    user.save()
+    accept_invitation(invitation=invitation, user=user)
+    return user
+
+
+def _new_secret() -> Secret:
+    return Secret(secrets.token_urlsafe(32))
+
+
+def _digest(secret: Secret) -> str:
+    return lookup_keyring().digest(secret.reveal(), purpose=INVITATION_PURPOSE)
+
+
+def _locked(invitation: Invitation) -> Invitation:
+    found = (
+        Invitation.objects.for_team(invitation.team_id)
+        .select_for_update(of=("self",))
+        .filter(pk=invitation.pk, accepted_at__isnull=True)
+        .first()
+    )
+    if found is None:
+        raise Conflict(
+            "invitation_over", "This invitation was accepted or withdrawn meanwhile."
+        )
+    return found
+
+
+def _record(
+    actor: Actor, tag: EventTag, invitation: Invitation, **data: object
+) -> None:
+    record(
+        actor=actor,
+        tag=tag,
+        team_id=invitation.team_id,
+        subject=invitation,
+        data=data,
+    )

@@ -1,0 +1,139 @@
+"""The ways in: the first set-up, invitations, and where a person lands."""
+
+from __future__ import annotations
+
+from django.contrib.auth import login
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST, require_safe
+
+from portal.crypto.secrets import Secret
+from portal.errors import PortalError
+from portal.http.forms import saved
+from portal.http.pages import THEME_COOKIE, THEMES, is_local_url, render_page
+from teams.invitations import accept_invitation, accept_with_new_account
+from teams.models import Invitation, User
+from teams.selectors import (
+    any_user_exists,
+    invitation_by_secret,
+    lacks_second_factor,
+    membership_in_team,
+    memberships_of_user,
+)
+from teams.services import set_up
+from teams.web.base import refused
+from teams.web.forms import NewAccountForm, SetUpForm
+
+YEAR_SECONDS = 365 * 24 * 3600
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Go to the team seen last, to the first one, or to what is missing before."""
+    if not isinstance(request.user, User):
+        return redirect("account_login" if any_user_exists() else "set-up")
+    memberships = list(memberships_of_user(request.user))
+    last = request.session.get("team")
+    slugs = [each.team.slug for each in memberships]
+    if not slugs:
+        return render_page(request, "teams/no_team.html")
+    return redirect("dashboard", team=last if last in slugs else slugs[0])
+
+
+@sensitive_post_parameters("password")
+def set_up_page(request: HttpRequest) -> HttpResponse:
+    """Create the owner and the team of a new installation."""
+    if any_user_exists():
+        return redirect("home")
+    form = SetUpForm(request.POST or None)
+    if request.method == "POST":
+        user = saved(
+            form,
+            lambda: set_up(
+                team_name=form.cleaned_data["team_name"],
+                team_slug=form.cleaned_data["team_slug"],
+                email=form.cleaned_data["email"],
+                password=Secret(form.cleaned_data["password"]),
+            ),
+            {"name": "team_name", "slug": "team_slug"},
+        )
+        if user is not None:
+            login(request, user)
+            return redirect("home")
+    return render_page(request, "teams/set_up.html", {"form": form})
+
+
+@sensitive_post_parameters("password")
+def invitation(request: HttpRequest, secret: str) -> HttpResponse:
+    """Join a team, with the account one has or a new one."""
+    found = invitation_by_secret(Secret(secret))
+    if found is None or not found.is_open():
+        return render_page(request, "teams/invitation_over.html", status=404)
+    if isinstance(request.user, User):
+        return _join(request, found, request.user)
+    if User.objects.filter(email__iexact=found.email).exists():
+        return render_page(
+            request, "teams/invitation_sign_in.html", {"invitation": found}
+        )
+    form = NewAccountForm(request.POST or None)
+    if request.method == "POST":
+        user = saved(
+            form,
+            lambda: accept_with_new_account(
+                invitation=found,
+                name=form.cleaned_data["name"],
+                password=Secret(form.cleaned_data["password"]),
+            ),
+        )
+        if user is not None:
+            login(request, user)
+            return redirect("dashboard", team=found.team.slug)
+    return render_page(
+        request, "teams/invitation.html", {"invitation": found, "form": form}
+    )
+
+
+def _join(request: HttpRequest, found: Invitation, user: User) -> HttpResponse:
+    if request.method == "POST":
+        try:
+            accept_invitation(invitation=found, user=user)
+        except PortalError as error:
+            return refused(request, error)
+        return redirect("dashboard", team=found.team.slug)
+    return render_page(request, "teams/invitation_join.html", {"invitation": found})
+
+
+@require_safe
+@login_required
+def second_factor_needed(request: HttpRequest, team: str) -> HttpResponse:
+    """Say that the team requires a second factor, and where to set one up."""
+    if not isinstance(request.user, User):
+        raise Http404
+    membership = membership_in_team(request.user, team)
+    if membership is None:
+        raise Http404
+    if not lacks_second_factor(membership):
+        return redirect("dashboard", team=team)
+    return render_page(
+        request, "teams/second_factor_needed.html", {"needing": membership.team}
+    )
+
+
+@require_POST
+def choose_theme(request: HttpRequest) -> HttpResponse:
+    """Remember light, dark or the system's choice in a cookie."""
+    theme = request.POST.get("theme", "")
+    following = request.POST.get("next", "/")
+    response = redirect(following if is_local_url(following) else "/")
+    if theme in THEMES:
+        response.set_cookie(
+            THEME_COOKIE,
+            theme,
+            max_age=YEAR_SECONDS,
+            secure=request.is_secure(),
+            httponly=False,  # the script that follows the system's choice reads it
+            samesite="Lax",
+        )
+    return response

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+from django import forms
+from django.contrib.auth.password_validation import password_validators_help_texts
+
+from teams.permissions import Role
+
+ROLE_HELP = {
+    Role.OWNER: "everything, including other owners",
+    Role.ADMIN: "everything but owners",
+    Role.DEVELOPER: "applications, registries and images; sees customers",
+    Role.SUPPORT: "finds, changes and revokes licenses; sees the audit log",
+    Role.SALES: "customers and licenses",
+    Role.READ_ONLY: "sees, changes nothing",
+}
+ROLE_CHOICES = [
+    (role.value, f"{role.value.capitalize()}: {text}")
+    for role, text in ROLE_HELP.items()
+]
+SLUG_HELP = "Lower-case letters and digits, joined by single dots, dashes or _."
+
+
+class PasswordField(forms.CharField):
+    """A new password, kept exactly as it was typed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            max_length=128,
+            strip=False,
+            widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+            help_text=" ".join(password_validators_help_texts()),
+        )
+
+
+class SetUpForm(forms.Form):
+    team_name = forms.CharField(max_length=150, help_text="Your company's name.")
+    team_slug = forms.CharField(
+        label="Team slug",
+        max_length=64,
+        help_text=f"Short name in addresses. {SLUG_HELP}",
+    )
+    email = forms.EmailField(
+        label="Your e-mail address",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "username"}),
+    )
+    password = PasswordField()
+
+
+class NewAccountForm(forms.Form):
+    name = forms.CharField(
+        label="Your name",
+        max_length=150,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+    password = PasswordField()

@@ -1,0 +1,52 @@
+"""The team's own settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+
+from portal.http.forms import EditForm, edit
+from portal.http.pages import render_page
+from teams.models import Team, available_time_zones
+from teams.permissions import Permission
+from teams.services import change_team
+from teams.web.base import TeamRequest, team_page
+
+
+class TeamForm(EditForm):
+    name = forms.CharField(max_length=150)
+    time_zone = forms.ChoiceField(
+        choices=lambda: [(name, name) for name in sorted(available_time_zones())],
+        help_text="Times are entered and shown in this zone.",
+    )
+    require_second_factor = forms.BooleanField(
+        required=False,
+        label="Require a second factor of every member",
+        help_text="Members without one see nothing of the team until they set one up.",
+    )
+
+
+@team_page(Permission.TEAM_MANAGE)
+def team_settings(request: TeamRequest) -> HttpResponse:
+    """Change the team's name, time zone and sign-in rules."""
+
+    def save(team: Team, changes: dict[str, Any]) -> object:
+        return change_team(actor=request.actor, team=team, changes=changes)
+
+    form, is_saved = edit(request, TeamForm, request.team, values=_values, save=save)
+    if is_saved:
+        messages.success(request, "The settings are saved.")
+        return redirect("team-settings", team=request.team.slug)
+    return render_page(request, "teams/settings.html", {"form": form})
+
+
+def _values(team: Team) -> dict[str, Any]:
+    return {
+        "name": team.name,
+        "time_zone": team.time_zone,
+        "require_second_factor": team.require_second_factor,
+    }

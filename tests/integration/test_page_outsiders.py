@@ -1,0 +1,129 @@
+"""Every page of a team, tried by strangers and by members without the right."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+
+from teams.models import Membership, Team
+from teams.permissions import Permission, permissions_of
+from tests.support.world import World, make_world, rows_of
+
+OPEN_TO_ALL_MEMBERS = {"second-factor"}
+
+
+def _walk(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
+    for pattern in resolver.url_patterns:
+        route = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from _walk(pattern, route)
+        else:
+            yield route, pattern
+
+
+def _team_pages() -> dict[str, URLPattern]:
+    (found,) = (
+        each
+        for each in get_resolver().url_patterns
+        if isinstance(each, URLResolver) and str(each.pattern) == "t/<str:team>/"
+    )
+    return dict(_walk(found))
+
+
+PAGES = _team_pages()
+
+
+def address(route: str, ids: dict[str, str], team: Team) -> str:
+    filled = re.sub(r"<\w+:(\w+)>", lambda match: ids[match[1]], route)
+    return f"/t/{team.slug}/{filled}"
+
+
+@pytest.fixture
+def world(team: Team) -> World:
+    return make_world(team)
+
+
+def signed_in(membership: Membership) -> Client:
+    client = Client()
+    client.force_login(membership.user)
+    return client
+
+
+def permission_of(route: str) -> Permission:
+    found: Any = PAGES[route].callback
+    permission: Permission = found.permission
+    return permission
+
+
+@pytest.mark.parametrize("route", PAGES)
+def test_every_page_names_the_permission_it_needs(route: str) -> None:
+    if route not in OPEN_TO_ALL_MEMBERS:
+        assert permission_of(route) in Permission
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("route", PAGES)
+def test_every_page_asks_strangers_to_sign_in(
+    route: str, method: str, world: World
+) -> None:
+    before = rows_of(world.team)
+
+    response = getattr(Client(), method)(address(route, world.ids, world.team))
+
+    assert response.status_code in {302, 405}
+    if response.status_code == 302:
+        assert response.headers["Location"].startswith("/accounts/login/?next=")
+    assert rows_of(world.team) == before
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("route", PAGES)
+def test_every_page_is_unknown_to_members_of_another_team(
+    route: str, method: str, world: World, outsider: Membership
+) -> None:
+    before = rows_of(world.team)
+
+    response = getattr(signed_in(outsider), method)(
+        address(route, world.ids, world.team)
+    )
+
+    assert response.status_code in {404, 405}
+    assert rows_of(world.team) == before
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("route", [route for route in PAGES if "<" in route])
+def test_no_object_is_reached_through_ones_own_team(
+    route: str, method: str, world: World, outsider: Membership
+) -> None:
+    before = rows_of(world.team)
+
+    response = getattr(signed_in(outsider), method)(
+        address(route, world.ids, outsider.team)
+    )
+
+    assert response.status_code in {404, 405}
+    assert rows_of(world.team) == before
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("route", PAGES)
+def test_every_page_refuses_a_role_without_its_permission(
+    route: str, method: str, world: World, viewer: Membership
+) -> None:
+    if route in OPEN_TO_ALL_MEMBERS:
+        return
+    before = rows_of(world.team)
+
+    response = getattr(signed_in(viewer), method)(address(route, world.ids, world.team))
+
+    if permission_of(route) in permissions_of(viewer.role):
+        assert response.status_code != 403
+    else:
+        assert response.status_code in {403, 405}
+        assert rows_of(world.team) == before
