@@ -1,0 +1,153 @@
+"""What pages of every room share."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django import forms
+from django.core.cache import caches
+from django.template import Context, Template
+from django.test import override_settings
+from django.utils import timezone
+
+from portal.errors import Conflict, Invalid, NotAllowed
+from portal.health import redis_answers
+from portal.http.forms import fingerprint, saved
+from portal.http.node_files import NodeFilesFinder
+from portal.http.pages import is_local_url
+from portal.http.template_tags import control, instant
+
+GONE = {
+    "BACKEND": "portal.http.cache.ForgivingRedisCache",
+    "LOCATION": "redis://127.0.0.1:1",
+    "OPTIONS": {"socket_connect_timeout": 0.2},
+}
+LOCAL = {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+
+
+class NameForm(forms.Form):
+    name = forms.CharField(help_text="What it is called.")
+
+
+def filled() -> NameForm:
+    return NameForm({"name": "Acme"})
+
+
+def refuse(error: Exception) -> Any:
+    def save() -> object:
+        raise error
+
+    return save
+
+
+def test_what_a_service_refuses_stands_beside_the_field() -> None:
+    form = filled()
+
+    assert saved(form, refuse(Invalid({"name": ["Taken."]}))) is None
+    assert form.errors == {"name": ["Taken."]}
+
+
+def test_a_services_own_names_are_translated() -> None:
+    form = filled()
+
+    saved(form, refuse(Invalid({"title": ["Taken."]})), {"title": "name"})
+
+    assert form.errors == {"name": ["Taken."]}
+
+
+def test_what_no_field_is_to_blame_for_stands_above_the_form() -> None:
+    form = filled()
+
+    saved(form, refuse(Conflict("over", "It is over.")))
+
+    assert form.non_field_errors() == ["It is over."]
+
+
+def test_a_missing_right_is_no_error_of_the_form() -> None:
+    with pytest.raises(NotAllowed):
+        saved(filled(), refuse(NotAllowed("no", "No.")))
+
+
+def test_an_invalid_form_is_not_saved() -> None:
+    assert saved(NameForm({}), refuse(AssertionError("was saved"))) is None
+
+
+def test_fingerprints_tell_values_apart() -> None:
+    one = fingerprint({"a": 1, "b": datetime(2026, 1, 1, tzinfo=UTC)})
+
+    assert one == fingerprint({"b": datetime(2026, 1, 1, tzinfo=UTC), "a": 1})
+    assert one != fingerprint({"a": 2, "b": datetime(2026, 1, 1, tzinfo=UTC)})
+
+
+def test_a_control_is_tied_to_its_help_and_its_errors() -> None:
+    good, bad = str(control(filled()["name"])), str(control(NameForm({})["name"]))
+
+    assert 'class="form-control"' in good
+    assert 'aria-describedby="id_name_help"' in good
+    assert 'class="form-control is-invalid"' in bad
+    assert 'aria-invalid="true"' in bad
+    assert 'aria-describedby="id_name_errors id_name_help"' in bad
+
+
+def test_instants_are_shown_in_the_readers_zone() -> None:
+    at = datetime(2026, 7, 1, 22, 30, tzinfo=UTC)
+    with timezone.override("Europe/Berlin"):
+        shown = str(instant(at))
+
+    assert shown == (
+        '<time datetime="2026-07-01T22:30:00+00:00" title="2026-07-02 00:30 CEST">'
+        "2026-07-02 00:30 CEST</time>"
+    )
+    assert instant(None) == ""
+
+
+def test_values_are_escaped() -> None:
+    text = Template("{% copyable text %}{% badge text %}").render(
+        Context({"text": "<script>"})
+    )
+
+    assert "<script>" not in text
+    assert text.count("&lt;script&gt;") == 2
+
+
+@pytest.mark.parametrize("url", ["/", "/t/demo/", "/t/demo/why?image=a"])
+def test_local_addresses(url: str) -> None:
+    assert is_local_url(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "x",
+        "//evil.example",
+        "/\\evil.example",
+        "https://evil.example/",
+        "javascript:x",
+    ],
+)
+def test_addresses_elsewhere(url: str) -> None:
+    assert not is_local_url(url)
+
+
+@override_settings(CACHES={"default": GONE, "local": LOCAL})
+def test_without_redis_the_process_keeps_its_own_cache() -> None:
+    cache = caches["default"]
+
+    assert cache.add("count", 1, timeout=60)
+    assert not cache.add("count", 1, timeout=60)
+    assert cache.incr("count") == 2
+    assert cache.get("count") == 2
+    assert cache.get("nothing", "default") == "default"
+    assert not redis_answers()
+
+
+def test_only_the_files_of_pages_come_from_node_modules() -> None:
+    finder = NodeFilesFinder()
+
+    assert finder.find("@tabler/core/dist/css/tabler.min.css")
+    assert not finder.find("@tabler/core/package.json")
+    assert not finder.find("../manage.py")
+    assert finder.find("@tabler/core/package.json", find_all=True) == []
