@@ -1,0 +1,166 @@
+"""The ``kustomization.yaml`` that makes manifests pull through the proxy.
+
+Source: Kustomize, "images". ``name`` is a regular expression for the whole name as the
+manifest spells it, without tag and digest. An entry with neither ``newTag`` nor
+``digest`` leaves those of each image as they are, so one entry serves every tag.
+``images`` changes ``containers`` and ``initContainers`` at any depth; other places need
+a transformer with their paths.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import yaml
+
+from oci.reference import MalformedName, Reference, parse_repository
+
+BASES: Final = ("../../base",)
+PROXY_PREFIX: Final = "proxy"
+DOCKER_HUB: Final = "docker.io"
+# As image names spell it, besides leaving it out.
+DOCKER_HUB_HOSTS: Final = frozenset(
+    {DOCKER_HUB, "index.docker.io", "registry-1.docker.io"}
+)
+_REACHED = re.compile(r"(?:.*/)?(?:containers|initContainers)\[\]/image")
+
+
+@dataclass(frozen=True, slots=True)
+class Renaming:
+    """An image name as manifests spell it, and the one to pull it by.
+
+    ``paths`` are all places that have the name (``PodImage.path``).
+    """
+
+    name: str
+    new_name: str
+    paths: tuple[str, ...] = ()
+
+
+def image_name(image: str) -> str:
+    """Return an image as it is spelled, without its tag and its digest."""
+    name = image.partition("@")[0]
+    repository, colon, tag = name.rpartition(":")
+    return repository if colon and "/" not in tag else name
+
+
+def home_of(reference: Reference) -> tuple[str, str]:
+    """Return the host that an image is on and its repository there.
+
+    All spellings of an image on Docker Hub (``redis``, ``library/redis``,
+    ``docker.io/redis``, ``docker.io/library/redis``, ``index.docker.io/library/redis``)
+    give the same.
+    """
+    host, repository = reference.registry or DOCKER_HUB, reference.repository
+    if host not in DOCKER_HUB_HOSTS:
+        return host, repository
+    return DOCKER_HUB, repository if "/" in repository else f"library/{repository}"
+
+
+def is_proxied(reference: Reference, proxy_host: str) -> bool:
+    """Tell whether an image's name leads to the proxy already."""
+    path = reference.repository.partition("/")[0]
+    return reference.registry == proxy_host and path == PROXY_PREFIX
+
+
+def proxied_name(
+    proxy_host: str, application: str, upstream: str, repository: str
+) -> str:
+    """Return the name that pulls a repository through the proxy.
+
+    ``upstream`` is the host of the external registry. One with a port has no place
+    in an image's path: it is named by its slug.
+
+    Raises:
+        MalformedName: these parts make no image name.
+    """
+    path = f"{PROXY_PREFIX}/{application}/{upstream}/{repository}"
+    if ":" in upstream:
+        raise MalformedName(f"{upstream} has a port. Name this registry by its slug.")
+    return f"{proxy_host}/{parse_repository(path)}"
+
+
+def kustomization(
+    renamings: Sequence[Renaming],
+    *,
+    kept: Iterable[str] = (),
+    bases: Sequence[str] = BASES,
+) -> str:
+    """Return a ``kustomization.yaml`` that renames images, and nothing else.
+
+    ``kept`` are names, without tag and digest, of images that must stay as they are.
+    """
+    names = {each.name for each in renamings} | set(kept)
+    entries = {
+        each.name: {"name": _pattern(each.name, names), "newName": each.new_name}
+        for each in renamings
+    }
+    document: dict[str, Any] = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "bases": list(bases),
+    }
+    if entries:
+        document["images"] = list(entries.values())
+    transformers = [
+        _Literal(_dump(_transformer(number, entries[name], paths)))
+        for number, (name, paths) in enumerate(_beyond_reach(renamings).items(), 1)
+    ]
+    if transformers:
+        document["transformers"] = transformers
+    return _dump(document)
+
+
+def _pattern(name: str, names: Iterable[str]) -> str:
+    """Return the name; with its dots escaped only if it would match another one."""
+    is_ambiguous = any(each != name and re.fullmatch(name, each) for each in names)
+    return name.replace(".", r"\.") if is_ambiguous else name
+
+
+def _beyond_reach(renamings: Iterable[Renaming]) -> dict[str, list[str]]:
+    """Return the paths of each name that ``images`` does not look at."""
+    found: dict[str, list[str]] = {}
+    for each in renamings:
+        for path in each.paths:
+            known = found.get(each.name, [])
+            if not _REACHED.fullmatch(path) and path not in known:
+                found[each.name] = [*known, path]
+    return found
+
+
+def _transformer(
+    number: int, entry: Mapping[str, str], paths: Iterable[str]
+) -> dict[str, Any]:
+    return {
+        "apiVersion": "builtin",
+        "kind": "ImageTagTransformer",
+        "metadata": {"name": f"images-elsewhere-{number}"},
+        "imageTag": dict(entry),
+        "fieldSpecs": [{"path": path} for path in paths],
+    }
+
+
+class _Literal(str):
+    """A text of several lines, written as such."""
+
+    __slots__ = ()
+
+
+class _Dumper(yaml.SafeDumper):
+    def ignore_aliases(self, _data: Any) -> bool:
+        return True
+
+
+_Dumper.add_representer(
+    _Literal,
+    lambda dumper, text: dumper.represent_scalar(
+        "tag:yaml.org,2002:str", text, style="|"
+    ),
+)
+
+
+def _dump(document: Mapping[str, Any]) -> str:
+    text: str = yaml.dump(dict(document), Dumper=_Dumper, sort_keys=False, width=10_000)
+    return text

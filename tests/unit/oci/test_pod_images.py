@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from oci.pod_images import KubernetesObject, PodImage, read_manifest
+from oci.yaml_documents import MalformedYaml
+
+POD_SPEC = "containers: [{name: api, image: 'quay.io/my-org/api:v1.0.1'}]"
+
+
+def images(text: str) -> list[str]:
+    return [each.image for each in read_manifest(text).images]
+
+
+def test_the_deployment_of_the_documentation() -> None:
+    manifest = read_manifest(
+        """
+  apiVersion: apps/v1
+  kind: Deployment
+  metadata:
+    name: example
+    namespace: prod
+  spec:
+    template:
+      spec:
+        containers:
+          - name: api
+            image: quay.io/my-org/api:v1.0.1
+"""
+    )
+
+    described = KubernetesObject("apps/v1", "Deployment", "example", "prod")
+    assert manifest.objects == (described,)
+    assert str(described) == "Deployment example"
+    assert manifest.images == (
+        PodImage(
+            image="quay.io/my-org/api:v1.0.1",
+            container="api",
+            object=described,
+            path="spec/template/spec/containers[]/image",
+            line=12,
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "path"),
+    [
+        ("Pod", "spec"),
+        ("PodTemplate", "template/spec"),
+        ("ReplicationController", "spec/template/spec"),
+        ("Deployment", "spec/template/spec"),
+        ("StatefulSet", "spec/template/spec"),
+        ("DaemonSet", "spec/template/spec"),
+        ("ReplicaSet", "spec/template/spec"),
+        ("Job", "spec/template/spec"),
+        ("CronJob", "spec/jobTemplate/spec/template/spec"),
+        ("Rollout", "spec/template/spec"),
+        ("ThingOfMyOperator", "spec/deep/down/podTemplate"),
+    ],
+)
+@pytest.mark.parametrize(
+    "containers", ["containers", "initContainers", "ephemeralContainers"]
+)
+def test_every_kind_of_container_of_every_kind_of_workload(
+    kind: str, path: str, containers: str
+) -> None:
+    document: dict[str, Any] = {containers: [{"name": "x", "image": "my-org/api"}]}
+    for part in reversed(path.split("/")):
+        document = {part: document}
+    text = json.dumps({"kind": kind, "metadata": {"name": "n"}, **document})
+
+    (found,) = read_manifest(text).images
+
+    assert (found.image, found.object.kind) == ("my-org/api", kind)
+    assert found.path == f"{path}/{containers}[]/image"
+
+
+def test_image_volumes_are_images_too() -> None:
+    text = (
+        "kind: Pod\nspec:\n  volumes:\n"
+        "  - {name: data, image: {reference: 'quay.io/my-org/data:v1'}}\n"
+        "  - {name: other, emptyDir: {}}\n"
+    )
+
+    (found,) = read_manifest(text).images
+
+    assert found.image == "quay.io/my-org/data:v1"
+    assert found.container == "data"
+    assert found.path == "spec/volumes[]/image/reference"
+
+
+def test_items_of_lists_are_objects_of_their_own() -> None:
+    text = f"""
+kind: List
+items:
+- kind: PodList
+  items:
+  - {{kind: Pod, metadata: {{name: one}}, spec: {{{POD_SPEC}}}}}
+- {{kind: Pod, metadata: {{generateName: two-}}, spec: {{{POD_SPEC}}}}}
+"""
+    manifest = read_manifest(text)
+
+    assert [each.name for each in manifest.objects] == ["one", "two-"]
+    assert [each.object.name for each in manifest.images] == ["one", "two-"]
+    assert manifest.images[0].path == "spec/containers[]/image"
+
+
+def test_several_documents_in_their_order() -> None:
+    text = "\n---\n".join(
+        f"kind: Pod\nspec: {{containers: [{{image: r{n}}}]}}" for n in range(3)
+    )
+
+    assert images(text) == ["r0", "r1", "r2"]
+
+
+def test_what_is_no_kubernetes_object_is_passed_over() -> None:
+    assert images(f"services: {{{POD_SPEC}}}\n---\n- a\n---\nb\n---\n") == []
+
+
+def test_the_description_of_a_custom_resource_names_no_image() -> None:
+    text = f"kind: CustomResourceDefinition\nspec: {{example: {{{POD_SPEC}}}}}"
+    manifest = read_manifest(text)
+
+    assert (len(manifest.objects), manifest.images) == (1, ())
+
+
+@pytest.mark.parametrize("image", ["", "null", "[a]", "{a: b}"])
+def test_what_is_no_text_is_no_image(image: str) -> None:
+    assert images(f"kind: Pod\nspec:\n  containers:\n  - image: {image}\n") == []
+
+
+def test_containers_may_be_anything() -> None:
+    assert images("kind: Pod\nspec: {containers: [a, [b], null, 1]}") == []
+    assert images("kind: Pod\nspec: {containers: {image: a}}") == []
+
+
+def test_aliases_and_merged_keys_are_looked_through() -> None:
+    text = """
+kind: Pod
+x-base: &base {image: quay.io/my-org/base, name: base}
+spec:
+  initContainers: &all
+  - <<: *base
+    name: one
+  containers: *all
+"""
+    found = [
+        (each.image, each.container, each.path) for each in read_manifest(text).images
+    ]
+
+    assert found == [
+        ("quay.io/my-org/base", "one", "spec/initContainers[]/image"),
+        ("quay.io/my-org/base", "one", "spec/containers[]/image"),
+    ]
+
+
+def test_slashes_in_keys_are_escaped_in_paths() -> None:
+    (found,) = read_manifest(
+        f"kind: Thing\nspec: {{'example.com/pod': {{{POD_SPEC}}}}}"
+    ).images
+
+    assert found.path == "spec/example.com\\/pod/containers[]/image"
+
+
+def test_bad_yaml_is_refused_with_its_line() -> None:
+    with pytest.raises(MalformedYaml, match=r"^Line 2: "):
+        read_manifest("kind: Pod\n\tspec:")
+
+
+names = st.sampled_from(
+    ["kind", "spec", "containers", "initContainers", "image", "items", "volumes", "x"]
+)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8) | st.just("List"),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4)
+    ),
+    max_leaves=30,
+)
+
+
+@settings(deadline=None)
+@given(values)
+def test_any_structure_is_read(value: object) -> None:
+    manifest = read_manifest(yaml.safe_dump(value))
+
+    assert all(each.image == each.image.strip() for each in manifest.images)
