@@ -1,4 +1,4 @@
-"""``python -m bench``: measure; ``python -m bench seed``: only add licenses."""
+"""Measurements: of pulls, with ``pages`` of the portal, with ``seed`` only rows."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import time
 import django
 
 from bench.errors import BenchError
+from bench.pages import running_database
 from bench.plan import FULL, QUICK
 from bench.servers import bench_directory, running_servers
 from bench.tools import require_tools
@@ -28,6 +29,8 @@ def main() -> int:
     try:
         if options.command == "seed":
             _seed(options.licenses)
+        elif options.command == "pages":
+            _measure_pages(quick=options.quick)
         else:
             _measure(quick=options.quick)
     except (BenchError, LocalStackError) as error:
@@ -45,6 +48,7 @@ def _parser() -> argparse.ArgumentParser:
         "--quick", action="store_true", help="short rounds; writes no document"
     )
     commands = parser.add_subparsers(dest="command")
+    commands.add_parser("pages", help="measure the portal's lists and searches")
     seed = commands.add_parser(
         "seed", help="add licenses to the database that DATABASE_URL names"
     )
@@ -67,6 +71,26 @@ def _measure(*, quick: bool) -> None:
     _say(f"Measured in {time.monotonic() - started:.0f} s.")
     if not quick:
         write_report(PAGE, report)
+        _say(f"Wrote {PAGE.relative_to(PROJECT)}.")
+
+
+def _measure_pages(*, quick: bool) -> None:
+    started = time.monotonic()
+    with (
+        bench_directory() as directory,
+        running_database(directory) as environment,
+    ):
+        os.environ.update(environment)
+        django.setup()
+        # Models can be imported only now.
+        from bench.page_run import run_pages
+        from bench.report import PAGES, write_report
+
+        report = run_pages(directory, _say, quick=quick)
+    print(f"\n{report}\n")
+    _say(f"Measured in {time.monotonic() - started:.0f} s.")
+    if not quick:
+        write_report(PAGE, report, PAGES)
         _say(f"Wrote {PAGE.relative_to(PROJECT)}.")
 
 

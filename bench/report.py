@@ -12,8 +12,8 @@ from bench.load import Load
 from bench.results import Results
 from bench.targets import KINDS
 
-BEGIN = "<!-- bench:begin -->"
-END = "<!-- bench:end -->"
+PULLS = "bench"
+PAGES = "pages"
 
 
 def render(results: Results) -> str:
@@ -30,18 +30,19 @@ def render(results: Results) -> str:
     return "\n\n".join(f"### {title}\n\n{body}" for title, body in sections.items())
 
 
-def write_report(page: Path, report: str) -> None:
-    """Put the report between the markers of a page; the rest of it stays.
+def write_report(page: Path, report: str, name: str = PULLS) -> None:
+    """Put a report between its markers in a page; the rest of it stays.
 
     Raises:
         BenchError: the page does not have both markers, in order.
     """
+    first, last = f"<!-- {name}:begin -->", f"<!-- {name}:end -->"
     text = page.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+    before, begin, rest = text.partition(first)
+    _, end, after = rest.partition(last)
     if not begin or not end:
-        raise BenchError(f"{page} has no {BEGIN} with an {END} after it.")
-    page.write_text(f"{before}{BEGIN}\n\n{report}\n\n{END}{after}", encoding="utf-8")
+        raise BenchError(f"{page} has no {first} with a {last} after it.")
+    page.write_text(f"{before}{first}\n\n{report}\n\n{last}{after}", encoding="utf-8")
 
 
 def _goals(results: Results) -> str:

@@ -43,6 +43,12 @@ def seed_licenses(count: int) -> None:
         _copy_licenses(holders, count)
 
 
+def seed_vendor(team: Team) -> None:
+    """Give a team applications with a channel each, and registries."""
+    _connect_registries(team)
+    _add_channels(team)
+
+
 def _copy_licenses(holders: Sequence[Holder], count: int) -> None:
     table = sql.Identifier(License._meta.db_table)
     columns = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))

@@ -9,9 +9,13 @@ from licenses.services import create_customer, issue_license
 from portal.crypto.secrets import Secret
 from registries.services import NewCredential, connect_registry
 from teams.actors import Actor, member_actor
+from teams.api_tokens import create_api_token
 from teams.models import ApiToken, Application, Membership, Team, User
 from teams.permissions import Role
-from teams.services import create_api_token, create_application, create_team
+from teams.services import (
+    create_application,
+    create_team,
+)
 
 APPLICATION = "bench-app"
 # How the vendor's two registries are called in image names.
