@@ -3,7 +3,9 @@ from __future__ import annotations
 import uuid
 
 import pgtrigger
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models
+from django.db.models.functions import Upper
 
 
 class AuditEvent(models.Model):
@@ -33,6 +35,15 @@ class AuditEvent(models.Model):
                 fields=["team", "-created_at", "-id"], name="audit_event_page"
             ),
             models.Index(fields=["team", "subject_id"], name="audit_event_subject"),
+            # What people search in, as icontains writes it.
+            GinIndex(
+                OpClass(Upper("actor_label"), name="gin_trgm_ops"),
+                name="audit_event_actor_search",
+            ),
+            GinIndex(
+                OpClass(Upper("subject_label"), name="gin_trgm_ops"),
+                name="audit_event_subject_search",
+            ),
         ]
         triggers = [
             pgtrigger.Protect(

@@ -1,12 +1,46 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable, Iterator
+from typing import Any
 
-from django.db.models import QuerySet
+from django.apps import apps
+from django.db.models import Q, QuerySet
 
 from audit.models import AuditEvent
+
+BATCH_SIZE = 2000
 
 
 def audit_events_for_team(team_id: uuid.UUID) -> QuerySet[AuditEvent]:
     """Return the team's audit events, newest first."""
     return AuditEvent.objects.filter(team_id=team_id).order_by("-created_at", "-id")
+
+
+def in_batches(
+    events: QuerySet[AuditEvent], size: int = BATCH_SIZE
+) -> Iterator[list[AuditEvent]]:
+    """Yield audit events, newest first, in batches that cost the same at any depth.
+
+    Each batch is a query of its own, so that no transaction stays open however slowly
+    somebody reads. Nothing changes meanwhile but that newer events are added, and
+    those are not looked back for.
+    """
+    rest = events.order_by("-created_at", "-id")
+    while batch := list(rest[:size]):
+        yield batch
+        last = batch[-1]
+        # The first condition is implied by the rest; with it the index finds the place.
+        rest = events.order_by("-created_at", "-id").filter(
+            Q(created_at__lt=last.created_at)
+            | Q(created_at=last.created_at, pk__lt=last.pk),
+            created_at__lte=last.created_at,
+        )
+
+
+def present_subjects(
+    team_id: uuid.UUID, kind: str, ids: Iterable[uuid.UUID], attribute: str
+) -> dict[uuid.UUID, Any]:
+    """Return an attribute of those subjects of a kind that have not been deleted."""
+    rows = apps.get_model(kind)._base_manager.filter(team_id=team_id, pk__in=ids)
+    return dict(rows.values_list("pk", attribute))

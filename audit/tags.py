@@ -47,3 +47,49 @@ class EventTag(StrEnum):
     REGISTRY_CHANGED = "registry:changed"
     REGISTRY_DELETED = "registry:deleted"
     REGISTRY_CREDENTIAL_REPLACED = "registry:credential-replaced"
+
+
+_WORDS: dict[str, str] = {
+    EventTag.TEAM_CREATED: "Team created",
+    EventTag.TEAM_CHANGED: "Team settings changed",
+    EventTag.INVITATION_SENT: "Invitation sent",
+    EventTag.INVITATION_RENEWED: "Invitation sent again",
+    EventTag.INVITATION_WITHDRAWN: "Invitation withdrawn",
+    EventTag.INVITATION_ACCEPTED: "Invitation accepted",
+    EventTag.MEMBER_ADDED: "Member added",
+    EventTag.MEMBER_ROLE_CHANGED: "Member's role changed",
+    EventTag.MEMBER_REMOVED: "Member removed",
+    EventTag.APPLICATION_CREATED: "Application added",
+    EventTag.APPLICATION_CHANGED: "Application changed",
+    EventTag.APPLICATION_DELETED: "Application deleted",
+    EventTag.CHANNEL_CREATED: "Channel added",
+    EventTag.CHANNEL_CHANGED: "Channel changed",
+    EventTag.CHANNEL_DELETED: "Channel deleted",
+    EventTag.SERVICE_ACCOUNT_CREATED: "Service account added",
+    EventTag.SERVICE_ACCOUNT_CHANGED: "Service account changed",
+    EventTag.SERVICE_ACCOUNT_DELETED: "Service account deleted",
+    EventTag.API_TOKEN_CREATED: "API token created",
+    EventTag.API_TOKEN_REVOKED: "API token revoked",
+    EventTag.LICENSE_FIELD_CREATED: "License field added",
+    EventTag.LICENSE_FIELD_CHANGED: "License field changed",
+    EventTag.LICENSE_FIELD_DELETED: "License field deleted",
+    EventTag.CUSTOMER_CREATED: "Customer added",
+    EventTag.CUSTOMER_CHANGED: "Customer changed",
+    EventTag.CUSTOMER_ARCHIVED: "Customer archived",
+    EventTag.CUSTOMER_RESTORED: "Customer restored",
+    EventTag.LICENSE_ISSUED: "License issued",
+    EventTag.LICENSE_CHANGED: "License changed",
+    EventTag.LICENSE_REVOKED: "License revoked",
+    EventTag.LICENSE_REINSTATED: "License reinstated",
+    EventTag.LICENSE_FILE_DOWNLOADED: "License file downloaded",
+    EventTag.LICENSE_ID_REVEALED: "License ID shown",
+    EventTag.REGISTRY_CONNECTED: "External registry added",
+    EventTag.REGISTRY_CHANGED: "External registry changed",
+    EventTag.REGISTRY_DELETED: "External registry deleted",
+    EventTag.REGISTRY_CREDENTIAL_REPLACED: "External registry's credential replaced",
+}
+
+
+def describe(tag: str) -> str:
+    """Say in plain words what happened; a tag of a later version stays as it is."""
+    return _WORDS.get(tag, tag)

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Cast, Lower
 from django.utils import timezone
 
 from portal.crypto.fields import EncryptedField
@@ -26,6 +28,7 @@ validate_field_name = RegexValidator(
     "Start with a letter or '_'; use letters, digits and '_' only.",
 )
 MAX_FIELD_VALUE_BYTES = 64 * 1024
+EXPIRES_SOON = timedelta(days=30)
 
 
 class Customer(TeamOwned):
@@ -37,6 +40,18 @@ class Customer(TeamOwned):
         max_length=254, blank=True, validators=[validate_printable]
     )
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # What people search in; no search runs across the end of a line.
+    search_text = models.GeneratedField(
+        expression=Func(
+            F("name"),
+            F("email"),
+            F("custom_id"),
+            function="lower",
+            arg_joiner=" || chr(10) || ",
+        ),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
 
     class Meta:
         constraints = [
@@ -53,7 +68,12 @@ class Customer(TeamOwned):
         indexes = [
             models.Index(
                 fields=["team", "-created_at", "-id"], name="licenses_customer_page"
-            )
+            ),
+            GinIndex(
+                fields=["search_text"],
+                opclasses=["gin_trgm_ops"],
+                name="licenses_customer_search",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -145,11 +165,26 @@ class LicenseState(StrEnum):
     REVOKED = "revoked"
 
 
+class Standing(StrEnum):
+    """What a license is worth to whoever looks after it: the state, and what nears."""
+
+    ACTIVE = "active"
+    EXPIRING = "expiring"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    CUSTOMER_ARCHIVED = "customer archived"
+
+
 class LicenseQuerySet(TeamOwnedQuerySet["License"]):
     def active(self, at: datetime | None = None) -> Self:
         """Keep licenses that are neither revoked nor expired."""
         unexpired = Q(expires_at__isnull=True) | Q(expires_at__gt=at or timezone.now())
         return self.filter(unexpired, revoked_at__isnull=True)
+
+    def expiring(self, at: datetime | None = None) -> Self:
+        """Keep active licenses that expire within 30 days."""
+        now = at or timezone.now()
+        return self.active(now).filter(expires_at__lte=now + EXPIRES_SOON)
 
     def expired(self, at: datetime | None = None) -> Self:
         """Keep licenses past their expiry that were not revoked."""
@@ -199,6 +234,22 @@ class License(TeamOwned):
     secret_field_values = EncryptedField(  # type: ignore[misc]  # null is no password
         null=True, blank=True, editable=False
     )
+    # The values without their names, and without passwords.
+    search_text = models.GeneratedField(
+        expression=Lower(
+            Cast(
+                Func(
+                    F("field_values"),
+                    Value("$.*"),
+                    function="jsonb_path_query_array",
+                    output_field=models.JSONField(),
+                ),
+                models.TextField(),
+            )
+        ),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
     license_id = EncryptedField(editable=False)
     license_id_digest = models.CharField(max_length=100, unique=True, editable=False)
 
@@ -226,6 +277,11 @@ class License(TeamOwned):
                 fields=["team", "-created_at", "-id"], name="licenses_license_page"
             ),
             models.Index(fields=["team", "expires_at"], name="licenses_license_expiry"),
+            GinIndex(
+                fields=["search_text"],
+                opclasses=["gin_trgm_ops"],
+                name="licenses_license_search",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -238,3 +294,15 @@ class License(TeamOwned):
         if self.expires_at is not None and self.expires_at <= (at or timezone.now()):
             return LicenseState.EXPIRED
         return LicenseState.ACTIVE
+
+    def standing(self, at: datetime | None = None) -> Standing:
+        """Return the state, with what else decides about pulls or soon will."""
+        now = at or timezone.now()
+        state = self.state(now)
+        if state is not LicenseState.ACTIVE:
+            return Standing(state.value)
+        if self.customer.archived_at is not None:
+            return Standing.CUSTOMER_ARCHIVED
+        if self.expires_at is not None and self.expires_at <= now + EXPIRES_SOON:
+            return Standing.EXPIRING
+        return Standing.ACTIVE

@@ -3,21 +3,28 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
+from itertools import groupby
+from operator import attrgetter
 
-from django.db.models import Count, OuterRef, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, Lower
 
 from licenses.license_id import PURPOSE, is_license_id
 from licenses.models import Customer, License, LicenseField, LicenseQuerySet
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
-from teams.models import Application
+from teams.models import Application, Channel
 
 HIDDEN_VALUE = "********"
+CHANNELS_SHOWN = 1000
 
 
 def customers_for_team(team_id: uuid.UUID) -> QuerySet[Customer]:
-    return Customer.objects.for_team(team_id).order_by("-created_at", "-id")
+    return (
+        Customer.objects.for_team(team_id)
+        .defer("search_text")
+        .order_by("-created_at", "-id")
+    )
 
 
 def customers_with_licenses(team_id: uuid.UUID) -> QuerySet[Customer]:
@@ -40,8 +47,49 @@ def licenses_for_team(team_id: uuid.UUID) -> LicenseQuerySet:
     return (
         License.objects.for_team(team_id)
         .select_related("customer", "application", "channel", "revoked_by")
+        .defer("search_text", "customer__search_text")
         .order_by("-created_at", "-id")
     )
+
+
+def channels_by_application(
+    team_id: uuid.UUID,
+) -> list[tuple[Application, list[Channel]]]:
+    """Return the team's applications with their channels, by name."""
+    channels = (
+        Channel.objects.for_team(team_id)
+        .select_related("application")
+        .order_by("application__name", "application_id", "-is_default", "name")
+    )
+    return [
+        (application, list(own))
+        for application, own in groupby(
+            channels[:CHANNELS_SHOWN], key=attrgetter("application")
+        )
+    ]
+
+
+def text_found(text: str) -> Q:
+    """Match rows whose search text contains a text, in whatever case."""
+    # Lower-cased where the stored text was, so that both follow the same rules.
+    return Q(search_text__contains=Lower(Value(text)))
+
+
+def licenses_found(
+    licenses: LicenseQuerySet, team_id: uuid.UUID, text: str
+) -> LicenseQuerySet:
+    """Keep licenses of a team of which the customer or a field's value has a text."""
+    # A join would be gone through license by license; this asks for customers once.
+    customers = Customer.objects.for_team(team_id).filter(text_found(text)).values("pk")
+    return licenses.filter(Q(customer__in=customers) | text_found(text))
+
+
+def licenses_with_id(team_id: uuid.UUID, presented: Secret) -> LicenseQuerySet:
+    """Return the one license of the team that has this license ID, or none."""
+    if not is_license_id(presented.reveal()):
+        return licenses_for_team(team_id).none()
+    digests = lookup_keyring().candidates(presented.reveal(), purpose=PURPOSE)
+    return licenses_for_team(team_id).filter(license_id_digest__in=digests)
 
 
 def license_fields_for_application(application: Application) -> QuerySet[LicenseField]:
@@ -50,6 +98,19 @@ def license_fields_for_application(application: Application) -> QuerySet[License
         .filter(application=application)
         .order_by("-created_at", "-id")
     )
+
+
+def licenses_with_value(field: LicenseField) -> int:
+    """Return how many licenses have a value of their own for a field.
+
+    Of a Password no more is known than how many have some password: an upper bound.
+    """
+    licenses = License.objects.for_team(field.team_id).filter(
+        application_id=field.application_id
+    )
+    if field.type == LicenseField.Type.PASSWORD:
+        return licenses.filter(secret_field_values__isnull=False).count()
+    return licenses.filter(field_values__has_key=field.name).count()
 
 
 def license_by_secret(presented: Secret) -> License | None:
@@ -70,7 +131,9 @@ def _one(licenses: QuerySet[License]) -> License | None:
 
 
 def _licenses_to_decide_on() -> QuerySet[License]:
-    return License.objects.select_related("customer", "application")
+    return License.objects.select_related("customer", "application").defer(
+        "search_text", "customer__search_text"
+    )
 
 
 def password_values(license: License) -> dict[str, str]:

@@ -27,7 +27,9 @@ from teams import services as team_services
 from teams.actors import Actor, ActorKind
 from teams.models import Application, Channel, Team
 from teams.permissions import Permission
-from teams.services import apply_changes
+from teams.services import (
+    apply_changes,
+)
 
 
 @transaction.atomic
@@ -282,6 +284,14 @@ def download_license_file(*, actor: Actor, license: License) -> str:
     actor.require(Permission.LICENSE_REVEAL, team_id=license.team_id)
     _record(actor, EventTag.LICENSE_FILE_DOWNLOADED, license)
     return render_license_file(license, effective_field_values(license))
+
+
+@transaction.atomic
+def reveal_license_id(*, actor: Actor, license: License) -> Secret:
+    """Return the license ID, to show it to a person; that it was shown is audited."""
+    actor.require(Permission.LICENSE_REVEAL, team_id=license.team_id)
+    _record(actor, EventTag.LICENSE_ID_REVEALED, license)
+    return Secret(license.license_id.reveal())
 
 
 def rehash_license_ids(batch_size: int = 500) -> int:

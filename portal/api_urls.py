@@ -7,6 +7,7 @@ from django.urls import path, re_path
 from licenses.api import views as licenses
 from portal.http.api import DocsView, SchemaView, UnknownAddressView
 from registries.api import views as registries
+from teams.api import invitations
 from teams.api import views as teams
 
 urlpatterns = [
@@ -15,6 +16,12 @@ urlpatterns = [
     path("team", teams.TeamDetailView.as_view()),
     path("members", teams.MembersView.as_view()),
     path("members/<uuid:member_id>", teams.MemberView.as_view()),
+    path("invitations", invitations.InvitationsView.as_view()),
+    path("invitations/<uuid:invitation_id>", invitations.InvitationView.as_view()),
+    path(
+        "invitations/<uuid:invitation_id>/renew",
+        invitations.InvitationRenewView.as_view(),
+    ),
     path("service-accounts", teams.ServiceAccountsView.as_view()),
     path(
         "service-accounts/<uuid:service_account_id>", teams.ServiceAccountView.as_view()

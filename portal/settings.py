@@ -8,6 +8,7 @@ from pathlib import Path
 from celery.schedules import crontab
 
 from portal.env import boolean, env, networks, secret, secret_if_set
+from portal.single_sign_on import openid_connect
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -44,6 +45,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
+    "django.contrib.postgres",
     "allauth",
     "allauth.account",
     "allauth.socialaccount",
@@ -179,6 +181,12 @@ AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 
+globals().update(
+    env.email_url_config(secret_if_set("EMAIL_URL") or "smtp://localhost:25")
+)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Berth <berth@localhost>")
+
 ACCOUNT_ADAPTER = "teams.accounts.AccountAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
@@ -191,9 +199,29 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_RATE_LIMITS = {
     # By address and never by account: strangers must not lock anybody out.
+    "login": f"{BERTH_TOKEN_FAILURES_PER_MINUTE}/m/ip",
     "login_failed": f"{BERTH_TOKEN_FAILURES_PER_MINUTE}/m/ip",
+    # Only who is signed in sends these; one that is not sent is not told about.
+    "confirm_email": "5/m/key",
+}
+ACCOUNT_FORMS = {
+    "login": "teams.web.account_forms.LoginForm",
+    "reset_password": "teams.web.account_forms.ResetPasswordForm",
+    "reset_password_from_key": "teams.web.account_forms.ResetPasswordKeyForm",
+    "change_password": "teams.web.account_forms.ChangePasswordForm",
+    "set_password": "teams.web.account_forms.SetPasswordForm",
+    "add_email": "teams.web.account_forms.AddEmailForm",
+    "reauthenticate": "teams.web.account_forms.ReauthenticateForm",
+}
+MFA_FORMS = {
+    "authenticate": "teams.web.account_forms.AuthenticateForm",
+    "reauthenticate": "teams.web.account_forms.ReauthenticateCodeForm",
+    "activate_totp": "teams.web.account_forms.ActivateTOTPForm",
+    "add_webauthn": "teams.web.account_forms.AddWebAuthnForm",
+    "edit_webauthn": "teams.web.account_forms.EditWebAuthnForm",
 }
 MFA_ADAPTER = "teams.accounts.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
@@ -201,12 +229,29 @@ MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # see ACCOUNT_EMAIL_VERIFICATION
 MFA_TOTP_ISSUER = "Berth"
 
+BERTH_OIDC_ISSUER = env.str("BERTH_OIDC_ISSUER", default="")
+SOCIALACCOUNT_ADAPTER = "teams.single_sign_on.SingleSignOnAdapter"
+SOCIALACCOUNT_PROVIDERS = (
+    openid_connect(
+        name=env.str("BERTH_OIDC_NAME", default="single sign-on"),
+        issuer=BERTH_OIDC_ISSUER,
+        client_id=env.str("BERTH_OIDC_CLIENT_ID"),
+        client_secret=secret("BERTH_OIDC_CLIENT_SECRET"),
+    )
+    if BERTH_OIDC_ISSUER
+    else {}
+)
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+
 USERSESSIONS_TRACK_ACTIVITY = False
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = boolean(
     "SECURE_COOKIES", default=not DEBUG
 )
+# Browsers make passkeys on http://localhost too; nobody else is spoken to in clear.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not SESSION_COOKIE_SECURE
 SECURE_SSL_REDIRECT = boolean("SECURE_SSL_REDIRECT", default=False)
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0)
 SECURE_REFERRER_POLICY = "same-origin"

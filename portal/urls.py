@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path
+from django.urls import URLPattern, URLResolver, include, path, reverse_lazy
+from django.views.generic import RedirectView
 
 from portal.health import livez, readyz
-from teams.web import entrance
+from teams.web import entrance, single_sign_on
 
 # Operators sign in as everybody does, with their second factor.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -22,6 +23,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("set-up", entrance.set_up_page, name="set-up"),
     path("theme", entrance.choose_theme, name="theme"),
     path("invitations/<str:secret>", entrance.invitation, name="invitation"),
+    path("accounts/oidc/<str:provider_id>/login/", single_sign_on.start),
+    path("accounts/oidc/<str:provider_id>/login/callback/", single_sign_on.callback),
+    # Nobody chooses their own address: it comes from the identity provider.
+    path(
+        "accounts/3rdparty/signup/",
+        RedirectView.as_view(url=reverse_lazy("account_login")),
+    ),
     path("accounts/", include("allauth.urls")),
     path("t/<str:team>/", include(team_pages)),
     path("livez", livez),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+import aiohttp
 from asgiref.sync import async_to_sync
 
 from oci.media_types import DEFAULT_MANIFEST_ACCEPT
@@ -13,6 +14,8 @@ from registries.models import Outcome
 from registries.upstream import UpstreamClient, UpstreamRequest, upstream_client
 from registries.upstream_errors import (
     CredentialRejected,
+    NotARegistry,
+    Problem,
     RepositoryDenied,
     UpstreamError,
 )
@@ -21,12 +24,23 @@ from registries.upstream_target import UpstreamTarget
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What one attempt came to. ``detail`` is a sentence for the vendor."""
+    """What one attempt came to. ``detail`` is a sentence for the vendor.
+
+    ``problem`` is None for a valid credential.
+    """
 
     outcome: Outcome
     http_status: int | None
     latency_ms: int
     detail: str
+    problem: Problem | None = None
+
+    @property
+    def health(self) -> Outcome:
+        """What this says of the registry: an image's name alone may be a mistake."""
+        if self.problem in {Problem.NO_ACCESS, Problem.NO_SUCH_IMAGE}:
+            return Outcome.VALID
+        return self.outcome
 
 
 @async_to_sync
@@ -46,18 +60,41 @@ async def try_credential(
             error.http_status,
             _elapsed_ms(started),
             error.detail_for_vendor,
+            error.problem,
         )
+    outcome, problem, detail = _verdict(target, image, status, asked=asked)
+    return CheckResult(outcome, status, _elapsed_ms(started), detail, problem)
+
+
+def _verdict(
+    target: UpstreamTarget, image: Reference | None, status: int, *, asked: bool
+) -> tuple[Outcome, Problem | None, str]:
+    name = _name(image) if image else ""
     if status == 404 and image is not None:
-        detail = f"Signed in, but {image.repository} has no such tag or digest."
-        outcome = Outcome.REPOSITORY_DENIED
-    elif status >= 400:
-        detail = f"The registry {target.label} answered {status}."
-        outcome = Outcome.UPSTREAM_ERROR
+        detail = (
+            f"Signed in, but there is no {name} on {target.label}. Check the names of "
+            "the repository and of the tag."
+        )
+        return Outcome.REPOSITORY_DENIED, Problem.NO_SUCH_IMAGE, detail
+    if status >= 400:
+        detail = (
+            f"The registry {target.label} answered with status {status}. Try again "
+            "later, or ask whoever runs it."
+        )
+        return Outcome.UPSTREAM_ERROR, Problem.FAULT, detail
+    if image is not None:
+        detail = f"Signed in to {target.label} and found {name}."
+    elif asked:
+        detail = f"Signed in to {target.label}."
     else:
-        detail, outcome = f"Signed in to {target.label}.", Outcome.VALID
-        if not asked:
-            detail = f"{target.label} answers without asking for a login."
-    return CheckResult(outcome, status, _elapsed_ms(started), detail)
+        detail = f"{target.label} answers without asking for a login."
+    return Outcome.VALID, None, detail
+
+
+def _name(image: Reference) -> str:
+    return image.repository + (
+        f"@{image.digest}" if image.digest else f":{image.tag or 'latest'}"
+    )
 
 
 async def _attempt(target: UpstreamTarget, image: Reference | None) -> tuple[int, bool]:
@@ -66,27 +103,50 @@ async def _attempt(target: UpstreamTarget, image: Reference | None) -> tuple[int
         status, asked = await _sign_in(client, target)
         if image is None or status >= 400:
             return status, asked
-        repository = target.upstream_repository(image.repository)
-        reference = image.digest or image.tag or "latest"
-        response = await client.open(
-            target,
-            UpstreamRequest(
-                "HEAD",
-                f"/v2/{repository}/manifests/{reference}",
-                f"repository:{repository}:pull",
-                {"Accept": DEFAULT_MANIFEST_ACCEPT},
-            ),
-        )
-        response.close()
-        return response.status, asked
+        try:
+            return await _look_up(client, target, image), asked
+        except RepositoryDenied as error:
+            raise _no_access(target, image, error) from error
+        except CredentialRejected as error:
+            if not asked:
+                raise
+            # It took the login a moment ago: some token services refuse a token for
+            # a repository in the same way as a wrong password.
+            raise _no_access(target, image, error) from error
+
+
+def _no_access(
+    target: UpstreamTarget, image: Reference, error: UpstreamError
+) -> RepositoryDenied:
+    return RepositoryDenied(target, error.http_status or 401, image.repository)
+
+
+async def _look_up(
+    client: UpstreamClient, target: UpstreamTarget, image: Reference
+) -> int:
+    repository = target.upstream_repository(image.repository)
+    reference = image.digest or image.tag or "latest"
+    response = await client.open(
+        target,
+        UpstreamRequest(
+            "HEAD",
+            f"/v2/{repository}/manifests/{reference}",
+            f"repository:{repository}:pull",
+            {"Accept": DEFAULT_MANIFEST_ACCEPT},
+        ),
+    )
+    response.close()
+    return response.status
 
 
 async def _sign_in(client: UpstreamClient, target: UpstreamTarget) -> tuple[int, bool]:
     request = UpstreamRequest("GET", "/v2/", "", {})
     response = await client.open(target, request)
     response.close()
-    if response.status >= 400 or "Authorization" in response.request_info.headers:
+    if "Authorization" in response.request_info.headers or response.status >= 500:
         return response.status, True
+    if not _is_registry(response):
+        raise NotARegistry(target, response.status)
     # It let a stranger in, which says nothing of the credential.
     try:
         response = await client.open(target, request, preemptive_basic=True)
@@ -94,6 +154,17 @@ async def _sign_in(client: UpstreamClient, target: UpstreamTarget) -> tuple[int,
         raise CredentialRejected(target, error.http_status or 401) from error
     response.close()
     return response.status, False
+
+
+def _is_registry(response: aiohttp.ClientResponse) -> bool:
+    """Tell a registry from a web server by what it answers to a stranger.
+
+    distribution-spec, "Determining Support": 200 for /v2/. The header is older, and
+    surer than the status of a site that has a page for every address.
+    """
+    if "Docker-Distribution-Api-Version" in response.headers:
+        return True
+    return response.status < 400 and response.content_type != "text/html"
 
 
 def _elapsed_ms(started: float) -> int:

@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from oci.reference import MalformedName, parse_registry_host
 from portal.crypto.fields import EncryptedField
+from registries.outcomes import ALLOWED, outcome_in_words
 from registries.providers import PROVIDERS, Provider
 from teams.models import Application, TeamOwned, User, validate_slug
 
@@ -236,7 +237,64 @@ class PullEvent(TeamOwned):
             models.Index(
                 fields=["registry_id", "-last_at"], name="registries_pull_registry"
             ),
+            models.Index(
+                fields=["team", "application_slug", "-last_at", "-id"],
+                name="registries_pull_application",
+            ),
+            # Read alone, without the rows: see pulls_per_day.
+            models.Index(
+                fields=["team", "hour"],
+                include=["outcome", "count"],
+                name="registries_pull_hour",
+            ),
+            # Refusals are few: the dashboard groups a week of them from this alone.
+            models.Index(
+                fields=["team", "-last_at", "-id"],
+                include=[
+                    "outcome",
+                    "license",
+                    "holder",
+                    "application_slug",
+                    "repository",
+                    "reference",
+                    "count",
+                ],
+                condition=~Q(outcome=ALLOWED),
+                name="registries_pull_refused",
+            ),
+            models.Index(
+                fields=["team", "outcome", "-last_at", "-id"],
+                condition=~Q(outcome=ALLOWED),
+                name="registries_pull_reason",
+            ),
+            models.Index(
+                fields=["team", "repository"],
+                opclasses=["uuid_ops", "varchar_pattern_ops"],
+                name="registries_pull_repository",
+            ),
         ]
 
     def __str__(self) -> str:
-        return f"{self.repository}:{self.reference} {self.outcome} x {self.count}"
+        return f"{self.image} {self.outcome} x {self.count}"
+
+    @property
+    def is_allowed(self) -> bool:
+        return self.outcome == ALLOWED
+
+    @property
+    def outcome_in_words(self) -> str:
+        return outcome_in_words(self.outcome)
+
+    @property
+    def image(self) -> str:
+        """Return the name that was asked for, below the application."""
+        return f"{self.repository}{self._suffix}"
+
+    @property
+    def proxied_image(self) -> str:
+        """Return the whole name, without the proxy's host."""
+        return f"proxy/{self.application_slug}/{self.image}"
+
+    @property
+    def _suffix(self) -> str:
+        return f"@{self.reference}" if ":" in self.reference else f":{self.reference}"

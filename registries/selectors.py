@@ -1,15 +1,31 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Max, Prefetch, Q, QuerySet, Sum
+from django.utils import timezone
 
+from licenses.models import License
+from licenses.selectors import licenses_for_team
 from registries.models import (
     Credential,
     CredentialCheck,
     ExternalRegistry,
+    Outcome,
     PullEvent,
 )
+from registries.outcomes import ALLOWED
+from registries.providers import canonical_endpoint
+from registries.pull_credentials import SubjectKind
+from teams.models import Application
+from teams.selectors import api_tokens_for_team, applications_for_team, members_of_team
+
+RECENT_PULLS = timedelta(days=30)
+REFUSALS_LOOKED_THROUGH = 500
 
 
 def registries_for_team(team_id: uuid.UUID) -> QuerySet[ExternalRegistry]:
@@ -36,6 +52,12 @@ def active_credential(registry: ExternalRegistry) -> Credential:
     )
 
 
+def credential_in_use(registry: ExternalRegistry) -> Credential:
+    """Return the active credential of a registry from :func:`registries_for_team`."""
+    active: list[Credential] = registry.active_credentials  # type: ignore[attr-defined]  # prefetched
+    return active[0]
+
+
 def checks_of_registry(registry: ExternalRegistry) -> QuerySet[CredentialCheck]:
     return (
         CredentialCheck.objects.for_team(registry.team_id)
@@ -47,3 +69,240 @@ def checks_of_registry(registry: ExternalRegistry) -> QuerySet[CredentialCheck]:
 def pulls_for_team(team_id: uuid.UUID) -> QuerySet[PullEvent]:
     """Return counted pulls, the latest first, refused ones too."""
     return PullEvent.objects.for_team(team_id).order_by("-last_at", "-id")
+
+
+def applications_of_registry(registry: ExternalRegistry) -> QuerySet[Application]:
+    """Return the applications that may use a registry, by slug."""
+    applications = applications_for_team(registry.team_id).order_by("slug")
+    if registry.shared_with_all:
+        return applications
+    return applications.filter(registry_shares__registry=registry)
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryUse:
+    """What stops if a registry is deleted. ``pulls`` are those of 30 days."""
+
+    applications: Sequence[Application]
+    active_licenses: int
+    pulls: int
+
+
+def use_of_registry(registry: ExternalRegistry) -> RegistryUse:
+    applications = list(applications_of_registry(registry))
+    licenses = licenses_for_team(registry.team_id).active()
+    pulls = (
+        PullEvent.objects.for_team(registry.team_id)
+        .filter(
+            registry_id=registry.pk,
+            outcome=ALLOWED,
+            last_at__gte=timezone.now() - RECENT_PULLS,
+        )
+        .aggregate(total=Sum("count"))
+    )
+    return RegistryUse(
+        applications=applications,
+        active_licenses=licenses.filter(application__in=applications).count(),
+        pulls=pulls["total"] or 0,
+    )
+
+
+def latest_pulls_of_registry(
+    registry: ExternalRegistry, number: int = 10
+) -> list[PullEvent]:
+    """Return the latest pulls through a registry, and those refused that named it.
+
+    A refused pull is of no registry, so its name tells; only the latest refusals are
+    looked through.
+    """
+    pulls = pulls_for_team(registry.team_id).select_related("license__customer")
+    refusals = refused_pulls_for_team(registry.team_id)
+    profile = registry.provider_profile
+    named = Q()
+    for name in {registry.slug, registry.endpoint, *profile.endpoint_aliases}:
+        named |= Q(repository__startswith=f"{name}/")
+    through = pulls.filter(registry_id=registry.pk)[:number]
+    refused = pulls.filter(
+        named, pk__in=refusals.values("pk")[:REFUSALS_LOOKED_THROUGH]
+    )[:number]
+    found = sorted([*through, *refused], key=lambda each: each.last_at, reverse=True)
+    return found[:number]
+
+
+def refused_pulls_for_team(team_id: uuid.UUID) -> QuerySet[PullEvent]:
+    """Return counted pulls that were refused, the latest first."""
+    return pulls_for_team(team_id).exclude(outcome=ALLOWED)
+
+
+def registries_in_trouble(team_id: uuid.UUID) -> QuerySet[ExternalRegistry]:
+    """Return registries whose last check found their credential not valid."""
+    return (
+        ExternalRegistry.objects.for_team(team_id)
+        .exclude(health__in=["", Outcome.VALID])
+        .order_by("slug")
+    )
+
+
+def registries_named(team_id: uuid.UUID, upstream: str) -> QuerySet[ExternalRegistry]:
+    """Return the registries that a slug or a host in an image name may stand for."""
+    named = Q(slug=upstream) | Q(endpoint=canonical_endpoint(upstream))
+    return ExternalRegistry.objects.for_team(team_id).filter(named).order_by("slug")
+
+
+@dataclass(frozen=True, slots=True)
+class PullDay:
+    """How many pulls of a day were allowed, and how many refused."""
+
+    day: date
+    allowed: int
+    refused: int
+
+    @property
+    def total(self) -> int:
+        return self.allowed + self.refused
+
+
+def pulls_per_day(team_id: uuid.UUID, days: int = 30) -> list[PullDay]:
+    """Return the pulls of each of the last days, today last, none left out.
+
+    Days are those of the current time zone. An hour belongs to the day it begins in.
+    """
+    zone = timezone.get_current_timezone()
+    first = timezone.localdate() - timedelta(days=days - 1)
+    hours = (
+        PullEvent.objects.for_team(team_id)
+        .filter(hour__gte=datetime.combine(first, time.min, tzinfo=zone))
+        .values("hour")
+        .annotate(
+            allowed=Sum("count", filter=Q(outcome=ALLOWED), default=0),
+            refused=Sum("count", filter=~Q(outcome=ALLOWED), default=0),
+        )
+    )
+    counted = {first + timedelta(days=each): [0, 0] for each in range(days)}
+    for hour in hours:
+        day = counted.get(hour["hour"].astimezone(zone).date())
+        if day is not None:
+            day[0] += hour["allowed"]
+            day[1] += hour["refused"]
+    return [PullDay(day, *numbers) for day, numbers in counted.items()]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """Refused pulls of one repository by one holder for one reason.
+
+    ``pull`` is made up for them: the latest of them, with the number of all. It is
+    in no table.
+    """
+
+    pull: PullEvent
+    license: License | None
+
+
+def refusals_since(
+    team_id: uuid.UUID, since: datetime, *, number: int = 10
+) -> list[Refusals]:
+    """Return who was refused what and why, the latest first."""
+    groups: list[Any] = list(
+        PullEvent.objects.for_team(team_id)
+        .filter(last_at__gte=since)
+        .exclude(outcome=ALLOWED)
+        .values("outcome", "license_id", "holder", "application_slug", "repository")
+        .annotate(times=Sum("count"), latest=Max("last_at"), named=Max("reference"))
+        .order_by("-latest")[:number]
+    )
+    ids = {group["license_id"] for group in groups if group["license_id"]}
+    licenses = licenses_for_team(team_id).in_bulk(list(ids))
+    return [
+        Refusals(_pull_of(team_id, group), licenses.get(group["license_id"]))
+        for group in groups
+    ]
+
+
+def _pull_of(team_id: uuid.UUID, group: dict[str, Any]) -> PullEvent:
+    return PullEvent(
+        team_id=team_id,
+        outcome=group["outcome"],
+        license_id=group["license_id"],
+        holder=group["holder"],
+        application_slug=group["application_slug"],
+        repository=group["repository"],
+        reference=group["named"],
+        count=group["times"],
+        last_at=group["latest"],
+    )
+
+
+def licenses_ending(
+    team_id: uuid.UUID, *, after: datetime, before: datetime
+) -> QuerySet[License]:
+    """Return licenses that expire in a span and still matter, the first to end first.
+
+    Revoked ones, and those of archived customers, pull nothing anyway.
+    """
+    return (
+        licenses_for_team(team_id)
+        .filter(
+            expires_at__gt=after,
+            expires_at__lte=before,
+            revoked_at__isnull=True,
+            customer__archived_at__isnull=True,
+        )
+        .order_by("expires_at", "pk")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class FirstSteps:
+    """What a team has done on the way to its first pull."""
+
+    has_registry: bool
+    has_application: bool
+    has_license: bool
+    has_pull: bool
+
+    @property
+    def are_done(self) -> bool:
+        return all(
+            (self.has_registry, self.has_application, self.has_license, self.has_pull)
+        )
+
+
+def first_steps(team_id: uuid.UUID) -> FirstSteps:
+    pulls = PullEvent.objects.for_team(team_id).filter(outcome=ALLOWED)
+    return FirstSteps(
+        has_registry=ExternalRegistry.objects.for_team(team_id).exists(),
+        has_application=applications_for_team(team_id).exists(),
+        has_license=licenses_for_team(team_id).exists(),
+        has_pull=pulls.exists(),
+    )
+
+
+def holders_of_pulls(team_id: uuid.UUID, pulls: Iterable[PullEvent]) -> dict[str, str]:
+    """Return what people call the holders that are not licenses, by ``holder``.
+
+    Whatever is no longer there is left out.
+    """
+    holders = {pull.holder for pull in pulls if pull.license_id is None}
+    parts = [each.partition(":") for each in holders]
+    tokens = _ids(parts, SubjectKind.API_TOKEN)
+    users = _ids(parts, SubjectKind.USER)
+    names = {
+        f"{SubjectKind.API_TOKEN}:{token.pk}": f"API token {token.name}"
+        for token in api_tokens_for_team(team_id).filter(pk__in=tokens)
+    }
+    return names | {
+        f"{SubjectKind.USER}:{member.user_id}": member.user.email
+        for member in members_of_team(team_id).filter(user_id__in=users)
+    }
+
+
+def _ids(parts: Iterable[tuple[str, str, str]], kind: SubjectKind) -> list[uuid.UUID]:
+    found = []
+    for name, _, text in parts:
+        if name == kind:
+            try:
+                found.append(uuid.UUID(text))
+            except ValueError:
+                continue
+    return found

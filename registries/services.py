@@ -30,7 +30,9 @@ from registries.upstream_target import upstream_target
 from teams.actors import Actor, ActorKind
 from teams.models import Application, Team
 from teams.permissions import Permission
-from teams.services import apply_changes
+from teams.services import (
+    apply_changes,
+)
 
 CHECKS_KEPT = timedelta(days=90)
 
@@ -64,11 +66,13 @@ def connect_registry(
     applications: Sequence[Application] | None = None,
     repository_patterns: Sequence[str] = ("*",),
     skip_test: bool = False,
+    image: Reference | None = None,
 ) -> ExternalRegistry:
     """Store a registry with its credential, after the credential has been tried.
 
     ``applications`` None shares it with all of the team's, present and future.
-    ``slug`` defaults to the endpoint, without its port.
+    ``slug`` defaults to the endpoint, without its port. The credential has to be good
+    for ``image`` too, if one is named.
 
     Raises:
         CredentialNotProven: the registry did not accept the credential.
@@ -87,7 +91,7 @@ def connect_registry(
     )
     registry.full_clean()
     version = _new_credential(actor, registry, credential)
-    result = None if skip_test else _prove(version)
+    result = None if skip_test else _prove(version, image)
     return _store_registry(actor, registry, version, applications, result)
 
 
@@ -146,8 +150,9 @@ def replace_credential(
     registry: ExternalRegistry,
     credential: NewCredential,
     skip_test: bool = False,
+    image: Reference | None = None,
 ) -> Credential:
-    """Swap in a new credential once the registry has accepted it.
+    """Swap in a new credential once the registry has accepted it, for ``image`` too.
 
     The old one goes on serving pulls until then, and is kept, inactive, afterwards.
 
@@ -156,7 +161,7 @@ def replace_credential(
     """
     actor.require(Permission.REGISTRY_MANAGE, team_id=registry.team_id)
     version = _new_credential(actor, registry, credential)
-    result = None if skip_test else _prove(version)
+    result = None if skip_test else _prove(version, image)
     with transaction.atomic():
         ExternalRegistry.objects.for_team(registry.team_id).select_for_update().get(
             pk=registry.pk
@@ -257,7 +262,10 @@ def try_registry(
 def check_registry(
     registry: ExternalRegistry, image: Reference | None = None
 ) -> CheckResult:
-    """Try the active credential and store the outcome. Never blocks pulls."""
+    """Try the active credential and store the outcome. Never blocks pulls.
+
+    No access to ``image`` alone does not make the registry unhealthy.
+    """
     version = active_credential(registry)
     result = try_credential(upstream_target(version), image)
     with transaction.atomic():
@@ -308,8 +316,8 @@ def _is_unusable(text: str) -> bool:
     return "\x00" in text or len(text.encode()) > MAX_SECRET_BYTES
 
 
-def _prove(version: Credential) -> CheckResult:
-    result = try_credential(upstream_target(version))
+def _prove(version: Credential, image: Reference | None) -> CheckResult:
+    result = try_credential(upstream_target(version), image)
     if result.outcome is not Outcome.VALID:
         raise CredentialNotProven(result)
     return result
@@ -356,7 +364,7 @@ def _record_check(version: Credential, result: CheckResult) -> None:
         detail=result.detail[:500],
     )
     if active_credential(registry).pk == version.pk:
-        registry.health, registry.health_checked_at = result.outcome, timezone.now()
+        registry.health, registry.health_checked_at = result.health, timezone.now()
         registry.save(update_fields=["health", "health_checked_at"])
 
 

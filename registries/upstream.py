@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -22,19 +22,17 @@ from yarl import URL
 from oci.challenge import Challenge, parse_challenges
 from oci.reference import parse_registry_host
 from portal.expiring_cache import ExpiringCache
-from registries.address_guard import AddressBlocked, AddressGuard
+from registries.address_guard import AddressGuard
 from registries.realm_trust import authority, is_trusted_realm
 from registries.upstream_errors import (
     CredentialRejected,
     RealmNotTrusted,
     RepositoryDenied,
-    UpstreamError,
     UpstreamFault,
     UpstreamRateLimited,
-    UpstreamTimeout,
-    UpstreamUnreachable,
 )
 from registries.upstream_target import UpstreamTarget
+from registries.upstream_translation import translate
 
 MAX_REDIRECTS = 5
 MAX_TOKEN_RESPONSE_BYTES = 64 * 1024
@@ -363,53 +361,3 @@ class _translated_errors:  # noqa: N801 -- reads as the context manager it is
         translated = translate(error, self._target)
         if translated is not None:
             raise translated from error
-
-
-def translate(error: BaseException, target: UpstreamTarget) -> Exception | None:
-    """Return the upstream error that a client library's exception stands for."""
-    for kinds, told in _TRANSLATIONS:
-        if isinstance(error, kinds):
-            return told(target, error)
-    return None
-
-
-_TRANSLATIONS: list[
-    tuple[
-        tuple[type[BaseException], ...],
-        Callable[[UpstreamTarget, Any], UpstreamError],
-    ]
-] = [
-    ((TimeoutError,), lambda target, _: UpstreamTimeout(target)),
-    (
-        (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError),
-        lambda target, _: UpstreamUnreachable(
-            target, "its TLS certificate is not valid"
-        ),
-    ),
-    (
-        (aiohttp.ClientConnectorDNSError,),
-        lambda target, _: UpstreamUnreachable(target, "its name does not resolve"),
-    ),
-    (
-        (aiohttp.ClientConnectorError,),
-        lambda target, error: UpstreamUnreachable(
-            target, _connect_problem(error.os_error)
-        ),
-    ),
-    (
-        (aiohttp.InvalidURL, ValueError),
-        lambda target, _: UpstreamFault(target, "redirected to an unusable address"),
-    ),
-    (
-        (aiohttp.ClientError, OSError),
-        lambda target, _: UpstreamFault(target, "broke the connection"),
-    ),
-]
-
-
-def _connect_problem(error: OSError) -> str:
-    if isinstance(error, AddressBlocked) or "is not a public address" in str(error):
-        return "its address is not public"
-    if isinstance(error, ConnectionRefusedError):
-        return "it refused the connection"
-    return "no connection could be made"

@@ -1,4 +1,6 @@
-"""What an external registry can do wrong, each with the sentence a customer sees.
+"""What an external registry can do wrong, with a sentence for each reader.
+
+The customer reads ``message``, the vendor ``detail_for_vendor``.
 
 UpstreamError            base; names the registry, never its answer's body
  ├── CredentialRejected  the stored credential was refused when signing in
@@ -8,18 +10,41 @@ UpstreamError            base; names the registry, never its answer's body
  ├── UpstreamTimeout     no answer in time
  ├── UpstreamUnreachable no connection: name, address, refusal, TLS
  └── UpstreamFault       any other answer that is of no use
+      └── NotARegistry   the host answers, and does not speak the registry API
 """
 
 from __future__ import annotations
 
+from django.db import models
+
 from portal.errors import UpstreamProblem
 from registries.upstream_target import UpstreamTarget
+
+
+class Problem(models.TextChoices):
+    """What is wrong, as exactly as Berth can tell: finer than the stored outcome."""
+
+    NAME_NOT_FOUND = "name_not_found", "Name not found"
+    ADDRESS_NOT_PUBLIC = "address_not_public", "Address not public"
+    CONNECTION_REFUSED = "connection_refused", "Connection refused"
+    NO_CONNECTION = "no_connection", "No connection"
+    TLS = "tls", "TLS problem"
+    TIMEOUT = "timeout", "No answer in time"
+    NOT_A_REGISTRY = "not_a_registry", "Not a registry"
+    WRONG_CREDENTIAL = "wrong_credential", "Wrong username or password"
+    NOT_LET_IN = "not_let_in", "Account not let in"
+    NO_ACCESS = "no_access", "No access to this repository"
+    NO_SUCH_IMAGE = "no_such_image", "No such image"
+    REALM_NOT_TRUSTED = "realm_not_trusted", "Unknown token service"
+    RATE_LIMITED = "rate_limited", "Rate limit reached"
+    FAULT = "fault", "Unexpected answer"
 
 
 class UpstreamError(UpstreamProblem):
     """Carries the registry it is about and the HTTP status it answered, if any."""
 
     code = "upstream_error"
+    problem = Problem.FAULT
 
     def __init__(
         self, target: UpstreamTarget, message: str, http_status: int | None = None
@@ -30,12 +55,13 @@ class UpstreamError(UpstreamProblem):
 
     @property
     def detail_for_vendor(self) -> str:
-        """What the vendor may know beyond what the customer is told."""
+        """What the vendor is told: more than the customer, with what to do."""
         return self.message
 
 
 class CredentialRejected(UpstreamError):  # noqa: N818 -- states the fact
     code = "rejected"
+    problem = Problem.WRONG_CREDENTIAL
 
     def __init__(self, target: UpstreamTarget, http_status: int = 401) -> None:
         super().__init__(
@@ -45,11 +71,21 @@ class CredentialRejected(UpstreamError):  # noqa: N818 -- states the fact
             http_status,
         )
 
+    @property
+    def detail_for_vendor(self) -> str:
+        return (
+            f"The registry {self.target.label} refused this username and password. "
+            "Check both; an access token may have expired or been revoked."
+        )
+
 
 class RepositoryDenied(UpstreamError):  # noqa: N818 -- states the fact
     code = "repository_denied"
+    problem = Problem.NOT_LET_IN
 
-    def __init__(self, target: UpstreamTarget, http_status: int) -> None:
+    def __init__(
+        self, target: UpstreamTarget, http_status: int, repository: str = ""
+    ) -> None:
         super().__init__(
             target,
             f"The registry {target.label} does not let your vendor's account read "
@@ -57,9 +93,29 @@ class RepositoryDenied(UpstreamError):  # noqa: N818 -- states the fact
             "your vendor.",
             http_status,
         )
+        self._repository = repository
+        if repository:
+            self.problem = Problem.NO_ACCESS
+
+    @property
+    def detail_for_vendor(self) -> str:
+        label, status = self.target.label, self.http_status
+        if self._repository:
+            return (
+                f"Signed in to {label}, but this account may not read "
+                f"{self._repository}, or it does not exist (status {status}). Give "
+                "the account the right to pull it, or check the name."
+            )
+        return (
+            f"The registry {label} does not let this account in (status {status}). "
+            "Give the account the right to pull, and check that the registry does "
+            "not block this installation's address."
+        )
 
 
 class RealmNotTrusted(UpstreamError):  # noqa: N818 -- states the fact
+    problem = Problem.REALM_NOT_TRUSTED
+
     def __init__(self, target: UpstreamTarget, realm: str) -> None:
         super().__init__(
             target,
@@ -71,11 +127,16 @@ class RealmNotTrusted(UpstreamError):  # noqa: N818 -- states the fact
 
     @property
     def detail_for_vendor(self) -> str:
-        return f"{self.message} It named {self._realm[:200]!r}."
+        return (
+            f"The registry {self.target.label} wants the password sent to another "
+            f"organisation's host: {self._realm[:200]!r}. If you know that host, enter "
+            "it as the trusted token realm."
+        )
 
 
 class UpstreamRateLimited(UpstreamError):  # noqa: N818 -- states the fact
     code = "rate_limited"
+    problem = Problem.RATE_LIMITED
 
     def __init__(self, target: UpstreamTarget, retry_after: str) -> None:
         super().__init__(
@@ -88,23 +149,49 @@ class UpstreamRateLimited(UpstreamError):  # noqa: N818 -- states the fact
             retry_after if retry_after.isascii() and retry_after.isdigit() else ""
         )
 
+    @property
+    def detail_for_vendor(self) -> str:
+        wait = f"in {self.retry_after} seconds" if self.retry_after else "later"
+        return (
+            f"The registry {self.target.label} was asked too often by this account or "
+            f"by this installation (status 429). Try again {wait}."
+        )
+
 
 class UpstreamTimeout(UpstreamError):  # noqa: N818 -- states the fact
     code = "unreachable"
+    problem = Problem.TIMEOUT
 
     def __init__(self, target: UpstreamTarget) -> None:
         super().__init__(
             target, f"The registry {target.label} did not answer in time. Try again."
         )
 
+    @property
+    def detail_for_vendor(self) -> str:
+        return (
+            f"The registry {self.target.label} did not answer in time. Check the host "
+            "and the port, and that a firewall lets Berth in."
+        )
+
 
 class UpstreamUnreachable(UpstreamError):  # noqa: N818 -- states the fact
+    """``why`` completes the sentence; ``advice`` is for the vendor alone."""
+
     code = "unreachable"
 
-    def __init__(self, target: UpstreamTarget, why: str) -> None:
+    def __init__(
+        self, target: UpstreamTarget, why: str, problem: Problem, advice: str
+    ) -> None:
         super().__init__(
             target, f"The registry {target.label} cannot be reached: {why}."
         )
+        self.problem = problem
+        self._advice = advice
+
+    @property
+    def detail_for_vendor(self) -> str:
+        return f"{self.message} {self._advice}"
 
 
 class UpstreamFault(UpstreamError):  # noqa: N818 -- states the fact
@@ -112,3 +199,20 @@ class UpstreamFault(UpstreamError):  # noqa: N818 -- states the fact
         self, target: UpstreamTarget, what: str, http_status: int | None = None
     ) -> None:
         super().__init__(target, f"The registry {target.label} {what}.", http_status)
+
+
+class NotARegistry(UpstreamFault):
+    """Only a check finds this out: a web page answers to many an address."""
+
+    problem = Problem.NOT_A_REGISTRY
+
+    def __init__(self, target: UpstreamTarget, http_status: int) -> None:
+        super().__init__(target, "does not speak the registry API", http_status)
+
+    @property
+    def detail_for_vendor(self) -> str:
+        return (
+            f"{self.target.label} answers, but does not speak the registry API "
+            f"(status {self.http_status} for /v2/): it may be a web page. Enter the "
+            "host that image names begin with."
+        )

@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
+import logging
+from smtplib import SMTPException
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
+from allauth.account.utils import perform_login
 from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.models import Authenticator
 from django.conf import settings
-from django.http import HttpRequest
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
 
 from portal.crypto.fields import encryption_keyring
+from teams.models import User
+from teams.second_factor import SECOND_FACTOR_DATA
 
-# Bound to a purpose and not to a row: allauth encrypts before the row is there.
-SECOND_FACTOR_DATA = "mfa.authenticator"
+logger = logging.getLogger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped
     """Accounts come by invitation or with the first team, never by signing up."""
+
+    error_messages = {
+        **DefaultAccountAdapter.error_messages,
+        "account_inactive": "This account is switched off.",
+        "duplicate_email": "This is your address already.",
+        "email_taken": "Another account has this e-mail address.",
+        "email_password_mismatch": "The e-mail address or the password is wrong.",
+        "enter_current_password": "Enter your present password.",
+        "incorrect_password": "The password is wrong.",
+        "invalid_password_reset": "This link no longer works. Ask for a new one.",
+        "rate_limited": "Too many tries. Wait a minute, then try again.",
+        "same_as_current": "This is the present one. Enter another.",
+        "too_many_login_attempts": (
+            "Too many failed tries from your network. Wait a minute, then try again."
+        ),
+    }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
@@ -25,9 +48,47 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped
         """Return the address that limits count by, proxies seen through."""
         return request.META["BERTH_CLIENT_ADDRESS"] or "unknown"
 
+    def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> Any:
+        note_proven_address(user)
+        return super().pre_login(request, user, **kwargs)
+
+    def confirm_email(self, request: HttpRequest, email_address: Any) -> bool:
+        """Take over a changed address, unless it is another account's meanwhile."""
+        owners = User.objects.filter(email__iexact=email_address.email)
+        if owners.exclude(pk=email_address.user_id).exists():
+            self.add_message(
+                request,
+                messages.ERROR,
+                "account/messages/email_confirmation_failed.txt",
+                {"email": email_address.email},
+            )
+            return False
+        return bool(super().confirm_email(request, email_address))
+
+    def send_mail(
+        self, template_prefix: str, email: str, context: dict[str, Any]
+    ) -> None:
+        """Send a mail if the mail server takes it; what was asked for is done anyway.
+
+        An error page would tell a stranger which addresses have an account.
+        """
+        try:
+            super().send_mail(template_prefix, email, context)
+        except (OSError, SMTPException) as error:
+            # Without its text: that may hold a link.
+            logger.warning("mail %s not sent: %r", template_prefix, error)
+
 
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # untyped
     """Keeps the secrets of authenticator apps encrypted."""
+
+    error_messages = {
+        **DefaultMFAAdapter.error_messages,
+        "incorrect_code": "This code is wrong, or was used before. Enter the next one.",
+        "cannot_generate_recovery_codes": (
+            "Recovery codes go with a second factor. Set one up first."
+        ),
+    }
 
     def encrypt(self, text: str) -> str:
         return encryption_keyring().encrypt(text, associated_data=SECOND_FACTOR_DATA)
@@ -37,6 +98,31 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # untyped
             encrypted_text, associated_data=SECOND_FACTOR_DATA
         )
 
+    def generate_authenticator_name(self, user: User, type: Any) -> str:
+        keys = Authenticator.objects.filter(user_id=user.pk, type=type)
+        return f"Key {keys.count() + 1}"
+
     def get_public_key_credential_rp_entity(self) -> dict[str, Any]:
         entity: dict[str, Any] = super().get_public_key_credential_rp_entity()
         return entity | {"name": settings.MFA_TOTP_ISSUER}
+
+
+def sign_in(request: HttpRequest, user: User, *, next_url: str) -> HttpResponse:
+    """Sign somebody in who has just made their account, and lead them on."""
+    response: HttpResponse = perform_login(request, user, redirect_url=next_url)
+    return response
+
+
+def note_proven_address(user: User) -> None:
+    """Tell allauth that the user's address is theirs.
+
+    An account has it from an operator, or from a link that was mailed to it.
+    """
+    addresses = EmailAddress.objects.filter(user_id=user.pk)
+    email = user.email.lower()
+    if addresses.filter(email=email, verified=True, primary=True).exists():
+        return
+    addresses.filter(verified=True).exclude(email=email).delete()
+    addresses.update_or_create(
+        user=user, email=email, defaults={"verified": True, "primary": True}
+    )

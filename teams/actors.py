@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from portal.errors import NotAllowed
-from teams.permissions import Permission, Role, permissions_of
+from teams.permissions import Permission, Role, may_assign, permissions_of
 
 if TYPE_CHECKING:
     from teams.models import ApiToken, Membership, Team
@@ -52,6 +52,14 @@ class Actor:
                 "permission_denied",
                 f"Your role does not include the permission {permission.value!r}. "
                 "Ask an owner or admin of the team.",
+            )
+
+    def require_assignable(self, role: str) -> None:
+        """Pass if the actor may give and take this role, else raise NotAllowed."""
+        if not may_assign(assigner=self.role, role=role):
+            raise NotAllowed(
+                "role_not_assignable",
+                f"Your role cannot give or take the role {role!r}.",
             )
 
     def is_user(self, user_id: uuid.UUID | None) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from datetime import timedelta
 
-from django.contrib.auth.password_validation import validate_password
 from django.db import transaction
 from django.utils import timezone
 
@@ -17,8 +16,14 @@ from portal.errors import Conflict, Invalid, NotAllowed
 from teams.actors import Actor, ActorKind, member_actor
 from teams.models import Invitation, Membership, Team, User
 from teams.permissions import Permission, Role
-from teams.selectors import INVITATION_PURPOSE, members_of_team
-from teams.services import require_assignable
+from teams.selectors import (
+    INVITATION_PURPOSE,
+    invitations_of_team,
+    members_of_team,
+)
+from teams.services import (
+    set_strong_password,
+)
 
 LIFETIME = timedelta(days=7)
 
@@ -30,34 +35,42 @@ def invite(
     """Offer somebody a role in the team; return it with its secret, known only now.
 
     Raises:
-        Invalid: the person is a member.
-        ValidationError: the person is invited already, or this is no address.
+        Invalid: the person is a member, or invited already.
+        ValidationError: this is no address.
     """
     actor.require(Permission.MEMBER_MANAGE, team_id=team.pk)
-    require_assignable(actor, role)
-    email = email.strip()
-    if members_of_team(team.pk).filter(user__email__iexact=email).exists():
-        raise Invalid({"email": ["This person is a member already."]})
+    actor.require_assignable(role)
     secret = _new_secret()
     invitation = Invitation(
         team=team,
-        email=email,
+        email=email.strip(),
         role=role,
         digest=_digest(secret),
         invited_by_id=actor.id if actor.kind is ActorKind.USER else None,
         expires_at=timezone.now() + LIFETIME,
     )
+    invitation.clean_fields()
+    _require_uninvited(team, invitation.email)
     invitation.full_clean()
     invitation.save()
     _record(actor, EventTag.INVITATION_SENT, invitation, role=role)
     return invitation, secret
 
 
+def _require_uninvited(team: Team, email: str) -> None:
+    if members_of_team(team.pk).filter(user__email__iexact=email).exists():
+        raise Invalid({"email": ["This person is a member already."]})
+    if invitations_of_team(team.pk).filter(email__iexact=email).exists():
+        raise Invalid(
+            {"email": ["This person is invited already. Renew that invitation."]}
+        )
+
+
 @transaction.atomic
 def renew_invitation(*, actor: Actor, invitation: Invitation) -> Secret:
     """Give an invitation another week and a new link; the old one stops working."""
     actor.require(Permission.MEMBER_MANAGE, team_id=invitation.team_id)
-    require_assignable(actor, invitation.role)
+    actor.require_assignable(invitation.role)
     invitation = _locked(invitation)
     secret = _new_secret()
     invitation.digest = _digest(secret)
@@ -71,6 +84,7 @@ def renew_invitation(*, actor: Actor, invitation: Invitation) -> Secret:
 def withdraw_invitation(*, actor: Actor, invitation: Invitation) -> None:
     """Take an invitation back; its link stops working."""
     actor.require(Permission.MEMBER_MANAGE, team_id=invitation.team_id)
+    actor.require_assignable(invitation.role)
     invitation = _locked(invitation)
     _record(actor, EventTag.INVITATION_WITHDRAWN, invitation)
     invitation.delete()
@@ -82,19 +96,20 @@ def accept_invitation(*, invitation: Invitation, user: User) -> Membership:
 
     Raises:
         NotAllowed: it was sent to another address.
-        Conflict: it is over, or was accepted before.
+        Conflict: it is over, or the user is a member already.
     """
-    if user.email.lower() != invitation.email.lower():
+    if not invitation.is_for(user):
         raise NotAllowed(
             "not_your_invitation",
             f"This invitation is for {invitation.email}. Sign in with that address.",
         )
+    presented = invitation.digest
     invitation = _locked(invitation)
-    if not invitation.is_open():
-        raise Conflict(
-            "invitation_over",
-            "This invitation has expired. Ask for a new one.",
-        )
+    # Renewed meanwhile, the link that was followed is no longer the one that counts.
+    if not invitation.is_open() or invitation.digest != presented:
+        raise Conflict("invitation_over", "This invitation is over. Ask for a new one.")
+    if members_of_team(invitation.team_id).filter(user=user).exists():
+        raise Conflict("member_already", "You are a member of this team already.")
     membership = Membership(team_id=invitation.team_id, user=user, role=invitation.role)
     membership.full_clean()
     membership.save()
@@ -118,8 +133,7 @@ def accept_with_new_account(
     if User.objects.filter(email__iexact=invitation.email).exists():
         raise Conflict("account_exists", "You have an account. Sign in to accept.")
     user = User(email=User.objects.normalize_email(invitation.email), name=name)
-    validate_password(password.reveal(), user)
-    user.set_password(password.reveal())
+    set_strong_password(user, password)
     user.full_clean()
     user.save()
     accept_invitation(invitation=invitation, user=user)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import uuid
 import zoneinfo
 from functools import cache
-from typing import Any, ClassVar, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
@@ -42,6 +42,29 @@ def validate_time_zone(name: str) -> None:
         raise ValidationError("Choose a time zone from the list.")
 
 
+if TYPE_CHECKING:
+    _EmailField = models.EmailField[str, str]
+else:
+    _EmailField = models.EmailField
+
+
+class LowerCaseEmailField(_EmailField):
+    """An address that is stored, and looked for, in lower case.
+
+    People write theirs in either case, and signing in compares it exactly.
+    """
+
+    def to_python(self, value: Any) -> Any:
+        return _lower(super().to_python(value))
+
+    def get_prep_value(self, value: Any) -> Any:
+        return _lower(super().get_prep_value(value))
+
+
+def _lower(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
 class UserManager(BaseUserManager["User"]):
     def create_user(
         self, email: str, password: str | None = None, **fields: Any
@@ -66,7 +89,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     """A person. What they may do comes from their memberships."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    email = models.EmailField(max_length=254, unique=True)
+    email = LowerCaseEmailField(max_length=254, unique=True)
     name = models.CharField(max_length=150, blank=True, validators=[validate_printable])
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(
@@ -244,6 +267,10 @@ class Invitation(TeamOwned):
         """Tell whether it can still be accepted."""
         return self.accepted_at is None and self.expires_at > timezone.now()
 
+    def is_for(self, user: User) -> bool:
+        """Tell whether it was sent to the address of this user."""
+        return self.email.lower() == user.email.lower()
+
 
 class ServiceAccount(TeamOwned):
     """An identity for automation, with a role of its own."""
@@ -276,6 +303,11 @@ class ApiTokenQuerySet(TeamOwnedQuerySet["ApiToken"]):
         """Leave out revoked and expired tokens."""
         unexpired = Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now())
         return self.filter(unexpired, revoked_at__isnull=True)
+
+    def stopped(self) -> Self:
+        """Keep revoked and expired tokens alone."""
+        expired = Q(expires_at__lte=timezone.now())
+        return self.filter(expired | Q(revoked_at__isnull=False))
 
 
 class ApiToken(TeamOwned):
@@ -341,6 +373,14 @@ class ApiToken(TeamOwned):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def state(self) -> str:
+        """``revoked``, ``expired`` or ``usable``."""
+        if self.revoked_at is not None:
+            return "revoked"
+        is_over = self.expires_at is not None and self.expires_at <= timezone.now()
+        return "expired" if is_over else "usable"
 
 
 class IdempotencyRecord(TeamOwned):

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import uuid
 
-from django.db.models import QuerySet
+from django.db.models import Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet
+from django.utils import timezone
 
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
@@ -17,7 +18,7 @@ from teams.models import (
     User,
 )
 from teams.permissions import Permission
-from teams.second_factor import has_second_factor
+from teams.second_factor import has_second_factor, second_factors
 from teams.tokens import PURPOSE, api_token_key
 
 INVITATION_PURPOSE = "invitation"
@@ -26,6 +27,42 @@ UNKNOWN_DIGEST = "none:" + "0" * 64
 
 def applications_for_team(team_id: uuid.UUID) -> QuerySet[Application]:
     return Application.objects.for_team(team_id).order_by("-created_at", "-id")
+
+
+def applications_with_licenses(team_id: uuid.UUID) -> QuerySet[Application]:
+    """Return applications with their channels and how many licenses they have.
+
+    ``active_licenses`` counts those neither revoked nor expired, ``all_licenses`` all.
+    """
+    # Licenses are of a room above this one: reached from here by the relation only.
+    unexpired = Q(licenses__expires_at__isnull=True) | Q(
+        licenses__expires_at__gt=timezone.now()
+    )
+    channels = Channel.objects.for_team(team_id).order_by("-is_default", "name", "pk")
+    return (
+        applications_for_team(team_id)
+        .annotate(
+            all_licenses=Count("licenses"),
+            active_licenses=Count(
+                "licenses", filter=unexpired & Q(licenses__revoked_at__isnull=True)
+            ),
+        )
+        .prefetch_related(Prefetch("channels", queryset=channels))
+    )
+
+
+def channels_with_licenses(application: Application) -> QuerySet[Channel]:
+    """Return an application's channels, the default first, with their licenses' number.
+
+    Licenses in any state count: each keeps its channel from being deleted.
+    """
+    return (
+        Channel.objects.for_team(application.team_id)
+        .filter(application=application)
+        .select_related("application")
+        .annotate(all_licenses=Count("licenses"))
+        .order_by("-is_default", "name", "pk")
+    )
 
 
 def channels_for_application(application: Application) -> QuerySet[Channel]:
@@ -42,6 +79,40 @@ def members_of_team(team_id: uuid.UUID) -> QuerySet[Membership]:
         .select_related("user")
         .order_by("-created_at", "-id")
     )
+
+
+def members_with_second_factor(team_id: uuid.UUID) -> QuerySet[Membership]:
+    """Return members, each with ``has_second_factor``."""
+    found = second_factors().filter(user_id=OuterRef("user_id"))
+    return members_of_team(team_id).annotate(has_second_factor=Exists(found))
+
+
+def service_accounts_with_use(team_id: uuid.UUID) -> QuerySet[ServiceAccount]:
+    """Return service accounts, each with ``usable_tokens`` and ``last_used_at``."""
+    usable = Q(api_tokens__revoked_at__isnull=True) & (
+        Q(api_tokens__expires_at__isnull=True)
+        | Q(api_tokens__expires_at__gt=timezone.now())
+    )
+    return service_accounts_for_team(team_id).annotate(
+        usable_tokens=Count("api_tokens", filter=usable),
+        last_used_at=Max("api_tokens__last_used_at"),
+    )
+
+
+def usable_tokens_made_with(api_token: ApiToken) -> list[ApiToken]:
+    """Return the tokens that stop with this one: made with it, or with those."""
+    usable = ApiToken.objects.for_team(api_token.team_id).usable()
+    found: list[ApiToken] = []
+    makers = [api_token]
+    while makers := list(usable.filter(created_with__in=makers)):
+        found += makers
+    return found
+
+
+def usable_tokens_of_member(membership: Membership) -> QuerySet[ApiToken]:
+    """Return the tokens that stop if this member leaves the team."""
+    tokens = ApiToken.objects.for_team(membership.team_id).usable()
+    return tokens.filter(user_id=membership.user_id)
 
 
 def service_accounts_for_team(team_id: uuid.UUID) -> QuerySet[ServiceAccount]:
@@ -103,6 +174,19 @@ def invitation_by_secret(presented: Secret) -> Invitation | None:
         Invitation.objects.filter(digest__in=digests)
         .select_related("team", "invited_by")
         .first()
+    )
+
+
+def open_invitations_for_email(email: str) -> QuerySet[Invitation]:
+    """Return the invitations, of any team, that this address can still accept."""
+    return (
+        Invitation.objects.filter(
+            email__iexact=email,
+            accepted_at__isnull=True,
+            expires_at__gt=timezone.now(),
+        )
+        .select_related("team")
+        .order_by("created_at", "id")
     )
 
 

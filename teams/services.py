@@ -1,20 +1,19 @@
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping
-from datetime import datetime, timedelta
 from typing import TypeVar
 
 from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import ValidationError
 from django.db import connection, models, transaction
-from django.db.models import Q, QuerySet
-from django.utils import timezone
 
 from audit.services import record
 from audit.tags import EventTag
-from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
-from portal.errors import Conflict, Invalid, NotAllowed
-from teams.actors import Actor, ActorKind, system_actor
+from portal.errors import Conflict
+from teams.actors import Actor, system_actor
+from teams.api_tokens import stop_api_tokens
 from teams.models import (
     ApiToken,
     Application,
@@ -24,11 +23,9 @@ from teams.models import (
     Team,
     User,
 )
-from teams.permissions import Permission, Role, may_assign
-from teams.tokens import PURPOSE, generate_api_token
+from teams.permissions import Permission, Role
 
 SET_UP_LOCK = 0x6265727468  # any number that nothing else takes
-LAST_USED_PRECISION = timedelta(minutes=1)
 
 ModelT = TypeVar("ModelT", bound=models.Model)
 
@@ -69,12 +66,20 @@ def set_up(*, team_name: str, team_slug: str, email: str, password: Secret) -> U
     if User.objects.exists():
         raise Conflict("set_up_already", "This installation is set up. Sign in.")
     user = User(email=email, is_staff=True, is_superuser=True)
-    validate_password(password.reveal(), user)
-    user.set_password(password.reveal())
+    set_strong_password(user, password)
     user.full_clean()
     user.save()
     create_team(name=team_name, slug=team_slug, owner=user)
     return user
+
+
+def set_strong_password(user: User, password: Secret) -> None:
+    """Give an unsaved user a password, or raise ValidationError if it is weak."""
+    try:
+        validate_password(password.reveal(), user)
+    except ValidationError as error:
+        raise ValidationError({"password": error.messages}) from error
+    user.set_password(password.reveal())
 
 
 @transaction.atomic
@@ -100,7 +105,7 @@ def change_team(*, actor: Actor, team: Team, changes: Mapping[str, object]) -> T
 def add_member(*, actor: Actor, team: Team, user: User, role: Role) -> Membership:
     """Make a user a member of the team."""
     actor.require(Permission.MEMBER_MANAGE, team_id=team.pk)
-    require_assignable(actor, role)
+    actor.require_assignable(role)
     membership = Membership(team=team, user=user, role=role)
     membership.full_clean()
     membership.save()
@@ -115,8 +120,8 @@ def change_member_role(
     """Give a member another role; the last owner of a team stays one."""
     actor.require(Permission.MEMBER_MANAGE, team_id=membership.team_id)
     membership = _locked_membership(membership)
-    require_assignable(actor, membership.role)
-    require_assignable(actor, role)
+    actor.require_assignable(membership.role)
+    actor.require_assignable(role)
     if membership.role == role:
         return membership
     if role is not Role.OWNER:
@@ -136,29 +141,25 @@ def remove_member(*, actor: Actor, membership: Membership) -> None:
     leaves = actor.is_user(membership.user_id)
     if not leaves or membership.team_id != actor.team_id:
         actor.require(Permission.MEMBER_MANAGE, team_id=membership.team_id)
-        require_assignable(actor, membership.role)
+        actor.require_assignable(membership.role)
     _require_another_owner(membership)
     _record_member(actor, EventTag.MEMBER_REMOVED, membership, role=membership.role)
     api_tokens = ApiToken.objects.for_team(membership.team_id)
-    _stop_api_tokens(actor, api_tokens.filter(user_id=membership.user_id))
+    stop_api_tokens(actor, api_tokens.filter(user_id=membership.user_id))
     membership.delete()
 
 
-def _locked_membership(membership: Membership) -> Membership:
-    """Return a fresh copy, while nobody else changes members of the team."""
+def lock_members(team_id: uuid.UUID) -> None:
+    """Let nobody else change members of the team until the transaction ends."""
     # One lock per team, and not per member: two owners leaving at the same time must
     # not both succeed.
-    Team.objects.select_for_update(no_key=True).get(pk=membership.team_id)
+    Team.objects.select_for_update(no_key=True).get(pk=team_id)
+
+
+def _locked_membership(membership: Membership) -> Membership:
+    lock_members(membership.team_id)
     members = Membership.objects.for_team(membership.team_id).select_related("user")
     return members.get(pk=membership.pk)
-
-
-def require_assignable(actor: Actor, role: str) -> None:
-    """Pass if the actor may give and take this role, else raise NotAllowed."""
-    if not may_assign(assigner=actor.role, role=role):
-        raise NotAllowed(
-            "role_not_assignable", f"Your role cannot give or take the role {role!r}."
-        )
 
 
 def _require_another_owner(membership: Membership) -> None:
@@ -225,7 +226,8 @@ def delete_application(*, actor: Actor, application: Application) -> None:
     except models.ProtectedError as error:
         raise Conflict(
             "application_in_use",
-            "This application has licenses. Revoke and archive them instead.",
+            "This application has licenses, whose pulls would break, so it stays. "
+            "Revoke the licenses to stop their pulls.",
         ) from error
 
 
@@ -278,12 +280,17 @@ def delete_channel(*, actor: Actor, channel: Channel) -> None:
     """Delete a channel that is not the default and has no licenses."""
     actor.require(Permission.APPLICATION_MANAGE, team_id=channel.team_id)
     if channel.is_default:
-        raise Conflict("default_channel", "The default channel cannot be deleted.")
+        raise Conflict(
+            "default_channel",
+            "The default channel stays. Make another one the default first.",
+        )
     _record(actor, EventTag.CHANNEL_DELETED, channel, slug=channel.slug)
     try:
         channel.delete()
     except models.ProtectedError as error:
-        raise Conflict("channel_in_use", "Licenses are on this channel.") from error
+        raise Conflict(
+            "channel_in_use", "Licenses are on this channel. Move them first."
+        ) from error
 
 
 def _clear_default_channel(application: Application) -> None:
@@ -298,7 +305,7 @@ def create_service_account(
 ) -> ServiceAccount:
     """Create an identity for automation, with no more rights than the actor's."""
     actor.require(Permission.SERVICE_ACCOUNT_MANAGE, team_id=team.pk)
-    require_assignable(actor, role)
+    actor.require_assignable(role)
     service_account = ServiceAccount(team=team, name=name, role=role)
     service_account.full_clean()
     service_account.save()
@@ -312,9 +319,9 @@ def change_service_account(
 ) -> ServiceAccount:
     """Change name or role; the role applies to its tokens at once."""
     actor.require(Permission.SERVICE_ACCOUNT_MANAGE, team_id=service_account.team_id)
-    require_assignable(actor, service_account.role)
+    actor.require_assignable(service_account.role)
     if "role" in changes:
-        require_assignable(actor, str(changes["role"]))
+        actor.require_assignable(str(changes["role"]))
     changed = apply_changes(service_account, changes)
     if changed:
         _record(
@@ -331,143 +338,10 @@ def change_service_account(
 def delete_service_account(*, actor: Actor, service_account: ServiceAccount) -> None:
     """Delete a service account with all its tokens, which stop at once."""
     actor.require(Permission.SERVICE_ACCOUNT_MANAGE, team_id=service_account.team_id)
-    require_assignable(actor, service_account.role)
-    _stop_api_tokens(actor, service_account.api_tokens.all())
+    actor.require_assignable(service_account.role)
+    stop_api_tokens(actor, service_account.api_tokens.all())
     _record(actor, EventTag.SERVICE_ACCOUNT_DELETED, service_account)
     service_account.delete()
-
-
-@transaction.atomic
-def create_api_token(
-    *,
-    actor: Actor,
-    team: Team,
-    name: str,
-    kind: ApiToken.Kind,
-    user: User | None = None,
-    service_account: ServiceAccount | None = None,
-    role: Role | None = None,
-    read_only: bool = False,
-    expires_at: datetime | None = None,
-) -> tuple[ApiToken, Secret]:
-    """Create a token and return it with its text, which cannot be had again.
-
-    A user makes tokens for themselves; those of service accounts and of the team
-    need the right to manage tokens, and never exceed the actor's own role. A token
-    made with a token does not outlive it.
-    """
-    actor.require(Permission.API_TOKEN_CREATE, team_id=team.pk)
-    _require_token_holder(actor, kind, user, service_account, role)
-    _require_usable_api_token(actor)
-    expires_at = _checked_expiry(actor, expires_at)
-    new = generate_api_token(kind)
-    api_token = ApiToken(
-        team=team,
-        kind=kind,
-        name=name,
-        user=user,
-        service_account=service_account,
-        role=role or "",
-        read_only=read_only,
-        expires_at=expires_at,
-        created_with_id=actor.api_token_id,
-        key=new.key,
-        digest=lookup_keyring().digest(new.text.reveal(), purpose=PURPOSE),
-    )
-    api_token.full_clean()
-    api_token.save()
-    _record(
-        actor, EventTag.API_TOKEN_CREATED, api_token, kind=kind, read_only=read_only
-    )
-    return api_token, new.text
-
-
-def _require_token_holder(
-    actor: Actor,
-    kind: ApiToken.Kind,
-    user: User | None,
-    service_account: ServiceAccount | None,
-    role: Role | None,
-) -> None:
-    if kind == ApiToken.Kind.USER:
-        if user is None or actor.kind is not ActorKind.USER or actor.id != user.pk:
-            raise NotAllowed(
-                "not_your_token", "A user token is made by the user who will use it."
-            )
-        return
-    actor.require(Permission.API_TOKEN_MANAGE, team_id=actor.team_id)
-    if kind == ApiToken.Kind.SERVICE_ACCOUNT:
-        if service_account is None or service_account.team_id != actor.team_id:
-            raise Invalid({"service_account": ["Choose a service account."]})
-        require_assignable(actor, service_account.role)
-    elif role is None:
-        raise Invalid({"role": ["A team token needs a role."]})
-    else:
-        require_assignable(actor, role)
-
-
-def _require_usable_api_token(actor: Actor) -> None:
-    if actor.api_token_id is None:
-        return
-    # Locked, so that whoever revokes it at the same time finds what it made.
-    tokens = ApiToken.objects.for_team(actor.team_id).usable().select_for_update()
-    if not tokens.filter(pk=actor.api_token_id):
-        raise NotAllowed("api_token_unknown", "This API token was revoked meanwhile.")
-
-
-def _checked_expiry(actor: Actor, expires_at: datetime | None) -> datetime | None:
-    if expires_at is None:
-        return actor.expires_at
-    if expires_at <= timezone.now():
-        raise Invalid({"expires_at": ["Choose an instant in the future."]})
-    if actor.expires_at is not None and expires_at > actor.expires_at:
-        latest = actor.expires_at.isoformat()
-        raise Invalid(
-            {"expires_at": [f"The token you make it with expires at {latest}."]}
-        )
-    return expires_at
-
-
-@transaction.atomic
-def revoke_api_token(*, actor: Actor, api_token: ApiToken) -> ApiToken:
-    """Stop a token, and those made with it, at once. Revoking twice is a no-op.
-
-    People revoke their own tokens; any other needs the right to manage tokens.
-    """
-    own = actor.is_user(api_token.user_id)
-    if not own or api_token.team_id != actor.team_id:
-        actor.require(Permission.API_TOKEN_MANAGE, team_id=api_token.team_id)
-    api_tokens = ApiToken.objects.for_team(api_token.team_id)
-    _stop_api_tokens(actor, api_tokens.filter(pk=api_token.pk))
-    api_token.refresh_from_db(fields=["revoked_at"])
-    return api_token
-
-
-def _stop_api_tokens(actor: Actor, api_tokens: QuerySet[ApiToken]) -> None:
-    """Revoke tokens, those made with them, those made with these, and so on."""
-    now = timezone.now()
-    while stopped := list(
-        api_tokens.filter(revoked_at__isnull=True).select_for_update().order_by("pk")
-    ):
-        for each in stopped:
-            each.revoked_at = now
-            each.save(update_fields=["revoked_at"])
-            _record(actor, EventTag.API_TOKEN_REVOKED, each)
-        api_tokens = ApiToken.objects.filter(created_with__in=stopped)
-
-
-def touch_api_token(api_token: ApiToken) -> None:
-    """Note that a token was used, at most once a minute.
-
-    Not exact on purpose: a token in heavy use must not become a hot row.
-    """
-    now = timezone.now()
-    stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - LAST_USED_PRECISION)
-    if api_token.last_used_at and api_token.last_used_at > now - LAST_USED_PRECISION:
-        return
-    ApiToken.objects.for_team(api_token.team_id).filter(stale, pk=api_token.pk).update(
-        last_used_at=now
-    )
 
 
 def _record(

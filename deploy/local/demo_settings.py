@@ -55,6 +55,11 @@ class DemoSettings:
         return private_directory(self.directory / "log")
 
     @property
+    def mail(self) -> Path:
+        """Where mails are written to, instead of being sent."""
+        return private_directory(self.directory / "mail")
+
+    @property
     def signing(self) -> Path:
         return self.secrets / "signing"
 
@@ -96,6 +101,8 @@ def portal_environment(
         "CSRF_TRUSTED_ORIGINS": f"http://{settings.portal_host}",
         # Plain HTTP on loopback: a Secure cookie would not come back in every browser.
         "SECURE_COOKIES": "false",
+        # The path of such an address begins after its first slash.
+        "EMAIL_URL": f"filemail:///{settings.mail}",
         "BERTH_PROXY_HOST": settings.portal_host,
         "BERTH_REGISTRY_HOST": settings.registry_host,
         "BERTH_REGISTRY_SERVICE": REGISTRY_SERVICE,

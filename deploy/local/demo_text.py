@@ -51,6 +51,7 @@ Push an image to the private registry, as the vendor:
     dir:/tmp/berth-image docker://$REGISTRY_HOST/$APP_SLUG/api:v1
 
 Logs: {logs}
+Mails: {mail}
 """
 
 
@@ -63,4 +64,5 @@ def introduction(settings: DemoSettings, facts: Mapping[str, str]) -> str:
         owner_password=facts["OWNER_PASSWORD"],
         facts=shlex.quote(str(settings.facts)),
         logs=settings.logs,
+        mail=settings.mail,
     )

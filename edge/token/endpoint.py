@@ -19,7 +19,7 @@ from registries.pull_credentials import (
     PresentedCredential,
     identify,
 )
-from teams.services import touch_api_token
+from teams.api_tokens import touch_api_token
 
 PROXY_TOKEN_SECONDS = 300
 PRIVATE_REGISTRY_TOKEN_SECONDS = 60

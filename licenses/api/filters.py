@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import uuid
+
 from django.db.models import Q, QuerySet
 from django_filters import rest_framework as filters
 
 from licenses.models import Customer, License, LicenseQuerySet, LicenseState
+from licenses.selectors import licenses_found, text_found
 from teams.api.base import InstantFilter, parse_id
 
 
@@ -24,11 +27,7 @@ class CustomerFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
     def filter_search(
         self, rows: QuerySet[Customer], _name: str, text: str
     ) -> QuerySet[Customer]:
-        return rows.filter(
-            Q(name__icontains=text)
-            | Q(email__icontains=text)
-            | Q(custom_id__icontains=text)
-        )
+        return rows.filter(text_found(text))
 
     def filter_archived(
         self, rows: QuerySet[Customer], _name: str, text: str
@@ -36,10 +35,18 @@ class CustomerFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
         return rows.filter(archived_at__isnull=text == "false")
 
 
+# An active license of which one should know; no state of its own.
+EXPIRING = "expiring"
+
+
 class LicenseFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
     state = filters.ChoiceFilter(
-        choices=[(state.value, state.value) for state in LicenseState],
+        choices=[
+            *((state.value, state.value) for state in LicenseState),
+            (EXPIRING, EXPIRING),
+        ],
         method="filter_state",
+        label="expiring: active, and expires within 30 days",
     )
     customer = filters.UUIDFilter(field_name="customer_id")
     application = filters.CharFilter(
@@ -49,16 +56,29 @@ class LicenseFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
     channel = filters.UUIDFilter(field_name="channel_id")
     expires_before = InstantFilter(field_name="expires_at", lookup_expr="lt")
     search = filters.CharFilter(
-        method="filter_search", label="Part of the customer's name or e-mail address"
+        method="filter_search",
+        label=(
+            "Part of the customer's name, e-mail address or custom ID, or of a value "
+            "of a license field"
+        ),
     )
 
     class Meta:
         model = License
         fields: list[str] = []
 
+    @property
+    def _team_id(self) -> uuid.UUID:
+        # A page's request has the team; one of the REST API, who signed in to it.
+        team = getattr(self.request, "team", None) or self.request.user.team
+        team_id: uuid.UUID = team.pk
+        return team_id
+
     def filter_state(
         self, rows: LicenseQuerySet, _name: str, state: str
     ) -> LicenseQuerySet:
+        if state == EXPIRING:
+            return rows.expiring()
         if state == LicenseState.REVOKED:
             return rows.revoked()
         return rows.expired() if state == LicenseState.EXPIRED else rows.active()
@@ -75,6 +95,4 @@ class LicenseFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
     def filter_search(
         self, rows: LicenseQuerySet, _name: str, text: str
     ) -> LicenseQuerySet:
-        return rows.filter(
-            Q(customer__name__icontains=text) | Q(customer__email__icontains=text)
-        )
+        return licenses_found(rows, self._team_id, text)

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from licenses.api.filters import CustomerFilter
+from licenses.history import events_of_customer, history
 from licenses.models import Customer
 from licenses.selectors import customers_with_licenses, licenses_for_team
 from licenses.services import (
@@ -26,6 +27,8 @@ from portal.http.pages import go_to, render_dialog, render_page
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page
 from teams.web.once import once
+
+HISTORY_SHOWN = 20
 
 
 class _CustomerFields(forms.Form):
@@ -101,14 +104,19 @@ def customer_detail(request: TeamRequest, customer_id: uuid.UUID) -> HttpRespons
     """Show a customer with their licenses."""
     customer = find(customers_with_licenses(request.team.pk), customer_id)
     licenses = licenses_for_team(request.team.pk).filter(customer=customer)
-    return render_page(
-        request,
-        "licenses/customer.html",
-        {
-            "customer": customer,
-            "page": keyset_page(licenses, request.GET.get("page", "")),
-        },
-    )
+    issue = reverse("licenses-add", kwargs={"team": request.team.slug})
+    context: dict[str, Any] = {
+        "customer": customer,
+        "page": keyset_page(licenses, request.GET.get("page", "")),
+        "issue": f"{issue}?customer={customer.pk}",
+    }
+    if request.actor.may(Permission.AUDIT_READ):
+        events = list(
+            events_of_customer(request.team.pk, customer)[: HISTORY_SHOWN + 1]
+        )
+        context["history"] = history(events[:HISTORY_SHOWN])
+        context["has_more_history"] = len(events) > HISTORY_SHOWN
+    return render_page(request, "licenses/customer.html", context)
 
 
 @team_page(Permission.CUSTOMER_MANAGE)

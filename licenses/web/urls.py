@@ -2,11 +2,33 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from licenses.web import customers
-from teams.web.placeholder import placeholder
+from licenses.web import customers, fields, issue, license_changes, licenses
 
 urlpatterns: list[URLPattern] = [
-    path("licenses", placeholder, name="licenses"),
+    path("licenses", licenses.licenses, name="licenses"),
+    path("licenses/new", issue.issue, name="licenses-add"),
+    path("licenses/<uuid:license_id>", licenses.license_detail, name="licenses-detail"),
+    path(
+        "licenses/<uuid:license_id>/license-id",
+        licenses.reveal,
+        name="licenses-reveal",
+    ),
+    path("licenses/<uuid:license_id>/file", licenses.download, name="licenses-file"),
+    path(
+        "licenses/<uuid:license_id>/edit",
+        license_changes.edit_license,
+        name="licenses-edit",
+    ),
+    path(
+        "licenses/<uuid:license_id>/revoke",
+        license_changes.revoke,
+        name="licenses-revoke",
+    ),
+    path(
+        "licenses/<uuid:license_id>/reinstate",
+        license_changes.reinstate,
+        name="licenses-reinstate",
+    ),
     path("customers", customers.customers, name="customers"),
     path("customers/new", customers.add_customer, name="customers-add"),
     path(
@@ -28,5 +50,25 @@ urlpatterns: list[URLPattern] = [
         "customers/<uuid:customer_id>/restore",
         customers.restore,
         name="customers-restore",
+    ),
+    path(
+        "applications/<str:application_slug>/channels/<uuid:channel_id>/edit",
+        fields.edit_channel,
+        name="applications-channels-edit",
+    ),
+    path(
+        "applications/<str:application_slug>/fields/new",
+        fields.add_field,
+        name="applications-fields-add",
+    ),
+    path(
+        "applications/<str:application_slug>/fields/<uuid:field_id>/edit",
+        fields.edit_field,
+        name="applications-fields-edit",
+    ),
+    path(
+        "applications/<str:application_slug>/fields/<uuid:field_id>/delete",
+        fields.remove_field,
+        name="applications-fields-delete",
     ),
 ]

@@ -77,6 +77,11 @@ def keyset_page(
     )
 
 
+def cursor_after(row: Model, *, by: str = "created_at") -> str:
+    """Return the cursor of the page that begins after a row."""
+    return str(_Cursor(getattr(row, by), row.pk, is_back=False))
+
+
 def _beyond(cursor: _Cursor, by: str) -> Q:
     # The first condition is implied by the rest; with it the index finds the place.
     side = "gt" if cursor.is_back else "lt"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
@@ -71,7 +71,6 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
 
 def is_local_url(url: str) -> bool:
     """Tell whether an address leads to a page of this site, and nowhere else."""
-    parts = urlsplit(url)
-    return url.startswith("/") and not (
-        parts.scheme or parts.netloc or url.startswith(("//", "/\\"))
+    return url.startswith("/") and url_has_allowed_host_and_scheme(
+        url, allowed_hosts=None
     )

@@ -7,12 +7,15 @@ from typing import Any
 
 from django import forms, template
 from django.contrib.humanize.templatetags.humanize import naturaltime
-from django.forms.boundfield import BoundField
+from django.forms.boundfield import BoundField, BoundWidget
 from django.http import HttpRequest
+from django.template.loader_tags import BlockNode
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
+
+from portal.http.browsers import browser_name
 
 register = template.Library()
 
@@ -40,6 +43,23 @@ def control(field: BoundField) -> SafeString:
         attributes["aria-describedby"] = " ".join(described)
     attributes["class"] = " ".join(filter(None, classes))
     return field.as_widget(attrs=attributes)
+
+
+@register.filter
+def choices(field: BoundField) -> list[tuple[SafeString, str]]:
+    """Return each choice of radio buttons or check boxes with its label."""
+    attributes = {"class": "form-check-input", "id": field.auto_id}
+    if field.errors:
+        attributes |= {
+            "aria-invalid": "true",
+            "aria-describedby": f"{field.auto_id}_errors",
+        }
+    widget = field.field.widget
+    found = widget.subwidgets(field.html_name, field.value(), attributes)
+    return [
+        (BoundWidget(widget, each, field.form.renderer).tag(), each["label"])
+        for each in found
+    ]
 
 
 @register.filter
@@ -78,6 +98,12 @@ def _exact(at: datetime) -> str:
     return f"{local:%Y-%m-%d %H:%M} {local:%Z}"
 
 
+@register.filter
+def browser(user_agent: str) -> str:
+    """Show which browser a ``User-Agent`` is of."""
+    return browser_name(user_agent)
+
+
 @register.simple_tag(takes_context=True)
 def with_parameters(context: template.Context, **changes: object) -> str:
     """Return this page's query with some parameters changed; None takes one out."""
@@ -89,6 +115,16 @@ def with_parameters(context: template.Context, **changes: object) -> str:
         else:
             query[name] = str(value)
     return f"?{query.urlencode()}" if query else "?"
+
+
+@register.simple_tag(takes_context=True)
+def title_of(context: template.Context, dialog: str) -> SafeString:
+    """Return the title of a dialog's template, for the page that stands in for it."""
+    assert context.template is not None  # noqa: S101 -- it is being rendered
+    source = context.template.engine.get_template(dialog)
+    blocks: list[Any] = source.nodelist.get_nodes_by_type(BlockNode)
+    titles = [each for each in blocks if each.name == "dialog_title"]
+    return titles[0].nodelist.render(context) if titles else mark_safe("")
 
 
 @register.simple_tag

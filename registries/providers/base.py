@@ -34,6 +34,9 @@ class Provider:
         endpoint_aliases: other spellings of the fixed endpoint in image names.
         api_host: from an endpoint to the host that speaks the registry API.
         upstream_repository: from a repository as customers write it to its full name.
+        help: where vendors find a username and a secret to enter, a line each.
+        help_url: the provider's own page for that.
+        endpoint_help: what to enter as the endpoint.
     """
 
     name: str
@@ -44,3 +47,6 @@ class Provider:
     realm_hosts: frozenset[str] = frozenset()
     api_host: Callable[[str], str] = _same
     upstream_repository: Callable[[str], str] = _same
+    help: tuple[str, ...] = ()
+    help_url: str = ""
+    endpoint_help: str = "Host, with its port if it has one."

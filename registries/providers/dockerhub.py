@@ -15,10 +15,22 @@ def _upstream_repository(repository: str) -> str:
 DOCKERHUB = Provider(
     name="dockerhub",
     title="Docker Hub",
-    auth_types=(PASSWORD, AuthType("token", "Username", "Access token")),
+    auth_types=(AuthType("token", "Username", "Access token"), PASSWORD),
     fixed_endpoint=ENDPOINT,
     endpoint_aliases=frozenset({"docker.io", "registry-1.docker.io"}),
     realm_hosts=frozenset({"auth.docker.io"}),
     api_host=lambda _endpoint: "registry-1.docker.io",
     upstream_repository=_upstream_repository,
+    help=(
+        (
+            "On hub.docker.com, open Account settings, then Personal access tokens, "
+            "and generate one that may read only."
+        ),
+        (
+            "For the access token of an organization, the username is the name of "
+            "the organization."
+        ),
+        "A password works only for accounts without two-factor authentication.",
+    ),
+    help_url="https://docs.docker.com/security/access-tokens/",
 )

@@ -14,11 +14,17 @@
   document.addEventListener("htmx:afterSwap", (event) => {
     if (!dialog.contains(event.target) && event.target !== body) return;
     if (!dialog.open) dialog.showModal();
-    const first = body.querySelector("[aria-invalid=true], input:not([type=hidden]), select, textarea");
+    const wrong = body.querySelector("[aria-invalid=true]");
+    const first = wrong ?? body.querySelector("input:not([type=hidden]), select, textarea");
     if (first) first.focus();
   });
 
-  dialog.addEventListener("close", () => body.replaceChildren());
+  dialog.addEventListener("close", () => {
+    // What the dialog made is not yet in the list behind it.
+    const isStale = body.querySelector("[data-reload]") !== null;
+    body.replaceChildren();
+    if (isStale) window.location.reload();
+  });
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog) dialog.close();
   });

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from portal.crypto.secrets import Secret
 from portal.errors import NotAllowed
 from teams.actors import Actor, member_actor
+from teams.api_tokens import touch_api_token
 from teams.models import ApiToken, Team
 from teams.selectors import (
     actor_of_api_token,
@@ -20,7 +21,6 @@ from teams.selectors import (
     lacks_second_factor,
     membership_in_team,
 )
-from teams.services import touch_api_token
 
 TEAM_HEADER = "Berth-Team"
 

@@ -5,11 +5,40 @@ from django_filters import rest_framework as filters
 from audit.models import AuditEvent
 from audit.tags import EventTag
 from teams.api.base import InstantFilter
+from teams.models import ApiToken, ApiTokenQuerySet
+
+
+class ApiTokenFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
+    kind = filters.ChoiceFilter(choices=ApiToken.Kind.choices)
+    state = filters.ChoiceFilter(
+        choices=[("usable", "usable"), ("stopped", "stopped")],
+        method="filter_state",
+        label="Whether they are neither revoked nor expired, or one of the two",
+    )
+
+    class Meta:
+        model = ApiToken
+        fields: list[str] = []
+
+    def filter_state(
+        self, rows: ApiTokenQuerySet, _name: str, state: str
+    ) -> ApiTokenQuerySet:
+        return rows.usable() if state == "usable" else rows.stopped()
 
 
 class AuditEventFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
     tag = filters.ChoiceFilter(choices=[(tag.value, tag.value) for tag in EventTag])
+    actor = filters.CharFilter(
+        field_name="actor_label",
+        lookup_expr="icontains",
+        label="Part of the label of who did it",
+    )
     actor_id = filters.UUIDFilter()
+    subject = filters.CharFilter(
+        field_name="subject_label",
+        lookup_expr="icontains",
+        label="Part of the label of what it was done to",
+    )
     subject_id = filters.UUIDFilter()
     created_after = InstantFilter(field_name="created_at", lookup_expr="gte")
     created_before = InstantFilter(field_name="created_at", lookup_expr="lt")

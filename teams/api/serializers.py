@@ -11,6 +11,7 @@ from teams.models import (
     ApiToken,
     Application,
     Channel,
+    Invitation,
     Membership,
     ServiceAccount,
     Team,
@@ -29,7 +30,17 @@ class TeamSerializer(serializers.ModelSerializer[Team]):
 
     class Meta:
         model = Team
-        fields = ["id", "name", "slug", "created_at", "role", "permissions"]
+        fields = [
+            "id",
+            "name",
+            "slug",
+            "time_zone",
+            "require_second_factor",
+            "created_at",
+            "role",
+            "permissions",
+        ]
+        read_only_fields = fields
 
     def get_role(self, team: Team) -> str:
         return self._actor.role.value
@@ -41,6 +52,17 @@ class TeamSerializer(serializers.ModelSerializer[Team]):
     def _actor(self) -> Actor:
         actor: Actor = self.context["view"].actor
         return actor
+
+
+class TeamChangesSerializer(InputSerializer):
+    name = serializers.CharField(max_length=150, required=False)
+    time_zone = serializers.CharField(
+        max_length=64, required=False, help_text="Such as Europe/Berlin"
+    )
+    require_second_factor = serializers.BooleanField(
+        required=False,
+        help_text="Members without one are shut out of pages and sessions",
+    )
 
 
 class ApplicationSerializer(serializers.ModelSerializer[Application]):
@@ -88,6 +110,32 @@ class MemberSerializer(serializers.ModelSerializer[Membership]):
 
 
 class MemberChangesSerializer(InputSerializer):
+    role = serializers.ChoiceField(choices=ROLES)
+
+
+class InvitationSerializer(serializers.ModelSerializer[Invitation]):
+    class Meta:
+        model = Invitation
+        fields = ["id", "email", "role", "invited_by_id", "expires_at", "created_at"]
+        read_only_fields = fields
+
+
+class SentInvitationSerializer(InvitationSerializer):
+    link = serializers.SerializerMethodField(
+        help_text="Where to accept. Mailed too, and shown this once"
+    )
+
+    class Meta(InvitationSerializer.Meta):
+        fields = [*InvitationSerializer.Meta.fields, "link"]
+        read_only_fields = fields
+
+    def get_link(self, invitation: Invitation) -> str:
+        link: str = self.context["link"]
+        return link
+
+
+class NewInvitationSerializer(InputSerializer):
+    email = serializers.EmailField(max_length=254)
     role = serializers.ChoiceField(choices=ROLES)
 
 

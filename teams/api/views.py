@@ -12,9 +12,9 @@ from rest_framework.response import Response
 from audit.models import AuditEvent
 from audit.selectors import audit_events_for_team
 from portal.errors import Invalid
-from teams import services
+from teams import api_tokens, services
 from teams.api.base import TeamView, find, find_by_id_or_slug
-from teams.api.filters import AuditEventFilter
+from teams.api.filters import ApiTokenFilter, AuditEventFilter
 from teams.api.idempotency import idempotent
 from teams.api.serializers import (
     ApiTokenSerializer,
@@ -32,6 +32,7 @@ from teams.api.serializers import (
     NewServiceAccountSerializer,
     ServiceAccountChangesSerializer,
     ServiceAccountSerializer,
+    TeamChangesSerializer,
     TeamSerializer,
 )
 from teams.models import (
@@ -59,6 +60,21 @@ class TeamDetailView(TeamView):
         """Your team, with your role and permissions in it."""
         self.require(Permission.TEAM_READ)
         return self.shown(TeamSerializer, self.team)
+
+    @extend_schema(
+        operation_id="team_change",
+        request=TeamChangesSerializer,
+        responses=TeamSerializer,
+    )
+    def patch(self, request: Request) -> Response:
+        """Change name, time zone or whether a second factor is required."""
+        self.require(Permission.TEAM_MANAGE)
+        team = services.change_team(
+            actor=self.actor,
+            team=self.team,
+            changes=self.validated(TeamChangesSerializer),
+        )
+        return self.shown(TeamSerializer, team)
 
 
 class ApplicationsView(TeamView):
@@ -312,6 +328,8 @@ class ServiceAccountView(TeamView):
 
 
 class ApiTokensView(TeamView):
+    filterset_class: ClassVar[type[ApiTokenFilter]] = ApiTokenFilter
+
     def get_queryset(self) -> QuerySet[ApiToken]:
         if getattr(self, "swagger_fake_view", False):
             return api_tokens_for_team(self.team_id)
@@ -335,7 +353,7 @@ class ApiTokensView(TeamView):
         """Create an API token. `token` is its text, shown this once."""
         values = self.validated(NewApiTokenSerializer)
         kind = ApiToken.Kind(values["kind"])
-        api_token, text = services.create_api_token(
+        api_token, text = api_tokens.create_api_token(
             actor=self.actor,
             team=self.team,
             name=values["name"],
@@ -381,7 +399,7 @@ class ApiTokenRevokeView(TeamView):
     def post(self, request: Request, api_token_id: uuid.UUID) -> Response:
         """Stop an API token at once. Revoking twice is no error."""
         found = find(api_tokens_for_actor(self.actor), pk=api_token_id)
-        api_token = services.revoke_api_token(actor=self.actor, api_token=found)
+        api_token = api_tokens.revoke_api_token(actor=self.actor, api_token=found)
         return self.shown(ApiTokenSerializer, api_token)
 
 

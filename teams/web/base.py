@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from django.contrib.auth.views import redirect_to_login
 from django.db.models import Model, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils import timezone
 from django_htmx.http import HttpResponseClientRefresh
@@ -39,8 +39,8 @@ class TeamRequest(HttpRequest):
     htmx: HtmxDetails
 
 
-TeamView = Callable[Concatenate[TeamRequest, P], HttpResponse]
-Page = Callable[Concatenate[HttpRequest, str, P], HttpResponse]
+TeamView = Callable[Concatenate[TeamRequest, P], HttpResponseBase]
+Page = Callable[Concatenate[HttpRequest, str, P], HttpResponseBase]
 
 
 def team_page(permission: Permission) -> Callable[[TeamView[P]], Page[P]]:
@@ -55,7 +55,7 @@ def team_page(permission: Permission) -> Callable[[TeamView[P]], Page[P]]:
         @wraps(view)
         def page(
             request: HttpRequest, team: str, *args: P.args, **kwargs: P.kwargs
-        ) -> HttpResponse:
+        ) -> HttpResponseBase:
             if not isinstance(request.user, User):
                 return _sign_in(request)
             membership = membership_in_team(request.user, team)
@@ -112,7 +112,9 @@ def _enter(request: HttpRequest, membership: Membership) -> TeamRequest:
         address=request.META["BERTH_CLIENT_ADDRESS"],
         request_id=request.META["BERTH_REQUEST_ID"],
     )
-    entered.session["team"] = membership.team.slug
+    # A session that is changed is written, so only a change of team changes it.
+    if entered.session.get("team") != membership.team.slug:
+        entered.session["team"] = membership.team.slug
     found: TeamRequest = entered
     return found
 

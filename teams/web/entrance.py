@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from django.contrib.auth import login
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
@@ -13,6 +13,7 @@ from portal.crypto.secrets import Secret
 from portal.errors import PortalError
 from portal.http.forms import saved
 from portal.http.pages import THEME_COOKIE, THEMES, is_local_url, render_page
+from teams.accounts import sign_in
 from teams.invitations import accept_invitation, accept_with_new_account
 from teams.models import Invitation, User
 from teams.selectors import (
@@ -22,7 +23,9 @@ from teams.selectors import (
     membership_in_team,
     memberships_of_user,
 )
-from teams.services import set_up
+from teams.services import (
+    set_up,
+)
 from teams.web.base import refused
 from teams.web.forms import NewAccountForm, SetUpForm
 
@@ -60,8 +63,7 @@ def set_up_page(request: HttpRequest) -> HttpResponse:
             {"name": "team_name", "slug": "team_slug"},
         )
         if user is not None:
-            login(request, user)
-            return redirect("home")
+            return sign_in(request, user, next_url=reverse("home"))
     return render_page(request, "teams/set_up.html", {"form": form})
 
 
@@ -70,7 +72,7 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
     """Join a team, with the account one has or a new one."""
     found = invitation_by_secret(Secret(secret))
     if found is None or not found.is_open():
-        return render_page(request, "teams/invitation_over.html", status=404)
+        return _over(request, found)
     if isinstance(request.user, User):
         return _join(request, found, request.user)
     if User.objects.filter(email__iexact=found.email).exists():
@@ -88,8 +90,9 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
             ),
         )
         if user is not None:
-            login(request, user)
-            return redirect("dashboard", team=found.team.slug)
+            names = {"team": found.team.slug}
+            following = reverse("dashboard", kwargs=names)
+            return sign_in(request, user, next_url=following)
     return render_page(
         request, "teams/invitation.html", {"invitation": found, "form": form}
     )
@@ -102,7 +105,17 @@ def _join(request: HttpRequest, found: Invitation, user: User) -> HttpResponse:
         except PortalError as error:
             return refused(request, error)
         return redirect("dashboard", team=found.team.slug)
-    return render_page(request, "teams/invitation_join.html", {"invitation": found})
+    context = {"invitation": found, "is_theirs": found.is_for(user)}
+    return render_page(request, "teams/invitation_join.html", context)
+
+
+def _over(request: HttpRequest, found: Invitation | None) -> HttpResponse:
+    if found is not None and isinstance(request.user, User):
+        # Who accepted it, and follows the link again, wants to get in.
+        membership = membership_in_team(request.user, found.team.slug)
+        if membership is not None:
+            return redirect("dashboard", team=found.team.slug)
+    return render_page(request, "teams/invitation_over.html", status=404)
 
 
 @require_safe

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 from django.contrib.auth.password_validation import password_validators_help_texts
 
-from teams.permissions import Role
+from teams.permissions import Role, may_assign
 
 ROLE_HELP = {
     Role.OWNER: "everything, including other owners",
@@ -55,3 +57,50 @@ class NewAccountForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
     password = PasswordField()
+
+
+def assignable_roles(assigner: Role) -> list[tuple[str, str]]:
+    """Return the choices of roles that somebody with this role may give."""
+    return [
+        (value, label)
+        for value, label in ROLE_CHOICES
+        if may_assign(assigner=assigner, role=value)
+    ]
+
+
+class RoleField(forms.ChoiceField):
+    """A role, each with what it may; the choices are those the actor may give."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            widget=forms.RadioSelect,
+            error_messages={
+                "required": "Choose a role.",
+                "invalid_choice": "Choose one of these roles: yours gives no other.",
+            },
+        )
+
+    def offer(self, assigner: Role) -> None:
+        """Offer what somebody with this role may give."""
+        self.choices = assignable_roles(assigner)
+
+
+class ExpiryField(forms.DateTimeField):
+    """An instant in the team's time zone, or none."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            label="Expires",
+            required=False,
+            widget=forms.DateTimeInput(
+                attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"
+            ),
+            error_messages={"invalid": "Enter a date and a time, or nothing."},
+        )
+
+    def clean(self, value: Any) -> Any:
+        instant = super().clean(value)
+        # Outside these years an instant may have no form in another zone.
+        if instant is not None and not 2000 <= instant.year <= 9998:
+            raise forms.ValidationError("Enter a year between 2000 and 9998.")
+        return instant

@@ -2,14 +2,87 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from teams.web import settings
-from teams.web.placeholder import placeholder
+from teams.web import (
+    api_tokens,
+    applications,
+    audit,
+    members,
+    service_accounts,
+    settings,
+)
 
 urlpatterns: list[URLPattern] = [
-    path("applications", placeholder, name="applications"),
-    path("members", placeholder, name="members"),
-    path("service-accounts", placeholder, name="service-accounts"),
-    path("api-tokens", placeholder, name="api-tokens"),
-    path("audit", placeholder, name="audit"),
+    path("applications", applications.applications, name="applications"),
+    # Beside the list and not below it, where an application could have this slug.
+    path("new-application", applications.add_application, name="applications-add"),
+    path(
+        "applications/<str:application_slug>",
+        applications.application_detail,
+        name="applications-detail",
+    ),
+    path(
+        "applications/<str:application_slug>/edit",
+        applications.edit_application,
+        name="applications-edit",
+    ),
+    path(
+        "applications/<str:application_slug>/delete",
+        applications.remove_application,
+        name="applications-delete",
+    ),
+    path(
+        "applications/<str:application_slug>/channels/new",
+        applications.add_channel,
+        name="applications-channels-add",
+    ),
+    path(
+        "applications/<str:application_slug>/channels/<uuid:channel_id>/delete",
+        applications.remove_channel,
+        name="applications-channels-delete",
+    ),
+    path("members", members.members, name="members"),
+    path("members/invite", members.invite_member, name="members-invite"),
+    path("members/leave", members.leave, name="members-leave"),
+    path("members/<uuid:member_id>/role", members.change_role, name="members-role"),
+    path("members/<uuid:member_id>/remove", members.remove, name="members-remove"),
+    path(
+        "invitations/<uuid:invitation_id>/renew",
+        members.renew,
+        name="members-invitation-renew",
+    ),
+    path(
+        "invitations/<uuid:invitation_id>/withdraw",
+        members.withdraw,
+        name="members-invitation-withdraw",
+    ),
+    path(
+        "service-accounts",
+        service_accounts.service_accounts,
+        name="service-accounts",
+    ),
+    path(
+        "service-accounts/new",
+        service_accounts.add_service_account,
+        name="service-accounts-add",
+    ),
+    path(
+        "service-accounts/<uuid:service_account_id>/edit",
+        service_accounts.edit_service_account,
+        name="service-accounts-edit",
+    ),
+    path(
+        "service-accounts/<uuid:service_account_id>/delete",
+        service_accounts.remove_service_account,
+        name="service-accounts-delete",
+    ),
+    path("api-tokens", api_tokens.api_tokens, name="api-tokens"),
+    path("api-tokens/new", api_tokens.add_api_token, name="api-tokens-add"),
+    path(
+        "api-tokens/<uuid:api_token_id>/revoke",
+        api_tokens.revoke,
+        name="api-tokens-revoke",
+    ),
+    path("audit", audit.audit, name="audit"),
+    path("audit.csv", audit.export, name="audit-export"),
     path("settings", settings.team_settings, name="team-settings"),
 ]

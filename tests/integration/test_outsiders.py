@@ -33,6 +33,9 @@ ROUTES = {
     "team": Route(ACTION),
     "members": Route(LIST),
     "members/<uuid:member_id>": Route(OBJECT, {"patch": {"role": "owner"}}),
+    "invitations": Route(LIST),
+    "invitations/<uuid:invitation_id>": Route(OBJECT),
+    "invitations/<uuid:invitation_id>/renew": Route(OBJECT),
     "service-accounts": Route(LIST),
     "service-accounts/<uuid:service_account_id>": Route(
         OBJECT, {"patch": {"name": "taken"}}
@@ -121,6 +124,9 @@ def test_the_portal_has_no_other_addresses() -> None:
         "set-up",
         "theme",
         "invitations/<str:secret>",
+        "accounts/oidc/<str:provider_id>/login/",
+        "accounts/oidc/<str:provider_id>/login/callback/",
+        "accounts/3rdparty/signup/",
         "accounts/",
         "t/<str:team>/",
         "livez",

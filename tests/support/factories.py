@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import factory
@@ -25,6 +26,7 @@ from teams.models import (
     ApiToken,
     Application,
     Channel,
+    Invitation,
     Membership,
     ServiceAccount,
     Team,
@@ -88,6 +90,17 @@ class ChannelFactory(DjangoModelFactory[Channel]):
     team = factory.SelfAttribute("application.team")
     name = factory.Sequence(lambda n: f"Channel {n}")
     slug = factory.Sequence(lambda n: f"channel-{n}")
+
+
+class InvitationFactory(DjangoModelFactory[Invitation]):
+    class Meta:
+        model = Invitation
+
+    team = factory.SubFactory(TeamFactory)
+    email = factory.Sequence(lambda n: f"invited{n}@example.com")
+    role = Role.SUPPORT.value
+    digest = factory.Sequence(lambda n: f"none:{n}")
+    expires_at = factory.LazyFunction(lambda: timezone.now() + timedelta(days=7))
 
 
 class ServiceAccountFactory(DjangoModelFactory[ServiceAccount]):

@@ -14,6 +14,7 @@ from tests.support.factories import (
     ChannelFactory,
     CredentialCheckFactory,
     ExternalRegistryFactory,
+    InvitationFactory,
     LicenseFactory,
     LicenseFieldFactory,
     MembershipFactory,
@@ -41,16 +42,20 @@ def make_world(team: Team) -> World:
     PullEventFactory(team=team, license=license, registry=registry)
     service_account = ServiceAccountFactory(team=team)
     membership: Membership = MembershipFactory(team=team, role="support")
+    invitation = InvitationFactory(team=team)
     api_token = ApiTokenFactory(team=team)
     ids = {
         "application": str(application.pk),
+        "application_slug": application.slug,
         "channel_id": str(channel.pk),
         "field_id": str(field.pk),
         "customer_id": str(license.customer_id),
         "license_id": str(license.pk),
         "registry": str(registry.pk),
+        "registry_id": str(registry.pk),
         "service_account_id": str(service_account.pk),
         "member_id": str(membership.pk),
+        "invitation_id": str(invitation.pk),
         "api_token_id": str(api_token.pk),
     }
     return World(team, license, registry, service_account, ids)

@@ -16,9 +16,13 @@ from portal.env import secret
 from registries.models import ExternalRegistry
 from registries.services import NewCredential, connect_registry
 from teams.actors import Actor, member_actor
+from teams.api_tokens import create_api_token
 from teams.models import ApiToken, Application, Membership, Team, User
 from teams.selectors import api_token_by_secret
-from teams.services import create_api_token, create_application, create_team
+from teams.services import (
+    create_application,
+    create_team,
+)
 
 TEAM_SLUG = "demo"
 OWNER_EMAIL = "owner@example.com"

@@ -5,6 +5,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from licenses.services import rehash_license_ids
 from portal.crypto.fields import reencrypt_all
 from portal.crypto.keyring import KeyringError
+from teams.second_factor import reencrypt_second_factors
 
 
 class Command(BaseCommand):
@@ -24,6 +25,7 @@ class Command(BaseCommand):
         try:
             for column, changed in reencrypt_all(options["batch_size"]):
                 totals[column] = totals.get(column, 0) + changed
+            second_factors = reencrypt_second_factors(options["batch_size"])
             rehashed = rehash_license_ids(options["batch_size"])
         except KeyringError as error:
             raise CommandError(
@@ -32,4 +34,5 @@ class Command(BaseCommand):
             ) from error
         for column, changed in totals.items():
             self.stdout.write(f"{column}: {changed} re-encrypted")
+        self.stdout.write(f"second factors: {second_factors} re-encrypted")
         self.stdout.write(f"license look-ups: {rehashed} renewed")

@@ -6,9 +6,12 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from teams.actors import member_actor
+from teams.api_tokens import create_api_token
 from teams.models import ApiToken, User
 from teams.selectors import members_of_team
-from teams.services import create_api_token, create_team
+from teams.services import (
+    create_team,
+)
 
 
 class Command(BaseCommand):

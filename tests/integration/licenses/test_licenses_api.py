@@ -441,3 +441,29 @@ def test_delete_license_field_takes_its_values_along(owner_api: ApiClient) -> No
     shown = owner_api.get(f"/licenses/{license.pk}").json()
     assert shown["field_values"] == {"plan": "gold"}
     assert shown["sequence"] == 2
+
+
+def test_licenses_expiring_soon(owner_api: ApiClient) -> None:
+    now = timezone.now()
+    soon = LicenseFactory(team=owner_api.team, expires_at=now + timedelta(days=29))
+    LicenseFactory(team=owner_api.team, expires_at=now + timedelta(days=31))
+    LicenseFactory(team=owner_api.team, expires_at=now - timedelta(days=1))
+    LicenseFactory(
+        team=owner_api.team, expires_at=now + timedelta(days=1), revoked=True
+    )
+
+    assert ids(owner_api, "state=expiring") == [str(soon.pk)]
+
+
+def test_search_finds_values_of_license_fields_but_no_passwords(
+    owner_api: ApiClient,
+) -> None:
+    license = LicenseFactory(
+        team=owner_api.team,
+        field_values={"plan": "Gold"},
+        secret_field_values=Secret('{"key": "hunter2"}'),
+    )
+
+    assert ids(owner_api, "search=gold") == [str(license.pk)]
+    assert ids(owner_api, "search=hunter2") == []
+    assert ids(owner_api, f"search={license.license_id.reveal()}") == []

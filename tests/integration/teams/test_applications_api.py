@@ -24,6 +24,8 @@ def test_team_tells_role_and_permissions(viewer_api: ApiClient) -> None:
         "id": str(viewer_api.team.pk),
         "name": "Acme",
         "slug": "acme",
+        "time_zone": "UTC",
+        "require_second_factor": False,
         "created_at": None,
         "role": "read-only",
         "permissions": [

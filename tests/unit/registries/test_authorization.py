@@ -30,9 +30,9 @@ from registries.pull_credentials import (
     identify,
 )
 from registries.services import NewCredential, change_registry, connect_registry
+from teams.api_tokens import create_api_token
 from teams.models import ApiToken
 from teams.permissions import Role
-from teams.services import create_api_token
 from tests.support.vendor import Vendor, create_vendor
 
 

@@ -1,0 +1,114 @@
+"""What happened to a license or a customer, and what was pulled: reads for people."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from django.db.models import QuerySet, Sum, Window
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+
+from audit.models import AuditEvent
+from audit.selectors import audit_events_for_team
+from audit.tags import EventTag, describe
+from licenses.models import Customer, License
+
+if TYPE_CHECKING:
+    from django.db.models import Model
+
+PULLS_SHOWN = 20
+PULLS_SINCE = timedelta(days=30)
+# Pulls that differ in nothing else are one line.
+_SAME_PULLS = ("application_slug", "repository", "reference", "outcome")
+_WORDS = {
+    "channel": "channel",
+    "custom_id": "custom ID",
+    "email": "e-mail address",
+    "expires_at": "expiry",
+    "field_values": "license fields",
+    "name": "name",
+    "secret_field_values": "passwords",
+    "type": "type",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One line of a timeline: what happened, who did it and when.
+
+    ``until`` is the expiry that a license was issued with or got.
+    """
+
+    text: str
+    subject: str
+    detail: str
+    until: datetime | None
+    who: str
+    at: datetime
+
+
+def events_of_license(team_id: uuid.UUID, license: License) -> QuerySet[AuditEvent]:
+    """Return what happened to a license, the latest first."""
+    return audit_events_for_team(team_id).filter(subject_id=license.pk)
+
+
+def events_of_customer(team_id: uuid.UUID, customer: Customer) -> QuerySet[AuditEvent]:
+    """Return what happened to a customer and their licenses, the latest first."""
+    licenses = License.objects.for_team(team_id).filter(customer=customer)
+    subjects = licenses.values("pk").union(
+        Customer.objects.for_team(team_id).filter(pk=customer.pk).values("pk")
+    )
+    return audit_events_for_team(team_id).filter(subject_id__in=subjects)
+
+
+def history(events: Sequence[AuditEvent]) -> list[HistoryEntry]:
+    """Say in words what audit events tell."""
+    return [
+        HistoryEntry(
+            text=describe(event.tag),
+            subject=event.subject_label,
+            detail=_detail(event.data),
+            until=_until(event),
+            who=event.actor_label,
+            at=event.created_at,
+        )
+        for event in events
+    ]
+
+
+def recent_pulls(license: License) -> list[Any]:
+    """Return the latest pulls of 30 days with a license, one per image and outcome.
+
+    Each is the last ``PullEvent`` of its kind with ``total``, how often it was pulled.
+    """
+    kinds = (
+        license.pulls.filter(last_at__gte=timezone.now() - PULLS_SINCE)
+        .annotate(total=Window(Sum("count"), partition_by=[*_SAME_PULLS]))
+        .order_by(*_SAME_PULLS, "-last_at")
+        .distinct(*_SAME_PULLS)
+    )
+    return sorted(kinds, key=lambda pull: pull.last_at, reverse=True)[:PULLS_SHOWN]
+
+
+def last_pull(license: License) -> Model | None:
+    """Return the latest pull with a license, allowed or refused, or None."""
+    return license.pulls.order_by("-last_at").first()
+
+
+def _detail(data: Mapping[str, Any]) -> str:
+    if reason := data.get("reason"):
+        return str(reason)
+    changed = data.get("changed", [])
+    return ", ".join(_WORDS.get(name, name) for name in changed)
+
+
+def _until(event: AuditEvent) -> datetime | None:
+    is_told = event.tag == EventTag.LICENSE_ISSUED or "expires_at" in event.data.get(
+        "changed", []
+    )
+    at = event.data.get("expires_at")
+    return parse_datetime(at) if is_told and at else None

@@ -1,0 +1,282 @@
+"""Pages of an application's license fields and of what else licenses follow."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import ValidationError
+from django.http import HttpResponse
+
+from licenses.models import LicenseField
+from licenses.selectors import license_fields_for_application, licenses_with_value
+from licenses.services import (
+    change_channel,
+    change_license_field,
+    create_license_field,
+    delete_license_field,
+)
+from portal.http.forms import CreateForm, EditForm, edit, saved
+from portal.http.pages import go_to, render_dialog
+from teams.models import Channel
+from teams.permissions import Permission
+from teams.selectors import channels_with_licenses
+from teams.web.applications import application_address, find_application
+from teams.web.base import TeamRequest, find, team_page
+from teams.web.once import once
+
+Type = LicenseField.Type
+OPTION_LENGTH = 254
+
+
+class _FieldValues(forms.Form):
+    title = forms.CharField(max_length=150, help_text="As people read it.")
+    default = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="What licenses have that set no value of their own. A Boolean is "
+        "true or false; a Password has none.",
+    )
+    options = forms.CharField(
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+        help_text="Of an Enum: what it may be, one per line.",
+    )
+    required = forms.BooleanField(
+        required=False, help_text="No license is issued without a value or a default."
+    )
+    hidden = forms.BooleanField(
+        required=False, help_text="In the license file, but not shown to the customer."
+    )
+
+    def typed(self, type: str) -> dict[str, Any]:
+        """Return the default and the options as a field of this type stores them."""
+        values = self.cleaned_data
+        if "default" in values:
+            try:
+                values["default"] = _default(type, values["default"])
+            except ValidationError as error:
+                self.add_error("default", error)
+        if "options" in values:
+            values["options"] = _options(values["options"])
+            if any(len(option) > OPTION_LENGTH for option in values["options"]):
+                self.add_error("options", f"Keep options to {OPTION_LENGTH} letters.")
+            elif type == Type.ENUM and not values["options"]:
+                self.add_error("options", "Enter at least one option.")
+            elif type != Type.ENUM and values["options"]:
+                self.add_error("options", "Only an Enum has options. Empty this.")
+        return values
+
+
+class NewFieldForm(_FieldValues, CreateForm):
+    name = forms.CharField(
+        max_length=100,
+        help_text="As programs read it, such as seat_count: letters, digits and _. "
+        "It stays as it is.",
+        widget=forms.TextInput(attrs={"autocapitalize": "none"}),
+    )
+    type = forms.ChoiceField(
+        choices=Type.choices, help_text="It stays as it is. Text has several lines."
+    )
+    field_order = ("name", "title", "type", "default", "options", "required", "hidden")
+
+    def clean(self) -> dict[str, Any]:
+        return self.typed(self.cleaned_data.get("type", ""))
+
+
+class FieldForm(_FieldValues, EditForm):
+    def __init__(self, *args: Any, type: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.type = type
+        default = self.fields["default"]
+        default.help_text = "What licenses have that set no value of their own."
+        default.widget = _WIDGETS.get(type, forms.TextInput)()
+        if type == Type.PASSWORD:
+            del self.fields["default"]
+        if type != Type.ENUM:
+            del self.fields["options"]
+
+    def clean(self) -> dict[str, Any]:
+        return self.typed(self.type)
+
+
+class ChannelForm(EditForm):
+    name = forms.CharField(max_length=150, help_text="It stands in license files.")
+    is_default = forms.BooleanField(
+        label="Default for new licenses",
+        required=False,
+        help_text="Takes over from the present default channel.",
+    )
+
+    def __init__(self, *args: Any, is_default: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if is_default:
+            # It stops being the default by another one becoming it.
+            del self.fields["is_default"]
+
+
+class _BooleanSelect(forms.Select):
+    def __init__(self) -> None:
+        choices = [("", "no default"), ("true", "true"), ("false", "false")]
+        super().__init__(choices=choices)
+
+
+class _ShortTextarea(forms.Textarea):
+    def __init__(self) -> None:
+        super().__init__(attrs={"rows": 4})
+
+
+_WIDGETS: dict[str, type[forms.Widget]] = {
+    Type.BOOLEAN: _BooleanSelect,
+    Type.INTEGER: forms.NumberInput,
+    Type.TEXT: _ShortTextarea,
+}
+
+
+@team_page(Permission.APPLICATION_MANAGE)
+def add_field(request: TeamRequest, application_slug: str) -> HttpResponse:
+    """Define a field that licenses of the application carry."""
+    found = find_application(request, application_slug)
+    form = NewFieldForm(request.POST or None)
+
+    def create() -> HttpResponse:
+        values = dict(form.cleaned_data)
+        del values["submission"]
+        field = create_license_field(
+            actor=request.actor, application=found, values=values
+        )
+        messages.success(request, f"{field.title} is added.")
+        return go_to(request, application_address(request, found))
+
+    if request.method == "POST":
+        response = saved(form, lambda: once(request, form, create))
+        if response is not None:
+            return response
+    return render_dialog(
+        request,
+        "licenses/field_add.html",
+        {"form": form, "application": found},
+        back=application_address(request, found),
+    )
+
+
+@team_page(Permission.APPLICATION_MANAGE)
+def edit_field(
+    request: TeamRequest, application_slug: str, field_id: uuid.UUID
+) -> HttpResponse:
+    """Change a field; its name and type stay."""
+    found = find_application(request, application_slug)
+    field: LicenseField = find(license_fields_for_application(found), field_id)
+
+    def save(present: LicenseField, changes: dict[str, Any]) -> object:
+        return change_license_field(actor=request.actor, field=present, changes=changes)
+
+    form, is_saved = edit(
+        request, FieldForm, field, values=_field_values, save=save, type=field.type
+    )
+    if is_saved:
+        messages.success(request, "The license field is saved.")
+        return go_to(request, application_address(request, found))
+    return render_dialog(
+        request,
+        "licenses/field_edit.html",
+        {"form": form, "application": found, "field": field},
+        back=application_address(request, found),
+    )
+
+
+@team_page(Permission.APPLICATION_MANAGE)
+def remove_field(
+    request: TeamRequest, application_slug: str, field_id: uuid.UUID
+) -> HttpResponse:
+    """Delete a field, after saying what licenses lose."""
+    found = find_application(request, application_slug)
+    field: LicenseField = find(license_fields_for_application(found), field_id)
+    if request.method == "POST":
+        title = field.title
+        delete_license_field(actor=request.actor, field=field)
+        messages.success(request, f"{title} is deleted.")
+        return go_to(request, application_address(request, found))
+    return render_dialog(
+        request,
+        "licenses/field_delete.html",
+        {
+            "form": forms.Form(),
+            "application": found,
+            "field": field,
+            "losing": licenses_with_value(field),
+        },
+        back=application_address(request, found),
+    )
+
+
+@team_page(Permission.APPLICATION_MANAGE)
+def edit_channel(
+    request: TeamRequest, application_slug: str, channel_id: uuid.UUID
+) -> HttpResponse:
+    """Rename a channel, or make it the default; license files follow."""
+    found = find_application(request, application_slug)
+    channel: Channel = find(channels_with_licenses(found), channel_id)
+
+    def save(present: Channel, changes: dict[str, Any]) -> object:
+        return change_channel(actor=request.actor, channel=present, changes=changes)
+
+    form, is_saved = edit(
+        request,
+        ChannelForm,
+        channel,
+        values=_channel_values,
+        save=save,
+        is_default=channel.is_default,
+    )
+    if is_saved:
+        messages.success(request, "The channel is saved.")
+        return go_to(request, application_address(request, found))
+    return render_dialog(
+        request,
+        "teams/application_channel_edit.html",
+        {"form": form, "application": found, "channel": channel},
+        back=application_address(request, found),
+    )
+
+
+def _default(type: str, text: str) -> object:
+    text = text.replace("\r\n", "\n")
+    if not text:
+        return None
+    if type == Type.INTEGER:
+        try:
+            return int(text)
+        except ValueError:
+            raise ValidationError("Enter a whole number.") from None
+    if type == Type.BOOLEAN:
+        if text.lower() not in {"true", "false"}:
+            raise ValidationError("Enter true or false.")
+        return text.lower() == "true"
+    if type == Type.STRING and "\n" in text:
+        raise ValidationError("A String is one line. Choose Text for several.")
+    return text
+
+
+def _options(text: str) -> list[str]:
+    lines = (line.strip() for line in text.splitlines())
+    return list(dict.fromkeys(line for line in lines if line))
+
+
+def _field_values(field: LicenseField) -> dict[str, Any]:
+    default = field.default
+    if isinstance(default, bool):
+        default = str(default).lower()
+    return {
+        "title": field.title,
+        "default": "" if default is None else str(default),
+        "options": "\n".join(field.options),
+        "required": field.required,
+        "hidden": field.hidden,
+    }
+
+
+def _channel_values(channel: Channel) -> dict[str, Any]:
+    return {"name": channel.name, "is_default": channel.is_default}

@@ -1,0 +1,126 @@
+"""Pages that change a license: edit, revoke, reinstate."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+
+from licenses.history import last_pull
+from licenses.models import License
+from licenses.selectors import license_fields_for_application, licenses_for_team
+from licenses.services import change_license, reinstate_license, revoke_license
+from licenses.web.license_forms import (
+    LicenseForm,
+    channels_shown,
+    license_changes,
+    shown_values,
+)
+from licenses.web.licenses import license_address
+from portal.http.forms import edit, saved
+from portal.http.pages import go_to, render_dialog
+from teams.permissions import Permission
+from teams.selectors import channels_for_application
+from teams.web.base import TeamRequest, find, team_page
+
+REASONS = (
+    "Unpaid",
+    "The contract has ended",
+    "The license ID was leaked",
+    "Replaced by another license",
+    "Issued by mistake",
+)
+
+
+class RevokeForm(forms.Form):
+    reason = forms.CharField(
+        max_length=1000,
+        widget=forms.TextInput(attrs={"list": "reasons", "autocomplete": "off"}),
+        help_text="Your team reads it on the license's page and in the audit log.",
+        error_messages={"required": "Say why the license is revoked."},
+    )
+
+
+@team_page(Permission.LICENSE_CHANGE)
+def edit_license(request: TeamRequest, license_id: uuid.UUID) -> HttpResponse:
+    """Change a license's channel, type, expiry or fields."""
+    license = find(licenses_for_team(request.team.pk), license_id)
+    fields = list(license_fields_for_application(license.application).order_by("name"))
+
+    def values(present: License) -> dict[str, Any]:
+        return shown_values(present, fields)
+
+    def save(present: License, cleaned: dict[str, Any]) -> object:
+        changes = license_changes(cleaned, fields, present)
+        return change_license(actor=request.actor, license=present, changes=changes)
+
+    form, is_saved = edit(
+        request,
+        LicenseForm,
+        license,
+        values=values,
+        save=save,
+        channels=channels_shown(channels_for_application(license.application)),
+        license_fields=fields,
+        stored=license,
+    )
+    if is_saved:
+        messages.success(request, "The license is saved.")
+        return go_to(request, license_address(request, license))
+    return _dialog(request, "licenses/license_edit.html", license, form=form)
+
+
+@team_page(Permission.LICENSE_REVOKE)
+def revoke(request: TeamRequest, license_id: uuid.UUID) -> HttpResponse:
+    """Revoke a license, after saying what that stops and asking why."""
+    license = find(licenses_for_team(request.team.pk), license_id)
+    if license.revoked_at is not None:
+        messages.info(request, "The license has been revoked already.")
+        return go_to(request, license_address(request, license))
+    form = RevokeForm(request.POST or None)
+
+    def save() -> License:
+        reason = form.cleaned_data["reason"]
+        return revoke_license(actor=request.actor, license=license, reason=reason)
+
+    done = None
+    if request.method == "POST":
+        done = saved(form, save, {"revoke_reason": "reason"})
+    if done is not None:
+        messages.success(request, "The license is revoked and pulls no more.")
+        return go_to(request, license_address(request, license))
+    return _dialog(
+        request,
+        "licenses/license_revoke.html",
+        license,
+        form=form,
+        reasons=REASONS,
+        last_pull=last_pull(license),
+    )
+
+
+@team_page(Permission.LICENSE_REVOKE)
+def reinstate(request: TeamRequest, license_id: uuid.UUID) -> HttpResponse:
+    """Undo a revocation, after saying what that allows."""
+    license = find(licenses_for_team(request.team.pk), license_id)
+    if request.method == "POST":
+        reinstate_license(actor=request.actor, license=license)
+        messages.success(request, "The license is reinstated.")
+        return go_to(request, license_address(request, license))
+    return _dialog(
+        request, "licenses/license_reinstate.html", license, form=forms.Form()
+    )
+
+
+def _dialog(
+    request: TeamRequest, template: str, license: License, **context: object
+) -> HttpResponse:
+    return render_dialog(
+        request,
+        template,
+        {"license": license, **context},
+        back=license_address(request, license),
+    )

@@ -1,0 +1,249 @@
+"""Forms of licenses: terms, and the typed fields of their application."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from licenses.models import License, LicenseField
+from licenses.selectors import password_values
+from portal.http.forms import EditForm
+from teams.models import Channel
+
+Type = LicenseField.Type
+TYPES = [
+    (License.Type.PAID.value, "Paid: the customer has bought it"),
+    (License.Type.TRIAL.value, "Trial: the customer tries it out"),
+    (License.Type.DEV.value, "Development: for your own people"),
+    (License.Type.COMMUNITY.value, "Community: free, and never expires"),
+]
+NEVER, AT = "never", "at"
+EXPIRIES = [
+    (NEVER, "Never"),
+    ("14", "In 14 days"),
+    ("30", "In 30 days"),
+    ("90", "In 90 days"),
+    ("365", "In a year"),
+    (AT, "At a date and time"),
+]
+_MINUTES = "%Y-%m-%dT%H:%M"
+
+
+def value_name(field: LicenseField) -> str:
+    """Return the name of the control that a license field is entered with."""
+    return f"value_{field.name}"
+
+
+def _clear_name(field: LicenseField) -> str:
+    return f"clear_{field.name}"
+
+
+class TermsForm(forms.Form):
+    """What a license is good for: channel, type, expiry and license fields.
+
+    Without an application there is no channel and there are no fields yet.
+    """
+
+    type = forms.ChoiceField(choices=TYPES, widget=forms.RadioSelect)
+    expiry = forms.ChoiceField(
+        label="Expires", choices=EXPIRIES, widget=forms.RadioSelect
+    )
+    expires_at = forms.DateTimeField(
+        label="Date and time",
+        required=False,
+        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=_MINUTES),
+        error_messages={"invalid": "Enter a date and a time, as 2031-12-31 18:00."},
+    )
+
+    def __init__(
+        self,
+        *args: Any,
+        channels: Sequence[Channel] = (),
+        license_fields: Sequence[LicenseField] = (),
+        stored: License | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(*args, **options)
+        self.license_fields = license_fields
+        self.fields[
+            "expires_at"
+        ].help_text = (
+            f"In your team's time zone, {timezone.get_current_timezone_name()}."
+        )
+        if channels:
+            self.fields["channel"] = forms.TypedChoiceField(
+                choices=[(str(each.pk), each.name) for each in channels],
+                coerce={str(each.pk): each for each in channels}.__getitem__,
+                initial=next(
+                    (str(each.pk) for each in channels if each.is_default), ""
+                ),
+                help_text="The line of releases that the customer gets.",
+            )
+        secrets = password_values(stored) if stored else {}
+        for field in license_fields:
+            self.fields |= _controls(field, is_set=field.name in secrets)
+
+    @property
+    def values(self) -> list[forms.BoundField]:
+        """Return the controls of the license fields."""
+        return [each for each in self if each.name.startswith(("value_", "clear_"))]
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = self.cleaned_data
+        expiry = cleaned.get("expiry")
+        if expiry != AT:
+            self.errors.pop("expires_at", None)
+        elif cleaned.get("expires_at") is None and "expires_at" not in self.errors:
+            self.add_error("expires_at", "Enter when the license expires.")
+        expires_at = _expires_at(expiry, cleaned.get("expires_at"))
+        if expires_at and cleaned.get("type") == License.Type.COMMUNITY:
+            self.add_error(
+                "expiry",
+                "A community license does not expire. Choose Never, or another type.",
+            )
+        for field in self.license_fields:
+            self._check(field)
+        # Last, because an error takes the value out.
+        return cleaned | {"expires_at": expires_at}
+
+    def _check(self, field: LicenseField) -> None:
+        value = self.cleaned_data.get(value_name(field))
+        try:
+            if value not in {None, ""}:
+                field.check_value(value)
+        except ValidationError as error:
+            self.add_error(value_name(field), error)
+
+
+class LicenseForm(TermsForm, EditForm):
+    """Changes a license."""
+
+
+def _expires_at(expiry: str | None, at: datetime | None) -> datetime | None:
+    if expiry == AT:
+        return at
+    if expiry is None or not expiry.isdecimal():
+        return None
+    # The same time of day, also across a change of the clocks.
+    local = timezone.localtime().replace(second=0, microsecond=0)
+    return local + timedelta(days=int(expiry))
+
+
+def _controls(field: LicenseField, *, is_set: bool) -> dict[str, forms.Field]:
+    found = {value_name(field): _control(field, is_set=is_set)}
+    if is_set and not field.required:
+        found[_clear_name(field)] = forms.BooleanField(
+            required=False, label=f"Remove the stored {field.title}"
+        )
+    return found
+
+
+def _control(field: LicenseField, *, is_set: bool) -> forms.Field:
+    options: dict[str, Any] = {
+        "label": field.title,
+        "required": field.required and not is_set,
+        "initial": field.default,
+        "help_text": _help(field, is_set=is_set),
+        "error_messages": {"required": f"Enter a value for {field.title}."},
+    }
+    match field.type:
+        case Type.INTEGER:
+            return forms.IntegerField(
+                **options | {"required": field.required and field.default is None}
+            )
+        case Type.BOOLEAN:
+            return forms.BooleanField(**options | {"required": False})
+        case Type.ENUM:
+            blank = [] if field.default in field.options else [("", "Choose…")]
+            choices = [*blank, *((each, each) for each in field.options)]
+            return forms.ChoiceField(choices=choices, **options)
+        case Type.PASSWORD:
+            return forms.CharField(widget=_password_input(), strip=False, **options)
+        case Type.TEXT:
+            return forms.CharField(
+                widget=forms.Textarea(attrs={"rows": 3}), strip=False, **options
+            )
+        case _:
+            return forms.CharField(**options)
+
+
+def _password_input() -> forms.PasswordInput:
+    # What was typed comes back with an error elsewhere; what is stored never.
+    return forms.PasswordInput(
+        attrs={"autocomplete": "new-password"}, render_value=True
+    )
+
+
+def _help(field: LicenseField, *, is_set: bool) -> str:
+    if is_set:
+        return "A value is stored. Leave this empty to keep it."
+    hidden = "Not shown to the customer." if field.hidden else ""
+    if field.type == Type.INTEGER and field.default is not None:
+        return f"Left empty, it is {field.default}. {hidden}".strip()
+    return hidden
+
+
+def shown_values(license: License, fields: Sequence[LicenseField]) -> dict[str, object]:
+    """Return what the form of a license shows, passwords left out."""
+    expires_at = license.expires_at
+    values = {
+        value_name(field): license.field_values.get(field.name, field.default)
+        for field in fields
+        if field.type != Type.PASSWORD
+    }
+    return {
+        "channel": str(license.channel_id),
+        "type": license.type,
+        "expiry": AT if expires_at else NEVER,
+        "expires_at": expires_at,
+        # Tells of a change that no other value shows, such as of a password.
+        "sequence": license.sequence,
+        **values,
+    }
+
+
+def license_changes(
+    cleaned: Mapping[str, Any], fields: Sequence[LicenseField], license: License
+) -> dict[str, Any]:
+    """Return what a valid form changes of a license, as the service takes it."""
+    at = cleaned["expires_at"]
+    kept = license.expires_at
+    if at and kept and at == kept.replace(second=0, microsecond=0):
+        at = kept  # the form shows no seconds
+    return {
+        "channel": cleaned["channel"],
+        "type": cleaned["type"],
+        "expires_at": at,
+        "field_values": field_values(cleaned, fields, license),
+    }
+
+
+def field_values(
+    cleaned: Mapping[str, Any],
+    fields: Sequence[LicenseField],
+    license: License | None = None,
+) -> dict[str, object]:
+    """Return the license's own values: a default is not stored with each license."""
+    stored = license.field_values if license else {}
+    secrets = password_values(license) if license else {}
+    values: dict[str, object] = {}
+    for field in fields:
+        value = cleaned[value_name(field)]
+        if field.type == Type.PASSWORD and not value:
+            is_kept = field.name in secrets and not cleaned.get(_clear_name(field))
+            value = secrets[field.name] if is_kept else None
+        if value == "" and field.default is None:
+            value = None
+        if value is not None and (field.name in stored or value != field.default):
+            values[field.name] = value
+    return values
+
+
+def channels_shown(channels: Iterable[Channel]) -> list[Channel]:
+    """Return an application's channels in the order that people choose from."""
+    return sorted(channels, key=lambda each: (not each.is_default, each.name))

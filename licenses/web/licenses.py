@@ -1,0 +1,163 @@
+"""Pages that show licenses, and what is taken from them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.http import (
+    require_http_methods,
+    require_POST,
+    require_safe,
+)
+
+from licenses.api.filters import LicenseFilter
+from licenses.history import events_of_license, history, recent_pulls
+from licenses.license_id import is_license_id
+from licenses.models import License, LicenseField
+from licenses.selectors import (
+    HIDDEN_VALUE,
+    channels_by_application,
+    effective_field_values,
+    licenses_for_team,
+    licenses_with_id,
+)
+from licenses.services import download_license_file, reveal_license_id
+from portal.crypto.secrets import Secret
+from portal.http.keyset import Page, keyset_page
+from portal.http.pages import is_partial, page_context, render_page
+from teams.permissions import Permission
+from teams.web.base import TeamRequest, find, team_page
+
+FILTERS = ("search", "state", "type", "application", "channel")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@team_page(Permission.LICENSE_READ)
+def licenses(request: TeamRequest) -> HttpResponse:
+    """List the team's licenses, with search.
+
+    A search is posted, because it may be for a license ID: a secret, which never goes
+    into an address. Any other search gets an address of its own.
+    """
+    sought = request.POST if request.method == "POST" else request.GET
+    if request.method == "POST" and not is_license_id(_text(sought)):
+        entered = {name: sought[name] for name in FILTERS if sought.get(name)}
+        query = QueryDict(mutable=True)
+        query.update(entered)
+        return redirect(f"{request.path}?{query.urlencode()}".rstrip("?"))
+    context = {
+        "page": _found(request, sought),
+        "sought": {} if is_license_id(_text(sought)) else sought,
+        "is_filtered": any(sought.get(name) for name in FILTERS),
+    }
+    if not is_partial(request):
+        context["applications"] = channels_by_application(request.team.pk)
+    return render_page(
+        request,
+        "licenses/licenses.html",
+        context,
+        partial="licenses/licenses_list.html",
+    )
+
+
+def _text(sought: QueryDict) -> str:
+    return sought.get("search", "").strip()
+
+
+def _found(request: TeamRequest, sought: QueryDict) -> Page[License]:
+    text = _text(sought)
+    if is_license_id(text):
+        return keyset_page(licenses_with_id(request.team.pk, Secret(text)), "")
+    rows = licenses_for_team(request.team.pk)
+    filters = LicenseFilter(sought, rows, request=request)
+    return keyset_page(filters.qs, sought.get("page", ""))
+
+
+@require_safe
+@team_page(Permission.LICENSE_READ)
+def license_detail(request: TeamRequest, license_id: uuid.UUID) -> HttpResponse:
+    """Show a license: what it is worth, what happened to it and what it pulled."""
+    license = find(licenses_for_team(request.team.pk), license_id)
+    return _detail(request, license)
+
+
+@require_POST
+@team_page(Permission.LICENSE_REVEAL)
+def reveal(request: TeamRequest, license_id: uuid.UUID) -> HttpResponse:
+    """Show the license ID, once, in the answer to this request alone."""
+    license = find(licenses_for_team(request.team.pk), license_id)
+    shown = reveal_license_id(actor=request.actor, license=license).reveal()
+    return _detail(request, license, revealed=shown)
+
+
+@require_POST
+@team_page(Permission.LICENSE_REVEAL)
+def download(request: TeamRequest, license_id: uuid.UUID) -> HttpResponse:
+    """Send the license file."""
+    license = find(licenses_for_team(request.team.pk), license_id)
+    text = download_license_file(actor=request.actor, license=license)
+    name = f"license-{license.application.slug}.yaml"
+    return HttpResponse(
+        text,
+        content_type="application/yaml",
+        headers={
+            "Content-Disposition": f'attachment; filename="{name}"',
+            "Cache-Control": "no-store",
+        },
+    )
+
+
+def _detail(
+    request: TeamRequest, license: License, *, revealed: str = ""
+) -> HttpResponse:
+    context: dict[str, Any] = {"license": license, "revealed": revealed}
+    if is_partial(request):
+        return render_page(request, "licenses/license_id.html", context)
+    context |= _commands(request, license)
+    context |= {
+        "values": [
+            (field, _shown(field, value))
+            for field, value in effective_field_values(license)
+        ],
+        "pulls": recent_pulls(license),
+    }
+    if request.actor.may(Permission.AUDIT_READ):
+        events = events_of_license(request.team.pk, license)
+        page = keyset_page(events, request.GET.get("page", ""))
+        context |= {"page": page, "history": history(page.rows)}
+    return render_page(request, "licenses/license.html", context)
+
+
+def _commands(request: TeamRequest, license: License) -> dict[str, str]:
+    """Return what the customer types, for both places that images come from."""
+    hosts = page_context(request)
+    proxy, registry = hosts["proxy_host"], hosts["registry_host"]
+    slug = license.application.slug
+    commands = {
+        "login_command": f"docker login {proxy} --username license",
+        "pull_command": f"docker pull {proxy}/proxy/{slug}/REGISTRY/REPOSITORY:TAG",
+    }
+    if registry:
+        commands["registry_login_command"] = (
+            f"docker login {registry} --username license"
+        )
+        commands["registry_pull_command"] = (
+            f"docker pull {registry}/{slug}/REPOSITORY:TAG"
+        )
+    return commands
+
+
+def _shown(field: LicenseField, value: object) -> object:
+    if field.type == LicenseField.Type.PASSWORD and value:
+        return HIDDEN_VALUE
+    return value
+
+
+def license_address(request: TeamRequest, license: License) -> str:
+    """Return where a license's page is."""
+    names = {"team": request.team.slug, "license_id": license.pk}
+    return reverse("licenses-detail", kwargs=names)

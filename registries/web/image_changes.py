@@ -1,0 +1,249 @@
+"""Pages that connect, change and delete external registries."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import NON_FIELD_ERRORS
+from django.http import HttpResponse
+from django.urls import reverse
+from django.views.decorators.debug import sensitive_post_parameters
+
+from portal.http.forms import edit, saved
+from portal.http.pages import go_to, render_dialog
+from registries.models import ExternalRegistry
+from registries.providers import PROVIDERS, Provider
+from registries.selectors import (
+    credential_in_use,
+    registries_for_team,
+    use_of_registry,
+)
+from registries.services import (
+    CredentialNotProven,
+    change_registry,
+    connect_registry,
+    delete_registry,
+    duplicate_registry,
+    replace_credential,
+)
+from registries.web.image_forms import (
+    CredentialFields,
+    CredentialForm,
+    DuplicateForm,
+    NewRegistryForm,
+    RegistryForm,
+)
+from registries.web.images import registry_address
+from teams.permissions import Permission
+from teams.selectors import applications_for_team
+from teams.web.base import TeamRequest, find, team_page
+from teams.web.once import once
+
+# The only values that no field is to blame for are two slugs that are the same.
+_NAMES: dict[str, str] = {NON_FIELD_ERRORS: "slug"}
+
+
+@sensitive_post_parameters("secret")
+@team_page(Permission.REGISTRY_MANAGE)
+def add_registry(request: TeamRequest) -> HttpResponse:
+    """Connect a registry, with the fields of the provider in the address."""
+    profile = PROVIDERS.get(request.GET.get("provider", "")) or _first_provider()
+    form = NewRegistryForm(
+        request.POST or None,
+        profile=profile,
+        applications=applications_for_team(request.team.pk).order_by("slug"),
+    )
+    if request.method == "POST":
+        response = _proven(request, form, lambda: _connect(request, form))
+        if response is not None:
+            return response
+    return render_dialog(
+        request,
+        "registries/image_add.html",
+        {
+            "form": form,
+            "profile": profile,
+            "providers": PROVIDERS.values(),
+        },
+        back=reverse("images", kwargs={"team": request.team.slug}),
+    )
+
+
+@sensitive_post_parameters("secret")
+@team_page(Permission.REGISTRY_MANAGE)
+def replace(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
+    """Replace a registry's credential, once the new one has been tested."""
+    registry = find(registries_for_team(request.team.pk), registry_id)
+    present = credential_in_use(registry)
+    form = CredentialForm(
+        request.POST or None,
+        registry=registry,
+        initial={
+            "auth_type": present.auth_type,
+            "username": present.username.reveal(),
+        },
+    )
+    if request.method == "POST":
+        response = _proven(request, form, lambda: _replace(request, registry, form))
+        if response is not None:
+            return response
+    return _dialog(
+        request,
+        "registries/image_credential.html",
+        registry,
+        {"form": form, "profile": registry.provider_profile},
+    )
+
+
+@team_page(Permission.REGISTRY_MANAGE)
+def edit_registry(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
+    """Change a registry's slug, trusted realm, sharing and patterns."""
+    registry = find(registries_for_team(request.team.pk), registry_id)
+
+    def save(present: ExternalRegistry, values: dict[str, Any]) -> object:
+        chosen = values.pop("applications")
+        shared_with_all = values.pop("shared_with") == "all"
+        return change_registry(
+            actor=request.actor,
+            registry=present,
+            changes=values,
+            applications=None if shared_with_all else list(chosen),
+            change_shares=True,
+        )
+
+    form, is_saved = edit(
+        request,
+        RegistryForm,
+        registry,
+        values=_values,
+        save=save,
+        names=_NAMES,
+        applications=applications_for_team(request.team.pk).order_by("slug"),
+    )
+    if is_saved:
+        messages.success(request, "The registry is saved.")
+        return go_to(request, registry_address(request, registry))
+    return _dialog(request, "registries/image_edit.html", registry, {"form": form})
+
+
+@team_page(Permission.REGISTRY_MANAGE)
+def duplicate(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
+    """Connect the same registry again under another slug."""
+    registry = find(registries_for_team(request.team.pk), registry_id)
+    initial = {"slug": f"{registry.slug[:120]}-copy"}
+    form = DuplicateForm(request.POST or None, initial=initial)
+
+    def create() -> HttpResponse:
+        copy = duplicate_registry(
+            actor=request.actor, registry=registry, slug=form.cleaned_data["slug"]
+        )
+        messages.success(request, f"{copy.slug} is connected, like {registry.slug}.")
+        return go_to(request, registry_address(request, copy))
+
+    if request.method == "POST":
+        response = saved(form, lambda: once(request, form, create), _NAMES)
+        if response is not None:
+            return response
+    return _dialog(request, "registries/image_duplicate.html", registry, {"form": form})
+
+
+@team_page(Permission.REGISTRY_MANAGE)
+def delete(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
+    """Delete a registry, after saying what that breaks."""
+    registry = find(registries_for_team(request.team.pk), registry_id)
+    if request.method == "POST":
+        delete_registry(actor=request.actor, registry=registry)
+        messages.success(request, f"{registry.slug} is deleted.")
+        return go_to(request, reverse("images", kwargs={"team": request.team.slug}))
+    return _dialog(
+        request,
+        "registries/image_delete.html",
+        registry,
+        {"form": forms.Form(), "use": use_of_registry(registry)},
+    )
+
+
+def _connect(request: TeamRequest, form: NewRegistryForm) -> HttpResponse:
+    values = form.cleaned_data
+    is_untested = "anyway" in request.POST
+    registry = connect_registry(
+        actor=request.actor,
+        team=request.team,
+        provider=form.profile.name,
+        endpoint=form.endpoint,
+        credential=form.credential,
+        slug=values["slug"],
+        trusted_realm=values["trusted_realm"],
+        applications=form.shares,
+        repository_patterns=values["repository_patterns"],
+        skip_test=is_untested,
+        image=values["image"],
+    )
+    messages.success(request, f"{registry.slug} is connected.{_tested(is_untested)}")
+    return go_to(request, registry_address(request, registry))
+
+
+def _replace(
+    request: TeamRequest, registry: ExternalRegistry, form: CredentialForm
+) -> HttpResponse:
+    is_untested = "anyway" in request.POST
+    replace_credential(
+        actor=request.actor,
+        registry=registry,
+        credential=form.credential,
+        skip_test=is_untested,
+        image=form.cleaned_data["image"],
+    )
+    messages.success(request, f"The credential is replaced.{_tested(is_untested)}")
+    return go_to(request, registry_address(request, registry))
+
+
+def _tested(is_untested: bool) -> str:
+    if is_untested:
+        return " It was saved without a test; Berth checks it now."
+    return " The test succeeded."
+
+
+def _proven(
+    request: TeamRequest, form: CredentialFields, answer: Callable[[], HttpResponse]
+) -> HttpResponse | None:
+    """Return the answer, or None with what failed, a test too, in the form."""
+
+    def attempt() -> HttpResponse | None:
+        try:
+            return once(request, form, answer)
+        except CredentialNotProven as error:
+            form.note_failed_test(error.result)
+            return None
+
+    return saved(form, attempt, _NAMES)
+
+
+def _dialog(
+    request: TeamRequest,
+    template: str,
+    registry: ExternalRegistry,
+    context: dict[str, Any],
+) -> HttpResponse:
+    shown = {"registry": registry, **context}
+    back = registry_address(request, registry)
+    return render_dialog(request, template, shown, back=back)
+
+
+def _first_provider() -> Provider:
+    return next(iter(PROVIDERS.values()))
+
+
+def _values(registry: ExternalRegistry) -> dict[str, Any]:
+    shares = registry.applications.order_by("slug").values_list("pk", flat=True)
+    return {
+        "slug": registry.slug,
+        "trusted_realm": registry.trusted_realm,
+        "shared_with": "all" if registry.shared_with_all else "chosen",
+        "applications": list(shares),
+        "repository_patterns": "\n".join(registry.repository_patterns),
+    }

@@ -1,0 +1,147 @@
+"""The Images page: external registries, and the private registry's commands."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from oci.reference import parse_reference
+from portal.http.keyset import keyset_page
+from portal.http.pages import go_to, page_context, render_page
+from registries.models import ExternalRegistry, Outcome
+from registries.selectors import (
+    applications_of_registry,
+    checks_of_registry,
+    credential_in_use,
+    latest_pulls_of_registry,
+    registries_for_team,
+)
+from registries.services import try_registry
+from registries.web.image_forms import CheckForm, ImageNameForm
+from registries.web.image_names import image_names
+from registries.web.pull_links import shown_pulls
+from teams.permissions import Permission
+from teams.selectors import applications_for_team
+from teams.web.base import TeamRequest, find, team_page
+
+# The commands are the same for each, so that the page stays short.
+APPLICATIONS_SHOWN = 25
+EXAMPLE = parse_reference("my-org/api:v1.0.1")
+
+
+@require_safe
+@team_page(Permission.REGISTRY_READ)
+def images(request: TeamRequest) -> HttpResponse:
+    """List the external registries, and how to push to the private registry."""
+    applications = list(
+        applications_for_team(request.team.pk)[: APPLICATIONS_SHOWN + 1]
+    )
+    registries = registries_for_team(request.team.pk)
+    return render_page(
+        request,
+        "registries/images.html",
+        {
+            "page": keyset_page(registries, request.GET.get("page", "")),
+            "applications": applications[:APPLICATIONS_SHOWN],
+            "has_more_applications": len(applications) > APPLICATIONS_SHOWN,
+        },
+    )
+
+
+@require_safe
+@team_page(Permission.REGISTRY_READ)
+def registry_detail(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
+    """Show a registry: facts, image names, checks and pulls."""
+    registry = find(registries_for_team(request.team.pk), registry_id)
+    return _shown(request, registry, CheckForm(registry=registry))
+
+
+@require_POST
+@team_page(Permission.REGISTRY_MANAGE)
+def check(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
+    """Try the stored credential now."""
+    registry = find(registries_for_team(request.team.pk), registry_id)
+    form = CheckForm(request.POST, registry=registry)
+    if not form.is_valid():
+        return _shown(request, registry, form, status=422)
+    result = try_registry(
+        actor=request.actor, registry=registry, image=form.cleaned_data["image"]
+    )
+    tell = messages.success if result.outcome is Outcome.VALID else messages.error
+    tell(request, result.detail)
+    return go_to(request, registry_address(request, registry))
+
+
+def registry_address(request: TeamRequest, registry: ExternalRegistry) -> str:
+    """Return the address of a registry's page."""
+    names = {"team": request.team.slug, "registry_id": registry.pk}
+    return reverse("images-detail", kwargs=names)
+
+
+def _shown(
+    request: TeamRequest,
+    registry: ExternalRegistry,
+    check_form: CheckForm,
+    status: int = 200,
+) -> HttpResponse:
+    context = {
+        **_facts(request, registry),
+        **_names(request, registry),
+        "check_form": check_form,
+        "page": keyset_page(
+            checks_of_registry(registry), request.GET.get("page", ""), size=10
+        ),
+        "pulls": shown_pulls(
+            request.team.pk,
+            [(pull, pull.license) for pull in latest_pulls_of_registry(registry)],
+        ),
+    }
+    return render_page(
+        request,
+        "registries/image.html",
+        context,
+        partial="registries/image_names.html",
+        status=status,
+    )
+
+
+def _facts(request: TeamRequest, registry: ExternalRegistry) -> dict[str, Any]:
+    credential = credential_in_use(registry)
+    may_manage = request.actor.may(Permission.REGISTRY_MANAGE)
+    labels = {
+        kind.name: kind.secret_label for kind in registry.provider_profile.auth_types
+    }
+    return {
+        "registry": registry,
+        "signs_in_with": labels.get(credential.auth_type, credential.auth_type),
+        "credential_since": credential.created_at,
+        "username": credential.username.reveal() if may_manage else None,
+    }
+
+
+def _names(request: TeamRequest, registry: ExternalRegistry) -> dict[str, Any]:
+    """Return the names of the image asked for, or of an example."""
+    form = ImageNameForm(
+        request.GET if "image" in request.GET else None,
+        registry=registry,
+        # A dialog above the page has a field of the same name.
+        auto_id="name_%s",
+    )
+    asked = form.cleaned_data["image"] if form.is_bound and form.is_valid() else None
+    applications = list(applications_of_registry(registry)[: APPLICATIONS_SHOWN + 1])
+    names = image_names(
+        registry,
+        applications[:APPLICATIONS_SHOWN],
+        asked or EXAMPLE,
+        page_context(request)["proxy_host"],
+    )
+    return {
+        "name_form": form,
+        "names": [] if form.errors else names,
+        "has_more_names": len(applications) > APPLICATIONS_SHOWN,
+    }

@@ -1,0 +1,121 @@
+"""Pulls per day, as the numbers of an SVG picture.
+
+Places across are per cent, heights are pixels: the picture gets narrower on a phone and
+its letters stay as large as they are.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from registries.selectors import PullDay
+
+HEIGHT = 190
+TOP = 16
+BOTTOM = 165
+LABEL_EVERY = 7
+_FILLED = 0.72
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One day: allowed pulls below, refused ones on top of them."""
+
+    day: PullDay
+    x: float
+    width: float
+    allowed_y: float
+    allowed_height: float
+    refused_y: float
+    refused_height: float
+
+
+@dataclass(frozen=True, slots=True)
+class DayLabel:
+    x: float
+    day: PullDay
+    anchor: str
+
+
+@dataclass(frozen=True, slots=True)
+class GridLine:
+    y: float
+    label_y: float
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class PullChart:
+    """All that the template draws, and the sums that it tells."""
+
+    days: Sequence[PullDay]
+    bars: Sequence[Bar]
+    labels: Sequence[DayLabel]
+    lines: Sequence[GridLine]
+    allowed: int
+    refused: int
+    height: int = HEIGHT
+
+    @property
+    def total(self) -> int:
+        return self.allowed + self.refused
+
+
+def pull_chart(days: Sequence[PullDay]) -> PullChart:
+    """Lay out a picture of some days, one at least."""
+    top = _round_up(max(day.total for day in days))
+    slot = 100 / len(days)
+    bars = [_bar(day, index * slot, slot, top) for index, day in enumerate(days)]
+    last = len(days) - 1
+    labels = [
+        DayLabel(
+            x=round((index + 0.5) * slot, 3),
+            day=days[index],
+            anchor="end" if index == last else "middle",
+        )
+        for index in range(last % LABEL_EVERY, len(days), LABEL_EVERY)
+    ]
+    lines = [
+        GridLine(_y(number, top), round(_y(number, top) - 3, 2), number)
+        for number in dict.fromkeys((top, top // 2))
+        if number
+    ]
+    return PullChart(
+        days=days,
+        bars=bars,
+        labels=labels,
+        lines=lines,
+        allowed=sum(day.allowed for day in days),
+        refused=sum(day.refused for day in days),
+    )
+
+
+def _bar(day: PullDay, left: float, slot: float, top: int) -> Bar:
+    refused_y, allowed_y = _y(day.total, top), _y(day.allowed, top)
+    return Bar(
+        day=day,
+        x=round(left + slot * (1 - _FILLED) / 2, 3),
+        width=round(slot * _FILLED, 3),
+        allowed_y=allowed_y,
+        allowed_height=round(BOTTOM - allowed_y, 2),
+        refused_y=refused_y,
+        refused_height=round(allowed_y - refused_y, 2),
+    )
+
+
+def _y(number: int, top: int) -> float:
+    return round(BOTTOM - (BOTTOM - TOP) * number / top, 2)
+
+
+def _round_up(number: int) -> int:
+    """Return the next of 2, 4, 10, 20, 40, 100, …: halves of them are whole."""
+    if number <= 2:
+        return 2
+    power: int = 10 ** math.floor(math.log10(number))
+    return next(
+        step * power
+        for step in (1, 2, 4, 10)
+        if step * power >= number and step * power > 1
+    )

@@ -1,0 +1,109 @@
+"""The list of counted pulls."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.views.decorators.http import require_safe
+
+from licenses.models import License
+from licenses.selectors import licenses_for_team
+from portal.http.keyset import keyset_page
+from portal.http.pages import render_page
+from registries.models import PullEvent
+from registries.outcomes import OUTCOMES, REFUSALS
+from registries.selectors import (
+    pulls_for_team,
+    refused_pulls_for_team,
+    registries_for_team,
+)
+from registries.web.pull_links import shown_pulls
+from teams.api.base import parse_id
+from teams.permissions import Permission
+from teams.selectors import applications_for_team
+from teams.web.base import TeamRequest, team_page
+
+REFUSED = "refused"
+FILTERS = ("outcome", "application", "registry", "license", "search")
+
+
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """What the filters ask for. Unknown values find nothing, rather than all."""
+
+    rows: QuerySet[PullEvent]
+    license: License | None
+
+
+@require_safe
+@team_page(Permission.LICENSE_READ)
+def pulls(request: TeamRequest) -> HttpResponse:
+    """List counted pulls, the latest first, with filters."""
+    sought = _sought(request.team.pk, request.GET)
+    rows = sought.rows.select_related("license__customer")
+    page = keyset_page(rows, request.GET.get("page", ""), by="last_at")
+    return render_page(
+        request,
+        "registries/pulls.html",
+        {
+            "page": page,
+            "pulls": shown_pulls(
+                request.team.pk, ((each, each.license) for each in page.rows)
+            ),
+            "license": sought.license,
+            "is_filtered": any(request.GET.get(name) for name in FILTERS),
+            **_choices(request.team.pk),
+        },
+        partial="registries/pulls_list.html",
+    )
+
+
+def _choices(team_id: uuid.UUID) -> dict[str, Any]:
+    return {
+        "reasons": REFUSALS,
+        "applications": applications_for_team(team_id).order_by("slug"),
+        "registries": registries_for_team(team_id)
+        .prefetch_related(None)
+        .order_by("slug"),
+    }
+
+
+def _sought(team_id: uuid.UUID, asked: Mapping[str, str]) -> _Sought:
+    rows = _with_outcome(team_id, asked.get("outcome", ""))
+    if asked.get("application"):
+        rows = rows.filter(application_slug=asked["application"])
+    if asked.get("registry"):
+        rows = _of_registry(team_id, rows, asked)
+    if asked.get("search", "").strip():
+        rows = rows.filter(repository__startswith=asked["search"].strip().lower())
+    if not asked.get("license"):
+        return _Sought(rows, None)
+    pk = parse_id(asked["license"])
+    license = licenses_for_team(team_id).filter(pk=pk).first() if pk else None
+    return _Sought(rows.filter(license=license) if license else rows.none(), license)
+
+
+def _with_outcome(team_id: uuid.UUID, outcome: str) -> QuerySet[PullEvent]:
+    if outcome == REFUSED:
+        return refused_pulls_for_team(team_id)
+    rows = pulls_for_team(team_id)
+    if not outcome:
+        return rows
+    return rows.filter(outcome=outcome) if outcome in OUTCOMES else rows.none()
+
+
+def _of_registry(
+    team_id: uuid.UUID, rows: QuerySet[PullEvent], asked: Mapping[str, str]
+) -> QuerySet[PullEvent]:
+    """Keep pulls through a registry; of refused ones, those that named it."""
+    registry = registries_for_team(team_id).filter(slug=asked["registry"]).first()
+    if registry is None:
+        return rows.none()
+    if asked.get("outcome", "") in {"", "allowed"}:
+        return rows.filter(registry_id=registry.pk)
+    return rows.filter(repository__startswith=f"{registry.slug}/")

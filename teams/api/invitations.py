@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import uuid
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from portal.crypto.secrets import Secret
+from teams.api.base import TeamView, find
+from teams.api.idempotency import idempotent
+from teams.api.serializers import (
+    InvitationSerializer,
+    NewInvitationSerializer,
+    SentInvitationSerializer,
+)
+from teams.invitations import invite, renew_invitation, withdraw_invitation
+from teams.mail import send_invitation
+from teams.models import Invitation
+from teams.permissions import Permission, Role
+from teams.selectors import invitations_of_team
+
+
+class _InvitationsOfTeam(TeamView):
+    def get_queryset(self) -> QuerySet[Invitation]:
+        return invitations_of_team(self.team_id)
+
+    def find(self, invitation_id: uuid.UUID) -> Invitation:
+        return find(self.get_queryset(), pk=invitation_id)
+
+    def sent(self, invitation: Invitation, secret: Secret, status: int) -> Response:
+        """Answer with the link, and mail it once the invitation is stored."""
+        path = reverse("invitation", kwargs={"secret": secret.reveal()})
+        link = self.request.build_absolute_uri(path)
+        transaction.on_commit(lambda: send_invitation(invitation, link=link))
+        context = {**self.get_serializer_context(), "link": link}
+        serializer = SentInvitationSerializer(invitation, context=context)
+        return Response(serializer.data, status)
+
+
+class InvitationsView(_InvitationsOfTeam):
+    @extend_schema(
+        operation_id="invitations_list", responses=InvitationSerializer(many=True)
+    )
+    def get(self, request: Request) -> Response:
+        """List invitations that nobody has accepted yet, expired ones too."""
+        self.require(Permission.TEAM_READ)
+        return self.page(InvitationSerializer)
+
+    @extend_schema(
+        operation_id="invitations_create",
+        request=NewInvitationSerializer,
+        responses={201: SentInvitationSerializer},
+    )
+    @idempotent(Permission.MEMBER_MANAGE)
+    def post(self, request: Request) -> Response:
+        """Invite somebody by mail. `link` is shown this once, should mail fail."""
+        values = self.validated(NewInvitationSerializer)
+        invitation, secret = invite(
+            actor=self.actor,
+            team=self.team,
+            email=values["email"],
+            role=Role(values["role"]),
+        )
+        return self.sent(invitation, secret, 201)
+
+
+class InvitationView(_InvitationsOfTeam):
+    @extend_schema(operation_id="invitations_read", responses=InvitationSerializer)
+    def get(self, request: Request, invitation_id: uuid.UUID) -> Response:
+        """Read an invitation, without its link."""
+        self.require(Permission.TEAM_READ)
+        return self.shown(InvitationSerializer, self.find(invitation_id))
+
+    @extend_schema(operation_id="invitations_withdraw", responses={204: None})
+    def delete(self, request: Request, invitation_id: uuid.UUID) -> Response:
+        """Take an invitation back; its link stops working."""
+        withdraw_invitation(actor=self.actor, invitation=self.find(invitation_id))
+        return Response(status=204)
+
+
+class InvitationRenewView(_InvitationsOfTeam):
+    @extend_schema(
+        operation_id="invitations_renew",
+        request=None,
+        responses=SentInvitationSerializer,
+    )
+    @idempotent(Permission.MEMBER_MANAGE)
+    def post(self, request: Request, invitation_id: uuid.UUID) -> Response:
+        """Mail a new link, good for a week; the old one stops working."""
+        found = self.find(invitation_id)
+        secret = renew_invitation(actor=self.actor, invitation=found)
+        return self.sent(self.find(invitation_id), secret, 200)

@@ -1,0 +1,164 @@
+"""Tokens of people, service accounts and teams: made, used, stopped."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from audit.services import record
+from audit.tags import EventTag
+from portal.crypto.fields import lookup_keyring
+from portal.crypto.secrets import Secret
+from portal.errors import Invalid, NotAllowed
+from teams.actors import Actor, ActorKind
+from teams.models import ApiToken, ServiceAccount, Team, User
+from teams.permissions import Permission, Role
+from teams.tokens import PURPOSE, generate_api_token
+
+LAST_USED_PRECISION = timedelta(minutes=1)
+
+
+@transaction.atomic
+def create_api_token(
+    *,
+    actor: Actor,
+    team: Team,
+    name: str,
+    kind: ApiToken.Kind,
+    user: User | None = None,
+    service_account: ServiceAccount | None = None,
+    role: Role | None = None,
+    read_only: bool = False,
+    expires_at: datetime | None = None,
+) -> tuple[ApiToken, Secret]:
+    """Create a token and return it with its text, which cannot be had again.
+
+    A user makes tokens for themselves; those of service accounts and of the team
+    need the right to manage tokens, and never exceed the actor's own role. A token
+    made with a token does not outlive it.
+    """
+    actor.require(Permission.API_TOKEN_CREATE, team_id=team.pk)
+    _require_token_holder(actor, kind, user, service_account, role)
+    _require_usable_api_token(actor)
+    expires_at = _checked_expiry(actor, expires_at)
+    new = generate_api_token(kind)
+    api_token = ApiToken(
+        team=team,
+        kind=kind,
+        name=name,
+        user=user,
+        service_account=service_account,
+        role=role or "",
+        read_only=read_only,
+        expires_at=expires_at,
+        created_with_id=actor.api_token_id,
+        key=new.key,
+        digest=lookup_keyring().digest(new.text.reveal(), purpose=PURPOSE),
+    )
+    api_token.full_clean()
+    api_token.save()
+    _record(
+        actor, EventTag.API_TOKEN_CREATED, api_token, kind=kind, read_only=read_only
+    )
+    return api_token, new.text
+
+
+def _require_token_holder(
+    actor: Actor,
+    kind: ApiToken.Kind,
+    user: User | None,
+    service_account: ServiceAccount | None,
+    role: Role | None,
+) -> None:
+    if kind == ApiToken.Kind.USER:
+        if user is None or actor.kind is not ActorKind.USER or actor.id != user.pk:
+            raise NotAllowed(
+                "not_your_token", "A user token is made by the user who will use it."
+            )
+        return
+    actor.require(Permission.API_TOKEN_MANAGE, team_id=actor.team_id)
+    if kind == ApiToken.Kind.SERVICE_ACCOUNT:
+        if service_account is None or service_account.team_id != actor.team_id:
+            raise Invalid({"service_account": ["Choose a service account."]})
+        actor.require_assignable(service_account.role)
+    elif role is None:
+        raise Invalid({"role": ["A team token needs a role."]})
+    else:
+        actor.require_assignable(role)
+
+
+def _require_usable_api_token(actor: Actor) -> None:
+    if actor.api_token_id is None:
+        return
+    # Locked, so that whoever revokes it at the same time finds what it made.
+    tokens = ApiToken.objects.for_team(actor.team_id).usable().select_for_update()
+    if not tokens.filter(pk=actor.api_token_id):
+        raise NotAllowed("api_token_unknown", "This API token was revoked meanwhile.")
+
+
+def _checked_expiry(actor: Actor, expires_at: datetime | None) -> datetime | None:
+    if expires_at is None:
+        return actor.expires_at
+    if expires_at <= timezone.now():
+        raise Invalid({"expires_at": ["Choose an instant in the future."]})
+    if actor.expires_at is not None and expires_at > actor.expires_at:
+        latest = actor.expires_at.isoformat()
+        raise Invalid(
+            {"expires_at": [f"The token you make it with expires at {latest}."]}
+        )
+    return expires_at
+
+
+@transaction.atomic
+def revoke_api_token(*, actor: Actor, api_token: ApiToken) -> ApiToken:
+    """Stop a token, and those made with it, at once. Revoking twice is a no-op.
+
+    People revoke their own tokens; any other needs the right to manage tokens.
+    """
+    own = actor.is_user(api_token.user_id)
+    if not own or api_token.team_id != actor.team_id:
+        actor.require(Permission.API_TOKEN_MANAGE, team_id=api_token.team_id)
+    api_tokens = ApiToken.objects.for_team(api_token.team_id)
+    stop_api_tokens(actor, api_tokens.filter(pk=api_token.pk))
+    api_token.refresh_from_db(fields=["revoked_at"])
+    return api_token
+
+
+def stop_api_tokens(actor: Actor, api_tokens: QuerySet[ApiToken]) -> None:
+    """Revoke tokens, those made with them, those made with these, and so on."""
+    now = timezone.now()
+    while stopped := list(
+        api_tokens.filter(revoked_at__isnull=True).select_for_update().order_by("pk")
+    ):
+        for each in stopped:
+            each.revoked_at = now
+            each.save(update_fields=["revoked_at"])
+            _record(actor, EventTag.API_TOKEN_REVOKED, each)
+        api_tokens = ApiToken.objects.filter(created_with__in=stopped)
+
+
+def touch_api_token(api_token: ApiToken) -> None:
+    """Note that a token was used, at most once a minute.
+
+    Not exact on purpose: a token in heavy use must not become a hot row.
+    """
+    now = timezone.now()
+    stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - LAST_USED_PRECISION)
+    if api_token.last_used_at and api_token.last_used_at > now - LAST_USED_PRECISION:
+        return
+    ApiToken.objects.for_team(api_token.team_id).filter(stale, pk=api_token.pk).update(
+        last_used_at=now
+    )
+
+
+def _record(actor: Actor, tag: EventTag, api_token: ApiToken, **data: object) -> None:
+    record(
+        actor=actor,
+        tag=tag,
+        team_id=api_token.team_id,
+        subject=api_token,
+        data=data,
+    )

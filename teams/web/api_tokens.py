@@ -1,0 +1,184 @@
+"""Pages of API tokens."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from portal.crypto.secrets import Secret
+from portal.http.forms import CreateForm, saved
+from portal.http.keyset import keyset_page
+from portal.http.pages import go_to, render_dialog, render_page
+from teams.actors import Actor
+from teams.api.filters import ApiTokenFilter
+from teams.api_tokens import create_api_token, revoke_api_token
+from teams.models import ApiToken, ServiceAccount
+from teams.permissions import Permission, Role, may_assign, permissions_of
+from teams.selectors import (
+    api_tokens_for_actor,
+    service_accounts_for_team,
+    usable_tokens_made_with,
+)
+from teams.web.base import TeamRequest, find, team_page
+from teams.web.forms import ExpiryField, assignable_roles
+from teams.web.once import once
+
+Kind = ApiToken.Kind
+# Any name goes with the token of a service account or of the team.
+ANY_USERNAME = "token"
+
+
+class NewTokenForm(CreateForm):
+    """Who the token stands for is one choice: ``user``, or a kind with its holder."""
+
+    name = forms.CharField(
+        max_length=150, help_text="Where it will be used, such as Laptop."
+    )
+    acts_as = forms.ChoiceField(
+        label="Acts as",
+        initial=Kind.USER.value,
+        help_text="A token never may more than whoever it acts as.",
+        error_messages={"invalid_choice": "Choose one of these."},
+    )
+    read_only = forms.BooleanField(
+        required=False,
+        help_text="It reads and pulls, and changes nothing.",
+    )
+    expires_at = ExpiryField()
+
+    def __init__(self, *args: Any, actor: Actor, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.accounts = _assignable_accounts(actor)
+        zone = timezone.get_current_timezone_name()
+        self.fields["expires_at"].help_text = f"In the zone {zone}. Empty: never."
+        if actor.may(Permission.API_TOKEN_MANAGE):
+            self.fields["acts_as"].choices = _holders(actor, self.accounts)  # type: ignore[attr-defined]  # a ChoiceField
+        else:
+            del self.fields["acts_as"]
+
+    def holder(self) -> tuple[Kind, ServiceAccount | None, Role | None]:
+        """Return the chosen kind, with its service account or its role."""
+        chosen = self.cleaned_data.get("acts_as", Kind.USER.value)
+        kind, _, rest = chosen.partition(":")
+        account = self.accounts.get(rest)
+        return Kind(kind), account, Role(rest) if kind == Kind.TEAM else None
+
+
+@require_safe
+@team_page(Permission.TEAM_READ)
+def api_tokens(request: TeamRequest) -> HttpResponse:
+    """List one's own tokens; all of the team's for who may manage them."""
+    filters = ApiTokenFilter(request.GET, api_tokens_for_actor(request.actor))
+    context = {
+        "page": keyset_page(filters.qs, request.GET.get("page", "")),
+        "is_filtered": any(request.GET.get(name) for name in filters.filters),
+    }
+    return render_page(
+        request,
+        "teams/api_tokens.html",
+        context,
+        partial="teams/api_tokens_list.html",
+    )
+
+
+@team_page(Permission.API_TOKEN_CREATE)
+def add_api_token(request: TeamRequest) -> HttpResponse:
+    """Create a token, and show its text once."""
+    initial = {"acts_as": request.GET.get("acts_as", Kind.USER.value)}
+    form = NewTokenForm(request.POST or None, actor=request.actor, initial=initial)
+
+    def create() -> HttpResponse:
+        kind, account, role = form.holder()
+        api_token, text = create_api_token(
+            actor=request.actor,
+            team=request.team,
+            name=form.cleaned_data["name"],
+            kind=kind,
+            user=request.user if kind == Kind.USER else None,
+            service_account=account,
+            role=role,
+            read_only=form.cleaned_data["read_only"],
+            expires_at=form.cleaned_data["expires_at"],
+        )
+        return _created(request, api_token, text)
+
+    if request.method == "POST":
+        names = {"role": "acts_as", "service_account": "acts_as"}
+        response = saved(form, lambda: once(request, form, create), names)
+        if response is not None:
+            return response
+    return render_dialog(
+        request, "teams/api_token_add.html", {"form": form}, back=_address(request)
+    )
+
+
+@team_page(Permission.TEAM_READ)
+def revoke(request: TeamRequest, api_token_id: uuid.UUID) -> HttpResponse:
+    """Stop a token, after saying what stops with it."""
+    api_token: ApiToken = find(api_tokens_for_actor(request.actor), api_token_id)
+    if request.method == "POST":
+        revoke_api_token(actor=request.actor, api_token=api_token)
+        messages.success(request, f"{api_token.name} is revoked.")
+        return go_to(request, _address(request))
+    return render_dialog(
+        request,
+        "teams/api_token_revoke.html",
+        {
+            "form": forms.Form(),
+            "api_token": api_token,
+            "made_with": usable_tokens_made_with(api_token),
+        },
+        back=_address(request),
+    )
+
+
+def _created(request: TeamRequest, api_token: ApiToken, text: Secret) -> HttpResponse:
+    is_own = api_token.kind == Kind.USER
+    account = api_token.service_account
+    role = request.actor.role if is_own else account.role if account else api_token.role
+    allowed = permissions_of(role, read_only=api_token.read_only)
+    api_address = request.build_absolute_uri("/api/v1/team")
+    context = {
+        "api_token": api_token,
+        "text": text.reveal(),
+        "username": request.user.email if is_own else ANY_USERNAME,
+        "may_pull": Permission.IMAGE_PULL in allowed,
+        "curl": "read -rs BERTH_TOKEN\n"
+        f'curl -H "Authorization: Bearer $BERTH_TOKEN" {api_address}',
+    }
+    return render_dialog(
+        request, "teams/api_token_created.html", context, back=_address(request)
+    )
+
+
+def _assignable_accounts(actor: Actor) -> dict[str, ServiceAccount]:
+    return {
+        str(account.pk): account
+        for account in service_accounts_for_team(actor.team_id).order_by("name")
+        if may_assign(assigner=actor.role, role=account.role)
+    }
+
+
+def _holders(actor: Actor, accounts: dict[str, ServiceAccount]) -> list[Any]:
+    own = (Kind.USER.value, f"{actor.label} ({actor.role}): you")
+    robots = [
+        (f"{Kind.SERVICE_ACCOUNT.value}:{pk}", f"{account.name} ({account.role})")
+        for pk, account in accounts.items()
+    ]
+    roles = [
+        (f"{Kind.TEAM.value}:{value}", label)
+        for value, label in assignable_roles(actor.role)
+    ]
+    groups = [("The team itself, with a role of its own", roles)]
+    return [own, *([("A service account", robots)] if robots else []), *groups]
+
+
+def _address(request: TeamRequest) -> str:
+    return reverse("api-tokens", kwargs={"team": request.team.slug})

@@ -1,0 +1,245 @@
+"""Pages of the audit log."""
+
+from __future__ import annotations
+
+import csv
+import json
+import uuid
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import redirect
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+from django_filters import rest_framework as filters
+
+from audit.models import AuditEvent
+from audit.selectors import audit_events_for_team, in_batches, present_subjects
+from audit.tags import EventTag, describe
+from portal.http.keyset import keyset_page
+from portal.http.pages import render_page
+from teams.api.filters import AuditEventFilter
+from teams.permissions import Permission
+from teams.web.base import TeamRequest, team_page
+
+COLUMNS = (
+    "time",
+    "event",
+    "what",
+    "actor_kind",
+    "actor",
+    "actor_id",
+    "subject_kind",
+    "subject",
+    "subject_id",
+    "address",
+    "request_id",
+    "data",
+)
+# What a spreadsheet takes for a formula.
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectPage:
+    """The page of a kind of subject: its name, and how the address names the row."""
+
+    name: str
+    parameter: str
+    attribute: str = "pk"
+
+
+SUBJECT_PAGES = {
+    "licenses.customer": SubjectPage("customers-detail", "customer_id"),
+    "licenses.license": SubjectPage("licenses-detail", "license_id"),
+    "registries.externalregistry": SubjectPage("images-detail", "registry_id"),
+    "teams.application": SubjectPage("applications-detail", "application_slug", "slug"),
+}
+SUBJECT_LISTS = {
+    "teams.apitoken": "api-tokens",
+    "teams.invitation": "members",
+    "teams.serviceaccount": "service-accounts",
+    "teams.team": "team-settings",
+    "teams.user": "members",
+}
+SUBJECT_WORDS = {
+    "licenses.customer": "customer",
+    "licenses.license": "license",
+    "licenses.licensefield": "license field",
+    "registries.externalregistry": "external registry",
+    "teams.apitoken": "API token",
+    "teams.application": "application",
+    "teams.channel": "channel",
+    "teams.invitation": "invitation",
+    "teams.serviceaccount": "service account",
+    "teams.team": "team",
+    "teams.user": "member",
+}
+ACTOR_WORDS = {
+    "user": "user",
+    "service_account": "service account",
+    "team_token": "team token",
+    "system": "Berth",
+}
+
+
+class _DayFilter(filters.DateFilter):  # type: ignore[misc]  # untyped
+    def __init__(self, **options: Any) -> None:
+        widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        super().__init__(widget=widget, **options)
+
+
+class AuditPageFilter(AuditEventFilter):
+    """The API's filters, with kinds in words and days of the team's time zone."""
+
+    tag = filters.ChoiceFilter(
+        label="What",
+        choices=[(tag.value, describe(tag)) for tag in EventTag],
+        empty_label="Everything",
+    )
+    first_day = _DayFilter(method="filter_first_day", label="From")
+    last_day = _DayFilter(method="filter_last_day", label="To")
+
+    def filter_first_day(
+        self, rows: QuerySet[AuditEvent], _name: str, day: date
+    ) -> QuerySet[AuditEvent]:
+        return rows.filter(created_at__gte=_instant(day, time.min))
+
+    def filter_last_day(
+        self, rows: QuerySet[AuditEvent], _name: str, day: date
+    ) -> QuerySet[AuditEvent]:
+        return rows.filter(created_at__lte=_instant(day, time.max))
+
+
+@require_safe
+@team_page(Permission.AUDIT_READ)
+def audit(request: TeamRequest) -> HttpResponse:
+    """List who did what, newest first."""
+    found = _filtered(request)
+    rows = found.qs if found.is_valid() else found.queryset.none()
+    page = keyset_page(rows, request.GET.get("page", ""))
+    addresses = _subject_addresses(request, page.rows)
+    context = {
+        "page": page,
+        "entries": [_Entry.of(event, addresses) for event in page.rows],
+        "filters": found.form,
+        "is_filtered": any(request.GET.get(name) for name in found.filters),
+    }
+    return render_page(
+        request, "teams/audit.html", context, partial="teams/audit_list.html"
+    )
+
+
+@require_safe
+@team_page(Permission.AUDIT_READ)
+def export(request: TeamRequest) -> HttpResponseBase:
+    """Stream the filtered log as CSV, however long it is."""
+    found = _filtered(request)
+    if not found.is_valid():
+        address = reverse("audit", kwargs={"team": request.team.slug})
+        return redirect(f"{address}?{request.GET.urlencode()}")
+    response = StreamingHttpResponse(
+        csv_lines(in_batches(found.qs)), content_type="text/csv; charset=utf-8"
+    )
+    name = f"audit-{request.team.slug}-{timezone.localdate():%Y-%m-%d}.csv"
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def csv_lines(batches: Iterable[Iterable[AuditEvent]]) -> Iterator[str]:
+    """Yield a CSV document, a batch at a time."""
+    writer = csv.writer(_Passing())
+    yield writer.writerow(COLUMNS)
+    for batch in batches:
+        yield "".join(writer.writerow(_cells(event)) for event in batch)
+
+
+def plain_cell(text: str) -> str:
+    """Return the text so that no spreadsheet runs it as a formula."""
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    event: AuditEvent
+    what: str
+    actor_kind: str
+    subject_kind: str
+    address: str | None
+
+    @classmethod
+    def of(cls, event: AuditEvent, addresses: dict[uuid.UUID, str]) -> _Entry:
+        return cls(
+            event=event,
+            what=describe(event.tag),
+            actor_kind=ACTOR_WORDS.get(event.actor_kind, event.actor_kind),
+            subject_kind=SUBJECT_WORDS.get(event.subject_kind, event.subject_kind),
+            address=addresses.get(event.subject_id),
+        )
+
+
+class _Passing:
+    """A file whose ``write`` gives back what was written."""
+
+    def write(self, text: str) -> str:
+        return text
+
+
+def _filtered(request: TeamRequest) -> AuditPageFilter:
+    return AuditPageFilter(request.GET, audit_events_for_team(request.team.pk))
+
+
+def _instant(day: date, at: time) -> datetime:
+    return datetime.combine(day, at, timezone.get_current_timezone())
+
+
+def _cells(event: AuditEvent) -> list[str]:
+    cells = (
+        event.created_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
+        event.tag,
+        describe(event.tag),
+        event.actor_kind,
+        event.actor_label,
+        str(event.actor_id or ""),
+        event.subject_kind,
+        event.subject_label,
+        str(event.subject_id),
+        event.address or "",
+        event.request_id,
+        json.dumps(event.data, ensure_ascii=False, sort_keys=True),
+    )
+    return [plain_cell(cell) for cell in cells]
+
+
+def _subject_addresses(
+    request: TeamRequest, events: Iterable[AuditEvent]
+) -> dict[uuid.UUID, str]:
+    """Return the pages of those subjects that have one and are still there."""
+    ids: dict[str, set[uuid.UUID]] = {}
+    for event in events:
+        ids.setdefault(event.subject_kind, set()).add(event.subject_id)
+    addresses: dict[uuid.UUID, str] = {}
+    for kind, found in ids.items():
+        if kind in SUBJECT_LISTS:
+            address = _address(request, SUBJECT_LISTS[kind])
+            addresses |= dict.fromkeys(found, address)
+        elif kind in SUBJECT_PAGES:
+            page = SUBJECT_PAGES[kind]
+            values = present_subjects(request.team.pk, kind, found, page.attribute)
+            for pk, value in values.items():
+                addresses[pk] = _address(request, page.name, **{page.parameter: value})
+    return addresses
+
+
+def _address(request: TeamRequest, name: str, **names: object) -> str:
+    try:
+        return reverse(name, kwargs={"team": request.team.slug, **names})
+    except NoReverseMatch:
+        return ""

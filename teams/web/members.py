@@ -1,0 +1,265 @@
+"""Pages of members and of those who are invited."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from portal.crypto.secrets import Secret
+from portal.http.forms import CreateForm, EditForm, edit, saved
+from portal.http.keyset import keyset_page
+from portal.http.pages import go_to, render_dialog, render_page
+from teams.invitations import invite, renew_invitation, withdraw_invitation
+from teams.mail import send_invitation
+from teams.models import Invitation, Membership
+from teams.permissions import Permission, Role
+from teams.selectors import (
+    invitations_of_team,
+    members_of_team,
+    members_with_second_factor,
+    usable_tokens_of_member,
+)
+from teams.services import (
+    change_member_role,
+    lock_members,
+    remove_member,
+)
+from teams.web.base import TeamRequest, find, team_page
+from teams.web.forms import RoleField, assignable_roles
+from teams.web.once import once
+
+
+class InviteForm(CreateForm):
+    email = forms.EmailField(
+        label="E-mail address",
+        max_length=254,
+        help_text="The invitation is for whoever has this address.",
+    )
+    role = RoleField()
+
+    def __init__(self, *args: Any, assigner: Role, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["role"].offer(assigner)  # type: ignore[attr-defined]  # a RoleField
+
+
+class RoleForm(EditForm):
+    role = RoleField()
+
+    def __init__(self, *args: Any, assigner: Role, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["role"].offer(assigner)  # type: ignore[attr-defined]  # a RoleField
+
+
+@require_safe
+@team_page(Permission.TEAM_READ)
+def members(request: TeamRequest) -> HttpResponse:
+    """List the team's people, and who is invited."""
+    people = members_with_second_factor(request.team.pk)
+    invited = invitations_of_team(request.team.pk)
+    context = {
+        "page": keyset_page(people, request.GET.get("page", "")),
+        "invited": keyset_page(invited, request.GET.get("invited", "")),
+        "assignable": [value for value, _ in assignable_roles(request.actor.role)],
+    }
+    return render_page(request, "teams/members.html", context)
+
+
+@team_page(Permission.MEMBER_MANAGE)
+def invite_member(request: TeamRequest) -> HttpResponse:
+    """Invite somebody by mail, and show the link once."""
+    form = InviteForm(request.POST or None, assigner=request.actor.role)
+
+    def make() -> tuple[Invitation, Secret]:
+        return invite(
+            actor=request.actor,
+            team=request.team,
+            email=form.cleaned_data["email"],
+            role=Role(form.cleaned_data["role"]),
+        )
+
+    if request.method == "POST":
+        response = _invited_once(request, form, make)
+        if response is not None:
+            return response
+    return render_dialog(
+        request, "teams/member_invite.html", {"form": form}, back=_address(request)
+    )
+
+
+@team_page(Permission.MEMBER_MANAGE)
+def renew(request: TeamRequest, invitation_id: uuid.UUID) -> HttpResponse:
+    """Send an invitation again, with a new link and another week."""
+    invitation: Invitation = find(invitations_of_team(request.team.pk), invitation_id)
+    form = CreateForm(request.POST or None)
+
+    def make() -> tuple[Invitation, Secret]:
+        secret = renew_invitation(actor=request.actor, invitation=invitation)
+        return find(invitations_of_team(request.team.pk), invitation_id), secret
+
+    if request.method == "POST":
+        response = _invited_once(request, form, make)
+        if response is not None:
+            return response
+    return render_dialog(
+        request,
+        "teams/invitation_renew.html",
+        {"form": form, "invitation": invitation},
+        back=_address(request),
+    )
+
+
+@team_page(Permission.MEMBER_MANAGE)
+def withdraw(request: TeamRequest, invitation_id: uuid.UUID) -> HttpResponse:
+    """Take an invitation back."""
+    invitation: Invitation = find(invitations_of_team(request.team.pk), invitation_id)
+    if request.method == "POST":
+        withdraw_invitation(actor=request.actor, invitation=invitation)
+        messages.success(request, f"{invitation.email} is no longer invited.")
+        return go_to(request, _address(request))
+    return render_dialog(
+        request,
+        "teams/invitation_withdraw.html",
+        {"form": forms.Form(), "invitation": invitation},
+        back=_address(request),
+    )
+
+
+@team_page(Permission.MEMBER_MANAGE)
+def change_role(request: TeamRequest, member_id: uuid.UUID) -> HttpResponse:
+    """Give a member another role."""
+    member = _find_manageable(request, member_id)
+    form, is_saved = _edit_role(request, member)
+    if is_saved:
+        role = form.cleaned_data["role"]
+        messages.success(request, f"The role of {member.user.email} is {role} now.")
+        return go_to(request, _address(request))
+    return render_dialog(
+        request,
+        "teams/member_role.html",
+        {"form": form, "member": member},
+        back=_address(request),
+    )
+
+
+def _edit_role(request: TeamRequest, member: Membership) -> tuple[RoleForm, bool]:
+    def save(present: Membership, changes: dict[str, Any]) -> object:
+        role = Role(changes["role"])
+        return change_member_role(actor=request.actor, membership=present, role=role)
+
+    with transaction.atomic():
+        if request.method == "POST":
+            # Before the row, as services do: the other way round, two might deadlock.
+            lock_members(request.team.pk)
+        return edit(
+            request,
+            RoleForm,
+            member,
+            values=lambda row: {"role": row.role},
+            save=save,
+            assigner=request.actor.role,
+        )
+
+
+@team_page(Permission.MEMBER_MANAGE)
+def remove(request: TeamRequest, member_id: uuid.UUID) -> HttpResponse:
+    """Take somebody out of the team, after saying what that stops."""
+    member = _find_manageable(request, member_id)
+    if member.user_id == request.user.pk:
+        return redirect("members-leave", team=request.team.slug)
+    return _end_membership(
+        request,
+        member,
+        "teams/member_remove.html",
+        told=f"{member.user.email} is out of the team.",
+        following=_address(request),
+    )
+
+
+def _find_manageable(request: TeamRequest, member_id: uuid.UUID) -> Membership:
+    member: Membership = find(members_of_team(request.team.pk), member_id)
+    request.actor.require_assignable(member.role)
+    return member
+
+
+@team_page(Permission.TEAM_READ)
+def leave(request: TeamRequest) -> HttpResponse:
+    """Leave the team oneself."""
+    own = members_of_team(request.team.pk).get(user_id=request.user.pk)
+    return _end_membership(
+        request,
+        own,
+        "teams/member_leave.html",
+        told=f"You left {request.team.name}.",
+        following=reverse("home"),
+    )
+
+
+def _end_membership(
+    request: TeamRequest,
+    member: Membership,
+    template: str,
+    *,
+    told: str,
+    following: str,
+) -> HttpResponse:
+    form = forms.Form(request.POST if request.method == "POST" else None)
+
+    def end() -> bool:
+        remove_member(actor=request.actor, membership=member)
+        return True
+
+    if request.method == "POST" and saved(form, end):
+        messages.success(request, told)
+        return go_to(request, following)
+    context = {
+        "form": form,
+        "member": member,
+        "stopping": usable_tokens_of_member(member).count(),
+        "sent": invitations_of_team(request.team.pk)
+        .filter(invited_by_id=member.user_id)
+        .count(),
+    }
+    return render_dialog(request, template, context, back=_address(request))
+
+
+def _invited_once(
+    request: TeamRequest,
+    form: CreateForm,
+    make: Callable[[], tuple[Invitation, Secret]],
+) -> HttpResponse | None:
+    """Make an invitation, mail it once it is stored, and show its link."""
+    made: list[tuple[Invitation, str]] = []
+
+    def answer() -> HttpResponse:
+        invitation, secret = make()
+        path = reverse("invitation", kwargs={"secret": secret.reveal()})
+        made.append((invitation, request.build_absolute_uri(path)))
+        return _invited(request, *made[-1])
+
+    response = saved(form, lambda: once(request, form, answer))
+    if response is None or not made:
+        return response
+    invitation, link = made[-1]
+    if send_invitation(invitation, link=link):
+        return response
+    return _invited(request, invitation, link, is_mailed=False)
+
+
+def _invited(
+    request: TeamRequest, invitation: Invitation, link: str, *, is_mailed: bool = True
+) -> HttpResponse:
+    context = {"invitation": invitation, "link": link, "is_mailed": is_mailed}
+    return render_dialog(request, "teams/invited.html", context, back=_address(request))
+
+
+def _address(request: TeamRequest) -> str:
+    return reverse("members", kwargs={"team": request.team.slug})

@@ -1,0 +1,150 @@
+"""Pages of service accounts."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from portal.http.forms import CreateForm, EditForm, edit, saved
+from portal.http.keyset import keyset_page
+from portal.http.pages import go_to, render_dialog, render_page
+from teams.models import ServiceAccount
+from teams.permissions import Permission, Role
+from teams.selectors import service_accounts_with_use
+from teams.services import (
+    change_service_account,
+    create_service_account,
+    delete_service_account,
+)
+from teams.web.base import TeamRequest, find, team_page
+from teams.web.forms import RoleField, assignable_roles
+from teams.web.once import once
+
+
+class _AccountFields(forms.Form):
+    name = forms.CharField(max_length=150, help_text="What it is for, such as CI.")
+    role = RoleField()
+
+    def __init__(self, *args: Any, assigner: Role, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["role"].offer(assigner)  # type: ignore[attr-defined]  # a RoleField
+
+
+class NewAccountForm(_AccountFields, CreateForm):
+    pass
+
+
+class AccountForm(_AccountFields, EditForm):
+    pass
+
+
+@require_safe
+@team_page(Permission.SERVICE_ACCOUNT_READ)
+def service_accounts(request: TeamRequest) -> HttpResponse:
+    """List the team's identities for automation."""
+    accounts = service_accounts_with_use(request.team.pk)
+    context = {
+        "page": keyset_page(accounts, request.GET.get("page", "")),
+        "assignable": [value for value, _ in assignable_roles(request.actor.role)],
+    }
+    return render_page(request, "teams/service_accounts.html", context)
+
+
+@team_page(Permission.SERVICE_ACCOUNT_MANAGE)
+def add_service_account(request: TeamRequest) -> HttpResponse:
+    """Add a service account."""
+    form = NewAccountForm(request.POST or None, assigner=request.actor.role)
+
+    def create() -> HttpResponse:
+        account = create_service_account(
+            actor=request.actor,
+            team=request.team,
+            name=form.cleaned_data["name"],
+            role=Role(form.cleaned_data["role"]),
+        )
+        messages.success(
+            request, f"{account.name} is added. Create an API token for it next."
+        )
+        return go_to(request, _address(request))
+
+    if request.method == "POST":
+        response = saved(form, lambda: once(request, form, create), _NAMES)
+        if response is not None:
+            return response
+    return render_dialog(
+        request,
+        "teams/service_account_add.html",
+        {"form": form},
+        back=_address(request),
+    )
+
+
+@team_page(Permission.SERVICE_ACCOUNT_MANAGE)
+def edit_service_account(
+    request: TeamRequest, service_account_id: uuid.UUID
+) -> HttpResponse:
+    """Change name or role."""
+    account = _find_manageable(request, service_account_id)
+
+    def save(present: ServiceAccount, changes: dict[str, Any]) -> object:
+        return change_service_account(
+            actor=request.actor, service_account=present, changes=changes
+        )
+
+    form, is_saved = edit(
+        request,
+        AccountForm,
+        account,
+        values=lambda row: {"name": row.name, "role": row.role},
+        save=save,
+        names=_NAMES,
+        assigner=request.actor.role,
+    )
+    if is_saved:
+        messages.success(request, "The service account is saved.")
+        return go_to(request, _address(request))
+    return render_dialog(
+        request,
+        "teams/service_account_edit.html",
+        {"form": form, "account": account},
+        back=_address(request),
+    )
+
+
+@team_page(Permission.SERVICE_ACCOUNT_MANAGE)
+def remove_service_account(
+    request: TeamRequest, service_account_id: uuid.UUID
+) -> HttpResponse:
+    """Delete a service account, after saying what that stops."""
+    account = _find_manageable(request, service_account_id)
+    if request.method == "POST":
+        delete_service_account(actor=request.actor, service_account=account)
+        messages.success(request, f"{account.name} is deleted.")
+        return go_to(request, _address(request))
+    return render_dialog(
+        request,
+        "teams/service_account_delete.html",
+        {"form": forms.Form(), "account": account},
+        back=_address(request),
+    )
+
+
+# A name that is taken is a rule of the whole row to the model.
+_NAMES = {"__all__": "name"}
+
+
+def _find_manageable(request: TeamRequest, account_id: uuid.UUID) -> ServiceAccount:
+    accounts = service_accounts_with_use(request.team.pk)
+    account: ServiceAccount = find(accounts, account_id)
+    request.actor.require_assignable(account.role)
+    return account
+
+
+def _address(request: TeamRequest) -> str:
+    return reverse("service-accounts", kwargs={"team": request.team.slug})

@@ -1,0 +1,292 @@
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from registries.models import Outcome, PullEvent
+from registries.selectors import pulls_per_day, refusals_since
+from teams.models import Membership, Team
+from tests.support.factories import (
+    ApplicationFactory,
+    ExternalRegistryFactory,
+    LicenseFactory,
+    PullEventFactory,
+)
+
+ADDRESS = "/t/acme/"
+WELL = "Nothing needs attention"
+
+
+@pytest.fixture
+def page(client: Client, viewer: Membership) -> Any:
+    client.force_login(viewer.user)
+
+    def get() -> str:
+        response = client.get(ADDRESS)
+        assert response.status_code == 200
+        return response.content.decode()
+
+    return get
+
+
+@pytest.fixture
+def running(team: Team) -> Any:
+    """A license whose team has done all first steps."""
+    license = LicenseFactory(team=team)
+    PullEventFactory(
+        team=team, license=license, registry=ExternalRegistryFactory(team=team)
+    )
+    return license
+
+
+def test_a_new_team_is_led_to_its_first_steps(
+    client: Client, owner: Membership
+) -> None:
+    client.force_login(owner.user)
+
+    text = client.get(ADDRESS).content.decode()
+
+    for step in ("images/add", "new-application", "licenses", "manifest"):
+        assert f'href="/t/acme/{step}"' in text
+    assert text.count("To do:") == 4
+    assert WELL not in text
+    assert "No pull in the last 30 days." in text
+
+
+def test_steps_that_are_done_are_ticked(page: Any, team: Team) -> None:
+    ExternalRegistryFactory(team=team)
+    ApplicationFactory(team=team)
+
+    text = page()
+
+    assert (text.count("Done:"), text.count("To do:")) == (2, 2)
+
+
+def test_who_may_not_change_anything_is_offered_nothing_to_change(page: Any) -> None:
+    text = page()
+
+    assert 'href="/t/acme/images/add"' not in text
+    assert 'href="/t/acme/new-application"' not in text
+
+
+def test_if_all_is_well_the_page_says_so(page: Any, running: Any) -> None:
+    text = page()
+
+    assert WELL in text
+    assert "Get started" not in text
+    assert "Needs attention" not in text
+
+
+@pytest.mark.parametrize("health", [each for each in Outcome if each != "valid"])
+def test_a_registry_in_trouble_is_named(
+    page: Any, running: Any, team: Team, health: Outcome
+) -> None:
+    registry = ExternalRegistryFactory(
+        team=team, health=health.value, health_checked_at=timezone.now()
+    )
+
+    text = page()
+
+    assert f'href="/t/acme/images/{registry.pk}">{registry.slug}</a>' in text
+    assert WELL not in text
+
+
+@pytest.mark.parametrize("health", ["", "valid"])
+def test_a_registry_that_works_or_was_not_checked_is_not(
+    page: Any, running: Any, team: Team, health: str
+) -> None:
+    ExternalRegistryFactory(team=team, health=health)
+
+    assert WELL in page()
+
+
+@pytest.mark.parametrize(
+    ("days", "says"), [(29, "Expiring"), (-6, "Expired"), (31, ""), (-8, "")]
+)
+def test_licenses_around_their_end_are_named(
+    page: Any, running: Any, team: Team, days: int, says: str
+) -> None:
+    license = LicenseFactory(
+        team=team, expires_at=timezone.now() + timedelta(days=days)
+    )
+
+    text = page()
+
+    link = f'href="/t/acme/licenses/{license.pk}"'
+    assert (link in text, WELL in text) == (bool(says), not says)
+    assert says in text
+
+
+def test_licenses_that_pull_nothing_anyway_are_not(
+    page: Any, running: Any, team: Team
+) -> None:
+    soon = timezone.now() + timedelta(days=3)
+    LicenseFactory(team=team, expires_at=soon, revoked=True)
+    LicenseFactory(team=team, expires_at=soon, customer__archived_at=timezone.now())
+
+    assert WELL in page()
+
+
+def test_refused_pulls_are_counted_by_reason_license_and_image(
+    page: Any, running: Any, team: Team
+) -> None:
+    for hours, reference in ((1, "v1"), (2, "v2")):
+        PullEventFactory(
+            team=team,
+            license=running,
+            holder=f"license:{running.pk}",
+            repository="quay.io/my-org/api",
+            reference=reference,
+            outcome="license_revoked",
+            count=1_000,
+            last_at=timezone.now() - timedelta(hours=hours),
+        )
+
+    text = page()
+
+    assert text.count("License revoked") == 1
+    assert "2,000" in text
+    assert (
+        f'href="/t/acme/why?license={running.pk}&amp;'
+        'image=proxy/my-app/quay.io/my-org/api:v2"'
+    ) in text
+
+
+def test_refused_pulls_of_more_than_a_week_ago_are_over(
+    page: Any, running: Any, team: Team
+) -> None:
+    PullEventFactory(
+        team=team, outcome="license_revoked", last_at=timezone.now() - timedelta(days=8)
+    )
+
+    assert WELL in page()
+
+
+def test_only_some_are_shown_with_a_link_to_all(
+    page: Any, running: Any, team: Team
+) -> None:
+    for number in range(9):
+        PullEventFactory(
+            team=team, outcome="license_revoked", repository=f"quay.io/r{number}"
+        )
+        ExternalRegistryFactory(team=team, health="rejected")
+        LicenseFactory(team=team, expires_at=timezone.now() + timedelta(days=1))
+
+    text = page()
+
+    assert text.count("License revoked") == 8
+    assert 'href="/t/acme/pulls?outcome=refused"' in text
+    assert 'href="/t/acme/licenses?state=expiring"' in text
+    assert "All registries" in text
+
+
+def test_nothing_of_another_team_is_shown(
+    page: Any, running: Any, other_team: Team
+) -> None:
+    PullEventFactory(team=other_team, outcome="license_revoked", count=777)
+    ExternalRegistryFactory(team=other_team, health="rejected")
+    LicenseFactory(team=other_team, expires_at=timezone.now() + timedelta(days=1))
+
+    text = page()
+
+    assert WELL in text
+    assert "777" not in text
+
+
+def test_the_picture_and_the_table_have_the_same_numbers(
+    page: Any, running: Any, team: Team
+) -> None:
+    PullEvent.objects.all().delete()
+    PullEventFactory(team=team, license=running, count=1_200)
+    PullEventFactory(team=team, license=running, outcome="license_expired", count=34)
+
+    text = page()
+
+    assert "1,200 allowed, 34 refused</title>" in text
+    assert '<td class="text-end">1,200</td><td class="text-end">34</td>' in text
+    assert text.count('<tr><th scope="row"') == 30
+    assert "style=" not in text
+
+
+def test_days_are_those_of_the_teams_time_zone(team: Team) -> None:
+    recent = datetime.now(UTC).replace(hour=23, minute=0, second=0, microsecond=0)
+    recent -= timedelta(days=3)
+    PullEventFactory(team=team, hour=recent, count=5)
+
+    with timezone.override("Asia/Tokyo"):
+        (tokyo,) = [each for each in pulls_per_day(team.pk) if each.total]
+    with timezone.override("UTC"):
+        (utc,) = [each for each in pulls_per_day(team.pk) if each.total]
+
+    assert utc.day == recent.date()
+    assert tokyo.day == recent.date() + timedelta(days=1)
+    assert (tokyo.allowed, tokyo.refused) == (5, 0)
+
+
+@pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Europe/Berlin"])
+def test_the_last_30_days_are_all_there(team: Team, zone: str) -> None:
+    with timezone.override(zone):
+        days = [each.day for each in pulls_per_day(team.pk)]
+        assert days[-1] == timezone.localdate()
+
+    assert days == [days[0] + timedelta(days=n) for n in range(30)]
+
+
+def test_a_refusal_of_a_license_that_is_no_more_is_still_told(team: Team) -> None:
+    PullEventFactory(
+        team=team, holder=f"api-token:{uuid.uuid4()}", outcome="application_mismatch"
+    )
+
+    (found,) = refusals_since(team.pk, timezone.now() - timedelta(days=7))
+
+    assert found.license is None
+    assert found.pull.outcome_in_words == "Other application"
+
+
+@pytest.mark.parametrize("rows", [1, 30])
+def test_queries_do_not_grow_with_rows(
+    client: Client,
+    viewer: Membership,
+    team: Team,
+    rows: int,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    client.force_login(viewer.user)
+    for number in range(rows):
+        license = LicenseFactory(
+            team=team, expires_at=timezone.now() + timedelta(days=1)
+        )
+        ExternalRegistryFactory(team=team, health="rejected")
+        PullEventFactory(team=team, license=license)
+        PullEventFactory(
+            team=team,
+            license=license,
+            outcome="license_revoked",
+            repository=f"quay.io/r{number}",
+        )
+        PullEventFactory(
+            team=team,
+            holder=f"api-token:{uuid.uuid4()}",
+            outcome="registry_not_connected",
+        )
+    client.get(ADDRESS)
+
+    with django_assert_num_queries(14):
+        client.get(ADDRESS)
+
+
+def test_roles(
+    client: Client, support: Membership, member: Membership, outsider: Membership
+) -> None:
+    statuses = []
+    for membership in (support, member, outsider):
+        client.force_login(membership.user)
+        statuses.append(client.get(ADDRESS).status_code)
+
+    assert statuses == [200, 200, 404]

@@ -1,0 +1,390 @@
+"""The dialog that connects a registry, and what it says when that does not work."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from deploy.local.process import free_port
+from registries.models import Credential, CredentialCheck, ExternalRegistry
+from registries.providers import OTHER, PROVIDERS, AuthType
+from registries.selectors import active_credential
+from teams.models import Application, Membership, Team
+from tests.integration.registries.conftest import Upstream
+from tests.support.audit import audited
+from tests.support.canned_server import (
+    BEARER,
+    STRANGE_REALM,
+    Answer,
+    canned_server,
+    registry_answers,
+    silent_server,
+)
+from tests.support.factories import ApplicationFactory, ExternalRegistryFactory
+from tests.support.world import rows_of
+
+ADD = "/t/acme/images/add?provider=other"
+SECRET = "very-secret-value"
+
+
+@pytest.fixture
+def browser(client: Client, member: Membership) -> Client:
+    client.force_login(member.user)
+    return client
+
+
+@pytest.fixture
+def application(team: Team) -> Application:
+    return ApplicationFactory(team=team, name="My app", slug="my-app")
+
+
+def new(endpoint: str = "registry.example.com", **values: Any) -> dict[str, Any]:
+    return {
+        "submission": str(uuid.uuid4()),
+        "endpoint": endpoint,
+        "username": "puller",
+        "secret": SECRET,
+        "shared_with": "all",
+        "repository_patterns": "*",
+        **values,
+    }
+
+
+def page(response: Any) -> str:
+    text: str = response.content.decode()
+    assert SECRET not in text
+    return text
+
+
+def problem(response: Any) -> str:
+    found = response.context["form"].failed_test
+    return found.problem.value if found else ""
+
+
+def test_dialog_has_a_tab_for_each_provider_in_order(browser: Client) -> None:
+    text = page(browser.get("/t/acme/images/add"))
+
+    tabs = re.findall(r'href="([^"]*provider=[^"]*)"[^>]*>([^<]*)</a>', text)
+    assert tabs == [
+        ("/t/acme/images/add?provider=dockerhub", "Docker Hub"),
+        ("/t/acme/images/add?provider=other", "Other registry"),
+    ]
+    assert text.count('aria-current="page">Docker Hub') == 1
+
+
+def test_docker_hub_has_no_endpoint_and_two_ways_to_sign_in(browser: Client) -> None:
+    response = browser.get("/t/acme/images/add?provider=dockerhub")
+
+    form = response.context["form"]
+    assert list(form.fields) == [
+        *("submission", "auth_type", "username", "secret", "image", "slug"),
+        *("repository_patterns", "trusted_realm"),
+    ]
+    assert [name for name, _ in form.fields["auth_type"].choices] == [
+        "token",
+        "password",
+    ]
+    assert form.fields["secret"].label == "Access token or password"
+    assert "Personal access tokens" in page(response)
+
+
+def test_other_registry_has_an_endpoint_and_one_way_to_sign_in(
+    browser: Client, application: Application
+) -> None:
+    response = browser.get(ADD)
+
+    assert list(response.context["form"].fields) == [
+        *("submission", "endpoint", "username", "secret", "image", "slug"),
+        *("shared_with", "applications", "repository_patterns", "trusted_realm"),
+    ]
+    assert "robot account" in page(response)
+
+
+def test_a_further_provider_brings_its_own_tab_and_words(
+    browser: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys = AuthType("keys", "Access key ID", "Secret key")
+    further = replace(
+        OTHER, name="ecr", title="Amazon ECR", auth_types=(keys,), help=("Ask IAM.",)
+    )
+    monkeypatch.setitem(PROVIDERS, "ecr", further)
+
+    text = page(browser.get("/t/acme/images/add?provider=ecr"))
+
+    assert "Amazon ECR</a>" in text
+    assert ">Access key ID</label>" in text
+    assert ">Secret key</label>" in text
+    assert "Ask IAM." in text
+
+
+def test_htmx_gets_the_dialog_alone(browser: Client) -> None:
+    part = page(browser.get(ADD, headers={"HX-Request": "true"}))
+
+    assert part.lstrip().startswith('<section class="dialog-form">')
+
+
+def test_connect_a_registry_that_accepts_the_credential(
+    browser: Client, upstream: Upstream, application: Application, team: Team
+) -> None:
+    body = new(
+        f"https://{upstream.endpoint}/",
+        secret=upstream.password,
+        slug="sample",
+        image=f"{upstream.endpoint}/my-org/api:v1.0.1",
+        shared_with="chosen",
+        applications=[str(application.pk)],
+        repository_patterns="my-org/*\r\nother-org/api",
+        trusted_realm="Auth.Example.com",
+    )
+
+    response = browser.post(ADD, body)
+
+    registry = ExternalRegistry.objects.get()
+    assert response.status_code == 302
+    assert response.headers["Location"] == f"/t/acme/images/{registry.pk}"
+    assert (registry.endpoint, registry.slug) == (upstream.endpoint, "sample")
+    assert registry.trusted_realm == "auth.example.com"
+    assert registry.repository_patterns == ["my-org/*", "other-org/api"]
+    assert not registry.shared_with_all
+    assert list(registry.applications.all()) == [application]
+    assert registry.health == "valid"
+    assert active_credential(registry).secret.reveal() == upstream.password
+    assert audited(team) == [("registry:connected", "sample")]
+    assert "The test succeeded." in page(browser.get(response.headers["Location"]))
+
+
+def test_connect_docker_hub_anyway(browser: Client) -> None:
+    body = new(auth_type="token", anyway="1")
+    del body["endpoint"]
+
+    response = browser.post("/t/acme/images/add?provider=dockerhub", body)
+
+    assert response.status_code == 302
+    registry = ExternalRegistry.objects.get()
+    assert (registry.provider, registry.slug) == ("dockerhub", "index.docker.io")
+    assert active_credential(registry).auth_type == "token"
+    assert not CredentialCheck.objects.exists()
+
+
+def test_double_submit_connects_one(browser: Client, upstream: Upstream) -> None:
+    body = new(upstream.endpoint, secret=upstream.password, slug="sample")
+
+    first, second = browser.post(ADD, body), browser.post(ADD, body)
+
+    assert first.headers["Location"] == second.headers["Location"]
+    assert ExternalRegistry.objects.count() == 1
+    assert Credential.objects.count() == 1
+
+
+def test_save_anyway_is_offered_after_a_failed_test_and_then_works(
+    browser: Client, upstream: Upstream, team: Team
+) -> None:
+    body = new(upstream.endpoint, slug="sample")
+    assert "Save anyway" not in page(browser.get(ADD))
+
+    failed = browser.post(ADD, body)
+
+    assert problem(failed) == "wrong_credential"
+    text = page(failed)
+    assert text.index("Test and save") < text.index("Save anyway</button>")
+    assert "Enter it again" in text
+    assert 'value="puller"' in text
+    assert failed.context["form"].errors == {"secret": ["Wrong username or password."]}
+    assert not ExternalRegistry.objects.exists()
+    assert audited(team) == []
+
+    saved = browser.post(ADD, body | {"anyway": "1"})
+
+    registry = ExternalRegistry.objects.get()
+    assert saved.headers["Location"] == f"/t/acme/images/{registry.pk}"
+    assert active_credential(registry).secret.reveal() == SECRET
+    assert "saved without a test" in page(browser.get(saved.headers["Location"]))
+
+
+@pytest.mark.parametrize(
+    ("image", "expected"),
+    [
+        ("my-org/api:v1.0.1", ""),
+        ("my-org/api:v9", "no_such_image"),
+        ("my-org/nope:v1", "no_such_image"),
+    ],
+)
+def test_test_image_is_looked_up(
+    image: str, expected: str, browser: Client, upstream: Upstream
+) -> None:
+    body = new(upstream.endpoint, secret=upstream.password, slug="s", image=image)
+
+    response = browser.post(ADD, body)
+
+    assert ExternalRegistry.objects.exists() is (expected == "")
+    if expected:
+        assert problem(response) == expected
+        assert response.context["form"].errors == {"image": ["No such image."]}
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected", "field", "told"),
+    [
+        (
+            {"/": Answer(200, {"Content-Type": "text/html"}, b"<h1>Hi</h1>")},
+            *("not_a_registry", "endpoint", "may be a web page"),
+        ),
+        ({}, "not_a_registry", "endpoint", "does not speak the registry API"),
+        ({"/v2/": Answer(503)}, "fault", "", "answered with status 503"),
+        (
+            {"/v2/": Answer(429, {"Retry-After": "17"})},
+            *("rate_limited", "", "Try again in 17 seconds."),
+        ),
+        (
+            {"/v2/": Answer(401, STRANGE_REALM)},
+            *("realm_not_trusted", "trusted_realm", "auth.example.org"),
+        ),
+        ({"/v2/": Answer(401)}, "fault", "", "without saying how"),
+        (
+            registry_answers({"signed:/v2/my-org/api/": Answer(403)}),
+            *("no_access", "image", "may not read my-org/api"),
+        ),
+        (
+            BEARER | {"signed:/v2/my-org/api/": Answer(401)},
+            *("no_access", "image", "may not read my-org/api"),
+        ),
+        (
+            BEARER
+            | {"/token?service=s&scope": Answer(403), "signed:/token": BEARER["/token"]}
+            | {"signed:/token?service=s&scope": Answer(403)},
+            *("no_access", "image", "may not read my-org/api"),
+        ),
+        (
+            BEARER | {"signed:/token": Answer(401)},
+            *("wrong_credential", "secret", "refused this username and password"),
+        ),
+        (
+            registry_answers({"signed:/v2/": Answer(403)}),
+            *("not_let_in", "username", "does not let this account in"),
+        ),
+    ],
+)
+def test_failed_test_says_what_the_registry_did(
+    answers: dict[str, Answer],
+    expected: str,
+    field: str,
+    told: str,
+    browser: Client,
+    team: Team,
+    settings: Any,
+) -> None:
+    before = rows_of(team)
+    with canned_server(answers) as endpoint:
+        settings.BERTH_INSECURE_REGISTRIES = [endpoint]
+        response = browser.post(ADD, new(endpoint, slug="s", image="my-org/api:v1"))
+
+    assert problem(response) == expected
+    assert told in response.context["form"].failed_test.detail
+    assert list(response.context["form"].errors) == ([field] if field else [])
+    assert "Nothing is saved yet." in page(response)
+    assert rows_of(team) == before
+
+
+def test_failed_test_says_why_there_is_no_connection(
+    browser: Client, settings: Any
+) -> None:
+    settings.BERTH_UPSTREAM_CONNECT_SECONDS = 0.2
+    settings.BERTH_UPSTREAM_READ_SECONDS = 0.2
+
+    def tried(endpoint: str) -> tuple[str, list[str]]:
+        response = browser.post(ADD, new(endpoint, slug="s"))
+        page(response)
+        return problem(response), list(response.context["form"].errors)
+
+    assert tried("nope.invalid") == ("name_not_found", ["endpoint"])
+    assert tried(f"127.0.0.1:{free_port()}") == ("connection_refused", ["endpoint"])
+    assert tried("10.0.0.1") == ("address_not_public", ["endpoint"])
+    with canned_server({}) as endpoint:
+        assert tried(endpoint) == ("tls", ["endpoint"])
+    with silent_server() as endpoint:
+        assert tried(endpoint) == ("timeout", ["endpoint"])
+    assert not ExternalRegistry.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("values", "field", "message"),
+    [
+        ({"endpoint": ""}, "endpoint", "required"),
+        ({"endpoint": "http://quay.io"}, "endpoint", "without http://"),
+        ({"endpoint": "quay.io/my-org"}, "endpoint", "belongs to the image name"),
+        ({"endpoint": "no host"}, "endpoint", "This is no host"),
+        ({"endpoint": "docker.io"}, "endpoint", "This is Docker Hub: use its tab"),
+        ({"username": ""}, "username", "required"),
+        ({"secret": ""}, "secret", "required"),
+        ({"secret": "a" * 16_385}, "secret", "at most 16384"),
+        ({"secret": "é" * 16_384}, "secret", "up to 16 KB"),
+        ({"slug": "Not a slug"}, "slug", "lower-case letters"),
+        ({"slug": "test"}, "slug", "taken by the REST API"),
+        ({"slug": "taken"}, "slug", "Another registry of the team has this slug"),
+        ({"image": "UPPER case"}, "image", "This is no image name"),
+        ({"image": "quay.io/a/b:c"}, "image", "This image is on quay.io"),
+        ({"trusted_realm": "https://a.example/b"}, "trusted_realm", "host alone"),
+        ({"repository_patterns": " "}, "repository_patterns", "at least one pattern"),
+        ({"repository_patterns": "UPPER"}, "repository_patterns", "is no pattern"),
+        (
+            {"repository_patterns": "\n".join(f"a{n}" for n in range(51))},
+            *("repository_patterns", "at most 50"),
+        ),
+        ({"shared_with": "chosen"}, "applications", "Tick at least one"),
+        (
+            {"shared_with": "chosen", "applications": [str(uuid.UUID(int=1))]},
+            *("applications", "not one of the available choices"),
+        ),
+    ],
+)
+def test_bad_input_is_told_beside_its_field(
+    values: dict[str, Any],
+    field: str,
+    message: str,
+    browser: Client,
+    application: Application,
+    team: Team,
+) -> None:
+    ExternalRegistryFactory(team=team, slug="taken")
+    before = rows_of(team)
+
+    response = browser.post(ADD, new(**values) | {"anyway": "1"})
+
+    assert response.status_code == 200
+    errors = response.context["form"].errors
+    assert list(errors) == [field]
+    assert message in " ".join(errors[field])
+    assert f'id="id_{field}_errors"' in page(response)
+    assert rows_of(team) == before
+    # Where the field is folded away, it is shown.
+    is_advanced = field in {"trusted_realm", "repository_patterns", "applications"}
+    assert ('class="berth-advanced" open' in page(response)) is is_advanced
+
+
+def test_applications_of_other_teams_cannot_be_chosen(
+    browser: Client, application: Application, other_team: Team
+) -> None:
+    theirs = ApplicationFactory(team=other_team, slug="theirs")
+
+    response = browser.post(
+        ADD, new(shared_with="chosen", applications=[str(theirs.pk)], anyway="1")
+    )
+
+    assert list(response.context["form"].errors) == ["applications"]
+    assert "theirs" not in page(response)
+    assert not ExternalRegistry.objects.exists()
+
+
+def test_roles_that_do_not_manage_registries_do_not_add_one(
+    client: Client, support: Membership, viewer: Membership
+) -> None:
+    for membership in (support, viewer):
+        client.force_login(membership.user)
+        assert client.get(ADD).status_code == 403
+        assert client.post(ADD, new(anyway="1")).status_code == 403
+    assert not ExternalRegistry.objects.exists()

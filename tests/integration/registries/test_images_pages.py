@@ -1,0 +1,316 @@
+"""The Images page, and the page of one registry."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from registries.models import ExternalRegistry
+from teams.models import Application, Membership, Team
+from tests.support.factories import (
+    ApplicationFactory,
+    CredentialCheckFactory,
+    ExternalRegistryFactory,
+    LicenseFactory,
+    PullEventFactory,
+    RegistryShareFactory,
+)
+
+IMAGES = "/t/acme/images"
+LIST_QUERIES = 8
+DETAIL_QUERIES = 11
+
+
+@pytest.fixture
+def browser(client: Client, member: Membership) -> Client:
+    client.force_login(member.user)
+    return client
+
+
+@pytest.fixture
+def application(team: Team) -> Application:
+    return ApplicationFactory(team=team, name="My app", slug="my-app")
+
+
+@pytest.fixture
+def registry(team: Team) -> ExternalRegistry:
+    return ExternalRegistryFactory(team=team, endpoint="quay.io", health="valid")
+
+
+def address(registry: ExternalRegistry, action: str = "") -> str:
+    return f"{IMAGES}/{registry.pk}" + (f"/{action}" if action else "")
+
+
+def text_of(response: Any) -> str:
+    text = response.content.decode()
+    assert "upstream-password" not in text
+    return " ".join(re.sub(r"<[^>]*>", " ", text).split())
+
+
+def copyable_of(response: Any) -> list[str]:
+    return re.findall(r"<pre><code>([^<]*)</code></pre>", response.content.decode())
+
+
+def test_list_shows_registries(browser: Client, team: Team) -> None:
+    ExternalRegistryFactory(team=team, endpoint="quay.io", health="rejected")
+    shared = ExternalRegistryFactory(
+        team=team,
+        endpoint="registry.example.com:5000",
+        shared_with_all=False,
+        health="valid",
+        health_checked_at=timezone.now() - timedelta(hours=3),
+    )
+    for slug in ("a", "b", "c", "d"):
+        application = ApplicationFactory(team=team, slug=slug)
+        RegistryShareFactory(registry=shared, application=application)
+
+    response = browser.get(IMAGES)
+
+    text = text_of(response)
+    assert "quay.io Other registry quay.io All applications Rejected" in text
+    assert re.search(
+        r"registry\.example\.com Other registry registry\.example\.com:5000 "
+        r"\w, \w, \w and 1 more Valid 3\W+hours ago",
+        text,
+    )
+    assert f'href="{address(shared)}"' in response.content.decode()
+
+
+def test_empty_list_leads_to_the_dialog(
+    browser: Client, client: Client, viewer: Membership
+) -> None:
+    assert f'href="{IMAGES}/add"' in browser.get(IMAGES).content.decode()
+
+    client.force_login(viewer.user)
+    response = client.get(IMAGES)
+
+    assert "No external registry yet" in text_of(response)
+    assert f"{IMAGES}/add" not in response.content.decode()
+
+
+def test_private_registry_has_commands_to_copy(
+    browser: Client, application: Application, settings: Any
+) -> None:
+    settings.BERTH_REGISTRY_HOST = "registry.acme.example"
+
+    assert copyable_of(browser.get(IMAGES)) == [
+        "docker login registry.acme.example --username member@acme.example",
+        "docker tag IMAGE_NAME:TAG registry.acme.example/my-app/IMAGE_NAME:TAG",
+        "docker push registry.acme.example/my-app/IMAGE_NAME:TAG",
+    ]
+
+
+def test_private_registry_says_what_is_missing(
+    browser: Client, team: Team, settings: Any
+) -> None:
+    settings.BERTH_REGISTRY_HOST = ""
+    assert "has no private registry" in text_of(browser.get(IMAGES))
+
+    settings.BERTH_REGISTRY_HOST = "registry.acme.example"
+    assert "No application yet" in text_of(browser.get(IMAGES))
+
+    ApplicationFactory.create_batch(26, team=team)
+    response = browser.get(IMAGES)
+    assert len(copyable_of(response)) == 3 * 25
+    assert "These are your newest applications." in text_of(response)
+
+
+@pytest.mark.parametrize("number", [1, 30])
+def test_list_takes_the_same_queries(
+    number: int,
+    browser: Client,
+    team: Team,
+    django_assert_num_queries: DjangoAssertNumQueries,
+    settings: Any,
+) -> None:
+    settings.BERTH_REGISTRY_HOST = "registry.acme.example"
+    for _ in range(number):
+        registry = ExternalRegistryFactory(team=team, shared_with_all=False)
+        RegistryShareFactory(registry=registry)
+    browser.get(IMAGES)
+
+    with django_assert_num_queries(LIST_QUERIES):
+        browser.get(IMAGES)
+
+
+@pytest.mark.parametrize("number", [1, 30])
+def test_detail_takes_the_same_queries(
+    number: int,
+    browser: Client,
+    team: Team,
+    registry: ExternalRegistry,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    for _ in range(number):
+        CredentialCheckFactory(registry=registry)
+        license = LicenseFactory(team=team)
+        PullEventFactory(team=team, registry=registry, license=license)
+        PullEventFactory(
+            team=team,
+            license=license,
+            repository="quay.io/a/b",
+            outcome="license_expired",
+        )
+    browser.get(address(registry))
+
+    with django_assert_num_queries(DETAIL_QUERIES):
+        browser.get(address(registry))
+
+
+def test_detail_names_images_as_the_kustomize_example_does(
+    browser: Client,
+    registry: ExternalRegistry,
+    application: Application,
+    settings: Any,
+) -> None:
+    settings.BERTH_PROXY_HOST = "proxy.acme.example"
+
+    response = browser.get(address(registry), {"image": "quay.io/my-org/web:v2"})
+
+    name, kustomization = copyable_of(response)
+    assert name == "proxy.acme.example/proxy/my-app/quay.io/my-org/web:v2"
+    assert kustomization.splitlines() == [
+        "apiVersion: kustomize.config.k8s.io/v1beta1",
+        "bases:",
+        "- ../../base",
+        "images:",
+        "- name: quay.io/my-org/web",
+        "  newName: proxy.acme.example/proxy/my-app/quay.io/my-org/web",
+    ]
+    example = copyable_of(browser.get(address(registry)))
+    assert example[0] == "proxy.acme.example/proxy/my-app/quay.io/my-org/api:v1.0.1"
+
+
+def test_detail_names_images_by_slug_and_by_every_spelling_of_docker_hub(
+    browser: Client, team: Team, application: Application, settings: Any
+) -> None:
+    settings.BERTH_PROXY_HOST = "proxy.acme.example"
+    ported = ExternalRegistryFactory(team=team, endpoint="r.example:5000", slug="mine")
+    hub = ExternalRegistryFactory(
+        team=team, provider="dockerhub", endpoint="index.docker.io"
+    )
+
+    name, kustomization = copyable_of(browser.get(address(ported)))
+    assert name == "proxy.acme.example/proxy/my-app/mine/my-org/api:v1.0.1"
+    assert "- name: r.example:5000/my-org/api\n" in kustomization
+
+    digest = f"sha256:{'a' * 64}"
+    response = browser.get(address(hub), {"image": f"docker.io/acme/api@{digest}"})
+    new_name = "proxy.acme.example/proxy/my-app/index.docker.io/acme/api"
+    name, kustomization = copyable_of(response)
+    assert name == f"{new_name}@{digest}"
+    assert kustomization.splitlines()[4:] == [
+        "- name: acme/api",
+        f"  newName: {new_name}",
+        "- name: docker.io/acme/api",
+        f"  newName: {new_name}",
+    ]
+
+
+def test_detail_names_images_only_where_they_can_be_pulled(
+    browser: Client, team: Team, application: Application
+) -> None:
+    registry = ExternalRegistryFactory(team=team, shared_with_all=False)
+    assert copyable_of(browser.get(address(registry))) == []
+
+    RegistryShareFactory(registry=registry, application=application)
+    ApplicationFactory(team=team, slug="other")
+    assert [each.application.slug for each in _names(browser, registry)] == ["my-app"]
+
+    wrong = browser.get(address(registry), {"image": "gcr.io/a/b"})
+    assert "This image is on gcr.io." in text_of(wrong)
+    assert copyable_of(wrong) == []
+
+
+def _names(browser: Client, registry: ExternalRegistry) -> Any:
+    return browser.get(address(registry)).context["names"]
+
+
+def test_names_alone_are_sent_to_htmx(
+    browser: Client, registry: ExternalRegistry, application: Application
+) -> None:
+    response = browser.get(
+        address(registry), {"image": "a/b"}, headers={"HX-Request": "true"}
+    )
+
+    assert "<html" not in response.content.decode()
+    assert len(copyable_of(response)) == 2
+
+
+def test_history_of_checks_has_pages(
+    browser: Client, registry: ExternalRegistry
+) -> None:
+    for number in range(12):
+        CredentialCheckFactory(registry=registry, detail=f"Check {number}.")
+    CredentialCheckFactory(detail="Of another team.")
+
+    first = browser.get(address(registry))
+    older = browser.get(address(registry), {"page": first.context["page"].older})
+
+    shown = [
+        each.detail for page in (first, older) for each in page.context["page"].rows
+    ]
+    assert shown == [f"Check {number}." for number in reversed(range(12))]
+
+
+def test_pulls_are_shown_and_refused_ones_explained(
+    browser: Client, team: Team, registry: ExternalRegistry, member: Membership
+) -> None:
+    license = LicenseFactory(team=team, customer__name="Example Corp")
+    now = timezone.now()
+    PullEventFactory(
+        team=team,
+        registry=registry,
+        repository="quay.io/a/vendor",
+        holder=f"user:{member.user.pk}",
+        last_at=now,
+    )
+    PullEventFactory(
+        team=team,
+        license=license,
+        repository="quay.io/a/refused",
+        outcome="license_expired",
+        last_at=now - timedelta(minutes=1),
+    )
+    PullEventFactory(team=team, license=license, repository="gcr.io/a/elsewhere")
+
+    response = browser.get(address(registry))
+
+    text = text_of(response)
+    assert "elsewhere" not in text
+    assert f"my-app quay.io/a/vendor:v1.0.1 {member.user.email} Allowed 1" in text
+    assert "my-app quay.io/a/refused:v1.0.1 Example Corp License expired Why?" in text
+    (why,) = re.findall(r'href="(/t/acme/why\?[^"]*)"', response.content.decode())
+    query = parse_qs(urlsplit(why.replace("&amp;", "&")).query)
+    assert query == {
+        "license": [str(license.pk)],
+        "image": ["proxy/my-app/quay.io/a/refused:v1.0.1"],
+    }
+
+
+def test_username_and_buttons_are_for_who_manages_registries(
+    client: Client,
+    member: Membership,
+    support: Membership,
+    viewer: Membership,
+    registry: ExternalRegistry,
+) -> None:
+    actions = ["check", "edit", "credential", "duplicate", "delete"]
+
+    def sees(membership: Membership) -> tuple[bool, list[str]]:
+        client.force_login(membership.user)
+        text = client.get(address(registry)).content.decode()
+        assert "upstream-password" not in text
+        found = [each for each in actions if f"{address(registry, each)}" in text]
+        return ">puller<" in text, found
+
+    assert sees(member) == (True, actions)
+    assert sees(support) == (False, [])
+    assert sees(viewer) == (False, [])

@@ -1,0 +1,436 @@
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from licenses.license_id import generate_license_id
+from licenses.models import Customer, License
+from registries.models import ExternalRegistry
+from teams.models import Membership, Team
+from tests.support.factories import (
+    ApiTokenFactory,
+    ApplicationFactory,
+    ExternalRegistryFactory,
+    LicenseFactory,
+    PullEventFactory,
+)
+from tests.support.world import rows_of
+
+ADDRESS = "/t/acme/why"
+IMAGE = "proxy/my-app/quay.io/my-org/api:v1"
+ALLOWED = "This pull would be let through now"
+REFUSED = "This pull is refused"
+
+
+@pytest.fixture(autouse=True)
+def hosts(settings: Any) -> None:
+    settings.BERTH_PROXY_HOST = "proxy.example.com"
+    settings.BERTH_REGISTRY_HOST = "registry.example.com"
+
+
+@pytest.fixture
+def license(team: Team) -> License:
+    made: License = LicenseFactory(
+        team=team,
+        customer__name="Northwind",
+        customer__email="it@northwind.example",
+        application__slug="my-app",
+        application__name="My app",
+    )
+    return made
+
+
+@pytest.fixture
+def registry(team: Team) -> ExternalRegistry:
+    made: ExternalRegistry = ExternalRegistryFactory(
+        team=team, endpoint="quay.io", repository_patterns=["my-org/*"]
+    )
+    return made
+
+
+@pytest.fixture
+def ask(client: Client, owner: Membership, team: Team, license: License) -> Any:
+    """Ask as the owner, and see that nothing changes by it."""
+    client.force_login(owner.user)
+
+    def get(image: str = IMAGE, **query: str) -> str:
+        before = rows_of(team)
+        if "holder" not in query:
+            query = {"license": str(license.pk), **query}
+        response = client.get(ADDRESS, {"image": image, **query})
+        assert response.status_code == 200
+        assert rows_of(team) == before
+        return response.content.decode()
+
+    return get
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "proxy.example.com/proxy/my-app/quay.io/my-org/api:v1",
+        "docker pull proxy.example.com/proxy/my-app/quay.io/my-org/api",
+        "quay.io/my-org/api:v1",
+        IMAGE,
+    ],
+)
+def test_a_pull_that_is_let_through(ask: Any, registry: Any, image: str) -> None:
+    text = ask(image)
+
+    assert ALLOWED in text
+    assert "It is the license of Northwind." in text
+    assert "It is a license for My app." in text
+    assert "It is not revoked, and does not expire." in text
+    assert "quay.io is connected and shared." in text
+    assert "my-org/api is allowed." in text
+    assert REFUSED not in text
+
+
+def test_a_failed_check_of_the_registry_is_told(ask: Any, registry: Any) -> None:
+    ExternalRegistry.objects.update(health="rejected")
+
+    text = ask()
+
+    assert ALLOWED in text
+    assert "credential failed" in text
+
+
+def test_the_private_registry(ask: Any) -> None:
+    text = ask("registry.example.com/my-app/api:v1")
+
+    assert ALLOWED in text
+    assert "The image is on the private registry." in text
+    assert "Is the registry connected" not in text
+
+
+def test_a_revoked_license(ask: Any, license: License, owner: Membership) -> None:
+    License.objects.filter(pk=license.pk).update(
+        revoked_at=timezone.now(), revoke_reason="unpaid", revoked_by=owner.user
+    )
+
+    text = ask()
+
+    assert REFUSED in text
+    assert "Contact your vendor.</blockquote>" in text
+    assert "UTC by owner@acme.example: unpaid" in text
+    assert f'<a href="/t/acme/licenses/{license.pk}">To the license</a>' in text
+    assert text.count("Not asked: the pull was refused before.") == 2
+
+
+def test_times_are_told_in_the_teams_zone(ask: Any, license: License) -> None:
+    Team.objects.update(time_zone="Asia/Tokyo")
+    at = timezone.now() - timedelta(days=1)
+    License.objects.filter(pk=license.pk).update(expires_at=at)
+
+    text = ask()
+
+    local = at + timedelta(hours=9)
+    assert f"It expired on {local:%Y-%m-%d %H:%M} JST." in text
+    assert "Move its expiry" in text
+
+
+def test_an_archived_customer(ask: Any, license: License) -> None:
+    Customer.objects.update(archived_at=timezone.now())
+
+    text = ask()
+
+    assert "Northwind is archived." in text
+    assert f'href="/t/acme/customers/{license.customer_id}">To the customer' in text
+
+
+def test_another_application(ask: Any, registry: Any) -> None:
+    text = ask("proxy/other-app/quay.io/my-org/api:v1")
+
+    assert "No application has the slug &#x27;other-app&#x27;." in text
+    assert 'href="/t/acme/applications">To the applications' in text
+
+
+def test_an_application_of_ones_own_can_be_chosen(
+    ask: Any, registry: Any, team: Team
+) -> None:
+    ApplicationFactory(team=team, slug="second")
+
+    text = ask("quay.io/my-org/api:v1", application="second")
+
+    assert "second is another application of the team." in text
+
+
+def test_a_registry_that_is_not_connected(ask: Any) -> None:
+    text = ask()
+
+    assert "No connected registry has the slug or endpoint" in text
+    assert 'href="/t/acme/images/add">Connect a registry</a>' in text
+    assert "Ask your vendor to connect it." in text
+
+
+def test_a_registry_that_is_not_shared(ask: Any, registry: Any) -> None:
+    ExternalRegistry.objects.update(shared_with_all=False)
+
+    text = ask()
+
+    assert "is connected, but not shared with my-app." in text
+    assert f'href="/t/acme/images/{registry.pk}/edit">Edit quay.io</a>' in text
+
+
+def test_a_repository_that_is_not_allowed(ask: Any, registry: Any) -> None:
+    text = ask("quay.io/other-org/api:v1")
+
+    assert "No pattern of quay.io covers" in text
+    assert f'href="/t/acme/images/{registry.pk}/edit">Edit quay.io</a>' in text
+
+
+def test_who_may_not_change_registries_is_led_to_where_they_are_shown(
+    client: Client, support: Membership, license: License, registry: Any
+) -> None:
+    client.force_login(support.user)
+    query = {"license": str(license.pk), "image": "quay.io/other-org/api"}
+
+    text = client.get(ADDRESS, query).content.decode()
+
+    assert f'href="/t/acme/images/{registry.pk}">To quay.io</a>' in text
+    assert "/edit" not in text
+
+
+def test_an_api_token_can_be_asked_about(
+    ask: Any, team: Team, license: License
+) -> None:
+    token = ApiTokenFactory(team=team, name="robot", role="support")
+
+    text = ask(holder=f"api-token:{token.pk}")
+
+    assert "API token robot" in text
+    assert "role does not pull my-app." in text
+    assert "Is the license in force?" not in text
+
+
+def test_a_revoked_api_token_is_unknown(ask: Any, team: Team) -> None:
+    token = ApiTokenFactory(team=team, revoked_at=timezone.now())
+
+    text = ask(holder=f"api-token:{token.pk}")
+
+    assert "No usable license, API token or user of your team is behind it." in text
+
+
+def test_an_api_token_asked_about_needs_an_application(ask: Any, team: Team) -> None:
+    token = ApiTokenFactory(team=team)
+
+    text = ask("quay.io/my-org/api", holder=f"api-token:{token.pk}")
+
+    assert "Choose one: the image name has none." in text
+
+
+@pytest.mark.parametrize(
+    ("image", "says"),
+    [
+        ("Quay.io/My-Org", "is not a repository name."),
+        ("proxy.example.com/my-app/api", "Images of the proxy are named"),
+        ("old.example.com/proxy/my-app/quay.io/api", "never comes here."),
+    ],
+)
+def test_a_bad_image_name_is_told_beside_its_field(
+    ask: Any, image: str, says: str
+) -> None:
+    text = ask(image)
+
+    assert says in text
+    assert 'aria-describedby="id_image_errors' in text
+    assert REFUSED not in text
+
+
+def test_latest_refused_pulls_of_the_license_are_shown(
+    ask: Any, team: Team, license: License
+) -> None:
+    PullEventFactory(
+        team=team, license=license, repository="quay.io/x", outcome="license_expired"
+    )
+    PullEventFactory(team=team, license=license, repository="quay.io/fine")
+    PullEventFactory(team=team, repository="quay.io/other", outcome="license_expired")
+
+    text = ask("")
+
+    assert "quay.io/x:v1.0.1" in text
+    assert "quay.io/fine" not in text
+    assert "quay.io/other" not in text
+    assert f'href="/t/acme/pulls?license={license.pk}"' in text
+
+
+# Finding the license.
+
+
+@pytest.fixture
+def post(client: Client, viewer: Membership, team: Team) -> Any:
+    client.force_login(viewer.user)
+
+    def send(**form: str) -> Any:
+        before = rows_of(team)
+        response = client.post(ADDRESS, form)
+        assert rows_of(team) == before
+        return response
+
+    return send
+
+
+def test_a_license_id_finds_its_license_and_is_in_no_address(
+    post: Any, license: License
+) -> None:
+    response = post(
+        who=f" {license.license_id.reveal()} ", image="quay.io/my-org/api:v1"
+    )
+
+    assert response.status_code == 302
+    assert response.headers["Location"] == (
+        f"/t/acme/why?image=quay.io/my-org/api:v1&license={license.pk}"
+    )
+
+
+def test_a_license_id_of_another_team_is_unknown(
+    post: Any, license: License, other_team: Team
+) -> None:
+    theirs = LicenseFactory(team=other_team).license_id.reveal()
+    nobodys = generate_license_id().reveal()
+
+    pages = [post(who=each).content.decode() for each in (theirs, nobodys)]
+
+    for text, typed in zip(pages, (theirs, nobodys), strict=True):
+        assert "No license of your team has this ID." in text
+        assert typed not in text
+
+
+@pytest.mark.parametrize("who", ["northw", "it@northwind.example", "NORTHWIND"])
+def test_a_customer_with_one_license_is_enough(
+    post: Any, license: License, who: str
+) -> None:
+    response = post(who=who)
+
+    assert response.headers["Location"] == f"/t/acme/why?license={license.pk}"
+
+
+def test_of_several_licenses_one_is_chosen(
+    post: Any, license: License, other_team: Team
+) -> None:
+    second = LicenseFactory(team=license.team, customer=license.customer)
+    theirs = LicenseFactory(team=other_team, customer__name="Northwind too")
+
+    text = post(who="northwind", image=IMAGE).content.decode()
+
+    assert "Which license?" in text
+    for each in (license, second):
+        assert f"license={each.pk}" in text
+    assert str(theirs.pk) not in text
+
+
+def test_only_some_licenses_are_offered(post: Any, license: License) -> None:
+    for _ in range(11):
+        LicenseFactory(team=license.team, customer=license.customer)
+
+    text = post(who="northwind").content.decode()
+
+    assert text.count("list-group-item-action") == 10
+    assert "Write more of the name." in text
+
+
+@pytest.mark.parametrize(
+    ("who", "says"),
+    [
+        ("", "Enter the customer&#x27;s name"),
+        ("nobody", "No customer of your team"),
+        ("x\x00y", "No customer of your team|Null characters"),
+        ("x" * 300, "at most 254 characters"),
+    ],
+)
+def test_who_is_not_found_is_told_beside_the_field(
+    post: Any, license: License, who: str, says: str
+) -> None:
+    response = post(who=who, image=IMAGE)
+
+    text = response.content.decode()
+    assert response.status_code == 200
+    assert any(each in text for each in says.split("|"))
+    assert 'id="id_who_errors"' in text
+    assert f'value="{IMAGE}"' in text
+
+
+def test_the_same_license_can_be_asked_about_again(post: Any, license: License) -> None:
+    response = post(license=str(license.pk), image="quay.io/new", application="")
+
+    assert response.headers["Location"] == (
+        f"/t/acme/why?license={license.pk}&image=quay.io/new"
+    )
+
+
+# Who may look, and at what.
+
+
+@pytest.mark.parametrize("kind", ["license", "holder"])
+def test_what_belongs_to_others_is_unknown(
+    client: Client, owner: Membership, other_team: Team, kind: str
+) -> None:
+    client.force_login(owner.user)
+    theirs = LicenseFactory(team=other_team)
+    token = ApiTokenFactory(team=other_team)
+    asked = {
+        "license": [str(theirs.pk), str(uuid.uuid4()), "nonsense"],
+        "holder": [
+            f"license:{theirs.pk}",
+            f"api-token:{token.pk}",
+            f"user:{uuid.uuid4()}",
+        ],
+    }[kind]
+
+    found = [client.get(ADDRESS, {kind: each, "image": IMAGE}) for each in asked]
+
+    assert [each.status_code for each in found] == [404, 404, 404]
+
+
+def test_roles(
+    client: Client,
+    support: Membership,
+    viewer: Membership,
+    outsider: Membership,
+    license: License,
+) -> None:
+    statuses = []
+    for membership in (support, viewer, outsider):
+        client.force_login(membership.user)
+        query = {"license": str(license.pk), "image": IMAGE}
+        statuses.append(client.get(ADDRESS, query).status_code)
+
+    assert statuses == [200, 200, 404]
+
+
+def test_no_secret_is_on_the_page(ask: Any, license: License, registry: Any) -> None:
+    text = ask()
+
+    assert license.license_id.reveal() not in text
+    assert "upstream-password" not in text
+
+
+@pytest.mark.parametrize("rows", [1, 30])
+def test_queries_do_not_grow_with_rows(
+    client: Client,
+    viewer: Membership,
+    license: License,
+    registry: Any,
+    rows: int,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    client.force_login(viewer.user)
+    for number in range(rows):
+        PullEventFactory(
+            team=license.team,
+            license=license,
+            repository=f"quay.io/r{number}",
+            outcome="license_expired",
+        )
+        ApplicationFactory(team=license.team)
+    query = {"license": str(license.pk), "image": IMAGE}
+    client.get(ADDRESS, query)
+
+    with django_assert_num_queries(9):
+        client.get(ADDRESS, query)

@@ -1,0 +1,59 @@
+"""What tests of pages share: reading a page as a person does, signing in, codes."""
+
+from __future__ import annotations
+
+import html
+import itertools
+import re
+from typing import Any
+
+from allauth.mfa.totp.internal.auth import (
+    format_hotp_value,
+    hotp_value,
+    yield_hotp_counters_from_time,
+)
+from django.test import Client
+
+from teams.models import User
+from tests.support.factories import PASSWORD
+
+_numbers = itertools.count(1)
+
+
+def new_browser(**defaults: Any) -> Client:
+    """Return a browser at an address of its own, so that no limit is shared."""
+    number = next(_numbers)
+    address = f"198.18.{number // 250}.{number % 250 + 1}"
+    return Client(REMOTE_ADDR=address, **defaults)
+
+
+def text_of(response: Any) -> str:
+    """Return what a page says, without its mark-up."""
+    found = response.content.decode()
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", found)).split())
+
+
+def give_password(user: User, password: str = PASSWORD) -> User:
+    """Hashing is slow on purpose, so only who needs a password gets one."""
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    return user
+
+
+def sign_in(browser: Client, user: User, password: str = PASSWORD) -> Any:
+    return browser.post("/accounts/login/", {"login": user.email, "password": password})
+
+
+def is_signed_in(browser: Client) -> bool:
+    return "_auth_user_id" in browser.session
+
+
+def totp_code(secret: str) -> str:
+    """Return what an authenticator app shows now."""
+    counter = next(iter(yield_hotp_counters_from_time()))
+    return str(format_hotp_value(hotp_value(secret, counter)))
+
+
+def links_in(text: str) -> list[str]:
+    """Return the paths of a mail's links to the portal."""
+    return re.findall(r"http://testserver(/\S+)", text)

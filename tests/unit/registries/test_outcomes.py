@@ -1,0 +1,14 @@
+from __future__ import annotations
+
+from registries.authorization import Reason
+from registries.outcomes import REFUSALS, outcome_in_words
+from registries.web.why_steps import _ADVICE
+
+
+def test_every_reason_has_its_words_and_its_advice() -> None:
+    assert set(REFUSALS) == {each.value for each in Reason} == set(_ADVICE)
+
+
+def test_an_unknown_outcome_is_shown_as_it_is() -> None:
+    assert outcome_in_words("allowed") == "Allowed"
+    assert outcome_in_words("some_new_reason") == "Some new reason"
