@@ -27,9 +27,7 @@ from teams import services as team_services
 from teams.actors import Actor, ActorKind
 from teams.models import Application, Channel, Team
 from teams.permissions import Permission
-from teams.services import (
-    apply_changes,
-)
+from teams.services import apply_changes
 
 
 @transaction.atomic

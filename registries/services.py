@@ -30,9 +30,7 @@ from registries.upstream_target import upstream_target
 from teams.actors import Actor, ActorKind
 from teams.models import Application, Team
 from teams.permissions import Permission
-from teams.services import (
-    apply_changes,
-)
+from teams.services import apply_changes
 
 CHECKS_KEPT = timedelta(days=90)
 

@@ -21,9 +21,7 @@ from teams.selectors import (
     invitations_of_team,
     members_of_team,
 )
-from teams.services import (
-    set_strong_password,
-)
+from teams.services import set_strong_password
 
 LIFETIME = timedelta(days=7)
 

@@ -23,9 +23,7 @@ from teams.selectors import (
     membership_in_team,
     memberships_of_user,
 )
-from teams.services import (
-    set_up,
-)
+from teams.services import set_up
 from teams.web.base import refused
 from teams.web.forms import NewAccountForm, SetUpForm
 

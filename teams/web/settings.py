@@ -13,9 +13,7 @@ from portal.http.forms import EditForm, edit
 from portal.http.pages import render_page
 from teams.models import Team, available_time_zones
 from teams.permissions import Permission
-from teams.services import (
-    change_team,
-)
+from teams.services import change_team
 from teams.web.base import TeamRequest, team_page
 
 

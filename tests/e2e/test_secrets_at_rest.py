@@ -17,9 +17,10 @@ from deploy.local.postgres_home import wheel_binaries
 from portal.crypto.secrets import Secret
 from registries.models import ExternalRegistry
 from registries.services import NewCredential, replace_credential
+from teams.api_tokens import create_api_token
 from teams.models import ApiToken
 from teams.permissions import Role
-from teams.services import create_api_token, create_service_account
+from teams.services import create_service_account
 from tests.e2e.conftest import UPSTREAM_LOGIN
 from tests.support.edge_client import EdgeClient
 from tests.support.vendor import PASSWORD, Vendor

@@ -13,7 +13,10 @@ from registries.models import ExternalRegistry
 from registries.services import NewCredential, connect_registry
 from teams.actors import Actor, member_actor
 from teams.models import Application, Membership, Team, User
-from teams.services import create_application, create_team
+from teams.services import (
+    create_application,
+    create_team,
+)
 
 _numbers = itertools.count(1)
 PASSWORD = "correct horse battery"

@@ -9,9 +9,7 @@ from teams.actors import member_actor
 from teams.api_tokens import create_api_token
 from teams.models import ApiToken, User
 from teams.selectors import members_of_team
-from teams.services import (
-    create_team,
-)
+from teams.services import create_team
 
 
 class Command(BaseCommand):

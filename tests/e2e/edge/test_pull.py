@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from deploy.local import images
+from teams.api_tokens import create_api_token
 from teams.models import ApiToken
-from teams.services import create_api_token
 from tests.e2e.conftest import Upstream
 from tests.support.edge_client import EdgeClient
 from tests.support.vendor import Vendor

@@ -17,8 +17,8 @@ from licenses.services import (
 )
 from registries.models import ExternalRegistry
 from registries.services import change_registry, delete_registry
+from teams.api_tokens import create_api_token, revoke_api_token
 from teams.models import ApiToken
-from teams.services import create_api_token, revoke_api_token
 from tests.e2e.conftest import Upstream
 from tests.support.edge_client import EdgeClient
 from tests.support.vendor import Vendor

@@ -10,9 +10,10 @@ import jwt
 import pytest
 
 from licenses.services import revoke_license
+from teams.api_tokens import create_api_token
 from teams.models import ApiToken
 from teams.permissions import Role
-from teams.services import create_api_token, create_service_account
+from teams.services import create_service_account
 from tests.support.edge_client import Answer, EdgeClient
 from tests.support.vendor import Vendor
 
