@@ -2,8 +2,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 # For who has no npm; requirements-node.txt brings one.
 NPM := $(shell command -v npm || echo $(BIN)/npm)
-# program:package, where the two are named differently
-TEST_PACKAGES := docker-registry skopeo podman dockerd:docker.io ctr:containerd
+# program:package, or file:package, where the two are named differently
+TEST_PACKAGES := docker-registry skopeo podman dockerd:docker.io ctr:containerd \
+	chromium /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core
 
 # The settings insist on every secret. What only imports them, to read the code, gets
 # words in their place; nothing is connected to or signed with these.
@@ -12,10 +13,10 @@ PLACEHOLDERS := SECRET_KEY=x BERTH_ENCRYPTION_KEYS=x BERTH_HMAC_KEYS=x \
 	DATABASE_URL=postgresql://x@127.0.0.1/x REDIS_URL=redis://127.0.0.1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format openapi bench clean test-packages
+.PHONY: help demo test lint format openapi bench screenshots clean test-packages
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 demo: .venv/stamp node_modules/stamp ## Run all of Berth on this machine: http://localhost:8000
 	@exec $(BIN)/python -m deploy.local.demo
@@ -40,6 +41,9 @@ openapi: .venv/stamp ## Write docs/api/openapi.yaml from the code
 
 bench: .venv/stamp node_modules/stamp ## Measure pulls, tokens and pages on this machine
 	$(BIN)/python -m bench
+
+screenshots: .venv/stamp node_modules/stamp test-packages ## Take pictures of all pages
+	$(BIN)/python -m deploy.local.screenshots
 
 clean: ## Remove the virtual environment and caches; var/ with the demo's data stays
 	rm -rf .venv node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
@@ -67,7 +71,8 @@ node_modules/stamp: package-lock.json .venv/stamp requirements-node.txt
 
 test-packages:
 	@missing=; for each in $(TEST_PACKAGES); do \
-		command -v $${each%%:*} > /dev/null || missing="$$missing $${each##*:}"; \
+		command -v $${each%%:*} > /dev/null || test -f $${each%%:*} \
+			|| missing="$$missing $${each##*:}"; \
 	done; \
 	[ -z "$$missing" ] && exit 0; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \

@@ -22,9 +22,7 @@ from bench.pages import (
 from bench.pulls import Say
 from bench.seed import analyze, seed_vendor
 from teams.models import User
-from teams.services import (
-    create_team,
-)
+from teams.services import create_team
 
 
 def run_pages(directory: Path, say: Say, *, quick: bool) -> str:

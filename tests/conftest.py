@@ -13,7 +13,7 @@ from tests.support.clients import ApiClient, member_client
 from tests.support.factories import MembershipFactory, TeamFactory
 
 NEVER_EMPTIED = "audit.AuditEvent:never_emptied"
-LAYERS = ("unit", "integration", "e2e")
+LAYERS = ("unit", "integration", "e2e", "browser")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -22,6 +22,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         layer = item.path.relative_to(tests).parts[0]
         assert layer in LAYERS, f"{item.path} is in no layer of tests"
         item.add_marker(layer)
+        if layer == "browser":
+            # The first one on each core also waits for a whole Berth to start.
+            item.add_marker(pytest.mark.timeout(300))
 
 
 @pytest.fixture(scope="session")

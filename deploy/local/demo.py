@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import secrets
 import shlex
 import signal
 import sys
@@ -14,27 +13,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from deploy.local.demo_settings import (
-    PORT_VARIABLES,
-    PROJECT,
-    REGISTRY_SERVICE,
-    DemoSettings,
-    portal_environment,
-    read_settings,
-)
+from deploy.local.demo_settings import PORT_VARIABLES, DemoSettings, read_settings
 from deploy.local.demo_text import introduction
-from deploy.local.images import manifest_exists, push_image, push_index, tar_layer
 from deploy.local.ports import require_free_port
-from deploy.local.postgres import start_postgres
-from deploy.local.private_files import kept_secret, private_directory
 from deploy.local.process import LocalStackError, ManagedProcess
-from deploy.local.registry import TokenAuth, ensure_registry, start_registry
-from deploy.local.valkey import start_valkey
+from deploy.local.registry import ensure_registry
+from deploy.local.stack import SAMPLE_USER, manage, start_berth, start_servers
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-SAMPLE_USER = "sample"
-SAMPLE_REPOSITORY = "my-org/api"
-SAMPLE_TAG = "v1.0.1"
 
 
 def main() -> int:
@@ -98,144 +84,23 @@ def _check_ports(settings: DemoSettings) -> None:
 
 
 def _start_all(settings: DemoSettings, stack: ExitStack) -> list[ManagedProcess]:
-    directory = settings.directory
-    _say("Starting PostgreSQL and Valkey …")
-    postgres, database_url = start_postgres(
-        private_directory(directory / "postgres") / "data"
-    )
-    stack.enter_context(postgres)
-    valkey, redis_url = start_valkey(directory / "valkey", durable=True)
-    stack.enter_context(valkey)
-    environment = portal_environment(
-        settings, database_url=database_url, redis_url=redis_url
-    )
-    _say("Preparing keys and the database …")
-    _create_signing_keys(settings, environment)
-    _manage(settings, environment, "migrate", "--no-input", "--verbosity", "0")
+    _say("Starting PostgreSQL and Valkey, preparing keys and the database …")
+    servers = start_servers(settings, stack)
     _say("Starting two registries, the portal and the worker …")
-    sample = stack.enter_context(_start_sample_registry(settings))
-    registry = stack.enter_context(_start_private_registry(settings))
-    portal = stack.enter_context(_start_portal(settings, environment))
-    worker = stack.enter_context(_start_worker(settings, environment))
-    portal.wait_for_http(f"http://127.0.0.1:{settings.portal_port}/readyz", 60)
-    _create_demo(settings, environment)
-    return [postgres, valkey, sample, registry, portal, worker]
-
-
-def _create_signing_keys(settings: DemoSettings, environment: dict[str, str]) -> None:
-    if (settings.signing / "signing.pem").exists():
-        return
-    # Its output is what two variables name, so they are not set yet.
-    keyless = {
-        name: value
-        for name, value in environment.items()
-        if not name.startswith("BERTH_TOKEN_")
-    }
-    _manage(settings, keyless, "create_signing_keys", str(settings.signing))
+    processes = start_berth(settings, servers.environment, stack)
+    _create_demo(settings, servers.environment)
+    return [*servers.processes, *processes]
 
 
 def _create_demo(settings: DemoSettings, environment: dict[str, str]) -> None:
     password_file = settings.secrets / "sample-password"
-    _manage(
+    manage(
         settings,
         environment | {"SAMPLE_PASSWORD_FILE": str(password_file)},
         "create_demo",
         *("--sample-endpoint", settings.sample_host),
         *("--sample-username", SAMPLE_USER),
         *("--output", str(settings.facts)),
-    )
-
-
-def _manage(settings: DemoSettings, environment: dict[str, str], *args: str) -> None:
-    with ManagedProcess(
-        [sys.executable, "manage.py", *args],
-        name=f"manage.py {args[0]}",
-        log=settings.logs / "manage.log",
-        env=environment,
-        cwd=PROJECT,
-    ) as process:
-        process.wait_for_success(300)
-
-
-def _start_sample_registry(settings: DemoSettings) -> ManagedProcess:
-    password = kept_secret(
-        settings.secrets / "sample-password", lambda: secrets.token_urlsafe(24)
-    )
-    auth = (SAMPLE_USER, password)
-    process = start_registry(
-        settings.directory / "sample-registry",
-        settings.sample_port,
-        name="The sample registry",
-        htpasswd=auth,
-    )
-    try:
-        _push_sample(f"http://127.0.0.1:{settings.sample_port}", auth)
-    except BaseException:
-        process.stop()
-        raise
-    return process
-
-
-def _push_sample(url: str, auth: tuple[str, str]) -> None:
-    if manifest_exists(url, SAMPLE_REPOSITORY, SAMPLE_TAG, auth=auth):
-        return
-    greeting = b"This private image was pulled through Berth.\n"
-    layer = tar_layer({"greeting.txt": greeting})
-    images = [
-        push_image(
-            url, SAMPLE_REPOSITORY, None, auth=auth, layers=[layer], platform=name
-        )
-        for name in ("linux/amd64", "linux/arm64")
-    ]
-    push_index(url, SAMPLE_REPOSITORY, SAMPLE_TAG, auth=auth, images=images)
-
-
-def _start_private_registry(settings: DemoSettings) -> ManagedProcess:
-    return start_registry(
-        settings.directory / "private-registry",
-        settings.registry_port,
-        name="The private registry",
-        token=TokenAuth(
-            realm=f"http://{settings.portal_host}/v2/token",
-            service=REGISTRY_SERVICE,
-            issuer="berth",
-            root_bundle=settings.signing / "root.crt",
-        ),
-    )
-
-
-def _start_portal(
-    settings: DemoSettings, environment: dict[str, str]
-) -> ManagedProcess:
-    return ManagedProcess(
-        [
-            *(sys.executable, "-m", "uvicorn", "portal.asgi:application"),
-            *("--host", "127.0.0.1", "--port", str(settings.portal_port)),
-            *("--no-access-log", "--no-server-header"),
-            # Berth has its own setting for whose forwarding headers to believe.
-            "--no-proxy-headers",
-            *("--timeout-graceful-shutdown", "5"),
-        ],
-        name="The portal",
-        log=settings.logs / "portal.log",
-        env=environment,
-        cwd=PROJECT,
-    )
-
-
-def _start_worker(
-    settings: DemoSettings, environment: dict[str, str]
-) -> ManagedProcess:
-    return ManagedProcess(
-        [
-            *(sys.executable, "-m", "celery", "-A", "portal.celery:app"),
-            *("worker", "--beat", "--concurrency", "2", "--loglevel", "INFO"),
-            *("--schedule", str(settings.directory / "beat-schedule")),
-        ],
-        name="The worker",
-        log=settings.logs / "worker.log",
-        env=environment,
-        cwd=PROJECT,
     )
 
 

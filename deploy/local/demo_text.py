@@ -10,8 +10,14 @@ from deploy.local.demo_settings import DemoSettings
 TEXT = """
 Berth is running. Ctrl-C stops it; the data stay in {directory}.
 
-Open   {portal}/api/v1/docs   the REST API, with API_TOKEN from {facts}
-       {portal}/admin/        {owner_email}   {owner_password}
+Open   {portal}/   and sign in:
+
+         {owner_email}
+         {owner_password}
+
+       Images has the names to pull, Licenses the license that pulls them. Its page can
+       revoke it and give it back, and says what to type. The REST API is described at
+       {portal}/api/v1/docs; {portal}/admin/ is for the operator.
 
 Type, in another terminal:
 
@@ -31,19 +37,8 @@ is the Debian package of its name; ctr is in containerd, docker in docker.io):
 
   sudo ctr image pull --plain-http --user "license:$LICENSE_ID" $IMAGE
 
-Revoke the license, and any of them prints "This license was revoked on …":
-
-  LICENSE=$(curl -sS -H "Authorization: Bearer $API_TOKEN" \\
-    "$PORTAL_URL/api/v1/licenses?application=$APP_SLUG" | python3 -c \\
-    'import json, sys; print(json.load(sys.stdin)["results"][-1]["id"])')
-  curl -sS -X POST -H "Authorization: Bearer $API_TOKEN" \\
-    -H "Content-Type: application/json" -d '{{"reason": "trying it out"}}' \\
-    $PORTAL_URL/api/v1/licenses/$LICENSE/revoke
-
-Give it back, and a second later pulls work again:
-
-  curl -sS -X POST -H "Authorization: Bearer $API_TOKEN" \\
-    $PORTAL_URL/api/v1/licenses/$LICENSE/reinstate
+Revoke the license in the browser, and any of them prints "This license was revoked on
+…". Reinstate it there, and a second later pulls work again.
 
 Push an image to the private registry, as the vendor:
 

@@ -1,0 +1,262 @@
+"""Every page of the portal: what tests look at, and what screenshots are taken of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from urllib.parse import urlencode
+
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+
+class Visitor(StrEnum):
+    """Who looks at a page."""
+
+    OWNER = "owner"
+    VIEWER = "viewer"  # may change nothing
+    NEWCOMER = "newcomer"  # owns a team with nothing in it
+    GUARDED = "guarded"  # has an authenticator app
+    KEYED = "keyed"  # has a passkey and a security key
+    LONER = "loner"  # is in no team
+    NOBODY = "nobody"  # has not signed in
+
+
+@dataclass(frozen=True, slots=True)
+class PortalPage:
+    """A page in one state: ``route`` is its name in the URLconf."""
+
+    route: str
+    visitor: Visitor = Visitor.OWNER
+    state: str = ""
+    # Instead of those that the example data name.
+    values: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    # What is then entered into the page's form and sent, if anything.
+    sends: Mapping[str, str] | None = None
+
+    @property
+    def name(self) -> str:
+        """Return what nothing else in the list is called."""
+        seen_by = "" if self.visitor is Visitor.OWNER else self.visitor.value
+        return "-".join(filter(None, (self.route, self.state, seen_by)))
+
+    @property
+    def is_of_team(self) -> bool:
+        return "team" in PARAMETERS[self.route]
+
+    @property
+    def names_an_object(self) -> bool:
+        """Tell whether the address holds more than the team."""
+        return len(PARAMETERS[self.route]) > 1
+
+    def address(self, ids: Mapping[str, str]) -> str:
+        """Return the path: ``ids`` are the example data's values for addresses.
+
+        A value of the form ``{name}`` in the query is taken from there, too.
+        """
+        chosen = {**ids, **{k: v.format(**ids) for k, v in self.values.items()}}
+        path = address_of(self.route, chosen)
+        query = {name: text.format(**ids) for name, text in self.query.items()}
+        return f"{path}?{urlencode(query)}" if query else path
+
+
+def address_of(route: str, ids: Mapping[str, str]) -> str:
+    """Return the path of a named page, with as many of the values as it takes."""
+    taken = PARAMETERS.get(route, frozenset())
+    return reverse(route, kwargs={name: ids[name] for name in taken})
+
+
+def _parameters(
+    resolver: URLResolver, outer: frozenset[str] = frozenset()
+) -> Iterator[tuple[str, frozenset[str]]]:
+    for each in resolver.url_patterns:
+        pattern = each.pattern
+        names = outer | set(pattern.converters) | set(pattern.regex.groupindex)
+        if isinstance(each, URLPattern):
+            if each.name:
+                yield each.name, names
+        elif each.app_name != "admin":
+            yield from _parameters(each, names)
+
+
+# The names of pages, with those of the values in their addresses.
+PARAMETERS: Mapping[str, frozenset[str]] = dict(_parameters(get_resolver()))
+
+
+def _pages(visitor: Visitor, *routes: str) -> list[PortalPage]:
+    return [PortalPage(route, visitor) for route in routes]
+
+
+_REVOKED = {"license_id": "{revoked_license_id}"}
+_NOTHING_FOUND = {"search": "nothing-is-called-this"}
+_REFUSED_PULL = {
+    "license": "{revoked_license_id}",
+    "image": "quay.io/kestrel/api:v4.0.0",
+}
+_GOOD_PULL = {"license": "{license_id}", "image": "quay.io/kestrel/api:v4.0.0"}
+
+_MANIFEST = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: kestrel-server
+spec:
+  template:
+    spec:
+      containers:
+        - name: api
+          image: quay.io/kestrel/api:v4.0.0
+        - name: insights
+          image: ghcr.io/kestrel-software/insights-web:v2.1.0
+        - name: cache
+          image: redis:7.4
+"""
+_NOBODY_THERE = {"endpoint": "localhost:1", "username": "kestrel", "secret": "wrong"}
+
+# As it is before there is anybody; afterwards it only leads on.
+SET_UP = PortalPage("set-up", Visitor.NOBODY)
+
+PAGES: tuple[PortalPage, ...] = (
+    *_pages(
+        Visitor.OWNER,
+        "dashboard",
+        "images",
+        "images-add",
+        "images-detail",
+        "images-edit",
+        "images-credential",
+        "images-duplicate",
+        "images-delete",
+        "applications",
+        "applications-add",
+        "applications-detail",
+        "applications-edit",
+        "applications-delete",
+        "applications-channels-add",
+        "applications-channels-edit",
+        "applications-channels-delete",
+        "applications-fields-add",
+        "applications-fields-edit",
+        "applications-fields-delete",
+        "customers",
+        "customers-add",
+        "customers-detail",
+        "customers-edit",
+        "customers-archive",
+        "licenses",
+        "licenses-add",
+        "licenses-detail",
+        "licenses-edit",
+        "licenses-revoke",
+        "pulls",
+        "why",
+        "manifest",
+        "members",
+        "members-invite",
+        "members-leave",
+        "members-role",
+        "members-remove",
+        "members-invitation-renew",
+        "members-invitation-withdraw",
+        "service-accounts",
+        "service-accounts-add",
+        "service-accounts-edit",
+        "service-accounts-delete",
+        "api-tokens",
+        "api-tokens-add",
+        "api-tokens-revoke",
+        "audit",
+        "team-settings",
+        "account_set_password",
+        "socialaccount_connections",
+    ),
+    PortalPage("images-add", state="other", query={"provider": "other"}),
+    PortalPage(
+        "images-add",
+        state="failed",
+        query={"provider": "other"},
+        sends=_NOBODY_THERE,
+    ),
+    PortalPage("licenses-add", state="wrong", sends={}),
+    PortalPage("manifest", state="result", sends={"manifest": _MANIFEST}),
+    PortalPage("customers", state="none-found", query=_NOTHING_FOUND),
+    PortalPage("licenses", state="none-found", query=_NOTHING_FOUND),
+    PortalPage("licenses", state="expired", query={"state": "expired"}),
+    PortalPage("licenses-detail", state="revoked", values=_REVOKED),
+    PortalPage("licenses-reinstate", values=_REVOKED),
+    PortalPage("pulls", state="refused", query={"outcome": "license_revoked"}),
+    PortalPage("why", state="refused", query=_REFUSED_PULL),
+    PortalPage("why", state="allowed", query=_GOOD_PULL),
+    *_pages(
+        Visitor.NEWCOMER,
+        "dashboard",
+        "images",
+        "applications",
+        "customers",
+        "licenses",
+        "pulls",
+        "why",
+        "manifest",
+        "members",
+        "service-accounts",
+        "api-tokens",
+        "audit",
+    ),
+    *_pages(
+        Visitor.VIEWER,
+        "dashboard",
+        "images",
+        "images-detail",
+        "applications-detail",
+        "customers-detail",
+        "licenses-detail",
+        "members",
+        "team-settings",
+    ),
+    *_pages(
+        Visitor.GUARDED,
+        "account_email",
+        "account_change_password",
+        "account_logout",
+        "account_reauthenticate",
+        "mfa_index",
+        "mfa_reauthenticate",
+        "mfa_deactivate_totp",
+        "mfa_view_recovery_codes",
+        "mfa_generate_recovery_codes",
+        "mfa_add_webauthn",
+        "usersessions_list",
+    ),
+    *_pages(
+        Visitor.KEYED,
+        "mfa_index",
+        "mfa_list_webauthn",
+        "mfa_edit_webauthn",
+        "mfa_remove_webauthn",
+        "mfa_reauthenticate_webauthn",
+    ),
+    *_pages(
+        Visitor.LONER,
+        "home",
+        "mfa_index",
+        "mfa_activate_totp",
+        "mfa_list_webauthn",
+        "account_email",
+    ),
+    *_pages(
+        Visitor.NOBODY,
+        "account_login",
+        "account_signup",
+        "account_inactive",
+        "account_reset_password",
+        "account_reset_password_done",
+        "account_reset_password_from_key",
+        "account_reset_password_from_key_done",
+        "account_confirm_email",
+        "account_email_verification_sent",
+        "socialaccount_login_cancelled",
+        "socialaccount_login_error",
+        "invitation",
+    ),
+)

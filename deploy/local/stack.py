@@ -1,0 +1,187 @@
+"""All of Berth and two registries, as processes of this machine."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from deploy.local.demo_settings import (
+    PROJECT,
+    REGISTRY_SERVICE,
+    DemoSettings,
+    portal_environment,
+)
+from deploy.local.images import manifest_exists, push_image, push_index, tar_layer
+from deploy.local.postgres import start_postgres
+from deploy.local.private_files import kept_secret, private_directory
+from deploy.local.process import ManagedProcess
+from deploy.local.registry import TokenAuth, start_registry
+from deploy.local.valkey import start_valkey
+
+SAMPLE_USER = "sample"
+SAMPLE_REPOSITORY = "my-org/api"
+SAMPLE_TAG = "v1.0.1"
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """What the portal, the edge and the worker stand on, and how they find it."""
+
+    database_url: str
+    redis_url: str
+    environment: dict[str, str]
+    processes: list[ManagedProcess] = field(default_factory=list)
+
+
+def start_servers(
+    settings: DemoSettings, stack: ExitStack, *, durable: bool = True
+) -> Servers:
+    """Start PostgreSQL and Valkey, with keys and a migrated database.
+
+    Raises:
+        LocalStackError: something did not start; ``stack`` stops what did.
+    """
+    directory = settings.directory
+    postgres, database_url = start_postgres(
+        private_directory(directory / "postgres") / "data", durable=durable
+    )
+    stack.enter_context(postgres)
+    valkey, redis_url = start_valkey(directory / "valkey", durable=durable)
+    stack.enter_context(valkey)
+    environment = portal_environment(
+        settings, database_url=database_url, redis_url=redis_url
+    )
+    _create_signing_keys(settings, environment)
+    manage(settings, environment, "migrate", "--no-input", "--verbosity", "0")
+    return Servers(database_url, redis_url, environment, [postgres, valkey])
+
+
+def start_berth(
+    settings: DemoSettings, environment: dict[str, str], stack: ExitStack
+) -> list[ManagedProcess]:
+    """Start both registries, the portal with the edge, and the worker.
+
+    Raises:
+        LocalStackError: something did not start; ``stack`` stops what did.
+    """
+    sample = stack.enter_context(_start_sample_registry(settings))
+    registry = stack.enter_context(_start_private_registry(settings))
+    portal = stack.enter_context(start_portal(settings, environment))
+    worker = stack.enter_context(_start_worker(settings, environment))
+    portal.wait_for_http(f"http://127.0.0.1:{settings.portal_port}/readyz", 60)
+    return [sample, registry, portal, worker]
+
+
+def manage(settings: DemoSettings, environment: dict[str, str], *args: str) -> None:
+    """Run a management command to its end.
+
+    Raises:
+        LocalStackError: it failed; the message ends with what it said.
+    """
+    with ManagedProcess(
+        [sys.executable, "manage.py", *args],
+        name=f"manage.py {args[0]}",
+        log=settings.logs / "manage.log",
+        env=environment,
+        cwd=PROJECT,
+    ) as process:
+        process.wait_for_success(300)
+
+
+def start_portal(settings: DemoSettings, environment: dict[str, str]) -> ManagedProcess:
+    """Start the portal and the edge on one port; it answers a moment later."""
+    return ManagedProcess(
+        [
+            *(sys.executable, "-m", "uvicorn", "portal.asgi:application"),
+            *("--host", "127.0.0.1", "--port", str(settings.portal_port)),
+            *("--no-access-log", "--no-server-header"),
+            # Berth has its own setting for whose forwarding headers to believe.
+            "--no-proxy-headers",
+            *("--timeout-graceful-shutdown", "5"),
+        ],
+        name="The portal",
+        log=settings.logs / "portal.log",
+        env=environment,
+        cwd=PROJECT,
+    )
+
+
+def sample_password(settings: DemoSettings) -> str:
+    """Return the password of the sample registry."""
+    return kept_secret(
+        settings.secrets / "sample-password", lambda: secrets.token_urlsafe(24)
+    )
+
+
+def _create_signing_keys(settings: DemoSettings, environment: dict[str, str]) -> None:
+    if (settings.signing / "signing.pem").exists():
+        return
+    # Its output is what two variables name, so they are not set yet.
+    keyless = {
+        name: value
+        for name, value in environment.items()
+        if not name.startswith("BERTH_TOKEN_")
+    }
+    manage(settings, keyless, "create_signing_keys", str(settings.signing))
+
+
+def _start_sample_registry(settings: DemoSettings) -> ManagedProcess:
+    auth = (SAMPLE_USER, sample_password(settings))
+    process = start_registry(
+        settings.directory / "sample-registry",
+        settings.sample_port,
+        name="The sample registry",
+        htpasswd=auth,
+    )
+    try:
+        _push_sample(f"http://127.0.0.1:{settings.sample_port}", auth)
+    except BaseException:
+        process.stop()
+        raise
+    return process
+
+
+def _push_sample(url: str, auth: tuple[str, str]) -> None:
+    if manifest_exists(url, SAMPLE_REPOSITORY, SAMPLE_TAG, auth=auth):
+        return
+    greeting = b"This private image was pulled through Berth.\n"
+    layer = tar_layer({"greeting.txt": greeting})
+    images = [
+        push_image(
+            url, SAMPLE_REPOSITORY, None, auth=auth, layers=[layer], platform=name
+        )
+        for name in ("linux/amd64", "linux/arm64")
+    ]
+    push_index(url, SAMPLE_REPOSITORY, SAMPLE_TAG, auth=auth, images=images)
+
+
+def _start_private_registry(settings: DemoSettings) -> ManagedProcess:
+    return start_registry(
+        settings.directory / "private-registry",
+        settings.registry_port,
+        name="The private registry",
+        token=TokenAuth(
+            realm=f"http://{settings.portal_host}/v2/token",
+            service=REGISTRY_SERVICE,
+            issuer="berth",
+            root_bundle=settings.signing / "root.crt",
+        ),
+    )
+
+
+def _start_worker(
+    settings: DemoSettings, environment: dict[str, str]
+) -> ManagedProcess:
+    return ManagedProcess(
+        [
+            *(sys.executable, "-m", "celery", "-A", "portal.celery:app"),
+            *("worker", "--beat", "--concurrency", "2", "--loglevel", "INFO"),
+            *("--schedule", str(settings.directory / "beat-schedule")),
+        ],
+        name="The worker",
+        log=settings.logs / "worker.log",
+        env=environment,
+        cwd=PROJECT,
+    )

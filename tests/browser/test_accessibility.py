@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import pytest
+import urllib3
+from playwright.sync_api import expect
+
+from deploy.local.chromium import send_form
+from deploy.local.portal_pages import PAGES, PARAMETERS, PortalPage, Visitor, address_of
+from tests.support.axe import problems_in_all_looks
+from tests.support.browsing import Browsing
+from tests.support.portal_stack import Crew, ExampleTeam, PortalStack
+
+# Pages that say what is not possible.
+STATUSES = {"team-settings-viewer": {403}, "socialaccount_login_error-nobody": {401}}
+# These lead to a provider of single sign-on and back; and another project's pages.
+NOT_OURS = {"openid_connect_login", "openid_connect_callback", "docs"}
+OTHER_ROUTES = PARAMETERS.keys() - {shown.route for shown in PAGES} - NOT_OURS
+
+
+@pytest.mark.parametrize("shown", PAGES, ids=lambda shown: shown.name)
+def test_no_page_bars_anybody_or_is_wider_than_a_phone(
+    shown: PortalPage, example: ExampleTeam, browsing: Browsing
+) -> None:
+    browsing.expect_status(*STATUSES.get(shown.name, ()))
+    page = browsing.visitor(example.sessions.get(shown.visitor))
+    address = shown.address(example.ids_for(shown.visitor))
+
+    answer = page.goto(address)
+
+    assert answer is not None
+    assert page.url.endswith(address)
+    assert answer.status in STATUSES.get(shown.name, {200})
+    if shown.sends is not None:
+        send_form(page, shown.sends)
+    assert problems_in_all_looks(page) == []
+
+
+@pytest.mark.parametrize("route", sorted(OTHER_ROUTES))
+def test_every_page_is_looked_at(
+    route: str, example: ExampleTeam, portal: PortalStack
+) -> None:
+    """What no other test here opens is no page: a download, a redirect, a POST."""
+    answer = urllib3.request(
+        "GET",
+        portal.url + address_of(route, example.ids),
+        headers={"Cookie": f"sessionid={example.sessions[Visitor.GUARDED]}"},
+        redirect=False,
+    )
+
+    is_page = answer.headers["Content-Type"].startswith("text/html")
+    assert answer.status in {302, 401, 405} or not is_page
+
+
+def test_an_open_dialog_bars_nobody(browsing: Browsing, crew: Crew) -> None:
+    page = browsing.visitor(crew.sessions["owner"])
+    page.goto(crew.path("customers"))
+    page.get_by_role("link", name="Add customer").click()
+    expect(page.get_by_role("dialog").get_by_label("Name")).to_be_focused()
+    page.get_by_role("dialog").get_by_role("button", name="Add customer").click()
+    expect(page.get_by_role("dialog").get_by_label("Name")).to_have_attribute(
+        "aria-invalid", "true"
+    )
+
+    assert problems_in_all_looks(page) == []

@@ -1,0 +1,61 @@
+"""What axe has to say about a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from axe_playwright_python.base import AXE_SCRIPT
+from playwright.sync_api import Page
+
+from deploy.local.chromium import NARROW, WIDE
+
+# A theme changes colours and nothing else, and axe takes its time.
+COLOUR_RULES = ("color-contrast", "link-in-text-block")
+
+
+def accessibility_problems(page: Page, rules: Sequence[str] = ()) -> list[str]:
+    """Return every violation on the page as it is shown now, of all rules or some."""
+    if not page.evaluate("typeof axe !== 'undefined'"):
+        page.evaluate(AXE_SCRIPT)
+    options: dict[str, Any] = {"resultTypes": ["violations"]}
+    if rules:
+        options["runOnly"] = list(rules)
+    outcome: dict[str, Any] = page.evaluate(
+        "(options) => axe.run(document, options)", options
+    )
+    return [
+        f"{found['id']}: {found['help']}: {node['target']} {node['html'][:200]} "
+        f"{node['failureSummary']}"
+        for found in outcome["violations"]
+        for node in found["nodes"]
+    ]
+
+
+def problems_in_all_looks(page: Page) -> list[str]:
+    """Look at an open page light and dark, on a screen and on a phone."""
+    problems = []
+    for width in (WIDE, NARROW):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme="light")
+        found = accessibility_problems(page)
+        found += [f"sticks out: {each}" for each in sticking_out(page)]
+        problems += [f"light {width}: {each}" for each in found]
+        page.emulate_media(color_scheme="dark")
+        found = accessibility_problems(page, COLOUR_RULES)
+        problems += [f"dark {width}: {each}" for each in found]
+    return problems
+
+
+def sticking_out(page: Page) -> list[str]:
+    """Return what makes the page wider than the window; nothing is right."""
+    found: list[str] = page.evaluate(
+        """() => {
+          const root = document.documentElement;
+          if (root.scrollWidth <= root.clientWidth) return [];
+          const wide = [...document.querySelectorAll("body *")].filter(
+            (each) => each.getBoundingClientRect().right > root.clientWidth + 0.5);
+          return wide.map((each) => each.outerHTML.slice(0, 120));
+        }"""
+    )
+    return found

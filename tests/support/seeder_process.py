@@ -1,0 +1,102 @@
+"""Makes rows for browser tests, in a process of its own: those tests speak only HTTP.
+
+Each line of the input is a call, each line of the output its result, both in JSON.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import django
+
+django.setup()
+
+# Django is set up first.
+from deploy.local.example_data import fill_example_team, session_of  # noqa: E402
+from portal.celery import app as celery_app  # noqa: E402
+from teams.models import Membership, User  # noqa: E402
+from teams.permissions import Role  # noqa: E402
+from tests.support.vendor import Vendor, create_vendor  # noqa: E402
+from tests.support.world import rows_of  # noqa: E402
+
+# Into the void: a check that the worker makes of a registry would change rows later.
+celery_app.conf.update(broker_url="memory://")
+
+vendors: dict[str, Vendor] = {}
+
+
+def team(slug: str) -> dict[str, Any]:
+    """Make a team with an application, a customer, and a member of every role."""
+    vendor = vendors[slug] = create_vendor(slug)
+    sessions = {Role.OWNER.value: session_of(vendor.owner)}
+    for role in set(Role) - {Role.OWNER}:
+        user = User.objects.create_user(f"{role.value}@{slug}.example")
+        Membership.objects.create(team=vendor.team, user=user, role=role.value)
+        sessions[role.value] = session_of(user)
+    return {
+        "slug": slug,
+        "application": vendor.application.slug,
+        "application_id": str(vendor.application.pk),
+        "customer_id": str(vendor.customer.pk),
+        "sessions": sessions,
+    }
+
+
+def registry(team: str, endpoint: str, slug: str, username: str, password: str) -> str:
+    """Connect a registry without trying its credential; return its ID."""
+    credential = (username, password)
+    return str(vendors[team].connect(endpoint, slug, credential).pk)
+
+
+def license(team: str) -> dict[str, str]:
+    """Issue a license of the team's application to its customer."""
+    issued = vendors[team].license()
+    return {"id": str(issued.pk), "license_id": issued.license_id.reveal()}
+
+
+def rows(team: str) -> str:
+    """Return a digest of all that the database holds of a team."""
+    found = json.dumps(rows_of(vendors[team].team), default=str, sort_keys=True)
+    return hashlib.sha256(found.encode()).hexdigest()
+
+
+def password(email: str) -> str:
+    """Give a user a password and return it."""
+    user = User.objects.get(email=email)
+    text = "correct horse battery staple"
+    user.set_password(text)
+    user.save()
+    return text
+
+
+def example_team() -> dict[str, Any]:
+    """Fill a team with believable data of every kind and state."""
+    example = fill_example_team("kestrel")
+    sessions = {name: session_of(user) for name, user in example.visitors.items()}
+    return {
+        "ids": example.ids,
+        "newcomer_ids": example.newcomer_ids,
+        "sessions": sessions,
+    }
+
+
+CALLS: dict[str, Callable[..., Any]] = {
+    call.__name__: call
+    for call in (team, registry, license, rows, password, example_team)
+}
+
+
+def main() -> None:
+    for line in sys.stdin:
+        name, arguments = json.loads(line)
+        result = CALLS[name](**arguments)
+        sys.stdout.write(json.dumps(result) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
