@@ -19,6 +19,14 @@ class EventTag(StrEnum):
     MEMBER_ADDED = "member:added"
     MEMBER_ROLE_CHANGED = "member:role-changed"
     MEMBER_REMOVED = "member:removed"
+    ACCOUNT_PASSWORD_CHANGED = "account:password-changed"  # noqa: S105 -- a tag
+    ACCOUNT_PASSWORD_RESET = "account:password-reset"  # noqa: S105 -- a tag
+    ACCOUNT_EMAIL_CHANGED = "account:email-changed"
+    ACCOUNT_SECOND_FACTOR_ADDED = "account:second-factor-added"
+    ACCOUNT_SECOND_FACTOR_REMOVED = "account:second-factor-removed"
+    ACCOUNT_RECOVERY_CODES_GENERATED = "account:recovery-codes-generated"
+    ACCOUNT_SINGLE_SIGN_ON_CONNECTED = "account:single-sign-on-connected"
+    ACCOUNT_SINGLE_SIGN_ON_DISCONNECTED = "account:single-sign-on-disconnected"
     APPLICATION_CREATED = "application:created"
     APPLICATION_CHANGED = "application:changed"
     APPLICATION_DELETED = "application:deleted"
@@ -59,6 +67,14 @@ _WORDS: dict[str, str] = {
     EventTag.MEMBER_ADDED: "Member added",
     EventTag.MEMBER_ROLE_CHANGED: "Member's role changed",
     EventTag.MEMBER_REMOVED: "Member removed",
+    EventTag.ACCOUNT_PASSWORD_CHANGED: "Own password changed",
+    EventTag.ACCOUNT_PASSWORD_RESET: "Own password reset by mail",
+    EventTag.ACCOUNT_EMAIL_CHANGED: "Own e-mail address changed",
+    EventTag.ACCOUNT_SECOND_FACTOR_ADDED: "Own second factor added",
+    EventTag.ACCOUNT_SECOND_FACTOR_REMOVED: "Own second factor removed",
+    EventTag.ACCOUNT_RECOVERY_CODES_GENERATED: "Own recovery codes generated",
+    EventTag.ACCOUNT_SINGLE_SIGN_ON_CONNECTED: "Own single sign-on connected",
+    EventTag.ACCOUNT_SINGLE_SIGN_ON_DISCONNECTED: "Own single sign-on disconnected",
     EventTag.APPLICATION_CREATED: "Application added",
     EventTag.APPLICATION_CHANGED: "Application changed",
     EventTag.APPLICATION_DELETED: "Application deleted",

@@ -10,6 +10,7 @@ a transformer with their paths.
 from __future__ import annotations
 
 import re
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -25,6 +26,8 @@ DOCKER_HUB: Final = "docker.io"
 DOCKER_HUB_HOSTS: Final = frozenset(
     {DOCKER_HUB, "index.docker.io", "registry-1.docker.io"}
 )
+# Names of one length with dots in more places than any manifest's are escaped unseen.
+_MAX_SHAPES: Final = 32
 _REACHED = re.compile(r"(?:.*/)?(?:containers|initContainers)\[\]/image")
 
 
@@ -93,9 +96,9 @@ def kustomization(
 
     ``kept`` are names, without tag and digest, of images that must stay as they are.
     """
-    names = {each.name for each in renamings} | set(kept)
+    patterns = _patterns(dict.fromkeys(each.name for each in renamings), kept)
     entries = {
-        each.name: {"name": _pattern(each.name, names), "newName": each.new_name}
+        each.name: {"name": patterns[each.name], "newName": each.new_name}
         for each in renamings
     }
     document: dict[str, Any] = {
@@ -113,20 +116,48 @@ def kustomization(
     return _dump(document)
 
 
-def _pattern(name: str, names: Iterable[str]) -> str:
-    """Return the name; with its dots escaped only if it would match another one."""
-    is_ambiguous = any(each != name and re.fullmatch(name, each) for each in names)
-    return name.replace(".", r"\.") if is_ambiguous else name
+def _patterns(names: Iterable[str], kept: Iterable[str]) -> dict[str, str]:
+    """Return each name; with its dots escaped only if it would match another one."""
+    shapes: defaultdict[int, defaultdict[tuple[int, ...], list[str]]]
+    shapes = defaultdict(lambda: defaultdict(list))
+    for name in names:
+        shapes[len(name)][_dots(name)].append(name)
+    others: defaultdict[int, list[str]] = defaultdict(list)
+    for name in {*names, *kept}:
+        others[len(name)].append(name)
+    patterns: dict[str, str] = {}
+    for length, found in shapes.items():
+        for dots, alike in found.items():
+            if len(found) > _MAX_SHAPES:
+                ambiguous = set(alike)
+            else:
+                matched = Counter(_dotted(each, dots) for each in others[length])
+                ambiguous = {name for name in alike if matched[name] > 1}
+            for name in alike:
+                is_ambiguous = name in ambiguous
+                patterns[name] = name.replace(".", r"\.") if is_ambiguous else name
+    return patterns
 
 
-def _beyond_reach(renamings: Iterable[Renaming]) -> dict[str, list[str]]:
-    """Return the paths of each name that ``images`` does not look at."""
-    found: dict[str, list[str]] = {}
+def _dots(name: str) -> tuple[int, ...]:
+    return tuple(match.start() for match in re.finditer(r"\.", name))
+
+
+def _dotted(name: str, places: Iterable[int]) -> str:
+    """Return a name with dots at these places: what a pattern with them matches."""
+    letters = list(name)
+    for place in places:
+        letters[place] = "."
+    return "".join(letters)
+
+
+def _beyond_reach(renamings: Iterable[Renaming]) -> dict[str, dict[str, None]]:
+    """Return the paths of each name that ``images`` does not look at, once each."""
+    found: dict[str, dict[str, None]] = {}
     for each in renamings:
         for path in each.paths:
-            known = found.get(each.name, [])
-            if not _REACHED.fullmatch(path) and path not in known:
-                found[each.name] = [*known, path]
+            if not _REACHED.fullmatch(path):
+                found.setdefault(each.name, {})[path] = None
     return found
 
 

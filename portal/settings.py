@@ -177,7 +177,7 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["teams.sign_in.AccountBackend"]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 
@@ -204,6 +204,8 @@ ACCOUNT_RATE_LIMITS = {
     # By address and never by account: strangers must not lock anybody out.
     "login": f"{BERTH_TOKEN_FAILURES_PER_MINUTE}/m/ip",
     "login_failed": f"{BERTH_TOKEN_FAILURES_PER_MINUTE}/m/ip",
+    # By account: who is asked for a code has given the password, so is no stranger.
+    "second_factor": "5/5m/key",
     # Only who is signed in sends these; one that is not sent is not told about.
     "confirm_email": "5/m/key",
 }

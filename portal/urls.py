@@ -11,6 +11,8 @@ from teams.web import entrance, single_sign_on
 # Operators sign in as everybody does, with their second factor.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
+change_password = RedirectView.as_view(url=reverse_lazy("account_change_password"))
+
 team_pages: list[URLPattern | URLResolver] = [
     path("second-factor", entrance.second_factor_needed, name="second-factor-needed"),
     path("", include("teams.web.urls")),
@@ -18,6 +20,7 @@ team_pages: list[URLPattern | URLResolver] = [
     path("", include("registries.web.urls")),
 ]
 
+handler400 = "portal.http.pages.not_understood"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", entrance.home, name="home"),
     path("set-up", entrance.set_up_page, name="set-up"),
@@ -34,6 +37,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("t/<str:team>/", include(team_pages)),
     path("livez", livez),
     path("readyz", readyz),
+    # The admin's own page for it would leave no trace in the audit log.
+    path("admin/password_change/", change_password),
+    path("admin/password_change/done/", change_password),
     path("admin/", admin.site.urls),
     path("api/v1/", include("portal.api_urls")),
 ]

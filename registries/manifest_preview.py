@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from oci.digest import MalformedDigest
 from oci.kustomize import (
@@ -27,6 +28,18 @@ from registries.models import ExternalRegistry
 from registries.providers import canonical_endpoint
 from registries.selectors import registries_for_team
 from teams.models import Application
+
+MAX_IMAGES: Final = 2_000
+
+
+class TooManyImages(ValueError):  # noqa: N818 -- states the fact
+    """A manifest has more different images than a preview takes."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"This manifest has {number:,} different images. A preview takes "
+            f"{MAX_IMAGES:,}: paste it in parts."
+        )
 
 
 class Fate(StrEnum):
@@ -82,13 +95,16 @@ def preview_manifest(text: str, *, application: Application, hosts: Hosts) -> Pr
 
     Raises:
         MalformedYaml: the text cannot be read.
+        TooManyImages: it has more different images than ``MAX_IMAGES``.
     """
     manifest = read_manifest(text)
-    team_id: uuid.UUID = application.team_id
-    judge = _Judge(application, hosts, list(registries_for_team(team_id)))
     places: dict[str, list[PodImage]] = {}
     for found in manifest.images:
         places.setdefault(found.image, []).append(found)
+    if len(places) > MAX_IMAGES:
+        raise TooManyImages(len(places))
+    team_id: uuid.UUID = application.team_id
+    judge = _Judge(application, hosts, list(registries_for_team(team_id)))
     images = [judge.previewed(image, named) for image, named in places.items()]
     return Preview(
         images=images,

@@ -107,23 +107,36 @@ def use_of_registry(registry: ExternalRegistry) -> RegistryUse:
     )
 
 
-def latest_pulls_of_registry(
-    registry: ExternalRegistry, number: int = 10
-) -> list[PullEvent]:
-    """Return the latest pulls through a registry, and those refused that named it.
+def pulls_of_registry(registry: ExternalRegistry) -> QuerySet[PullEvent]:
+    """Return the pulls through a registry, and those refused that named it.
 
-    A refused pull is of no registry, so its name tells; only the latest refusals are
-    looked through.
+    A refused pull is of no registry, so its name tells.
     """
-    pulls = pulls_for_team(registry.team_id).select_related("license__customer")
-    refusals = refused_pulls_for_team(registry.team_id)
+    through = Q(registry_id=registry.pk)
+    refused = ~Q(outcome=ALLOWED) & _names(registry)
+    return pulls_for_team(registry.team_id).filter(through | refused)
+
+
+def _names(registry: ExternalRegistry) -> Q:
     profile = registry.provider_profile
     named = Q()
     for name in {registry.slug, registry.endpoint, *profile.endpoint_aliases}:
         named |= Q(repository__startswith=f"{name}/")
+    return named
+
+
+def latest_pulls_of_registry(
+    registry: ExternalRegistry, number: int = 10
+) -> list[PullEvent]:
+    """Return the latest of :func:`pulls_of_registry`.
+
+    Only the latest refusals are looked through.
+    """
+    pulls = pulls_of_registry(registry).select_related("license__customer")
+    refusals = refused_pulls_for_team(registry.team_id)
     through = pulls.filter(registry_id=registry.pk)[:number]
     refused = pulls.filter(
-        named, pk__in=refusals.values("pk")[:REFUSALS_LOOKED_THROUGH]
+        registry_id=None, pk__in=refusals.values("pk")[:REFUSALS_LOOKED_THROUGH]
     )[:number]
     found = sorted([*through, *refused], key=lambda each: each.last_at, reverse=True)
     return found[:number]

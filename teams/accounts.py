@@ -88,6 +88,9 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # untyped
         "cannot_generate_recovery_codes": (
             "Recovery codes go with a second factor. Set one up first."
         ),
+        "too_many_codes": (
+            "Too many wrong codes for this account. Wait five minutes, then try again."
+        ),
     }
 
     def encrypt(self, text: str) -> str:

@@ -12,6 +12,8 @@ from portal.errors import NotAllowed
 from teams.permissions import Permission, Role, may_assign, permissions_of
 
 if TYPE_CHECKING:
+    from django.http import HttpRequest
+
     from teams.models import ApiToken, Membership, Team
 
 
@@ -20,6 +22,24 @@ class ActorKind(StrEnum):
     SERVICE_ACCOUNT = "service_account"
     TEAM_TOKEN = "team_token"  # noqa: S105 -- a kind
     SYSTEM = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where something was asked for, for who becomes an actor only by it."""
+
+    address: str | None = None
+    request_id: str = ""
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> Origin:
+        return cls(
+            address=request.META["BERTH_CLIENT_ADDRESS"],
+            request_id=request.META["BERTH_REQUEST_ID"],
+        )
+
+
+NO_REQUEST = Origin()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +89,9 @@ class Actor:
     def at(self, *, address: str | None, request_id: str) -> Actor:
         """Return the same actor, seen in one request."""
         return replace(self, address=address, request_id=request_id)
+
+    def at_origin(self, origin: Origin) -> Actor:
+        return self.at(address=origin.address, request_id=origin.request_id)
 
 
 def member_actor(membership: Membership) -> Actor:

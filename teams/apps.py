@@ -5,3 +5,6 @@ from django.apps import AppConfig
 
 class TeamsConfig(AppConfig):
     name = "teams"
+
+    def ready(self) -> None:
+        from teams import account_events  # noqa: F401 -- connects receivers

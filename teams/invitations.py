@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import uuid
 from datetime import timedelta
 
 from django.db import transaction
@@ -13,15 +14,17 @@ from audit.tags import EventTag
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict, Invalid, NotAllowed
-from teams.actors import Actor, ActorKind, member_actor
+from teams.actors import NO_REQUEST, Actor, ActorKind, Origin, member_actor
 from teams.models import Invitation, Membership, Team, User
 from teams.permissions import Permission, Role
 from teams.selectors import (
     INVITATION_PURPOSE,
+    has_account,
     invitations_of_team,
+    is_vouched_for,
     members_of_team,
 )
-from teams.services import set_strong_password
+from teams.services import lock_members, set_strong_password
 
 LIFETIME = timedelta(days=7)
 
@@ -44,7 +47,7 @@ def invite(
         email=email.strip(),
         role=role,
         digest=_digest(secret),
-        invited_by_id=actor.id if actor.kind is ActorKind.USER else None,
+        invited_by_id=_user_id(actor),
         expires_at=timezone.now() + LIFETIME,
     )
     invitation.clean_fields()
@@ -66,14 +69,18 @@ def _require_uninvited(team: Team, email: str) -> None:
 
 @transaction.atomic
 def renew_invitation(*, actor: Actor, invitation: Invitation) -> Secret:
-    """Give an invitation another week and a new link; the old one stops working."""
+    """Give an invitation another week and a new link; the old one stops working.
+
+    From now on it is theirs who renews it, for they know the link.
+    """
     actor.require(Permission.MEMBER_MANAGE, team_id=invitation.team_id)
     actor.require_assignable(invitation.role)
     invitation = _locked(invitation)
     secret = _new_secret()
     invitation.digest = _digest(secret)
     invitation.expires_at = timezone.now() + LIFETIME
-    invitation.save(update_fields=["digest", "expires_at"])
+    invitation.invited_by_id = _user_id(actor)
+    invitation.save(update_fields=["digest", "expires_at", "invited_by"])
     _record(actor, EventTag.INVITATION_RENEWED, invitation)
     return secret
 
@@ -89,12 +96,15 @@ def withdraw_invitation(*, actor: Actor, invitation: Invitation) -> None:
 
 
 @transaction.atomic
-def accept_invitation(*, invitation: Invitation, user: User) -> Membership:
+def accept_invitation(
+    *, invitation: Invitation, user: User, origin: Origin = NO_REQUEST
+) -> Membership:
     """Make a signed-in user a member, if the invitation was sent to them.
 
     Raises:
         NotAllowed: it was sent to another address.
-        Conflict: it is over, or the user is a member already.
+        Conflict: it is over, whoever sent it may not invite to this role any more,
+            or the user is a member already.
     """
     if not invitation.is_for(user):
         raise NotAllowed(
@@ -102,9 +112,12 @@ def accept_invitation(*, invitation: Invitation, user: User) -> Membership:
             f"This invitation is for {invitation.email}. Sign in with that address.",
         )
     presented = invitation.digest
+    # First, as where members are removed: whoever sent it must not leave meanwhile.
+    lock_members(invitation.team_id)
     invitation = _locked(invitation)
     # Renewed meanwhile, the link that was followed is no longer the one that counts.
-    if not invitation.is_open() or invitation.digest != presented:
+    is_open = invitation.is_open() and invitation.digest == presented
+    if not is_open or not is_vouched_for(invitation):
         raise Conflict("invitation_over", "This invitation is over. Ask for a new one.")
     if members_of_team(invitation.team_id).filter(user=user).exists():
         raise Conflict("member_already", "You are a member of this team already.")
@@ -113,14 +126,18 @@ def accept_invitation(*, invitation: Invitation, user: User) -> Membership:
     membership.save()
     invitation.accepted_at = timezone.now()
     invitation.save(update_fields=["accepted_at"])
-    actor = member_actor(membership)
+    actor = member_actor(membership).at_origin(origin)
     _record(actor, EventTag.INVITATION_ACCEPTED, invitation, role=invitation.role)
     return membership
 
 
 @transaction.atomic
 def accept_with_new_account(
-    *, invitation: Invitation, name: str, password: Secret
+    *,
+    invitation: Invitation,
+    name: str,
+    password: Secret,
+    origin: Origin = NO_REQUEST,
 ) -> User:
     """Create the invited person's account, and make them a member.
 
@@ -128,14 +145,18 @@ def accept_with_new_account(
         Conflict: there is an account with this address, which has to sign in.
         ValidationError: the password is too weak.
     """
-    if User.objects.filter(email__iexact=invitation.email).exists():
+    if has_account(invitation.email):
         raise Conflict("account_exists", "You have an account. Sign in to accept.")
     user = User(email=User.objects.normalize_email(invitation.email), name=name)
     set_strong_password(user, password)
     user.full_clean()
     user.save()
-    accept_invitation(invitation=invitation, user=user)
+    accept_invitation(invitation=invitation, user=user, origin=origin)
     return user
+
+
+def _user_id(actor: Actor) -> uuid.UUID | None:
+    return actor.id if actor.kind is ActorKind.USER else None
 
 
 def _new_secret() -> Secret:

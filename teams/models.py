@@ -397,6 +397,8 @@ class IdempotencyRecord(TeamOwned):
     request_digest = models.CharField(max_length=100)
     status = models.PositiveSmallIntegerField()
     body = EncryptedField()
+    # The record outlives its answer if that shows a secret. Null if it does not.
+    answer_expires_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [

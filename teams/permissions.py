@@ -100,6 +100,12 @@ def permissions_of(role: str, *, read_only: bool = False) -> frozenset[Permissio
     return permissions & READ_ONLY_TOKEN if read_only else permissions
 
 
+def may_invite(*, inviter: str, role: str) -> bool:
+    """Tell whether a member with role ``inviter`` may bring people in as ``role``."""
+    manages_members = Permission.MEMBER_MANAGE in permissions_of(inviter)
+    return manages_members and may_assign(assigner=inviter, role=role)
+
+
 def may_assign(*, assigner: str, role: str) -> bool:
     """Tell whether someone with role ``assigner`` may give or take ``role``.
 

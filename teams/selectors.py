@@ -1,8 +1,18 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
-from django.db.models import Count, Exists, Max, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import (
+    Count,
+    Exists,
+    Max,
+    OuterRef,
+    Prefetch,
+    QuerySet,
+    Subquery,
+)
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from portal.crypto.fields import lookup_keyring
@@ -17,7 +27,7 @@ from teams.models import (
     ServiceAccount,
     User,
 )
-from teams.permissions import Permission
+from teams.permissions import Permission, may_invite
 from teams.second_factor import has_second_factor, second_factors
 from teams.tokens import PURPOSE, api_token_key
 
@@ -35,17 +45,14 @@ def applications_with_licenses(team_id: uuid.UUID) -> QuerySet[Application]:
     ``active_licenses`` counts those neither revoked nor expired, ``all_licenses`` all.
     """
     # Licenses are of a room above this one: reached from here by the relation only.
-    unexpired = Q(licenses__expires_at__isnull=True) | Q(
-        licenses__expires_at__gt=timezone.now()
-    )
+    licenses: Any = Application.licenses.rel.related_model
+    active = licenses.objects.for_team(team_id).active()
     channels = Channel.objects.for_team(team_id).order_by("-is_default", "name", "pk")
     return (
         applications_for_team(team_id)
         .annotate(
             all_licenses=Count("licenses"),
-            active_licenses=Count(
-                "licenses", filter=unexpired & Q(licenses__revoked_at__isnull=True)
-            ),
+            active_licenses=_count(active, "application"),
         )
         .prefetch_related(Prefetch("channels", queryset=channels))
     )
@@ -89,14 +96,18 @@ def members_with_second_factor(team_id: uuid.UUID) -> QuerySet[Membership]:
 
 def service_accounts_with_use(team_id: uuid.UUID) -> QuerySet[ServiceAccount]:
     """Return service accounts, each with ``usable_tokens`` and ``last_used_at``."""
-    usable = Q(api_tokens__revoked_at__isnull=True) & (
-        Q(api_tokens__expires_at__isnull=True)
-        | Q(api_tokens__expires_at__gt=timezone.now())
-    )
+    usable = ApiToken.objects.for_team(team_id).usable()
     return service_accounts_for_team(team_id).annotate(
-        usable_tokens=Count("api_tokens", filter=usable),
+        usable_tokens=_count(usable, "service_account"),
         last_used_at=Max("api_tokens__last_used_at"),
     )
+
+
+def _count(rows: QuerySet[Any], belongs_to: str) -> Coalesce:
+    """Count, for each row of a query, those that belong to it."""
+    own = rows.filter(**{belongs_to: OuterRef("pk")}).order_by()
+    counted = own.values(belongs_to).annotate(number=Count("pk")).values("number")
+    return Coalesce(Subquery(counted), 0)
 
 
 def usable_tokens_made_with(api_token: ApiToken) -> list[ApiToken]:
@@ -190,9 +201,36 @@ def open_invitations_for_email(email: str) -> QuerySet[Invitation]:
     )
 
 
+def is_vouched_for(invitation: Invitation) -> bool:
+    """Tell whether the member who sent an invitation may still invite to its role.
+
+    What no member sent, but Berth or automation, is always vouched for.
+    """
+    if invitation.invited_by_id is None:
+        return True
+    inviter = (
+        Membership.objects.for_team(invitation.team_id)
+        .filter(user_id=invitation.invited_by_id, user__is_active=True)
+        .first()
+    )
+    return inviter is not None and may_invite(
+        inviter=inviter.role, role=invitation.role
+    )
+
+
+def user_by_email(email: str) -> User | None:
+    """Return the account with this very address, whatever its case, else None."""
+    return User.objects.filter(email=email.lower()).first()
+
+
 def any_user_exists() -> bool:
     """Tell whether this installation has been set up."""
     return User.objects.exists()
+
+
+def has_account(email: str) -> bool:
+    """Tell whether somebody signs in with this address."""
+    return User.objects.filter(email__iexact=email).exists()
 
 
 def lacks_second_factor(membership: Membership) -> bool:
@@ -241,13 +279,17 @@ def api_token_by_id(api_token_id: uuid.UUID) -> ApiToken | None:
 def actor_of_api_token(api_token: ApiToken) -> Actor | None:
     """Return whoever a token stands for, with their present role.
 
-    None if the user left the team or was deactivated.
+    None if the user left the team, was deactivated, or lacks the second factor that
+    the team requires.
     """
     if api_token.user is not None:
-        membership = Membership.objects.filter(
-            team_id=api_token.team_id, user=api_token.user
-        ).first()
-        if membership is None or not api_token.user.is_active:
+        membership = (
+            Membership.objects.for_team(api_token.team_id)
+            .select_related("team", "user")
+            .filter(user=api_token.user, user__is_active=True)
+            .first()
+        )
+        if membership is None or lacks_second_factor(membership):
             return None
         return api_token_actor(api_token, membership.role)
     if api_token.service_account is not None:

@@ -12,18 +12,19 @@ from audit.services import record
 from audit.tags import EventTag
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict
-from teams.actors import Actor, system_actor
+from teams.actors import NO_REQUEST, Actor, Origin, system_actor
 from teams.api_tokens import stop_api_tokens
 from teams.models import (
     ApiToken,
     Application,
     Channel,
+    Invitation,
     Membership,
     ServiceAccount,
     Team,
     User,
 )
-from teams.permissions import Permission, Role
+from teams.permissions import Permission, Role, may_invite
 
 SET_UP_LOCK = 0x6265727468  # any number that nothing else takes
 
@@ -42,19 +43,28 @@ def apply_changes(instance: ModelT, changes: Mapping[str, object]) -> list[str]:
 
 
 @transaction.atomic
-def create_team(*, name: str, slug: str, owner: User) -> Team:
+def create_team(
+    *, name: str, slug: str, owner: User, origin: Origin = NO_REQUEST
+) -> Team:
     """Create a team with its first owner."""
     team = Team(name=name, slug=slug)
     team.full_clean()
     team.save()
-    actor = system_actor(team)
+    actor = system_actor(team).at_origin(origin)
     record(actor=actor, tag=EventTag.TEAM_CREATED, team_id=team.pk, subject=team)
     add_member(actor=actor, team=team, user=owner, role=Role.OWNER)
     return team
 
 
 @transaction.atomic
-def set_up(*, team_name: str, team_slug: str, email: str, password: Secret) -> User:
+def set_up(
+    *,
+    team_name: str,
+    team_slug: str,
+    email: str,
+    password: Secret,
+    origin: Origin = NO_REQUEST,
+) -> User:
     """Create the first user, who owns the first team and operates the installation.
 
     Raises:
@@ -69,7 +79,7 @@ def set_up(*, team_name: str, team_slug: str, email: str, password: Secret) -> U
     set_strong_password(user, password)
     user.full_clean()
     user.save()
-    create_team(name=team_name, slug=team_slug, owner=user)
+    create_team(name=team_name, slug=team_slug, owner=user, origin=origin)
     return user
 
 
@@ -117,7 +127,10 @@ def add_member(*, actor: Actor, team: Team, user: User, role: Role) -> Membershi
 def change_member_role(
     *, actor: Actor, membership: Membership, role: Role
 ) -> Membership:
-    """Give a member another role; the last owner of a team stays one."""
+    """Give a member another role; the last owner of a team stays one.
+
+    Open invitations they sent for roles they may no longer give are withdrawn.
+    """
     actor.require(Permission.MEMBER_MANAGE, team_id=membership.team_id)
     membership = _locked_membership(membership)
     actor.require_assignable(membership.role)
@@ -131,12 +144,16 @@ def change_member_role(
     _record_member(
         actor, EventTag.MEMBER_ROLE_CHANGED, membership, role=role, previous=previous
     )
+    _withdraw_sent(actor, membership, role)
     return membership
 
 
 @transaction.atomic
 def remove_member(*, actor: Actor, membership: Membership) -> None:
-    """Take a member out of the team; their user tokens for it stop at once."""
+    """Take a member out of the team.
+
+    Their user tokens for it and the open invitations they sent stop at once.
+    """
     membership = _locked_membership(membership)
     leaves = actor.is_user(membership.user_id)
     if not leaves or membership.team_id != actor.team_id:
@@ -146,7 +163,25 @@ def remove_member(*, actor: Actor, membership: Membership) -> None:
     _record_member(actor, EventTag.MEMBER_REMOVED, membership, role=membership.role)
     api_tokens = ApiToken.objects.for_team(membership.team_id)
     stop_api_tokens(actor, api_tokens.filter(user_id=membership.user_id))
+    _withdraw_sent(actor, membership, None)
     membership.delete()
+
+
+def _withdraw_sent(actor: Actor, membership: Membership, role: Role | None) -> None:
+    """Withdraw what the member invited to and with ``role`` may not invite to."""
+    # Otherwise whoever is sent away comes back by a link that they keep.
+    sent = Invitation.objects.for_team(membership.team_id).filter(
+        invited_by_id=membership.user_id, accepted_at__isnull=True
+    )
+    for invitation in sent.select_for_update(of=("self",)).order_by("pk"):
+        if role is None or not may_invite(inviter=role, role=invitation.role):
+            record(
+                actor=actor,
+                tag=EventTag.INVITATION_WITHDRAWN,
+                team_id=invitation.team_id,
+                subject=invitation,
+            )
+            invitation.delete()
 
 
 def lock_members(team_id: uuid.UUID) -> None:

@@ -15,9 +15,10 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from teams.accounts import note_proven_address
+from teams.actors import Origin
 from teams.invitations import accept_invitation
-from teams.models import User, validate_printable
-from teams.selectors import open_invitations_for_email
+from teams.models import Invitation, User, validate_printable
+from teams.selectors import is_vouched_for, open_invitations_for_email
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +77,7 @@ class SingleSignOnAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  #
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         email = verified_address(sociallogin)
-        return bool(email) and open_invitations_for_email(str(email)).exists()
+        return bool(email) and bool(_invitations_to_accept(str(email)))
 
     @transaction.atomic
     def save_user(
@@ -87,14 +88,14 @@ class SingleSignOnAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  #
         Raises:
             SignupClosedException: the invitation is over meanwhile.
         """
-        invitations = list(
-            open_invitations_for_email(verified_address(sociallogin) or "")
-        )
+        invitations = _invitations_to_accept(verified_address(sociallogin) or "")
         if not invitations or form is not None:
             raise SignupClosedException
         user: User = super().save_user(request, sociallogin, form)
         for invitation in invitations:
-            accept_invitation(invitation=invitation, user=user)
+            accept_invitation(
+                invitation=invitation, user=user, origin=Origin.of(request)
+            )
         return user
 
     def on_authentication_error(
@@ -106,6 +107,12 @@ class SingleSignOnAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  #
         extra_context: Any = None,
     ) -> None:
         logger.warning("single sign-on failed: %s %.300r", error, exception)
+
+
+def _invitations_to_accept(email: str) -> list[Invitation]:
+    found = [each for each in open_invitations_for_email(email) if is_vouched_for(each)]
+    # Each locks its team: in one order for all, or two people might deadlock.
+    return sorted(found, key=lambda each: each.team_id)
 
 
 def verified_address(sociallogin: Any) -> str | None:

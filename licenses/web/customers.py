@@ -26,6 +26,7 @@ from portal.http.keyset import keyset_page
 from portal.http.pages import go_to, render_dialog, render_page
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page
+from teams.web.filters import rows_found
 from teams.web.once import once
 
 HISTORY_SHOWN = 20
@@ -60,7 +61,7 @@ class CustomerForm(_CustomerFields, EditForm):
 def customers(request: TeamRequest) -> HttpResponse:
     """List the team's customers, with search."""
     filters = CustomerFilter(request.GET, customers_with_licenses(request.team.pk))
-    page = keyset_page(filters.qs, request.GET.get("page", ""))
+    page = keyset_page(rows_found(filters), request.GET.get("page", ""))
     context = {
         "page": page,
         "filters": filters.form,

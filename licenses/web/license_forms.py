@@ -123,6 +123,21 @@ class TermsForm(forms.Form):
 class LicenseForm(TermsForm, EditForm):
     """Changes a license."""
 
+    def differing(self) -> list[str]:
+        same = {
+            value_name(field)
+            for field in self.license_fields
+            if not self.data.get(value_name(field))
+            and field.type != Type.BOOLEAN
+            and self.initial.get(value_name(field)) == field.default
+        }
+        present = self.initial.get("expires_at")
+        if present is not None:
+            present = present.replace(second=0, microsecond=0)
+        if self.is_valid() and self.cleaned_data["expires_at"] == present:
+            same |= {"expiry", "expires_at"}
+        return [name for name in super().differing() if name not in same]
+
 
 def _expires_at(expiry: str | None, at: datetime | None) -> datetime | None:
     if expiry == AT:

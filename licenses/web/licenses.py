@@ -27,10 +27,11 @@ from licenses.selectors import (
 )
 from licenses.services import download_license_file, reveal_license_id
 from portal.crypto.secrets import Secret
-from portal.http.keyset import Page, keyset_page
+from portal.http.keyset import keyset_page
 from portal.http.pages import is_partial, page_context, render_page
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page
+from teams.web.filters import rows_found
 
 FILTERS = ("search", "state", "type", "application", "channel")
 
@@ -50,7 +51,7 @@ def licenses(request: TeamRequest) -> HttpResponse:
         query.update(entered)
         return redirect(f"{request.path}?{query.urlencode()}".rstrip("?"))
     context = {
-        "page": _found(request, sought),
+        **_found(request, sought),
         "sought": {} if is_license_id(_text(sought)) else sought,
         "is_filtered": any(sought.get(name) for name in FILTERS),
     }
@@ -68,13 +69,15 @@ def _text(sought: QueryDict) -> str:
     return sought.get("search", "").strip()
 
 
-def _found(request: TeamRequest, sought: QueryDict) -> Page[License]:
+def _found(request: TeamRequest, sought: QueryDict) -> dict[str, Any]:
     text = _text(sought)
     if is_license_id(text):
-        return keyset_page(licenses_with_id(request.team.pk, Secret(text)), "")
+        found = licenses_with_id(request.team.pk, Secret(text))
+        return {"page": keyset_page(found, "")}
     rows = licenses_for_team(request.team.pk)
     filters = LicenseFilter(sought, rows, request=request)
-    return keyset_page(filters.qs, sought.get("page", ""))
+    page = keyset_page(rows_found(filters), sought.get("page", ""))
+    return {"page": page, "filters": filters.form}
 
 
 @require_safe

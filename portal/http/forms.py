@@ -6,6 +6,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Any, TypeVar
 
 from django import forms
@@ -13,6 +14,7 @@ from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Model
 from django.http import HttpRequest
+from django.utils import timezone
 
 from portal.errors import Invalid, NotAllowed, PortalError
 
@@ -35,8 +37,27 @@ class EditForm(forms.Form):
     """
 
     seen = forms.CharField(widget=forms.HiddenInput, required=False)
-    # Set if the form shows what somebody else changed meanwhile; the page says so.
+    # Set if somebody else changed the row meanwhile; the page says so.
     is_overtaken = False
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # In words, by field: what is there now, where something else was entered.
+        self.theirs: dict[str, str] = {}
+
+    def differing(self) -> list[str]:
+        """Return the fields whose sent values are not those of ``initial``."""
+        return [each.name for each in self.visible_fields() if _differs(each)]
+
+    def overtake(self, present: Mapping[str, Any]) -> None:
+        """Keep what was entered, and tell what is there now. Secrets are not told."""
+        self.is_overtaken = True
+        fields = {name: self[name] for name in self.differing() if name in present}
+        self.theirs = {
+            name: _in_words(field, present[name])
+            for name, field in fields.items()
+            if not isinstance(field.field.widget, forms.PasswordInput)
+        }
 
 
 FormT = TypeVar("FormT", bound=EditForm)
@@ -56,23 +77,24 @@ def edit(
     """Show a form with a row's values, or save what it brings; return if it was saved.
 
     ``values`` reads the form's values from the row. If they are no longer those that
-    the form was shown with, nothing is saved: the form comes back with the present
-    ones and ``is_overtaken``.
+    the form was shown with, nothing is saved: the form comes back with what was
+    entered and ``is_overtaken``. One that brings what is there already, such as one
+    that was sent twice, counts as saved.
     """
-
-    def filled(found: RowT) -> FormT:
-        shown = values(found)
-        initial = {**shown, "seen": fingerprint(shown)}
-        return form_class(initial=initial, **options)
-
     if request.method != "POST":
-        return filled(row), False
+        return form_class(initial=_initial(values(row)), **options), False
     form = form_class(request.POST, **options)
     with transaction.atomic():
         present = type(row)._base_manager.select_for_update().get(pk=row.pk)
-        if form.data.get(form.add_prefix("seen")) != fingerprint(values(present)):
-            form = filled(present)
-            form.is_overtaken = True
+        initial = _initial(values(present))
+        seen = form.add_prefix("seen")
+        if form.data.get(seen) != initial["seen"]:
+            data = request.POST.copy()
+            data[seen] = initial["seen"]
+            form = form_class(data, initial=initial, **options)
+            if form.is_valid() and not form.differing():
+                return form, True
+            form.overtake(initial)
             return form, False
 
         def save_present() -> bool:
@@ -80,6 +102,53 @@ def edit(
             return True
 
         return form, bool(saved(form, save_present, names))
+
+
+def _initial(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {**values, "seen": fingerprint(values)}
+
+
+def _differs(field: forms.BoundField) -> bool:
+    initial, sent = _with_plain_ends(field.initial), _with_plain_ends(field.data)
+    if not field.field.has_changed(initial, sent):
+        return False
+    try:
+        return bool(field.field.to_python(initial) != field.field.to_python(sent))
+    except (ValidationError, TypeError, ValueError):
+        return True
+
+
+def _with_plain_ends(value: Any) -> Any:
+    """Return a value; the ends of its lines, of which browsers send two, as one."""
+    return value.replace("\r\n", "\n") if isinstance(value, str) else value
+
+
+def _in_words(field: forms.BoundField, value: Any) -> str:
+    if isinstance(value, datetime):
+        return f"{timezone.localtime(value):%Y-%m-%d %H:%M}"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    labels = _labels(getattr(field.field.widget, "choices", ()))
+    several = value if isinstance(value, list | tuple) else [value]
+    told = ", ".join(
+        labels.get(text, text) for each in several if (text := _text(each))
+    )
+    return told or "empty"
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(value)
+
+
+def _labels(choices: Iterable[Any]) -> dict[str, str]:
+    """Return the labels of choices, those in groups too."""
+    found: dict[str, str] = {}
+    for value, label in choices:
+        if isinstance(label, list | tuple):
+            found |= _labels(label)
+        else:
+            found[str(value)] = str(label)
+    return found
 
 
 def _without_seen(cleaned: Mapping[str, Any]) -> dict[str, Any]:

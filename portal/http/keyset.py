@@ -7,13 +7,15 @@ import binascii
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
 from django.db.models import Model, Q, QuerySet
 
 RowT = TypeVar("RowT", bound=Model)
 PAGE_SIZE = 25
+# No row is older.
+FIRST_YEAR = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,12 @@ class _Cursor:
         try:
             padded = text.encode("ascii") + b"=" * (-len(text) % 4)
             plain = base64.urlsafe_b64decode(padded).decode("ascii")
-            at, _, pk = plain[1:].partition(" ")
-            return cls(datetime.fromisoformat(at), uuid.UUID(pk), plain[:1] == "<")
-        except (ValueError, binascii.Error):
+            text, _, pk = plain[1:].partition(" ")
+            at = datetime.fromisoformat(text)
+            if at.tzinfo is None or at.astimezone(UTC).year < FIRST_YEAR:
+                return None
+            return cls(at.astimezone(UTC), uuid.UUID(pk), plain[:1] == "<")
+        except (ValueError, OverflowError, binascii.Error):
             return None
 
 

@@ -6,8 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBadRequest,
+    HttpResponseRedirect,
+)
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
@@ -49,6 +55,14 @@ def render_dialog(
     """
     whole = {**context, "dialog": template, "back": back}
     return render_page(request, "portal/dialog_page.html", whole, partial=template)
+
+
+def not_understood(
+    _request: HttpRequest,
+    exception: Exception,
+) -> HttpResponse:
+    """Answer a malformed request: without its context, of which even the host lies."""
+    return HttpResponseBadRequest(render_to_string("400.html"))
 
 
 def go_to(request: HttpRequest, url: str) -> HttpResponse:

@@ -34,6 +34,8 @@ def control(field: BoundField) -> SafeString:
     kind = next((name for kind, name in _CLASSES if isinstance(widget, kind)), None)
     classes = [kind or "form-control", widget.attrs.get("class", "")]
     described = [f"{field.auto_id}_help"] if field.help_text else []
+    if now_there(field):
+        described.insert(0, f"{field.auto_id}_now")
     attributes: dict[str, Any] = {}
     if field.errors:
         classes.append("is-invalid")
@@ -46,14 +48,22 @@ def control(field: BoundField) -> SafeString:
 
 
 @register.filter
+def now_there(field: BoundField) -> str:
+    """Return what somebody else made of a field whose form they overtook."""
+    theirs: dict[str, str] = getattr(field.form, "theirs", {})
+    return theirs.get(field.name, "")
+
+
+@register.filter
 def choices(field: BoundField) -> list[tuple[SafeString, str]]:
     """Return each choice of radio buttons or check boxes with its label."""
     attributes = {"class": "form-check-input", "id": field.auto_id}
+    described = [f"{field.auto_id}_now"] if now_there(field) else []
     if field.errors:
-        attributes |= {
-            "aria-invalid": "true",
-            "aria-describedby": f"{field.auto_id}_errors",
-        }
+        described.insert(0, f"{field.auto_id}_errors")
+        attributes["aria-invalid"] = "true"
+    if described:
+        attributes["aria-describedby"] = " ".join(described)
     widget = field.field.widget
     found = widget.subwidgets(field.html_name, field.value(), attributes)
     return [

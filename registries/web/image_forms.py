@@ -344,6 +344,12 @@ class RegistryForm(SharingFields, EditForm):
     )
     field_order = ("seen", "slug")
 
+    def differing(self) -> list[str]:
+        found = super().differing()
+        if self.data.get("shared_with") == "all":
+            return [name for name in found if name != "applications"]
+        return found
+
 
 class DuplicateForm(CreateForm):
     slug = SlugField(help_text="Has to differ from the slugs of the other registries.")

@@ -11,7 +11,12 @@ from django.views.decorators.http import require_http_methods
 
 from oci.yaml_documents import MalformedYaml
 from portal.http.pages import page_context, render_page
-from registries.manifest_preview import Hosts, Preview, preview_manifest
+from registries.manifest_preview import (
+    Hosts,
+    Preview,
+    TooManyImages,
+    preview_manifest,
+)
 from teams.models import Application
 from teams.permissions import Permission
 from teams.selectors import applications_for_team
@@ -74,7 +79,7 @@ def _preview(
             application=applications[form.cleaned_data["application"]],
             hosts=Hosts(hosts["proxy_host"], hosts["registry_host"]),
         )
-    except MalformedYaml as error:
+    except (MalformedYaml, TooManyImages) as error:
         form.add_error("manifest", str(error))
         return None
     if not preview.objects:

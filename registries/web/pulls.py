@@ -19,6 +19,7 @@ from registries.models import PullEvent
 from registries.outcomes import OUTCOMES, REFUSALS
 from registries.selectors import (
     pulls_for_team,
+    pulls_of_registry,
     refused_pulls_for_team,
     registries_for_team,
 )
@@ -78,7 +79,7 @@ def _sought(team_id: uuid.UUID, asked: Mapping[str, str]) -> _Sought:
     if asked.get("application"):
         rows = rows.filter(application_slug=asked["application"])
     if asked.get("registry"):
-        rows = _of_registry(team_id, rows, asked)
+        rows = _of_registry(team_id, rows, asked["registry"])
     if asked.get("search", "").strip():
         rows = rows.filter(repository__startswith=asked["search"].strip().lower())
     if not asked.get("license"):
@@ -98,12 +99,7 @@ def _with_outcome(team_id: uuid.UUID, outcome: str) -> QuerySet[PullEvent]:
 
 
 def _of_registry(
-    team_id: uuid.UUID, rows: QuerySet[PullEvent], asked: Mapping[str, str]
+    team_id: uuid.UUID, rows: QuerySet[PullEvent], slug: str
 ) -> QuerySet[PullEvent]:
-    """Keep pulls through a registry; of refused ones, those that named it."""
-    registry = registries_for_team(team_id).filter(slug=asked["registry"]).first()
-    if registry is None:
-        return rows.none()
-    if asked.get("outcome", "") in {"", "allowed"}:
-        return rows.filter(registry_id=registry.pk)
-    return rows.filter(repository__startswith=f"{registry.slug}/")
+    registry = registries_for_team(team_id).filter(slug=slug).first()
+    return rows & pulls_of_registry(registry) if registry else rows.none()

@@ -42,12 +42,21 @@
 
   onClick("[data-dismiss]", (button) => button.closest("[data-toast]").remove());
 
+  // Browsers let pages copy only over https://, and only if the visitor allows it.
+  const copy = async (code) => {
+    try {
+      await navigator.clipboard.writeText(code.textContent);
+      return "Copied";
+    } catch {
+      window.getSelection().selectAllChildren(code);
+      return "Selected";
+    }
+  };
+
   onClick("[data-copy]", async (button) => {
-    const text = button.parentElement.querySelector("code").textContent;
-    await navigator.clipboard.writeText(text);
-    const label = button.textContent;
-    button.textContent = "Copied";
-    window.setTimeout(() => { button.textContent = label; }, 1500);
+    button.dataset.label ??= button.textContent;
+    button.textContent = await copy(button.parentElement.querySelector("code"));
+    window.setTimeout(() => { button.textContent = button.dataset.label; }, 1500);
   });
 
   // Menus close when something else is clicked, and with Escape.

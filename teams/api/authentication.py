@@ -45,7 +45,9 @@ class ApiTokenAuthentication(BaseAuthentication):
         actor = actor_of_api_token(api_token) if api_token else None
         if api_token is None or actor is None:
             raise AuthenticationFailed(
-                "This API token is unknown, expired or revoked.", "api_token_unknown"
+                "This API token is unknown, expired or revoked, or its owner lacks the "
+                "second factor that the team requires.",
+                "api_token_unknown",
             )
         touch_api_token(api_token)
         return SignedIn(_seen(actor, request), api_token.team), api_token

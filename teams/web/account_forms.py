@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from allauth.account import forms as account
+from allauth.core import context
+from allauth.core.internal import ratelimit
+from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base import forms as mfa
 from allauth.mfa.totp.forms import ActivateTOTPForm as ActivateTOTP
 from allauth.mfa.webauthn import forms as webauthn
 from django import forms
 from django.contrib.auth.password_validation import password_validators_help_texts
+
+from teams.models import User
+from teams.selectors import user_by_email
 
 if TYPE_CHECKING:
     _Form = forms.Form
@@ -54,6 +62,13 @@ class LoginForm(_Worded, account.LoginForm):  # type: ignore[misc]  # untyped
 class ResetPasswordForm(_Worded, account.ResetPasswordForm):  # type: ignore[misc]  # untyped
     labels = {"email": "E-mail address"}
 
+    def clean_email(self) -> str:
+        """Find an account by its own address only, never one it is yet to confirm."""
+        email: str = super().clean_email()
+        user = user_by_email(email)
+        self.users = [user] if user and user.is_active else []
+        return email
+
 
 class ResetPasswordKeyForm(_NewPassword, account.ResetPasswordKeyForm):  # type: ignore[misc]  # untyped
     pass
@@ -76,12 +91,37 @@ class ReauthenticateForm(_Worded, account.ReauthenticateForm):  # type: ignore[m
     helps = {"password": ""}
 
 
+@contextmanager
+def _counted_try(user: User) -> Iterator[None]:
+    """Count a code against the account before it is tried; a right one is let off."""
+    usage = ratelimit.consume(
+        context.request,
+        app="allauth.account",
+        action="second_factor",
+        key=str(user.pk),
+    )
+    if usage is None:
+        raise get_adapter().validation_error("too_many_codes")
+    yield
+    usage.rollback()
+
+
 class AuthenticateForm(_Worded, mfa.AuthenticateForm):  # type: ignore[misc]  # untyped
     helps = {"code": "From your authenticator app, or one of your recovery codes."}
+
+    def clean_code(self) -> str:
+        with _counted_try(self.user):
+            code: str = super().clean_code()
+        return code
 
 
 class ReauthenticateCodeForm(_Worded, mfa.ReauthenticateForm):  # type: ignore[misc]  # untyped
     helps = {"code": "From your authenticator app, or one of your recovery codes."}
+
+    def clean_code(self) -> str:
+        with _counted_try(self.user):
+            code: str = super().clean_code()
+        return code
 
 
 class ActivateTOTPForm(_Worded, ActivateTOTP):  # type: ignore[misc]  # untyped

@@ -27,6 +27,7 @@ from teams.selectors import (
     usable_tokens_made_with,
 )
 from teams.web.base import TeamRequest, find, team_page
+from teams.web.filters import rows_found
 from teams.web.forms import ExpiryField, assignable_roles
 from teams.web.once import once
 
@@ -77,7 +78,8 @@ def api_tokens(request: TeamRequest) -> HttpResponse:
     """List one's own tokens; all of the team's for who may manage them."""
     filters = ApiTokenFilter(request.GET, api_tokens_for_actor(request.actor))
     context = {
-        "page": keyset_page(filters.qs, request.GET.get("page", "")),
+        "page": keyset_page(rows_found(filters), request.GET.get("page", "")),
+        "filters": filters.form,
         "is_filtered": any(request.GET.get(name) for name in filters.filters),
     }
     return render_page(
@@ -111,7 +113,9 @@ def add_api_token(request: TeamRequest) -> HttpResponse:
 
     if request.method == "POST":
         names = {"role": "acts_as", "service_account": "acts_as"}
-        response = saved(form, lambda: once(request, form, create), names)
+        response = saved(
+            form, lambda: once(request, form, create, shows_secret=True), names
+        )
         if response is not None:
             return response
     return render_dialog(

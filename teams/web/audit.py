@@ -27,6 +27,7 @@ from portal.http.pages import render_page
 from teams.api.filters import AuditEventFilter
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, team_page
+from teams.web.filters import rows_found
 
 COLUMNS = (
     "time",
@@ -122,8 +123,7 @@ class AuditPageFilter(AuditEventFilter):
 def audit(request: TeamRequest) -> HttpResponse:
     """List who did what, newest first."""
     found = _filtered(request)
-    rows = found.qs if found.is_valid() else found.queryset.none()
-    page = keyset_page(rows, request.GET.get("page", ""))
+    page = keyset_page(rows_found(found), request.GET.get("page", ""))
     addresses = _subject_addresses(request, page.rows)
     context = {
         "page": page,

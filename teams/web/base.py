@@ -18,7 +18,7 @@ from django_htmx.middleware import HtmxDetails
 
 from portal.errors import NotAllowed, PortalError
 from portal.http.pages import is_partial, render_page
-from teams.actors import Actor, member_actor
+from teams.actors import Actor, Origin, member_actor
 from teams.models import Membership, Team, User
 from teams.permissions import Permission
 from teams.selectors import (
@@ -108,10 +108,7 @@ def _sign_in(request: HttpRequest) -> HttpResponse:
 def _enter(request: HttpRequest, membership: Membership) -> TeamRequest:
     entered: Any = request
     entered.team = membership.team
-    entered.actor = member_actor(membership).at(
-        address=request.META["BERTH_CLIENT_ADDRESS"],
-        request_id=request.META["BERTH_REQUEST_ID"],
-    )
+    entered.actor = member_actor(membership).at_origin(Origin.of(request))
     # A session that is changed is written, so only a change of team changes it.
     if entered.session.get("team") != membership.team.slug:
         entered.session["team"] = membership.team.slug

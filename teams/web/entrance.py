@@ -10,14 +10,16 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from portal.crypto.secrets import Secret
-from portal.errors import PortalError
+from portal.errors import Conflict, PortalError
 from portal.http.forms import saved
 from portal.http.pages import THEME_COOKIE, THEMES, is_local_url, render_page
 from teams.accounts import sign_in
+from teams.actors import Origin
 from teams.invitations import accept_invitation, accept_with_new_account
 from teams.models import Invitation, User
 from teams.selectors import (
     any_user_exists,
+    has_account,
     invitation_by_secret,
     lacks_second_factor,
     membership_in_team,
@@ -57,6 +59,7 @@ def set_up_page(request: HttpRequest) -> HttpResponse:
                 team_slug=form.cleaned_data["team_slug"],
                 email=form.cleaned_data["email"],
                 password=Secret(form.cleaned_data["password"]),
+                origin=Origin.of(request),
             ),
             {"name": "team_name", "slug": "team_slug"},
         )
@@ -73,7 +76,7 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
         return _over(request, found)
     if isinstance(request.user, User):
         return _join(request, found, request.user)
-    if User.objects.filter(email__iexact=found.email).exists():
+    if has_account(found.email):
         return render_page(
             request, "teams/invitation_sign_in.html", {"invitation": found}
         )
@@ -85,6 +88,7 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
                 invitation=found,
                 name=form.cleaned_data["name"],
                 password=Secret(form.cleaned_data["password"]),
+                origin=Origin.of(request),
             ),
         )
         if user is not None:
@@ -99,7 +103,11 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
 def _join(request: HttpRequest, found: Invitation, user: User) -> HttpResponse:
     if request.method == "POST":
         try:
-            accept_invitation(invitation=found, user=user)
+            accept_invitation(invitation=found, user=user, origin=Origin.of(request))
+        except Conflict as error:
+            # Of two clicks at the same moment one joins, and both lead in.
+            if membership_in_team(user, found.team.slug) is None:
+                return refused(request, error)
         except PortalError as error:
             return refused(request, error)
         return redirect("dashboard", team=found.team.slug)

@@ -145,7 +145,7 @@ def change_role(request: TeamRequest, member_id: uuid.UUID) -> HttpResponse:
     return render_dialog(
         request,
         "teams/member_role.html",
-        {"form": form, "member": member},
+        {"form": form, "member": member, "sent": _sent_by(member)},
         back=_address(request),
     )
 
@@ -224,11 +224,14 @@ def _end_membership(
         "form": form,
         "member": member,
         "stopping": usable_tokens_of_member(member).count(),
-        "sent": invitations_of_team(request.team.pk)
-        .filter(invited_by_id=member.user_id)
-        .count(),
+        "sent": _sent_by(member),
     }
     return render_dialog(request, template, context, back=_address(request))
+
+
+def _sent_by(member: Membership) -> int:
+    sent = invitations_of_team(member.team_id).filter(invited_by_id=member.user_id)
+    return sent.count()
 
 
 def _invited_once(
@@ -245,7 +248,7 @@ def _invited_once(
         made.append((invitation, request.build_absolute_uri(path)))
         return _invited(request, *made[-1])
 
-    response = saved(form, lambda: once(request, form, answer))
+    response = saved(form, lambda: once(request, form, answer, shows_secret=True))
     if response is None or not made:
         return response
     invitation, link = made[-1]

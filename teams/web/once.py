@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 
 from django.db import transaction
 from django.http import HttpResponse
@@ -11,51 +12,70 @@ from django.http import HttpResponse
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict
 from portal.http.forms import CreateForm
-from teams.idempotency import is_same_request, keep_answer, take_key
+from teams.idempotency import has_answer, is_same_request, keep_answer, take_key
+from teams.models import IdempotencyRecord
 from teams.web.base import TeamRequest
 
 # What a page needs to come out the same again.
 _KEPT_HEADERS = ("Location", "HX-Redirect", "Content-Type")
+# Long enough for a second click and a reload; then a secret was shown once.
+_SECRET_LIFETIME = timedelta(minutes=10)
 
 
 def once(
-    request: TeamRequest, form: CreateForm, answer: Callable[[], HttpResponse]
+    request: TeamRequest,
+    form: CreateForm,
+    answer: Callable[[], HttpResponse],
+    *,
+    shows_secret: bool = False,
 ) -> HttpResponse:
     """Return what ``answer`` returns, or what it returned for this form before.
 
     All it does is one transaction with the record of the form. An error it raises
-    undoes everything and leaves the form free to be sent again.
+    undoes everything and leaves the form free to be sent again. An answer that
+    ``shows_secret`` is given again for ten minutes only.
     """
     key = f"form:{form.cleaned_data['submission']}"
     fingerprint = _fingerprint(request)
     with transaction.atomic():
         record, is_new = take_key(request.actor, key, fingerprint)
         if not is_new:
-            if not is_same_request(record, fingerprint):
-                raise Conflict(
-                    "form_sent_before",
-                    "This form was sent before with other values. Look at what it "
-                    "made, then open the form again.",
-                )
-            return _again(json.loads(record.body.reveal()), record.status)
+            return _again(record, fingerprint)
         response = answer()
-        kept = {
-            "headers": {
-                name: response.headers[name]
-                for name in _KEPT_HEADERS
-                if name in response.headers
-            },
-            # May show a secret that is shown once: the record is encrypted.
-            "content": response.content.decode(),
-        }
-        keep_answer(record, response.status_code, Secret(json.dumps(kept)))
+        keep_answer(
+            record,
+            response.status_code,
+            _kept(response),
+            lifetime=_SECRET_LIFETIME if shows_secret else None,
+        )
         return response
 
 
-def _again(kept: dict[str, object], status: int) -> HttpResponse:
-    headers = kept["headers"]
-    assert isinstance(headers, dict)  # noqa: S101 -- narrows what was written above
-    response = HttpResponse(str(kept["content"]), status=status, headers=headers)
+def _kept(response: HttpResponse) -> Secret:
+    # May show a secret that is shown once: the record is encrypted.
+    found = response.headers
+    headers = {name: found[name] for name in _KEPT_HEADERS if name in found}
+    return Secret(
+        json.dumps({"headers": headers, "content": response.content.decode()})
+    )
+
+
+def _again(record: IdempotencyRecord, fingerprint: str) -> HttpResponse:
+    if not is_same_request(record, fingerprint):
+        raise Conflict(
+            "form_sent_before",
+            "This form was sent before with other values. Look at what it "
+            "made, then open the form again.",
+        )
+    if not has_answer(record):
+        raise Conflict(
+            "form_sent_before",
+            "This form was sent before; what it made is in the list.",
+        )
+    kept = json.loads(record.body.reveal())
+    response = HttpResponse(
+        kept["content"], status=record.status, headers=kept["headers"]
+    )
     response.headers["Cache-Control"] = "no-store"
     return response
 

@@ -267,9 +267,30 @@ def test_edit_tells_that_somebody_else_was_first(
 
     response = client.post(address(initech, "edit"), form | {"name": "Second"})
 
-    assert "Somebody else changed this" in response.content.decode()
+    text = response.content.decode()
+    assert "Somebody else changed this meanwhile. Your entries are kept" in text
+    assert 'value="Second"' in text
+    assert "Now: First" in text
+    assert "Now: empty" not in text
     initech.refresh_from_db()
     assert initech.name == "First"
+
+    again = form | {"name": "Second", "seen": hidden(text, "seen")}
+    assert client.post(address(initech, "edit"), again).status_code == 302
+    initech.refresh_from_db()
+    assert initech.name == "Second"
+
+
+def test_edit_sent_twice_is_saved_once(
+    client: Client, owner: Membership, initech: Customer
+) -> None:
+    seen = hidden(page(signed_in(client, owner), address(initech, "edit")), "seen")
+    form = {"seen": seen, "name": " Twice "}
+
+    responses = [client.post(address(initech, "edit"), form) for _ in range(2)]
+
+    assert [each.headers["Location"] for each in responses] == [address(initech)] * 2
+    assert audited(owner.team) == [("customer:changed", "Twice")]
 
 
 def test_archive_says_what_stops(
@@ -332,3 +353,17 @@ def test_customers_of_another_team_are_unknown(
         assert client.get(own).status_code == 404
     assert client.post(f"/t/rival/customers/{initech.pk}/archive").status_code == 404
     assert rows_of(initech.team) == before
+
+
+def test_a_filter_that_is_not_understood_shows_none(
+    client: Client, owner: Membership, initech: Customer
+) -> None:
+    signed_in(client, owner)
+
+    for text in (
+        page(client, f"{CUSTOMERS}?archived=bogus"),
+        page(client, f"{CUSTOMERS}?archived=bogus", headers={"HX-Request": "true"}),
+    ):
+        assert customers_listed(text) == []
+        assert "Archived: Select a valid choice. bogus is not one of" in text
+        assert "No customers yet" not in text

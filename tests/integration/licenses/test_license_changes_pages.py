@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -118,9 +119,53 @@ def test_edit_tells_that_somebody_else_was_first(
 
     response = client.post(address(license, "edit"), form | {"type": "dev"})
 
-    assert "Somebody else changed this" in response.content.decode()
+    text = response.content.decode()
+    assert "Somebody else changed this meanwhile. Your entries are kept" in text
+    assert "Now: Trial: the customer tries it out" in text
+    assert re.search(r'value="dev"[^>]* checked', text)
     license.refresh_from_db()
     assert license.type == "trial"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"expiry": "30"},
+        {"expiry": "at", "expires_at": "2031-07-01T18:30"},
+        {"expiry": "never", "expires_at": "2031-07-01T18:30"},
+        {"value_seats": "", "value_notes": "one\r\ntwo"},
+    ],
+)
+def test_edit_sent_twice_is_saved_once(
+    changes: dict[str, str], client: Client, owner: Membership
+) -> None:
+    license = LicenseFactory(team=owner.team)
+    for name, kind, default in (("seats", "Integer", 5), ("notes", "Text", None)):
+        LicenseFieldFactory(
+            application=license.application, name=name, type=kind, default=default
+        )
+    form = edit_form(signed_in(client, owner), license) | {"type": "dev", **changes}
+
+    responses = [client.post(address(license, "edit"), form) for _ in range(2)]
+
+    assert [each.status_code for each in responses] == [302, 302]
+    assert len(audited(owner.team)) == 1
+
+
+def test_edit_never_tells_the_password_of_somebody_else(
+    client: Client, owner: Membership
+) -> None:
+    license = LicenseFactory(team=owner.team)
+    LicenseFieldFactory(application=license.application, name="key", type="Password")
+    form = edit_form(signed_in(client, owner), license)
+    client.post(address(license, "edit"), form | {"value_key": "hunter2"})
+
+    response = client.post(address(license, "edit"), form | {"value_key": "mine"})
+
+    text = response.content.decode()
+    assert "Somebody else changed this meanwhile." in text
+    assert "hunter2" not in text
+    assert "Now:" not in text
 
 
 def test_edit_tells_what_is_wrong_beside_the_control(

@@ -348,3 +348,23 @@ def test_license_id_is_for_whom_may(
     assert license.license_id.reveal() not in response.content.decode()
     assert audited(owner.team) == []
     assert "Show license ID" not in page(client, address(license))
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("state=bogus", "State: Select a valid choice. bogus is not one of"),
+        ("type=bogus", "Type: Select a valid choice. bogus is not one of"),
+        ("channel=bogus", "Channel: Enter a valid UUID."),
+    ],
+)
+def test_a_filter_that_is_not_understood_shows_none(
+    query: str, told: str, client: Client, owner: Membership
+) -> None:
+    LicenseFactory(team=owner.team, customer__name="Active")
+
+    text = page(signed_in(client, owner), f"{LICENSES}?{query}")
+
+    assert customers_listed(text) == []
+    assert told in text
+    assert "No licenses yet" not in text

@@ -254,3 +254,27 @@ def test_roles(
         statuses.append(client.post(ADDRESS, form).status_code)
 
     assert statuses == [200, 200, 404]
+
+
+def _pod(images: int) -> str:
+    containers = "".join(
+        f"\n  - {{name: c{number}, image: 'quay.io/my-org/api{number}'}}"
+        for number in range(images)
+    )
+    return f"apiVersion: v1\nkind: Pod\nspec:\n  containers:{containers}"
+
+
+def test_a_preview_takes_2000_different_images(
+    post: Any, team: Team, application: Application
+) -> None:
+    ExternalRegistryFactory(team=team, endpoint="quay.io")
+
+    most = preview_manifest(_pod(2_000), application=application, hosts=HOSTS)
+    text = post(_pod(2_001))
+
+    assert len(most.images) == 2_000
+    assert (
+        '<div class="invalid-feedback d-block" id="id_manifest_errors">This manifest '
+        "has 2,001 different images. A preview takes 2,000: paste it in parts.</div>"
+    ) in text
+    assert "kustomization.yaml</" not in text

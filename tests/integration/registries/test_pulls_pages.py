@@ -122,7 +122,8 @@ def test_pulls_of_very_many_names_have_none(page: Any, team: Team) -> None:
         ({"outcome": "customer_archived"}, set()),
         ({"outcome": "nonsense"}, set()),
         ({"application": "other"}, {"b"}),
-        ({"registry": "sample"}, {"a"}),
+        ({"registry": "sample"}, {"a", "d"}),
+        ({"registry": "sample", "outcome": "allowed"}, {"a"}),
         ({"registry": "sample", "outcome": "refused"}, {"d"}),
         ({"registry": "nowhere"}, set()),
         ({"search": "quay.io/org/"}, {"a", "b", "c"}),
@@ -237,3 +238,26 @@ def test_roles(
         statuses.append(client.get(ADDRESS).status_code)
 
     assert statuses == [200, 200, 404]
+
+
+def test_refused_pulls_of_a_registry_may_name_it_in_any_way(
+    page: Any, client: Client, team: Team
+) -> None:
+    registry = ExternalRegistryFactory(
+        team=team, slug="hub", provider="dockerhub", endpoint="index.docker.io"
+    )
+    ExternalRegistryFactory(team=team, slug="hub2")
+    for name in ("hub/a", "docker.io/b", "index.docker.io/c", "hub2/d", "docker.iox/e"):
+        PullEventFactory(team=team, repository=name, outcome="license_expired")
+    PullEventFactory(team=team, repository="hub/elsewhere")
+
+    for text in (
+        page(registry="hub"),
+        page(registry="hub", outcome="refused"),
+        page(registry="hub", outcome="license_expired"),
+        client.get(f"/t/acme/images/{registry.pk}").content.decode(),
+    ):
+        for name in ("hub/a:", "docker.io/b:", "index.docker.io/c:"):
+            assert name in text
+        for name in ("hub2/d:", "docker.iox/e:", "hub/elsewhere:"):
+            assert name not in text

@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from teams.idempotency import delete_expired_idempotency_records
 from teams.models import ApiToken, IdempotencyRecord, Membership, Team
 from tests.support.audit import audited
 from tests.support.clients import ApiClient
@@ -153,6 +154,28 @@ def test_form_sent_twice_makes_one_token_and_shows_it_again(browser: Client) -> 
     assert token_on(first) == token_on(second)
     assert ApiToken.objects.count() == 1
     assert token_on(first) not in str(list(IdempotencyRecord.objects.values()))
+
+
+def test_form_sent_again_after_ten_minutes_shows_no_token(browser: Client) -> None:
+    form = form_of()
+    before = timezone.now()
+    browser.post(ADD, form)
+    record = IdempotencyRecord.objects.get()
+    assert record.answer_expires_at is not None
+    lifetime = record.answer_expires_at - before
+    assert timedelta(minutes=10) <= lifetime < timedelta(minutes=11)
+    record.answer_expires_at = timezone.now() - timedelta(seconds=1)
+    record.save()
+
+    # Twice: the clean-up takes the answer away, and leaves the form known.
+    for _ in range(2):
+        again = browser.post(ADD, form)
+        assert TOKEN.findall(again.content.decode()) == []
+        assert "was sent before; what it made is in the list" in text_of(again)
+        delete_expired_idempotency_records()
+
+    assert ApiToken.objects.count() == 1
+    assert "berth_" not in IdempotencyRecord.objects.get().body.reveal()
 
 
 def test_token_of_a_service_account(browser: Client, team: Team) -> None:
@@ -318,3 +341,15 @@ def test_outsider_finds_nothing(outsider: Membership, team: Team) -> None:
         assert client.get(address).status_code == 404
         assert client.post(address, form_of()).status_code in {404, 405}
     assert rows_of(team) == before
+
+
+@pytest.mark.parametrize("name", ["state", "kind"])
+def test_a_filter_that_is_not_understood_shows_none(
+    name: str, browser: Client, team: Team
+) -> None:
+    ApiTokenFactory(team=team, name="Robot")
+
+    page = text_of(browser.get(f"{LIST}?{name}=bogus"))
+
+    assert f"{name.capitalize()}: Select a valid choice. bogus is not one of" in page
+    assert "Robot" not in page

@@ -3,12 +3,17 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.test import Client
 
 from audit.models import AuditEvent
 from teams.models import Membership, Team
-from tests.support.clients import code_of
-from tests.support.factories import MembershipFactory
+from tests.support.clients import ApiClient, code_of
+from tests.support.factories import (
+    MembershipFactory,
+    ServiceAccountFactory,
+    api_token_text,
+)
 
 BODY = {"name": "My App", "slug": "my-app"}
 
@@ -92,3 +97,60 @@ def test_audit_event_tells_from_where(browser: Client, settings: Any) -> None:
 
 def test_answers_are_not_for_caches(browser: Client) -> None:
     assert browser.get("/api/v1/team").headers["Cache-Control"] == "no-store"
+
+
+def require_second_factor(team: Team) -> None:
+    team.require_second_factor = True
+    team.save()
+
+
+def test_user_token_stops_while_its_owner_lacks_the_second_factor_required(
+    owner: Membership, team: Team
+) -> None:
+    text = api_token_text(team=team, kind="user", user=owner.user)
+    api = ApiClient(team, text)
+    require_second_factor(team)
+
+    reading = api.get("/team")
+    switching_off = api.patch("/team", {"require_second_factor": False})
+
+    for response in (reading, switching_off):
+        assert response.status_code == 401
+        assert code_of(response) == "api_token_unknown"
+        assert "second factor" in response.json()["detail"]
+    team.refresh_from_db()
+    assert team.require_second_factor
+    TOTP.activate(owner.user, generate_totp_secret())
+    assert api.get("/team").status_code == 200
+
+
+def test_tokens_of_service_accounts_and_teams_go_on_without_a_second_factor(
+    team: Team,
+) -> None:
+    require_second_factor(team)
+    account = ServiceAccountFactory(team=team)
+    texts = [
+        api_token_text(team=team),
+        api_token_text(team=team, kind="service_account", service_account=account),
+    ]
+
+    for text in texts:
+        assert ApiClient(team, text).get("/team").status_code == 200
+
+
+@pytest.mark.parametrize(("required", "queries"), [(False, 3), (True, 4)])
+def test_a_required_second_factor_costs_user_tokens_one_query(
+    required: bool,
+    queries: int,
+    owner: Membership,
+    team: Team,
+    django_assert_num_queries: Any,
+) -> None:
+    text = api_token_text(team=team, kind="user", user=owner.user)
+    TOTP.activate(owner.user, generate_totp_secret())
+    if required:
+        require_second_factor(team)
+    api = ApiClient(team, text)
+
+    with django_assert_num_queries(queries):
+        assert api.get("/team").status_code == 200

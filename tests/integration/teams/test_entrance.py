@@ -10,11 +10,13 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from audit.models import AuditEvent
 from portal.crypto.secrets import Secret
 from teams.actors import Actor, member_actor
 from teams.invitations import invite, renew_invitation, withdraw_invitation
 from teams.models import Invitation, Membership, Team, User
 from teams.permissions import Role
+from teams.services import remove_member
 from tests.support.audit import audited
 from tests.support.clients import code_of
 from tests.support.factories import PASSWORD, MembershipFactory, UserFactory
@@ -222,7 +224,7 @@ def test_invitation_is_refused_to_another_account(
     assert invitation.accepted_at is None
 
 
-def test_invitation_of_who_is_a_member_meanwhile_is_told(
+def test_invitation_of_who_is_a_member_meanwhile_leads_in(
     actor: Actor, team: Team
 ) -> None:
     _, link = invited(actor, team)
@@ -230,8 +232,7 @@ def test_invitation_of_who_is_a_member_meanwhile_is_told(
 
     response = signed_in(member.user).post(link)
 
-    assert response.status_code == 409
-    assert "You are a member of this team already." in response.content.decode()
+    assert response.headers["Location"] == "/t/acme/"
     member.refresh_from_db()
     assert member.role == "sales"
 
@@ -378,12 +379,58 @@ def test_new_account_has_an_account_page(
     assert "ada@acme.example" in response.content.decode()
 
 
-def test_invitations_of_a_removed_admin_stay_but_tell_who_sent_them(
-    team: Team, owner: Membership, client: Client
+def test_invitation_of_a_removed_admin_is_over(
+    actor: Actor, team: Team, client: Client
 ) -> None:
-    admin = MembershipFactory(team=team, role="admin", user__email="a@acme.example")
-    invited(member_actor(admin), team)
-    admin.delete()
-    client.force_login(owner.user)
+    admin = MembershipFactory(team=team, role="admin")
+    _, link = invited(member_actor(admin), team)
+    remove_member(actor=actor, membership=admin)
 
-    assert "a@acme.example" in client.get("/t/acme/members").content.decode()
+    response = client.post(link, {"password": PASSWORD})
+
+    assert response.status_code == 404
+    assert "This invitation is over" in response.content.decode()
+    assert Membership.objects.filter(team=team).count() == 1
+
+
+def test_invitation_whose_sender_is_gone_is_told_to_be_over(
+    team: Team, client: Client
+) -> None:
+    admin = MembershipFactory(team=team, role="admin")
+    _, link = invited(member_actor(admin), team)
+    admin.delete()
+
+    response = client.post(link, {"password": PASSWORD})
+
+    assert "This invitation is over. Ask for a new one." in response.content.decode()
+    assert not User.objects.filter(email="ada@acme.example").exists()
+
+
+def assert_seen(tag: str, request_id: str) -> None:
+    event = AuditEvent.objects.get(tag=tag)
+    assert (event.address, event.request_id) == ("127.0.0.1", request_id)
+
+
+def test_set_up_is_audited_with_where_it_came_from(client: Client, db: None) -> None:
+    response = client.post("/set-up", SET_UP)
+
+    for tag in ("team:created", "member:added"):
+        assert_seen(tag, response.headers["X-Request-ID"])
+
+
+def test_accepting_with_a_new_account_is_audited_with_where_it_came_from(
+    client: Client, actor: Actor, team: Team
+) -> None:
+    _, link = invited(actor, team)
+
+    response = client.post(link, {"name": "Ada", "password": PASSWORD})
+
+    assert_seen("invitation:accepted", response.headers["X-Request-ID"])
+
+
+def test_accepting_is_audited_with_where_it_came_from(actor: Actor, team: Team) -> None:
+    _, link = invited(actor, team)
+
+    response = signed_in(UserFactory(email="ada@acme.example")).post(link)
+
+    assert_seen("invitation:accepted", response.headers["X-Request-ID"])

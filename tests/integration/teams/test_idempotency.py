@@ -126,6 +126,17 @@ def test_api_token_is_shown_again_in_a_replay(owner_api: ApiClient) -> None:
     assert first.json()["token"] not in stored
 
 
+def test_api_keeps_answers_with_secrets_for_a_day(owner_api: ApiClient) -> None:
+    body = {"kind": "user", "name": "laptop"}
+    first = owner_api.post("/api-tokens", body, headers=keyed("k"))
+    IdempotencyRecord.objects.update(created_at=timezone.now() - timedelta(hours=23))
+    delete_expired_idempotency_records()
+
+    second = owner_api.post("/api-tokens", body, headers=keyed("k"))
+
+    assert first.json()["token"] == second.json()["token"]
+
+
 def test_replaced_credential_is_replaced_once(owner_api: ApiClient) -> None:
     registry = ExternalRegistryFactory(team=owner_api.team)
     body = {"username": "me", "secret": "guessable", "skip_test": True}

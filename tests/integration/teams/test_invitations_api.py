@@ -180,8 +180,9 @@ def test_team_is_changed(owner_api: ApiClient, team: Team) -> None:
     response = owner_api.patch("/team", body)
 
     assert response.status_code == 200
-    assert response.json() == owner_api.get("/team").json()
     assert {name: response.json()[name] for name in body} == body
+    # From now on it holds for whoever asked for it too.
+    assert owner_api.get("/team").status_code == 401
     team.refresh_from_db()
     assert team.time_zone == "Europe/Berlin"
     assert audited(team) == [("team:changed", "Acme Inc.")]

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from teams.models import Invitation, Membership, Team
+from teams.models import IdempotencyRecord, Invitation, Membership, Team
 from tests.support.audit import audited
 from tests.support.factories import (
     ApiTokenFactory,
@@ -192,6 +192,22 @@ def test_invite_sent_twice_invites_once(
     assert Invitation.objects.count() == 1
 
 
+def test_invite_sent_again_after_ten_minutes_shows_no_link(
+    browser: Client, mailoutbox: list[EmailMessage]
+) -> None:
+    form = invite_form()
+    browser.post(INVITE, form)
+    IdempotencyRecord.objects.update(
+        answer_expires_at=timezone.now() - timedelta(seconds=1)
+    )
+
+    again = browser.post(INVITE, form)
+
+    assert links_of(again) == []
+    assert "was sent before; what it made is in the list" in text_of(again)
+    assert len(mailoutbox) == Invitation.objects.count() == 1
+
+
 def test_invite_in_a_dialog_answers_with_the_dialog(browser: Client) -> None:
     shown = browser.get(INVITE, headers=HTMX)
     assert "<html" not in shown.content.decode()
@@ -327,9 +343,28 @@ def test_change_role_tells_what_somebody_else_changed(
     response = browser.post(address, {"role": "support", **shown})
 
     assert "Somebody else changed this meanwhile." in text_of(response)
-    assert response.context["form"].initial["role"] == "sales"
+    assert "Now: Sales: customers and licenses" in text_of(response)
+    assert response.context["form"]["role"].value() == "support"
     assert role_of(member) == "sales"
     assert audited(team) == []
+
+
+def test_change_role_says_what_becomes_of_invitations(
+    browser: Client, admin: Membership, team: Team
+) -> None:
+    for email in ("a@acme.example", "b@acme.example"):
+        InvitationFactory(team=team, invited_by=admin.user, email=email)
+    address = f"{LIST}/{admin.pk}/role"
+    assert "2 open invitations they sent are withdrawn" in text_of(browser.get(address))
+
+    browser.post(address, {"role": "support", **seen(browser, address)})
+
+    assert not Invitation.objects.exists()
+    assert [tag for tag, _ in audited(team)] == [
+        "member:role-changed",
+        "invitation:withdrawn",
+        "invitation:withdrawn",
+    ]
 
 
 @pytest.mark.parametrize("role", ["", "emperor"])
@@ -382,7 +417,7 @@ def test_remove_says_what_stops_and_stops_it(
     address = f"{LIST}/{member.pk}/remove"
     shown = text_of(browser.get(address))
     assert "1 API token of theirs and the tokens made with it stop at once" in shown
-    assert "1 invitation they sent stays open" in shown
+    assert "1 open invitation they sent is withdrawn" in shown
 
     response = browser.post(address)
 
@@ -390,7 +425,11 @@ def test_remove_says_what_stops_and_stops_it(
     assert not Membership.objects.filter(pk=member.pk).exists()
     token.refresh_from_db()
     assert token.revoked_at is not None
-    assert [tag for tag, _ in audited(team)] == ["member:removed", "api-token:revoked"]
+    assert [tag for tag, _ in audited(team)] == [
+        "member:removed",
+        "api-token:revoked",
+        "invitation:withdrawn",
+    ]
     assert "member@acme.example is out of the team." in text_of(browser.get(LIST))
     assert signed_in(member).get(LIST).status_code == 404
 
@@ -400,6 +439,13 @@ def test_remove_of_oneself_leads_to_leaving(browser: Client, owner: Membership) 
 
     assert response.headers["Location"] == LEAVE
     assert Membership.objects.filter(pk=owner.pk).exists()
+
+
+def test_leave_says_what_becomes_of_invitations(admin: Membership, team: Team) -> None:
+    InvitationFactory(team=team, invited_by=admin.user)
+    page = text_of(signed_in(admin).get(LEAVE))
+
+    assert "1 open invitation you sent is withdrawn" in page
 
 
 def test_leave_ends_ones_own_membership(

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from django.conf import settings as present
 from django.core.mail import EmailMessage
 from django.core.management import CommandError, call_command
@@ -121,6 +122,80 @@ def test_signing_in_asks_for_a_code(browser: Client, user: User) -> None:
     assert not is_signed_in(elsewhere)
     elsewhere.post(SIGN_IN, {"code": totp_code(secret)})
     assert is_signed_in(elsewhere)
+
+
+def guess_from_everywhere(user: User, count: int, address: str = SIGN_IN) -> list[str]:
+    """Guess codes, each from an address of its own; return what the pages say."""
+    said = []
+    for _ in range(count):
+        stranger = new_browser()
+        sign_in(stranger, user)
+        said.append(text_of(stranger.post(address, {"code": "000000"})))
+    return said
+
+
+def test_guesses_of_a_code_are_limited_whatever_the_address(
+    browser: Client, user: User
+) -> None:
+    secret, codes = switch_on(browser)
+
+    said = guess_from_everywhere(user, 6)
+
+    assert ["This code is wrong" in each for each in said] == [True] * 5 + [False]
+    assert "Too many wrong codes" in said[-1]
+    for right in (totp_code(secret), codes[0]):
+        stranger = new_browser()
+        sign_in(stranger, user)
+        assert "Too many wrong codes" in text_of(
+            stranger.post(SIGN_IN, {"code": right})
+        )
+        assert not is_signed_in(stranger)
+
+
+def test_guesses_are_limited_where_one_shows_once_more_who_one_is(
+    browser: Client, user: User
+) -> None:
+    secret, _ = switch_on(browser)
+    guess_from_everywhere(user, 5)
+
+    response = browser.post(
+        "/accounts/2fa/reauthenticate/", {"code": totp_code(secret)}
+    )
+
+    assert "Too many wrong codes" in text_of(response)
+
+
+def test_guesses_of_one_code_keep_nobody_else_out(
+    browser: Client, user: User, member: Membership
+) -> None:
+    switch_on(browser)
+    theirs = give_password(member.user)
+    secret = generate_totp_secret()
+    TOTP.activate(theirs, secret)
+    guess_from_everywhere(user, 6)
+    elsewhere = new_browser()
+    sign_in(elsewhere, theirs)
+
+    elsewhere.post(SIGN_IN, {"code": totp_code(secret)})
+
+    assert is_signed_in(elsewhere)
+
+
+def test_a_right_code_is_no_guess_and_forgives_none(
+    browser: Client, user: User
+) -> None:
+    _, codes = switch_on(browser)
+    guess_from_everywhere(user, 4)
+
+    for code in codes[:2]:
+        elsewhere = new_browser()
+        sign_in(elsewhere, user)
+        elsewhere.post(SIGN_IN, {"code": code})
+        assert is_signed_in(elsewhere)
+    said = guess_from_everywhere(user, 2)
+
+    assert "This code is wrong" in said[0]
+    assert "Too many wrong codes" in said[1]
 
 
 def test_a_code_works_once(browser: Client, user: User) -> None:

@@ -233,6 +233,53 @@ def test_a_changed_address_counts_once_it_is_confirmed(
     assert sign_in(new_browser(), user).status_code == 302
 
 
+def test_an_address_that_is_yet_to_be_confirmed_opens_nothing(
+    browser: Client, user: User, mailoutbox: list[EmailMessage]
+) -> None:
+    sign_in(browser, user)
+    confirm(browser)
+    new = "new@acme.example"
+    browser.post("/accounts/email/", {"email": new, "action_add": ""})
+    mailoutbox.clear()
+    stranger = new_browser()
+
+    response = stranger.post("/accounts/login/", {"login": new, "password": PASSWORD})
+    stranger.post("/accounts/password/reset/", {"email": new})
+
+    assert "The e-mail address or the password is wrong." in text_of(response)
+    assert not is_signed_in(stranger)
+    assert mailoutbox == []
+    assert sign_in(new_browser(), user).status_code == 302
+
+
+def test_another_accounts_wish_for_an_address_keeps_its_owner_from_nothing(
+    browser: Client,
+    user: User,
+    member: Membership,
+    mailoutbox: list[EmailMessage],
+) -> None:
+    EmailAddress.objects.create(user=member.user, email=user.email, verified=False)
+
+    browser.post("/accounts/password/reset/", {"email": user.email.upper()})
+
+    (mail,) = mailoutbox
+    (link,) = links_in(str(mail.body))
+    assert user.pk.hex in link
+    assert sign_in(browser, user).status_code == 302
+    assert browser.session["_auth_user_id"] == str(user.pk)
+
+
+def test_an_account_switched_off_gets_no_link_for_a_new_password(
+    browser: Client, user: User, mailoutbox: list[EmailMessage]
+) -> None:
+    user.is_active = False
+    user.save()
+
+    browser.post("/accounts/password/reset/", {"email": user.email})
+
+    assert mailoutbox == []
+
+
 def test_changing_an_address_asks_for_the_password_first(
     browser: Client, user: User, mailoutbox: list[EmailMessage]
 ) -> None:
@@ -292,6 +339,28 @@ def test_the_admins_own_form_signs_nobody_in(db: None) -> None:
     browser.post("/admin/login/", {"username": operator.email, "password": PASSWORD})
 
     assert not is_signed_in(browser)
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize("path", ["password_change/", "password_change/done/"])
+def test_the_admin_changes_passwords_where_everybody_does(
+    method: str, path: str, db: None
+) -> None:
+    operator = give_password(UserFactory(is_staff=True, is_superuser=True))
+    browser = new_browser()
+    sign_in(browser, operator)
+    body = {
+        "old_password": PASSWORD,
+        "new_password1": "another good phrase",
+        "new_password2": "another good phrase",
+    }
+
+    response = getattr(browser, method)(f"/admin/{path}", body)
+
+    address, _, _ = response.headers["Location"].partition("?")
+    assert address == "/accounts/password/change/"
+    operator.refresh_from_db()
+    assert operator.check_password(PASSWORD)
 
 
 def test_sessions_are_shown_and_ended(user: User) -> None:

@@ -17,6 +17,7 @@ from django.core.mail import EmailMessage
 from django.test import Client
 from django.utils import timezone
 
+from audit.models import AuditEvent
 from portal.single_sign_on import openid_connect
 from teams.actors import member_actor
 from teams.invitations import invite
@@ -132,6 +133,9 @@ def test_a_verified_address_opens_its_account(
     assert (account.user, account.provider, account.uid) == (owner.user, "sso", "7")
     assert [each.subject for each in mailoutbox] == ["Berth: Single sign-on connected"]
     assert "connected with Acme Identity" in str(mailoutbox[0].body)
+    assert audited(owner.team) == [
+        ("account:single-sign-on-connected", "owner@acme.example")
+    ]
     # The password stays: nobody else can have made this account.
     assert sign_in(new_browser(), owner.user).headers["Location"] == "/"
 
@@ -231,6 +235,42 @@ def test_an_invited_person_gets_an_account_and_joins(
     assert audited(team)[-1] == ("invitation:accepted", "guest@acme.example")
     address = EmailAddress.objects.get(user=guest)
     assert (address.email, address.verified) == ("guest@acme.example", True)
+
+
+def test_joining_is_audited_with_where_it_came_from(
+    invitation: Invitation, browser: Client, provider: IdentityProvider
+) -> None:
+    provider.person = dict(GUEST)
+
+    response = sign_on(browser)
+
+    event = AuditEvent.objects.get(tag="invitation:accepted")
+    assert (event.address, event.request_id) == (
+        browser.defaults["REMOTE_ADDR"],
+        response.headers["X-Request-ID"],
+    )
+
+
+@pytest.mark.parametrize("other", [True, False])
+def test_an_invitation_whose_sender_is_gone_opens_no_team(
+    other: bool,
+    outsider: Membership,
+    invitation: Invitation,
+    team: Team,
+    browser: Client,
+    provider: IdentityProvider,
+) -> None:
+    Membership.objects.filter(user=invitation.invited_by).update(role="support")
+    if other:
+        sender = member_actor(outsider)
+        email = invitation.email
+        invite(actor=sender, team=outsider.team, email=email, role=Role.SALES)
+    provider.person = dict(GUEST)
+
+    sign_on(browser)
+
+    assert not Membership.objects.filter(user__email=GUEST["email"], team=team).exists()
+    assert User.objects.filter(email=GUEST["email"]).exists() == other
 
 
 def test_an_invited_person_joins_all_teams_that_asked(
@@ -509,6 +549,10 @@ def test_connecting_asks_who_it_is_and_disconnecting_ends_it(
     assert account.user == owner.user
     browser.post("/accounts/3rdparty/", {"account": account.pk})
     assert not SocialAccount.objects.exists()
+    assert [tag for tag, _ in audited(owner.team)] == [
+        "account:single-sign-on-connected",
+        "account:single-sign-on-disconnected",
+    ]
 
 
 def test_the_only_way_in_is_not_disconnected(

@@ -162,3 +162,53 @@ def test_renamed_images_keep_their_version_and_can_be_pulled(
     proxied = parse_reference(entry["newName"] + version)
     assert is_proxied(proxied, PROXY)
     assert (proxied.tag, proxied.digest) == (reference.tag, reference.digest)
+
+
+class CountedName(str):
+    """A name that counts how often it is compared with another."""
+
+    __slots__ = ()
+    comparisons = 0
+
+    def __eq__(self, other: object) -> bool:
+        CountedName.comparisons += 1
+        return str.__eq__(self, other)
+
+    def __ne__(self, other: object) -> bool:
+        CountedName.comparisons += 1
+        return str.__ne__(self, other)
+
+    __hash__ = str.__hash__
+
+
+def test_many_names_are_not_compared_each_with_each() -> None:
+    renamings = [
+        Renaming(CountedName(f"quay.io/my-org/api{number:04}"), "new")
+        for number in range(2_000)
+    ]
+    kept = [CountedName(each.name.replace(".", "-")) for each in renamings]
+    CountedName.comparisons = 0
+
+    text = kustomization(renamings, kept=kept)
+
+    assert text.count(r"name: quay\.io/my-org/api") == 2_000
+    assert CountedName.comparisons < 50_000
+
+
+def test_names_with_dots_in_very_many_places_are_escaped_unseen() -> None:
+    names = ["a" * place + "." + "a" * (99 - place) for place in range(1, 99)]
+
+    images = yaml.safe_load(kustomization([Renaming(each, "new") for each in names]))
+
+    assert [each["name"] for each in images["images"]] == [
+        each.replace(".", r"\.") for each in names
+    ]
+
+
+def test_a_name_in_very_many_places_beyond_reach_has_each_once() -> None:
+    paths = [f"spec/at{number}/image" for number in range(2_000)]
+    renamings = [renamed("redis", *paths), renamed("redis", *paths)]
+
+    (text,) = yaml.safe_load(kustomization(renamings))["transformers"]
+
+    assert [each["path"] for each in yaml.safe_load(text)["fieldSpecs"]] == paths

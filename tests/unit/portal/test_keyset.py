@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 
 import pytest
@@ -77,3 +78,25 @@ def test_a_damaged_cursor_gives_the_first_page(
     page = keyset_page(Customer.objects.for_team(team.pk), cursor, size=2)
 
     assert [row.name for row in page.rows] == names[:2]
+
+
+@pytest.mark.parametrize(
+    "at",
+    [
+        "2026-01-01T00:00:00",
+        "0001-01-01T00:00:00+23:59",
+        "9999-12-31T23:59:59-23:59",
+        "1999-12-31T23:59:59+00:00",
+    ],
+)
+@pytest.mark.parametrize("side", "<>")
+def test_an_instant_that_no_page_gave_gives_the_first_page(
+    team: Team, names: list[str], at: str, side: str
+) -> None:
+    text = f"{side}{at} 00000000-0000-0000-0000-000000000000"
+    cursor = base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    page = keyset_page(Customer.objects.for_team(team.pk), cursor, size=2)
+
+    assert [row.name for row in page.rows] == names[:2]
+    assert page.newer is None

@@ -9,12 +9,12 @@ import pytest
 from django import forms
 from django.core.cache import caches
 from django.template import Context, Template
-from django.test import override_settings
+from django.test import Client, override_settings
 from django.utils import timezone
 
 from portal.errors import Conflict, Invalid, NotAllowed
 from portal.health import redis_answers
-from portal.http.forms import fingerprint, saved
+from portal.http.forms import EditForm, fingerprint, saved
 from portal.http.node_files import NodeFilesFinder
 from portal.http.pages import is_local_url
 from portal.http.template_tags import control, instant
@@ -151,3 +151,66 @@ def test_only_the_files_of_pages_come_from_node_modules() -> None:
     assert not finder.find("@tabler/core/package.json")
     assert not finder.find("../manage.py")
     assert finder.find("@tabler/core/package.json", find_all=True) == []
+
+
+class ChangeForm(EditForm):
+    name = forms.CharField(required=False)
+    text = forms.CharField(required=False, strip=False, widget=forms.Textarea)
+    kind = forms.ChoiceField(choices=[("a", "Kind A"), ("b", "Kind B")])
+    tags = forms.MultipleChoiceField(
+        required=False, choices=[("x", "Tag X"), ("y", "Tag Y")]
+    )
+    is_open = forms.BooleanField(required=False)
+    at = forms.DateTimeField(required=False)
+    secret = forms.CharField(required=False, widget=forms.PasswordInput)
+
+
+PRESENT = {
+    "name": "",
+    "text": "one\ntwo",
+    "kind": "b",
+    "tags": ["x", "y"],
+    "is_open": True,
+    "at": datetime(2031, 7, 1, 18, 30, tzinfo=UTC),
+    "secret": "hunter2",
+}
+
+
+def test_an_edit_form_knows_that_it_brings_what_is_there() -> None:
+    sent = {**PRESENT, "text": "one\r\ntwo", "is_open": "on", "seen": "x"}
+
+    assert ChangeForm(sent, initial=PRESENT).differing() == []
+
+
+def test_an_overtaken_form_tells_in_words_what_is_there_now() -> None:
+    sent = {"name": "Mine", "kind": "a", "secret": "mine", "text": "one\ntwo"}
+    form = ChangeForm(sent, initial=PRESENT)
+
+    form.overtake(PRESENT)
+
+    assert form.is_overtaken
+    assert form.theirs == {
+        "name": "empty",
+        "kind": "Kind B",
+        "tags": "Tag X, Tag Y",
+        "is_open": "yes",
+        "at": "2031-07-01 18:30",
+    }
+    page = Template('{% include "portal/form.html" %}').render(Context({"form": form}))
+    assert '<div class="form-hint" id="id_kind_now">Now: Kind B</div>' in page
+    assert 'aria-describedby="id_kind_now"' in page
+    assert 'value="Mine"' in page
+    assert "hunter2" not in page
+
+
+def test_a_request_that_is_not_understood_is_told(client: Client) -> None:
+    page = client.get("/", headers={"host": "not a host"})
+
+    text = page.content.decode()
+    assert page.status_code == 400
+    assert "tabler.min.css" in text
+    assert '<a class="btn btn-primary" href="/">To the portal</a>' in text
+    assert "Nothing was changed." in text
+    assert 'data-theme="auto"' in text
+    assert "data-bs-theme" not in text
+    assert "berth-theme" not in text

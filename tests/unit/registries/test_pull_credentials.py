@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 
@@ -53,3 +54,20 @@ def test_identify_does_not_take_recovery_codes_for_a_second_factor(
     RecoveryCodes.activate(user)
 
     assert identify(with_password(user)) == UserHolder(user)
+
+
+def test_identify_refuses_a_user_token_where_the_team_requires_a_second_factor(
+    user: User, owner: Membership
+) -> None:
+    text = api_token_text(team=owner.team, kind="user", user=user)
+    owner.team.require_second_factor = True
+    owner.team.save()
+
+    assert identify(PresentedCredential(user.email, Secret(text))) is None
+
+
+def test_identify_knows_no_address_that_is_yet_to_be_confirmed(user: User) -> None:
+    EmailAddress.objects.create(user=user, email="new@acme.example", verified=False)
+
+    presented = PresentedCredential("new@acme.example", Secret(PASSWORD))
+    assert identify(presented) is None

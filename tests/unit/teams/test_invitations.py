@@ -19,6 +19,7 @@ from teams.invitations import (
 from teams.models import Invitation, Membership, Team, User
 from teams.permissions import Role
 from teams.selectors import invitation_by_secret, invitations_of_team
+from teams.services import change_member_role, remove_member
 from tests.support.audit import audited
 from tests.support.factories import (
     PASSWORD,
@@ -281,3 +282,104 @@ def test_new_account_of_an_invitation_that_is_over_is_not_kept(
             invitation=invitation, name="", password=Secret(PASSWORD)
         )
     assert not User.objects.filter(email=ADA).exists()
+
+
+def admin_and_invitation(team: Team, role: Role) -> tuple[Membership, Invitation]:
+    admin = MembershipFactory(team=team, role="admin")
+    sent, _ = invite(actor=member_actor(admin), team=team, email=ADA, role=role)
+    return admin, sent
+
+
+@pytest.mark.parametrize("is_expired", [False, True])
+def test_removed_admins_invitations_are_withdrawn(
+    is_expired: bool, actor: Actor, team: Team
+) -> None:
+    admin, _ = admin_and_invitation(team, Role.READ_ONLY)
+    if is_expired:
+        Invitation.objects.update(expires_at=timezone.now())
+    kept, _ = invite(actor=actor, team=team, email="b@acme.example", role=Role.SALES)
+
+    remove_member(actor=actor, membership=admin)
+
+    assert list(invitations_of_team(team.pk)) == [kept]
+    assert audited(team)[2:] == [
+        ("member:removed", admin.user.email),
+        ("invitation:withdrawn", ADA),
+    ]
+
+
+def test_what_a_removed_admin_invited_to_and_was_accepted_stays(
+    actor: Actor, team: Team
+) -> None:
+    admin, sent = admin_and_invitation(team, Role.SALES)
+    joined = accept_invitation(invitation=sent, user=UserFactory(email=ADA))
+
+    remove_member(actor=actor, membership=admin)
+
+    assert Membership.objects.filter(pk=joined.pk).exists()
+    assert Invitation.objects.filter(pk=sent.pk).exists()
+
+
+@pytest.mark.parametrize("role", ["developer", "support", "sales", "read-only"])
+def test_demoted_admins_invitations_are_withdrawn(
+    role: str, actor: Actor, team: Team
+) -> None:
+    admin, _ = admin_and_invitation(team, Role.READ_ONLY)
+
+    change_member_role(actor=actor, membership=admin, role=Role(role))
+
+    assert not invitations_of_team(team.pk).exists()
+    assert audited(team)[-1] == ("invitation:withdrawn", ADA)
+
+
+def test_owner_who_becomes_admin_keeps_the_invitations_an_admin_sends(
+    actor: Actor, team: Team
+) -> None:
+    second = MembershipFactory(team=team, role="owner")
+    sender = member_actor(second)
+    invite(actor=sender, team=team, email="o@acme.example", role=Role.OWNER)
+    kept, _ = invite(actor=sender, team=team, email=ADA, role=Role.ADMIN)
+
+    change_member_role(actor=actor, membership=second, role=Role.ADMIN)
+
+    assert list(invitations_of_team(team.pk)) == [kept]
+
+
+@pytest.mark.parametrize("end", ["left", "demoted", "switched off"])
+def test_accept_refuses_if_the_sender_may_invite_no_longer(
+    end: str, team: Team
+) -> None:
+    admin, sent = admin_and_invitation(team, Role.ADMIN)
+    user = UserFactory(email=ADA)
+    # Past the services, as two changes at the same moment might.
+    if end == "left":
+        admin.delete()
+    elif end == "demoted":
+        Membership.objects.filter(pk=admin.pk).update(role="developer")
+    else:
+        User.objects.filter(pk=admin.user_id).update(is_active=False)
+
+    with pytest.raises(Conflict) as caught:
+        accept_invitation(invitation=sent, user=user)
+
+    assert "Ask for a new one." in caught.value.message
+    assert not Membership.objects.filter(user=user).exists()
+
+
+def test_accept_takes_invitations_that_no_member_sent(team: Team) -> None:
+    sent = InvitationFactory(team=team, email=ADA, invited_by=None)
+
+    accept_invitation(invitation=sent, user=UserFactory(email=ADA))
+
+    assert Membership.objects.filter(team=team, user__email=ADA).exists()
+
+
+def test_who_renews_an_invitation_answers_for_it(
+    actor: Actor, team: Team, owner: Membership
+) -> None:
+    admin, sent = admin_and_invitation(team, Role.SALES)
+
+    renew_invitation(actor=actor, invitation=sent)
+    remove_member(actor=actor, membership=admin)
+
+    assert invitations_of_team(team.pk).get().invited_by == owner.user

@@ -1,0 +1,110 @@
+"""What people do to their own account, told to the audit log of each of their teams."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account import signals as account
+from allauth.account.models import EmailAddress
+from allauth.mfa import signals as mfa
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount import signals as single_sign_on
+from allauth.socialaccount.models import SocialAccount, SocialLogin
+from django.db import transaction
+from django.dispatch import receiver
+from django.http import HttpRequest
+
+from audit.services import record
+from audit.tags import EventTag
+from teams.actors import member_actor
+from teams.models import User
+from teams.selectors import memberships_of_user
+
+
+@receiver([account.password_changed, account.password_set])
+def password_changed(request: HttpRequest, user: User, **kwargs: Any) -> None:
+    _record(request, user, EventTag.ACCOUNT_PASSWORD_CHANGED)
+
+
+@receiver(account.password_reset)
+def password_reset(request: HttpRequest, user: User, **kwargs: Any) -> None:
+    _record(request, user, EventTag.ACCOUNT_PASSWORD_RESET)
+
+
+@receiver(account.email_changed)
+def email_changed(
+    request: HttpRequest,
+    user: User,
+    from_email_address: EmailAddress | None,
+    to_email_address: EmailAddress,
+    **kwargs: Any,
+) -> None:
+    data = {"to": to_email_address.email}
+    if from_email_address is not None:
+        data["from"] = from_email_address.email
+    _record(request, user, EventTag.ACCOUNT_EMAIL_CHANGED, data)
+
+
+@receiver(mfa.authenticator_added)
+def authenticator_added(
+    request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any
+) -> None:
+    if authenticator.type == Authenticator.Type.RECOVERY_CODES:
+        _record(request, user, EventTag.ACCOUNT_RECOVERY_CODES_GENERATED)
+        return
+    data = {"type": str(authenticator.type)}
+    _record(request, user, EventTag.ACCOUNT_SECOND_FACTOR_ADDED, data)
+
+
+@receiver(mfa.authenticator_reset)
+def recovery_codes_generated(request: HttpRequest, user: User, **kwargs: Any) -> None:
+    _record(request, user, EventTag.ACCOUNT_RECOVERY_CODES_GENERATED)
+
+
+@receiver(mfa.authenticator_removed)
+def authenticator_removed(
+    request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any
+) -> None:
+    # Recovery codes are taken along by the last second factor, never alone.
+    if authenticator.type == Authenticator.Type.RECOVERY_CODES:
+        return
+    data = {"type": str(authenticator.type)}
+    _record(request, user, EventTag.ACCOUNT_SECOND_FACTOR_REMOVED, data)
+
+
+@receiver(single_sign_on.social_account_added)
+def single_sign_on_connected(
+    request: HttpRequest, sociallogin: SocialLogin, **kwargs: Any
+) -> None:
+    tag = EventTag.ACCOUNT_SINGLE_SIGN_ON_CONNECTED
+    data = {"provider": sociallogin.account.provider}
+    _record(request, sociallogin.user, tag, data)
+
+
+@receiver(single_sign_on.social_account_removed)
+def single_sign_on_disconnected(
+    request: HttpRequest, socialaccount: SocialAccount, **kwargs: Any
+) -> None:
+    tag = EventTag.ACCOUNT_SINGLE_SIGN_ON_DISCONNECTED
+    _record(request, socialaccount.user, tag, {"provider": socialaccount.provider})
+
+
+@transaction.atomic
+def _record(
+    request: HttpRequest,
+    user: User,
+    tag: EventTag,
+    data: dict[str, str] | None = None,
+) -> None:
+    for membership in memberships_of_user(user):
+        actor = member_actor(membership).at(
+            address=request.META["BERTH_CLIENT_ADDRESS"],
+            request_id=request.META["BERTH_REQUEST_ID"],
+        )
+        record(
+            actor=actor,
+            tag=tag,
+            team_id=membership.team_id,
+            subject=membership.user,
+            data=data,
+        )
