@@ -46,13 +46,14 @@ def applications_with_licenses(team_id: uuid.UUID) -> QuerySet[Application]:
     """
     # Licenses are of a room above this one: reached from here by the relation only.
     licenses: Any = Application.licenses.rel.related_model
-    active = licenses.objects.for_team(team_id).active()
+    of_team = licenses.objects.for_team(team_id)
     channels = Channel.objects.for_team(team_id).order_by("-is_default", "name", "pk")
     return (
         applications_for_team(team_id)
         .annotate(
-            all_licenses=Count("licenses"),
-            active_licenses=_count(active, "application"),
+            # Both as subqueries: beside a join, one would run for every license.
+            all_licenses=_count(of_team, "application"),
+            active_licenses=_count(of_team.active(), "application"),
         )
         .prefetch_related(Prefetch("channels", queryset=channels))
     )
