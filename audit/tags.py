@@ -55,6 +55,14 @@ class EventTag(StrEnum):
     REGISTRY_CHANGED = "registry:changed"
     REGISTRY_DELETED = "registry:deleted"
     REGISTRY_CREDENTIAL_REPLACED = "registry:credential-replaced"
+    WEBHOOK_CREATED = "webhook:created"
+    WEBHOOK_CHANGED = "webhook:changed"
+    WEBHOOK_SECRET_REPLACED = "webhook:secret-replaced"  # noqa: S105 -- a tag
+    WEBHOOK_ENABLED = "webhook:enabled"
+    WEBHOOK_DISABLED = "webhook:disabled"
+    WEBHOOK_TESTED = "webhook:tested"
+    WEBHOOK_DELETED = "webhook:deleted"
+    SUBSCRIPTION_CHANGED = "subscription:changed"
 
 
 _WORDS: dict[str, str] = {
@@ -103,6 +111,14 @@ _WORDS: dict[str, str] = {
     EventTag.REGISTRY_CHANGED: "External registry changed",
     EventTag.REGISTRY_DELETED: "External registry deleted",
     EventTag.REGISTRY_CREDENTIAL_REPLACED: "External registry's credential replaced",
+    EventTag.WEBHOOK_CREATED: "Webhook added",
+    EventTag.WEBHOOK_CHANGED: "Webhook changed",
+    EventTag.WEBHOOK_SECRET_REPLACED: "Webhook's secret replaced",
+    EventTag.WEBHOOK_ENABLED: "Webhook switched on",
+    EventTag.WEBHOOK_DISABLED: "Webhook switched off",
+    EventTag.WEBHOOK_TESTED: "Webhook tested",
+    EventTag.WEBHOOK_DELETED: "Webhook deleted",
+    EventTag.SUBSCRIPTION_CHANGED: "Alerts by mail chosen",
 }
 
 

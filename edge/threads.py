@@ -31,6 +31,10 @@ class DatabaseThreads:
             self._executor, _with_live_connection, function
         )
 
+    def start(self, function: Callable[[], object]) -> None:
+        """Run a function in a thread some time; nobody waits for it."""
+        self._executor.submit(_with_live_connection, function)
+
     async def close(self) -> None:
         """Let running calls end, then end the threads with their connections."""
         await asyncio.to_thread(self._executor.shutdown)

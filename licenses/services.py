@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from audit.services import record
 from audit.tags import EventTag
+from licenses.alerts import tell_of_revocation
 from licenses.license_file import render_license_file
 from licenses.license_id import PURPOSE, generate_license_id
 from licenses.models import Customer, License, LicenseField
@@ -255,6 +256,7 @@ def revoke_license(*, actor: Actor, license: License, reason: str) -> License:
         update_fields=["revoked_at", "revoked_by", "revoke_reason", "sequence"]
     )
     _record(actor, EventTag.LICENSE_REVOKED, license, reason=license.revoke_reason)
+    tell_of_revocation(actor, license)
     return license
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path, re_path
 
+from alerts.api import views as alerts
 from licenses.api import views as licenses
 from portal.http.api import DocsView, SchemaView, UnknownAddressView
 from registries.api import views as registries
@@ -30,6 +31,20 @@ urlpatterns = [
     path("api-tokens/<uuid:api_token_id>", teams.ApiTokenView.as_view()),
     path("api-tokens/<uuid:api_token_id>/revoke", teams.ApiTokenRevokeView.as_view()),
     path("audit-events", teams.AuditEventsView.as_view()),
+    path("alerts", alerts.AlertsView.as_view()),
+    path("webhooks", alerts.WebhooksView.as_view()),
+    path("webhooks/<uuid:webhook_id>", alerts.WebhookView.as_view()),
+    path("webhooks/<uuid:webhook_id>/secret", alerts.WebhookSecretView.as_view()),
+    path("webhooks/<uuid:webhook_id>/enable", alerts.WebhookEnableView.as_view()),
+    path("webhooks/<uuid:webhook_id>/disable", alerts.WebhookDisableView.as_view()),
+    path("webhooks/<uuid:webhook_id>/test", alerts.WebhookTestView.as_view()),
+    path(
+        "webhooks/<uuid:webhook_id>/deliveries", alerts.WebhookDeliveriesView.as_view()
+    ),
+    path(
+        "webhooks/<uuid:webhook_id>/deliveries/<uuid:delivery_id>/retry",
+        alerts.WebhookDeliveryRetryView.as_view(),
+    ),
     path("applications", teams.ApplicationsView.as_view()),
     path("applications/<str:application>", teams.ApplicationView.as_view()),
     path("applications/<str:application>/channels", teams.ChannelsView.as_view()),

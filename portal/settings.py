@@ -28,10 +28,13 @@ BERTH_PROXY_HOST = env.str("BERTH_PROXY_HOST", default="")
 BERTH_REGISTRY_HOST = env.str("BERTH_REGISTRY_HOST", default="")
 BERTH_ALLOWED_PRIVATE_NETWORKS = networks("BERTH_ALLOWED_PRIVATE_NETWORKS")
 BERTH_INSECURE_REGISTRIES = env.list("BERTH_INSECURE_REGISTRIES", default=[])
+BERTH_INSECURE_WEBHOOKS = env.list("BERTH_INSECURE_WEBHOOKS", default=[])
 BERTH_TRUSTED_PROXIES = networks("BERTH_TRUSTED_PROXIES")
 BERTH_UPSTREAM_CONNECT_SECONDS = env.float("BERTH_UPSTREAM_CONNECT_SECONDS", default=10)
 BERTH_UPSTREAM_READ_SECONDS = env.float("BERTH_UPSTREAM_READ_SECONDS", default=30)
 BERTH_MAX_BLOB_BYTES = env.int("BERTH_MAX_BLOB_BYTES", default=64 * 2**30)
+BERTH_CHECK_SECONDS = env.int("BERTH_CHECK_SECONDS", default=900)
+BERTH_CHECKS_PER_HOST = env.int("BERTH_CHECKS_PER_HOST", default=4)
 BERTH_TOKEN_REQUESTS_PER_MINUTE = env.int(
     "BERTH_TOKEN_REQUESTS_PER_MINUTE", default=600
 )
@@ -61,6 +64,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "audit",
     "teams",
+    "alerts",
     "licenses",
     "registries",
     "edge",
@@ -148,6 +152,25 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 5}
 CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BEAT_SCHEDULE = {
+    "check-due-registries": {
+        "task": "registries.tasks.check_due_registries_task",
+        "schedule": 5,
+        # What no worker took in time, the next one does.
+        "options": {"expires": 5},
+    },
+    "dispatch-alerts": {
+        "task": "alerts.tasks.dispatch_alerts_task",
+        "schedule": 10,
+        "options": {"expires": 10},
+    },
+    "delete-old-alerts": {
+        "task": "alerts.tasks.delete_old_alerts_task",
+        "schedule": crontab(minute="23", hour="3"),
+    },
+    "tell-of-expiring-licenses": {
+        "task": "licenses.tasks.tell_of_expiring_licenses_task",
+        "schedule": crontab(minute="*/10"),
+    },
     "delete-old-pull-events": {
         "task": "registries.tasks.delete_old_pull_events_task",
         "schedule": crontab(minute="11", hour="3"),
@@ -308,7 +331,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_PATCH": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
-        "CheckOutcomeEnum": "registries.models.Outcome",
+        "CheckOutcomeEnum": "registries.health.Outcome",
         "LicenseTypeEnum": "licenses.models.License.Type",
         "LicenseFieldTypeEnum": "licenses.models.LicenseField.Type",
         "RoleEnum": "teams.permissions.Role",

@@ -16,6 +16,7 @@ change_password = RedirectView.as_view(url=reverse_lazy("account_change_password
 team_pages: list[URLPattern | URLResolver] = [
     path("second-factor", entrance.second_factor_needed, name="second-factor-needed"),
     path("", include("teams.web.urls")),
+    path("", include("alerts.web.urls")),
     path("", include("licenses.web.urls")),
     path("", include("registries.web.urls")),
 ]

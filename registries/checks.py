@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 
 import aiohttp
 from asgiref.sync import async_to_sync
 
 from oci.media_types import DEFAULT_MANIFEST_ACCEPT
 from oci.reference import Reference
-from registries.models import Outcome
+from registries.health import Outcome
 from registries.upstream import UpstreamClient, UpstreamRequest, upstream_client
 from registries.upstream_errors import (
     CredentialRejected,
@@ -18,8 +19,11 @@ from registries.upstream_errors import (
     Problem,
     RepositoryDenied,
     UpstreamError,
+    UpstreamRateLimited,
 )
 from registries.upstream_target import UpstreamTarget
+
+MAX_RETRY_AFTER = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,17 +38,15 @@ class CheckResult:
     latency_ms: int
     detail: str
     problem: Problem | None = None
+    retry_after: timedelta | None = None
 
     @property
-    def health(self) -> Outcome:
-        """What this says of the registry: an image's name alone may be a mistake."""
-        if self.problem in {Problem.NO_ACCESS, Problem.NO_SUCH_IMAGE}:
-            return Outcome.VALID
-        return self.outcome
+    def says_nothing_of_the_login(self) -> bool:
+        """Tell whether only the image was at fault: its name may be a mistake."""
+        return self.problem in {Problem.NO_ACCESS, Problem.NO_SUCH_IMAGE}
 
 
-@async_to_sync
-async def try_credential(
+async def attempt(
     target: UpstreamTarget, image: Reference | None = None
 ) -> CheckResult:
     """Sign in to a registry and, if an image is named, look its manifest up.
@@ -61,9 +63,20 @@ async def try_credential(
             _elapsed_ms(started),
             error.detail_for_vendor,
             error.problem,
+            _retry_after(error),
         )
     outcome, problem, detail = _verdict(target, image, status, asked=asked)
     return CheckResult(outcome, status, _elapsed_ms(started), detail, problem)
+
+
+try_credential = async_to_sync(attempt)
+
+
+def _retry_after(error: UpstreamError) -> timedelta | None:
+    if not isinstance(error, UpstreamRateLimited) or not error.retry_after:
+        return None
+    # More than a day is a registry's mistake, or worse.
+    return min(timedelta(seconds=min(int(error.retry_after), 10**6)), MAX_RETRY_AFTER)
 
 
 def _verdict(

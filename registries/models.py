@@ -7,9 +7,12 @@ from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
-from oci.reference import MalformedName, parse_registry_host
+from oci.digest import MalformedDigest
+from oci.reference import MalformedName, parse_reference, parse_registry_host
 from portal.crypto.fields import EncryptedField
+from registries.health import Health, Outcome
 from registries.outcomes import ALLOWED, outcome_in_words
 from registries.providers import PROVIDERS, Provider
 from teams.models import Application, TeamOwned, User, validate_slug
@@ -35,19 +38,16 @@ def validate_endpoint(text: str) -> None:
         raise ValidationError(f"Write it as {canonical}.")
 
 
+def validate_test_image(text: str) -> None:
+    """Pass if the text names an image of the registry, without the registry's host."""
+    try:
+        parse_reference(text)
+    except (MalformedName, MalformedDigest) as error:
+        raise ValidationError(str(error)) from error
+
+
 def default_patterns() -> list[str]:
     return ["*"]
-
-
-class Outcome(models.TextChoices):
-    """What came of trying a credential."""
-
-    VALID = "valid"
-    REJECTED = "rejected"
-    REPOSITORY_DENIED = "repository_denied"
-    RATE_LIMITED = "rate_limited"
-    UNREACHABLE = "unreachable"
-    UPSTREAM_ERROR = "upstream_error"
 
 
 class ExternalRegistry(TeamOwned):
@@ -73,7 +73,20 @@ class ExternalRegistry(TeamOwned):
     health = models.CharField(
         max_length=32, choices=Outcome.choices, blank=True, editable=False
     )
+    health_since = models.DateTimeField(null=True, editable=False)
     health_checked_at = models.DateTimeField(null=True, editable=False)
+    # A failure that has been met so often in a row: see registries.health.
+    suspect = models.CharField(
+        max_length=32, choices=Outcome.choices, blank=True, editable=False
+    )
+    failures = models.PositiveIntegerField(default=0, editable=False)
+    # An image that checks look up too, as ``repository[:tag][@digest]``.
+    test_image = models.CharField(
+        max_length=512, blank=True, validators=[validate_test_image]
+    )
+    next_check_at = models.DateTimeField(default=timezone.now, editable=False)
+    # While a worker checks it; a killed worker's claim ends by itself.
+    claimed_until = models.DateTimeField(null=True, editable=False)
 
     class Meta:
         verbose_name_plural = "external registries"
@@ -97,7 +110,18 @@ class ExternalRegistry(TeamOwned):
             ),
         ]
         indexes = [
-            models.Index(fields=["team", "endpoint"], name="registries_by_endpoint")
+            models.Index(fields=["team", "endpoint"], name="registries_by_endpoint"),
+            models.Index(
+                fields=["next_check_at"],
+                include=["endpoint", "claimed_until"],
+                name="registries_due",
+            ),
+            models.Index(
+                fields=["claimed_until"],
+                include=["endpoint"],
+                condition=Q(claimed_until__isnull=False),
+                name="registries_claimed",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -106,6 +130,16 @@ class ExternalRegistry(TeamOwned):
     @property
     def provider_profile(self) -> Provider:
         return PROVIDERS[self.provider]
+
+    @property
+    def known_health(self) -> Health:
+        """Return what checks have found so far."""
+        return Health(
+            state=Outcome(self.health) if self.health else None,
+            since=self.health_since,
+            suspect=Outcome(self.suspect) if self.suspect else None,
+            failures=self.failures,
+        )
 
     def clean(self) -> None:
         if self.slug in RESERVED_SLUGS:

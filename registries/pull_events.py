@@ -7,14 +7,15 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.core.cache import cache
-from django.db import connection, transaction
+from django.db import Error, connection, transaction
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from licenses.models import License
+from registries.check_queue import make_due
 from registries.models import ExternalRegistry, PullEvent
-from registries.tasks import check_registry_task
+from registries.tasks import check_due_registries_task
 from teams.models import Team
 
 logger = logging.getLogger(__name__)
@@ -98,7 +99,9 @@ def queue_check(registry_id: uuid.UUID) -> None:
     For a pull that was refused upstream, so whatever goes wrong here is only logged.
     """
     try:
-        if cache.add(f"check-queued:{registry_id}", 1, timeout=60):
-            check_registry_task.delay(str(registry_id))
-    except (RedisError, OperationalError, OSError):
+        if cache.add(f"check-queued:{registry_id}", 1, timeout=60) and make_due(
+            registry_id
+        ):
+            check_due_registries_task.delay()
+    except (RedisError, OperationalError, OSError, Error):
         logger.exception("A credential check could not be queued.")

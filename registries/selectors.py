@@ -11,13 +11,8 @@ from django.utils import timezone
 
 from licenses.models import License
 from licenses.selectors import licenses_for_team
-from registries.models import (
-    Credential,
-    CredentialCheck,
-    ExternalRegistry,
-    Outcome,
-    PullEvent,
-)
+from registries.health import Outcome
+from registries.models import Credential, CredentialCheck, ExternalRegistry, PullEvent
 from registries.outcomes import ALLOWED
 from registries.providers import canonical_endpoint
 from registries.pull_credentials import SubjectKind

@@ -1,31 +1,30 @@
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import partial
 
 from django.db import transaction
 from django.utils import timezone
 
 from audit.services import record
 from audit.tags import EventTag
-from oci.reference import Reference
+from oci.reference import Reference, parse_reference
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict, Invalid, PortalError
+from registries.check_results import begin_anew, record_check
 from registries.checks import CheckResult, try_credential
+from registries.health import Outcome
 from registries.models import (
     MAX_SECRET_BYTES,
     Credential,
     CredentialCheck,
     ExternalRegistry,
-    Outcome,
     RegistryShare,
 )
 from registries.providers import PROVIDERS, Provider, canonical_endpoint
 from registries.selectors import active_credential
-from registries.tasks import check_registry_task
+from registries.tasks import check_due_registries_task
 from registries.upstream_target import upstream_target
 from teams.actors import Actor, ActorKind
 from teams.models import Application, Team
@@ -106,9 +105,9 @@ def _store_registry(
     version.active = True
     version.save()
     if result is not None:
-        _record_check(version, result)
+        record_check(version, result)
     else:
-        _check_after_commit(registry)
+        _check_after_commit()
     _record(
         actor,
         EventTag.REGISTRY_CONNECTED,
@@ -161,18 +160,21 @@ def replace_credential(
     version = _new_credential(actor, registry, credential)
     result = None if skip_test else _prove(version, image)
     with transaction.atomic():
-        ExternalRegistry.objects.for_team(registry.team_id).select_for_update().get(
-            pk=registry.pk
+        registry = (
+            ExternalRegistry.objects.for_team(registry.team_id)
+            .select_for_update()
+            .get(pk=registry.pk)
         )
         Credential.objects.for_team(registry.team_id).filter(
             registry=registry, active=True
         ).update(active=False)
         version.active = True
         version.save()
+        begin_anew(registry)
         if result is not None:
-            _record_check(version, result)
+            record_check(version, result)
         else:
-            _check_after_commit(registry)
+            _check_after_commit()
         _record(
             actor,
             EventTag.REGISTRY_CREDENTIAL_REPLACED,
@@ -252,22 +254,16 @@ def try_new_credential(
 def try_registry(
     *, actor: Actor, registry: ExternalRegistry, image: Reference | None = None
 ) -> CheckResult:
-    """Try the stored credential now and note what came of it."""
-    actor.require(Permission.REGISTRY_MANAGE, team_id=registry.team_id)
-    return check_registry(registry, image)
+    """Try the stored credential now and note what came of it.
 
-
-def check_registry(
-    registry: ExternalRegistry, image: Reference | None = None
-) -> CheckResult:
-    """Try the active credential and store the outcome. Never blocks pulls.
-
-    No access to ``image`` alone does not make the registry unhealthy.
+    No access to an ``image`` named here does not make the registry unhealthy; none to
+    the registry's own test image, which is tried otherwise, does.
     """
+    actor.require(Permission.REGISTRY_MANAGE, team_id=registry.team_id)
     version = active_credential(registry)
-    result = try_credential(upstream_target(version), image)
-    with transaction.atomic():
-        _record_check(version, result)
+    own = parse_reference(registry.test_image) if registry.test_image else None
+    result = try_credential(upstream_target(version), image or own)
+    record_check(version, result, counts_image=image is None)
     return result
 
 
@@ -275,11 +271,6 @@ def delete_old_credential_checks() -> int:
     """Delete checks of more than 90 days ago; return how many."""
     before = timezone.now() - CHECKS_KEPT
     return CredentialCheck.objects.filter(created_at__lt=before).delete()[0]
-
-
-def registry_by_id(registry_id: uuid.UUID) -> ExternalRegistry | None:
-    """Return a registry for a task, which acts for no team in particular."""
-    return ExternalRegistry.objects.filter(pk=registry_id).first()
 
 
 def _default_slug(endpoint: str) -> str:
@@ -345,32 +336,9 @@ def _set_shares(
     return True
 
 
-def _record_check(version: Credential, result: CheckResult) -> None:
-    # Locked as by a swap, which may have come while the registry was being asked.
-    registry = (
-        ExternalRegistry.objects.for_team(version.team_id)
-        .select_for_update()
-        .get(pk=version.registry_id)
-    )
-    CredentialCheck.objects.create(
-        team_id=version.team_id,
-        registry_id=version.registry_id,
-        credential=version,
-        outcome=result.outcome,
-        http_status=result.http_status,
-        latency_ms=result.latency_ms,
-        detail=result.detail[:500],
-    )
-    if active_credential(registry).pk == version.pk:
-        registry.health, registry.health_checked_at = result.health, timezone.now()
-        registry.save(update_fields=["health", "health_checked_at"])
-
-
-def _check_after_commit(registry: ExternalRegistry) -> None:
-    # Robust: the change is committed, so a broker that is away must not fail it.
-    transaction.on_commit(
-        partial(check_registry_task.delay, str(registry.pk)), robust=True
-    )
+def _check_after_commit() -> None:
+    # Robust: the registry is due already, and the task only hurries.
+    transaction.on_commit(check_due_registries_task.delay, robust=True)
 
 
 def _record(

@@ -1,18 +1,13 @@
 from __future__ import annotations
 
-import uuid
-
 from celery import shared_task
 
 
 @shared_task
-def check_registry_task(registry_id: str) -> None:
-    """Try a registry's credential; a registry deleted meanwhile is no error."""
-    from registries import services  # tasks are a leaf: services import them at the top
+def check_due_registries_task() -> None:
+    from registries import check_queue  # tasks are a leaf: services import them
 
-    registry = services.registry_by_id(uuid.UUID(registry_id))
-    if registry is not None:
-        services.check_registry(registry)
+    check_queue.check_due_registries()
 
 
 @shared_task

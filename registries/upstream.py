@@ -21,8 +21,8 @@ from yarl import URL
 
 from oci.challenge import Challenge, parse_challenges
 from oci.reference import parse_registry_host
+from portal.address_guard import AddressGuard
 from portal.expiring_cache import ExpiringCache
-from registries.address_guard import AddressGuard
 from registries.realm_trust import authority, is_trusted_realm
 from registries.upstream_errors import (
     CredentialRejected,

@@ -8,7 +8,7 @@ from typing import Any
 
 import aiohttp
 
-from registries.address_guard import AddressBlocked
+from portal.address_guard import AddressBlocked
 from registries.upstream_errors import (
     Problem,
     UpstreamError,

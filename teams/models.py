@@ -165,6 +165,9 @@ class Membership(TeamOwned):
                 name="teams_membership_once",
                 violation_error_message="This person is already a member.",
             ),
+            models.UniqueConstraint(
+                fields=["team", "id"], name="teams_membership_team"
+            ),
             models.CheckConstraint(
                 condition=Q(role__in=[role.value for role in Role]),
                 name="teams_membership_role",

@@ -28,6 +28,7 @@ class Permission(StrEnum):
     SERVICE_ACCOUNT_MANAGE = "service-account:manage"
     API_TOKEN_CREATE = "api-token:create"  # noqa: S105 -- a permission
     API_TOKEN_MANAGE = "api-token:manage"  # noqa: S105 -- a permission
+    WEBHOOK_MANAGE = "webhook:manage"
     PULL_AUTHORIZE = "pull:authorize"
     IMAGE_PULL = "image:pull"
     IMAGE_PUSH = "image:push"
@@ -63,6 +64,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     | {
         P.APPLICATION_MANAGE,
         P.REGISTRY_MANAGE,
+        P.WEBHOOK_MANAGE,
         P.API_TOKEN_CREATE,
         P.PULL_AUTHORIZE,
         P.IMAGE_PULL,

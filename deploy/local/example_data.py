@@ -24,6 +24,7 @@ from django.utils import timezone
 
 from audit.models import AuditEvent
 from deploy.local import example_names as names
+from deploy.local.example_alerts import add_alerts
 from deploy.local.example_pulls import add_pulls
 from deploy.local.example_registries import add_registries
 from licenses.models import Customer, License
@@ -109,6 +110,9 @@ def fill_example_team(slug: str) -> Example:
     add_pulls(team, licenses, registries, picks)
     _note_ids(example, applications, licenses)
     example.ids["registry_id"] = str(registries["quay"].pk)
+    webhook = add_alerts(actor, team, registries["quay"])
+    example.ids["webhook_id"] = str(webhook.pk)
+    example.ids["delivery_id"] = str(webhook.deliveries.latest("created_at").pk)
     return example
 
 

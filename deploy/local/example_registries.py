@@ -15,11 +15,11 @@ from django.utils import timezone
 from audit.services import record
 from audit.tags import EventTag
 from portal.crypto.secrets import Secret
+from registries.health import Outcome
 from registries.models import (
     Credential,
     CredentialCheck,
     ExternalRegistry,
-    Outcome,
     RegistryShare,
 )
 from teams.actors import Actor

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from functools import partial
 from urllib.parse import quote, urlencode
@@ -124,8 +123,7 @@ async def _ask_upstream(
             *(route.name, error.code, error.detail_for_vendor),
         )
         if isinstance(error, CredentialRejected | RepositoryDenied):
-            check = partial(queue_check, target.registry_id)
-            asyncio.get_running_loop().run_in_executor(None, check)
+            services.token_threads.start(partial(queue_check, target.registry_id))
         raise _told(error) from error
 
 

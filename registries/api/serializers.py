@@ -5,13 +5,13 @@ from typing import Any
 from rest_framework import serializers
 
 from registries.authorization import Reason
+from registries.health import Outcome
 from registries.models import (
     MAX_PATTERNS,
     MAX_SECRET_BYTES,
     Credential,
     CredentialCheck,
     ExternalRegistry,
-    Outcome,
     PullEvent,
 )
 from registries.providers import PROVIDERS

@@ -13,7 +13,8 @@ from django.views.decorators.http import require_POST, require_safe
 from oci.reference import parse_reference
 from portal.http.keyset import keyset_page
 from portal.http.pages import go_to, page_context, render_page
-from registries.models import ExternalRegistry, Outcome
+from registries.health import Outcome
+from registries.models import ExternalRegistry
 from registries.selectors import (
     applications_of_registry,
     checks_of_registry,

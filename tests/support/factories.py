@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -9,16 +10,17 @@ import factory
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
+from alerts.models import Alert, Delivery, Webhook
 from licenses.license_id import PURPOSE as LICENSE_ID_PURPOSE
 from licenses.license_id import generate_license_id
 from licenses.models import Customer, License, LicenseField
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
+from registries.health import Outcome
 from registries.models import (
     Credential,
     CredentialCheck,
     ExternalRegistry,
-    Outcome,
     PullEvent,
     RegistryShare,
 )
@@ -37,6 +39,7 @@ from teams.tokens import PURPOSE as API_TOKEN_PURPOSE
 from teams.tokens import generate_api_token
 
 PASSWORD = "correct horse battery staple"
+WEBHOOK_SECRET = "whsec_" + "A" * 43 + "="
 
 
 class UserFactory(DjangoModelFactory[User]):
@@ -258,3 +261,42 @@ class PullEventFactory(DjangoModelFactory[PullEvent]):
     outcome = "allowed"
     count = 1
     last_at = factory.LazyFunction(timezone.now)
+
+
+class AlertFactory(DjangoModelFactory[Alert]):
+    class Meta:
+        model = Alert
+
+    team = factory.SubFactory(TeamFactory)
+    event = "license.revoked"
+    key = factory.Sequence(lambda n: f"license.revoked:{n}")
+    subject_id = factory.LazyFunction(uuid.uuid4)
+    subject_label = "Initech: my-app"
+    message = "The license of Initech for my-app was revoked."
+    dispatched_at = factory.LazyFunction(timezone.now)
+
+
+class WebhookFactory(DjangoModelFactory[Webhook]):
+    class Meta:
+        model = Webhook
+
+    team = factory.SubFactory(TeamFactory)
+    name = factory.Sequence(lambda n: f"Webhook {n}")
+    url = "https://hooks.example.com/berth"
+    events = factory.LazyFunction(lambda: ["license.revoked"])
+    secret = factory.LazyFunction(lambda: Secret(WEBHOOK_SECRET))
+
+
+class DeliveryFactory(DjangoModelFactory[Delivery]):
+    """One to a webhook, made already unless told otherwise."""
+
+    class Meta:
+        model = Delivery
+
+    webhook = factory.SubFactory(WebhookFactory)
+    team = factory.SelfAttribute("webhook.team")
+    alert = factory.SubFactory(AlertFactory, team=factory.SelfAttribute("..team"))
+    state = "delivered"
+    attempts = 1
+    http_status = 204
+    detail = "Delivered."

@@ -13,6 +13,7 @@ from tests.support.factories import (
     ApiTokenFactory,
     ChannelFactory,
     CredentialCheckFactory,
+    DeliveryFactory,
     ExternalRegistryFactory,
     InvitationFactory,
     LicenseFactory,
@@ -44,6 +45,7 @@ def make_world(team: Team) -> World:
     membership: Membership = MembershipFactory(team=team, role="support")
     invitation = InvitationFactory(team=team)
     api_token = ApiTokenFactory(team=team)
+    delivery = DeliveryFactory(webhook__team=team, state="failed")
     ids = {
         "application": str(application.pk),
         "application_slug": application.slug,
@@ -57,6 +59,8 @@ def make_world(team: Team) -> World:
         "member_id": str(membership.pk),
         "invitation_id": str(invitation.pk),
         "api_token_id": str(api_token.pk),
+        "webhook_id": str(delivery.webhook_id),
+        "delivery_id": str(delivery.pk),
     }
     return World(team, license, registry, service_account, ids)
 

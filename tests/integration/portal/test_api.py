@@ -19,11 +19,13 @@ from teams.actors import Actor
 from teams.models import Team
 from tests.support.clients import ApiClient, code_of
 from tests.support.factories import (
+    AlertFactory,
     ApiTokenFactory,
     ApplicationFactory,
     ChannelFactory,
     CredentialCheckFactory,
     CustomerFactory,
+    DeliveryFactory,
     ExternalRegistryFactory,
     LicenseFactory,
     LicenseFieldFactory,
@@ -31,6 +33,7 @@ from tests.support.factories import (
     PullEventFactory,
     RegistryShareFactory,
     ServiceAccountFactory,
+    WebhookFactory,
 )
 
 COMMITTED_SCHEMA = Path(__file__).parents[3] / "docs/api/openapi.yaml"
@@ -79,6 +82,18 @@ def check(team: Team, actor: Actor) -> str:
     return f"/registries/{owner.pk}/checks"
 
 
+def delivery(team: Team, actor: Actor) -> str:
+    owner = team_webhook(team)
+    DeliveryFactory(webhook=owner)
+    return f"/webhooks/{owner.pk}/deliveries"
+
+
+def team_webhook(team: Team) -> Any:
+    from alerts.models import Webhook
+
+    return Webhook.objects.filter(team=team).first() or WebhookFactory(team=team)
+
+
 def team_application(team: Team) -> Any:
     from teams.models import Application
 
@@ -125,6 +140,9 @@ LISTS: dict[str, tuple[Make, int]] = {
     "registry-pulls": (registry_pull, 6),
     "checks": (check, 6),
     "pulls": (made_by(PullEventFactory, "/pulls"), 3),
+    "alerts": (made_by(AlertFactory, "/alerts"), 3),
+    "webhooks": (made_by(WebhookFactory, "/webhooks"), 3),
+    "deliveries": (delivery, 4),
 }
 
 
@@ -221,6 +239,8 @@ def test_list_takes_its_own_page_size_for_a_wrong_one(
         ("/audit-events", "created_after=x"),
         ("/customers", "archived=maybe"),
         ("/pulls", "license=x"),
+        ("/alerts", "event=license.frobbed"),
+        ("/alerts", "subject_id=x"),
         ("/applications", "slug=x"),
     ],
 )

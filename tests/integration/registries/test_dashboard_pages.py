@@ -9,7 +9,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from registries.models import Outcome, PullEvent
+from registries.health import Outcome
+from registries.models import PullEvent
 from registries.selectors import pulls_per_day, refusals_since
 from teams.models import Membership, Team
 from tests.support.factories import (

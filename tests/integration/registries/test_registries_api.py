@@ -293,9 +293,12 @@ def test_try_stored_credential_is_noted(
     assert response.status_code == 200
     assert response.json()["outcome"] == "rejected"
     assert response.json()["http_status"] == 401
+    # One refusal changes nothing yet; the second one in a row confirms it.
+    assert owner_api.get("/registries/sample").json()["health"] is None
+    owner_api.post("/registries/sample/test")
     assert owner_api.get("/registries/sample").json()["health"] == "rejected"
     checks = owner_api.get("/registries/sample/checks").json()["results"]
-    assert [each["outcome"] for each in checks] == ["rejected"]
+    assert [each["outcome"] for each in checks] == ["rejected", "rejected"]
 
 
 @pytest.mark.parametrize(

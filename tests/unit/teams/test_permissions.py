@@ -24,6 +24,7 @@ TABLE = {
     | {
         "application:manage",
         "registry:manage",
+        "webhook:manage",
         "api-token:create",
         "pull:authorize",
         "image:pull",

@@ -5,7 +5,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from registries.address_guard import AddressBlocked, AddressGuard, is_allowed_address
+from portal.address_guard import AddressBlocked, AddressGuard, is_allowed_address
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from alerts.events import CHOOSABLE, Event
+from alerts.models import Alert, Delivery, DeliveryState, Webhook
+from teams.api.base import InputSerializer
+
+# Programs receive the names of events: these are theirs, not the words for people.
+EVENTS = [(event.value, event.value) for event in Event]
+CHOOSABLE_EVENTS = [(event.value, event.value) for event in CHOOSABLE]
+
+
+class ChosenEventsField(serializers.ListField):
+    """One or more of the events that webhooks can choose."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            child=serializers.ChoiceField(choices=CHOOSABLE_EVENTS),
+            allow_empty=False,
+            max_length=100,
+            **options,
+        )
+
+
+class AlertSerializer(serializers.ModelSerializer[Alert]):
+    event = serializers.ChoiceField(choices=EVENTS)
+    data = serializers.DictField(  # type: ignore[assignment]  # not Serializer.data
+        child=serializers.JSONField(allow_null=True),
+        help_text="What else there is to know, by event; never a secret",
+    )
+
+    class Meta:
+        model = Alert
+        fields = [
+            "id",
+            "event",
+            "subject_id",
+            "subject_label",
+            "message",
+            "data",
+            "created_at",
+        ]
+        read_only_fields = fields
+
+
+class WebhookSerializer(serializers.ModelSerializer[Webhook]):
+    """A webhook without its secret, which is shown when it is made."""
+
+    events = ChosenEventsField()
+    failures = serializers.IntegerField(
+        help_text="Alerts in a row that could not be delivered"
+    )
+    previous_secret_until = serializers.DateTimeField(
+        allow_null=True, help_text="Until then the replaced secret signs too"
+    )
+
+    class Meta:
+        model = Webhook
+        fields = [
+            "id",
+            "name",
+            "url",
+            "events",
+            "failures",
+            "disabled_at",
+            "disabled_reason",
+            "previous_secret_until",
+            "created_at",
+        ]
+        read_only_fields = fields
+
+
+class CreatedWebhookSerializer(WebhookSerializer):
+    secret = serializers.SerializerMethodField(
+        help_text="What to check signatures with; shown this once"
+    )
+
+    class Meta(WebhookSerializer.Meta):
+        fields = [*WebhookSerializer.Meta.fields, "secret"]
+        read_only_fields = fields
+
+    def get_secret(self, _webhook: Webhook) -> str:
+        secret: str = self.context["secret"].reveal()
+        return secret
+
+
+class NewWebhookSerializer(InputSerializer):
+    name = serializers.CharField(max_length=150)
+    url = serializers.CharField(max_length=2000, help_text="It begins with https://")
+    events = ChosenEventsField()
+
+
+class WebhookChangesSerializer(InputSerializer):
+    name = serializers.CharField(max_length=150, required=False)
+    url = serializers.CharField(max_length=2000, required=False)
+    events = ChosenEventsField(required=False)
+
+
+class DeliverySerializer(serializers.ModelSerializer[Delivery]):
+    event = serializers.ChoiceField(source="alert.event", choices=EVENTS)
+    state = serializers.ChoiceField(choices=DeliveryState.choices)
+    due_at = serializers.DateTimeField(
+        source="next_attempt_at",
+        allow_null=True,
+        help_text="When it is tried next; null if it is not",
+    )
+
+    class Meta:
+        model = Delivery
+        fields = [
+            "id",
+            "alert_id",
+            "event",
+            "state",
+            "attempts",
+            "due_at",
+            "finished_at",
+            "http_status",
+            "detail",
+            "created_at",
+        ]
+        read_only_fields = fields

@@ -1,0 +1,43 @@
+"""What Berth tells a team of, by mail and by webhook.
+
+Grammar: ``subject.what_happened``. Names are stable: programs receive them.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Event(StrEnum):
+    REGISTRY_REJECTED = "registry.rejected"
+    REGISTRY_REPOSITORY_DENIED = "registry.repository_denied"
+    REGISTRY_RATE_LIMITED = "registry.rate_limited"
+    REGISTRY_UNREACHABLE = "registry.unreachable"
+    REGISTRY_UPSTREAM_ERROR = "registry.upstream_error"
+    REGISTRY_RECOVERED = "registry.recovered"
+    LICENSE_EXPIRING = "license.expiring"
+    LICENSE_EXPIRED = "license.expired"
+    LICENSE_REVOKED = "license.revoked"
+    WEBHOOK_DISABLED = "webhook.disabled"
+    WEBHOOK_TEST = "webhook.test"
+
+
+DESCRIPTIONS = {
+    Event.REGISTRY_REJECTED: "A registry refuses its credential",
+    Event.REGISTRY_REPOSITORY_DENIED: "No access to a registry's test image",
+    Event.REGISTRY_RATE_LIMITED: "A registry limits how often may be pulled",
+    Event.REGISTRY_UNREACHABLE: "A registry cannot be reached",
+    Event.REGISTRY_UPSTREAM_ERROR: "A registry gives no usable answer",
+    Event.REGISTRY_RECOVERED: "A registry works again",
+    Event.LICENSE_EXPIRING: "A license expires in 7 days, or in one",
+    Event.LICENSE_EXPIRED: "A license has expired",
+    Event.LICENSE_REVOKED: "A license was revoked",
+    Event.WEBHOOK_DISABLED: "A webhook was switched off because it kept failing",
+    Event.WEBHOOK_TEST: "A test that somebody asked for",
+}
+# What people and webhooks can choose; the others go where they belong by themselves.
+CHOOSABLE = [
+    event
+    for event in Event
+    if event not in {Event.WEBHOOK_TEST, Event.WEBHOOK_DISABLED}
+]

@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Self
+
+from django.conf import settings
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+from alerts.webhook_url import MalformedUrl, parse_webhook_url
+from portal.crypto.fields import EncryptedField
+from teams.models import (
+    Membership,
+    TeamOwned,
+    TeamOwnedQuerySet,
+    User,
+    validate_printable,
+)
+
+
+def validate_webhook_url(text: str) -> None:
+    """Pass if the text is an address that a webhook can be sent to."""
+    try:
+        parse_webhook_url(text, plain_hosts=settings.BERTH_INSECURE_WEBHOOKS)
+    except MalformedUrl as error:
+        raise ValidationError(str(error)) from error
+
+
+class Alert(TeamOwned):
+    """Something the team is told once: written with the change that it tells of.
+
+    ``key`` is what it is told once for: the same key again is no second alert.
+    ``data`` never holds a secret.
+    """
+
+    event = models.CharField(max_length=64)
+    key = models.CharField(max_length=200)
+    subject_id = models.UUIDField()
+    subject_label = models.CharField(max_length=254)
+    message = models.CharField(max_length=1000)
+    data = models.JSONField(default=dict)
+    # Set once a delivery has been made for each recipient.
+    dispatched_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["team", "key"], name="alerts_alert_once"),
+            models.UniqueConstraint(fields=["team", "id"], name="alerts_alert_team"),
+        ]
+        indexes = [
+            models.Index(
+                fields=["created_at"],
+                condition=Q(dispatched_at__isnull=True),
+                name="alerts_alert_waiting",
+            ),
+            models.Index(fields=["team", "-created_at", "-id"], name="alerts_page"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event} {self.subject_label}"
+
+
+class Subscription(TeamOwned):
+    """A member who is told by mail, and of what.
+
+    While nobody of a team has chosen anything, its owners are told everything.
+    """
+
+    membership = models.OneToOneField(
+        Membership, on_delete=models.CASCADE, related_name="alert_subscription"
+    )
+    events = ArrayField(models.CharField(max_length=64), blank=True)
+
+    def __str__(self) -> str:
+        return str(self.membership_id)
+
+
+class Webhook(TeamOwned):
+    """An address of the team's own that alerts are posted to, signed.
+
+    ``secret`` signs; for a day after it was replaced ``previous_secret`` signs too.
+    """
+
+    name = models.CharField(max_length=150, validators=[validate_printable])
+    url = models.CharField(max_length=2000, validators=[validate_webhook_url])
+    events = ArrayField(models.CharField(max_length=64))
+    secret = EncryptedField(editable=False)
+    previous_secret = EncryptedField(  # type: ignore[misc]  # null is none
+        null=True, blank=True, editable=False
+    )
+    previous_secret_until = models.DateTimeField(null=True, editable=False)
+    # Alerts in a row that could not be delivered, each after all of its attempts.
+    failures = models.PositiveSmallIntegerField(default=0, editable=False)
+    disabled_at = models.DateTimeField(null=True, editable=False)
+    disabled_reason = models.CharField(max_length=300, blank=True, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["team", "name"],
+                name="alerts_webhook_name",
+                violation_error_message="Another webhook has this name.",
+            ),
+            models.UniqueConstraint(fields=["team", "id"], name="alerts_webhook_team"),
+            models.CheckConstraint(
+                condition=~Q(events=[]),
+                name="alerts_webhook_events",
+                violation_error_message="Choose at least one event.",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def has_previous_secret(self) -> bool:
+        """Whether a secret that was replaced still signs too."""
+        until = self.previous_secret_until
+        return until is not None and until > timezone.now()
+
+
+class DeliveryState(models.TextChoices):
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+
+
+class DeliveryQuerySet(TeamOwnedQuerySet["Delivery"]):
+    def due(self) -> Self:
+        """Keep what is to be sent now: not sent yet, and claimed by no one."""
+        return self.filter(state=DeliveryState.PENDING, due_at__lte=timezone.now())
+
+
+class Delivery(TeamOwned):
+    """One alert on its way to one recipient: a webhook or a person's mail address."""
+
+    alert = models.ForeignKey(
+        Alert, on_delete=models.CASCADE, related_name="deliveries"
+    )
+    webhook = models.ForeignKey(
+        Webhook, null=True, on_delete=models.CASCADE, related_name="deliveries"
+    )
+    user = models.ForeignKey(
+        User, null=True, on_delete=models.CASCADE, related_name="+"
+    )
+    state = models.CharField(
+        max_length=16, choices=DeliveryState.choices, default=DeliveryState.PENDING
+    )
+    attempts = models.PositiveSmallIntegerField(default=0)
+    # When it is sent next; while it is being sent, when somebody else may try.
+    due_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True)
+    http_status = models.PositiveSmallIntegerField(null=True)
+    detail = models.CharField(max_length=300, blank=True)
+
+    objects = DeliveryQuerySet.as_manager()  # type: ignore[misc]  # narrower
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["alert", "webhook"],
+                condition=Q(webhook__isnull=False),
+                name="alerts_delivery_webhook_once",
+            ),
+            models.UniqueConstraint(
+                fields=["alert", "user"],
+                condition=Q(user__isnull=False),
+                name="alerts_delivery_user_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(webhook__isnull=True, user__isnull=False)
+                | Q(webhook__isnull=False, user__isnull=True),
+                name="alerts_delivery_one_recipient",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["due_at"],
+                condition=Q(state="pending"),
+                name="alerts_delivery_due",
+            ),
+            models.Index(
+                F("webhook"), F("created_at").desc(), name="alerts_delivery_page"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.alert_id}: {self.state}"
+
+    @property
+    def next_attempt_at(self) -> datetime | None:
+        """When it is tried next, or None if it is over."""
+        return self.due_at if self.state == DeliveryState.PENDING else None

@@ -1,0 +1,89 @@
+"""What became of a delivery, and what follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from alerts.events import Event
+from alerts.models import Delivery, DeliveryState, Webhook
+from alerts.services import disable_webhook, raise_alert
+from teams.actors import system_actor
+
+# After the first attempt: 1, 2, 4 … 128 minutes, about four hours in all.
+MAX_ATTEMPTS = 9
+MAX_FAILURES = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What came of one attempt. ``is_gone`` says that there is no use in any other."""
+
+    ok: bool
+    detail: str
+    http_status: int | None = None
+    is_gone: bool = False
+
+
+@transaction.atomic
+def record_sent(delivery: Delivery, sent: Sent) -> None:
+    """Write down an attempt; plan the next one, or give up.
+
+    A webhook whose alerts are given up ten times in a row, or that says 410 Gone, is
+    switched off, and the owners are told by mail.
+
+    Raises:
+        Delivery.DoesNotExist: it was deleted meanwhile.
+    """
+    delivery = Delivery.objects.select_for_update().get(pk=delivery.pk)
+    if delivery.state != DeliveryState.PENDING:
+        return
+    now = timezone.now()
+    delivery.attempts += 1
+    delivery.http_status = sent.http_status
+    delivery.detail = sent.detail[:300]
+    if sent.ok:
+        delivery.state, delivery.finished_at = DeliveryState.DELIVERED, now
+    elif sent.is_gone or delivery.attempts >= MAX_ATTEMPTS:
+        delivery.state, delivery.finished_at = DeliveryState.FAILED, now
+    else:
+        delivery.due_at = now + timedelta(minutes=2 ** (delivery.attempts - 1))
+    delivery.save()
+    if delivery.webhook_id is not None and delivery.finished_at is not None:
+        _count(delivery, sent)
+
+
+def _count(delivery: Delivery, sent: Sent) -> None:
+    webhook = (
+        Webhook.objects.for_team(delivery.team_id)
+        .select_for_update(of=("self",))
+        .select_related("team")
+        .get(deliveries=delivery)
+    )
+    failures = 0 if sent.ok else webhook.failures + 1
+    if failures != webhook.failures:
+        webhook.failures = failures
+        webhook.save(update_fields=["failures"])
+    if sent.is_gone or failures >= MAX_FAILURES:
+        _switch_off(webhook, sent)
+
+
+def _switch_off(webhook: Webhook, sent: Sent) -> None:
+    if webhook.disabled_at is not None:
+        return
+    webhook = disable_webhook(
+        actor=system_actor(webhook.team), webhook=webhook, reason=sent.detail
+    )
+    raise_alert(
+        team_id=webhook.team_id,
+        event=Event.WEBHOOK_DISABLED,
+        subject=webhook,
+        key=f"{webhook.pk}:{webhook.disabled_at}",
+        message=(
+            f"The webhook {webhook.name} was switched off, because alerts could not be "
+            f"delivered: {sent.detail} Mend the receiver, then switch it on again."
+        ),
+    )

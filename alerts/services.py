@@ -1,0 +1,253 @@
+"""Telling a team: what is to be told, whom, and what became of it."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Model
+from django.utils import timezone
+
+from alerts.events import CHOOSABLE, Event
+from alerts.models import Alert, Delivery, DeliveryState, Subscription, Webhook
+from alerts.tasks import dispatch_alerts_task
+from audit.services import record
+from audit.tags import EventTag
+from portal.crypto.secrets import Secret
+from portal.errors import Conflict, Invalid
+from teams.actors import Actor
+from teams.models import Membership, Team
+from teams.permissions import Permission
+from teams.services import apply_changes
+
+PREVIOUS_SECRET_LIFETIME = timedelta(hours=24)
+MAX_WEBHOOKS = 20
+ALERTS_KEPT = timedelta(days=90)
+
+
+def raise_alert(
+    *,
+    team_id: uuid.UUID,
+    event: Event,
+    subject: Model,
+    key: str,
+    message: str,
+    data: Mapping[str, object] | None = None,
+) -> None:
+    """Have the team told, once for ``key``; to be called with the change it tells of.
+
+    Nothing is told of a change that is rolled back, and nothing is lost if the broker
+    is away: the row is the queue, and the task only hurries.
+    """
+    alert = Alert(
+        team_id=team_id,
+        event=event,
+        key=f"{event}:{key}",
+        subject_id=subject.pk,
+        subject_label=str(subject)[:254],
+        message=message[:1000],
+        data=dict(data or {}),
+    )
+    Alert.objects.bulk_create([alert], ignore_conflicts=True)
+    # Robust: the change is committed, so a broker that is away must not fail it.
+    transaction.on_commit(dispatch_alerts_task.delay, robust=True)
+
+
+@transaction.atomic
+def create_webhook(
+    *, actor: Actor, team: Team, name: str, url: str, events: Sequence[str]
+) -> tuple[Webhook, Secret]:
+    """Add a webhook; return it with the secret that its receiver checks with.
+
+    The secret can be had again only by replacing it.
+    """
+    actor.require(Permission.WEBHOOK_MANAGE, team_id=team.pk)
+    if Webhook.objects.for_team(team.pk).count() >= MAX_WEBHOOKS:
+        raise Conflict("too_many_webhooks", f"A team has {MAX_WEBHOOKS} at most.")
+    secret = _new_secret()
+    webhook = Webhook(
+        team=team, name=name, url=url, events=_checked(events), secret=secret
+    )
+    webhook.full_clean()
+    webhook.save()
+    _record(actor, EventTag.WEBHOOK_CREATED, webhook, events=webhook.events)
+    return webhook, secret
+
+
+@transaction.atomic
+def change_webhook(
+    *, actor: Actor, webhook: Webhook, changes: Mapping[str, object]
+) -> Webhook:
+    """Change name, address or events."""
+    actor.require(Permission.WEBHOOK_MANAGE, team_id=webhook.team_id)
+    changes = dict(changes)
+    if "events" in changes:
+        events = changes["events"]
+        assert isinstance(events, Sequence)  # noqa: S101 -- narrows for the type checker
+        changes["events"] = _checked(events)
+    changed = apply_changes(webhook, changes)
+    if changed:
+        _record(actor, EventTag.WEBHOOK_CHANGED, webhook, changed=changed)
+    return webhook
+
+
+@transaction.atomic
+def replace_webhook_secret(*, actor: Actor, webhook: Webhook) -> Secret:
+    """Sign with a new secret; for a day the old one signs too."""
+    actor.require(Permission.WEBHOOK_MANAGE, team_id=webhook.team_id)
+    webhook = _locked(webhook)
+    secret = _new_secret()
+    webhook.previous_secret = Secret(webhook.secret.reveal())
+    webhook.previous_secret_until = timezone.now() + PREVIOUS_SECRET_LIFETIME
+    webhook.secret = secret
+    webhook.save(update_fields=["secret", "previous_secret", "previous_secret_until"])
+    _record(actor, EventTag.WEBHOOK_SECRET_REPLACED, webhook)
+    return secret
+
+
+@transaction.atomic
+def enable_webhook(*, actor: Actor, webhook: Webhook) -> Webhook:
+    """Switch on again what was switched off; what was missed meanwhile stays so."""
+    actor.require(Permission.WEBHOOK_MANAGE, team_id=webhook.team_id)
+    webhook = _locked(webhook)
+    if webhook.disabled_at is not None:
+        webhook.disabled_at, webhook.disabled_reason, webhook.failures = None, "", 0
+        webhook.save(update_fields=["disabled_at", "disabled_reason", "failures"])
+        _record(actor, EventTag.WEBHOOK_ENABLED, webhook)
+    return webhook
+
+
+@transaction.atomic
+def disable_webhook(*, actor: Actor, webhook: Webhook, reason: str) -> Webhook:
+    """Send nothing more; what is waiting for it is given up."""
+    actor.require(Permission.WEBHOOK_MANAGE, team_id=webhook.team_id)
+    webhook = _locked(webhook)
+    if webhook.disabled_at is None:
+        webhook.disabled_at = timezone.now()
+        webhook.disabled_reason = reason[:300]
+        webhook.save(update_fields=["disabled_at", "disabled_reason"])
+        give_up_waiting(webhook)
+        _record(actor, EventTag.WEBHOOK_DISABLED, webhook, reason=reason)
+    return webhook
+
+
+@transaction.atomic
+def delete_webhook(*, actor: Actor, webhook: Webhook) -> None:
+    """Forget a webhook with its log of deliveries."""
+    actor.require(Permission.WEBHOOK_MANAGE, team_id=webhook.team_id)
+    _record(actor, EventTag.WEBHOOK_DELETED, webhook)
+    webhook.delete()
+
+
+@transaction.atomic
+def send_test(*, actor: Actor, webhook: Webhook) -> Delivery:
+    """Send a test alert to one webhook, and to it alone."""
+    actor.require(Permission.WEBHOOK_MANAGE, team_id=webhook.team_id)
+    now = timezone.now()
+    alert = Alert.objects.create(
+        team_id=webhook.team_id,
+        event=Event.WEBHOOK_TEST,
+        key=f"{Event.WEBHOOK_TEST}:{uuid.uuid4()}",
+        subject_id=webhook.pk,
+        subject_label=webhook.name,
+        message=f"A test of the webhook {webhook.name}, asked for by {actor.label}.",
+        dispatched_at=now,
+    )
+    delivery = Delivery.objects.create(
+        team_id=webhook.team_id, alert=alert, webhook=webhook
+    )
+    transaction.on_commit(dispatch_alerts_task.delay, robust=True)
+    _record(actor, EventTag.WEBHOOK_TESTED, webhook)
+    return delivery
+
+
+@transaction.atomic
+def send_again(*, actor: Actor, delivery: Delivery) -> Delivery:
+    """Try a delivery once more that was given up."""
+    actor.require(Permission.WEBHOOK_MANAGE, team_id=delivery.team_id)
+    webhook = delivery.webhook
+    if webhook is not None and webhook.disabled_at is not None:
+        raise Conflict("webhook_disabled", "Switch the webhook on first.")
+    changed = (
+        Delivery.objects.for_team(delivery.team_id)
+        .filter(pk=delivery.pk, state=DeliveryState.FAILED)
+        .update(
+            state=DeliveryState.PENDING,
+            attempts=0,
+            due_at=timezone.now(),
+            finished_at=None,
+        )
+    )
+    if not changed:
+        raise Conflict("not_failed", "This delivery was made, or is on its way.")
+    transaction.on_commit(dispatch_alerts_task.delay, robust=True)
+    return delivery
+
+
+@transaction.atomic
+def subscribe(
+    *, actor: Actor, membership: Membership, events: Sequence[str]
+) -> Subscription:
+    """Choose what a member is told by mail; nothing at all is a choice too.
+
+    Everybody chooses for themselves; who manages members chooses for others.
+    """
+    if not actor.is_user(membership.user_id) or actor.team_id != membership.team_id:
+        actor.require(Permission.MEMBER_MANAGE, team_id=membership.team_id)
+    subscription, _ = Subscription.objects.update_or_create(
+        team_id=membership.team_id,
+        membership=membership,
+        defaults={"events": _checked(events)},
+    )
+    record(
+        actor=actor,
+        tag=EventTag.SUBSCRIPTION_CHANGED,
+        team_id=membership.team_id,
+        subject=membership.user,
+        data={"events": subscription.events},
+    )
+    return subscription
+
+
+def give_up_waiting(webhook: Webhook) -> None:
+    """End what is still waiting for a webhook that was switched off."""
+    Delivery.objects.for_team(webhook.team_id).filter(
+        webhook=webhook, state=DeliveryState.PENDING
+    ).update(
+        state=DeliveryState.FAILED,
+        finished_at=timezone.now(),
+        detail="The webhook was switched off.",
+    )
+
+
+def delete_old_alerts() -> int:
+    """Delete alerts of more than 90 days ago with their deliveries; return how many."""
+    before = timezone.now() - ALERTS_KEPT
+    old = Alert.objects.filter(created_at__lt=before, dispatched_at__isnull=False)
+    return old.delete()[0]
+
+
+def _checked(events: Sequence[str]) -> list[str]:
+    unknown = [name for name in events if name not in CHOOSABLE]
+    if unknown:
+        raise Invalid({"events": [f"There is no event {unknown[0]!r}."]})
+    return sorted(set(events))
+
+
+def _new_secret() -> Secret:
+    # The form of Standard Webhooks: whsec_ and 24 to 64 bytes in base64.
+    return Secret("whsec_" + base64.b64encode(secrets.token_bytes(32)).decode())
+
+
+def _locked(webhook: Webhook) -> Webhook:
+    return (
+        Webhook.objects.for_team(webhook.team_id).select_for_update().get(pk=webhook.pk)
+    )
+
+
+def _record(actor: Actor, tag: EventTag, webhook: Webhook, **data: object) -> None:
+    record(actor=actor, tag=tag, team_id=webhook.team_id, subject=webhook, data=data)

@@ -1,0 +1,120 @@
+"""Pages of what a team was told, and of who is told by mail."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from alerts.events import Event
+from alerts.selectors import (
+    alerts_without_tests,
+    events_mailed_to,
+    has_chosen,
+    members_with_subscriptions,
+)
+from alerts.services import subscribe
+from alerts.web.forms import EVENT_CHOICES, EventsField
+from alerts.web.words import events_in_words, told
+from portal.http.forms import EditForm, edit
+from portal.http.keyset import keyset_page
+from portal.http.pages import go_to, render_dialog, render_page
+from teams.models import Membership
+from teams.permissions import Permission
+from teams.web.base import TeamRequest, find, team_page
+
+
+class MailForm(EditForm):
+    events = EventsField(label="Send a mail when", required=False)
+
+
+class ShownForm(forms.Form):
+    """What the list of alerts is narrowed to."""
+
+    event = forms.ChoiceField(
+        required=False,
+        choices=[
+            ("", "All"),
+            *EVENT_CHOICES,
+            (Event.WEBHOOK_DISABLED.value, "A webhook was switched off"),
+        ],
+    )
+
+
+@require_safe
+@team_page(Permission.TEAM_READ)
+def alerts(request: TeamRequest) -> HttpResponse:
+    """List what the team was told lately."""
+    rows = alerts_without_tests(request.team.pk)
+    shown = ShownForm(request.GET)
+    event = shown.cleaned_data.get("event") if shown.is_valid() else ""
+    if event:
+        rows = rows.filter(event=event)
+    page = keyset_page(rows, request.GET.get("page", ""))
+    context = {
+        "page": page,
+        "told": told(page.rows, actor=request.actor, team_slug=request.team.slug),
+        "shown": shown,
+        "is_filtered": bool(event),
+    }
+    return render_page(
+        request, "alerts/alerts.html", context, partial="alerts/alerts_list.html"
+    )
+
+
+@team_page(Permission.TEAM_READ)
+def mail(request: TeamRequest) -> HttpResponse:
+    """Choose what one is told by mail oneself; see who is told what."""
+    people = members_with_subscriptions(request.team.pk)
+    form, is_saved = _edit(request, people.get(user_id=request.user.pk))
+    if is_saved:
+        messages.success(request, "Your choice is saved.")
+        return go_to(request, _mail_address(request))
+    is_chosen = has_chosen(request.team.pk)
+    context: dict[str, Any] = {"form": form, "is_chosen": is_chosen}
+    if request.actor.may(Permission.MEMBER_MANAGE):
+        page = keyset_page(people, request.GET.get("page", ""))
+        context["page"] = page
+        context["members"] = [
+            (each, events_in_words(events_mailed_to(each, is_chosen=is_chosen)))
+            for each in page.rows
+        ]
+    return render_page(request, "alerts/mail.html", context)
+
+
+@team_page(Permission.MEMBER_MANAGE)
+def mail_of_member(request: TeamRequest, member_id: uuid.UUID) -> HttpResponse:
+    """Choose what another member is told by mail."""
+    member: Membership = find(members_with_subscriptions(request.team.pk), member_id)
+    form, is_saved = _edit(request, member)
+    if is_saved:
+        messages.success(request, f"What {member.user.email} is told is saved.")
+        return go_to(request, _mail_address(request))
+    return render_dialog(
+        request,
+        "alerts/mail_of_member.html",
+        {"form": form, "member": member, "is_chosen": has_chosen(request.team.pk)},
+        back=_mail_address(request),
+    )
+
+
+def _edit(request: TeamRequest, member: Membership) -> tuple[MailForm, bool]:
+    def save(present: Membership, changes: dict[str, Any]) -> object:
+        return subscribe(
+            actor=request.actor, membership=present, events=changes["events"]
+        )
+
+    def values(present: Membership) -> dict[str, Any]:
+        is_chosen = has_chosen(request.team.pk)
+        return {"events": events_mailed_to(present, is_chosen=is_chosen)}
+
+    return edit(request, MailForm, member, values=values, save=save)
+
+
+def _mail_address(request: TeamRequest) -> str:
+    return reverse("alerts-mail", kwargs={"team": request.team.slug})

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from django.urls import URLPattern, path
+
+from alerts.web import alerts, deliveries, webhooks
+
+urlpatterns: list[URLPattern] = [
+    path("alerts", alerts.alerts, name="alerts"),
+    path("alerts/mail", alerts.mail, name="alerts-mail"),
+    path(
+        "alerts/mail/<uuid:member_id>", alerts.mail_of_member, name="alerts-mail-member"
+    ),
+    path("alerts/webhooks", webhooks.webhooks, name="alerts-webhooks"),
+    path("alerts/webhooks/new", webhooks.add_webhook, name="alerts-webhook-add"),
+    path(
+        "alerts/webhooks/<uuid:webhook_id>",
+        deliveries.webhook_detail,
+        name="alerts-webhook-detail",
+    ),
+    path(
+        "alerts/webhooks/<uuid:webhook_id>/edit",
+        webhooks.edit_webhook,
+        name="alerts-webhook-edit",
+    ),
+    path(
+        "alerts/webhooks/<uuid:webhook_id>/secret",
+        webhooks.replace_secret,
+        name="alerts-webhook-secret",
+    ),
+    path(
+        "alerts/webhooks/<uuid:webhook_id>/switch-on",
+        webhooks.switch_on,
+        name="alerts-webhook-switch-on",
+    ),
+    path(
+        "alerts/webhooks/<uuid:webhook_id>/switch-off",
+        webhooks.switch_off,
+        name="alerts-webhook-switch-off",
+    ),
+    path(
+        "alerts/webhooks/<uuid:webhook_id>/delete",
+        webhooks.remove_webhook,
+        name="alerts-webhook-delete",
+    ),
+    path(
+        "alerts/webhooks/<uuid:webhook_id>/test",
+        deliveries.test_webhook,
+        name="alerts-webhook-test",
+    ),
+    path(
+        "alerts/webhooks/<uuid:webhook_id>/deliveries/<uuid:delivery_id>/retry",
+        deliveries.retry,
+        name="alerts-webhook-retry",
+    ),
+]

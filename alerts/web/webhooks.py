@@ -1,0 +1,210 @@
+"""Pages of webhooks: what they are, not what was sent to them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_POST, require_safe
+
+from alerts.models import Webhook, validate_webhook_url
+from alerts.selectors import webhooks_for_team
+from alerts.services import (
+    change_webhook,
+    create_webhook,
+    delete_webhook,
+    disable_webhook,
+    enable_webhook,
+    replace_webhook_secret,
+)
+from alerts.web.forms import EventsField
+from alerts.web.words import events_in_words
+from portal.crypto.secrets import Secret
+from portal.http.forms import CreateForm, EditForm, edit, saved
+from portal.http.keyset import keyset_page
+from portal.http.pages import go_to, render_dialog, render_page
+from teams.permissions import Permission
+from teams.web.base import TeamRequest, find, team_page
+from teams.web.once import once
+
+# A name that is taken is told of the whole row; people look for it beside the name.
+NAMES = {"__all__": "name"}
+VERIFY = """\
+# pip install standardwebhooks
+import os
+
+from standardwebhooks import Webhook
+
+
+def read_alert(body: bytes, headers: dict[str, str]) -> dict:
+    # Raises WebhookVerificationError if it is not Berth's.
+    receiver = Webhook(os.environ["BERTH_WEBHOOK_SECRET"])
+    return receiver.verify(body, headers)
+"""
+
+
+class _WebhookFields(forms.Form):
+    name = forms.CharField(
+        max_length=150, help_text="Who or what is told, such as Pager or Team chat."
+    )
+    url = forms.CharField(
+        label="Address",
+        max_length=2000,
+        validators=[validate_webhook_url],
+        widget=forms.URLInput(attrs={"placeholder": "https://example.com/hook"}),
+        help_text="Alerts are posted there as JSON. It begins with https:// and can be "
+        "reached from the internet.",
+    )
+    events = EventsField(label="Tell it when")
+
+
+class NewWebhookForm(_WebhookFields, CreateForm):
+    pass
+
+
+class WebhookForm(_WebhookFields, EditForm):
+    pass
+
+
+@require_safe
+@team_page(Permission.WEBHOOK_MANAGE)
+def webhooks(request: TeamRequest) -> HttpResponse:
+    """List the team's webhooks with their state."""
+    page = keyset_page(webhooks_for_team(request.team.pk), request.GET.get("page", ""))
+    rows = [(webhook, events_in_words(webhook.events)) for webhook in page.rows]
+    context = {"page": page, "webhooks": rows}
+    return render_page(request, "alerts/webhooks.html", context)
+
+
+@team_page(Permission.WEBHOOK_MANAGE)
+def add_webhook(request: TeamRequest) -> HttpResponse:
+    """Add a webhook, and show its secret once."""
+    form = NewWebhookForm(request.POST or None)
+
+    def create() -> HttpResponse:
+        values = dict(form.cleaned_data)
+        del values["submission"]
+        webhook, secret = create_webhook(
+            actor=request.actor, team=request.team, **values
+        )
+        return _secret_shown(request, webhook, secret, is_new=True)
+
+    if request.method == "POST":
+        response = saved(
+            form, lambda: once(request, form, create, shows_secret=True), NAMES
+        )
+        if response is not None:
+            return response
+    return render_dialog(
+        request,
+        "alerts/webhook_add.html",
+        {"form": form},
+        back=reverse("alerts-webhooks", kwargs={"team": request.team.slug}),
+    )
+
+
+@team_page(Permission.WEBHOOK_MANAGE)
+def edit_webhook(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
+    """Change a webhook's name, address or events."""
+    webhook: Webhook = find(webhooks_for_team(request.team.pk), webhook_id)
+
+    def save(present: Webhook, changes: dict[str, Any]) -> object:
+        return change_webhook(actor=request.actor, webhook=present, changes=changes)
+
+    form, is_saved = edit(
+        request, WebhookForm, webhook, values=_values, save=save, names=NAMES
+    )
+    if is_saved:
+        messages.success(request, "The webhook is saved.")
+        return go_to(request, address_of(request, webhook))
+    return _dialog(request, webhook, "alerts/webhook_edit.html", form)
+
+
+@team_page(Permission.WEBHOOK_MANAGE)
+def replace_secret(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
+    """Replace the secret, and show the new one once."""
+    webhook: Webhook = find(webhooks_for_team(request.team.pk), webhook_id)
+    form = CreateForm(request.POST or None)
+
+    def replace() -> HttpResponse:
+        secret = replace_webhook_secret(actor=request.actor, webhook=webhook)
+        return _secret_shown(request, webhook, secret, is_new=False)
+
+    if request.method == "POST":
+        response = saved(form, lambda: once(request, form, replace, shows_secret=True))
+        if response is not None:
+            return response
+    return _dialog(request, webhook, "alerts/webhook_secret.html", form)
+
+
+@require_POST
+@team_page(Permission.WEBHOOK_MANAGE)
+def switch_on(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
+    """Send alerts to a webhook again."""
+    webhook: Webhook = find(webhooks_for_team(request.team.pk), webhook_id)
+    enable_webhook(actor=request.actor, webhook=webhook)
+    messages.success(request, f"{webhook.name} is on: it is told of what comes now.")
+    return go_to(request, address_of(request, webhook))
+
+
+@team_page(Permission.WEBHOOK_MANAGE)
+def switch_off(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
+    """Send a webhook nothing more, after saying what that gives up."""
+    webhook: Webhook = find(webhooks_for_team(request.team.pk), webhook_id)
+    if request.method == "POST":
+        reason = f"Switched off by {request.actor.label}."
+        disable_webhook(actor=request.actor, webhook=webhook, reason=reason)
+        messages.success(request, f"{webhook.name} is off and is sent nothing more.")
+        return go_to(request, address_of(request, webhook))
+    return _dialog(request, webhook, "alerts/webhook_switch_off.html", forms.Form())
+
+
+@team_page(Permission.WEBHOOK_MANAGE)
+def remove_webhook(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
+    """Delete a webhook with its log, after asking."""
+    webhook: Webhook = find(webhooks_for_team(request.team.pk), webhook_id)
+    if request.method == "POST":
+        delete_webhook(actor=request.actor, webhook=webhook)
+        messages.success(request, f"{webhook.name} is deleted.")
+        return go_to(
+            request, reverse("alerts-webhooks", kwargs={"team": request.team.slug})
+        )
+    return _dialog(request, webhook, "alerts/webhook_delete.html", forms.Form())
+
+
+def address_of(request: TeamRequest, webhook: Webhook) -> str:
+    """Return where a webhook's page is."""
+    names = {"team": request.team.slug, "webhook_id": webhook.pk}
+    return reverse("alerts-webhook-detail", kwargs=names)
+
+
+def _dialog(
+    request: TeamRequest, webhook: Webhook, template: str, form: forms.Form
+) -> HttpResponse:
+    context = {"form": form, "webhook": webhook}
+    return render_dialog(request, template, context, back=address_of(request, webhook))
+
+
+def _secret_shown(
+    request: TeamRequest, webhook: Webhook, secret: Secret, *, is_new: bool
+) -> HttpResponse:
+    context = {
+        "webhook": webhook,
+        "secret": secret.reveal(),
+        "verify": VERIFY,
+        "is_new": is_new,
+    }
+    return render_dialog(
+        request,
+        "alerts/webhook_secret_shown.html",
+        context,
+        back=address_of(request, webhook),
+    )
+
+
+def _values(webhook: Webhook) -> dict[str, Any]:
+    return {"name": webhook.name, "url": webhook.url, "events": webhook.events}

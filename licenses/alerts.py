@@ -1,0 +1,85 @@
+"""What teams are told of licenses."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
+
+from alerts.events import Event
+from alerts.services import raise_alert
+from licenses.models import License
+from teams.actors import Actor
+
+EXPIRY_LOOK_BACK = timedelta(days=2)
+_EXPIRY_ALERTS = (
+    (timedelta(days=7), Event.LICENSE_EXPIRING, "expires within 7 days"),
+    (timedelta(days=1), Event.LICENSE_EXPIRING, "expires within a day"),
+    (timedelta(0), Event.LICENSE_EXPIRED, "has expired"),
+)
+
+
+def tell_of_revocation(actor: Actor, license: License) -> None:
+    """Have the team told; to be called in the transaction that revokes."""
+    raise_alert(
+        team_id=license.team_id,
+        event=Event.LICENSE_REVOKED,
+        subject=license,
+        key=f"{license.pk}:{license.sequence}",
+        message=(
+            f"{actor.label} revoked the license of {license.customer.name} for "
+            f"{license.application.slug}: {license.revoke_reason}"
+        ),
+        data=_data(license),
+    )
+
+
+def tell_of_expiring_licenses() -> int:
+    """Have teams told of licenses that expire in 7 days, in one, or have expired.
+
+    Looks two days back, so that none is missed while nothing ran; each is told once
+    for the instant at which it expires. Returns how many were looked at.
+    """
+    now = timezone.now()
+    number = 0
+    for before, event, words in _EXPIRY_ALERTS:
+        reached = now + before
+        # What has expired is told of as that, and no more as expiring.
+        since = reached - EXPIRY_LOOK_BACK
+        if event is Event.LICENSE_EXPIRING:
+            since = max(since, now)
+        licenses = License.objects.filter(
+            revoked_at__isnull=True,
+            customer__archived_at__isnull=True,
+            expires_at__gt=since,
+            expires_at__lte=reached,
+        ).select_related("customer", "application")
+        for license in licenses.iterator():
+            _tell_of_expiry(license, event, words)
+            number += 1
+    return number
+
+
+@transaction.atomic
+def _tell_of_expiry(license: License, event: Event, words: str) -> None:
+    at = f"{license.expires_at:%Y-%m-%d %H:%M} UTC"
+    raise_alert(
+        team_id=license.team_id,
+        event=event,
+        subject=license,
+        key=f"{license.pk}:{words}:{at}",
+        message=(
+            f"The license of {license.customer.name} for {license.application.slug} "
+            f"{words}: {at}."
+        ),
+        data=_data(license),
+    )
+
+
+def _data(license: License) -> dict[str, object]:
+    return {
+        "customer": license.customer.name,
+        "application": license.application.slug,
+        "expires_at": license.expires_at.isoformat() if license.expires_at else None,
+    }

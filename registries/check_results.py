@@ -1,0 +1,116 @@
+"""What came of a check, written down: the row, the registry's health, an alert."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from alerts.events import Event
+from alerts.services import raise_alert
+from registries.checks import CheckResult
+from registries.health import Health, Outcome, after_check, next_check_in
+from registries.models import Credential, CredentialCheck, ExternalRegistry
+from registries.selectors import active_credential
+
+_EVENTS = {
+    Outcome.VALID: Event.REGISTRY_RECOVERED,
+    Outcome.REJECTED: Event.REGISTRY_REJECTED,
+    Outcome.REPOSITORY_DENIED: Event.REGISTRY_REPOSITORY_DENIED,
+    Outcome.RATE_LIMITED: Event.REGISTRY_RATE_LIMITED,
+    Outcome.UNREACHABLE: Event.REGISTRY_UNREACHABLE,
+    Outcome.UPSTREAM_ERROR: Event.REGISTRY_UPSTREAM_ERROR,
+}
+_HEALTH_FIELDS = [
+    *("health", "health_since", "health_checked_at", "suspect", "failures"),
+    *("next_check_at", "claimed_until"),
+]
+
+
+@transaction.atomic
+def record_check(
+    version: Credential, result: CheckResult, *, counts_image: bool = True
+) -> None:
+    """Write down a check of a credential, and plan the next one.
+
+    Of a credential that was replaced while the registry was asked, only the row is
+    written. With ``counts_image`` False, no access to an image that somebody only
+    tried is no failure of the registry.
+    """
+    registry = (
+        ExternalRegistry.objects.for_team(version.team_id)
+        .select_for_update()
+        .get(pk=version.registry_id)
+    )
+    now = timezone.now()
+    CredentialCheck.objects.create(
+        team_id=version.team_id,
+        registry_id=version.registry_id,
+        credential=version,
+        outcome=result.outcome,
+        http_status=result.http_status,
+        latency_ms=result.latency_ms,
+        detail=result.detail[:500],
+    )
+    if active_credential(registry).pk == version.pk:
+        outcome = result.outcome
+        if result.says_nothing_of_the_login and not counts_image:
+            outcome = Outcome.VALID
+        _change_health(registry, outcome, result, now)
+
+
+def begin_anew(registry: ExternalRegistry) -> None:
+    """Forget what checks found of a credential that is no longer used.
+
+    Called with the change; the registry is due at once.
+    """
+    registry.health, registry.health_since = "", None
+    registry.suspect, registry.failures = "", 0
+    registry.next_check_at, registry.claimed_until = timezone.now(), None
+    registry.save(update_fields=_HEALTH_FIELDS)
+
+
+def _change_health(
+    registry: ExternalRegistry, outcome: Outcome, result: CheckResult, now: datetime
+) -> None:
+    before = registry.known_health
+    health = after_check(before, outcome, now)
+    registry.health = health.state or ""
+    registry.health_since = health.since
+    registry.health_checked_at = now
+    registry.suspect = health.suspect or ""
+    registry.failures = health.failures
+    registry.next_check_at = now + next_check_in(
+        health,
+        interval=timedelta(seconds=settings.BERTH_CHECK_SECONDS),
+        retry_after=result.retry_after,
+    )
+    registry.claimed_until = None
+    registry.save(update_fields=_HEALTH_FIELDS)
+    if health.state is not before.state:
+        _tell(registry, before, health, result)
+
+
+def _tell(
+    registry: ExternalRegistry, before: Health, health: Health, result: CheckResult
+) -> None:
+    if health.state is None or health.since is None:
+        return
+    if health.state is Outcome.VALID and before.state is None:
+        return  # it was just connected, and whoever did that knows
+    recovered = f"The registry {registry.slug} works again."
+    raise_alert(
+        team_id=registry.team_id,
+        event=_EVENTS[health.state],
+        subject=registry,
+        key=f"{registry.pk}:{health.since.isoformat()}",
+        message=recovered if health.state is Outcome.VALID else result.detail,
+        data={
+            "endpoint": registry.endpoint,
+            "since": health.since.isoformat(),
+            "was": before.state,
+            "http_status": result.http_status,
+        },
+    )

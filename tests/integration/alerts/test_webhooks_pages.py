@@ -1,0 +1,401 @@
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from alerts.dispatch import send_due_deliveries
+from alerts.models import Delivery, Webhook
+from teams.models import Membership, Team
+from tests.support.audit import audited
+from tests.support.factories import (
+    WEBHOOK_SECRET,
+    AlertFactory,
+    DeliveryFactory,
+    WebhookFactory,
+)
+from tests.support.license_pages import HTMX
+from tests.support.receiver import Receiver, running_receiver
+from tests.support.team_pages import (
+    message_of,
+    seen,
+    signed_in,
+    submission,
+    text_of,
+)
+from tests.support.world import rows_of
+
+LIST = "/t/acme/alerts/webhooks"
+ADD = f"{LIST}/new"
+SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{43}=")
+POLL = 'hx-trigger="every 2s"'
+
+
+@pytest.fixture
+def browser(owner: Membership) -> Client:
+    return signed_in(owner)
+
+
+@pytest.fixture
+def receiver(settings: Any) -> Iterator[Receiver]:
+    with running_receiver() as found:
+        settings.BERTH_INSECURE_WEBHOOKS = [found.host]
+        yield found
+
+
+@pytest.fixture
+def webhook(team: Team) -> Webhook:
+    found: Webhook = WebhookFactory(team=team, name="Pager")
+    return found
+
+
+def address(webhook: Webhook, action: str = "") -> str:
+    return f"{LIST}/{webhook.pk}" + (f"/{action}" if action else "")
+
+
+def form_of(**values: Any) -> dict[str, Any]:
+    return {
+        "name": "Chat",
+        "url": "https://example.com/hook",
+        "events": ["license.revoked"],
+        **values,
+    }
+
+
+def secret_on(response: Any) -> str:
+    (found,) = SECRET.findall(html.unescape(response.content.decode()))
+    return str(found)
+
+
+def test_empty_list_leads_to_the_first_webhook(browser: Client) -> None:
+    page = browser.get(LIST)
+
+    assert "No webhooks yet" in text_of(page)
+    assert f'href="{ADD}"' in page.content.decode()
+
+
+def test_list_shows_state(browser: Client, webhook: Webhook, team: Team) -> None:
+    WebhookFactory(
+        team=team,
+        name="Off",
+        disabled_at=timezone.now(),
+        disabled_reason="The receiver answered 410.",
+    )
+    WebhookFactory(team=team, name="Weak", failures=2)
+    WebhookFactory(name="Theirs")
+
+    page = text_of(browser.get(LIST))
+
+    assert "Pager https://hooks.example.com/berth A license was revoked active" in page
+    assert "switched off now : The receiver answered 410." in page
+    assert "failing 2 alerts in a row could not be delivered." in page
+    assert "Theirs" not in page
+
+
+def test_added_webhook_shows_its_secret_once(browser: Client, team: Team) -> None:
+    response = browser.post(ADD, form_of() | submission())
+
+    webhook = Webhook.objects.get()
+    assert secret_on(response) == webhook.secret.reveal()
+    assert "webhook-signature" in text_of(response)
+    assert response.headers["Cache-Control"] == "no-store"
+    assert (webhook.name, webhook.events) == ("Chat", ["license.revoked"])
+    assert audited(team) == [("webhook:created", "Chat")]
+    others = ("/t/acme/alerts", "/t/acme/audit", LIST)
+    dialogs = ("", "edit", "secret", "switch-off", "delete")
+    for path in (*others, *(address(webhook, each) for each in dialogs)):
+        assert "whsec_" not in browser.get(path).content.decode()
+
+
+def test_form_sent_twice_makes_one_webhook_and_shows_it_again(browser: Client) -> None:
+    form = form_of() | submission()
+
+    first = browser.post(ADD, form)
+    second = browser.post(ADD, form)
+
+    assert secret_on(first) == secret_on(second)
+    assert Webhook.objects.count() == 1
+
+
+def test_shown_example_verifies_what_is_sent(
+    browser: Client, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = browser.post(ADD, form_of(url=receiver.url) | submission())
+    example = re.findall(r"<code>(#.*?)</code>", page.content.decode(), re.DOTALL)
+    browser.post(address(Webhook.objects.get(), "test"))
+    send_due_deliveries()
+    (got,) = receiver.received
+    monkeypatch.setenv("BERTH_WEBHOOK_SECRET", secret_on(page))
+    names: dict[str, Any] = {}
+
+    exec(html.unescape(example[0]), names)  # noqa: S102 -- what the page tells people
+
+    read = names["read_alert"](got.body.encode(), got.headers)
+    assert read["type"] == "webhook.test"
+    with pytest.raises(
+        names["Webhook"].__init__.__globals__["WebhookVerificationError"]
+    ):
+        names["read_alert"](got.body.encode() + b" ", got.headers)
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "message"),
+    [
+        ({"name": ""}, "name", "This field is required."),
+        ({"name": "Pager"}, "name", "Another webhook has this name."),
+        ({"name": "a\tb"}, "name", "Control characters are not allowed."),
+        ({"url": ""}, "url", "This field is required."),
+        ({"url": "http://example.com/"}, "url", "begins with https://"),
+        ({"url": "example.com"}, "url", "Write an address such as https://"),
+        ({"url": "https://u:p@example.com/"}, "url", "Leave the login out"),
+        ({"events": []}, "events", "Choose at least one event."),
+        ({"events": ["webhook.test"]}, "events", "There is no event webhook.test."),
+    ],
+)
+@pytest.mark.parametrize("action", ["add", "edit"])
+def test_wrong_values_are_told_beside_their_field(
+    action: str,
+    change: dict[str, Any],
+    field: str,
+    message: str,
+    browser: Client,
+    webhook: Webhook,
+    team: Team,
+) -> None:
+    other = WebhookFactory(team=team, name="Other")
+    path = ADD if action == "add" else address(other, "edit")
+    with_form = submission() if action == "add" else seen(browser, path)
+    before = rows_of(team)
+
+    response = browser.post(path, form_of(**change) | with_form)
+
+    assert message in message_of(response, field)
+    assert rows_of(team) == before
+
+
+def test_more_than_20_are_refused(browser: Client, team: Team) -> None:
+    WebhookFactory.create_batch(20, team=team)
+
+    response = browser.post(ADD, form_of() | submission())
+
+    assert "A team has 20 at most." in text_of(response)
+    assert Webhook.objects.count() == 20
+
+
+def test_edit(browser: Client, webhook: Webhook, team: Team) -> None:
+    path = address(webhook, "edit")
+
+    response = browser.post(path, form_of() | seen(browser, path))
+
+    assert response.headers["Location"] == address(webhook)
+    webhook.refresh_from_db()
+    assert (webhook.name, webhook.url) == ("Chat", "https://example.com/hook")
+    assert webhook.secret.reveal() == WEBHOOK_SECRET
+    assert audited(team) == [("webhook:changed", "Chat")]
+
+
+def test_change_of_somebody_else_meanwhile_is_told(
+    browser: Client, webhook: Webhook
+) -> None:
+    path = address(webhook, "edit")
+    form = form_of() | seen(browser, path)
+    Webhook.objects.update(events=["license.expired"])
+
+    response = browser.post(path, form)
+
+    assert "Somebody else changed this meanwhile" in text_of(response)
+    assert Webhook.objects.get().name == "Pager"
+
+
+def test_replaced_secret_is_shown_once(
+    browser: Client, webhook: Webhook, team: Team
+) -> None:
+    path = address(webhook, "secret")
+    form = submission()
+
+    asked = text_of(browser.get(path))
+    first = browser.post(path, form)
+    second = browser.post(path, form)
+
+    assert "For 24 hours" in asked
+    assert (
+        secret_on(first) == secret_on(second) == Webhook.objects.get().secret.reveal()
+    )
+    assert secret_on(first) != WEBHOOK_SECRET
+    page = browser.get(address(webhook))
+    assert "the old one signs too" in text_of(page)
+    assert "whsec_" not in page.content.decode()
+    assert audited(team) == [("webhook:secret-replaced", "Pager")]
+
+
+def test_switch_off_and_on(browser: Client, webhook: Webhook, team: Team) -> None:
+    DeliveryFactory(webhook=webhook, state="pending")
+    path = address(webhook, "switch-off")
+
+    asked = text_of(browser.get(path))
+    still_on = Webhook.objects.get().disabled_at is None
+    browser.post(path)
+    page = text_of(browser.get(address(webhook)))
+    given_up = Delivery.objects.get().state
+    browser.post(address(webhook, "switch-on"))
+
+    assert "is given up" in asked
+    assert still_on
+    assert "Switched off by owner@acme.example." in page
+    assert "Switch on" in page
+    assert "Send again" not in page
+    assert given_up == "failed"
+    assert Webhook.objects.get().disabled_at is None
+    assert [tag for tag, _ in audited(team)] == ["webhook:disabled", "webhook:enabled"]
+
+
+def test_delete_asks_first(browser: Client, webhook: Webhook, team: Team) -> None:
+    asked = text_of(browser.get(address(webhook, "delete")))
+    still_there = Webhook.objects.exists()
+    response = browser.post(address(webhook, "delete"))
+
+    assert "cannot be undone" in asked
+    assert still_there
+    assert response.headers["Location"] == LIST
+    assert not Webhook.objects.exists()
+    assert audited(team) == [("webhook:deleted", "Pager")]
+
+
+def test_log_follows_a_test(
+    browser: Client, webhook: Webhook, receiver: Receiver
+) -> None:
+    Webhook.objects.update(url=receiver.url)
+
+    response = browser.post(address(webhook, "test"))
+    waiting = browser.get(address(webhook))
+    send_due_deliveries()
+    done = browser.get(address(webhook), headers=HTMX)
+
+    assert response.headers["Location"] == address(webhook)
+    assert "A test that somebody asked for Pager on its way 0" in text_of(waiting)
+    assert POLL in waiting.content.decode()
+    assert "Pager delivered 1 204 Delivered." in text_of(done)
+    assert POLL not in done.content.decode()
+    assert "<html" not in done.content.decode()
+
+
+def test_log_shows_what_became_of_each(
+    browser: Client, webhook: Webhook, team: Team
+) -> None:
+    alert = AlertFactory(team=team, event="license.expired", subject_label="Initech")
+    DeliveryFactory(
+        webhook=webhook,
+        alert=alert,
+        state="pending",
+        attempts=7,
+        http_status=None,
+        detail="The name does not resolve.",
+        due_at=timezone.now() + timedelta(minutes=64),
+    )
+    DeliveryFactory(
+        webhook=webhook,
+        state="failed",
+        attempts=9,
+        http_status=500,
+        detail="The receiver answered 500.",
+    )
+    DeliveryFactory(webhook__team=team, detail="Of another webhook")
+
+    page = browser.get(address(webhook))
+
+    text = text_of(page)
+    assert (
+        "A license has expired Initech tried again an hour from now 7 The name does "
+        "not resolve."
+    ) in text
+    assert "given up 9 500 The receiver answered 500. Send again" in text
+    assert "Of another webhook" not in text
+    assert POLL not in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("state", "count"), [("", 2), ("failed", 1), ("pending", 0), ("lost", 2)]
+)
+def test_log_is_filtered(
+    state: str, count: int, browser: Client, webhook: Webhook
+) -> None:
+    DeliveryFactory(webhook=webhook)
+    DeliveryFactory(webhook=webhook, state="failed")
+
+    page = browser.get(f"{address(webhook)}?state={state}", headers=HTMX)
+
+    assert page.content.decode().count('data-label="When"') == count
+    assert ("No delivery matches" in text_of(page)) is (count == 0)
+
+
+def test_given_up_delivery_is_sent_again(
+    browser: Client, webhook: Webhook, receiver: Receiver
+) -> None:
+    Webhook.objects.update(url=receiver.url)
+    delivery = DeliveryFactory(webhook=webhook, state="failed", attempts=9)
+    path = address(webhook, f"deliveries/{delivery.pk}/retry")
+
+    first = browser.post(path)
+    second = browser.post(path)
+    send_due_deliveries()
+
+    assert first.headers["Location"] == address(webhook)
+    assert second.status_code == 409
+    assert "This delivery was made, or is on its way." in text_of(second)
+    assert len(receiver.received) == 1
+
+
+def test_nothing_is_sent_again_to_a_webhook_that_is_off(
+    browser: Client, webhook: Webhook
+) -> None:
+    delivery = DeliveryFactory(webhook=webhook, state="failed")
+    browser.post(address(webhook, "switch-off"))
+
+    response = browser.post(address(webhook, f"deliveries/{delivery.pk}/retry"))
+
+    assert response.status_code == 409
+    assert Delivery.objects.get().state == "failed"
+
+
+@pytest.mark.parametrize(
+    "action", ["", "edit", "secret", "switch-on", "switch-off", "delete", "test"]
+)
+def test_support_manages_no_webhooks(
+    action: str, support: Membership, webhook: Webhook, team: Team
+) -> None:
+    client = signed_in(support)
+    before = rows_of(team)
+
+    assert client.get(LIST).status_code == 403
+    assert client.get(address(webhook, action)).status_code in {403, 405}
+    assert client.post(address(webhook, action)).status_code in {403, 405}
+    assert rows_of(team) == before
+
+
+def test_developer_manages_webhooks(member: Membership, webhook: Webhook) -> None:
+    assert signed_in(member).get(address(webhook)).status_code == 200
+
+
+@pytest.mark.parametrize("number", [1, 30])
+def test_pages_take_as_many_queries_for_30_as_for_1(
+    number: int,
+    browser: Client,
+    webhook: Webhook,
+    team: Team,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    DeliveryFactory.create_batch(number, webhook=webhook)
+    WebhookFactory.create_batch(number, team=team)
+    browser.get(LIST)
+
+    with django_assert_num_queries(5):
+        browser.get(LIST)
+    with django_assert_num_queries(6):
+        browser.get(address(webhook))

@@ -1,0 +1,475 @@
+"""Alerts from the change that they tell of to those who are told."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.db import connection, transaction
+from django.utils import timezone
+from standardwebhooks import Webhook as Verifier
+from standardwebhooks.webhooks import WebhookVerificationError
+
+from alerts.dispatch import dispatch_alerts, send_due_deliveries
+from alerts.events import Event
+from alerts.models import Alert, Delivery, DeliveryState, Webhook
+from alerts.services import (
+    create_webhook,
+    delete_webhook,
+    enable_webhook,
+    raise_alert,
+    replace_webhook_secret,
+    send_again,
+    send_test,
+    subscribe,
+)
+from licenses.alerts import tell_of_expiring_licenses
+from licenses.services import change_license, revoke_license
+from portal.crypto.secrets import Secret
+from portal.errors import Conflict, Invalid, NotAllowed
+from teams.actors import Actor, member_actor
+from teams.models import Membership, Team
+from tests.support.audit import audited
+from tests.support.receiver import Receiver, running_receiver
+from tests.support.vendor import create_vendor
+
+EVENTS = [Event.LICENSE_REVOKED.value]
+
+
+@pytest.fixture
+def receiver(settings: Any) -> Iterator[Receiver]:
+    with running_receiver() as found:
+        settings.BERTH_INSECURE_WEBHOOKS = [found.host]
+        yield found
+
+
+@pytest.fixture
+def webhook(actor: Actor, team: Team, receiver: Receiver) -> tuple[Webhook, Secret]:
+    return create_webhook(
+        actor=actor, team=team, name="Pager", url=receiver.url, events=EVENTS
+    )
+
+
+def alert(team: Team, key: str = "1", event: Event = Event.LICENSE_REVOKED) -> None:
+    raise_alert(
+        team_id=team.pk,
+        event=event,
+        subject=team,
+        key=key,
+        message="It was revoked.",
+        data={"application": "my-app"},
+    )
+
+
+def deliver() -> None:
+    dispatch_alerts()
+    send_due_deliveries()
+
+
+def make_due() -> None:
+    Delivery.objects.update(due_at=timezone.now())
+
+
+def test_a_webhook_gets_a_signed_alert(
+    team: Team, webhook: tuple[Webhook, Secret], receiver: Receiver
+) -> None:
+    alert(team)
+
+    deliver()
+
+    (got,) = receiver.received
+    verified = Verifier(webhook[1].reveal()).verify(got.body, got.headers)
+    assert verified["type"] == "license.revoked"
+    assert verified["data"] == {
+        "team": "acme",
+        "id": str(team.pk),
+        "name": "Acme",
+        "message": "It was revoked.",
+        "application": "my-app",
+    }
+    assert got.headers["webhook-id"] == str(Alert.objects.get().pk)
+    delivery = Delivery.objects.get(webhook__isnull=False)
+    assert (delivery.state, delivery.http_status) == ("delivered", 204)
+
+
+def test_another_secret_does_not_verify(
+    team: Team, webhook: tuple[Webhook, Secret], receiver: Receiver
+) -> None:
+    alert(team)
+    deliver()
+
+    (got,) = receiver.received
+    with pytest.raises(WebhookVerificationError):
+        Verifier("whsec_" + "A" * 44).verify(got.body, got.headers)
+
+
+def test_for_a_day_the_replaced_secret_verifies_too(
+    team: Team, actor: Actor, webhook: tuple[Webhook, Secret], receiver: Receiver
+) -> None:
+    new = replace_webhook_secret(actor=actor, webhook=webhook[0])
+    alert(team)
+    deliver()
+
+    (got,) = receiver.received
+    for secret in (webhook[1], new):
+        Verifier(secret.reveal()).verify(got.body, got.headers)
+
+    Webhook.objects.update(previous_secret_until=timezone.now())
+    alert(team, key="2")
+    deliver()
+
+    with pytest.raises(WebhookVerificationError):
+        Verifier(webhook[1].reveal()).verify(
+            receiver.received[1].body, receiver.received[1].headers
+        )
+
+
+def test_the_same_key_is_told_once(
+    team: Team, webhook: tuple[Webhook, Secret], receiver: Receiver
+) -> None:
+    alert(team)
+    deliver()
+    alert(team)
+    deliver()
+
+    assert len(receiver.received) == 1
+    assert Alert.objects.count() == 1
+
+
+def test_a_change_that_is_rolled_back_tells_nothing(
+    team: Team, webhook: tuple[Webhook, Secret], receiver: Receiver
+) -> None:
+    with transaction.atomic():
+        alert(team)
+        transaction.set_rollback(True)
+
+    deliver()
+
+    assert receiver.received == []
+    assert not Alert.objects.exists()
+
+
+def test_only_chosen_events_are_posted(
+    team: Team, webhook: tuple[Webhook, Secret], receiver: Receiver
+) -> None:
+    alert(team, event=Event.REGISTRY_REJECTED)
+
+    deliver()
+
+    assert receiver.received == []
+
+
+def test_another_teams_webhook_is_told_nothing(
+    other_team: Team, webhook: tuple[Webhook, Secret], receiver: Receiver
+) -> None:
+    alert(other_team)
+
+    deliver()
+
+    assert receiver.received == []
+
+
+def test_failures_are_tried_again_later_and_later_then_given_up(
+    team: Team, webhook: tuple[Webhook, Secret], receiver: Receiver
+) -> None:
+    receiver.status = 500
+    alert(team)
+    dispatch_alerts()
+    Delivery.objects.filter(webhook__isnull=True).delete()
+    delivery = Delivery.objects.get()
+    waits = []
+
+    for _ in range(9):
+        send_due_deliveries()
+        delivery.refresh_from_db()
+        waits.append(round((delivery.due_at - timezone.now()).total_seconds() / 60))
+        make_due()
+
+    assert waits[:8] == [1, 2, 4, 8, 16, 32, 64, 128]
+    assert (delivery.state, delivery.attempts) == ("failed", 9)
+    assert delivery.detail == "The receiver answered 500."
+    assert len(receiver.received) == 9
+    assert len({got.headers["webhook-id"] for got in receiver.received}) == 1
+
+
+def test_ten_alerts_given_up_in_a_row_switch_the_webhook_off(
+    team: Team, actor: Actor, webhook: tuple[Webhook, Secret], receiver: Receiver
+) -> None:
+    receiver.status = 500
+    Webhook.objects.update(failures=9)
+    alert(team)
+    dispatch_alerts()
+    Delivery.objects.update(attempts=8)
+
+    send_due_deliveries()
+
+    found = Webhook.objects.get()
+    assert found.disabled_at is not None
+    assert found.disabled_reason == "The receiver answered 500."
+    assert audited(team)[-1] == ("webhook:disabled", "Pager")
+    mail.outbox.clear()
+    deliver()
+    assert [each.to for each in mail.outbox] == [["owner@acme.example"]]
+    assert "switched off" in mail.outbox[0].body
+
+    enable_webhook(actor=actor, webhook=found)
+    receiver.status = 200
+    alert(team, key="2")
+    deliver()
+    assert Webhook.objects.get().failures == 0
+    assert len(receiver.received) == 2
+
+
+def test_gone_switches_the_webhook_off_at_once(
+    team: Team, webhook: tuple[Webhook, Secret], receiver: Receiver
+) -> None:
+    receiver.status = 410
+    alert(team)
+
+    deliver()
+
+    assert Webhook.objects.get().disabled_at is not None
+    assert Delivery.objects.get(webhook__isnull=False).state == DeliveryState.FAILED
+
+
+def test_a_redirect_is_not_followed(
+    team: Team, webhook: tuple[Webhook, Secret], receiver: Receiver
+) -> None:
+    receiver.status = 307
+    alert(team)
+
+    deliver()
+
+    delivery = Delivery.objects.get(webhook__isnull=False)
+    assert (delivery.state, delivery.http_status) == ("pending", 307)
+    assert len(receiver.received) == 1
+
+
+def test_an_address_that_is_not_public_is_not_reached(
+    team: Team, webhook: tuple[Webhook, Secret], receiver: Receiver, settings: Any
+) -> None:
+    settings.BERTH_ALLOWED_PRIVATE_NETWORKS = []
+    alert(team)
+
+    deliver()
+
+    delivery = Delivery.objects.get(webhook__isnull=False)
+    assert delivery.detail == "The address is not a public one."
+    assert receiver.received == []
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "example.com",
+        "http://example.com/",
+        "ftp://example.com/",
+        "https://user:pw@example.com/",
+        "https://",
+        "https://exa mple.com/",
+        "https://example.com:99999/",
+        "javascript:alert(1)",
+    ],
+)
+def test_addresses_that_no_webhook_goes_to(actor: Actor, team: Team, url: str) -> None:
+    from django.core.exceptions import ValidationError
+
+    with pytest.raises(ValidationError) as told:
+        create_webhook(actor=actor, team=team, name="x", url=url, events=EVENTS)
+
+    assert list(told.value.message_dict) == ["url"]
+    assert not Webhook.objects.exists()
+
+
+def test_an_unknown_event_is_told(actor: Actor, team: Team) -> None:
+    with pytest.raises(Invalid):
+        create_webhook(
+            actor=actor,
+            team=team,
+            name="x",
+            url="https://example.com/",
+            events=["license.frobbed"],
+        )
+
+    assert not Webhook.objects.exists()
+
+
+def test_support_manages_no_webhooks(support: Membership, team: Team) -> None:
+    with pytest.raises(NotAllowed):
+        create_webhook(
+            actor=member_actor(support),
+            team=team,
+            name="x",
+            url="https://example.com/",
+            events=EVENTS,
+        )
+
+    assert not Webhook.objects.exists()
+
+
+def test_a_test_goes_to_one_webhook_alone(
+    team: Team, actor: Actor, webhook: tuple[Webhook, Secret], receiver: Receiver
+) -> None:
+    send_test(actor=actor, webhook=webhook[0])
+
+    deliver()
+
+    (got,) = receiver.received
+    assert json.loads(got.body)["type"] == "webhook.test"
+    assert mail.outbox == []
+
+
+def test_a_delivery_given_up_can_be_sent_again(
+    team: Team, actor: Actor, webhook: tuple[Webhook, Secret], receiver: Receiver
+) -> None:
+    alert(team)
+    dispatch_alerts()
+    Delivery.objects.update(state=DeliveryState.FAILED, attempts=9)
+    delivery = Delivery.objects.get(webhook__isnull=False)
+
+    send_again(actor=actor, delivery=delivery)
+    send_due_deliveries()
+
+    assert len(receiver.received) == 1
+    with pytest.raises(Conflict):
+        send_again(actor=actor, delivery=delivery)
+
+
+def test_owners_are_told_by_mail_until_somebody_chooses(
+    team: Team, owner: Membership, support: Membership
+) -> None:
+    alert(team)
+    deliver()
+
+    assert [each.to for each in mail.outbox] == [[owner.user.email]]
+
+    mail.outbox.clear()
+    subscribe(
+        actor=member_actor(support), membership=support, events=["license.revoked"]
+    )
+    alert(team, key="2")
+    deliver()
+
+    assert [each.to for each in mail.outbox] == [[support.user.email]]
+
+
+def test_a_mail_says_what_happened_and_names_its_delivery(
+    team: Team, owner: Membership
+) -> None:
+    alert(team)
+    deliver()
+
+    (sent,) = mail.outbox
+    assert sent.subject == "A license was revoked: Acme"
+    assert "It was revoked." in sent.body
+    delivery = Delivery.objects.get()
+    assert sent.extra_headers["Message-ID"] == f"<{delivery.pk}@berth>"
+
+
+def test_people_choose_for_themselves_only(
+    team: Team, support: Membership, member: Membership
+) -> None:
+    with pytest.raises(NotAllowed):
+        subscribe(actor=member_actor(support), membership=member, events=[])
+
+
+def test_a_claimed_delivery_is_left_to_its_worker(
+    team: Team, webhook: tuple[Webhook, Secret], receiver: Receiver
+) -> None:
+    from alerts.dispatch import _claim
+
+    alert(team)
+    dispatch_alerts()
+
+    claimed = _claim()  # by a worker that is killed now
+    send_due_deliveries()
+
+    assert len(claimed) == 2
+    assert receiver.received == []
+    make_due()  # its claim is over
+    send_due_deliveries()
+    assert len(receiver.received) == 1
+
+
+def test_a_webhook_deleted_while_it_is_sent_to_is_no_error(
+    team: Team, actor: Actor, webhook: tuple[Webhook, Secret], receiver: Receiver
+) -> None:
+    from alerts.dispatch import _claim, _record
+    from alerts.results import Sent
+
+    alert(team)
+    dispatch_alerts()
+    claimed = _claim()
+    delete_webhook(actor=actor, webhook=webhook[0])
+
+    for delivery in claimed:
+        _record(delivery, Sent(ok=True, detail="Delivered."))
+
+    assert not Delivery.objects.filter(webhook__isnull=False).exists()
+
+
+def test_secrets_are_stored_encrypted(webhook: tuple[Webhook, Secret]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT secret FROM alerts_webhook")
+        (stored,) = cursor.fetchone()
+
+    assert stored.startswith("v1:test:")
+    assert webhook[1].reveal() not in stored
+
+
+def test_a_revoked_license_is_told_of(
+    django_capture_on_commit_callbacks: Any, db: None
+) -> None:
+    vendor = create_vendor()
+    license = vendor.license()
+
+    revoke_license(actor=vendor.actor, license=license, reason="Not paid")
+    revoke_license(actor=vendor.actor, license=license, reason="Again")
+
+    (told,) = Alert.objects.all()
+    assert told.event == "license.revoked"
+    assert "Not paid" in told.message
+    assert license.license_id.reveal() not in json.dumps(told.data) + told.message
+
+
+@pytest.mark.parametrize(
+    ("days", "events"),
+    [
+        (10, []),
+        (6.5, ["license.expiring"]),
+        (3, []),
+        (0.9, ["license.expiring"]),
+        (-0.1, ["license.expired"]),
+        (-3, []),
+    ],
+)
+def test_expiring_licenses_are_told_of_once(
+    db: None, days: float, events: list[str]
+) -> None:
+    vendor = create_vendor()
+    vendor.license(expires_at=timezone.now() + timedelta(days=days))
+
+    tell_of_expiring_licenses()
+    tell_of_expiring_licenses()
+
+    assert [each.event for each in Alert.objects.all()] == events
+
+
+def test_a_changed_expiry_is_told_of_again(db: None) -> None:
+    vendor = create_vendor()
+    license = vendor.license(expires_at=timezone.now() + timedelta(days=6))
+    tell_of_expiring_licenses()
+
+    change_license(
+        actor=vendor.actor,
+        license=license,
+        changes={"expires_at": timezone.now() + timedelta(days=6.5)},
+    )
+    tell_of_expiring_licenses()
+
+    assert Alert.objects.count() == 2

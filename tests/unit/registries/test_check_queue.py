@@ -1,0 +1,226 @@
+"""Choosing what to check, checking it, and what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from alerts.models import Alert
+from portal.crypto.secrets import Secret
+from registries.check_queue import (
+    check_due_registries,
+    claim_due,
+    make_due,
+)
+from registries.health import Outcome
+from registries.models import CredentialCheck, ExternalRegistry
+from registries.services import NewCredential, replace_credential
+from tests.support.factories import ExternalRegistryFactory
+from tests.support.fake_registry import FakeRegistry, running_registry
+from tests.support.vendor import Vendor, create_vendor
+
+LOGIN = ("sample", "upstream-password-9d2c")
+
+
+@pytest.fixture
+def fake(settings: Any) -> Iterator[FakeRegistry]:
+    with running_registry(LOGIN) as found:
+        settings.BERTH_INSECURE_REGISTRIES = [found.endpoint]
+        yield found
+
+
+@pytest.fixture
+def vendor(db: None) -> Vendor:
+    return create_vendor()
+
+
+@pytest.fixture
+def registry(vendor: Vendor, fake: FakeRegistry) -> ExternalRegistry:
+    return vendor.connect(fake.endpoint, "sample", LOGIN)
+
+
+def check(times: int = 1) -> ExternalRegistry:
+    for _ in range(times):
+        ExternalRegistry.objects.update(next_check_at=timezone.now())
+        assert check_due_registries() == 1
+    return ExternalRegistry.objects.get()
+
+
+def told() -> list[str]:
+    return [each.event for each in Alert.objects.order_by("created_at")]
+
+
+def test_a_new_registry_is_due_at_once_and_then_for_a_while_no_more(
+    registry: ExternalRegistry,
+) -> None:
+    assert check_due_registries() == 1
+    assert check_due_registries() == 0
+
+    registry.refresh_from_db()
+    assert (registry.health, registry.claimed_until) == ("valid", None)
+    wait = registry.next_check_at - timezone.now()
+    assert timedelta(minutes=11) < wait < timedelta(minutes=19)
+    assert CredentialCheck.objects.get().outcome == "valid"
+    assert told() == []
+
+
+def test_a_refusal_is_confirmed_before_it_is_told(
+    registry: ExternalRegistry, fake: FakeRegistry
+) -> None:
+    check()
+    fake.login = ("sample", "another-password")
+
+    once = check()
+    assert (once.health, once.suspect, told()) == ("valid", "rejected", [])
+    assert once.next_check_at - timezone.now() < timedelta(minutes=1)
+
+    twice = check()
+    assert twice.health == "rejected"
+    assert told() == ["registry.rejected"]
+
+    check(3)
+    assert told() == ["registry.rejected"]
+
+    fake.login = LOGIN
+    well = check()
+    assert (well.health, well.suspect, well.failures) == ("valid", "", 0)
+    assert told() == ["registry.rejected", "registry.recovered"]
+
+
+def test_trouble_is_met_three_times_before_it_is_told(
+    registry: ExternalRegistry, fake: FakeRegistry
+) -> None:
+    check()
+    fake.status = 503
+
+    assert check(2).health == "valid"
+    assert check().health == "upstream_error"
+    assert told() == ["registry.upstream_error"]
+
+
+def test_rate_limits_are_backed_off_from(
+    registry: ExternalRegistry, fake: FakeRegistry
+) -> None:
+    fake.status, fake.retry_after = 429, "7200"
+
+    found = check()
+
+    assert found.suspect == Outcome.RATE_LIMITED
+    wait = found.next_check_at - timezone.now()
+    assert timedelta(minutes=119) < wait <= timedelta(minutes=121)
+
+
+def test_the_test_image_is_looked_up(
+    registry: ExternalRegistry, fake: FakeRegistry
+) -> None:
+    registry.test_image = "my-org/secret:v1"
+    registry.save()
+    fake.forbidden = "my-org/secret"
+
+    assert check(2).health == "repository_denied"
+    assert told() == ["registry.repository_denied"]
+
+
+def test_a_replaced_credential_is_judged_anew(
+    registry: ExternalRegistry, fake: FakeRegistry, vendor: Vendor
+) -> None:
+    fake.login = ("sample", "another-password")
+    check(2)
+
+    replace_credential(
+        actor=vendor.actor,
+        registry=registry,
+        credential=NewCredential("password", "sample", Secret("another-password")),
+        skip_test=True,
+    )
+    found = ExternalRegistry.objects.get()
+    assert (found.health, found.suspect) == ("", "")
+    assert found.next_check_at <= timezone.now()
+    assert check_due_registries() == 1
+    assert ExternalRegistry.objects.get().health == "valid"
+
+
+def test_what_is_claimed_is_left_alone_until_the_claim_ends(
+    registry: ExternalRegistry, fake: FakeRegistry
+) -> None:
+    (claimed,) = claim_due()  # by a worker that is killed now
+
+    assert claimed.registry == registry
+    assert check_due_registries() == 0
+    ExternalRegistry.objects.update(claimed_until=timezone.now())
+    assert check_due_registries() == 1
+
+
+def test_few_checks_of_one_host_and_many_of_others(
+    vendor: Vendor, settings: Any
+) -> None:
+    settings.BERTH_CHECKS_PER_HOST = 2
+    for number in range(5):
+        ExternalRegistryFactory(
+            team=vendor.team, endpoint="busy.example", slug=f"busy{number}"
+        )
+    for number in range(3):
+        ExternalRegistryFactory(
+            team=vendor.team, endpoint=f"{number}.example", slug=f"other{number}"
+        )
+
+    first = sorted(each.registry.endpoint for each in claim_due())
+    second = claim_due()
+
+    assert first == [
+        "0.example",
+        "1.example",
+        "2.example",
+        "busy.example",
+        "busy.example",
+    ]
+    assert second == []
+    ExternalRegistry.objects.filter(claimed_until__isnull=False).update(
+        claimed_until=None, next_check_at=timezone.now() + timedelta(hours=1)
+    )
+    assert len(claim_due()) == 2
+
+
+def test_the_longest_due_comes_first(vendor: Vendor) -> None:
+    now = timezone.now()
+    for number, minutes in enumerate([1, 30, 5]):
+        ExternalRegistryFactory(
+            team=vendor.team,
+            endpoint=f"{number}.example",
+            slug=f"r{number}",
+            next_check_at=now - timedelta(minutes=minutes),
+        )
+
+    (claimed,) = claim_due(batch=1)
+
+    assert claimed.registry.slug == "r1"
+
+
+def test_a_refused_pull_makes_due_but_not_all_the_time(
+    registry: ExternalRegistry,
+) -> None:
+    check()
+    assert not make_due(registry.pk)  # it was checked a moment ago
+
+    ExternalRegistry.objects.update(
+        health_checked_at=timezone.now() - timedelta(minutes=5)
+    )
+    assert make_due(registry.pk)
+    assert not make_due(registry.pk)  # it is due already
+
+
+def test_a_registry_deleted_meanwhile_is_no_error(
+    registry: ExternalRegistry, fake: FakeRegistry
+) -> None:
+    from registries.check_queue import check_all
+
+    claimed = claim_due()
+    registry.delete()
+
+    check_all(claimed)
+
+    assert not CredentialCheck.objects.exists()

@@ -1,0 +1,100 @@
+"""When checks change a registry's state, and when they do not."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from registries.health import Health, Outcome, after_check, next_check_in
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+VALID, REJECTED = Outcome.VALID, Outcome.REJECTED
+UNREACHABLE, ERROR = Outcome.UNREACHABLE, Outcome.UPSTREAM_ERROR
+DENIED, LIMITED = Outcome.REPOSITORY_DENIED, Outcome.RATE_LIMITED
+WELL = Health(VALID, START)
+
+
+def after(health: Health, *outcomes: Outcome) -> Health:
+    for number, outcome in enumerate(outcomes, start=1):
+        health = after_check(health, outcome, START + number * HOUR)
+    return health
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "state"),
+    [
+        ([REJECTED], VALID),
+        ([REJECTED, REJECTED], REJECTED),
+        ([DENIED], VALID),
+        ([DENIED, DENIED], DENIED),
+        ([REJECTED, DENIED], VALID),
+        ([REJECTED, DENIED, DENIED], DENIED),
+        ([UNREACHABLE] * 2, VALID),
+        ([UNREACHABLE] * 3, UNREACHABLE),
+        ([UNREACHABLE, ERROR, UNREACHABLE], UNREACHABLE),
+        ([UNREACHABLE, ERROR, LIMITED], LIMITED),
+        ([UNREACHABLE, UNREACHABLE, REJECTED], VALID),
+        ([UNREACHABLE, REJECTED, UNREACHABLE, UNREACHABLE], VALID),
+        ([REJECTED, VALID, REJECTED], VALID),
+        ([UNREACHABLE, UNREACHABLE, VALID, UNREACHABLE], VALID),
+        ([REJECTED, REJECTED, VALID], VALID),
+        ([REJECTED, REJECTED, UNREACHABLE], REJECTED),
+        ([REJECTED, REJECTED, UNREACHABLE, UNREACHABLE, UNREACHABLE], UNREACHABLE),
+    ],
+)
+def test_state_after_checks(outcomes: list[Outcome], state: Outcome) -> None:
+    assert after(WELL, *outcomes).state is state
+
+
+def test_nothing_is_known_before_it_is_confirmed() -> None:
+    new = Health(None, None)
+
+    assert after(new, REJECTED).state is None
+    assert after(new, REJECTED, REJECTED).state is REJECTED
+    assert after(new, VALID) == Health(VALID, START + HOUR)
+
+
+def test_since_is_when_the_state_began() -> None:
+    ill = after(WELL, REJECTED, REJECTED, REJECTED, REJECTED)
+
+    assert ill.since == START + 2 * HOUR
+    assert after(WELL, VALID, VALID).since == START
+    assert after_check(ill, VALID, START + 9 * HOUR).since == START + 9 * HOUR
+
+
+def test_a_failure_not_confirmed_is_looked_at_soon() -> None:
+    for outcome in (REJECTED, UNREACHABLE, ERROR, DENIED):
+        assert next_check_in(after(WELL, outcome), interval=HOUR) < timedelta(minutes=1)
+
+
+def test_confirmed_states_wait_for_the_interval_with_jitter() -> None:
+    for health in (WELL, after(WELL, REJECTED, REJECTED)):
+        waits = {next_check_in(health, interval=HOUR) for _ in range(100)}
+
+        assert min(waits) >= 0.8 * HOUR
+        assert max(waits) <= 1.2 * HOUR
+        assert len(waits) > 50
+
+
+def test_rate_limits_are_backed_off_from() -> None:
+    waits = [
+        next_check_in(after(WELL, *[LIMITED] * times), interval=timedelta(minutes=15))
+        for times in (1, 2, 3, 12)
+    ]
+
+    assert timedelta(minutes=24) <= waits[0] <= timedelta(minutes=36)
+    assert timedelta(minutes=48) <= waits[1] <= timedelta(minutes=72)
+    assert timedelta(minutes=96) <= waits[2] <= timedelta(minutes=144)
+    assert waits[3] <= timedelta(hours=7.2)
+
+
+def test_retry_after_is_heeded() -> None:
+    wait = next_check_in(
+        after(WELL, LIMITED),
+        interval=timedelta(minutes=15),
+        retry_after=timedelta(hours=2),
+    )
+
+    assert wait == timedelta(hours=2)
