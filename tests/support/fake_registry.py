@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +24,7 @@ class FakeRegistry:
     status: int = 0
     retry_after: str = ""
     forbidden: str = ""
+    delay_seconds: float = 0
 
     def answer(self, path: str, authorization: str) -> int:
         if self.status:
@@ -41,6 +43,7 @@ def running_registry(login: tuple[str, str]) -> Iterator[FakeRegistry]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            time.sleep(state.delay_seconds)
             status = state.answer(self.path, self.headers.get("Authorization", ""))
             self.send_response(status)
             self.send_header("Docker-Distribution-Api-Version", "registry/2.0")

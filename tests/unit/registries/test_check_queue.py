@@ -12,6 +12,7 @@ from django.utils import timezone
 from alerts.models import Alert
 from portal.crypto.secrets import Secret
 from registries.check_queue import (
+    check_all,
     check_due_registries,
     claim_due,
     make_due,
@@ -213,11 +214,21 @@ def test_a_refused_pull_makes_due_but_not_all_the_time(
     assert not make_due(registry.pk)  # it is due already
 
 
+def test_a_check_that_takes_too_long_in_all_is_noted(
+    registry: ExternalRegistry, fake: FakeRegistry
+) -> None:
+    fake.delay_seconds = 2
+
+    check_all(claim_due(), seconds=0.5)
+
+    registry.refresh_from_db()
+    assert (registry.suspect, registry.claimed_until) == ("unreachable", None)
+    assert CredentialCheck.objects.get().outcome == "unreachable"
+
+
 def test_a_registry_deleted_meanwhile_is_no_error(
     registry: ExternalRegistry, fake: FakeRegistry
 ) -> None:
-    from registries.check_queue import check_all
-
     claimed = claim_due()
     registry.delete()
 
