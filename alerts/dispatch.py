@@ -18,12 +18,14 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from alerts.events import Event
 from alerts.mail import send_mails
-from alerts.models import Alert, Delivery, DeliveryState, Subscription, Webhook
+from alerts.models import Alert, Delivery, DeliveryState, Webhook
 from alerts.results import Sent, record_sent
+from alerts.selectors import TOLD_EVERYTHING
 from alerts.webhooks import post_all
 from teams.models import Membership
 from teams.permissions import Role
@@ -68,12 +70,11 @@ def _deliveries(alert: Alert) -> Iterable[Delivery]:
 
 def _members_to_tell(alert: Alert) -> list[Membership]:
     members = Membership.objects.for_team(alert.team_id).filter(user__is_active=True)
-    owners = members.filter(role=Role.OWNER)
     if alert.event == Event.WEBHOOK_DISABLED:
-        return list(owners)
-    if not Subscription.objects.for_team(alert.team_id).exists():
-        return list(owners)
-    return list(members.filter(alert_subscription__events__contains=[alert.event]))
+        return list(members.filter(role=Role.OWNER))
+    chose_it = Q(alert_subscription__events__contains=[alert.event])
+    chose_nothing_yet = Q(alert_subscription__isnull=True, role__in=TOLD_EVERYTHING)
+    return list(members.filter(chose_it | chose_nothing_yet))
 
 
 def send_due_deliveries() -> int:

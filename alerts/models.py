@@ -64,9 +64,9 @@ class Alert(TeamOwned):
 
 
 class Subscription(TeamOwned):
-    """A member who is told by mail, and of what.
+    """What a member has chosen to be told by mail.
 
-    While nobody of a team has chosen anything, its owners are told everything.
+    Owners and admins who have not chosen are told everything, others nothing.
     """
 
     membership = models.OneToOneField(
@@ -182,6 +182,11 @@ class Delivery(TeamOwned):
                 fields=["due_at"],
                 condition=Q(state="pending"),
                 name="alerts_delivery_due",
+            ),
+            models.Index(
+                fields=["finished_at"],
+                condition=Q(finished_at__isnull=False),
+                name="alerts_delivery_finished",
             ),
             models.Index(
                 F("webhook"), F("created_at").desc(), name="alerts_delivery_page"

@@ -5,10 +5,14 @@ import uuid
 from django.db.models import QuerySet
 
 from alerts.events import CHOOSABLE, Event
-from alerts.models import Alert, Delivery, Subscription, Webhook
+from alerts.models import Alert, Delivery, Webhook
 from teams.models import Membership
 from teams.permissions import Role
 from teams.selectors import members_of_team
+
+# Who has not chosen what they are told by mail is told everything in these roles, and
+# nothing in others. What somebody chooses is for them alone.
+TOLD_EVERYTHING = (Role.OWNER, Role.ADMIN)
 
 
 def webhooks_for_team(team_id: uuid.UUID) -> QuerySet[Webhook]:
@@ -39,18 +43,13 @@ def members_with_subscriptions(team_id: uuid.UUID) -> QuerySet[Membership]:
     return members_of_team(team_id).select_related("alert_subscription")
 
 
-def has_chosen(team_id: uuid.UUID) -> bool:
-    """Tell whether anybody of the team has chosen what they are told by mail."""
-    return Subscription.objects.for_team(team_id).exists()
+def has_chosen(membership: Membership) -> bool:
+    """Tell whether a member has chosen what they are told by mail."""
+    return hasattr(membership, "alert_subscription")
 
 
-def events_mailed_to(membership: Membership, *, is_chosen: bool) -> list[str]:
-    """Return what a member is told by mail at present.
-
-    ``is_chosen`` is what ``has_chosen`` says of the team: until then its owners are
-    told everything.
-    """
-    if not is_chosen and membership.role == Role.OWNER:
-        return sorted(CHOOSABLE)
-    subscription = getattr(membership, "alert_subscription", None)
-    return sorted(subscription.events) if subscription else []
+def events_mailed_to(membership: Membership) -> list[str]:
+    """Return what a member is told by mail at present."""
+    if has_chosen(membership):
+        return sorted(membership.alert_subscription.events)
+    return sorted(CHOOSABLE) if membership.role in TOLD_EVERYTHING else []

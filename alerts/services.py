@@ -18,7 +18,7 @@ from alerts.tasks import dispatch_alerts_task
 from audit.services import record
 from audit.tags import EventTag
 from portal.crypto.secrets import Secret
-from portal.errors import Conflict, Invalid
+from portal.errors import Conflict, Invalid, TooMany
 from teams.actors import Actor
 from teams.models import Membership, Team
 from teams.permissions import Permission
@@ -27,6 +27,7 @@ from teams.services import apply_changes
 PREVIOUS_SECRET_LIFETIME = timedelta(hours=24)
 MAX_WEBHOOKS = 20
 ALERTS_KEPT = timedelta(days=90)
+TESTS_PER_MINUTE = 10
 
 
 def raise_alert(
@@ -145,8 +146,13 @@ def delete_webhook(*, actor: Actor, webhook: Webhook) -> None:
 
 @transaction.atomic
 def send_test(*, actor: Actor, webhook: Webhook) -> Delivery:
-    """Send a test alert to one webhook, and to it alone."""
+    """Send a test alert to one webhook, and to it alone.
+
+    Raises:
+        TooMany: the team has sent enough tests for this minute.
+    """
     actor.require(Permission.WEBHOOK_MANAGE, team_id=webhook.team_id)
+    _limit_tests(webhook.team_id)
     now = timezone.now()
     alert = Alert.objects.create(
         team_id=webhook.team_id,
@@ -229,6 +235,22 @@ def delete_old_alerts() -> int:
     before = timezone.now() - ALERTS_KEPT
     old = Alert.objects.filter(created_at__lt=before, dispatched_at__isnull=False)
     return old.delete()[0]
+
+
+def _limit_tests(team_id: uuid.UUID) -> None:
+    # So that nobody has Berth shower an address with requests. The team's row makes
+    # those who ask at the same time wait for each other.
+    Team.objects.select_for_update(no_key=True).get(pk=team_id)
+    tests = Alert.objects.for_team(team_id).filter(
+        event=Event.WEBHOOK_TEST, created_at__gt=timezone.now() - timedelta(minutes=1)
+    )
+    if tests.count() >= TESTS_PER_MINUTE:
+        raise TooMany(
+            "too_many_tests",
+            f"A team sends {TESTS_PER_MINUTE} tests in a minute at most. Wait a "
+            "minute, then try again.",
+            retry_after=60,
+        )
 
 
 def _checked(events: Sequence[str]) -> list[str]:

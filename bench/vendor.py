@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from bench.servers import Servers
 from licenses.services import create_customer, issue_license
 from portal.crypto.secrets import Secret
-from registries.services import NewCredential, connect_registry
+from registries.new_credentials import NewCredential
+from registries.services import NewRegistry, connect_registry
 from teams.actors import Actor, member_actor
 from teams.api_tokens import create_api_token
 from teams.models import ApiToken, Application, Membership, Team, User
@@ -84,10 +85,12 @@ def _connect(
     connect_registry(
         actor=actor,
         team=team,
-        provider="other",
-        endpoint=endpoint,
-        slug=slug,
-        trusted_realm=trusted_realm,
-        credential=NewCredential("password", "bench", secret),
+        new=NewRegistry(
+            provider="other",
+            endpoint=endpoint,
+            slug=slug,
+            trusted_realm=trusted_realm,
+            credential=NewCredential("password", "bench", secret),
+        ),
         skip_test=True,  # the token service of the second one starts later
     )

@@ -42,6 +42,12 @@ class Reference:
     tag: str | None
     digest: str | None
 
+    @property
+    def without_registry(self) -> str:
+        """Return `repository[:tag][@digest]`."""
+        tag = f":{self.tag}" if self.tag else ""
+        return self.repository + tag + (f"@{self.digest}" if self.digest else "")
+
 
 def parse_repository(text: str) -> str:
     """Return the repository unchanged, or raise MalformedName.

@@ -78,6 +78,7 @@ urlpatterns = [
     path("licenses/<uuid:license_id>/file", licenses.LicenseFileView.as_view()),
     path("licenses/<uuid:license_id>/pulls", registries.LicensePullsView.as_view()),
     path("registries", registries.RegistriesView.as_view()),
+    path("registries/providers", registries.ProvidersView.as_view()),
     path("registries/test", registries.NewRegistryTestView.as_view()),
     path("registries/<str:registry>", registries.RegistryDetailView.as_view()),
     path(

@@ -4,6 +4,7 @@ PortalError            a rule of Berth said no; has a stable code and a sentence
  ├── NotAllowed        the actor lacks a permission in the team
  ├── Conflict          the object is not in the state that the change needs
  ├── Invalid           a value is wrong; names the fields
+ ├── TooMany           asked for too often; says when to try again
  └── UpstreamProblem   an external registry refused, or could not be reached
 """
 
@@ -35,6 +36,14 @@ class Invalid(PortalError):  # noqa: N818 -- exceptions here state the fact
     def __init__(self, fields: Mapping[str, Sequence[str]]) -> None:
         super().__init__("invalid", "Some values are not valid.")
         self.fields = fields
+
+
+class TooMany(PortalError):  # noqa: N818 -- exceptions here state the fact
+    """Asked for too often: it may be tried again after ``retry_after`` seconds."""
+
+    def __init__(self, code: str, message: str, retry_after: int) -> None:
+        super().__init__(code, message)
+        self.retry_after = retry_after
 
 
 class UpstreamProblem(PortalError):  # noqa: N818 -- exceptions here state the fact

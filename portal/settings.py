@@ -38,6 +38,7 @@ BERTH_CHECKS_PER_HOST = env.int("BERTH_CHECKS_PER_HOST", default=4)
 BERTH_TOKEN_REQUESTS_PER_MINUTE = env.int(
     "BERTH_TOKEN_REQUESTS_PER_MINUTE", default=600
 )
+BERTH_METRICS_TOKEN = secret_if_set("BERTH_METRICS_TOKEN")
 BERTH_TOKEN_FAILURES_PER_MINUTE = env.int("BERTH_TOKEN_FAILURES_PER_MINUTE", default=30)
 
 INSTALLED_APPS = [
@@ -141,9 +142,12 @@ CACHES = {
 
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_REJECT_ON_WORKER_LOST = True
-CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# What is to be done is in the database, and beat asks for it again and again: a message
+# only hurries, and may be lost. One that is not acknowledged yet when the broker goes
+# away ends the worker (kombu restores it over the connection that is gone), so none
+# waits for a free process or for the end of its task.
+CELERY_TASK_ACKS_LATE = False
+CELERY_WORKER_DISABLE_PREFETCH = True
 CELERY_TASK_TIME_LIMIT = 300
 # So that the worker logs as set below, secrets redacted.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False

@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path, reverse_lazy
 from django.views.generic import RedirectView
 
 from portal.health import livez, readyz
+from portal.metrics import metrics
 from teams.web import entrance, single_sign_on
 
 # Operators sign in as everybody does, with their second factor.
@@ -38,6 +39,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("t/<str:team>/", include(team_pages)),
     path("livez", livez),
     path("readyz", readyz),
+    path("metrics", metrics),
     # The admin's own page for it would leave no trace in the audit log.
     path("admin/password_change/", change_password),
     path("admin/password_change/done/", change_password),

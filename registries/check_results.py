@@ -13,7 +13,6 @@ from alerts.services import raise_alert
 from registries.checks import CheckResult
 from registries.health import Health, Outcome, after_check, next_check_in
 from registries.models import Credential, CredentialCheck, ExternalRegistry
-from registries.selectors import active_credential
 
 _EVENTS = {
     Outcome.VALID: Event.REGISTRY_RECOVERED,
@@ -31,19 +30,29 @@ _HEALTH_FIELDS = [
 
 @transaction.atomic
 def record_check(
-    version: Credential, result: CheckResult, *, counts_image: bool = True
+    version: Credential,
+    result: CheckResult,
+    *,
+    counts_image: bool = True,
+    claim: datetime | None = None,
 ) -> None:
     """Write down a check of a credential, and plan the next one.
 
     Of a credential that was replaced while the registry was asked, only the row is
     written. With ``counts_image`` False, no access to an image that somebody only
-    tried is no failure of the registry.
+    tried is no failure of the registry. With a ``claim``, nothing is written unless
+    the registry is still claimed until then.
+
+    Raises:
+        ExternalRegistry.DoesNotExist: it was deleted meanwhile.
     """
     registry = (
         ExternalRegistry.objects.for_team(version.team_id)
         .select_for_update()
         .get(pk=version.registry_id)
     )
+    if claim is not None and registry.claimed_until != claim:
+        return
     now = timezone.now()
     CredentialCheck.objects.create(
         team_id=version.team_id,
@@ -54,11 +63,16 @@ def record_check(
         latency_ms=result.latency_ms,
         detail=result.detail[:500],
     )
-    if active_credential(registry).pk == version.pk:
+    if _is_active(version):
         outcome = result.outcome
         if result.says_nothing_of_the_login and not counts_image:
             outcome = Outcome.VALID
         _change_health(registry, outcome, result, now)
+
+
+def _is_active(version: Credential) -> bool:
+    versions = Credential.objects.for_team(version.team_id)
+    return versions.filter(pk=version.pk, active=True).exists()
 
 
 def begin_anew(registry: ExternalRegistry) -> None:

@@ -14,13 +14,23 @@ from oci.reference import MalformedName, parse_reference, parse_registry_host
 from portal.crypto.fields import EncryptedField
 from registries.health import Health, Outcome
 from registries.outcomes import ALLOWED, outcome_in_words
-from registries.providers import PROVIDERS, Provider
+from registries.providers import (
+    PROVIDERS,
+    Provider,
+    canonical_endpoint,
+    endpoint_problem,
+)
 from teams.models import Application, TeamOwned, User, validate_slug
 
 MAX_SECRET_BYTES = 16 * 1024
 MAX_PATTERNS = 50
+# Literally: a further one needs a migration.
+_PROVIDER_NAMES = [
+    *("dockerhub", "other", "quay", "ghcr", "ecr", "gar", "gcr", "acr"),
+    *("gitlab", "nexus", "artifactory"),
+]
 # Registries answer to their slug in the API, where this is something else.
-RESERVED_SLUGS = frozenset({"test"})
+RESERVED_SLUGS = frozenset({"providers", "test"})
 
 validate_pattern = RegexValidator(
     r"\A[a-z0-9._/*?-]{1,255}\Z",
@@ -39,7 +49,7 @@ def validate_endpoint(text: str) -> None:
 
 
 def validate_test_image(text: str) -> None:
-    """Pass if the text names an image of the registry, without the registry's host."""
+    """Pass if the text names an image, with or without its registry's host."""
     try:
         parse_reference(text)
     except (MalformedName, MalformedDigest) as error:
@@ -54,7 +64,7 @@ class ExternalRegistry(TeamOwned):
     """A registry of the vendor's own that Berth pulls through."""
 
     provider = models.CharField(
-        max_length=32, choices=[(p.name, p.title) for p in PROVIDERS.values()]
+        max_length=32, choices=[(name, name) for name in _PROVIDER_NAMES]
     )
     endpoint = models.CharField(max_length=255, validators=[validate_endpoint])
     slug = models.CharField(max_length=128, validators=[validate_slug])
@@ -100,7 +110,7 @@ class ExternalRegistry(TeamOwned):
                 fields=["team", "id"], name="registries_externalregistry_team"
             ),
             models.CheckConstraint(
-                condition=Q(provider__in=["dockerhub", "other"]),
+                condition=Q(provider__in=_PROVIDER_NAMES),
                 name="registries_externalregistry_provider",
             ),
             models.CheckConstraint(
@@ -113,7 +123,8 @@ class ExternalRegistry(TeamOwned):
             models.Index(fields=["team", "endpoint"], name="registries_by_endpoint"),
             models.Index(
                 fields=["next_check_at"],
-                include=["endpoint", "claimed_until"],
+                # All that choosing looks at, so that it reads no row of a busy host.
+                include=["endpoint", "claimed_until", "id"],
                 name="registries_due",
             ),
             models.Index(
@@ -144,6 +155,21 @@ class ExternalRegistry(TeamOwned):
     def clean(self) -> None:
         if self.slug in RESERVED_SLUGS:
             raise ValidationError({"slug": "This word is taken by the REST API."})
+        problem = endpoint_problem(self.provider_profile, self.endpoint)
+        if problem:
+            raise ValidationError({"endpoint": problem})
+        if self.test_image:
+            self.test_image = self._own_image(self.test_image)
+
+    def _own_image(self, name: str) -> str:
+        try:
+            image = parse_reference(name)
+        except (MalformedName, MalformedDigest):
+            return name  # its validator says so
+        if image.registry and canonical_endpoint(image.registry) != self.endpoint:
+            problem = f"This image is on {image.registry}, not on {self.endpoint}."
+            raise ValidationError({"test_image": problem})
+        return image.without_registry
 
     def allows_repository(self, repository: str) -> bool:
         """Tell whether a pattern covers the repository; ``*`` also crosses ``/``."""
@@ -216,7 +242,10 @@ class CredentialCheck(TeamOwned):
         indexes = [
             models.Index(
                 fields=["registry", "-created_at", "-id"], name="registries_check_page"
-            )
+            ),
+            models.Index(
+                fields=["created_at"], include=["outcome"], name="registries_check_age"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -9,24 +9,28 @@ from django.utils import timezone
 
 from audit.services import record
 from audit.tags import EventTag
-from oci.reference import Reference, parse_reference
+from oci.reference import Reference
 from portal.crypto.secrets import Secret
-from portal.errors import Conflict, Invalid, PortalError
+from portal.errors import Conflict, Invalid
 from registries.check_results import begin_anew, record_check
 from registries.checks import CheckResult, try_credential
-from registries.health import Outcome
 from registries.models import (
-    MAX_SECRET_BYTES,
     Credential,
     CredentialCheck,
     ExternalRegistry,
     RegistryShare,
 )
-from registries.providers import PROVIDERS, Provider, canonical_endpoint
+from registries.new_credentials import (
+    NewCredential,
+    new_version,
+    prove,
+    try_version,
+)
+from registries.providers import PROVIDERS, canonical_endpoint
 from registries.selectors import active_credential
 from registries.tasks import check_due_registries_task
 from registries.upstream_target import upstream_target
-from teams.actors import Actor, ActorKind
+from teams.actors import Actor
 from teams.models import Application, Team
 from teams.permissions import Permission
 from teams.services import apply_changes
@@ -34,78 +38,83 @@ from teams.services import apply_changes
 CHECKS_KEPT = timedelta(days=90)
 
 
-class CredentialNotProven(PortalError):  # noqa: N818 -- states the fact
-    """The registry did not accept a new credential; nothing was stored."""
+@dataclass(frozen=True, slots=True)
+class NewRegistry:
+    """A registry as the vendor enters it.
 
-    def __init__(self, result: CheckResult) -> None:
-        super().__init__(f"credential_{result.outcome.value}", result.detail)
-        self.result = result
+    ``slug`` "" is the endpoint without its port. ``applications`` None shares it with
+    all of the team's, present and future.
+    """
+
+    provider: str
+    endpoint: str
+    credential: NewCredential
+    slug: str = ""
+    trusted_realm: str = ""
+    applications: Sequence[Application] | None = None
+    repository_patterns: Sequence[str] = ("*",)
+    test_image: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class NewCredential:
-    """A credential as the vendor enters it."""
+class ReadyRegistry:
+    """A registry that can be stored: valid, its credential proven if it was tried."""
 
-    auth_type: str
-    username: str
-    secret: Secret
+    registry: ExternalRegistry
+    credential: Credential
+    applications: Sequence[Application] | None
+    result: CheckResult | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReadyCredential:
+    """A credential that can take the place of a registry's present one."""
+
+    credential: Credential
+    result: CheckResult | None
 
 
 def connect_registry(
-    *,
-    actor: Actor,
-    team: Team,
-    provider: str,
-    endpoint: str,
-    credential: NewCredential,
-    slug: str = "",
-    trusted_realm: str = "",
-    applications: Sequence[Application] | None = None,
-    repository_patterns: Sequence[str] = ("*",),
-    skip_test: bool = False,
-    image: Reference | None = None,
+    *, actor: Actor, team: Team, new: NewRegistry, skip_test: bool = False
 ) -> ExternalRegistry:
     """Store a registry with its credential, after the credential has been tried.
-
-    ``applications`` None shares it with all of the team's, present and future.
-    ``slug`` defaults to the endpoint, without its port. The credential has to be good
-    for ``image`` too, if one is named.
 
     Raises:
         CredentialNotProven: the registry did not accept the credential.
     """
-    actor.require(Permission.REGISTRY_MANAGE, team_id=team.pk)
-    profile = PROVIDERS[provider]
-    endpoint = canonical_endpoint(profile.fixed_endpoint or endpoint.strip().lower())
-    registry = ExternalRegistry(
-        team=team,
-        provider=provider,
-        endpoint=endpoint,
-        slug=slug or _default_slug(endpoint),
-        trusted_realm=trusted_realm.strip().lower(),
-        shared_with_all=applications is None,
-        repository_patterns=list(repository_patterns),
-    )
+    ready = prepare_registry(actor=actor, team=team, new=new, skip_test=skip_test)
+    return store_registry(actor=actor, ready=ready)
+
+
+def prepare_registry(
+    *, actor: Actor, team: Team, new: NewRegistry, skip_test: bool = False
+) -> ReadyRegistry:
+    """Look at a new registry and try its credential; nothing is stored.
+
+    To be called outside of a transaction: the registry may take its time.
+
+    Raises:
+        CredentialNotProven: the registry did not accept the credential.
+    """
+    registry = _registry(actor, team, new)
     registry.full_clean()
-    version = _new_credential(actor, registry, credential)
-    result = None if skip_test else _prove(version, image)
-    return _store_registry(actor, registry, version, applications, result)
+    version = new_version(actor, registry, new.credential)
+    result = None if skip_test else prove(version)
+    return ReadyRegistry(registry, version, new.applications, result)
 
 
 @transaction.atomic
-def _store_registry(
-    actor: Actor,
-    registry: ExternalRegistry,
-    version: Credential,
-    applications: Sequence[Application] | None,
-    result: CheckResult | None,
-) -> ExternalRegistry:
+def store_registry(*, actor: Actor, ready: ReadyRegistry) -> ExternalRegistry:
+    """Store what :func:`prepare_registry` returned."""
+    registry, version = ready.registry, ready.credential
+    actor.require(Permission.REGISTRY_MANAGE, team_id=registry.team_id)
+    registry.full_clean()  # another may have taken the slug while it was tried
     registry.save()
-    _set_shares(registry, applications)
+    _set_shares(registry, ready.applications)
     version.active = True
     version.save()
-    if result is not None:
-        record_check(version, result)
+    if ready.result is not None:
+        record_check(version, ready.result)
     else:
         _check_after_commit()
     _record(
@@ -128,7 +137,9 @@ def change_registry(
     applications: Sequence[Application] | None = None,
     change_shares: bool = False,
 ) -> ExternalRegistry:
-    """Change slug, trusted realm or patterns; with ``change_shares`` also sharing.
+    """Change slug, test image, trusted realm or patterns, and what it is shared with.
+
+    Sharing changes with ``change_shares`` alone.
 
     ``applications`` is read as in :func:`connect_registry`. Felt within one second.
     """
@@ -147,40 +158,66 @@ def replace_credential(
     registry: ExternalRegistry,
     credential: NewCredential,
     skip_test: bool = False,
-    image: Reference | None = None,
 ) -> Credential:
-    """Swap in a new credential once the registry has accepted it, for ``image`` too.
-
-    The old one goes on serving pulls until then, and is kept, inactive, afterwards.
+    """Swap in a new credential once the registry has accepted it.
 
     Raises:
         CredentialNotProven: the registry did not accept it; the old one stays.
     """
+    ready = prepare_credential(
+        actor=actor, registry=registry, credential=credential, skip_test=skip_test
+    )
+    return use_credential(actor=actor, ready=ready)
+
+
+def prepare_credential(
+    *,
+    actor: Actor,
+    registry: ExternalRegistry,
+    credential: NewCredential,
+    skip_test: bool = False,
+) -> ReadyCredential:
+    """Try a new credential, for the registry's test image too; nothing is stored.
+
+    To be called outside of a transaction: the registry may take its time.
+
+    Raises:
+        CredentialNotProven: the registry did not accept it.
+    """
     actor.require(Permission.REGISTRY_MANAGE, team_id=registry.team_id)
-    version = _new_credential(actor, registry, credential)
-    result = None if skip_test else _prove(version, image)
-    with transaction.atomic():
-        registry = (
-            ExternalRegistry.objects.for_team(registry.team_id)
-            .select_for_update()
-            .get(pk=registry.pk)
-        )
-        Credential.objects.for_team(registry.team_id).filter(
-            registry=registry, active=True
-        ).update(active=False)
-        version.active = True
-        version.save()
-        begin_anew(registry)
-        if result is not None:
-            record_check(version, result)
-        else:
-            _check_after_commit()
-        _record(
-            actor,
-            EventTag.REGISTRY_CREDENTIAL_REPLACED,
-            registry,
-            auth_type=version.auth_type,
-        )
+    version = new_version(actor, registry, credential)
+    return ReadyCredential(version, None if skip_test else prove(version))
+
+
+@transaction.atomic
+def use_credential(*, actor: Actor, ready: ReadyCredential) -> Credential:
+    """Swap in what :func:`prepare_credential` returned.
+
+    The old one goes on serving pulls until then, and is kept, inactive, afterwards.
+    """
+    version = ready.credential
+    actor.require(Permission.REGISTRY_MANAGE, team_id=version.team_id)
+    registry = (
+        ExternalRegistry.objects.for_team(version.team_id)
+        .select_for_update()
+        .get(pk=version.registry_id)
+    )
+    Credential.objects.for_team(registry.team_id).filter(
+        registry=registry, active=True
+    ).update(active=False)
+    version.active = True
+    version.save()
+    begin_anew(registry)
+    if ready.result is not None:
+        record_check(version, ready.result)
+    else:
+        _check_after_commit()
+    _record(
+        actor,
+        EventTag.REGISTRY_CREDENTIAL_REPLACED,
+        registry,
+        auth_type=version.auth_type,
+    )
     return version
 
 
@@ -192,9 +229,7 @@ def duplicate_registry(
     applications = None
     if not registry.shared_with_all:
         applications = list(registry.applications.all())
-    return connect_registry(
-        actor=actor,
-        team=registry.team,
+    new = NewRegistry(
         provider=registry.provider,
         endpoint=registry.endpoint,
         credential=NewCredential(
@@ -206,8 +241,9 @@ def duplicate_registry(
         trusted_realm=registry.trusted_realm,
         applications=applications,
         repository_patterns=registry.repository_patterns,
-        skip_test=True,
+        test_image=registry.test_image,
     )
+    return connect_registry(actor=actor, team=registry.team, new=new, skip_test=True)
 
 
 @transaction.atomic
@@ -224,31 +260,11 @@ def delete_registry(*, actor: Actor, registry: ExternalRegistry) -> None:
     registry.delete()
 
 
-def try_new_credential(
-    *,
-    actor: Actor,
-    team: Team,
-    provider: str,
-    endpoint: str,
-    credential: NewCredential,
-    trusted_realm: str = "",
-    image: Reference | None = None,
-) -> CheckResult:
-    """Try a credential that is not stored, as the dialog does before saving."""
-    actor.require(Permission.REGISTRY_MANAGE, team_id=team.pk)
-    profile = PROVIDERS[provider]
-    endpoint = canonical_endpoint(profile.fixed_endpoint or endpoint.strip().lower())
-    registry = ExternalRegistry(
-        team=team,
-        provider=provider,
-        endpoint=endpoint,
-        slug=_default_slug(endpoint),
-        trusted_realm=trusted_realm.strip().lower(),
-    )
+def try_new_registry(*, actor: Actor, team: Team, new: NewRegistry) -> CheckResult:
+    """Try the credential of a registry that is not stored, and store nothing."""
+    registry = _registry(actor, team, new)
     registry.full_clean(validate_constraints=False)
-    return try_credential(
-        upstream_target(_new_credential(actor, registry, credential)), image
-    )
+    return try_version(new_version(actor, registry, new.credential))
 
 
 def try_registry(
@@ -261,8 +277,10 @@ def try_registry(
     """
     actor.require(Permission.REGISTRY_MANAGE, team_id=registry.team_id)
     version = active_credential(registry)
-    own = parse_reference(registry.test_image) if registry.test_image else None
-    result = try_credential(upstream_target(version), image or own)
+    if image is None:
+        result = try_version(version)
+    else:
+        result = try_credential(upstream_target(version), image)
     record_check(version, result, counts_image=image is None)
     return result
 
@@ -277,39 +295,20 @@ def _default_slug(endpoint: str) -> str:
     return endpoint.rpartition(":")[0] or endpoint
 
 
-def _new_credential(
-    actor: Actor, registry: ExternalRegistry, credential: NewCredential
-) -> Credential:
-    profile: Provider = registry.provider_profile
-    names = [auth_type.name for auth_type in profile.auth_types]
-    problems: dict[str, list[str]] = {}
-    if credential.auth_type not in names:
-        problems["auth_type"] = [f"{profile.title} takes: {', '.join(names)}."]
-    if not credential.username or _is_unusable(credential.username):
-        problems["username"] = ["Enter the account's name."]
-    if not credential.secret or _is_unusable(credential.secret.reveal()):
-        problems["secret"] = ["Enter the account's password or token, up to 16 KB."]
-    if problems:
-        raise Invalid(problems)
-    return Credential(
-        team_id=registry.team_id,
-        registry=registry,
-        auth_type=credential.auth_type,
-        username=Secret(credential.username),
-        secret=credential.secret,
-        created_by_id=actor.id if actor.kind is ActorKind.USER else None,
+def _registry(actor: Actor, team: Team, new: NewRegistry) -> ExternalRegistry:
+    actor.require(Permission.REGISTRY_MANAGE, team_id=team.pk)
+    fixed = PROVIDERS[new.provider].fixed_endpoint
+    endpoint = canonical_endpoint(fixed or new.endpoint.strip().lower())
+    return ExternalRegistry(
+        team=team,
+        provider=new.provider,
+        endpoint=endpoint,
+        slug=new.slug or _default_slug(endpoint),
+        trusted_realm=new.trusted_realm.strip().lower(),
+        shared_with_all=new.applications is None,
+        repository_patterns=list(new.repository_patterns),
+        test_image=new.test_image,
     )
-
-
-def _is_unusable(text: str) -> bool:
-    return "\x00" in text or len(text.encode()) > MAX_SECRET_BYTES
-
-
-def _prove(version: Credential, image: Reference | None) -> CheckResult:
-    result = try_credential(upstream_target(version), image)
-    if result.outcome is not Outcome.VALID:
-        raise CredentialNotProven(result)
-    return result
 
 
 def _set_shares(

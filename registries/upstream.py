@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from oci.challenge import Challenge, parse_challenges
 from oci.reference import parse_registry_host
 from portal.address_guard import AddressGuard
 from portal.expiring_cache import ExpiringCache
+from registries.providers import LoginNotMade
 from registries.realm_trust import authority, is_trusted_realm
 from registries.upstream_errors import (
     CredentialRejected,
@@ -32,7 +34,7 @@ from registries.upstream_errors import (
     UpstreamRateLimited,
 )
 from registries.upstream_target import UpstreamTarget
-from registries.upstream_translation import translate
+from registries.upstream_translation import login_not_made, translate
 
 MAX_REDIRECTS = 5
 MAX_TOKEN_RESPONSE_BYTES = 64 * 1024
@@ -98,6 +100,7 @@ class UpstreamClient:
         self._authorizations: ExpiringCache[tuple[object, ...], str] = ExpiringCache(
             max_entries=10_000
         )
+        self._logins: ExpiringCache[uuid.UUID, str] = ExpiringCache(max_entries=10_000)
 
     async def open(
         self,
@@ -149,6 +152,7 @@ class UpstreamClient:
             self._remember(key, sign_in)
         if response.status == 401 and sign_in == _SignIn("basic"):
             response.close()
+            self._logins.forget(target.credential_id)
             raise CredentialRejected(target)
         return _usable(response, target)
 
@@ -176,12 +180,28 @@ class UpstreamClient:
         if sign_in is None:
             return None
         if sign_in.scheme == "basic":
-            return _basic(target)
+            return await self._basic(target)
 
         async def load() -> tuple[str, float]:
             return await self._fetch_token(target, sign_in, scope)
 
         return await self._authorizations.get(_token_key(target, sign_in, scope), load)
+
+    async def _basic(self, target: UpstreamTarget) -> str:
+        make = target.make_login
+        if make is None:
+            return _basic(target.username.reveal(), target.secret.reveal())
+
+        async def load() -> tuple[str, float]:
+            try:
+                # Providers' own libraries block.
+                login = await asyncio.to_thread(make, target.stored_login)
+            except LoginNotMade as why:
+                raise login_not_made(why, target) from why
+            basic = _basic(login.username, login.password.reveal())
+            return basic, _renewed_early(login.seconds)
+
+        return await self._logins.get(target.credential_id, load)
 
     async def _fetch_token(
         self, target: UpstreamTarget, sign_in: _SignIn, scope: str
@@ -190,7 +210,8 @@ class UpstreamClient:
         if scope:
             query["scope"] = scope
         url = URL(sign_in.realm).update_query(query)
-        headers = {"Accept": "application/json", "Authorization": _basic(target)}
+        basic = await self._basic(target)
+        headers = {"Accept": "application/json", "Authorization": basic}
         with _translated_errors(target):
             # Others wait for this token too, so it has a deadline of its own.
             async with (
@@ -255,9 +276,14 @@ def _with_defaults(headers: Mapping[str, str]) -> dict[str, str]:
     return {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **headers}
 
 
-def _basic(target: UpstreamTarget) -> str:
-    pair = f"{target.username.reveal()}:{target.secret.reveal()}"
+def _basic(username: str, password: str) -> str:
+    pair = f"{username}:{password}"
     return "Basic " + base64.b64encode(pair.encode()).decode()
+
+
+def _renewed_early(seconds: float) -> float:
+    """Return how long to keep what lives so long: nothing leaves about to end."""
+    return max(0.0, seconds * 0.8 - 1)
 
 
 def _challenges(response: aiohttp.ClientResponse) -> list[Challenge]:
@@ -309,9 +335,7 @@ def _read_token(status: int, body: bytes, target: UpstreamTarget) -> tuple[str, 
         ) from error
     if not isinstance(upstream_token, str) or not _is_header_safe(upstream_token):
         raise UpstreamFault(target, "has a token service that gave no token", status)
-    # Renewed early, so that no request leaves with a token about to expire.
-    life = max(0.0, min(seconds, MAX_TOKEN_SECONDS) * 0.8 - 1)
-    return f"Bearer {upstream_token}", life
+    return f"Bearer {upstream_token}", _renewed_early(min(seconds, MAX_TOKEN_SECONDS))
 
 
 def _is_header_safe(text: str) -> bool:

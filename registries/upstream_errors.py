@@ -1,9 +1,11 @@
 """What an external registry can do wrong, with a sentence for each reader.
 
-The customer reads ``message``, the vendor ``detail_for_vendor``.
+The customer reads ``message``, the vendor ``detail_for_vendor``: what happened, and
+what to do, for which the provider's own meaning of the problem is preferred.
 
 UpstreamError            base; names the registry, never its answer's body
  ├── CredentialRejected  the stored credential was refused when signing in
+ │    └── StoredLoginUnusable  no login could be made of it
  ├── RepositoryDenied    signed in, but not allowed to read the repository
  ├── RealmNotTrusted     the challenge names a token service of strangers
  ├── UpstreamRateLimited 429
@@ -15,29 +17,10 @@ UpstreamError            base; names the registry, never its answer's body
 
 from __future__ import annotations
 
-from django.db import models
-
 from portal.errors import UpstreamProblem
+from registries.problems import Problem
+from registries.providers import LoginNotMade
 from registries.upstream_target import UpstreamTarget
-
-
-class Problem(models.TextChoices):
-    """What is wrong, as exactly as Berth can tell: finer than the stored outcome."""
-
-    NAME_NOT_FOUND = "name_not_found", "Name not found"
-    ADDRESS_NOT_PUBLIC = "address_not_public", "Address not public"
-    CONNECTION_REFUSED = "connection_refused", "Connection refused"
-    NO_CONNECTION = "no_connection", "No connection"
-    TLS = "tls", "TLS problem"
-    TIMEOUT = "timeout", "No answer in time"
-    NOT_A_REGISTRY = "not_a_registry", "Not a registry"
-    WRONG_CREDENTIAL = "wrong_credential", "Wrong username or password"
-    NOT_LET_IN = "not_let_in", "Account not let in"
-    NO_ACCESS = "no_access", "No access to this repository"
-    NO_SUCH_IMAGE = "no_such_image", "No such image"
-    REALM_NOT_TRUSTED = "realm_not_trusted", "Unknown token service"
-    RATE_LIMITED = "rate_limited", "Rate limit reached"
-    FAULT = "fault", "Unexpected answer"
 
 
 class UpstreamError(UpstreamProblem):
@@ -56,7 +39,14 @@ class UpstreamError(UpstreamProblem):
     @property
     def detail_for_vendor(self) -> str:
         """What the vendor is told: more than the customer, with what to do."""
+        advice = self.target.meanings.get(self.problem) or self._advice()
+        return f"{self._fact()} {advice}".rstrip()
+
+    def _fact(self) -> str:
         return self.message
+
+    def _advice(self) -> str:
+        return ""
 
 
 class CredentialRejected(UpstreamError):  # noqa: N818 -- states the fact
@@ -71,12 +61,27 @@ class CredentialRejected(UpstreamError):  # noqa: N818 -- states the fact
             http_status,
         )
 
-    @property
-    def detail_for_vendor(self) -> str:
-        return (
-            f"The registry {self.target.label} refused this username and password. "
-            "Check both; an access token may have expired or been revoked."
-        )
+    def _fact(self) -> str:
+        return f"The registry {self.target.label} refused this username and password."
+
+    def _advice(self) -> str:
+        return "Check both; an access token may have expired or been revoked."
+
+
+class StoredLoginUnusable(CredentialRejected):
+    """The provider made no login of what is stored, and said why."""
+
+    def __init__(self, target: UpstreamTarget, why: LoginNotMade) -> None:
+        super().__init__(target)
+        self.http_status = None
+        self.problem = why.problem
+        self._why = why
+
+    def _fact(self) -> str:
+        return self._why.fact
+
+    def _advice(self) -> str:
+        return self._why.advice
 
 
 class RepositoryDenied(UpstreamError):  # noqa: N818 -- states the fact
@@ -97,17 +102,19 @@ class RepositoryDenied(UpstreamError):  # noqa: N818 -- states the fact
         if repository:
             self.problem = Problem.NO_ACCESS
 
-    @property
-    def detail_for_vendor(self) -> str:
+    def _fact(self) -> str:
         label, status = self.target.label, self.http_status
         if self._repository:
             return (
                 f"Signed in to {label}, but this account may not read "
-                f"{self._repository}, or it does not exist (status {status}). Give "
-                "the account the right to pull it, or check the name."
+                f"{self._repository}, or it does not exist (status {status})."
             )
+        return f"The registry {label} does not let this account in (status {status})."
+
+    def _advice(self) -> str:
+        if self._repository:
+            return "Give the account the right to pull it, or check the name."
         return (
-            f"The registry {label} does not let this account in (status {status}). "
             "Give the account the right to pull, and check that the registry does "
             "not block this installation's address."
         )
@@ -125,13 +132,14 @@ class RealmNotTrusted(UpstreamError):  # noqa: N818 -- states the fact
         )
         self._realm = realm
 
-    @property
-    def detail_for_vendor(self) -> str:
+    def _fact(self) -> str:
         return (
             f"The registry {self.target.label} wants the password sent to another "
-            f"organisation's host: {self._realm[:200]!r}. If you know that host, enter "
-            "it as the trusted token realm."
+            f"organisation's host: {self._realm[:200]!r}."
         )
+
+    def _advice(self) -> str:
+        return "If you know that host, enter it as the trusted token realm."
 
 
 class UpstreamRateLimited(UpstreamError):  # noqa: N818 -- states the fact
@@ -149,8 +157,7 @@ class UpstreamRateLimited(UpstreamError):  # noqa: N818 -- states the fact
             retry_after if retry_after.isascii() and retry_after.isdigit() else ""
         )
 
-    @property
-    def detail_for_vendor(self) -> str:
+    def _fact(self) -> str:
         wait = f"in {self.retry_after} seconds" if self.retry_after else "later"
         return (
             f"The registry {self.target.label} was asked too often by this account or "
@@ -167,12 +174,11 @@ class UpstreamTimeout(UpstreamError):  # noqa: N818 -- states the fact
             target, f"The registry {target.label} did not answer in time. Try again."
         )
 
-    @property
-    def detail_for_vendor(self) -> str:
-        return (
-            f"The registry {self.target.label} did not answer in time. Check the host "
-            "and the port, and that a firewall lets Berth in."
-        )
+    def _fact(self) -> str:
+        return f"The registry {self.target.label} did not answer in time."
+
+    def _advice(self) -> str:
+        return "Check the host and the port, and that a firewall lets Berth in."
 
 
 class UpstreamUnreachable(UpstreamError):  # noqa: N818 -- states the fact
@@ -187,11 +193,10 @@ class UpstreamUnreachable(UpstreamError):  # noqa: N818 -- states the fact
             target, f"The registry {target.label} cannot be reached: {why}."
         )
         self.problem = problem
-        self._advice = advice
+        self._what_to_do = advice
 
-    @property
-    def detail_for_vendor(self) -> str:
-        return f"{self.message} {self._advice}"
+    def _advice(self) -> str:
+        return self._what_to_do
 
 
 class UpstreamFault(UpstreamError):  # noqa: N818 -- states the fact
@@ -209,10 +214,11 @@ class NotARegistry(UpstreamFault):
     def __init__(self, target: UpstreamTarget, http_status: int) -> None:
         super().__init__(target, "does not speak the registry API", http_status)
 
-    @property
-    def detail_for_vendor(self) -> str:
+    def _fact(self) -> str:
         return (
             f"{self.target.label} answers, but does not speak the registry API "
-            f"(status {self.http_status} for /v2/): it may be a web page. Enter the "
-            "host that image names begin with."
+            f"(status {self.http_status} for /v2/)."
         )
+
+    def _advice(self) -> str:
+        return "It may be a web page. Enter the host that image names begin with."

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from django.conf import settings
 
 from portal.crypto.fields import SealedSecret
 from portal.crypto.secrets import Secret
 from registries.models import Credential
+from registries.problems import Problem
+from registries.providers import StoredLogin, TemporaryLogin
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,7 @@ class UpstreamTarget:
     cached under it dies with that version.
     """
 
+    team_id: uuid.UUID
     registry_id: uuid.UUID
     credential_id: uuid.UUID
     label: str
@@ -29,10 +32,21 @@ class UpstreamTarget:
     username: SealedSecret | Secret
     secret: SealedSecret | Secret
     upstream_repository: Callable[[str], str] = str
+    make_login: Callable[[StoredLogin], TemporaryLogin] | None = None
+    meanings: Mapping[Problem, str] = field(default_factory=dict)
 
     @property
     def base_url(self) -> str:
         return f"{self.scheme}://{self.api_host}"
+
+    @property
+    def stored_login(self) -> StoredLogin:
+        return StoredLogin(
+            self.team_id,
+            self.endpoint,
+            self.username.reveal(),
+            Secret(self.secret.reveal()),
+        )
 
 
 def upstream_target(credential: Credential) -> UpstreamTarget:
@@ -40,8 +54,10 @@ def upstream_target(credential: Credential) -> UpstreamTarget:
     registry = credential.registry
     provider = registry.provider_profile
     api_host = provider.api_host(registry.endpoint)
+    auth_type = provider.auth_type(credential.auth_type)
     trusted = {registry.trusted_realm} if registry.trusted_realm else set()
     return UpstreamTarget(
+        team_id=credential.team_id,
         registry_id=registry.pk,
         credential_id=credential.pk,
         label=registry.endpoint,
@@ -52,4 +68,6 @@ def upstream_target(credential: Credential) -> UpstreamTarget:
         username=credential.username,
         secret=credential.secret,
         upstream_repository=provider.upstream_repository,
+        make_login=auth_type.make_login if auth_type else None,
+        meanings=provider.meanings,
     )

@@ -9,10 +9,13 @@ from typing import Any
 import aiohttp
 
 from portal.address_guard import AddressBlocked
+from registries.problems import Problem
+from registries.providers import LoginNotMade
 from registries.upstream_errors import (
-    Problem,
+    StoredLoginUnusable,
     UpstreamError,
     UpstreamFault,
+    UpstreamRateLimited,
     UpstreamTimeout,
     UpstreamUnreachable,
 )
@@ -25,6 +28,22 @@ def translate(error: BaseException, target: UpstreamTarget) -> UpstreamError | N
         if isinstance(error, kinds):
             return told(target, error)
     return None
+
+
+def login_not_made(why: LoginNotMade, target: UpstreamTarget) -> UpstreamError:
+    """Return the upstream error that a provider's failure to make a login is."""
+    match why.problem:
+        case Problem.WRONG_CREDENTIAL | Problem.NOT_LET_IN:
+            return StoredLoginUnusable(target, why)
+        case Problem.RATE_LIMITED:
+            return UpstreamRateLimited(target, "")
+        case Problem.TIMEOUT:
+            return UpstreamTimeout(target)
+        case Problem.NO_CONNECTION:
+            reason = "the service that makes its passwords does not answer"
+            return UpstreamUnreachable(target, reason, why.problem, why.advice)
+        case _:
+            return UpstreamFault(target, f"made no password: {why.fact.rstrip('.')}")
 
 
 def _tls_problem(target: UpstreamTarget, error: Any) -> UpstreamError:

@@ -18,6 +18,14 @@ NO_ANSWER = 0  # the status of a record whose answer is not there yet, or no lon
 PURPOSE = "idempotency"
 
 
+def find_record(actor: Actor, key: str) -> IdempotencyRecord | None:
+    """Return the record of a key that was taken and not given back."""
+    found = IdempotencyRecord.objects.filter(
+        **_identity(actor, key), created_at__gte=timezone.now() - LIFETIME
+    )
+    return found.first()
+
+
 def take_key(
     actor: Actor, key: str, fingerprint: str
 ) -> tuple[IdempotencyRecord, bool]:
@@ -26,14 +34,7 @@ def take_key(
     To be called in the transaction that does the work. The unique index makes a
     concurrent insert of the same key wait until that transaction ends.
     """
-    identity: dict[str, Any] = {
-        "team_id": actor.team_id,
-        "actor_kind": actor.kind.value,
-        "actor_id": actor.id,
-        # Another token of the same person may have fewer rights.
-        "credential_id": actor.api_token_id,
-        "key": key,
-    }
+    identity = _identity(actor, key)
     IdempotencyRecord.objects.filter(
         **identity, created_at__lt=timezone.now() - LIFETIME
     ).delete()
@@ -50,6 +51,17 @@ def take_key(
     except IntegrityError:
         return IdempotencyRecord.objects.get(**identity), False
     return record, True
+
+
+def _identity(actor: Actor, key: str) -> dict[str, Any]:
+    return {
+        "team_id": actor.team_id,
+        "actor_kind": actor.kind.value,
+        "actor_id": actor.id,
+        # Another token of the same person may have fewer rights.
+        "credential_id": actor.api_token_id,
+        "key": key,
+    }
 
 
 def is_same_request(record: IdempotencyRecord, fingerprint: str) -> bool:

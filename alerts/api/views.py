@@ -155,7 +155,7 @@ class WebhookTestView(_WebhooksOfTeam):
     )
     @idempotent(Permission.WEBHOOK_MANAGE)
     def post(self, request: Request, webhook_id: uuid.UUID) -> Response:
-        """Send a test alert, to a webhook that is switched off too."""
+        """Send a test alert, to a webhook that is switched off too. Ten a minute go."""
         delivery = services.send_test(actor=self.actor, webhook=self.find(webhook_id))
         return self.shown(DeliverySerializer, delivery, 202)
 

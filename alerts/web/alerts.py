@@ -71,18 +71,17 @@ def alerts(request: TeamRequest) -> HttpResponse:
 def mail(request: TeamRequest) -> HttpResponse:
     """Choose what one is told by mail oneself; see who is told what."""
     people = members_with_subscriptions(request.team.pk)
-    form, is_saved = _edit(request, people.get(user_id=request.user.pk))
+    own = people.get(user_id=request.user.pk)
+    form, is_saved = _edit(request, own)
     if is_saved:
         messages.success(request, "Your choice is saved.")
         return go_to(request, _mail_address(request))
-    is_chosen = has_chosen(request.team.pk)
-    context: dict[str, Any] = {"form": form, "is_chosen": is_chosen}
+    context: dict[str, Any] = {"form": form, "is_chosen": has_chosen(own)}
     if request.actor.may(Permission.MEMBER_MANAGE):
         page = keyset_page(people, request.GET.get("page", ""))
         context["page"] = page
         context["members"] = [
-            (each, events_in_words(events_mailed_to(each, is_chosen=is_chosen)))
-            for each in page.rows
+            (each, events_in_words(events_mailed_to(each))) for each in page.rows
         ]
     return render_page(request, "alerts/mail.html", context)
 
@@ -98,7 +97,7 @@ def mail_of_member(request: TeamRequest, member_id: uuid.UUID) -> HttpResponse:
     return render_dialog(
         request,
         "alerts/mail_of_member.html",
-        {"form": form, "member": member, "is_chosen": has_chosen(request.team.pk)},
+        {"form": form, "member": member},
         back=_mail_address(request),
     )
 
@@ -110,8 +109,7 @@ def _edit(request: TeamRequest, member: Membership) -> tuple[MailForm, bool]:
         )
 
     def values(present: Membership) -> dict[str, Any]:
-        is_chosen = has_chosen(request.team.pk)
-        return {"events": events_mailed_to(present, is_chosen=is_chosen)}
+        return {"events": events_mailed_to(present)}
 
     return edit(request, MailForm, member, values=values, save=save)
 

@@ -17,6 +17,7 @@ from alerts.selectors import deliveries_of_webhook, webhooks_for_team
 from alerts.services import send_again, send_test
 from alerts.web.webhooks import address_of
 from alerts.web.words import event_in_words, events_in_words
+from portal.errors import TooMany
 from portal.http.keyset import keyset_page
 from portal.http.pages import go_to, render_page
 from teams.permissions import Permission
@@ -51,8 +52,12 @@ def webhook_detail(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
 def test_webhook(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
     """Send a test alert; the log shows what becomes of it."""
     webhook: Webhook = find(webhooks_for_team(request.team.pk), webhook_id)
-    send_test(actor=request.actor, webhook=webhook)
-    messages.success(request, "A test is on its way. The log shows how it goes.")
+    try:
+        send_test(actor=request.actor, webhook=webhook)
+    except TooMany as error:
+        messages.error(request, error.message)
+    else:
+        messages.success(request, "A test is on its way. The log shows how it goes.")
     return go_to(request, address_of(request, webhook))
 
 

@@ -6,7 +6,9 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from django.apps import apps
 from django.urls import reverse
 
 from alerts.events import CHOOSABLE, DESCRIPTIONS, Event
@@ -30,6 +32,11 @@ _PAGES = {
     "registry": (Permission.REGISTRY_READ, "images-detail", "registry_id"),
     "webhook": (Permission.WEBHOOK_MANAGE, "alerts-webhook-detail", "webhook_id"),
 }
+_MODELS = {
+    "license": "licenses.License",
+    "registry": "registries.ExternalRegistry",
+    "webhook": "alerts.Webhook",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,9 @@ class Told:
 
 
 def told(alerts: Iterable[Alert], *, actor: Actor, team_slug: str) -> list[Told]:
-    """Return alerts in words, each with the page of its subject."""
+    """Return alerts in words, each with the page of its subject if that exists."""
+    alerts = list(alerts)
+    present = _present_subjects(alerts, actor)
     return [
         Told(
             at=alert.created_at,
@@ -53,10 +62,26 @@ def told(alerts: Iterable[Alert], *, actor: Actor, team_slug: str) -> list[Told]
             tone=TONES.get(alert.event, "bad"),
             message=alert.message,
             subject=alert.subject_label,
-            address=_address(alert.event, alert.subject_id, actor, team_slug),
+            address=(
+                _address(alert.event, alert.subject_id, actor, team_slug)
+                if alert.subject_id in present
+                else None
+            ),
         )
         for alert in alerts
     ]
+
+
+def _present_subjects(alerts: Iterable[Alert], actor: Actor) -> set[uuid.UUID]:
+    found: set[uuid.UUID] = set()
+    for kind, label in _MODELS.items():
+        ids = {each.subject_id for each in alerts if each.event.startswith(f"{kind}.")}
+        if ids:
+            # Of a room above this one, so reached by its name.
+            model: Any = apps.get_model(label)
+            rows = model.objects.for_team(actor.team_id).filter(pk__in=ids)
+            found.update(rows.values_list("pk", flat=True))
+    return found
 
 
 def event_in_words(event: str) -> str:

@@ -20,13 +20,21 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from portal.errors import Conflict, Invalid, NotAllowed, PortalError, UpstreamProblem
+from portal.errors import (
+    Conflict,
+    Invalid,
+    NotAllowed,
+    PortalError,
+    TooMany,
+    UpstreamProblem,
+)
 
 CONTENT_TYPE = "application/problem+json"
 _STATUSES: dict[type[PortalError], int] = {
     NotAllowed: 403,
     Conflict: 409,
     Invalid: 400,
+    TooMany: 429,
     UpstreamProblem: 502,
 }
 _TOLD: dict[type[Exception], tuple[int, str, str]] = {
@@ -102,7 +110,12 @@ def problem_response(error: Exception, context: Mapping[str, Any]) -> Response |
 def _portal_problem(error: PortalError) -> Response:
     statuses = (_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES)
     errors = error.fields if isinstance(error, Invalid) else None
-    return problem(next(statuses, 400), error.code, error.message, errors=errors)
+    headers = {}
+    if isinstance(error, TooMany):
+        headers["Retry-After"] = str(error.retry_after)
+    return problem(
+        next(statuses, 400), error.code, error.message, errors=errors, headers=headers
+    )
 
 
 def _api_problem(error: exceptions.APIException) -> Response:

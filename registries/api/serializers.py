@@ -18,7 +18,7 @@ from registries.providers import PROVIDERS
 from teams.api.base import InputSerializer
 from teams.permissions import Permission
 
-PROVIDER_CHOICES = [(each.name, each.title) for each in PROVIDERS.values()]
+PROVIDER_CHOICES = [(name, name) for name in PROVIDERS]
 REASONS = [(reason.value, reason.value) for reason in Reason]
 
 
@@ -47,6 +47,7 @@ class RegistrySerializer(serializers.ModelSerializer[ExternalRegistry]):
             "shared_with_all",
             "applications",
             "repository_patterns",
+            "test_image",
             "auth_type",
             "username",
             "health",
@@ -79,10 +80,23 @@ def _credential(registry: ExternalRegistry) -> Credential:
 
 
 class _CredentialFields(InputSerializer):
-    auth_type = serializers.CharField(max_length=32, default="password")
-    username = serializers.CharField(max_length=MAX_SECRET_BYTES)
+    """Which of them a provider asks for, `registries/providers` tells."""
+
+    auth_type = serializers.CharField(
+        max_length=32,
+        allow_blank=True,
+        default="",
+        help_text="The provider's usual one if left out",
+    )
+    username = serializers.CharField(
+        max_length=MAX_SECRET_BYTES, allow_blank=True, default=""
+    )
     secret = serializers.CharField(
-        max_length=MAX_SECRET_BYTES, trim_whitespace=False, write_only=True
+        max_length=MAX_SECRET_BYTES,
+        trim_whitespace=False,
+        write_only=True,
+        allow_blank=True,
+        default="",
     )
 
 
@@ -144,6 +158,13 @@ class NewRegistrySerializer(_CredentialFields):
         max_length=MAX_PATTERNS,
         default=["*"],
     )
+    test_image = serializers.CharField(
+        max_length=512,
+        allow_blank=True,
+        default="",
+        help_text="A repository with its tag or digest that each check looks up, to "
+        "see that the account may read it",
+    )
     skip_test = serializers.BooleanField(
         default=False, help_text="Connect without trying the credential first"
     )
@@ -168,9 +189,49 @@ class RegistryChangesSerializer(InputSerializer):
         required=False,
     )
 
+    test_image = serializers.CharField(
+        max_length=512,
+        allow_blank=True,
+        required=False,
+        help_text="A repository with its tag or digest that each check looks up, to "
+        "see that the account may read it",
+    )
+
 
 class DuplicationSerializer(InputSerializer):
     slug = serializers.CharField(max_length=128)
+
+
+class AuthTypeSerializer(serializers.Serializer[Any]):
+    """A way to sign in, and what it asks for."""
+
+    name = serializers.CharField()
+    title = serializers.CharField()
+    username_label = serializers.CharField()
+    username_help = serializers.CharField()
+    fixed_username = serializers.CharField(
+        help_text="If there is one, the username is left out"
+    )
+    secret_label = serializers.CharField()
+    secret_help = serializers.CharField()
+    has_secret = serializers.BooleanField(help_text="If not, the secret is left out")
+
+
+class ProviderSerializer(serializers.Serializer[Any]):
+    """A kind of registry, and what is entered to connect one."""
+
+    name = serializers.CharField()
+    title = serializers.CharField()
+    fixed_endpoint = serializers.CharField(
+        allow_null=True, help_text="If there is one, the endpoint is left out"
+    )
+    usual_endpoint = serializers.CharField()
+    endpoint_example = serializers.CharField()
+    endpoint_help = serializers.CharField()
+    auth_types = AuthTypeSerializer(many=True, help_text="The usual one first")
+    help = serializers.ListField(child=serializers.CharField())
+    help_url = serializers.CharField()
+    test_help = serializers.CharField()
 
 
 class RegistryTestSerializer(InputSerializer):

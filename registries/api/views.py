@@ -26,6 +26,7 @@ from registries.api.serializers import (
     NewCredentialSerializer,
     NewRegistrySerializer,
     NewRegistryTestSerializer,
+    ProviderSerializer,
     PullSerializer,
     RegistryChangesSerializer,
     RegistrySerializer,
@@ -38,6 +39,8 @@ from registries.authorization import (
     authorize_pull,
 )
 from registries.models import CredentialCheck, ExternalRegistry, PullEvent
+from registries.new_credentials import NewCredential
+from registries.providers import PROVIDERS
 from registries.pull_credentials import (
     PresentedCredential,
     PullCredential,
@@ -49,7 +52,7 @@ from registries.selectors import (
     pulls_for_team,
     registries_for_team,
 )
-from registries.services import NewCredential
+from registries.services import NewRegistry
 from teams.api.base import TeamView, by_id_or_slug, find, find_by_id_or_slug
 from teams.api.idempotency import idempotent
 from teams.models import Application
@@ -103,21 +106,25 @@ class RegistriesView(RegistryView):
     @idempotent(Permission.REGISTRY_MANAGE)
     def post(self, request: Request) -> Response:
         """Connect a registry, once it has accepted the credential."""
+        registry = services.store_registry(actor=self.actor, ready=self._ready)
+        return self.shown_registry(registry.pk, 201)
+
+    def prepare(self) -> None:
         values = self.validated(NewRegistrySerializer)
-        credential = _pop_credential(values)
+        skip_test = values.pop("skip_test")
         names = values.pop("applications")
         shared_with_all = values.pop("shared_with_all", names is None)
         _refuse_both(shared_with_all=shared_with_all, names=names)
-        registry = services.connect_registry(
-            actor=self.actor,
-            team=self.team,
-            credential=credential,
+        new = NewRegistry(
+            credential=_pop_credential(values),
             applications=(
                 None if shared_with_all else self.applications_named(names or [])
             ),
             **values,
         )
-        return self.shown_registry(registry.pk, 201)
+        self._ready = services.prepare_registry(
+            actor=self.actor, team=self.team, new=new, skip_test=skip_test
+        )
 
 
 class RegistryDetailView(RegistryView):
@@ -167,6 +174,19 @@ class RegistryDetailView(RegistryView):
         return self.applications_named(names) if names is not None else present
 
 
+class ProvidersView(TeamView):
+    queryset = ExternalRegistry.objects.none()  # for the schema; they are code
+
+    @extend_schema(
+        operation_id="registries_providers", responses=ProviderSerializer(many=True)
+    )
+    def get(self, request: Request) -> Response:
+        """List the kinds of registries, and what each asks for."""
+        self.require(Permission.REGISTRY_READ)
+        found = ProviderSerializer(PROVIDERS.values(), many=True).data
+        return Response({"next": None, "previous": None, "results": found})
+
+
 class NewRegistryTestView(TeamView):
     @extend_schema(
         operation_id="registries_test_new",
@@ -177,13 +197,13 @@ class NewRegistryTestView(TeamView):
         """Try a credential of a registry that is not connected; stores nothing."""
         self.require(Permission.REGISTRY_MANAGE)
         values = self.validated(NewRegistryTestSerializer)
-        result = services.try_new_credential(
-            actor=self.actor,
-            team=self.team,
+        image = _image(values.pop("image"))
+        new = NewRegistry(
             credential=_pop_credential(values),
-            image=_image(values.pop("image")),
+            test_image=image.without_registry if image else "",
             **values,
         )
+        result = services.try_new_registry(actor=self.actor, team=self.team, new=new)
         return self.shown(CheckResultSerializer, result)
 
 
@@ -211,15 +231,18 @@ class RegistryCredentialView(RegistryView):
     @idempotent(Permission.REGISTRY_MANAGE)
     def put(self, request: Request, registry: str) -> Response:
         """Swap in a new credential once the registry has accepted it."""
+        version = services.use_credential(actor=self.actor, ready=self._ready)
+        return self.shown_registry(version.registry_id)
+
+    def prepare(self) -> None:
         found = self.registry
         values = self.validated(NewCredentialSerializer)
-        services.replace_credential(
+        self._ready = services.prepare_credential(
             actor=self.actor,
             registry=found,
             credential=_pop_credential(values),
             skip_test=values["skip_test"],
         )
-        return self.shown_registry(found.pk)
 
 
 class RegistryDuplicateView(RegistryView):

@@ -6,15 +6,44 @@ check constraint ``registries_externalregistry_provider``.
 
 from __future__ import annotations
 
-from registries.providers.base import AuthType, Provider
+from registries.providers.acr import ACR
+from registries.providers.artifactory import ARTIFACTORY
+from registries.providers.base import (
+    AuthType,
+    LoginNotMade,
+    Provider,
+    StoredLogin,
+    TemporaryLogin,
+)
 from registries.providers.dockerhub import DOCKERHUB
+from registries.providers.ecr import ECR
+from registries.providers.gar import GAR
+from registries.providers.gcr import GCR
+from registries.providers.ghcr import GHCR
+from registries.providers.gitlab import GITLAB
+from registries.providers.nexus import NEXUS
 from registries.providers.other import OTHER
+from registries.providers.quay import QUAY
 
-PROVIDERS: dict[str, Provider] = {
-    provider.name: provider for provider in (DOCKERHUB, OTHER)
-}
+# In the order of the dialog's tabs.
+_ALL = (
+    *(DOCKERHUB, OTHER, QUAY, GHCR, ECR, GAR, GCR, ACR),
+    *(GITLAB, NEXUS, ARTIFACTORY),
+)
+PROVIDERS: dict[str, Provider] = {provider.name: provider for provider in _ALL}
 
-__all__ = ["DOCKERHUB", "OTHER", "PROVIDERS", "AuthType", "Provider"]
+__all__ = [
+    "DOCKERHUB",
+    "OTHER",
+    "PROVIDERS",
+    "AuthType",
+    "LoginNotMade",
+    "Provider",
+    "StoredLogin",
+    "TemporaryLogin",
+    "canonical_endpoint",
+    "endpoint_problem",
+]
 
 
 def canonical_endpoint(host: str) -> str:
@@ -23,3 +52,20 @@ def canonical_endpoint(host: str) -> str:
         if provider.fixed_endpoint and host in provider.endpoint_aliases:
             return provider.fixed_endpoint
     return host
+
+
+def endpoint_problem(provider: Provider, endpoint: str) -> str:
+    """Return why an endpoint cannot be a provider's, "" if it can."""
+    if not provider.has_endpoint(endpoint):
+        return (
+            f"This is no endpoint of {provider.title}. Enter one like "
+            f"{provider.endpoint_example}."
+        )
+    if provider is OTHER and endpoint == DOCKERHUB.fixed_endpoint:
+        return "This is Docker Hub. Choose it as the provider."
+    if provider is not ECR and ECR.has_endpoint(endpoint):
+        return (
+            f"This is {ECR.title}, whose passwords end after twelve hours. Choose it "
+            "as the provider, so that Berth renews them."
+        )
+    return ""

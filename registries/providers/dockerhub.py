@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from registries.providers.base import PASSWORD, AuthType, Provider
+from registries.problems import Problem
+from registries.providers.base import AuthType, Provider
 
 ENDPOINT = "index.docker.io"
 
@@ -15,7 +16,16 @@ def _upstream_repository(repository: str) -> str:
 DOCKERHUB = Provider(
     name="dockerhub",
     title="Docker Hub",
-    auth_types=(AuthType("token", "Username", "Access token"), PASSWORD),
+    auth_types=(
+        AuthType(
+            "token",
+            "Access token",
+            secret_label="Access token",
+            secret_help="Looks like dckr_pat_… (of a person) or dckr_oat_… (of an "
+            "organization).",
+        ),
+        AuthType("password", "Password"),
+    ),
     fixed_endpoint=ENDPOINT,
     endpoint_aliases=frozenset({"docker.io", "registry-1.docker.io"}),
     realm_hosts=frozenset({"auth.docker.io"}),
@@ -33,4 +43,13 @@ DOCKERHUB = Provider(
         "A password works only for accounts without two-factor authentication.",
     ),
     help_url="https://docs.docker.com/security/access-tokens/",
+    meanings={
+        Problem.WRONG_CREDENTIAL: "Docker Hub says so of a token that was revoked or "
+        "has expired, and of a password where two-factor authentication is on. "
+        "Generate an access token that may read, and enter it here.",
+        Problem.NO_ACCESS: "On Docker Hub, add the account to a team of the "
+        "organization that may read the repository, or check the name.",
+        Problem.RATE_LIMITED: "Docker Hub limits pulls by account; a paid "
+        "subscription raises or lifts the limit.",
+    },
 )

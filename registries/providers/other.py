@@ -7,24 +7,11 @@ from registries.providers.base import Provider
 OTHER = Provider(
     name="other",
     title="Other registry",
+    endpoint_example="quay.io",
+    endpoint_help="The host that image names begin with, such as quay.io or "
+    "registry.example.com:5000, with its port if it has one.",
     help=(
-        (
-            "quay.io: a robot account (Account settings, Robot accounts). Its "
-            "username looks like my-org+puller."
-        ),
-        (
-            "ghcr.io: your GitHub name and a personal access token (classic) with "
-            "read:packages."
-        ),
-        "GitLab: a deploy token with read_registry (Settings, Repository).",
-        (
-            "Google (gcr.io, pkg.dev): the username _json_key, and the whole JSON key "
-            "of a service account as the password."
-        ),
-        "Others: an account that may pull, and nothing else.",
-    ),
-    endpoint_help=(
-        "The host that image names begin with, such as quay.io or gcr.io, with its "
-        "port if it has one."
+        "An account that may pull the images to sell, and nothing else.",
+        "Many registries call it a robot, a deploy token or a service account.",
     ),
 )

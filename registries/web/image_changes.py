@@ -4,35 +4,40 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import NON_FIELD_ERRORS
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 
 from portal.http.forms import edit, saved
 from portal.http.pages import go_to, render_dialog
+from registries.checks import CheckResult
 from registries.models import ExternalRegistry
-from registries.providers import PROVIDERS, Provider
+from registries.new_credentials import CredentialNotProven
+from registries.providers import DOCKERHUB, PROVIDERS, AuthType, Provider
 from registries.selectors import (
     credential_in_use,
     registries_for_team,
     use_of_registry,
 )
 from registries.services import (
-    CredentialNotProven,
+    NewRegistry,
+    ReadyCredential,
+    ReadyRegistry,
     change_registry,
-    connect_registry,
     delete_registry,
     duplicate_registry,
-    replace_credential,
+    prepare_credential,
+    prepare_registry,
+    store_registry,
+    use_credential,
 )
 from registries.web.image_forms import (
     CredentialFields,
-    CredentialForm,
     DuplicateForm,
     NewRegistryForm,
     RegistryForm,
@@ -41,9 +46,10 @@ from registries.web.images import registry_address
 from teams.permissions import Permission
 from teams.selectors import applications_for_team
 from teams.web.base import TeamRequest, find, team_page
-from teams.web.once import once
+from teams.web.once import once, once_ready
 
 # The only values that no field is to blame for are two slugs that are the same.
+T = TypeVar("T")
 _NAMES: dict[str, str] = {NON_FIELD_ERRORS: "slug"}
 
 
@@ -51,24 +57,27 @@ _NAMES: dict[str, str] = {NON_FIELD_ERRORS: "slug"}
 @team_page(Permission.REGISTRY_MANAGE)
 def add_registry(request: TeamRequest) -> HttpResponse:
     """Connect a registry, with the fields of the provider in the address."""
-    profile = PROVIDERS.get(request.GET.get("provider", "")) or _first_provider()
+    profile = PROVIDERS.get(request.GET.get("provider", "")) or DOCKERHUB
     form = NewRegistryForm(
-        request.POST or None,
+        _sent(request),
+        initial=_typed(request),
         profile=profile,
+        auth_type=_auth_type(request, profile),
         applications=applications_for_team(request.team.pk).order_by("slug"),
     )
-    if request.method == "POST":
-        response = _proven(request, form, lambda: _connect(request, form))
+    if form.is_bound:
+        response = _proven(
+            request,
+            form,
+            prepare=lambda: _prepare_registry(request, form),
+            answer=lambda ready: _connected(request, ready),
+        )
         if response is not None:
             return response
     return render_dialog(
         request,
         "registries/image_add.html",
-        {
-            "form": form,
-            "profile": profile,
-            "providers": PROVIDERS.values(),
-        },
+        {"form": form, "profile": profile, "providers": PROVIDERS.values()},
         back=reverse("images", kwargs={"team": request.team.slug}),
     )
 
@@ -78,30 +87,41 @@ def add_registry(request: TeamRequest) -> HttpResponse:
 def replace(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
     """Replace a registry's credential, once the new one has been tested."""
     registry = find(registries_for_team(request.team.pk), registry_id)
+    profile = registry.provider_profile
     present = credential_in_use(registry)
-    form = CredentialForm(
-        request.POST or None,
-        registry=registry,
-        initial={
-            "auth_type": present.auth_type,
-            "username": present.username.reveal(),
-        },
+    auth_type = _auth_type(request, profile, present.auth_type)
+    is_same = auth_type.name == present.auth_type
+    form = CredentialFields(
+        _sent(request),
+        initial={"username": present.username.reveal() if is_same else ""},
+        profile=profile,
+        auth_type=auth_type,
     )
-    if request.method == "POST":
-        response = _proven(request, form, lambda: _replace(request, registry, form))
+    if form.is_bound:
+        response = _proven(
+            request,
+            form,
+            prepare=lambda: prepare_credential(
+                actor=request.actor,
+                registry=registry,
+                credential=form.credential,
+                skip_test=_is_untested(request),
+            ),
+            answer=lambda ready: _replaced(request, registry, ready),
+        )
         if response is not None:
             return response
     return _dialog(
         request,
         "registries/image_credential.html",
         registry,
-        {"form": form, "profile": registry.provider_profile},
+        {"form": form, "profile": profile},
     )
 
 
 @team_page(Permission.REGISTRY_MANAGE)
 def edit_registry(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
-    """Change a registry's slug, trusted realm, sharing and patterns."""
+    """Change a registry's slug, test image, trusted realm, sharing and patterns."""
     registry = find(registries_for_team(request.team.pk), registry_id)
 
     def save(present: ExternalRegistry, values: dict[str, Any]) -> object:
@@ -122,6 +142,7 @@ def edit_registry(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
         values=_values,
         save=save,
         names=_NAMES,
+        profile=registry.provider_profile,
         applications=applications_for_team(request.team.pk).order_by("slug"),
     )
     if is_saved:
@@ -167,12 +188,35 @@ def delete(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
     )
 
 
-def _connect(request: TeamRequest, form: NewRegistryForm) -> HttpResponse:
+def _sent(request: TeamRequest) -> QueryDict | None:
+    """Return what was sent to be saved, None if the form is only looked at."""
+    return None if _is_switch(request) else request.POST or None
+
+
+def _is_switch(request: TeamRequest) -> bool:
+    # A tab of another provider, which takes along what was typed.
+    return "switch" in request.POST
+
+
+def _typed(request: TeamRequest) -> dict[str, Any]:
+    """Return what was typed before another tab was chosen, without secrets."""
+    names = NewRegistryForm.CARRIED if _is_switch(request) else ()
+    typed = {name: request.POST[name] for name in names if request.POST.get(name)}
+    return typed | {"applications": request.POST.getlist("applications")}
+
+
+def _auth_type(request: TeamRequest, profile: Provider, usual: str = "") -> AuthType:
+    asked = request.GET.get("auth_type", usual)
+    return profile.auth_type(asked) or profile.auth_types[0]
+
+
+def _is_untested(request: TeamRequest) -> bool:
+    return "anyway" in request.POST
+
+
+def _prepare_registry(request: TeamRequest, form: NewRegistryForm) -> ReadyRegistry:
     values = form.cleaned_data
-    is_untested = "anyway" in request.POST
-    registry = connect_registry(
-        actor=request.actor,
-        team=request.team,
+    new = NewRegistry(
         provider=form.profile.name,
         endpoint=form.endpoint,
         credential=form.credential,
@@ -180,42 +224,48 @@ def _connect(request: TeamRequest, form: NewRegistryForm) -> HttpResponse:
         trusted_realm=values["trusted_realm"],
         applications=form.shares,
         repository_patterns=values["repository_patterns"],
-        skip_test=is_untested,
-        image=values["image"],
+        test_image=values["test_image"],
     )
-    messages.success(request, f"{registry.slug} is connected.{_tested(is_untested)}")
-    return go_to(request, registry_address(request, registry))
-
-
-def _replace(
-    request: TeamRequest, registry: ExternalRegistry, form: CredentialForm
-) -> HttpResponse:
-    is_untested = "anyway" in request.POST
-    replace_credential(
+    return prepare_registry(
         actor=request.actor,
-        registry=registry,
-        credential=form.credential,
-        skip_test=is_untested,
-        image=form.cleaned_data["image"],
+        team=request.team,
+        new=new,
+        skip_test=_is_untested(request),
     )
-    messages.success(request, f"The credential is replaced.{_tested(is_untested)}")
+
+
+def _connected(request: TeamRequest, ready: ReadyRegistry) -> HttpResponse:
+    registry = store_registry(actor=request.actor, ready=ready)
+    messages.success(request, f"{registry.slug} is connected.{_tested(ready.result)}")
     return go_to(request, registry_address(request, registry))
 
 
-def _tested(is_untested: bool) -> str:
-    if is_untested:
+def _replaced(
+    request: TeamRequest, registry: ExternalRegistry, ready: ReadyCredential
+) -> HttpResponse:
+    use_credential(actor=request.actor, ready=ready)
+    messages.success(request, f"The credential is replaced.{_tested(ready.result)}")
+    return go_to(request, registry_address(request, registry))
+
+
+def _tested(result: CheckResult | None) -> str:
+    if result is None:
         return " It was saved without a test; Berth checks it now."
     return " The test succeeded."
 
 
 def _proven(
-    request: TeamRequest, form: CredentialFields, answer: Callable[[], HttpResponse]
+    request: TeamRequest,
+    form: CredentialFields,
+    *,
+    prepare: Callable[[], T],
+    answer: Callable[[T], HttpResponse],
 ) -> HttpResponse | None:
     """Return the answer, or None with what failed, a test too, in the form."""
 
     def attempt() -> HttpResponse | None:
         try:
-            return once(request, form, answer)
+            return once_ready(request, form, prepare, answer)
         except CredentialNotProven as error:
             form.note_failed_test(error.result)
             return None
@@ -234,14 +284,11 @@ def _dialog(
     return render_dialog(request, template, shown, back=back)
 
 
-def _first_provider() -> Provider:
-    return next(iter(PROVIDERS.values()))
-
-
 def _values(registry: ExternalRegistry) -> dict[str, Any]:
     shares = registry.applications.order_by("slug").values_list("pk", flat=True)
     return {
         "slug": registry.slug,
+        "test_image": registry.test_image,
         "trusted_realm": registry.trusted_realm,
         "shared_with": "all" if registry.shared_with_all else "chosen",
         "applications": list(shares),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from django import forms
@@ -25,9 +24,14 @@ from registries.models import (
     ExternalRegistry,
     validate_pattern,
 )
-from registries.providers import PROVIDERS, Provider, canonical_endpoint
-from registries.services import NewCredential
-from registries.upstream_errors import Problem
+from registries.new_credentials import NewCredential
+from registries.problems import Problem
+from registries.providers import (
+    AuthType,
+    Provider,
+    canonical_endpoint,
+    endpoint_problem,
+)
 from teams.models import Application, validate_slug
 
 _AGAIN = "Enter it again: what was sent is not shown in the page."
@@ -41,8 +45,8 @@ _BLAMED = {
     Problem.NOT_A_REGISTRY: "endpoint",
     Problem.WRONG_CREDENTIAL: "secret",
     Problem.NOT_LET_IN: "username",
-    Problem.NO_ACCESS: "image",
-    Problem.NO_SUCH_IMAGE: "image",
+    Problem.NO_ACCESS: "test_image",
+    Problem.NO_SUCH_IMAGE: "test_image",
     Problem.REALM_NOT_TRUSTED: "trusted_realm",
 }
 
@@ -123,37 +127,35 @@ class PatternsField(forms.CharField):
         return patterns
 
 
-class _ImageForm(forms.Form):
-    """A form that names an image, which has to be on the registry in question."""
+class TestImageField(ImageField):
+    """The image that checks look up; the text as it was entered."""
 
-    image = ImageField()
+    def __init__(self, profile: Provider) -> None:
+        super().__init__(
+            label="Test image",
+            help_text="Each check looks it up, to see that the account may read it. "
+            f"Left empty, checks sign in and no more. {profile.test_help}".rstrip(),
+        )
 
-    @property
-    def endpoint(self) -> str:
-        """Return the registry's endpoint, "" if that is not known."""
-        raise NotImplementedError
-
-    def clean_image(self) -> Reference | None:
-        image: Reference | None = self.cleaned_data["image"]
-        if image is None or image.registry is None or not self.endpoint:
-            return image
-        if canonical_endpoint(image.registry) != self.endpoint:
-            raise ValidationError(
-                f"This image is on {image.registry}. Enter one that is on "
-                f"{self.endpoint}."
-            )
-        return image
+    def clean(self, value: Any) -> str:  # type: ignore[override]  # as people wrote it
+        return (self.to_python(value) or "").strip() if super().clean(value) else ""
 
 
-class CredentialFields(_ImageForm, CreateForm):
-    """Username and secret as a provider calls them, tested before they are saved.
+class SecretTextarea(forms.Textarea):
+    """Several lines that are entered and never shown again."""
+
+    def format_value(self, _value: Any) -> str:
+        return ""
+
+
+class CredentialFields(CreateForm):
+    """What a provider asks for to sign in, tested before it is saved.
 
     The secret is never rendered, so after an error it has to be entered again.
     """
 
     # What came of the test, if it failed.
     failed_test: CheckResult | None = None
-    auth_type = forms.ChoiceField(label="Sign in with", widget=forms.RadioSelect)
     username = forms.CharField(
         max_length=MAX_SECRET_BYTES,
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
@@ -163,39 +165,42 @@ class CredentialFields(_ImageForm, CreateForm):
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
-    image = ImageField(
-        label="Test image",
-        help_text="An image to look up while testing, to see that the account may "
-        "read it. Leave it empty to test signing in alone.",
-    )
 
-    def __init__(self, *args: Any, profile: Provider, **options: Any) -> None:
+    def __init__(
+        self, *args: Any, profile: Provider, auth_type: AuthType, **options: Any
+    ) -> None:
         super().__init__(*args, **options)
         self.profile = profile
+        self.auth_type = auth_type
         self._use_words_of_provider()
-        if self.is_bound:
-            self.fields["secret"].help_text = _AGAIN
 
     def _use_words_of_provider(self) -> None:
-        kinds = self.profile.auth_types
-        self.fields["username"].label = _joined([k.username_label for k in kinds])
-        self.fields["secret"].label = _joined([k.secret_label for k in kinds])
-        chosen = self.fields["auth_type"]
-        assert isinstance(chosen, forms.ChoiceField)  # noqa: S101 -- as declared above
-        if len(kinds) == 1:
-            del self.fields["auth_type"]
-        else:
-            chosen.choices = [(kind.name, kind.secret_label) for kind in kinds]
-            chosen.initial = kinds[0].name
+        kind = self.auth_type
+        username, secret = self.fields["username"], self.fields["secret"]
+        username.label, username.help_text = kind.username_label, kind.username_help
+        secret.label = kind.secret_label
+        secret.help_text = _AGAIN if self.is_bound else kind.secret_help
+        if kind.is_document:
+            secret.widget = SecretTextarea(
+                attrs={"rows": 8, "spellcheck": "false", "autocomplete": "off"}
+            )
+        if kind.fixed_username:
+            del self.fields["username"]
+        if not kind.has_secret:
+            del self.fields["secret"]
+
+    @property
+    def last_asked(self) -> str:
+        """Return the field after which help is shown on where to find all of it."""
+        return "secret" if self.auth_type.has_secret else "username"
 
     @property
     def credential(self) -> NewCredential:
         """Return what was entered, of a valid form."""
-        only = self.profile.auth_types[0].name
         return NewCredential(
-            self.cleaned_data.get("auth_type", only),
-            self.cleaned_data["username"],
-            Secret(self.cleaned_data["secret"]),
+            self.auth_type.name,
+            self.cleaned_data.get("username", ""),
+            Secret(self.cleaned_data.get("secret", "")),
         )
 
     def note_failed_test(self, result: CheckResult) -> None:
@@ -206,11 +211,6 @@ class CredentialFields(_ImageForm, CreateForm):
         field = _BLAMED.get(result.problem, "")
         if field in self.fields:
             self.add_error(field, f"{result.problem.label}.")
-
-
-def _joined(labels: Sequence[str]) -> str:
-    first, *others = dict.fromkeys(labels)
-    return " or ".join([first, *(other.lower() for other in others)])
 
 
 class SharingFields(forms.Form):
@@ -278,23 +278,21 @@ class NewRegistryForm(SharingFields, CredentialFields):
         "endpoint without its port.",
     )
     field_order = (
-        "submission",
-        "endpoint",
-        "auth_type",
-        "username",
-        "secret",
-        "image",
-        "slug",
+        *("submission", "endpoint", "username", "secret", "test_image", "slug"),
+    )
+    # What is taken along from one provider's tab to another's.
+    CARRIED = (
+        *("username", "test_image", "slug"),
+        *("shared_with", "repository_patterns", "trusted_realm"),
     )
     ADVANCED = ("shared_with", "applications", "repository_patterns", "trusted_realm")
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.fields["test_image"] = TestImageField(self.profile)
         if self.profile.fixed_endpoint is None:
-            self.fields["endpoint"] = HostField(
-                max_length=255, help_text=self.profile.endpoint_help
-            )
-            self.order_fields(self.field_order)
+            self.fields["endpoint"] = _endpoint_field(self.profile)
+        self.order_fields(self.field_order)
         if not options["applications"].exists():
             del self.fields["shared_with"], self.fields["applications"]
 
@@ -304,10 +302,10 @@ class NewRegistryForm(SharingFields, CredentialFields):
         return self.profile.fixed_endpoint or known
 
     def clean_endpoint(self) -> str:
-        endpoint: str = self.cleaned_data["endpoint"]
-        for other in PROVIDERS.values():
-            if canonical_endpoint(endpoint) == other.fixed_endpoint:
-                raise ValidationError(f"This is {other.title}: use its tab above.")
+        endpoint = canonical_endpoint(self.cleaned_data["endpoint"])
+        problem = endpoint_problem(self.profile, endpoint)
+        if problem:
+            raise ValidationError(problem)
         return endpoint
 
     @property
@@ -325,16 +323,15 @@ class NewRegistryForm(SharingFields, CredentialFields):
         return any(each.errors for each in self.advanced)
 
 
-class CredentialForm(CredentialFields):
-    """A new credential for a registry that is connected."""
-
-    def __init__(self, *args: Any, registry: ExternalRegistry, **options: Any) -> None:
-        super().__init__(*args, profile=registry.provider_profile, **options)
-        self._endpoint = registry.endpoint
-
-    @property
-    def endpoint(self) -> str:
-        return self._endpoint
+def _endpoint_field(profile: Provider) -> HostField:
+    return HostField(
+        max_length=255,
+        help_text=profile.endpoint_help,
+        initial=profile.usual_endpoint,
+        widget=forms.TextInput(
+            attrs={"placeholder": profile.endpoint_example, "autocomplete": "off"}
+        ),
+    )
 
 
 class RegistryForm(SharingFields, EditForm):
@@ -342,7 +339,12 @@ class RegistryForm(SharingFields, EditForm):
         help_text="Stands for the registry in image names. Images named with the old "
         "slug are not found any more."
     )
-    field_order = ("seen", "slug")
+    field_order = ("seen", "slug", "test_image")
+
+    def __init__(self, *args: Any, profile: Provider, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.fields["test_image"] = TestImageField(profile)
+        self.order_fields(self.field_order)
 
     def differing(self) -> list[str]:
         found = super().differing()
@@ -355,21 +357,32 @@ class DuplicateForm(CreateForm):
     slug = SlugField(help_text="Has to differ from the slugs of the other registries.")
 
 
-class _RegistryImageForm(_ImageForm):
+class _RegistryImageForm(forms.Form):
+    """A form that names an image, which has to be on the registry in question."""
+
+    image = ImageField()
+
     def __init__(self, *args: Any, registry: ExternalRegistry, **options: Any) -> None:
         super().__init__(*args, **options)
         self._endpoint = registry.endpoint
 
-    @property
-    def endpoint(self) -> str:
-        return self._endpoint
+    def clean_image(self) -> Reference | None:
+        image: Reference | None = self.cleaned_data["image"]
+        if image is None or image.registry is None:
+            return image
+        if canonical_endpoint(image.registry) != self._endpoint:
+            raise ValidationError(
+                f"This image is on {image.registry}. Enter one that is on "
+                f"{self._endpoint}."
+            )
+        return image
 
 
 class CheckForm(_RegistryImageForm):
     """What to check a stored credential with."""
 
     prefix = "check"
-    image = ImageField(label="Test image (optional)")
+    image = ImageField(label="Another image (optional)")
 
 
 class ImageNameForm(_RegistryImageForm):

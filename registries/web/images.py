@@ -114,12 +114,10 @@ def _shown(
 def _facts(request: TeamRequest, registry: ExternalRegistry) -> dict[str, Any]:
     credential = credential_in_use(registry)
     may_manage = request.actor.may(Permission.REGISTRY_MANAGE)
-    labels = {
-        kind.name: kind.secret_label for kind in registry.provider_profile.auth_types
-    }
+    auth_type = registry.provider_profile.auth_type(credential.auth_type)
     return {
         "registry": registry,
-        "signs_in_with": labels.get(credential.auth_type, credential.auth_type),
+        "signs_in_with": auth_type.title if auth_type else credential.auth_type,
         "credential_since": credential.created_at,
         "username": credential.username.reveal() if may_manage else None,
     }

@@ -52,6 +52,12 @@ class TeamView(GenericAPIView[Any]):
             return NO_TEAM
         return self.team.pk
 
+    def prepare(self) -> None:
+        """Do what a request that makes something needs, and that stores nothing.
+
+        Called before its transaction: others may be asked, and take their time.
+        """
+
     @property
     def _signed_in(self) -> SignedIn:
         signed_in = self.request.user

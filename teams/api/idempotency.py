@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.crypto.secrets import Secret
-from teams.idempotency import is_same_request, keep_answer, take_key
+from teams.idempotency import find_record, is_same_request, keep_answer, take_key
 from teams.models import IdempotencyRecord
 from teams.permissions import Permission
 
@@ -45,9 +45,10 @@ def idempotent(permission: Permission) -> Decorator:
     """Let a repeated key give the first answer again instead of a second object.
 
     Whoever lacks the permission gets neither. With a key, all the handler does is one
-    transaction with the record of its answer. A second request with the key waits for
-    the first one to end. Errors are not kept: a handler raises them, which undoes
-    everything, and the key is free again.
+    transaction with the record of its answer; before it, and only if the key is new,
+    comes the view's ``prepare``. A second request with the key waits for the first one
+    to end. Errors are not kept: a handler raises them, which undoes everything, and
+    the key is free again.
     """
 
     def decorate(handler: Handler[ViewT, P]) -> Handler[ViewT, P]:
@@ -57,6 +58,9 @@ def idempotent(permission: Permission) -> Decorator:
         ) -> Response:
             view.require(permission)
             key = request.headers.get(HEADER)
+            if key is not None and (again := _answered(view, key)) is not None:
+                return again
+            view.prepare()
             if key is None:
                 return handler(view, request, *args, **kwargs)
             return _answer_once(
@@ -70,9 +74,14 @@ def idempotent(permission: Permission) -> Decorator:
     return decorate
 
 
-def _answer_once(view: TeamView, key: str, answer: Callable[[], Response]) -> Response:
+def _answered(view: TeamView, key: str) -> Response | None:
     if not _KEY.fullmatch(key):
         raise ValidationError({HEADER: ["Use 1 to 255 printable ASCII characters."]})
+    record = find_record(view.actor, key)
+    return _replay(record, _fingerprint(view)) if record is not None else None
+
+
+def _answer_once(view: TeamView, key: str, answer: Callable[[], Response]) -> Response:
     fingerprint = _fingerprint(view)
     with transaction.atomic():
         record, is_new = take_key(view.actor, key, fingerprint)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar
 
 from django.db import transaction
 from django.http import HttpResponse
@@ -12,10 +13,17 @@ from django.http import HttpResponse
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict
 from portal.http.forms import CreateForm
-from teams.idempotency import has_answer, is_same_request, keep_answer, take_key
+from teams.idempotency import (
+    find_record,
+    has_answer,
+    is_same_request,
+    keep_answer,
+    take_key,
+)
 from teams.models import IdempotencyRecord
 from teams.web.base import TeamRequest
 
+T = TypeVar("T")
 # What a page needs to come out the same again.
 _KEPT_HEADERS = ("Location", "HX-Redirect", "Content-Type")
 # Long enough for a second click and a reload; then a secret was shown once.
@@ -35,10 +43,9 @@ def once(
     undoes everything and leaves the form free to be sent again. An answer that
     ``shows_secret`` is given again for ten minutes only.
     """
-    key = f"form:{form.cleaned_data['submission']}"
     fingerprint = _fingerprint(request)
     with transaction.atomic():
-        record, is_new = take_key(request.actor, key, fingerprint)
+        record, is_new = take_key(request.actor, _key(form), fingerprint)
         if not is_new:
             return _again(record, fingerprint)
         response = answer()
@@ -49,6 +56,27 @@ def once(
             lifetime=_SECRET_LIFETIME if shows_secret else None,
         )
         return response
+
+
+def once_ready(
+    request: TeamRequest,
+    form: CreateForm,
+    prepare: Callable[[], T],
+    answer: Callable[[T], HttpResponse],
+) -> HttpResponse:
+    """Do as :func:`once`, with what ``prepare`` returns before the transaction begins.
+
+    For what asks others, which may take their time, and stores nothing.
+    """
+    record = find_record(request.actor, _key(form))
+    if record is not None:
+        return _again(record, _fingerprint(request))
+    ready = prepare()
+    return once(request, form, lambda: answer(ready))
+
+
+def _key(form: CreateForm) -> str:
+    return f"form:{form.cleaned_data['submission']}"
 
 
 def _kept(response: HttpResponse) -> Secret:

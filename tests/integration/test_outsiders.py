@@ -79,6 +79,7 @@ ROUTES = {
     "licenses/<uuid:license_id>/file": Route(OBJECT),
     "licenses/<uuid:license_id>/pulls": Route(OBJECT),
     "registries": Route(LIST),
+    "registries/providers": Route(ACTION),
     "registries/test": Route(ACTION),
     "registries/<str:registry>": Route(OBJECT, {"patch": {"slug": "taken"}}),
     "registries/<str:registry>/credential": Route(
@@ -140,6 +141,7 @@ def test_the_portal_has_no_other_addresses() -> None:
         "t/<str:team>/",
         "livez",
         "readyz",
+        "metrics",
         "admin/password_change/",
         "admin/password_change/done/",
         "admin/",

@@ -10,9 +10,13 @@ import base64
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+def _nothing() -> None:
+    pass
 
 
 @dataclass
@@ -25,6 +29,8 @@ class FakeRegistry:
     retry_after: str = ""
     forbidden: str = ""
     delay_seconds: float = 0
+    on_request: Callable[[], None] = _nothing
+    asked: int = 0
 
     def answer(self, path: str, authorization: str) -> int:
         if self.status:
@@ -43,6 +49,8 @@ def running_registry(login: tuple[str, str]) -> Iterator[FakeRegistry]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            state.asked += 1
+            state.on_request()
             time.sleep(state.delay_seconds)
             status = state.answer(self.path, self.headers.get("Authorization", ""))
             self.send_response(status)

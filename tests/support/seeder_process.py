@@ -16,6 +16,10 @@ import django
 django.setup()
 
 # Django is set up first.
+from django.db import close_old_connections  # noqa: E402
+
+from alerts.events import CHOOSABLE  # noqa: E402
+from alerts.services import create_webhook  # noqa: E402
 from deploy.local.example_data import fill_example_team, session_of  # noqa: E402
 from portal.celery import app as celery_app  # noqa: E402
 from teams.models import Membership, User  # noqa: E402
@@ -64,6 +68,15 @@ def registry(team: str, endpoint: str, slug: str, username: str, password: str) 
     return str(vendors[team].connect(endpoint, slug, credential).pk)
 
 
+def webhook(team: str, url: str) -> str:
+    """Add a webhook that is told of everything; return its ID."""
+    vendor = vendors[team]
+    made, _ = create_webhook(
+        actor=vendor.actor, team=vendor.team, name="Pager", url=url, events=CHOOSABLE
+    )
+    return str(made.pk)
+
+
 def license(team: str) -> dict[str, str]:
     """Issue a license of the team's application to its customer."""
     issued = vendors[team].license()
@@ -104,13 +117,14 @@ def example_team() -> dict[str, Any]:
 
 CALLS: dict[str, Callable[..., Any]] = {
     call.__name__: call
-    for call in (team, registry, license, rows, password, example_team)
+    for call in (team, registry, webhook, license, rows, password, example_team)
 }
 
 
 def main() -> None:
     for line in sys.stdin:
         name, arguments = json.loads(line)
+        close_old_connections()  # the database may have been started again
         result = CALLS[name](**arguments)
         sys.stdout.write(json.dumps(result) + "\n")
         sys.stdout.flush()

@@ -10,7 +10,8 @@ from licenses.models import Customer, License
 from licenses.services import create_customer, issue_license
 from portal.crypto.secrets import Secret
 from registries.models import ExternalRegistry
-from registries.services import NewCredential, connect_registry
+from registries.new_credentials import NewCredential
+from registries.services import NewRegistry, connect_registry
 from teams.actors import Actor, member_actor
 from teams.models import Application, Membership, Team, User
 from teams.services import (
@@ -63,13 +64,17 @@ class Vendor:
         return connect_registry(
             actor=self.actor,
             team=self.team,
-            provider="other",
-            endpoint=endpoint,
-            slug=slug,
-            credential=NewCredential("password", credential[0], Secret(credential[1])),
-            repository_patterns=patterns,
-            applications=applications,
-            trusted_realm=trusted_realm,
+            new=NewRegistry(
+                provider="other",
+                endpoint=endpoint,
+                slug=slug,
+                credential=NewCredential(
+                    "password", credential[0], Secret(credential[1])
+                ),
+                repository_patterns=patterns,
+                applications=applications,
+                trusted_realm=trusted_realm,
+            ),
             skip_test=True,
         )
 

@@ -14,7 +14,8 @@ from licenses.services import create_customer, issue_license
 from portal.crypto.secrets import Secret
 from portal.env import secret
 from registries.models import ExternalRegistry
-from registries.services import NewCredential, connect_registry
+from registries.new_credentials import NewCredential
+from registries.services import NewRegistry, connect_registry
 from teams.actors import Actor, member_actor
 from teams.api_tokens import create_api_token
 from teams.models import ApiToken, Application, Membership, Team, User
@@ -113,11 +114,13 @@ def _registry(actor: Actor, team: Team, endpoint: str, username: str) -> None:
         connect_registry(
             actor=actor,
             team=team,
-            provider="other",
-            endpoint=endpoint,
-            slug=REGISTRY_SLUG,
-            credential=NewCredential(
-                "password", username, Secret(secret("SAMPLE_PASSWORD"))
+            new=NewRegistry(
+                provider="other",
+                endpoint=endpoint,
+                slug=REGISTRY_SLUG,
+                credential=NewCredential(
+                    "password", username, Secret(secret("SAMPLE_PASSWORD"))
+                ),
             ),
         )
 

@@ -7,7 +7,8 @@ import pytest
 from licenses.services import revoke_license
 from portal.crypto.secrets import Secret
 from registries.models import ExternalRegistry
-from registries.services import NewCredential, replace_credential
+from registries.new_credentials import NewCredential
+from registries.services import replace_credential
 from tests.support.edge_client import Answer, EdgeClient
 from tests.support.hostile_upstream import SMALL, SMALL_DIGEST, HostileUpstream
 from tests.support.vendor import Vendor, create_vendor

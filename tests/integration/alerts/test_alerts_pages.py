@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 
 import pytest
 from django.test import Client
@@ -25,7 +26,7 @@ from tests.support.world import rows_of
 
 LIST = "/t/acme/alerts"
 MAIL = f"{LIST}/mail"
-NOBODY = "Nobody of Acme has chosen yet"
+NOT_CHOSEN = "You have not chosen yet"
 
 
 @pytest.fixture
@@ -77,6 +78,24 @@ def test_list_says_what_happened_and_to_what(browser: Client, team: Team) -> Non
         assert browser.get(address).status_code == 200
 
 
+@pytest.mark.parametrize("kind", ["license", "registry", "webhook"])
+def test_nothing_leads_to_what_was_deleted(
+    kind: str, browser: Client, team: Team
+) -> None:
+    event = {"registry": "registry.rejected", "webhook": "webhook.disabled"}
+    AlertFactory(
+        team=team,
+        event=event.get(kind, "license.revoked"),
+        subject_id=uuid.uuid4(),
+        subject_label="gone-by-now",
+    )
+
+    page = browser.get(LIST)
+
+    assert "gone-by-now" in text_of(page)
+    assert 'data-label="About"><a' not in page.content.decode()
+
+
 @pytest.mark.parametrize(
     ("event", "count"),
     [
@@ -111,7 +130,7 @@ def test_list_leads_through_all_alerts(browser: Client, team: Team) -> None:
 
 
 @pytest.mark.parametrize("number", [1, 30])
-@pytest.mark.parametrize(("path", "queries"), [(LIST, 5), (MAIL, 8)])
+@pytest.mark.parametrize(("path", "queries"), [(LIST, 6), (MAIL, 6)])
 def test_pages_take_as_many_queries_for_30_as_for_1(
     path: str,
     queries: int,
@@ -134,7 +153,7 @@ def test_owners_are_shown_that_they_are_told_everything(
 ) -> None:
     page = browser.get(MAIL)
 
-    assert NOBODY in text_of(page)
+    assert NOT_CHOSEN in text_of(page)
     assert checked(page.content.decode()) == CHOOSABLE
     assert "owner@acme.example you owner Everything Choose" in text_of(page)
     assert "support@acme.example support Nothing Choose" in text_of(page)
@@ -154,10 +173,10 @@ def test_member_chooses_for_themselves(
     assert chosen.events == ["license.expired", "license.revoked"]
     page = own.get(MAIL)
     assert checked(page.content.decode()) == chosen.events
-    assert NOBODY not in text_of(page)
+    assert NOT_CHOSEN not in text_of(page)
     assert audited(team) == [("subscription:changed", "support@acme.example")]
-    # Now that somebody has chosen, owners are told only what they chose.
-    assert "owner@acme.example you owner Nothing" in text_of(browser.get(MAIL))
+    # It is theirs alone: an owner who has not chosen is told everything as before.
+    assert "owner@acme.example you owner Everything" in text_of(browser.get(MAIL))
 
 
 def test_what_is_left_out_is_told_if_that_is_shorter(

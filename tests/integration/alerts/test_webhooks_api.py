@@ -218,6 +218,19 @@ def test_test_with_a_repeated_key_is_one_test(
     assert Delivery.objects.count() == 1
 
 
+def test_an_eleventh_test_in_a_minute_is_refused(
+    owner_api: ApiClient, webhook: Webhook
+) -> None:
+    for _ in range(10):
+        assert owner_api.post(path_of(webhook, "test")).status_code == 202
+
+    refused = owner_api.post(path_of(webhook, "test"))
+
+    assert (refused.status_code, code_of(refused)) == (429, "too_many_tests")
+    assert refused.headers["Retry-After"] == "60"
+    assert Delivery.objects.count() == 10
+
+
 def test_deliveries_are_filtered_by_state(
     owner_api: ApiClient, webhook: Webhook, team: Team
 ) -> None:

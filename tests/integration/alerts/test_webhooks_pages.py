@@ -286,6 +286,17 @@ def test_log_follows_a_test(
     assert "<html" not in done.content.decode()
 
 
+def test_too_many_tests_are_told(browser: Client, webhook: Webhook) -> None:
+    for _ in range(10):
+        browser.post(address(webhook, "test"))
+    browser.get(address(webhook))
+
+    page = browser.post(address(webhook, "test"), follow=True)
+
+    assert "10 tests in a minute at most" in text_of(page)
+    assert Delivery.objects.count() == 10
+
+
 def test_log_shows_what_became_of_each(
     browser: Client, webhook: Webhook, team: Team
 ) -> None:

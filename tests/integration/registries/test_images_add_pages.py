@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import uuid
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +10,6 @@ from django.test import Client
 
 from deploy.local.process import free_port
 from registries.models import Credential, CredentialCheck, ExternalRegistry
-from registries.providers import OTHER, PROVIDERS, AuthType
 from registries.selectors import active_credential
 from teams.models import Application, Membership, Team
 from tests.integration.registries.conftest import Upstream
@@ -26,10 +23,10 @@ from tests.support.canned_server import (
     silent_server,
 )
 from tests.support.factories import ApplicationFactory, ExternalRegistryFactory
+from tests.support.registry_forms import SECRET, new
 from tests.support.world import rows_of
 
 ADD = "/t/acme/images/add?provider=other"
-SECRET = "very-secret-value"
 
 
 @pytest.fixture
@@ -43,18 +40,6 @@ def application(team: Team) -> Application:
     return ApplicationFactory(team=team, name="My app", slug="my-app")
 
 
-def new(endpoint: str = "registry.example.com", **values: Any) -> dict[str, Any]:
-    return {
-        "submission": str(uuid.uuid4()),
-        "endpoint": endpoint,
-        "username": "puller",
-        "secret": SECRET,
-        "shared_with": "all",
-        "repository_patterns": "*",
-        **values,
-    }
-
-
 def page(response: Any) -> str:
     text: str = response.content.decode()
     assert SECRET not in text
@@ -64,62 +49,6 @@ def page(response: Any) -> str:
 def problem(response: Any) -> str:
     found = response.context["form"].failed_test
     return found.problem.value if found else ""
-
-
-def test_dialog_has_a_tab_for_each_provider_in_order(browser: Client) -> None:
-    text = page(browser.get("/t/acme/images/add"))
-
-    tabs = re.findall(r'href="([^"]*provider=[^"]*)"[^>]*>([^<]*)</a>', text)
-    assert tabs == [
-        ("/t/acme/images/add?provider=dockerhub", "Docker Hub"),
-        ("/t/acme/images/add?provider=other", "Other registry"),
-    ]
-    assert text.count('aria-current="page">Docker Hub') == 1
-
-
-def test_docker_hub_has_no_endpoint_and_two_ways_to_sign_in(browser: Client) -> None:
-    response = browser.get("/t/acme/images/add?provider=dockerhub")
-
-    form = response.context["form"]
-    assert list(form.fields) == [
-        *("submission", "auth_type", "username", "secret", "image", "slug"),
-        *("repository_patterns", "trusted_realm"),
-    ]
-    assert [name for name, _ in form.fields["auth_type"].choices] == [
-        "token",
-        "password",
-    ]
-    assert form.fields["secret"].label == "Access token or password"
-    assert "Personal access tokens" in page(response)
-
-
-def test_other_registry_has_an_endpoint_and_one_way_to_sign_in(
-    browser: Client, application: Application
-) -> None:
-    response = browser.get(ADD)
-
-    assert list(response.context["form"].fields) == [
-        *("submission", "endpoint", "username", "secret", "image", "slug"),
-        *("shared_with", "applications", "repository_patterns", "trusted_realm"),
-    ]
-    assert "robot account" in page(response)
-
-
-def test_a_further_provider_brings_its_own_tab_and_words(
-    browser: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keys = AuthType("keys", "Access key ID", "Secret key")
-    further = replace(
-        OTHER, name="ecr", title="Amazon ECR", auth_types=(keys,), help=("Ask IAM.",)
-    )
-    monkeypatch.setitem(PROVIDERS, "ecr", further)
-
-    text = page(browser.get("/t/acme/images/add?provider=ecr"))
-
-    assert "Amazon ECR</a>" in text
-    assert ">Access key ID</label>" in text
-    assert ">Secret key</label>" in text
-    assert "Ask IAM." in text
 
 
 def test_htmx_gets_the_dialog_alone(browser: Client) -> None:
@@ -135,7 +64,7 @@ def test_connect_a_registry_that_accepts_the_credential(
         f"https://{upstream.endpoint}/",
         secret=upstream.password,
         slug="sample",
-        image=f"{upstream.endpoint}/my-org/api:v1.0.1",
+        test_image=f"{upstream.endpoint}/my-org/api:v1.0.1",
         shared_with="chosen",
         applications=[str(application.pk)],
         repository_patterns="my-org/*\r\nother-org/api",
@@ -150,6 +79,7 @@ def test_connect_a_registry_that_accepts_the_credential(
     assert (registry.endpoint, registry.slug) == (upstream.endpoint, "sample")
     assert registry.trusted_realm == "auth.example.com"
     assert registry.repository_patterns == ["my-org/*", "other-org/api"]
+    assert registry.test_image == "my-org/api:v1.0.1"
     assert not registry.shared_with_all
     assert list(registry.applications.all()) == [application]
     assert registry.health == "valid"
@@ -159,7 +89,7 @@ def test_connect_a_registry_that_accepts_the_credential(
 
 
 def test_connect_docker_hub_anyway(browser: Client) -> None:
-    body = new(auth_type="token", anyway="1")
+    body = new(anyway="1")
     del body["endpoint"]
 
     response = browser.post("/t/acme/images/add?provider=dockerhub", body)
@@ -217,14 +147,14 @@ def test_save_anyway_is_offered_after_a_failed_test_and_then_works(
 def test_test_image_is_looked_up(
     image: str, expected: str, browser: Client, upstream: Upstream
 ) -> None:
-    body = new(upstream.endpoint, secret=upstream.password, slug="s", image=image)
+    body = new(upstream.endpoint, secret=upstream.password, slug="s", test_image=image)
 
     response = browser.post(ADD, body)
 
     assert ExternalRegistry.objects.exists() is (expected == "")
     if expected:
         assert problem(response) == expected
-        assert response.context["form"].errors == {"image": ["No such image."]}
+        assert response.context["form"].errors == {"test_image": ["No such image."]}
 
 
 @pytest.mark.parametrize(
@@ -247,17 +177,17 @@ def test_test_image_is_looked_up(
         ({"/v2/": Answer(401)}, "fault", "", "without saying how"),
         (
             registry_answers({"signed:/v2/my-org/api/": Answer(403)}),
-            *("no_access", "image", "may not read my-org/api"),
+            *("no_access", "test_image", "may not read my-org/api"),
         ),
         (
             BEARER | {"signed:/v2/my-org/api/": Answer(401)},
-            *("no_access", "image", "may not read my-org/api"),
+            *("no_access", "test_image", "may not read my-org/api"),
         ),
         (
             BEARER
             | {"/token?service=s&scope": Answer(403), "signed:/token": BEARER["/token"]}
             | {"signed:/token?service=s&scope": Answer(403)},
-            *("no_access", "image", "may not read my-org/api"),
+            *("no_access", "test_image", "may not read my-org/api"),
         ),
         (
             BEARER | {"signed:/token": Answer(401)},
@@ -281,7 +211,9 @@ def test_failed_test_says_what_the_registry_did(
     before = rows_of(team)
     with canned_server(answers) as endpoint:
         settings.BERTH_INSECURE_REGISTRIES = [endpoint]
-        response = browser.post(ADD, new(endpoint, slug="s", image="my-org/api:v1"))
+        response = browser.post(
+            ADD, new(endpoint, slug="s", test_image="my-org/api:v1")
+        )
 
     assert problem(response) == expected
     assert told in response.context["form"].failed_test.detail
@@ -318,7 +250,7 @@ def test_failed_test_says_why_there_is_no_connection(
         ({"endpoint": "http://quay.io"}, "endpoint", "without http://"),
         ({"endpoint": "quay.io/my-org"}, "endpoint", "belongs to the image name"),
         ({"endpoint": "no host"}, "endpoint", "This is no host"),
-        ({"endpoint": "docker.io"}, "endpoint", "This is Docker Hub: use its tab"),
+        ({"endpoint": "docker.io"}, "endpoint", "This is Docker Hub. Choose it"),
         ({"username": ""}, "username", "required"),
         ({"secret": ""}, "secret", "required"),
         ({"secret": "a" * 16_385}, "secret", "at most 16384"),
@@ -326,8 +258,8 @@ def test_failed_test_says_why_there_is_no_connection(
         ({"slug": "Not a slug"}, "slug", "lower-case letters"),
         ({"slug": "test"}, "slug", "taken by the REST API"),
         ({"slug": "taken"}, "slug", "Another registry of the team has this slug"),
-        ({"image": "UPPER case"}, "image", "This is no image name"),
-        ({"image": "quay.io/a/b:c"}, "image", "This image is on quay.io"),
+        ({"test_image": "UPPER case"}, "test_image", "This is no image name"),
+        ({"test_image": "quay.io/a/b:c"}, "test_image", "This image is on quay.io"),
         ({"trusted_realm": "https://a.example/b"}, "trusted_realm", "host alone"),
         ({"repository_patterns": " "}, "repository_patterns", "at least one pattern"),
         ({"repository_patterns": "UPPER"}, "repository_patterns", "is no pattern"),

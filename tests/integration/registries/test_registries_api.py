@@ -6,6 +6,7 @@ import pytest
 
 from audit.models import AuditEvent
 from registries.models import Credential, CredentialCheck, ExternalRegistry
+from registries.providers import PROVIDERS
 from registries.selectors import active_credential
 from tests.integration.registries.conftest import Upstream
 from tests.support.audit import audited
@@ -37,6 +38,7 @@ def test_connect_registry_that_accepts_the_credential(
         "shared_with_all": True,
         "applications": None,
         "repository_patterns": ["*"],
+        "test_image": "",
         "auth_type": "password",
         "username": "puller",
         "health": "valid",
@@ -408,3 +410,34 @@ def test_pulls_are_filtered(owner_api: ApiClient) -> None:
     assert ids(f"/licenses/{license.pk}/pulls") == [str(allowed.pk)]
     assert ids("/registries/sample/pulls") == [str(allowed.pk)]
     assert ids("/pulls?outcome=license_expired") == [str(denied.pk)]
+
+
+def test_providers_tell_what_each_asks_for(viewer_api: ApiClient) -> None:
+    found = viewer_api.get("/registries/providers").json()
+
+    assert (found["next"], found["previous"]) == (None, None)
+    by_name = {each["name"]: each for each in found["results"]}
+    assert list(by_name) == list(PROVIDERS)
+    hub = by_name["dockerhub"]
+    assert hub["fixed_endpoint"] == "index.docker.io"
+    assert [each["name"] for each in hub["auth_types"]] == ["token", "password"]
+    google = by_name["gar"]["auth_types"][0]
+    assert (google["fixed_username"], google["has_secret"]) == ("_json_key", True)
+
+
+def test_test_image_is_kept_and_changed(
+    owner_api: ApiClient, upstream: Upstream
+) -> None:
+    image = f"{upstream.endpoint}/{upstream.image}"
+    made = owner_api.post("/registries", upstream.body(test_image=image))
+    assert made.json()["test_image"] == upstream.image
+
+    refused = owner_api.patch("/registries/sample", {"test_image": "quay.io/a/b"})
+    assert refused.json()["errors"] == {
+        "test_image": [f"This image is on quay.io, not on {upstream.endpoint}."]
+    }
+    changed = owner_api.patch("/registries/sample", {"test_image": "my-org/nope:v1"})
+    assert changed.json()["test_image"] == "my-org/nope:v1"
+    result = owner_api.post("/registries/sample/test").json()
+    assert result["outcome"] == "repository_denied"
+    assert ExternalRegistry.objects.get().suspect == "repository_denied"

@@ -39,6 +39,7 @@ class RebindingResolver(AbstractResolver):
 def target(port: int) -> UpstreamTarget:
     host = f"rebinding.example:{port}"
     return UpstreamTarget(
+        team_id=uuid.uuid4(),
         registry_id=uuid.uuid4(),
         credential_id=uuid.uuid4(),
         label=host,

@@ -30,10 +30,11 @@ from alerts.services import (
 from licenses.alerts import tell_of_expiring_licenses
 from licenses.services import change_license, revoke_license
 from portal.crypto.secrets import Secret
-from portal.errors import Conflict, Invalid, NotAllowed
+from portal.errors import Conflict, Invalid, NotAllowed, TooMany
 from teams.actors import Actor, member_actor
 from teams.models import Membership, Team
 from tests.support.audit import audited
+from tests.support.factories import MembershipFactory
 from tests.support.receiver import Receiver, running_receiver
 from tests.support.vendor import create_vendor
 
@@ -324,6 +325,25 @@ def test_a_test_goes_to_one_webhook_alone(
     assert mail.outbox == []
 
 
+def test_so_many_tests_a_minute_for_all_webhooks_of_a_team(
+    team: Team, actor: Actor, webhook: tuple[Webhook, Secret]
+) -> None:
+    other, _ = create_webhook(
+        actor=actor, team=team, name="Chat", url=webhook[0].url, events=EVENTS
+    )
+    for _ in range(5):
+        send_test(actor=actor, webhook=webhook[0])
+        send_test(actor=actor, webhook=other)
+
+    with pytest.raises(TooMany, match="10 tests in a minute"):
+        send_test(actor=actor, webhook=other)
+    assert Delivery.objects.count() == 10
+    assert audited(team).count(("webhook:tested", "Chat")) == 5
+
+    Alert.objects.update(created_at=timezone.now() - timedelta(minutes=1))
+    send_test(actor=actor, webhook=other)
+
+
 def test_a_delivery_given_up_can_be_sent_again(
     team: Team, actor: Actor, webhook: tuple[Webhook, Secret], receiver: Receiver
 ) -> None:
@@ -340,22 +360,31 @@ def test_a_delivery_given_up_can_be_sent_again(
         send_again(actor=actor, delivery=delivery)
 
 
-def test_owners_are_told_by_mail_until_somebody_chooses(
-    team: Team, owner: Membership, support: Membership
-) -> None:
-    alert(team)
-    deliver()
-
-    assert [each.to for each in mail.outbox] == [[owner.user.email]]
-
+def mailed(team: Team, key: str) -> set[str]:
+    """Return who is told of an alert by mail."""
     mail.outbox.clear()
+    alert(team, key=key)
+    deliver()
+    return {address for each in mail.outbox for address in each.to}
+
+
+def test_what_somebody_chooses_to_be_told_is_for_them_alone(
+    team: Team, owner: Membership, support: Membership, viewer: Membership
+) -> None:
+    admin = MembershipFactory(team=team, role="admin")
+    unasked = {owner.user.email, admin.user.email}
+    assert mailed(team, "1") == unasked
+
     subscribe(
         actor=member_actor(support), membership=support, events=["license.revoked"]
     )
-    alert(team, key="2")
-    deliver()
+    assert mailed(team, "2") == unasked | {support.user.email}
 
-    assert [each.to for each in mail.outbox] == [[support.user.email]]
+    subscribe(actor=member_actor(owner), membership=owner, events=["license.expired"])
+    assert mailed(team, "3") == {admin.user.email, support.user.email}
+
+    subscribe(actor=member_actor(admin), membership=admin, events=[])
+    assert mailed(team, "4") == {support.user.email}
 
 
 def test_a_mail_says_what_happened_and_names_its_delivery(

@@ -23,13 +23,14 @@ from registries.authorization import (
     authorize_pull,
 )
 from registries.models import ExternalRegistry
+from registries.new_credentials import NewCredential
 from registries.pull_credentials import (
     PresentedCredential,
     Subject,
     SubjectKind,
     identify,
 )
-from registries.services import NewCredential, change_registry, connect_registry
+from registries.services import NewRegistry, change_registry, connect_registry
 from teams.api_tokens import create_api_token
 from teams.models import ApiToken
 from teams.permissions import Role
@@ -240,10 +241,12 @@ def connect_docker_hub(vendor: Vendor, patterns: tuple[str, ...] = ("*",)) -> No
     connect_registry(
         actor=vendor.actor,
         team=vendor.team,
-        provider="dockerhub",
-        endpoint="",
-        credential=NewCredential("token", "hubber", Secret("hub-token")),
-        repository_patterns=patterns,
+        new=NewRegistry(
+            provider="dockerhub",
+            endpoint="",
+            credential=NewCredential("token", "hubber", Secret("hub-token")),
+            repository_patterns=patterns,
+        ),
         skip_test=True,
     )
 

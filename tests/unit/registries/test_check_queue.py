@@ -12,19 +12,23 @@ from django.utils import timezone
 from alerts.models import Alert
 from portal.crypto.secrets import Secret
 from registries.check_queue import (
-    check_all,
     check_due_registries,
+    check_now,
     claim_due,
     make_due,
 )
+from registries.check_results import record_check
+from registries.checks import CheckResult
 from registries.health import Outcome
 from registries.models import CredentialCheck, ExternalRegistry
-from registries.services import NewCredential, replace_credential
+from registries.new_credentials import NewCredential
+from registries.services import replace_credential
 from tests.support.factories import ExternalRegistryFactory
 from tests.support.fake_registry import FakeRegistry, running_registry
 from tests.support.vendor import Vendor, create_vendor
 
 LOGIN = ("sample", "upstream-password-9d2c")
+VALID = CheckResult(Outcome.VALID, 200, 12, "Signed in.")
 
 
 @pytest.fixture
@@ -219,7 +223,7 @@ def test_a_check_that_takes_too_long_in_all_is_noted(
 ) -> None:
     fake.delay_seconds = 2
 
-    check_all(claim_due(), seconds=0.5)
+    check_now(claim_due(), seconds=0.5)
 
     registry.refresh_from_db()
     assert (registry.suspect, registry.claimed_until) == ("unreachable", None)
@@ -232,6 +236,53 @@ def test_a_registry_deleted_meanwhile_is_no_error(
     claimed = claim_due()
     registry.delete()
 
-    check_all(claimed)
+    check_now(claimed)
 
     assert not CredentialCheck.objects.exists()
+
+
+def test_a_result_is_written_once_however_often_it_is_tried(
+    registry: ExternalRegistry,
+) -> None:
+    (version,) = claim_due()
+    claim = version.registry.claimed_until
+
+    record_check(version, VALID, claim=claim)
+    record_check(version, VALID, claim=claim)
+
+    assert CredentialCheck.objects.count() == 1
+    registry.refresh_from_db()
+    assert registry.claimed_until is None
+
+
+def test_a_result_that_comes_after_another_worker_took_over_is_not_written(
+    registry: ExternalRegistry,
+) -> None:
+    (slow,) = claim_due()
+    ExternalRegistry.objects.update(claimed_until=timezone.now())
+    slow.registry.claimed_until = timezone.now() - timedelta(seconds=1)
+    (other,) = claim_due()
+
+    record_check(slow, VALID, claim=slow.registry.claimed_until)
+
+    assert not CredentialCheck.objects.exists()
+    registry.refresh_from_db()
+    assert registry.claimed_until == other.registry.claimed_until
+
+
+def test_one_that_hangs_keeps_no_other_waiting(
+    vendor: Vendor, registry: ExternalRegistry, fake: FakeRegistry, settings: Any
+) -> None:
+    with running_registry(LOGIN) as hanging:
+        settings.BERTH_INSECURE_REGISTRIES = [fake.endpoint, hanging.endpoint]
+        settings.BERTH_UPSTREAM_CONNECT_SECONDS = 1
+        settings.BERTH_UPSTREAM_READ_SECONDS = 3
+        hanging.delay_seconds = 30
+        vendor.connect(hanging.endpoint, "hanging", LOGIN)
+
+        check_due_registries()
+
+    slow, fast = CredentialCheck.objects.order_by("-created_at")
+    assert (slow.registry.slug, slow.outcome) == ("hanging", "unreachable")
+    assert (fast.registry, fast.outcome) == (registry, "valid")
+    assert slow.created_at - fast.created_at > timedelta(seconds=1)

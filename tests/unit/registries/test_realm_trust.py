@@ -12,6 +12,7 @@ from registries.upstream_target import UpstreamTarget
 
 def target(api_host: str, *realm_hosts: str, scheme: str = "https") -> UpstreamTarget:
     return UpstreamTarget(
+        team_id=uuid.uuid4(),
         registry_id=uuid.uuid4(),
         credential_id=uuid.uuid4(),
         label=api_host,

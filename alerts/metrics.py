@@ -1,0 +1,76 @@
+"""What operators watch of alerts: counted in the database when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from django.db.models import Count, Min, Q
+from django.utils import timezone
+from prometheus_client import Metric
+from prometheus_client.core import GaugeMetricFamily
+
+from alerts.models import Alert, Delivery, DeliveryState
+
+# As long as that of checks, and for the same reasons.
+RECENT = timedelta(minutes=15)
+_BY_KIND = {
+    "mail": Count("pk", filter=Q(webhook__isnull=True)),
+    "webhook": Count("pk", filter=Q(webhook__isnull=False)),
+}
+
+
+def collect() -> Iterator[Metric]:
+    yield _recent_deliveries()
+    yield _waiting_alerts()
+    yield _waiting_deliveries()
+    yield _oldest_waiting()
+
+
+def _recent_deliveries() -> Metric:
+    family = GaugeMetricFamily(
+        "berth_recent_alert_deliveries",
+        "Alerts delivered, or given up, in the last 15 minutes.",
+        labels=["kind", "result"],
+    )
+    ended = Delivery.objects.filter(finished_at__gt=timezone.now() - RECENT)
+    for result in (DeliveryState.DELIVERED, DeliveryState.FAILED):
+        found = ended.filter(state=result).aggregate(**_BY_KIND)
+        for kind, number in found.items():
+            family.add_metric([kind, result.value], number)
+    return family
+
+
+def _waiting_alerts() -> Metric:
+    return GaugeMetricFamily(
+        "berth_alerts_waiting",
+        "Alerts that no worker has taken yet.",
+        value=Alert.objects.filter(dispatched_at__isnull=True).count(),
+    )
+
+
+def _waiting_deliveries() -> Metric:
+    family = GaugeMetricFamily(
+        "berth_alert_deliveries_waiting",
+        "Deliveries on their way, those that are tried again later too.",
+        labels=["kind"],
+    )
+    waiting = Delivery.objects.filter(state=DeliveryState.PENDING)
+    for kind, number in waiting.aggregate(**_BY_KIND).items():
+        family.add_metric([kind], number)
+    return family
+
+
+def _oldest_waiting() -> Metric:
+    alerts = Alert.objects.filter(dispatched_at__isnull=True)
+    oldest = [
+        alerts.aggregate(at=Min("created_at"))["at"],
+        Delivery.objects.due().aggregate(at=Min("due_at"))["at"],
+    ]
+    now = timezone.now()
+    since = min((at for at in oldest if at is not None), default=now)
+    return GaugeMetricFamily(
+        "berth_oldest_alert_waiting_seconds",
+        "How long the oldest alert or due delivery has waited for a worker.",
+        value=max((now - since).total_seconds(), 0),
+    )

@@ -1,0 +1,164 @@
+"""Numbers for Prometheus: who may read them, and that they are true."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.http import HttpResponse
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from prometheus_client.parser import text_string_to_metric_families
+
+from alerts.models import Alert
+from registries.models import CredentialCheck, ExternalRegistry
+from teams.models import Membership, Team
+from tests.support.factories import (
+    AlertFactory,
+    CredentialCheckFactory,
+    DeliveryFactory,
+    ExternalRegistryFactory,
+)
+from tests.support.team_pages import signed_in
+
+TOKEN = "metrics-token-8f1c22d09b"
+
+
+@pytest.fixture
+def token(settings: Any) -> None:
+    settings.BERTH_METRICS_TOKEN = TOKEN
+
+
+def ask(authorization: str | None = f"Bearer {TOKEN}") -> HttpResponse:
+    headers = {} if authorization is None else {"Authorization": authorization}
+    response: HttpResponse = Client().get("/metrics", headers=headers)  # type: ignore[assignment]
+    return response
+
+
+def numbers() -> dict[tuple[str, ...], float]:
+    """Return the values by the name of the metric and those of its labels."""
+    families = text_string_to_metric_families(ask().content.decode())
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in families
+        for sample in family.samples
+    }
+
+
+def test_without_a_token_in_the_settings_there_is_no_such_page(db: None) -> None:
+    assert ask().status_code == 404
+    assert ask("Bearer ").status_code == 404
+    assert ask(None).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    [
+        *(None, "", "Bearer", "Bearer ", "Bearer wrong", TOKEN, f"Basic {TOKEN}"),
+        *(f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", f"Bearer {TOKEN} {TOKEN}"),
+        "Bearer größe",
+    ],
+)
+def test_without_the_right_token_nothing_is_told(
+    db: None, token: None, authorization: str | None
+) -> None:
+    with CaptureQueriesContext(connection) as queries:
+        response = ask(authorization)
+
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"] == "Bearer"
+    assert response.content == b""
+    assert len(queries) == 0
+
+
+def test_an_owner_who_is_signed_in_is_told_nothing(
+    owner: Membership, token: None
+) -> None:
+    assert signed_in(owner).get("/metrics").status_code == 401
+
+
+def test_nothing_there_is_zero(db: None, token: None) -> None:
+    found = numbers()
+
+    assert ("berth_registries", "rejected") in found
+    assert ("berth_recent_alert_deliveries", "webhook", "failed") in found
+    assert set(found.values()) == {0}
+    assert ask().headers["Content-Type"].startswith("text/plain; version=")
+    assert ask().headers["Cache-Control"] == "no-store"
+
+
+def test_registries_and_checks_are_counted(
+    db: None, token: None, team: Team, other_team: Team
+) -> None:
+    now = timezone.now()
+    later = now + timedelta(minutes=9)
+    for each, health in ((team, ""), (team, "valid"), (other_team, "valid")):
+        ExternalRegistryFactory(team=each, health=health, next_check_at=later)
+    late = ExternalRegistryFactory(
+        team=team, health="rejected", next_check_at=now - timedelta(minutes=5)
+    )
+    for outcome in ("rejected", "rejected", "valid"):
+        CredentialCheckFactory(registry=late, outcome=outcome)
+    old = CredentialCheckFactory(registry=late, outcome="valid")
+    CredentialCheck.objects.filter(pk=old.pk).update(
+        created_at=now - timedelta(minutes=16)
+    )
+
+    found = numbers()
+
+    assert found["berth_registries", "unknown"] == 1
+    assert found["berth_registries", "valid"] == 2
+    assert found["berth_registries", "rejected"] == 1
+    assert found["berth_registries", "unreachable"] == 0
+    assert found["berth_recent_credential_checks", "rejected"] == 2
+    assert found["berth_recent_credential_checks", "valid"] == 1
+    assert 300 <= found["berth_oldest_unchecked_registry_seconds",] < 400
+
+    ExternalRegistry.objects.update(next_check_at=later)
+    assert numbers()["berth_oldest_unchecked_registry_seconds",] == 0
+
+
+def test_alerts_and_deliveries_are_counted(
+    owner: Membership, token: None, team: Team
+) -> None:
+    now = timezone.now()
+    AlertFactory(team=team, dispatched_at=None)
+    Alert.objects.update(created_at=now - timedelta(minutes=2))
+    recent = {"finished_at": now - timedelta(minutes=14)}
+    old = {"finished_at": now - timedelta(minutes=16)}
+    DeliveryFactory(webhook__team=team, state="delivered", **recent)
+    DeliveryFactory(webhook__team=team, state="failed", **recent)
+    DeliveryFactory(webhook__team=team, state="failed", **old)
+    DeliveryFactory(
+        webhook__team=team,
+        state="pending",
+        finished_at=None,
+        due_at=now - timedelta(minutes=3),
+    )
+    by_mail = {"webhook": None, "user": owner.user, "team": team}
+    alert = AlertFactory(team=team)
+    DeliveryFactory(alert=alert, state="delivered", **by_mail, **recent)
+
+    found = numbers()
+
+    assert found["berth_recent_alert_deliveries", "webhook", "delivered"] == 1
+    assert found["berth_recent_alert_deliveries", "webhook", "failed"] == 1
+    assert found["berth_recent_alert_deliveries", "mail", "delivered"] == 1
+    assert found["berth_recent_alert_deliveries", "mail", "failed"] == 0
+    assert found["berth_alert_deliveries_waiting", "webhook"] == 1
+    assert found["berth_alert_deliveries_waiting", "mail"] == 0
+    assert found["berth_alerts_waiting",] == 1
+    assert 180 <= found["berth_oldest_alert_waiting_seconds",] < 240
+
+
+def test_no_team_is_named(db: None, token: None, team: Team) -> None:
+    ExternalRegistryFactory(team=team, endpoint="quay.example", slug="our-quay")
+    AlertFactory(team=team, dispatched_at=None)
+
+    text = ask().content.decode().lower()
+
+    for name in ("acme", "quay", str(team.pk)):
+        assert name not in text
