@@ -27,6 +27,7 @@ class EventTag(StrEnum):
     ACCOUNT_RECOVERY_CODES_GENERATED = "account:recovery-codes-generated"
     ACCOUNT_SINGLE_SIGN_ON_CONNECTED = "account:single-sign-on-connected"
     ACCOUNT_SINGLE_SIGN_ON_DISCONNECTED = "account:single-sign-on-disconnected"
+    ACCOUNT_SESSION_ENDED = "account:session-ended"
     APPLICATION_CREATED = "application:created"
     APPLICATION_CHANGED = "application:changed"
     APPLICATION_DELETED = "application:deleted"
@@ -83,6 +84,7 @@ _WORDS: dict[str, str] = {
     EventTag.ACCOUNT_RECOVERY_CODES_GENERATED: "Own recovery codes generated",
     EventTag.ACCOUNT_SINGLE_SIGN_ON_CONNECTED: "Own single sign-on connected",
     EventTag.ACCOUNT_SINGLE_SIGN_ON_DISCONNECTED: "Own single sign-on disconnected",
+    EventTag.ACCOUNT_SESSION_ENDED: "Own session ended",
     EventTag.APPLICATION_CREATED: "Application added",
     EventTag.APPLICATION_CHANGED: "Application changed",
     EventTag.APPLICATION_DELETED: "Application deleted",

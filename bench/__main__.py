@@ -1,4 +1,4 @@
-"""Measurements: of pulls, with ``pages`` of the portal, with ``seed`` only rows."""
+"""Measurements: of pulls, or of what a command names; with ``seed`` only rows."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def main() -> int:
     try:
         if options.command == "seed":
             _seed(options.licenses)
-        elif options.command == "pages":
-            _measure_pages(quick=options.quick)
+        elif options.command:
+            _measure_part(options.command, quick=options.quick)
         else:
             _measure(quick=options.quick)
     except (BenchError, LocalStackError) as error:
@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("pages", help="measure the portal's lists and searches")
+    commands.add_parser("checks", help="measure the checks of credentials")
     seed = commands.add_parser(
         "seed", help="add licenses to the database that DATABASE_URL names"
     )
@@ -74,7 +75,7 @@ def _measure(*, quick: bool) -> None:
         _say(f"Wrote {PAGE.relative_to(PROJECT)}.")
 
 
-def _measure_pages(*, quick: bool) -> None:
+def _measure_part(name: str, *, quick: bool) -> None:
     started = time.monotonic()
     with (
         bench_directory() as directory,
@@ -83,14 +84,16 @@ def _measure_pages(*, quick: bool) -> None:
         os.environ.update(environment)
         django.setup()
         # Models can be imported only now.
+        from bench.check_run import run_checks
         from bench.page_run import run_pages
-        from bench.report import PAGES, write_report
+        from bench.report import CHECKS, PAGES, write_report
 
-        report = run_pages(directory, _say, quick=quick)
+        run = {CHECKS: run_checks, PAGES: run_pages}[name]
+        report = run(directory, _say, quick=quick)
     print(f"\n{report}\n")
     _say(f"Measured in {time.monotonic() - started:.0f} s.")
     if not quick:
-        write_report(PAGE, report, PAGES)
+        write_report(PAGE, report, name)
         _say(f"Wrote {PAGE.relative_to(PROJECT)}.")
 
 

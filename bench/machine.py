@@ -19,13 +19,18 @@ from bench.errors import BenchError
 from bench.tools import first_line
 from deploy.local.demo_settings import PROJECT
 
-_MEASURED = ("edge", "registries", "licenses", "teams", "audit", "portal", "oci")
+_MEASURED = (
+    *("edge", "registries", "licenses", "alerts", "teams", "audit", "portal", "oci"),
+)
 _GIT_DESCRIBE = (
     *("git", "-C", str(PROJECT)),
     *("describe", "--always", "--dirty=, with changes"),
 )
+LOAD = "Load made by"
 _STOLEN = 7  # the column of /proc/stat
-PYTHON_PACKAGES = ("Django", "psycopg", "uvicorn", "uvloop", "httptools", "aiohttp")
+PYTHON_PACKAGES = (
+    *("Django", "psycopg", "uvicorn", "uvloop", "httptools", "aiohttp", "celery"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,7 @@ def _describe() -> dict[str, str]:
             f"PostgreSQL {_postgres_version()}, Valkey {_valkey_version()}, "
             f"Distribution {_number(first_line(['docker-registry', '--version']))}"
         ),
-        "Load made by": (
+        LOAD: (
             f"wrk {_number(first_line(['wrk', '--version']))}, "
             f"curl {_number(first_line(['curl', '--version']))}"
         ),

@@ -7,25 +7,26 @@ from pathlib import Path
 
 from bench.cold import FirstPull, median_first_pull
 from bench.errors import BenchError
-from bench.goals import goals
+from bench.goals import Goal, goals
 from bench.load import Load
 from bench.results import Results
 from bench.targets import KINDS
 
 PULLS = "bench"
 PAGES = "pages"
+CHECKS = "checks"
 
 
 def render(results: Results) -> str:
     """Return the whole report."""
     sections = {
-        "Met and missed": _goals(results),
+        "Met and missed": met_and_missed(goals(results)),
         "Small answers": _small(results),
         "Large blob": _large(results),
         "First pulls": _cold(results),
         "Tokens": _tokens(results),
         "Decisions": _decisions(results),
-        "Machine": _table(("", ""), results.machine.items()),
+        "Machine": table(("", ""), results.machine.items()),
     }
     return "\n\n".join(f"### {title}\n\n{body}" for title, body in sections.items())
 
@@ -45,12 +46,13 @@ def write_report(page: Path, report: str, name: str = PULLS) -> None:
     page.write_text(f"{before}{first}\n\n{report}\n\n{last}{after}", encoding="utf-8")
 
 
-def _goals(results: Results) -> str:
-    return _table(
+def met_and_missed(judged: Iterable[Goal]) -> str:
+    """Return a table of goals."""
+    return table(
         ("Goal", "Bound", "Measured", ""),
         (
             (goal.name, goal.bound, goal.measured, "met" if goal.met else "**missed**")
-            for goal in goals(results)
+            for goal in judged
         ),
     )
 
@@ -59,10 +61,10 @@ def _small(results: Results) -> str:
     head = ("", *results.pulls.targets)
     return (
         "Requests/s, and p99 in milliseconds.\n\n"
-        + _table(head, _small_rows(results, _speed))
+        + table(head, _small_rows(results, _speed))
         + "\n\nProcessor time per request of the process that answers. Where it "
         "asks the upstream in turn, that one's time is not in these figures.\n\n"
-        + _table(head, _small_rows(results, _cost))
+        + table(head, _small_rows(results, _cost))
     )
 
 
@@ -90,7 +92,7 @@ def _large(results: Results) -> str:
     ]
     peak = results.pulls.large.edge_peak_bytes / 2**20
     return (
-        _table(("", *results.pulls.targets), [(f"{size} MiB blob", *speeds)])
+        table(("", *results.pulls.targets), [(f"{size} MiB blob", *speeds)])
         + f"\n\nThe edge's resident memory was {peak:.0f} MiB at its highest, "
         "after all of the pulls above."
     )
@@ -98,7 +100,7 @@ def _large(results: Results) -> str:
 
 def _cold(results: Results) -> str:
     cold = results.pulls.cold
-    return _table(
+    return table(
         ("", "Pulls", "Token, median", "Manifest, median", "Manifest, longest"),
         [
             _cold_row("An edge just started", cold.fresh_edges),
@@ -124,7 +126,7 @@ def _tokens(results: Results) -> str:
 
 
 def _decisions(results: Results) -> str:
-    return _table(
+    return table(
         ("Licenses", "Decisions", "p50", "p99"),
         (
             (
@@ -138,6 +140,7 @@ def _decisions(results: Results) -> str:
     )
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

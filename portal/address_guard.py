@@ -7,8 +7,11 @@ in any spelling.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import socket
+import time
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -60,6 +63,7 @@ class AddressGuard:
 
     def __init__(self, allowed: Sequence[IPNetwork]) -> None:
         self._allowed = tuple(allowed)
+        self._opened: weakref.WeakSet[socket.socket] = weakref.WeakSet()
 
     def __call__(self, address_info: tuple[Any, ...]) -> socket.socket:
         """Return a socket for one resolved address.
@@ -72,4 +76,17 @@ class AddressGuard:
             raise AddressBlocked(f"{sockaddr[0]} is not a public address")
         opened = socket.socket(family=family, type=kind, proto=protocol)
         opened.setblocking(False)
+        self._opened.add(opened)
         return opened
+
+    async def all_closed(self, seconds: float) -> None:
+        """Return once all of its sockets are closed, or after so long.
+
+        A TLS connection that was told to close says good-bye first: a loop that ends
+        before leaves its socket open.
+        """
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline and any(  # noqa: ASYNC110 -- nothing tells
+            each.fileno() != -1 for each in tuple(self._opened)
+        ):
+            await asyncio.sleep(0.005)

@@ -26,6 +26,9 @@ BERTH_PROXY_SERVICE = env.str("BERTH_PROXY_SERVICE", default="berth-proxy")
 BERTH_REGISTRY_SERVICE = env.str("BERTH_REGISTRY_SERVICE", default="berth-registry")
 BERTH_PROXY_HOST = env.str("BERTH_PROXY_HOST", default="")
 BERTH_REGISTRY_HOST = env.str("BERTH_REGISTRY_HOST", default="")
+# Berth as an issuer of identity tokens, for clouds that trust it instead of a secret.
+BERTH_ISSUER_URL = env.str("BERTH_ISSUER_URL", default="")
+BERTH_IDENTITY_KEYS = secret_if_set("BERTH_IDENTITY_KEYS")
 BERTH_ALLOWED_PRIVATE_NETWORKS = networks("BERTH_ALLOWED_PRIVATE_NETWORKS")
 BERTH_INSECURE_REGISTRIES = env.list("BERTH_INSECURE_REGISTRIES", default=[])
 BERTH_INSECURE_WEBHOOKS = env.list("BERTH_INSECURE_WEBHOOKS", default=[])
@@ -273,6 +276,7 @@ SOCIALACCOUNT_PROVIDERS = (
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 
+USERSESSIONS_ADAPTER = "teams.accounts.SessionsAdapter"
 USERSESSIONS_TRACK_ACTIVITY = False
 
 SESSION_COOKIE_HTTPONLY = True
@@ -362,5 +366,7 @@ LOGGING = {
             "formatter": "line",
         },
     },
+    # Amazon's library writes down all that it sends and gets: keys and passwords.
+    "loggers": {"botocore": {"level": "WARNING"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "INFO")},
 }

@@ -7,7 +7,8 @@ from django.views.generic import RedirectView
 
 from portal.health import livez, readyz
 from portal.metrics import metrics
-from teams.web import entrance, single_sign_on
+from registries.web import web_identity
+from teams.web import entrance, sessions, single_sign_on
 
 # Operators sign in as everybody does, with their second factor.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
@@ -35,8 +36,15 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "accounts/3rdparty/signup/",
         RedirectView.as_view(url=reverse_lazy("account_login")),
     ),
+    path(
+        "accounts/sessions/<int:session_id>/end",
+        sessions.end_session,
+        name="sessions-end",
+    ),
     path("accounts/", include("allauth.urls")),
     path("t/<str:team>/", include(team_pages)),
+    path(".well-known/openid-configuration", web_identity.openid_configuration),
+    path(".well-known/jwks.json", web_identity.jwks),
     path("livez", livez),
     path("readyz", readyz),
     path("metrics", metrics),

@@ -6,3 +6,9 @@ from django.apps import AppConfig
 class RegistriesConfig(AppConfig):
     name = "registries"
     verbose_name = "External registries"
+
+    def ready(self) -> None:
+        from registries import web_identity  # apps are not ready above
+
+        # So that a wrong key stops the process, and not the first check.
+        web_identity.check_configuration()

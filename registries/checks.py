@@ -47,15 +47,21 @@ class CheckResult:
 
 
 async def attempt(
-    target: UpstreamTarget, image: Reference | None = None
+    target: UpstreamTarget,
+    image: Reference | None = None,
+    client: UpstreamClient | None = None,
 ) -> CheckResult:
     """Sign in to a registry and, if an image is named, look its manifest up.
 
-    Never raises for what the registry does: that is the result.
+    Never raises for what the registry does: that is the result. Without a ``client``
+    it opens one of its own.
     """
+    if client is None:
+        async with upstream_client() as own:
+            return await attempt(target, image, own)
     started = time.monotonic()
     try:
-        status, asked = await _attempt(target, image)
+        status, asked = await _attempt(client, target, image)
     except UpstreamError as error:
         return CheckResult(
             Outcome(error.code),
@@ -110,22 +116,23 @@ def _name(image: Reference) -> str:
     )
 
 
-async def _attempt(target: UpstreamTarget, image: Reference | None) -> tuple[int, bool]:
+async def _attempt(
+    client: UpstreamClient, target: UpstreamTarget, image: Reference | None
+) -> tuple[int, bool]:
     """Return the last status, and whether the registry asked for a login."""
-    async with upstream_client() as client:
-        status, asked = await _sign_in(client, target)
-        if image is None or status >= 400:
-            return status, asked
-        try:
-            return await _look_up(client, target, image), asked
-        except RepositoryDenied as error:
-            raise _no_access(target, image, error) from error
-        except CredentialRejected as error:
-            if not asked:
-                raise
-            # It took the login a moment ago: some token services refuse a token for
-            # a repository in the same way as a wrong password.
-            raise _no_access(target, image, error) from error
+    status, asked = await _sign_in(client, target)
+    if image is None or status >= 400:
+        return status, asked
+    try:
+        return await _look_up(client, target, image), asked
+    except RepositoryDenied as error:
+        raise _no_access(target, image, error) from error
+    except CredentialRejected as error:
+        if not asked:
+            raise
+        # It took the login a moment ago: some token services refuse a token for a
+        # repository in the same way as a wrong password.
+        raise _no_access(target, image, error) from error
 
 
 def _no_access(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import ssl
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -37,6 +38,7 @@ from registries.upstream_target import UpstreamTarget
 from registries.upstream_translation import login_not_made, translate
 
 MAX_REDIRECTS = 5
+CLOSE_SECONDS = 1.0
 MAX_TOKEN_RESPONSE_BYTES = 64 * 1024
 MAX_TOKEN_LENGTH = 16 * 1024
 # distribution-spec auth/token.md: a token lives 60 seconds unless it says otherwise.
@@ -67,14 +69,20 @@ class _SignIn:
 @asynccontextmanager
 async def upstream_client(
     resolver: AbstractResolver | None = None,
+    tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[UpstreamClient]:
-    """Open a client with its own connection pool, for one event loop."""
+    """Open a client with its own connection pool, for one event loop.
+
+    ``tls`` is what to trust instead of the system's certificate authorities.
+    """
+    guard = AddressGuard(settings.BERTH_ALLOWED_PRIVATE_NETWORKS)
     connector = aiohttp.TCPConnector(
         resolver=resolver,
+        ssl=tls or True,
         limit=0,
         limit_per_host=0,
         ttl_dns_cache=30,
-        socket_factory=AddressGuard(settings.BERTH_ALLOWED_PRIVATE_NETWORKS),
+        socket_factory=guard,
     )
     async with aiohttp.ClientSession(
         connector=connector,
@@ -89,6 +97,7 @@ async def upstream_client(
         ),
     ) as session:
         yield UpstreamClient(session)
+    await guard.all_closed(CLOSE_SECONDS)
 
 
 class UpstreamClient:
@@ -152,7 +161,6 @@ class UpstreamClient:
             self._remember(key, sign_in)
         if response.status == 401 and sign_in == _SignIn("basic"):
             response.close()
-            self._logins.forget(target.credential_id)
             raise CredentialRejected(target)
         return _usable(response, target)
 
@@ -173,6 +181,8 @@ class UpstreamClient:
         if sign_in is not None:
             self._sign_ins.pop(_sign_in_key(target, scope), None)
             self._authorizations.forget(_token_key(target, sign_in, scope))
+            # ECR says 403 of a password that has ended, too.
+            self._logins.forget(target.credential_id)
 
     async def _authorization(
         self, target: UpstreamTarget, sign_in: _SignIn | None, scope: str

@@ -77,11 +77,10 @@ class StoredLoginUnusable(CredentialRejected):
         self.problem = why.problem
         self._why = why
 
-    def _fact(self) -> str:
-        return self._why.fact
-
-    def _advice(self) -> str:
-        return self._why.advice
+    @property
+    def detail_for_vendor(self) -> str:
+        """What the provider found, which is more exact than its typical meaning."""
+        return f"{self._why.fact} {self._why.advice}".rstrip()
 
 
 class RepositoryDenied(UpstreamError):  # noqa: N818 -- states the fact

@@ -10,12 +10,14 @@ from allauth.mfa import signals as mfa
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount import signals as single_sign_on
 from allauth.socialaccount.models import SocialAccount, SocialLogin
+from allauth.usersessions.models import UserSession
 from django.db import transaction
 from django.dispatch import receiver
 from django.http import HttpRequest
 
 from audit.services import record
 from audit.tags import EventTag
+from portal.http.browsers import browser_name
 from teams.actors import member_actor
 from teams.models import User
 from teams.selectors import memberships_of_user
@@ -87,6 +89,12 @@ def single_sign_on_disconnected(
 ) -> None:
     tag = EventTag.ACCOUNT_SINGLE_SIGN_ON_DISCONNECTED
     _record(request, socialaccount.user, tag, {"provider": socialaccount.provider})
+
+
+def session_ended(request: HttpRequest, session: UserSession) -> None:
+    """Tell of a session that its user signed out from another one."""
+    data = {"browser": browser_name(session.user_agent), "address": session.ip}
+    _record(request, session.user, EventTag.ACCOUNT_SESSION_ENDED, data)
 
 
 @transaction.atomic

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from smtplib import SMTPException
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
 from allauth.account.utils import perform_login
+from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
+from allauth.usersessions.adapter import DefaultUserSessionsAdapter
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import messages
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 from portal.crypto.fields import encryption_keyring
+from teams.account_events import session_ended
 from teams.models import User
 from teams.second_factor import SECOND_FACTOR_DATA
 
@@ -108,6 +114,19 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # untyped
     def get_public_key_credential_rp_entity(self) -> dict[str, Any]:
         entity: dict[str, Any] = super().get_public_key_credential_rp_entity()
         return entity | {"name": settings.MFA_TOTP_ISSUER}
+
+
+class SessionsAdapter(DefaultUserSessionsAdapter):  # type: ignore[misc]  # untyped
+    """Ends sessions for good, and tells the audit log of each."""
+
+    @transaction.atomic
+    def end_sessions(self, sessions: Sequence[UserSession]) -> None:
+        ids = [each.pk for each in sessions]
+        # Locked: of two requests at once, one ends a session and tells of it.
+        rows = UserSession.objects.select_for_update().filter(pk__in=ids)
+        for session in rows.order_by("pk"):
+            session.end()
+            session_ended(context.request, session)
 
 
 def sign_in(request: HttpRequest, user: User, *, next_url: str) -> HttpResponse:

@@ -9,7 +9,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from alerts import services
-from alerts.api.filters import AlertFilter, DeliveryFilter
 from alerts.api.serializers import (
     AlertSerializer,
     CreatedWebhookSerializer,
@@ -18,6 +17,7 @@ from alerts.api.serializers import (
     WebhookChangesSerializer,
     WebhookSerializer,
 )
+from alerts.filters import AlertFilter, DeliveryFilter
 from alerts.models import Alert, Delivery, Webhook
 from alerts.selectors import (
     alerts_for_team,

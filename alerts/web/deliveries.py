@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
-from alerts.api.filters import DeliveryFilter
+from alerts.filters import DeliveryFilter
 from alerts.models import Delivery, DeliveryState, Webhook
 from alerts.selectors import deliveries_of_webhook, webhooks_for_team
 from alerts.services import send_again, send_test

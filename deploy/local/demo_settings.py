@@ -8,6 +8,9 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from deploy.local.private_files import kept_secret, private_directory, write_private
 from deploy.local.process import LocalStackError
 
@@ -106,6 +109,8 @@ def portal_environment(
         "BERTH_PROXY_HOST": settings.portal_host,
         "BERTH_REGISTRY_HOST": settings.registry_host,
         "BERTH_REGISTRY_SERVICE": REGISTRY_SERVICE,
+        # No cloud can read it there, but the portal shows what it is for.
+        "BERTH_ISSUER_URL": f"http://{settings.portal_host}",
         "BERTH_ALLOWED_PRIVATE_NETWORKS": "127.0.0.0/8,::1/128",
         "BERTH_INSECURE_REGISTRIES": f"{settings.sample_host},{settings.registry_host}",
     }
@@ -122,6 +127,7 @@ def _secret_files(
     kept_secret(directory / "secret-key", lambda: secrets.token_urlsafe(48))
     kept_secret(directory / "encryption-keys", lambda: f"demo:{_key()}")
     kept_secret(directory / "hmac-keys", lambda: f"demo:{_key()}")
+    kept_secret(directory / "identity-keys.pem", _identity_key)
     write_private(directory / "database-url", database_url)
     write_private(directory / "redis-url", redis_url)
     return {
@@ -130,9 +136,22 @@ def _secret_files(
         "BERTH_HMAC_KEYS": directory / "hmac-keys",
         "BERTH_TOKEN_SIGNING_KEY": settings.signing / "signing.pem",
         "BERTH_TOKEN_ROOTS": settings.signing / "root.crt",
+        "BERTH_IDENTITY_KEYS": directory / "identity-keys.pem",
         "DATABASE_URL": directory / "database-url",
         "REDIS_URL": directory / "redis-url",
     }
+
+
+def _identity_key() -> str:
+    return (
+        ec.generate_private_key(ec.SECP256R1())
+        .private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        .decode()
+    )
 
 
 def _key() -> str:

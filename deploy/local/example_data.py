@@ -16,6 +16,7 @@ from allauth.account.internal.flows.login import record_authentication
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from allauth.usersessions.models import UserSession
 from django.apps import apps
 from django.db import transaction
 from django.http import HttpRequest
@@ -175,6 +176,7 @@ def _add_visitors(example: Example) -> None:
             User.objects.create_user("lena@alone.example", name="Lena Alone")
         ),
     }
+    example.ids["session_id"] = str(_sign_in_elsewhere(example.visitors["guarded"]).pk)
 
 
 def _with_password(user: User) -> User:
@@ -187,6 +189,15 @@ def _add_app(user: User) -> User:
     TOTP.activate(user, generate_totp_secret())
     RecoveryCodes.activate(user)
     return _with_password(user)
+
+
+def _sign_in_elsewhere(user: User) -> UserSession:
+    return UserSession.objects.create(
+        user=user,
+        session_key=session_of(user),
+        ip="198.51.100.23",
+        user_agent=names.USER_AGENT,
+    )
 
 
 def _add_keys(user: User, example: Example) -> User:

@@ -82,6 +82,8 @@ REVOKE_REASONS = (
     "License ID was published in a public repository.",
 )
 
+USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
 # The public half of a passkey that a virtual authenticator once made and forgot.
 PASSKEY = {
     "id": "C9VR2OSoRjq5JoHTdGCOdePr_LXtRaXTicDngmWuiHI",

@@ -237,6 +237,7 @@ PAGES: tuple[PortalPage, ...] = (
         "mfa_generate_recovery_codes",
         "mfa_add_webauthn",
         "usersessions_list",
+        "sessions-end",
     ),
     *_pages(
         Visitor.KEYED,

@@ -8,8 +8,6 @@ Tokens carry the leaf's certificate (``x5c``), so a registry needs only the root
 from __future__ import annotations
 
 import base64
-import hashlib
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -18,6 +16,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+
+from portal.crypto.jwk import thumbprint
 
 ROOT_LIFETIME = timedelta(days=3650)
 LEAF_LIFETIME = timedelta(days=365)
@@ -75,19 +75,6 @@ class SigningKey:
             "kid": thumbprint(self.private_key.public_key()),
             "x5c": [base64.b64encode(der).decode()],
         }
-
-
-def thumbprint(key: ec.EllipticCurvePublicKey) -> str:
-    """Return the key's RFC 7638 thumbprint."""
-    numbers = key.public_numbers()
-    jwk = {
-        "crv": "P-256",
-        "kty": "EC",
-        "x": _base64url(numbers.x.to_bytes(32)),
-        "y": _base64url(numbers.y.to_bytes(32)),
-    }
-    canonical = json.dumps(jwk, separators=(",", ":"), sort_keys=True)
-    return _base64url(hashlib.sha256(canonical.encode()).digest())
 
 
 def load_roots(pem: str) -> list[x509.Certificate]:
@@ -203,7 +190,3 @@ def _private_pem(key: ec.EllipticCurvePrivateKey) -> str:
 
 def _certificate_pem(certificate: x509.Certificate) -> str:
     return certificate.public_bytes(serialization.Encoding.PEM).decode()
-
-
-def _base64url(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -15,7 +15,6 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from licenses import services
-from licenses.api.filters import CustomerFilter, LicenseFilter
 from licenses.api.serializers import (
     CustomerChangesSerializer,
     CustomerSerializer,
@@ -29,6 +28,7 @@ from licenses.api.serializers import (
     NewLicenseSerializer,
     RevocationSerializer,
 )
+from licenses.filters import CustomerFilter, LicenseFilter
 from licenses.models import Customer, License, LicenseField
 from licenses.selectors import (
     customers_for_team,

@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
-from licenses.api.filters import CustomerFilter
+from licenses.filters import CustomerFilter
 from licenses.history import events_of_customer, history
 from licenses.models import Customer
 from licenses.selectors import customers_with_licenses, licenses_for_team

@@ -14,7 +14,7 @@ from django.views.decorators.http import (
     require_safe,
 )
 
-from licenses.api.filters import LicenseFilter
+from licenses.filters import LicenseFilter
 from licenses.history import events_of_license, history, recent_pulls
 from licenses.license_id import is_license_id
 from licenses.models import License, LicenseField
@@ -120,6 +120,8 @@ def _detail(
     context: dict[str, Any] = {"license": license, "revealed": revealed}
     if is_partial(request):
         return render_page(request, "licenses/license_id.html", context)
+    events = events_of_license(request.team.pk, license)
+    page = keyset_page(events, request.GET.get("page", ""))
     context |= _commands(request, license)
     context |= {
         "values": [
@@ -127,11 +129,10 @@ def _detail(
             for field, value in effective_field_values(license)
         ],
         "pulls": recent_pulls(license),
+        # Of this license alone, so it needs no right to the audit log.
+        "page": page,
+        "history": history(page.rows),
     }
-    if request.actor.may(Permission.AUDIT_READ):
-        events = events_of_license(request.team.pk, license)
-        page = keyset_page(events, request.GET.get("page", ""))
-        context |= {"page": page, "history": history(page.rows)}
     return render_page(request, "licenses/license.html", context)
 
 

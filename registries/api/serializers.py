@@ -166,7 +166,7 @@ class NewRegistrySerializer(_CredentialFields):
         "see that the account may read it",
     )
     skip_test = serializers.BooleanField(
-        default=False, help_text="Connect without trying the credential first"
+        default=False, help_text="Save without trying the credential first"
     )
 
 
@@ -218,7 +218,7 @@ class AuthTypeSerializer(serializers.Serializer[Any]):
 
 
 class ProviderSerializer(serializers.Serializer[Any]):
-    """A kind of registry, and what is entered to connect one."""
+    """A kind of registry, and what is entered to add one."""
 
     name = serializers.CharField()
     title = serializers.CharField()

@@ -16,7 +16,6 @@ from oci.reference import MalformedName, Reference, parse_reference
 from portal.crypto.secrets import Secret
 from portal.errors import Invalid
 from registries import services
-from registries.api.filters import PullFilter
 from registries.api.serializers import (
     AuthorizationRequestSerializer,
     CheckResultSerializer,
@@ -38,6 +37,7 @@ from registries.authorization import (
     Decision,
     authorize_pull,
 )
+from registries.filters import PullFilter
 from registries.models import CredentialCheck, ExternalRegistry, PullEvent
 from registries.new_credentials import NewCredential
 from registries.providers import PROVIDERS
@@ -105,7 +105,7 @@ class RegistriesView(RegistryView):
     )
     @idempotent(Permission.REGISTRY_MANAGE)
     def post(self, request: Request) -> Response:
-        """Connect a registry, once it has accepted the credential."""
+        """Add an external registry, once it has accepted the credential."""
         registry = services.store_registry(actor=self.actor, ready=self._ready)
         return self.shown_registry(registry.pk, 201)
 
@@ -253,7 +253,7 @@ class RegistryDuplicateView(RegistryView):
     )
     @idempotent(Permission.REGISTRY_MANAGE)
     def post(self, request: Request, registry: str) -> Response:
-        """Connect the same registry again under another slug."""
+        """Add the same registry again under another slug."""
         found = self.registry
         slug = self.validated(DuplicationSerializer)["slug"]
         duplicate = services.duplicate_registry(

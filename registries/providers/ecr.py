@@ -1,17 +1,92 @@
-"""Amazon ECR."""
+"""Amazon ECR: its passwords are made from an access key or by a role, for 12 hours."""
 
 from __future__ import annotations
 
 import re
 
+from registries.problems import Problem
+from registries.providers import aws
+from registries.providers.aws_errors import POLICY
 from registries.providers.base import AuthType, Provider
+
+_ACCESS_KEY_ID = re.compile(r"AKIA[A-Z0-9]{16}")
+_ROLE_ARN = re.compile(
+    r"arn:(aws|aws-cn|aws-us-gov):iam::[0-9]{12}:role/[\w+=,.@/-]{1,576}", re.ASCII
+)
+
+
+def _key_mistakes(username: str, _secret: str) -> dict[str, str]:
+    if _ACCESS_KEY_ID.fullmatch(username):
+        return {}
+    if username.startswith("ASIA"):
+        return {
+            "username": "This is a temporary key, which ends within hours. Create an "
+            "access key of an IAM user; its ID begins with AKIA."
+        }
+    return {
+        "username": "This is no access key ID: it is AKIA and 16 capital letters and "
+        "digits, such as AKIAIOSFODNN7EXAMPLE."
+    }
+
+
+def _role_mistakes(username: str, _secret: str) -> dict[str, str]:
+    if _ROLE_ARN.fullmatch(username):
+        return {}
+    return {
+        "username": "This is no ARN of an IAM role. Copy it from the page of the role; "
+        "it looks like arn:aws:iam::123456789012:role/berth."
+    }
+
 
 ECR = Provider(
     name="ecr",
     title="Amazon ECR",
-    auth_types=(AuthType("access_key", "Access key"),),
-    endpoint_pattern=re.compile(
-        r"[0-9]{12}\.dkr\.ecr(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?"
+    auth_types=(
+        AuthType(
+            "access_key",
+            "Access key",
+            username_label="Access key ID",
+            secret_label="Secret access key",
+            username_help="Looks like AKIAIOSFODNN7EXAMPLE.",
+            mistakes=_key_mistakes,
+            make_login=aws.by_access_key,
+        ),
+        AuthType(
+            "iam_role",
+            "IAM role",
+            username_label="Role ARN",
+            username_help="Looks like arn:aws:iam::123456789012:role/berth.",
+            has_secret=False,
+            mistakes=_role_mistakes,
+            make_login=aws.by_role,
+        ),
     ),
+    endpoint_pattern=aws.ENDPOINT,
     endpoint_example="123456789012.dkr.ecr.eu-central-1.amazonaws.com",
+    endpoint_help="The first part of the repository's URI in the ECR console, without "
+    "the repository.",
+    help=(
+        (
+            "Access key: in IAM, create a user without access to the console, attach "
+            f"the policy {POLICY}, and create an access key."
+        ),
+        (
+            "IAM role: in IAM, add this installation as an OpenID Connect identity "
+            "provider, and create a role for web identity that trusts your team's "
+            f"subject and has the policy {POLICY}. Nothing secret is stored."
+        ),
+        "Berth gets ECR's passwords from it, which last 12 hours, and renews them.",
+    ),
+    help_url="https://docs.aws.amazon.com/AmazonECR/latest/userguide/"
+    "registry_auth.html",
+    test_help="AWS lets any key in that may get a password: only an image shows what "
+    "it may read.",
+    meanings={
+        Problem.WRONG_CREDENTIAL: "AWS made this password a moment ago. Check that the "
+        "key or the role was not removed, and that the endpoint is of its partition.",
+        Problem.NO_ACCESS: "In AWS, allow ecr:BatchGetImage and "
+        "ecr:GetDownloadUrlForLayer on this repository: in the policy of the user or "
+        "the role and, if it is of another account, in that of the repository too.",
+        Problem.RATE_LIMITED: "AWS limits requests by account and region.",
+    },
 )

@@ -1,4 +1,4 @@
-"""Pages that connect, change and delete external registries."""
+"""Pages that add, change and delete external registries."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ _NAMES: dict[str, str] = {NON_FIELD_ERRORS: "slug"}
 @sensitive_post_parameters("secret")
 @team_page(Permission.REGISTRY_MANAGE)
 def add_registry(request: TeamRequest) -> HttpResponse:
-    """Connect a registry, with the fields of the provider in the address."""
+    """Add an external registry, with the fields of the provider in the address."""
     profile = PROVIDERS.get(request.GET.get("provider", "")) or DOCKERHUB
     form = NewRegistryForm(
         _sent(request),
@@ -153,7 +153,7 @@ def edit_registry(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
 
 @team_page(Permission.REGISTRY_MANAGE)
 def duplicate(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
-    """Connect the same registry again under another slug."""
+    """Add the same registry again under another slug."""
     registry = find(registries_for_team(request.team.pk), registry_id)
     initial = {"slug": f"{registry.slug[:120]}-copy"}
     form = DuplicateForm(request.POST or None, initial=initial)

@@ -15,6 +15,7 @@ from licenses.models import License
 from licenses.selectors import licenses_for_team
 from portal.http.keyset import keyset_page
 from portal.http.pages import render_page
+from portal.http.values import parse_id
 from registries.models import PullEvent
 from registries.outcomes import OUTCOMES, REFUSALS
 from registries.selectors import (
@@ -24,7 +25,6 @@ from registries.selectors import (
     registries_for_team,
 )
 from registries.web.pull_links import shown_pulls
-from teams.api.base import parse_id
 from teams.permissions import Permission
 from teams.selectors import applications_for_team
 from teams.web.base import TeamRequest, team_page

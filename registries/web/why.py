@@ -18,6 +18,7 @@ from licenses.selectors import licenses_for_team, licenses_found, licenses_with_
 from oci.reference import MalformedName
 from portal.crypto.secrets import Secret
 from portal.http.pages import page_context, render_page
+from portal.http.values import parse_id
 from registries.authorization import Allowed, authorize_pull
 from registries.models import PullEvent
 from registries.pull_credentials import Subject, SubjectKind
@@ -25,7 +26,6 @@ from registries.selectors import holders_of_pulls, refused_pulls_for_team
 from registries.typed_image import question_of
 from registries.web.pull_links import shown_pulls
 from registries.web.why_steps import shown_steps
-from teams.api.base import parse_id
 from teams.permissions import Permission
 from teams.selectors import applications_for_team
 from teams.web.base import TeamRequest, find, team_page

@@ -43,7 +43,7 @@ _ADVICE = {
     Reason.LICENSE_EXPIRED: "Move its expiry to a later day on its page.",
     Reason.CUSTOMER_ARCHIVED: "Restore the customer, and their licenses pull again.",
     Reason.REGISTRY_NOT_CONNECTED: (
-        "Connect this registry, or correct the image name if it has a mistake."
+        "Add this external registry, or correct the image name if it has a mistake."
     ),
     Reason.REGISTRY_NOT_SHARED: "Share the registry with this application.",
     Reason.REPOSITORY_NOT_ALLOWED: (
@@ -182,7 +182,7 @@ def _to_registry(
 ) -> tuple[str, str]:
     may_manage = request.actor.may(Permission.REGISTRY_MANAGE)
     if reason is Reason.REGISTRY_NOT_CONNECTED and may_manage:
-        return _url(request, "images-add"), "Connect a registry"
+        return _url(request, "images-add"), "Add external registry"
     named = registries_named(request.team.pk, str(question.upstream)).first()
     if reason is Reason.REGISTRY_NOT_CONNECTED or named is None:
         return _url(request, "images"), "To the registries"

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
-from django import forms
 from django.db.models import Model, QuerySet
 from django.http import Http404
-from django.utils.dateparse import parse_datetime
-from django_filters import rest_framework as filters
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from portal.http.values import parse_id, parse_instant
 from teams.actors import Actor
 from teams.api.authentication import SignedIn
 from teams.models import Team, TeamOwned
@@ -26,7 +24,6 @@ from teams.permissions import Permission
 ModelT = TypeVar("ModelT", bound=Model)
 OwnedT = TypeVar("OwnedT", bound=TeamOwned)
 NO_TEAM = uuid.UUID(int=0)
-INSTANT_FORM = "Write an instant with its zone, such as 2026-12-31T23:59:59Z."
 PAGE_PARAMETERS = frozenset({"cursor", "page_size"})
 MAX_UNKNOWN_TOLD = 10
 
@@ -144,33 +141,6 @@ def find_by_id_or_slug(rows: QuerySet[OwnedT], text: str) -> OwnedT:
     return row
 
 
-def parse_id(text: str) -> uuid.UUID | None:
-    """Read a UUID in its usual form of 36 characters."""
-    try:
-        identifier = uuid.UUID(text)
-    except ValueError:
-        return None
-    return identifier if str(identifier) == text.lower() else None
-
-
-def parse_instant(text: object) -> datetime:
-    """Read an RFC 3339 instant, zone required, to whole seconds in UTC.
-
-    Raises:
-        ValueError: it is something else, or outside the years 2000 to 9999.
-    """
-    instant = parse_datetime(text) if isinstance(text, str) else None
-    if instant is None or instant.tzinfo is None:
-        raise ValueError(INSTANT_FORM)
-    try:
-        instant = instant.astimezone(UTC).replace(microsecond=0)
-    except OverflowError as error:
-        raise ValueError(INSTANT_FORM) from error
-    if instant.year < 2000:
-        raise ValueError("Write an instant of the years 2000 to 9999.")
-    return instant
-
-
 class InstantField(serializers.DateTimeField):
     """An exact instant: RFC 3339 with a zone, to the second."""
 
@@ -179,22 +149,6 @@ class InstantField(serializers.DateTimeField):
             return parse_instant(value)
         except ValueError as error:
             raise serializers.ValidationError(str(error)) from error
-
-
-class _InstantFormField(forms.Field):
-    def to_python(self, value: Any) -> datetime | None:
-        if value in self.empty_values:
-            return None
-        try:
-            return parse_instant(value)
-        except ValueError as error:
-            raise forms.ValidationError(str(error)) from error
-
-
-class InstantFilter(filters.IsoDateTimeFilter):  # type: ignore[misc]  # untyped
-    """Filters by an exact instant."""
-
-    field_class = _InstantFormField
 
 
 class InputSerializer(serializers.Serializer[Any]):

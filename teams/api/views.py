@@ -14,7 +14,6 @@ from audit.selectors import audit_events_for_team
 from portal.errors import Invalid
 from teams import api_tokens, services
 from teams.api.base import TeamView, find, find_by_id_or_slug
-from teams.api.filters import ApiTokenFilter, AuditEventFilter
 from teams.api.idempotency import idempotent
 from teams.api.serializers import (
     ApiTokenSerializer,
@@ -35,6 +34,7 @@ from teams.api.serializers import (
     TeamChangesSerializer,
     TeamSerializer,
 )
+from teams.filters import ApiTokenFilter, AuditEventFilter
 from teams.models import (
     ApiToken,
     Application,

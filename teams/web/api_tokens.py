@@ -17,8 +17,8 @@ from portal.http.forms import CreateForm, saved
 from portal.http.keyset import keyset_page
 from portal.http.pages import go_to, render_dialog, render_page
 from teams.actors import Actor
-from teams.api.filters import ApiTokenFilter
 from teams.api_tokens import create_api_token, revoke_api_token
+from teams.filters import ApiTokenFilter
 from teams.models import ApiToken, ServiceAccount
 from teams.permissions import Permission, Role, may_assign, permissions_of
 from teams.selectors import (

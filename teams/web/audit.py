@@ -24,7 +24,7 @@ from audit.selectors import audit_events_for_team, in_batches, present_subjects
 from audit.tags import EventTag, describe
 from portal.http.keyset import keyset_page
 from portal.http.pages import render_page
-from teams.api.filters import AuditEventFilter
+from teams.filters import AuditEventFilter
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, team_page
 from teams.web.filters import rows_found

@@ -84,7 +84,7 @@ class Newcomer:
     def connects_registry(self, portal: PortalStack) -> None:
         username, password = portal.sample_login
         page, form = self.page, self.form
-        page.get_by_role("link", name="Connect a registry").click()
+        page.get_by_role("link", name="Add external registry").click()
         form.get_by_role("link", name="Other registry").click()
         form.get_by_label("Endpoint").fill(portal.settings.sample_host)
         form.get_by_label("Username").fill(username)

@@ -72,6 +72,16 @@ def test_there_is_a_tab_for_each_provider_in_order(browser: Client) -> None:
             {"username": "Robot account", "secret": "Robot token"},
         ),
         ("provider=gar", ["endpoint", "secret", "test_image"], {"secret": "JSON key"}),
+        (
+            "provider=ecr&auth_type=access_key",
+            ["endpoint", "username", "secret", "test_image"],
+            {"username": "Access key ID", "secret": "Secret access key"},
+        ),
+        (
+            "provider=ecr&auth_type=iam_role",
+            ["endpoint", "username", "test_image"],
+            {"username": "Role ARN"},
+        ),
     ],
 )
 def test_a_tab_asks_for_what_its_provider_uses(

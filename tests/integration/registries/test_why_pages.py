@@ -165,7 +165,7 @@ def test_a_registry_that_is_not_connected(ask: Any) -> None:
     text = ask()
 
     assert "No connected registry has the slug or endpoint" in text
-    assert 'href="/t/acme/images/add">Connect a registry</a>' in text
+    assert 'href="/t/acme/images/add">Add external registry</a>' in text
     assert "Ask your vendor to connect it." in text
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
 from django.core.mail import EmailMessage
 from django.test import Client
 
@@ -152,6 +153,26 @@ def test_an_authenticator_app_is_audited_without_its_secret(
         ("account:second-factor-removed", {"type": "totp"}),
     ]
     assert secret not in json.dumps([event.data for event in events])
+
+
+@pytest.mark.parametrize("all_others", [False, True])
+def test_an_ended_session_is_audited(
+    all_others: bool, browser: Client, user: User, team: Team
+) -> None:
+    elsewhere = new_browser(HTTP_USER_AGENT="curl/8.1")
+    sign_in(elsewhere, user)
+    session = UserSession.objects.get(session_key=elsewhere.session.session_key)
+
+    browser.post("/accounts/sessions/" + ("" if all_others else f"{session.pk}/end"))
+
+    event = AuditEvent.objects.get()
+    assert (event.team_id, event.tag) == (team.pk, "account:session-ended")
+    assert (event.actor_id, event.subject_id) == (user.pk, user.pk)
+    assert event.address == browser.defaults["REMOTE_ADDR"]
+    assert event.data == {
+        "browser": "curl 8",
+        "address": elsewhere.defaults["REMOTE_ADDR"],
+    }
 
 
 def test_a_removed_passkey_is_audited(browser: Client, user: User, team: Team) -> None:

@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
+from allauth.usersessions.models import UserSession
 from django.core.mail import EmailMessage
 from django.test import Client
 
+from audit.models import AuditEvent
 from portal.http.browsers import browser_name
 from teams.accounts import note_proven_address
 from teams.actors import member_actor
@@ -377,6 +379,69 @@ def test_sessions_are_shown_and_ended(user: User) -> None:
     assert browser.get("/t/acme/").status_code == 200
     assert elsewhere.get("/t/acme/").status_code == 302
     assert "signed in nowhere else" in text_of(browser.get("/accounts/sessions/"))
+
+
+def session_in(browser: Client) -> str:
+    """Return the address at which a browser's session is ended."""
+    session = UserSession.objects.get(session_key=browser.session.session_key)
+    return f"/accounts/sessions/{session.pk}/end"
+
+
+def test_one_session_is_ended_after_asking(user: User) -> None:
+    browser, other = new_browser(), new_browser()
+    elsewhere = new_browser(HTTP_USER_AGENT=FIREFOX)
+    for each in (browser, other, elsewhere):
+        sign_in(each, user)
+    address = session_in(elsewhere)
+    assert address in browser.get("/accounts/sessions/").content.decode()
+
+    asked = browser.get(address)
+    assert "Sign out Firefox 140 on Linux?" in text_of(asked)
+    assert_finished(asked)
+    assert elsewhere.get("/t/acme/").status_code == 200
+    response = browser.post(address)
+
+    assert response.headers["Location"] == "/accounts/sessions/"
+    page = text_of(browser.get("/accounts/sessions/"))
+    assert "Firefox 140 on Linux is signed out." in page
+    assert elsewhere.get("/t/acme/").status_code == 302
+    assert browser.get("/t/acme/").status_code == 200
+    assert other.get("/t/acme/").status_code == 200
+    assert browser.post(address).status_code == 404
+
+
+def test_the_present_session_is_ended_by_signing_out_alone(user: User) -> None:
+    browser = new_browser()
+    sign_in(browser, user)
+    address = session_in(browser)
+
+    assert address not in browser.get("/accounts/sessions/").content.decode()
+    assert browser.get(address).status_code == 404
+    assert browser.post(address).status_code == 404
+    assert browser.get("/t/acme/").status_code == 200
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_session_of_somebody_else_is_not_found(
+    method: str, user: User, member: Membership
+) -> None:
+    browser, theirs = new_browser(), new_browser()
+    sign_in(browser, user)
+    sign_in(theirs, give_password(member.user))
+
+    assert getattr(browser, method)(session_in(theirs)).status_code == 404
+    assert theirs.get("/t/acme/").status_code == 200
+    assert not AuditEvent.objects.exists()
+
+
+def test_a_session_is_ended_by_who_is_signed_in(user: User) -> None:
+    browser = new_browser()
+    sign_in(browser, user)
+
+    response = new_browser().post(session_in(browser))
+
+    assert response.headers["Location"].startswith("/accounts/login/?next=")
+    assert browser.get("/t/acme/").status_code == 200
 
 
 def test_sessions_of_others_are_left_alone(user: User, member: Membership) -> None:

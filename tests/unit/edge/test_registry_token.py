@@ -17,10 +17,10 @@ from edge.token.keys import (
     create_signing_material,
     load_roots,
     renew_leaf,
-    thumbprint,
 )
 from edge.token.registry_token import TokenInvalid, TokenIssuer, TokenVerifier
 from oci.scope import Scope
+from portal.crypto.jwk import thumbprint
 from registries.pull_credentials import Subject, SubjectKind
 
 MATERIAL = create_signing_material()

@@ -4,7 +4,7 @@ from django_filters import rest_framework as filters
 
 from audit.models import AuditEvent
 from audit.tags import EventTag
-from teams.api.base import InstantFilter
+from portal.http.values import InstantFilter
 from teams.models import ApiToken, ApiTokenQuerySet
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 from django.db.models import Q, QuerySet
 from django_filters import rest_framework as filters
 
+from portal.http.values import parse_id
 from registries.models import PullEvent
-from teams.api.base import parse_id
 
 
 class PullFilter(filters.FilterSet):  # type: ignore[misc]  # untyped

@@ -7,7 +7,7 @@ from django_filters import rest_framework as filters
 
 from licenses.models import Customer, License, LicenseQuerySet, LicenseState
 from licenses.selectors import licenses_found, text_found
-from teams.api.base import InstantFilter, parse_id
+from portal.http.values import InstantFilter, parse_id
 
 
 class CustomerFilter(filters.FilterSet):  # type: ignore[misc]  # untyped

@@ -1,0 +1,56 @@
+"""Values as clients write them in addresses and bodies."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from django import forms
+from django.utils.dateparse import parse_datetime
+from django_filters import rest_framework as filters
+
+INSTANT_FORM = "Write an instant with its zone, such as 2026-12-31T23:59:59Z."
+
+
+def parse_id(text: str) -> uuid.UUID | None:
+    """Read a UUID in its usual form of 36 characters."""
+    try:
+        identifier = uuid.UUID(text)
+    except ValueError:
+        return None
+    return identifier if str(identifier) == text.lower() else None
+
+
+def parse_instant(text: object) -> datetime:
+    """Read an RFC 3339 instant, zone required, to whole seconds in UTC.
+
+    Raises:
+        ValueError: it is something else, or outside the years 2000 to 9999.
+    """
+    instant = parse_datetime(text) if isinstance(text, str) else None
+    if instant is None or instant.tzinfo is None:
+        raise ValueError(INSTANT_FORM)
+    try:
+        instant = instant.astimezone(UTC).replace(microsecond=0)
+    except OverflowError as error:
+        raise ValueError(INSTANT_FORM) from error
+    if instant.year < 2000:
+        raise ValueError("Write an instant of the years 2000 to 9999.")
+    return instant
+
+
+class _InstantFormField(forms.Field):
+    def to_python(self, value: Any) -> datetime | None:
+        if value in self.empty_values:
+            return None
+        try:
+            return parse_instant(value)
+        except ValueError as error:
+            raise forms.ValidationError(str(error)) from error
+
+
+class InstantFilter(filters.IsoDateTimeFilter):  # type: ignore[misc]  # untyped
+    """Filters by an exact instant."""
+
+    field_class = _InstantFormField

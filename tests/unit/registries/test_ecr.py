@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import pytest
+
+from registries.providers.aws import ENDPOINT
+from registries.providers.ecr import ECR
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "region"),
+    [
+        ("123456789012.dkr.ecr.eu-central-1.amazonaws.com", "eu-central-1"),
+        ("123456789012.dkr.ecr.ap-southeast-12.amazonaws.com", "ap-southeast-12"),
+        ("123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com", "us-gov-west-1"),
+        ("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn", "cn-north-1"),
+    ],
+)
+def test_endpoints_and_their_regions(endpoint: str, region: str) -> None:
+    found = ENDPOINT.fullmatch(endpoint)
+
+    assert ECR.has_endpoint(endpoint)
+    assert found is not None
+    assert (found["region"] or found["china"]) == region
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    [
+        "dkr.ecr.eu-central-1.amazonaws.com",
+        "12345.dkr.ecr.eu-central-1.amazonaws.com",
+        # Regions that would lead elsewhere: a bucket of a stranger's, other clouds.
+        "123456789012.dkr.ecr.s3.amazonaws.com",
+        "123456789012.dkr.ecr.us-iso-east-1.amazonaws.com",
+        "123456789012.dkr.ecr.eu-central-1.evil.amazonaws.com",
+        "123456789012.dkr.ecr.eu-central-1.amazonaws.com.evil.example",
+        "123456789012.dkr.ecr.eu-central-1.amazonaws.com.cn",
+        "123456789012.dkr.ecr.cn-north-1.amazonaws.com",
+        "123456789012.dkr.ecr.eu-central-1.amazonaws.com:8443",
+        "public.ecr.aws",
+    ],
+)
+def test_what_is_no_endpoint(endpoint: str) -> None:
+    assert not ECR.has_endpoint(endpoint)
+
+
+def mistakes(auth_type: str, username: str) -> dict[str, str]:
+    found = ECR.auth_type(auth_type)
+    assert found is not None
+    return found.mistakes(username, "secret")
+
+
+def test_an_access_key_id_is_akia_and_sixteen_more() -> None:
+    assert mistakes("access_key", "AKIAIOSFODNN7EXAMPLE") == {}
+    for wrong in ("AKIAIOSFODNN7", "akiaiosfodnn7example", "AIDAIOSFODNN7EXAMPLE", "x"):
+        assert "no access key ID" in mistakes("access_key", wrong)["username"]
+
+
+def test_a_temporary_key_is_refused_with_what_to_do() -> None:
+    told = mistakes("access_key", "ASIAIOSFODNN7EXAMPLE")
+
+    assert told["username"].startswith("This is a temporary key")
+    assert "Create an access key of an IAM user" in told["username"]
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:iam::123456789012:role/berth",
+        "arn:aws:iam::123456789012:role/service/pull/berth.prod+1=a,b@c_d-e",
+        "arn:aws-cn:iam::123456789012:role/berth",
+        "arn:aws-us-gov:iam::123456789012:role/berth",
+    ],
+)
+def test_arns_of_roles(arn: str) -> None:
+    assert mistakes("iam_role", arn) == {}
+
+
+@pytest.mark.parametrize(
+    "arn",
+    [
+        "arn:aws:iam::123456789012:user/berth",
+        "arn:aws:sts::123456789012:assumed-role/berth/session",
+        "arn:aws:iam::12345:role/berth",
+        "arn:evil:iam::123456789012:role/berth",
+        "arn:aws:iam::123456789012:role/",
+        "arn:aws:iam::123456789012:role/berth\n",
+        "arn:aws:iam::123456789012:role/bérth",
+        "berth",
+    ],
+)
+def test_what_is_no_arn_of_a_role(arn: str) -> None:
+    assert "no ARN of an IAM role" in mistakes("iam_role", arn)["username"]
