@@ -8,6 +8,8 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -22,10 +24,106 @@ from deploy.local.registry import TokenAuth, find_registry, start_registry
 from edge.token.keys import SigningKey, create_signing_material
 from edge.token.registry_token import ISSUER, TokenIssuer
 from oci.scope import parse_scopes
-from tests.support.certificates import ServerCertificate
+from tests.support.canned_server import (
+    STRANGE_REALM,
+    Answer,
+    canned_server,
+    silent_server,
+)
+from tests.support.certificates import Authority, ServerCertificate
 
 LOGIN = ("puller", "upstream-password-9d2c")
 READABLE, UNREADABLE = "my-org/api", "secret/api"
+NO_WAY = "255.255.255.255"
+BODY = "internal detail 7b1f"
+HTML = {"Content-Type": "text/html"}
+PAGE = f"<html><h1>{BODY}</h1></html>".encode()
+
+
+@dataclass
+class Places:
+    """Endpoints by name, and who signs the certificates of those with TLS."""
+
+    authority: Authority
+    endpoints: dict[str, str] = field(default_factory=dict)
+    realm_host: str = ""
+
+    @property
+    def without_tls(self) -> list[str]:
+        """All but those that are told by https."""
+        by_https = ("tls", "no name", "private", "http for https", "silent tls")
+        return [
+            endpoint
+            for name, endpoint in self.endpoints.items()
+            if not name.startswith(by_https)
+        ]
+
+    def start(self, stack: ExitStack, directory: Path) -> None:
+        self._start_registries(stack, directory)
+        self._start_others(stack)
+        closed = f"127.0.0.1:{free_port()}"
+        self.endpoints |= {
+            "closed": closed,
+            "no name": "registry.invalid",
+            "private": "10.0.0.1",
+            # The broadcast address: Linux opens no connection to it.
+            "no way": f"{NO_WAY}:5000",
+        }
+
+    def _start_registries(self, stack: ExitStack, directory: Path) -> None:
+        issue = self.authority.issue
+        basic = stack.enter_context(basic_registry(directory / "basic"))
+        (directory / "token").mkdir()
+        token, self.realm_host = stack.enter_context(
+            token_registry(directory / "token")
+        )
+        port = free_port()
+        stack.enter_context(start_registry(directory / "open", port))
+        self.endpoints |= {
+            "basic": basic,
+            "token": token,
+            "open": f"127.0.0.1:{port}",
+            # Under this name it is not known to be without TLS.
+            "http for https": basic.replace("127.0.0.1", "localhost"),
+        }
+        certificates = {
+            "tls": issue("127.0.0.1"),
+            "tls self-signed": issue("127.0.0.1", self_signed=True),
+            "tls expired": issue("127.0.0.1", expired=True),
+            "tls other host": issue("registry.example.com"),
+            "https for http": issue("127.0.0.1"),
+        }
+        for name, certificate in certificates.items():
+            self.endpoints[name] = stack.enter_context(
+                tls_registry(directory / name.replace(" ", "-"), certificate)
+            )
+
+    def _start_others(self, stack: ExitStack) -> None:
+        answers = {
+            "strange realm": Answer(401, STRANGE_REALM),
+            "limited": Answer(429, {"Retry-After": "17"}),
+            "limited no time": Answer(429),
+            "500": Answer(500, HTML, PAGE),
+            "502": Answer(502, HTML, PAGE),
+            "no challenge": Answer(401),
+            "loop": Answer(302, {"Location": "/v2/"}),
+            "page": Answer(200, HTML, PAGE),
+            "page 404": Answer(404, HTML, PAGE),
+        }
+        for name, answer in answers.items():
+            self.endpoints[name] = stack.enter_context(canned_server({"/": answer}))
+        for name in ("silent", "silent tls"):
+            self.endpoints[name] = stack.enter_context(silent_server())
+        start = b"HTTP/1.1 200 OK\r\n"
+        raw = {
+            "half headers": raw_server(start + b"Content-", hang_up=False),
+            "drips": raw_server(start, b"X-Line: x\r\n", hang_up=False),
+            "hangs up": raw_server(b"", hang_up=True),
+            "hangs up in headers": raw_server(start + b"Content-", hang_up=True),
+            "ssh": raw_server(b"SSH-2.0-OpenSSH_9.2\r\n", hang_up=True),
+        }
+        for name, server in raw.items():
+            self.endpoints[name] = stack.enter_context(server)
 
 
 @contextlib.contextmanager

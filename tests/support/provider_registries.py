@@ -43,10 +43,10 @@ class ProviderCase:
         return "" if name == "_json_key" else name
 
 
-# The challenge: forums.docker.com/t/registry-v2-catalog/45368. A login that is not
-# good: docker/hub-feedback#732. No access: the token service gives a token, and the
-# registry a 401, "authentication required" (Stack Overflow, "Download manifest of private
-# repository from Docker Registry API").
+# The challenge: forums.docker.com/t/registry-v2-catalog/45368. A wrong login:
+# docker/hub-feedback#732. No access: the token service gives a token, and the registry
+# answers with 401, "authentication required" (Stack Overflow, "Download manifest of
+# private repository from Docker Registry API").
 DOCKERHUB = ProviderCase(
     name="Docker Hub",
     provider="dockerhub",

@@ -1,7 +1,8 @@
 """What a check comes to, each outcome brought about by a real process.
 
 The table is the whole list. What each provider says of its own is in
-``test_provider_logins.py``; Amazon's logins are in ``test_ecr_checks.py``.
+``test_provider_logins.py``, Amazon's in ``test_ecr_checks.py``. How states follow from
+outcomes one after the other is in ``test_check_states.py`` and ``test_check_queue.py``.
 """
 
 from __future__ import annotations
@@ -9,18 +10,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from ipaddress import ip_network
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from alerts.models import Alert
-from deploy.local.process import ManagedProcess, free_port
-from deploy.local.registry import start_registry
 from oci.reference import parse_reference
 from registries.check_queue import check_due_registries
 from registries.checks import CheckResult, attempt
@@ -31,28 +29,18 @@ from registries.selectors import active_credential
 from registries.services import try_registry
 from registries.upstream import upstream_client
 from registries.upstream_target import upstream_target
-from tests.support.canned_server import (
-    STRANGE_REALM,
-    Answer,
-    canned_server,
-    silent_server,
-)
 from tests.support.certificates import Authority
 from tests.support.check_places import (
+    BODY,
     LOGIN,
+    NO_WAY,
     READABLE,
     UNREADABLE,
-    basic_registry,
-    raw_server,
-    tls_registry,
-    token_registry,
+    Places,
 )
 from tests.support.vendor import Vendor, create_vendor
 
 WRONG = (LOGIN[0], "wrong-password-41aa")
-NO_WAY = "255.255.255.255"
-HTML = {"Content-Type": "text/html"}
-PAGE = b"<html><h1>Internal detail 7b1f</h1></html>"
 
 
 @dataclass(frozen=True)
@@ -73,6 +61,7 @@ class Situation:
     trusts_realm: bool = True
 
 
+# A table is read by its lines.
 # fmt: off
 SITUATIONS = [
     # A registry that asks for Basic.
@@ -163,92 +152,6 @@ SITUATIONS = [
 NEEDED = {"valid": 1, "rejected": 2, "repository_denied": 2}  # others: 3
 
 
-@dataclass
-class Places:
-    """Where the situations are: endpoints by name."""
-
-    authority: Authority
-    endpoints: dict[str, str] = field(default_factory=dict)
-    realm_host: str = ""
-
-    @property
-    def without_tls(self) -> list[str]:
-        """All but those that are told by https."""
-        by_https = ("tls", "no name", "private", "http for https", "silent tls")
-        return [
-            endpoint
-            for name, endpoint in self.endpoints.items()
-            if not name.startswith(by_https)
-        ]
-
-    def start(self, stack: ExitStack, directory: Path) -> None:
-        self._start_registries(stack, directory)
-        self._start_others(stack)
-        closed = f"127.0.0.1:{free_port()}"
-        self.endpoints |= {
-            "closed": closed,
-            "no name": "registry.invalid",
-            "private": "10.0.0.1",
-            # The broadcast address: Linux opens no connection to it.
-            "no way": f"{NO_WAY}:5000",
-        }
-
-    def _start_registries(self, stack: ExitStack, directory: Path) -> None:
-        issue = self.authority.issue
-        basic = stack.enter_context(basic_registry(directory / "basic"))
-        (directory / "token").mkdir()
-        token, self.realm_host = stack.enter_context(
-            token_registry(directory / "token")
-        )
-        port = free_port()
-        stack.enter_context(start_registry(directory / "open", port))
-        self.endpoints |= {
-            "basic": basic,
-            "token": token,
-            "open": f"127.0.0.1:{port}",
-            # Under this name it is not known to be without TLS.
-            "http for https": basic.replace("127.0.0.1", "localhost"),
-        }
-        certificates = {
-            "tls": issue("127.0.0.1"),
-            "tls self-signed": issue("127.0.0.1", self_signed=True),
-            "tls expired": issue("127.0.0.1", expired=True),
-            "tls other host": issue("registry.example.com"),
-            "https for http": issue("127.0.0.1"),
-        }
-        for name, certificate in certificates.items():
-            self.endpoints[name] = stack.enter_context(
-                tls_registry(directory / name.replace(" ", "-"), certificate)
-            )
-
-    def _start_others(self, stack: ExitStack) -> None:
-        answers = {
-            "strange realm": Answer(401, STRANGE_REALM),
-            "limited": Answer(429, {"Retry-After": "17"}),
-            "limited no time": Answer(429),
-            "500": Answer(500, HTML, PAGE),
-            "502": Answer(502, HTML, PAGE),
-            "no challenge": Answer(401),
-            "loop": Answer(302, {"Location": "/v2/"}),
-            "page": Answer(200, HTML, PAGE),
-            "page 404": Answer(404, HTML, PAGE),
-        }
-        for name, answer in answers.items():
-            self.endpoints[name] = stack.enter_context(canned_server({"/": answer}))
-        for name in ("silent", "silent tls"):
-            self.endpoints[name] = stack.enter_context(silent_server())
-        start = b"HTTP/1.1 200 OK\r\n"
-        raw = {
-            "half headers": raw_server(start + b"Content-", hang_up=False),
-            "drips": raw_server(start, b"X-Line: x\r\n", hang_up=False),
-            "hangs up": raw_server(b"", hang_up=True),
-            "hangs up in headers": raw_server(start + b"Content-", hang_up=True),
-            "ssh": raw_server(b"SSH-2.0-OpenSSH_9.2\r\n", hang_up=True),
-        }
-        for name, server in raw.items():
-            self.endpoints[name] = stack.enter_context(server)
-
-
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
     directory = tmp_path_factory.mktemp("places")
@@ -305,7 +208,7 @@ def test_outcome(at: Situation, places: Places, vendor: Vendor, settings: Any) -
     assert at.words in result.detail
     assert places.endpoints[at.place] in result.detail
     assert result.detail.endswith(".")
-    for hidden in (LOGIN[1], WRONG[1], "7b1f"):
+    for hidden in (LOGIN[1], WRONG[1], BODY):
         assert hidden not in repr(result)
     asked_to_wait = timedelta(seconds=17) if at.place == "limited" else None
     assert result.retry_after == asked_to_wait
@@ -358,6 +261,7 @@ def test_states_need_as_many_checks_as_their_outcomes(
     ]
     slugs = {connect(vendor, places, at).slug: at for at in shown}
 
+    states: dict[str, str] = {}
     for times in (1, 2, 3):
         states = check_all(len(shown))
 
@@ -371,96 +275,3 @@ def test_states_need_as_many_checks_as_their_outcomes(
     assert told == sum(at.outcome != "valid" for at in shown)
     assert check_all(len(shown)) == states
     assert Alert.objects.count() == told
-
-
-class Upstream:
-    """Debian's docker-registry on one port, with the password of the day."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._port = free_port()
-        self._process: ManagedProcess | None = None
-        self.endpoint = f"127.0.0.1:{self._port}"
-
-    def start(self, password: str) -> None:
-        self.stop()
-        self._process = start_registry(
-            self._directory, self._port, htpasswd=(LOGIN[0], password)
-        )
-
-    def stop(self) -> None:
-        if self._process is not None:
-            self._process.stop()
-            self._process = None
-
-
-@pytest.fixture
-def upstream(tmp_path: Path, settings: Any) -> Iterator[Upstream]:
-    found = Upstream(tmp_path / "registry")
-    settings.BERTH_INSECURE_REGISTRIES = [found.endpoint]
-    found.start(LOGIN[1])
-    yield found
-    found.stop()
-
-
-def check() -> ExternalRegistry:
-    check_all(1)
-    return ExternalRegistry.objects.get()
-
-
-def told() -> list[str]:
-    return [each.event for each in Alert.objects.order_by("created_at")]
-
-
-def test_a_registry_goes_away_comes_back_and_changes_its_password(
-    upstream: Upstream, vendor: Vendor
-) -> None:
-    vendor.connect(upstream.endpoint, "sample", LOGIN)
-    well = check()
-    assert (well.health, told()) == ("valid", [])
-
-    upstream.stop()
-    for failures in (1, 2):
-        found = check()
-        assert (found.health, found.health_since) == ("valid", well.health_since)
-        assert (found.suspect, found.failures) == ("unreachable", failures)
-    gone = check()
-    assert (gone.health, told()) == ("unreachable", ["registry.unreachable"])
-    assert gone.health_since == gone.health_checked_at
-    assert check().health_since == gone.health_since
-
-    upstream.start(WRONG[1])
-    found = check()
-    assert (found.health, found.suspect) == ("unreachable", "rejected")
-    assert found.health_since == gone.health_since
-    refused = check()
-    assert (refused.health, refused.suspect) == ("rejected", "rejected")
-    assert refused.health_since == refused.health_checked_at
-    assert check().health_since == refused.health_since
-
-    upstream.start(LOGIN[1])
-    again = check()
-    assert (again.health, again.suspect, again.failures) == ("valid", "", 0)
-    assert again.health_since == again.health_checked_at
-    assert told() == [
-        "registry.unreachable",
-        "registry.rejected",
-        "registry.recovered",
-    ]
-
-
-def test_one_bad_answer_is_forgotten_after_a_good_one(
-    upstream: Upstream, vendor: Vendor
-) -> None:
-    vendor.connect(upstream.endpoint, "sample", LOGIN)
-    since = check().health_since
-
-    for _ in range(2):
-        upstream.start(WRONG[1])
-        assert check().suspect == "rejected"
-        upstream.start(LOGIN[1])
-        found = check()
-        assert (found.health, found.suspect) == ("valid", "")
-
-    assert found.health_since == since
-    assert told() == []
