@@ -8,6 +8,7 @@ from alerts.api import views as alerts
 from licenses.api import views as licenses
 from portal.http.api import DocsView, SchemaView, UnknownAddressView
 from registries.api import views as registries
+from registries.api.providers import ProvidersView
 from teams.api import invitations
 from teams.api import views as teams
 
@@ -78,7 +79,7 @@ urlpatterns = [
     path("licenses/<uuid:license_id>/file", licenses.LicenseFileView.as_view()),
     path("licenses/<uuid:license_id>/pulls", registries.LicensePullsView.as_view()),
     path("registries", registries.RegistriesView.as_view()),
-    path("registries/providers", registries.ProvidersView.as_view()),
+    path("registries/providers", ProvidersView.as_view()),
     path("registries/test", registries.NewRegistryTestView.as_view()),
     path("registries/<str:registry>", registries.RegistryDetailView.as_view()),
     path(

@@ -202,38 +202,6 @@ class DuplicationSerializer(InputSerializer):
     slug = serializers.CharField(max_length=128)
 
 
-class AuthTypeSerializer(serializers.Serializer[Any]):
-    """A way to sign in, and what it asks for."""
-
-    name = serializers.CharField()
-    title = serializers.CharField()
-    username_label = serializers.CharField()
-    username_help = serializers.CharField()
-    fixed_username = serializers.CharField(
-        help_text="If there is one, the username is left out"
-    )
-    secret_label = serializers.CharField()
-    secret_help = serializers.CharField()
-    has_secret = serializers.BooleanField(help_text="If not, the secret is left out")
-
-
-class ProviderSerializer(serializers.Serializer[Any]):
-    """A kind of registry, and what is entered to add one."""
-
-    name = serializers.CharField()
-    title = serializers.CharField()
-    fixed_endpoint = serializers.CharField(
-        allow_null=True, help_text="If there is one, the endpoint is left out"
-    )
-    usual_endpoint = serializers.CharField()
-    endpoint_example = serializers.CharField()
-    endpoint_help = serializers.CharField()
-    auth_types = AuthTypeSerializer(many=True, help_text="The usual one first")
-    help = serializers.ListField(child=serializers.CharField())
-    help_url = serializers.CharField()
-    test_help = serializers.CharField()
-
-
 class RegistryTestSerializer(InputSerializer):
     image = serializers.CharField(
         max_length=512,

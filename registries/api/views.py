@@ -25,7 +25,6 @@ from registries.api.serializers import (
     NewCredentialSerializer,
     NewRegistrySerializer,
     NewRegistryTestSerializer,
-    ProviderSerializer,
     PullSerializer,
     RegistryChangesSerializer,
     RegistrySerializer,
@@ -40,7 +39,6 @@ from registries.authorization import (
 from registries.filters import PullFilter
 from registries.models import CredentialCheck, ExternalRegistry, PullEvent
 from registries.new_credentials import NewCredential
-from registries.providers import PROVIDERS
 from registries.pull_credentials import (
     PresentedCredential,
     PullCredential,
@@ -172,19 +170,6 @@ class RegistryDetailView(RegistryView):
         if shared_with_all:
             return None
         return self.applications_named(names) if names is not None else present
-
-
-class ProvidersView(TeamView):
-    queryset = ExternalRegistry.objects.none()  # for the schema; they are code
-
-    @extend_schema(
-        operation_id="registries_providers", responses=ProviderSerializer(many=True)
-    )
-    def get(self, request: Request) -> Response:
-        """List the kinds of registries, and what each asks for."""
-        self.require(Permission.REGISTRY_READ)
-        found = ProviderSerializer(PROVIDERS.values(), many=True).data
-        return Response({"next": None, "previous": None, "results": found})
 
 
 class NewRegistryTestView(TeamView):

@@ -59,6 +59,8 @@ class AuthType:
         fixed_username: the username where it is always the same one; not asked for.
         has_secret: False if the username says all.
         is_document: the secret is a file of several lines.
+        trusts_berth: the provider has to trust this installation as an identity
+            provider, see registries.web_identity.
         mistakes: from username and secret to what is wrong with them at first sight,
             by ``username`` and ``secret``; asked before anything is sent anywhere.
         make_login: makes the login of what is stored, where the registry does not
@@ -74,6 +76,7 @@ class AuthType:
     fixed_username: str = ""
     has_secret: bool = True
     is_document: bool = False
+    trusts_berth: bool = False
     mistakes: Callable[[str, str], dict[str, str]] = _no_mistakes
     make_login: Callable[[StoredLogin], TemporaryLogin] | None = None
 

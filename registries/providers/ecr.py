@@ -57,6 +57,7 @@ ECR = Provider(
             username_label="Role ARN",
             username_help="Looks like arn:aws:iam::123456789012:role/berth.",
             has_secret=False,
+            trusts_berth=True,
             mistakes=_role_mistakes,
             make_login=aws.by_role,
         ),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from django import forms
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.http import HttpResponse, QueryDict
@@ -15,6 +16,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from portal.http.forms import edit, saved
 from portal.http.pages import go_to, render_dialog
+from registries import web_identity
 from registries.checks import CheckResult
 from registries.models import ExternalRegistry
 from registries.new_credentials import CredentialNotProven
@@ -77,7 +79,12 @@ def add_registry(request: TeamRequest) -> HttpResponse:
     return render_dialog(
         request,
         "registries/image_add.html",
-        {"form": form, "profile": profile, "providers": PROVIDERS.values()},
+        {
+            "form": form,
+            "profile": profile,
+            "providers": PROVIDERS.values(),
+            "trust": _trust(request, form.auth_type),
+        },
         back=reverse("images", kwargs={"team": request.team.slug}),
     )
 
@@ -115,7 +122,11 @@ def replace(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
         request,
         "registries/image_credential.html",
         registry,
-        {"form": form, "profile": profile},
+        {
+            "form": form,
+            "profile": profile,
+            "trust": _trust(request, auth_type),
+        },
     )
 
 
@@ -208,6 +219,18 @@ def _typed(request: TeamRequest) -> dict[str, Any]:
 def _auth_type(request: TeamRequest, profile: Provider, usual: str = "") -> AuthType:
     asked = request.GET.get("auth_type", usual)
     return profile.auth_type(asked) or profile.auth_types[0]
+
+
+def _trust(request: TeamRequest, auth_type: AuthType) -> dict[str, str] | None:
+    """Return what the vendor's cloud account has to trust, None for nothing."""
+    if not auth_type.trusts_berth or not web_identity.is_available():
+        return None
+    team_id = request.team.pk
+    return {
+        "issuer": settings.BERTH_ISSUER_URL,
+        "audience": web_identity.AUDIENCE,
+        "policy": web_identity.trust_policy(team_id, "123456789012"),
+    }
 
 
 def _is_untested(request: TeamRequest) -> bool:

@@ -14,7 +14,9 @@ from registries.models import ExternalRegistry
 from registries.providers import PROVIDERS
 from registries.selectors import active_credential
 from teams.models import Application, Membership
+from tests.support.clients import member_client
 from tests.support.factories import ApplicationFactory
+from tests.support.identity_keys import new_key
 from tests.support.registry_forms import JSON_KEY, new
 
 ADD = "/t/acme/images/add"
@@ -176,3 +178,31 @@ def test_a_replacement_asks_for_the_way_in_use_or_another(browser: Client) -> No
     assert replaced.status_code == 302
     version = active_credential(registry)
     assert (version.auth_type, version.username.reveal()) == ("token", "org")
+
+
+def test_a_role_is_told_whom_to_trust(
+    browser: Client, member: Membership, settings: Any
+) -> None:
+    address = f"{ADD}?provider=ecr&auth_type=iam_role"
+    settings.BERTH_ISSUER_URL = settings.BERTH_IDENTITY_KEYS = ""
+    assert "no identity provider yet" in browser.get(address).content.decode()
+
+    settings.BERTH_ISSUER_URL = "https://berth.example.com"
+    settings.BERTH_IDENTITY_KEYS = new_key()
+    text = browser.get(address).content.decode()
+    assert "https://berth.example.com" in text
+    assert "sts.amazonaws.com" in text
+    assert f"team:{member.team_id}" in text
+    other = browser.get(f"{ADD}?provider=ecr").content.decode()
+    assert f"team:{member.team_id}" not in other
+
+    api = member_client(member)
+    found = api.get("/registries/providers").json()["results"]
+    (ecr,) = [each for each in found if each["name"] == "ecr"]
+    by_key, by_role = ecr["auth_types"]
+    assert by_key["trust"] is None
+    assert by_role["trust"] == {
+        "issuer": "https://berth.example.com",
+        "audience": "sts.amazonaws.com",
+        "subject": f"team:{member.team_id}",
+    }

@@ -1,0 +1,84 @@
+"""The kinds of registries, for who builds a form of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from registries import web_identity
+from registries.models import ExternalRegistry
+from registries.providers import PROVIDERS, AuthType
+from teams.api.base import TeamView
+from teams.permissions import Permission
+
+
+class TrustSerializer(serializers.Serializer[Any]):
+    """The identity provider, and what its tokens say for this team."""
+
+    issuer = serializers.CharField()
+    audience = serializers.CharField()
+    subject = serializers.CharField()
+
+
+class AuthTypeSerializer(serializers.Serializer[Any]):
+    """A way to sign in, and what it asks for."""
+
+    name = serializers.CharField()
+    title = serializers.CharField()
+    username_label = serializers.CharField()
+    username_help = serializers.CharField()
+    fixed_username = serializers.CharField(
+        help_text="If there is one, the username is left out"
+    )
+    secret_label = serializers.CharField()
+    secret_help = serializers.CharField()
+    has_secret = serializers.BooleanField(help_text="If not, the secret is left out")
+    trust = serializers.SerializerMethodField(
+        help_text="What the vendor's cloud account has to trust, if anything"
+    )
+
+    @extend_schema_field(TrustSerializer(allow_null=True))
+    def get_trust(self, auth_type: AuthType) -> dict[str, str] | None:
+        if not auth_type.trusts_berth or not web_identity.is_available():
+            return None
+        return {
+            "issuer": settings.BERTH_ISSUER_URL,
+            "audience": web_identity.AUDIENCE,
+            "subject": web_identity.subject(self.context["view"].team_id),
+        }
+
+
+class ProviderSerializer(serializers.Serializer[Any]):
+    """A kind of registry, and what is entered to add one."""
+
+    name = serializers.CharField()
+    title = serializers.CharField()
+    fixed_endpoint = serializers.CharField(
+        allow_null=True, help_text="If there is one, the endpoint is left out"
+    )
+    usual_endpoint = serializers.CharField()
+    endpoint_example = serializers.CharField()
+    endpoint_help = serializers.CharField()
+    auth_types = AuthTypeSerializer(many=True, help_text="The usual one first")
+    help = serializers.ListField(child=serializers.CharField())
+    help_url = serializers.CharField()
+    test_help = serializers.CharField()
+
+
+class ProvidersView(TeamView):
+    queryset = ExternalRegistry.objects.none()  # for the schema; they are code
+
+    @extend_schema(
+        operation_id="registries_providers", responses=ProviderSerializer(many=True)
+    )
+    def get(self, request: Request) -> Response:
+        """List the kinds of registries, and what each asks for."""
+        self.require(Permission.REGISTRY_READ)
+        context = self.get_serializer_context()
+        found = ProviderSerializer(PROVIDERS.values(), many=True, context=context).data
+        return Response({"next": None, "previous": None, "results": found})
