@@ -78,9 +78,11 @@ def _is_active(version: Credential) -> bool:
 def begin_anew(registry: ExternalRegistry) -> None:
     """Forget what checks found of a credential that is no longer used.
 
-    Called with the change; the registry is due at once.
+    Called with the change; the registry is due at once. One in trouble stays so until
+    a check says otherwise: who was told of the trouble is told of its end.
     """
-    registry.health, registry.health_since = "", None
+    if registry.health == Outcome.VALID:
+        registry.health, registry.health_since = "", None
     registry.suspect, registry.failures = "", 0
     registry.next_check_at, registry.claimed_until = timezone.now(), None
     registry.save(update_fields=_HEALTH_FIELDS)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from email import message_from_bytes, policy
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from deploy.local.stack import (
     start_portal,
     start_servers,
 )
+from tests.support.receiver import Receiver, running_receiver
 from tests.support.seeder import Seeder
 
 PRISTINE = "pristine"
@@ -66,6 +68,7 @@ class PortalStack:
     settings: DemoSettings
     servers: Servers
     seed: Seeder
+    receiver: Receiver
     _numbers: Iterator[int] = field(default_factory=itertools.count)
 
     @property
@@ -102,14 +105,25 @@ class PortalStack:
 
     def link_mailed_to(self, address: str, part: str) -> str:
         """Return the one link with this part, in the one mail to this address."""
-        mails = [
-            message_from_bytes(file.read_bytes(), policy=policy.default)
-            for file in self.settings.mail.iterdir()
-        ]
-        texts = [mail.get_content() for mail in mails if mail["To"] == address]
+        texts = [mail.get_content() for mail in self._mails_to(address)]
         links = re.findall(r"http://\S+", "\n".join(texts))
         (link,) = [link for link in links if part in link]
         return str(link)
+
+    def subjects_mailed_to(self, address: str) -> list[str]:
+        """Return the subjects of the mails to an address, in their order."""
+        return [str(mail["Subject"]) for mail in self._mails_to(address)]
+
+    def _mails_to(self, address: str) -> list[EmailMessage]:
+        files = sorted(self.settings.mail.iterdir(), key=lambda file: file.name)
+        # A file holds what was sent over one connection.
+        mails = [
+            message_from_bytes(part.lstrip(b"\n"), policy=policy.default)
+            for file in files
+            for part in file.read_bytes().split(b"\n" + b"-" * 79 + b"\n")
+            if part.strip()
+        ]
+        return [mail for mail in mails if mail["To"] == address]
 
     @contextmanager
     def empty_portal(self) -> Iterator[str]:
@@ -135,12 +149,14 @@ def start_portal_stack(directory: Path) -> Iterator[PortalStack]:
     settings = DemoSettings(private_directory(directory), *ports)
     with ExitStack() as stack:
         servers = start_servers(settings, stack, durable=False)
+        receiver = stack.enter_context(running_receiver())
+        servers.environment["BERTH_INSECURE_WEBHOOKS"] = receiver.host
         # While nothing is connected: PostgreSQL copies only idle databases.
         copy_database(servers.database_url, "berth", PRISTINE)
         start_berth(settings, servers.environment, stack)
         log = settings.logs / "seeder.log"
         seed = stack.enter_context(Seeder(servers.environment, log))
-        yield PortalStack(settings, servers, seed)
+        yield PortalStack(settings, servers, seed, receiver)
 
 
 def copy_database(url: str, source: str, target: str) -> str:

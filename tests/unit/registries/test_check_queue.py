@@ -130,23 +130,45 @@ def test_the_test_image_is_looked_up(
     assert told() == ["registry.repository_denied"]
 
 
-def test_a_replaced_credential_is_judged_anew(
-    registry: ExternalRegistry, fake: FakeRegistry, vendor: Vendor
-) -> None:
-    fake.login = ("sample", "another-password")
-    check(2)
-
+def replace(vendor: Vendor, registry: ExternalRegistry, password: str) -> None:
     replace_credential(
         actor=vendor.actor,
         registry=registry,
-        credential=NewCredential("password", "sample", Secret("another-password")),
+        credential=NewCredential("password", "sample", Secret(password)),
         skip_test=True,
     )
+
+
+def test_a_replaced_credential_that_worked_is_judged_anew(
+    registry: ExternalRegistry, fake: FakeRegistry, vendor: Vendor
+) -> None:
+    assert check().health == "valid"
+    fake.login = ("sample", "another-password")
+    assert check().suspect == "rejected"
+
+    replace(vendor, registry, "another-password")
+
     found = ExternalRegistry.objects.get()
-    assert (found.health, found.suspect) == ("", "")
+    assert (found.health, found.suspect, found.failures) == ("", "", 0)
     assert found.next_check_at <= timezone.now()
     assert check_due_registries() == 1
     assert ExternalRegistry.objects.get().health == "valid"
+    assert told() == []
+
+
+def test_a_registry_in_trouble_is_so_until_its_new_credential_was_seen_to_work(
+    registry: ExternalRegistry, fake: FakeRegistry, vendor: Vendor
+) -> None:
+    fake.login = ("sample", "another-password")
+    assert check(2).health == "rejected"
+
+    replace(vendor, registry, "not-it-either")
+    assert check(2).health == "rejected"
+    assert told() == ["registry.rejected"]
+
+    replace(vendor, registry, "another-password")
+    assert check().health == "valid"
+    assert told() == ["registry.rejected", "registry.recovered"]
 
 
 def test_what_is_claimed_is_left_alone_until_the_claim_ends(
