@@ -6,7 +6,6 @@ from typing import Any
 from django.db.models import (
     Count,
     Exists,
-    Max,
     OuterRef,
     Prefetch,
     QuerySet,
@@ -99,8 +98,14 @@ def service_accounts_with_use(team_id: uuid.UUID) -> QuerySet[ServiceAccount]:
     """Return service accounts, each with ``usable_tokens`` and ``last_used_at``."""
     usable = ApiToken.objects.for_team(team_id).usable()
     return service_accounts_for_team(team_id).annotate(
+        # Both as subqueries: beside a join, one would run for every token.
         usable_tokens=_count(usable, "service_account"),
-        last_used_at=Max("api_tokens__last_used_at"),
+        last_used_at=Subquery(
+            ApiToken.objects.for_team(team_id)
+            .filter(service_account=OuterRef("pk"), last_used_at__isnull=False)
+            .order_by("-last_used_at")
+            .values("last_used_at")[:1]
+        ),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from typing import Any
 
@@ -10,7 +9,6 @@ from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.urls import reverse
-from django.utils.text import slugify
 from django.views.decorators.http import require_safe
 
 from portal.http.forms import CreateForm, EditForm, edit, saved
@@ -27,10 +25,8 @@ from teams.services import (
     delete_channel,
 )
 from teams.web.base import TeamRequest, find, team_page
-from teams.web.forms import SLUG_HELP
+from teams.web.forms import SLUG_HELP, SLUG_LENGTH, slug_from
 from teams.web.once import once
-
-SLUG_LENGTH = 64
 
 
 class SluggedForm(CreateForm):
@@ -234,12 +230,6 @@ def application_address(request: TeamRequest, application: Application) -> str:
     """Return the address of the application's page."""
     names = {"team": request.team.slug, "application_slug": application.slug}
     return reverse("applications-detail", kwargs=names)
-
-
-def slug_from(name: str) -> str:
-    """Return a slug made from a name, "" if the name has nothing to make it from."""
-    plain = re.sub(r"[^a-z0-9]+", "-", slugify(name))
-    return plain[:SLUG_LENGTH].strip("-")
 
 
 def _application_values(application: Application) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django import forms
 from django.contrib.auth.password_validation import password_validators_help_texts
+from django.core.exceptions import ValidationError
+from django.utils.text import slugify
 
 from teams.permissions import Role, may_assign
 
@@ -19,7 +22,14 @@ ROLE_CHOICES = [
     (role.value, f"{role.value.capitalize()}: {text}")
     for role, text in ROLE_HELP.items()
 ]
+SLUG_LENGTH = 64
 SLUG_HELP = "Lower-case letters and digits, joined by single dots, dashes or _."
+
+
+def slug_from(name: str) -> str:
+    """Return a slug made from a name, "" if the name has nothing to make it from."""
+    plain = re.sub(r"[^a-z0-9]+", "-", slugify(name))
+    return plain[:SLUG_LENGTH].strip("-")
 
 
 class PasswordField(forms.CharField):
@@ -39,7 +49,9 @@ class SetUpForm(forms.Form):
     team_slug = forms.CharField(
         label="Team slug",
         max_length=64,
-        help_text=f"Short name in addresses. {SLUG_HELP}",
+        required=False,
+        help_text=f"Short name in addresses; left empty, it is made from the team's "
+        f"name. {SLUG_HELP}",
     )
     email = forms.EmailField(
         label="Your e-mail address",
@@ -47,6 +59,13 @@ class SetUpForm(forms.Form):
         widget=forms.EmailInput(attrs={"autocomplete": "username"}),
     )
     password = PasswordField()
+
+    def clean_team_slug(self) -> str:
+        slug: str = self.cleaned_data["team_slug"]
+        slug = slug or slug_from(self.cleaned_data.get("team_name", ""))
+        if not slug and self.cleaned_data.get("team_name"):
+            raise ValidationError("None can be made from this name. Enter one.")
+        return slug
 
 
 class NewAccountForm(forms.Form):

@@ -13,8 +13,14 @@ from portal.http.forms import EditForm, edit
 from portal.http.pages import render_page
 from teams.models import Team, available_time_zones
 from teams.permissions import Permission
+from teams.second_factor import has_second_factor
 from teams.services import change_team
 from teams.web.base import TeamRequest, team_page
+
+_OWN_FACTOR_FIRST = (
+    "Members without one see nothing of the team until they set one up. You have none "
+    "yourself: you are led to setting one up as soon as this is saved."
+)
 
 
 class TeamForm(EditForm):
@@ -38,6 +44,8 @@ def team_settings(request: TeamRequest) -> HttpResponse:
         return change_team(actor=request.actor, team=team, changes=changes)
 
     form, is_saved = edit(request, TeamForm, request.team, values=_values, save=save)
+    if not has_second_factor(request.user):
+        form.fields["require_second_factor"].help_text = _OWN_FACTOR_FIRST
     if is_saved:
         messages.success(request, "The settings are saved.")
         return redirect("team-settings", team=request.team.slug)

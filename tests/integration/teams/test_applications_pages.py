@@ -9,7 +9,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from teams.models import Application, Channel, Membership, Team
-from teams.web.applications import slug_from
+from teams.web.forms import slug_from
 from tests.support.audit import audited
 from tests.support.factories import (
     ApplicationFactory,

@@ -73,6 +73,18 @@ def test_set_up_makes_the_owner_with_the_team(client: Client, db: None) -> None:
     ]
 
 
+def test_the_teams_slug_is_made_from_its_name_if_none_is_given(
+    client: Client, db: None
+) -> None:
+    unnamed = client.post("/set-up", SET_UP | {"team_name": "…", "team_slug": ""})
+    assert list(unnamed.context["form"].errors) == ["team_slug"]
+    assert not Team.objects.exists()
+
+    client.post("/set-up", SET_UP | {"team_name": "Acmé & Sons", "team_slug": ""})
+
+    assert Team.objects.get().slug == "acme-sons"
+
+
 def test_second_visitor_is_led_to_sign_in_and_makes_nothing(
     client: Client, owner: Membership
 ) -> None:

@@ -267,6 +267,32 @@ def test_switching_off_takes_the_recovery_codes_along(
     assert sign_in(new_browser(), user).headers["Location"] == "/"
 
 
+def test_who_requires_one_is_told_what_that_means_for_themselves(
+    browser: Client, owner: Membership
+) -> None:
+    team, address = owner.team, "/t/acme/settings"
+    assert "You have none yourself" in browser.get(address).content.decode()
+
+    body = {
+        "name": team.name,
+        "time_zone": "UTC",
+        "require_second_factor": "on",
+        "seen": browser.get(address).context["form"]["seen"].value(),
+    }
+    browser.post(address, body)
+    led = browser.get(address)
+    assert led.headers["Location"].endswith("/second-factor")
+
+    Authenticator.objects.create(user=owner.user, type="totp", data={})
+    text = browser.get(address).content.decode()
+    assert "You have none yourself" not in text
+    body["seen"] = browser.get(address).context["form"]["seen"].value()
+    del body["require_second_factor"]
+    browser.post(address, body)
+    team.refresh_from_db()
+    assert not team.require_second_factor
+
+
 def test_a_team_that_requires_one_lets_in_who_has_set_it_up(
     browser: Client, owner: Membership
 ) -> None:
