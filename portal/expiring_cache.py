@@ -39,8 +39,11 @@ class ExpiringCache(Generic[K, V]):
             return entry.task.result()[0]
         return (await asyncio.shield(entry.task))[0]
 
-    def forget(self, key: K) -> None:
-        self._entries.pop(key, None)
+    def forget(self, key: K, *, if_older_than: float = 0) -> None:
+        """Load a value anew next time, if its loading began so many seconds ago."""
+        entry = self._entries.get(key)
+        if entry is not None and entry.age >= if_older_than:
+            del self._entries[key]
 
     def _shrink(self) -> None:
         while len(self._entries) > self._max_entries or self._oldest_is_over():
@@ -65,6 +68,10 @@ class _Entry(Generic[V]):
         if not self._failed:
             self.value_ready = True
             self._deadline = self._started + task.result()[1]
+
+    @property
+    def age(self) -> float:
+        return self._loop.time() - self._started
 
     def is_fresh(self, join_seconds: float) -> bool:
         if self._failed:

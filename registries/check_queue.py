@@ -30,10 +30,9 @@ from django.utils import timezone
 
 from oci.reference import parse_reference
 from registries.check_results import record_check
-from registries.checks import CheckResult, attempt
+from registries.checks import CheckResult, attempt_within
 from registries.health import Outcome
 from registries.models import Credential, ExternalRegistry
-from registries.upstream_errors import UpstreamTimeout
 from registries.upstream_target import upstream_target
 
 CLAIM = timedelta(minutes=2)
@@ -41,6 +40,8 @@ CLAIM = timedelta(minutes=2)
 CHECK_SECONDS = 90
 AT_ONCE = 100
 LOOKED_THROUGH = 1000
+# So often, past hosts of which more are due than may be asked.
+LOOKS = 5
 # A task claims nothing more after so long, whatever is left: beat starts the next one.
 TASK_SECONDS = 30
 GATHER_SECONDS = 0.1
@@ -49,7 +50,8 @@ CLAIM_LOCK = 0x62636865636B  # any number that nothing else takes
 logger = logging.getLogger(__name__)
 
 # Hosts with as many checks under way as are allowed are left out; of the others no more
-# are taken than that.
+# are taken than that. Told are those of which more are due than may be taken: where all
+# that was looked through is theirs, others wait behind it.
 _CLAIM = """
 WITH busy AS (
     SELECT endpoint, count(*) AS number
@@ -62,21 +64,27 @@ WITH busy AS (
     WHERE next_check_at <= %(now)s
       AND (claimed_until IS NULL OR claimed_until <= %(now)s)
       AND endpoint NOT IN (SELECT endpoint FROM busy WHERE number >= %(per_host)s)
+      AND endpoint <> ALL (%(crowded)s)
     ORDER BY next_check_at
     LIMIT %(looked_through)s
 ), ranked AS (
-    SELECT id, next_check_at, row_number() OVER (
+    SELECT id, endpoint, next_check_at, row_number() OVER (
         PARTITION BY endpoint ORDER BY next_check_at
     ) + coalesce(busy.number, 0) AS place
     FROM due LEFT JOIN busy USING (endpoint)
+), claimed AS (
+    UPDATE registries_externalregistry
+    SET claimed_until = %(until)s
+    WHERE id IN (
+        SELECT id FROM ranked WHERE place <= %(per_host)s
+        ORDER BY next_check_at LIMIT %(batch)s
+    )
+    RETURNING id
 )
-UPDATE registries_externalregistry
-SET claimed_until = %(until)s
-WHERE id IN (
-    SELECT id FROM ranked WHERE place <= %(per_host)s
-    ORDER BY next_check_at LIMIT %(batch)s
-)
-RETURNING id
+SELECT
+    ARRAY(SELECT id FROM claimed),
+    ARRAY(SELECT DISTINCT endpoint FROM ranked WHERE place > %(per_host)s),
+    (SELECT count(*) FROM due)
 """
 
 
@@ -124,19 +132,25 @@ def _claim(places: int) -> list[Credential]:
 def claim_due(batch: int = AT_ONCE) -> list[Credential]:
     """Claim registries that are due; return their credentials in use."""
     now = timezone.now()
+    ids: list[uuid.UUID] = []
+    crowded: list[str] = []
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CLAIM_LOCK])
-        cursor.execute(
-            _CLAIM,
-            {
+        for _ in range(LOOKS):
+            parameters = {
                 "now": now,
                 "until": now + CLAIM,
                 "per_host": settings.BERTH_CHECKS_PER_HOST,
+                "crowded": crowded,
                 "looked_through": LOOKED_THROUGH,
-                "batch": batch,
-            },
-        )
-        ids = [row[0] for row in cursor.fetchall()]
+                "batch": batch - len(ids),
+            }
+            cursor.execute(_CLAIM, parameters)
+            found, more_crowded, number = cursor.fetchone()
+            ids += found
+            crowded += more_crowded
+            if len(ids) >= batch or number < LOOKED_THROUGH:
+                break
     return list(
         Credential.objects.filter(registry_id__in=ids, active=True).select_related(
             "registry"
@@ -145,12 +159,25 @@ def claim_due(batch: int = AT_ONCE) -> list[Credential]:
 
 
 async def _check(version: Credential) -> None:
-    result = await _attempt(version, CHECK_SECONDS)
     claim = version.registry.claimed_until
+    try:
+        result = await _attempt(version, CHECK_SECONDS)
+    except Exception:
+        # It must not be first in order again at once, nor keep others' places.
+        logger.exception("The check of registry %s failed.", version.registry_id)
+        await sync_to_async(_postpone)(version.registry_id, claim)
+        return
     while True:
         if await sync_to_async(_record)(version, result, claim):
             return
         await asyncio.sleep(1)
+
+
+def _postpone(registry_id: uuid.UUID, claim: datetime | None) -> None:
+    interval = timedelta(seconds=settings.BERTH_CHECK_SECONDS)
+    ExternalRegistry.objects.filter(pk=registry_id, claimed_until=claim).update(
+        claimed_until=None, next_check_at=timezone.now() + interval
+    )
 
 
 def _record(version: Credential, result: CheckResult, claim: datetime | None) -> bool:
@@ -193,20 +220,7 @@ async def check_now(
 async def _attempt(version: Credential, seconds: float) -> CheckResult:
     name = version.registry.test_image
     image = parse_reference(name) if name else None
-    target = upstream_target(version)
-    try:
-        async with asyncio.timeout(seconds):
-            return await attempt(target, image)
-    except TimeoutError:
-        # Each step may have been in time, and the whole was not.
-        late = UpstreamTimeout(target)
-        return CheckResult(
-            Outcome(late.code),
-            None,
-            int(seconds * 1000),
-            late.detail_for_vendor,
-            late.problem,
-        )
+    return await attempt_within(upstream_target(version), image, seconds)
 
 
 def make_due(registry_id: uuid.UUID) -> bool:
@@ -215,6 +229,8 @@ def make_due(registry_id: uuid.UUID) -> bool:
     return bool(
         ExternalRegistry.objects.filter(pk=registry_id, next_check_at__gt=now)
         .exclude(health_checked_at__gt=now - timedelta(seconds=60))
+        # It said when to ask again.
+        .exclude(suspect=Outcome.RATE_LIMITED)
         .update(next_check_at=now)
     )
 

@@ -39,9 +39,9 @@ def record_check(
     """Write down a check of a credential, and plan the next one.
 
     Of a credential that was replaced while the registry was asked, only the row is
-    written. With ``counts_image`` False, no access to an image that somebody only
-    tried is no failure of the registry. With a ``claim``, nothing is written unless
-    the registry is still claimed until then.
+    written. With ``counts_image`` False, somebody only tried an image: what came of it
+    says how signing in went, and nothing of the registry's own test image. With a
+    ``claim``, nothing is written unless the registry is still claimed until then.
 
     Raises:
         ExternalRegistry.DoesNotExist: it was deleted meanwhile.
@@ -63,10 +63,15 @@ def record_check(
         latency_ms=result.latency_ms,
         detail=result.detail[:500],
     )
-    if _is_active(version):
-        outcome = result.outcome
-        if result.says_nothing_of_the_login and not counts_image:
-            outcome = Outcome.VALID
+    if not _is_active(version):
+        return
+    outcome = result.outcome
+    if not counts_image and result.says_nothing_of_the_login:
+        outcome = Outcome.VALID
+    if not counts_image and outcome is Outcome.VALID and registry.test_image:
+        registry.next_check_at, registry.claimed_until = now, None
+        registry.save(update_fields=["next_check_at", "claimed_until"])
+    else:
         _change_health(registry, outcome, result, now)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,9 +21,11 @@ from registries.upstream_errors import (
     RepositoryDenied,
     UpstreamError,
     UpstreamRateLimited,
+    UpstreamTimeout,
 )
 from registries.upstream_target import UpstreamTarget
 
+TRY_SECONDS = 45
 MAX_RETRY_AFTER = timedelta(days=1)
 
 
@@ -75,14 +78,40 @@ async def attempt(
     return CheckResult(outcome, status, _elapsed_ms(started), detail, problem)
 
 
-try_credential = async_to_sync(attempt)
+async def attempt_within(
+    target: UpstreamTarget, image: Reference | None, seconds: float
+) -> CheckResult:
+    """Do as :func:`attempt`; what takes longer than ``seconds`` in all is unreachable.
+
+    Each step may be in time, and the whole not.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            return await attempt(target, image)
+    except TimeoutError:
+        late = UpstreamTimeout(target)
+        return CheckResult(
+            Outcome(late.code),
+            None,
+            int(seconds * 1000),
+            late.detail_for_vendor,
+            late.problem,
+        )
+
+
+@async_to_sync
+async def try_credential(
+    target: UpstreamTarget, image: Reference | None = None
+) -> CheckResult:
+    """Try a credential while somebody waits for the answer."""
+    return await attempt_within(target, image, TRY_SECONDS)
 
 
 def _retry_after(error: UpstreamError) -> timedelta | None:
     if not isinstance(error, UpstreamRateLimited) or not error.retry_after:
         return None
     # More than a day is a registry's mistake, or worse.
-    return min(timedelta(seconds=min(int(error.retry_after), 10**6)), MAX_RETRY_AFTER)
+    return min(timedelta(seconds=int(error.retry_after)), MAX_RETRY_AFTER)
 
 
 def _verdict(

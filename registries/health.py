@@ -2,7 +2,10 @@
 
 One failed attempt never changes the state. A refusal has to be confirmed by a second
 one in a row; trouble on the way, which often passes by itself, has to be met three
-times in a row, of whatever kind. One success is enough to be well again.
+times in a row. Kinds may mix: three failures of a family in a row are enough. Once the
+state is of that family, only the same kind again and again changes it, or a registry
+that fails now so and now so would be told of at each check. One success is enough to
+be well again.
 """
 
 from __future__ import annotations
@@ -50,22 +53,22 @@ def after_check(present: Health, outcome: Outcome, at: datetime) -> Health:
         if present.state is Outcome.VALID:
             return Health(Outcome.VALID, present.since)
         return Health(Outcome.VALID, at)
-    in_a_row = _continues(present.suspect, outcome)
+    is_same = present.suspect is outcome
+    is_settled = _are_alike(present.state, outcome)
+    in_a_row = is_same if is_settled else _are_alike(present.suspect, outcome)
     failures = present.failures + 1 if in_a_row else 1
+    needed = 2 if outcome in REFUSALS and is_same else 3
     state, since = present.state, present.since
-    if failures >= _needed(outcome) and state is not outcome:
+    if failures >= needed and state is not outcome:
         state, since = outcome, at
     return Health(state, since, outcome, failures)
 
 
-def _continues(suspect: Outcome | None, outcome: Outcome) -> bool:
-    if suspect is None:
+def _are_alike(one: Outcome | None, other: Outcome) -> bool:
+    """Tell whether both are refusals, or both trouble on the way."""
+    if one in {None, Outcome.VALID}:
         return False
-    return suspect is outcome or not {suspect, outcome} & REFUSALS
-
-
-def _needed(outcome: Outcome) -> int:
-    return 2 if outcome in REFUSALS else 3
+    return (one in REFUSALS) == (other in REFUSALS)
 
 
 def next_check_in(
@@ -80,7 +83,7 @@ def next_check_in(
         doublings = min(health.failures, 10)
         wait = min(interval * 2**doublings, LONGEST_BACK_OFF)
         return max(_spread(wait), retry_after or timedelta(0))
-    if health.suspect is not None and health.state is not health.suspect:
+    if health.suspect is not None and not _are_alike(health.state, health.suspect):
         return CONFIRM_AFTER
     return _spread(interval)
 

@@ -11,6 +11,7 @@ from registries.checks import CheckResult, try_credential
 from registries.health import Outcome
 from registries.models import MAX_SECRET_BYTES, Credential, ExternalRegistry
 from registries.providers import AuthType, Provider
+from registries.tries import count_try
 from registries.upstream_target import upstream_target
 from teams.actors import Actor, ActorKind
 
@@ -96,7 +97,12 @@ def prove(version: Credential) -> CheckResult:
 
 
 def try_version(version: Credential) -> CheckResult:
-    """Return what comes of trying a credential, stored or not, as checks do."""
+    """Return what comes of trying a credential, stored or not, as checks do.
+
+    Raises:
+        TooMany: the team has had enough tried for this minute.
+    """
+    count_try(version.team_id)
     name = version.registry.test_image
     return try_credential(
         upstream_target(version), parse_reference(name) if name else None

@@ -29,6 +29,7 @@ from registries.new_credentials import (
 from registries.providers import PROVIDERS, canonical_endpoint
 from registries.selectors import active_credential
 from registries.tasks import check_due_registries_task
+from registries.tries import count_try
 from registries.upstream_target import upstream_target
 from teams.actors import Actor
 from teams.models import Application, Team
@@ -147,6 +148,11 @@ def change_registry(
     changed = apply_changes(registry, changes)
     if change_shares and _set_shares(registry, applications):
         changed.append("applications")
+    if {"test_image", "trusted_realm"} & set(changed):
+        # The claim goes too: a check under way tells of what was there before.
+        registry.next_check_at, registry.claimed_until = timezone.now(), None
+        registry.save(update_fields=["next_check_at", "claimed_until"])
+        _check_after_commit()
     if changed:
         _record(actor, EventTag.REGISTRY_CHANGED, registry, changed=changed)
     return registry
@@ -280,6 +286,7 @@ def try_registry(
     if image is None:
         result = try_version(version)
     else:
+        count_try(registry.team_id)
         result = try_credential(upstream_target(version), image)
     record_check(version, result, counts_image=image is None)
     return result

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import ssl
 import uuid
 from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
@@ -35,16 +34,17 @@ from registries.upstream_errors import (
     UpstreamRateLimited,
 )
 from registries.upstream_target import UpstreamTarget
+from registries.upstream_tokens import read_token, renewed_early
 from registries.upstream_translation import login_not_made, translate
 
 MAX_REDIRECTS = 5
 CLOSE_SECONDS = 1.0
+# No more often a login is made anew that was refused: the repository may be at fault.
+LOGIN_SECONDS = 60
 MAX_TOKEN_RESPONSE_BYTES = 64 * 1024
-MAX_TOKEN_LENGTH = 16 * 1024
-# distribution-spec auth/token.md: a token lives 60 seconds unless it says otherwise.
-DEFAULT_TOKEN_SECONDS = 60.0
-MAX_TOKEN_SECONDS = 3600.0
 USER_AGENT = "Berth/0.1"
+# Apart from those that look names up: providers may be slow.
+_LOGIN_THREADS = ThreadPoolExecutor(8, thread_name_prefix="login")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +151,8 @@ class UpstreamClient:
         response = await self._send_signed(target, request, sign_in)
         if response.status == 401:
             self._forget(target, request.scope, sign_in)
+            if sign_in == _SignIn("basic"):
+                self._logins.forget(target.credential_id)
             sign_in = _choose(_challenges(response), target)
             response.close()
             response = await self._send_signed(target, request, sign_in)
@@ -181,8 +183,8 @@ class UpstreamClient:
         if sign_in is not None:
             self._sign_ins.pop(_sign_in_key(target, scope), None)
             self._authorizations.forget(_token_key(target, sign_in, scope))
-            # ECR says 403 of a password that has ended, too.
-            self._logins.forget(target.credential_id)
+            # ECR says 403 of a password that has ended, and of a repository too.
+            self._logins.forget(target.credential_id, if_older_than=LOGIN_SECONDS)
 
     async def _authorization(
         self, target: UpstreamTarget, sign_in: _SignIn | None, scope: str
@@ -205,11 +207,13 @@ class UpstreamClient:
         async def load() -> tuple[str, float]:
             try:
                 # Providers' own libraries block.
-                login = await asyncio.to_thread(make, target.stored_login)
+                login = await asyncio.get_running_loop().run_in_executor(
+                    _LOGIN_THREADS, make, target.stored_login
+                )
             except LoginNotMade as why:
                 raise login_not_made(why, target) from why
             basic = _basic(login.username, login.password.reveal())
-            return basic, _renewed_early(login.seconds)
+            return basic, renewed_early(login.seconds)
 
         return await self._logins.get(target.credential_id, load)
 
@@ -230,11 +234,14 @@ class UpstreamClient:
                     url, headers=_with_defaults(headers), allow_redirects=False
                 ) as response,
             ):
+                if response.status == 403 and scope:
+                    # GitLab and Google refuse a repository so, and a login with 401.
+                    raise RepositoryDenied(target, response.status)
                 if response.status in {400, 401, 403}:
                     raise CredentialRejected(target, response.status)
                 _usable(response, target)
                 body = await _read_up_to(response, MAX_TOKEN_RESPONSE_BYTES)
-                return _read_token(response.status, body, target)
+                return read_token(response.status, body, target)
 
     async def _send(
         self,
@@ -291,11 +298,6 @@ def _basic(username: str, password: str) -> str:
     return "Basic " + base64.b64encode(pair.encode()).decode()
 
 
-def _renewed_early(seconds: float) -> float:
-    """Return how long to keep what lives so long: nothing leaves about to end."""
-    return max(0.0, seconds * 0.8 - 1)
-
-
 def _challenges(response: aiohttp.ClientResponse) -> list[Challenge]:
     return parse_challenges(response.headers.getall("WWW-Authenticate", []))
 
@@ -324,32 +326,6 @@ def _is_trusted(realm: str, target: UpstreamTarget) -> bool:
         return is_trusted_realm(URL(realm), target)
     except ValueError:
         return False
-
-
-def _read_token(status: int, body: bytes, target: UpstreamTarget) -> tuple[str, float]:
-    try:
-        answer: Any = json.loads(body) if status == 200 else None
-        upstream_token = answer.get("token") or answer.get("access_token")
-        seconds = float(answer.get("expires_in") or DEFAULT_TOKEN_SECONDS)
-    except (
-        ValueError,
-        AttributeError,
-        TypeError,
-        OverflowError,
-        RecursionError,
-    ) as error:
-        raise UpstreamFault(
-            target,
-            f"has a token service with no usable answer (status {status})",
-            status,
-        ) from error
-    if not isinstance(upstream_token, str) or not _is_header_safe(upstream_token):
-        raise UpstreamFault(target, "has a token service that gave no token", status)
-    return f"Bearer {upstream_token}", _renewed_early(min(seconds, MAX_TOKEN_SECONDS))
-
-
-def _is_header_safe(text: str) -> bool:
-    return 0 < len(text) <= MAX_TOKEN_LENGTH and text.isascii() and text.isprintable()
 
 
 def _redirect(url: URL, location: str, target: UpstreamTarget) -> URL:

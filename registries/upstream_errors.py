@@ -5,7 +5,6 @@ what to do, for which the provider's own meaning of the problem is preferred.
 
 UpstreamError            base; names the registry, never its answer's body
  ├── CredentialRejected  the stored credential was refused when signing in
- │    └── StoredLoginUnusable  no login could be made of it
  ├── RepositoryDenied    signed in, but not allowed to read the repository
  ├── RealmNotTrusted     the challenge names a token service of strangers
  ├── UpstreamRateLimited 429
@@ -28,6 +27,8 @@ class UpstreamError(UpstreamProblem):
 
     code = "upstream_error"
     problem = Problem.FAULT
+    # Why the provider made no login of what is stored, if that is it.
+    not_made: LoginNotMade | None = None
 
     def __init__(
         self, target: UpstreamTarget, message: str, http_status: int | None = None
@@ -39,6 +40,8 @@ class UpstreamError(UpstreamProblem):
     @property
     def detail_for_vendor(self) -> str:
         """What the vendor is told: more than the customer, with what to do."""
+        if self.not_made is not None:
+            return f"{self.not_made.fact} {self.not_made.advice}".rstrip()
         advice = self.target.meanings.get(self.problem) or self._advice()
         return f"{self._fact()} {advice}".rstrip()
 
@@ -66,21 +69,6 @@ class CredentialRejected(UpstreamError):  # noqa: N818 -- states the fact
 
     def _advice(self) -> str:
         return "Check both; an access token may have expired or been revoked."
-
-
-class StoredLoginUnusable(CredentialRejected):
-    """The provider made no login of what is stored, and said why."""
-
-    def __init__(self, target: UpstreamTarget, why: LoginNotMade) -> None:
-        super().__init__(target)
-        self.http_status = None
-        self.problem = why.problem
-        self._why = why
-
-    @property
-    def detail_for_vendor(self) -> str:
-        """What the provider found, which is more exact than its typical meaning."""
-        return f"{self._why.fact} {self._why.advice}".rstrip()
 
 
 class RepositoryDenied(UpstreamError):  # noqa: N818 -- states the fact
@@ -152,9 +140,9 @@ class UpstreamRateLimited(UpstreamError):  # noqa: N818 -- states the fact
             "Try again later.",
             429,
         )
-        self.retry_after = (
-            retry_after if retry_after.isascii() and retry_after.isdigit() else ""
-        )
+        is_seconds = retry_after.isascii() and retry_after.isdigit()
+        # More digits are a registry's mistake, or worse.
+        self.retry_after = retry_after if is_seconds and len(retry_after) < 10 else ""
 
     def _fact(self) -> str:
         wait = f"in {self.retry_after} seconds" if self.retry_after else "later"

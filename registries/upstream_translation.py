@@ -12,7 +12,7 @@ from portal.address_guard import AddressBlocked
 from registries.problems import Problem
 from registries.providers import LoginNotMade
 from registries.upstream_errors import (
-    StoredLoginUnusable,
+    CredentialRejected,
     UpstreamError,
     UpstreamFault,
     UpstreamRateLimited,
@@ -32,9 +32,17 @@ def translate(error: BaseException, target: UpstreamTarget) -> UpstreamError | N
 
 def login_not_made(why: LoginNotMade, target: UpstreamTarget) -> UpstreamError:
     """Return the upstream error that a provider's failure to make a login is."""
+    error = _not_made(why, target)
+    error.not_made = why
+    error.problem = why.problem
+    error.http_status = None  # the registry itself was not asked
+    return error
+
+
+def _not_made(why: LoginNotMade, target: UpstreamTarget) -> UpstreamError:
     match why.problem:
         case Problem.WRONG_CREDENTIAL | Problem.NOT_LET_IN:
-            return StoredLoginUnusable(target, why)
+            return CredentialRejected(target)
         case Problem.RATE_LIMITED:
             return UpstreamRateLimited(target, "")
         case Problem.TIMEOUT:
@@ -43,7 +51,7 @@ def login_not_made(why: LoginNotMade, target: UpstreamTarget) -> UpstreamError:
             reason = "the service that makes its passwords does not answer"
             return UpstreamUnreachable(target, reason, why.problem, why.advice)
         case _:
-            return UpstreamFault(target, f"made no password: {why.fact.rstrip('.')}")
+            return UpstreamFault(target, "gives Berth no password to sign in with")
 
 
 def _tls_problem(target: UpstreamTarget, error: Any) -> UpstreamError:

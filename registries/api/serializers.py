@@ -33,7 +33,7 @@ class RegistrySerializer(serializers.ModelSerializer[ExternalRegistry]):
         help_text="Null for who may not manage registries"
     )
     health = serializers.SerializerMethodField(
-        help_text="What came of the last check; null before the first one"
+        help_text="What checks have confirmed; null before the first one"
     )
 
     class Meta:
@@ -51,6 +51,7 @@ class RegistrySerializer(serializers.ModelSerializer[ExternalRegistry]):
             "auth_type",
             "username",
             "health",
+            "health_since",
             "health_checked_at",
             "created_at",
         ]

@@ -56,7 +56,7 @@ def by_role(login: StoredLogin) -> TemporaryLogin:
     """
     if not web_identity.is_available():
         raise LoginNotMade(
-            Problem.NOT_LET_IN,
+            Problem.FAULT,
             "This installation cannot assume roles: whoever operates it has not set "
             "BERTH_ISSUER_URL and BERTH_IDENTITY_KEYS.",
             "Use an access key, or ask them to.",
@@ -70,6 +70,13 @@ def by_role(login: StoredLogin) -> TemporaryLogin:
             keys["SecretAccessKey"],
             keys["SessionToken"],
         )
+
+
+def partition(endpoint: str) -> str:
+    """Return the part of AWS that an endpoint is of, as ARNs name it."""
+    if endpoint.endswith(".cn"):
+        return "aws-cn"
+    return "aws-us-gov" if ".us-gov-" in endpoint else "aws"
 
 
 def _region(login: StoredLogin) -> str:

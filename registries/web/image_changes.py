@@ -21,6 +21,7 @@ from registries.checks import CheckResult
 from registries.models import ExternalRegistry
 from registries.new_credentials import CredentialNotProven
 from registries.providers import DOCKERHUB, PROVIDERS, AuthType, Provider
+from registries.providers.aws import ENDPOINT, partition
 from registries.selectors import (
     credential_in_use,
     registries_for_team,
@@ -62,7 +63,7 @@ def add_registry(request: TeamRequest) -> HttpResponse:
     profile = PROVIDERS.get(request.GET.get("provider", "")) or DOCKERHUB
     form = NewRegistryForm(
         _sent(request),
-        initial=_typed(request),
+        initial=_typed(request, profile),
         profile=profile,
         auth_type=_auth_type(request, profile),
         applications=applications_for_team(request.team.pk).order_by("slug"),
@@ -83,7 +84,7 @@ def add_registry(request: TeamRequest) -> HttpResponse:
             "form": form,
             "profile": profile,
             "providers": PROVIDERS.values(),
-            "trust": _trust(request, form.auth_type),
+            "trust": _trust(request, form.auth_type, request.POST.get("endpoint", "")),
         },
         back=reverse("images", kwargs={"team": request.team.slug}),
     )
@@ -125,7 +126,7 @@ def replace(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
         {
             "form": form,
             "profile": profile,
-            "trust": _trust(request, auth_type),
+            "trust": _trust(request, auth_type, registry.endpoint),
         },
     )
 
@@ -209,9 +210,15 @@ def _is_switch(request: TeamRequest) -> bool:
     return "switch" in request.POST
 
 
-def _typed(request: TeamRequest) -> dict[str, Any]:
-    """Return what was typed before another tab was chosen, without secrets."""
-    names = NewRegistryForm.CARRIED if _is_switch(request) else ()
+def _typed(request: TeamRequest, profile: Provider) -> dict[str, Any]:
+    """Return what was typed before another tab was chosen, without secrets.
+
+    The endpoint is another provider's, unless only the way to sign in was changed.
+    """
+    if not _is_switch(request):
+        return {}
+    is_same = request.POST["switch"] == profile.name
+    names = [*NewRegistryForm.CARRIED, *(["endpoint"] if is_same else [])]
     typed = {name: request.POST[name] for name in names if request.POST.get(name)}
     return typed | {"applications": request.POST.getlist("applications")}
 
@@ -221,15 +228,18 @@ def _auth_type(request: TeamRequest, profile: Provider, usual: str = "") -> Auth
     return profile.auth_type(asked) or profile.auth_types[0]
 
 
-def _trust(request: TeamRequest, auth_type: AuthType) -> dict[str, str] | None:
+def _trust(
+    request: TeamRequest, auth_type: AuthType, endpoint: str
+) -> dict[str, str] | None:
     """Return what the vendor's cloud account has to trust, None for nothing."""
     if not auth_type.trusts_berth or not web_identity.is_available():
         return None
-    team_id = request.team.pk
+    account = endpoint[:12] if ENDPOINT.fullmatch(endpoint) else "123456789012"
+    policy = web_identity.trust_policy(request.team.pk, account, partition(endpoint))
     return {
         "issuer": settings.BERTH_ISSUER_URL,
         "audience": web_identity.AUDIENCE,
-        "policy": web_identity.trust_policy(team_id, "123456789012"),
+        "policy": policy,
     }
 
 

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from oci.reference import parse_reference
+from portal.errors import TooMany
 from portal.http.keyset import keyset_page
 from portal.http.pages import go_to, page_context, render_page
 from registries.health import Outcome
@@ -70,9 +71,13 @@ def check(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
     form = CheckForm(request.POST, registry=registry)
     if not form.is_valid():
         return _shown(request, registry, form, status=422)
-    result = try_registry(
-        actor=request.actor, registry=registry, image=form.cleaned_data["image"]
-    )
+    try:
+        result = try_registry(
+            actor=request.actor, registry=registry, image=form.cleaned_data["image"]
+        )
+    except TooMany as error:
+        messages.error(request, error.message)
+        return go_to(request, registry_address(request, registry))
     tell = messages.success if result.outcome is Outcome.VALID else messages.error
     tell(request, result.detail)
     return go_to(request, registry_address(request, registry))

@@ -305,7 +305,7 @@ def test_without_an_issuer_no_role_is_assumed(
 
     why = refusal(by_role)
 
-    assert why.problem is Problem.NOT_LET_IN
+    assert why.problem is Problem.FAULT
     assert "has not set BERTH_ISSUER_URL and BERTH_IDENTITY_KEYS" in why.fact
     assert aws.asked == []
 

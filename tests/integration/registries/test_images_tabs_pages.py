@@ -193,6 +193,10 @@ def test_a_role_is_told_whom_to_trust(
     assert "https://berth.example.com" in text
     assert "sts.amazonaws.com" in text
     assert f"team:{member.team_id}" in text
+    endpoint = "210987654321.dkr.ecr.cn-north-1.amazonaws.com.cn"
+    typed = browser.post(address, {"endpoint": endpoint, "switch": "ecr"})
+    assert typed.context["form"]["endpoint"].value() == endpoint
+    assert "arn:aws-cn:iam::210987654321:oidc-provider" in typed.content.decode()
     other = browser.get(f"{ADD}?provider=ecr").content.decode()
     assert f"team:{member.team_id}" not in other
 

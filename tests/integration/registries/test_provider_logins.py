@@ -288,31 +288,38 @@ def test_a_github_token_the_registry_itself_refuses(bench: Bench) -> None:
     assert "lacks read:packages" in result.detail
 
 
+async def pulled(bench: Bench, target: UpstreamTarget, repository: str) -> int:
+    """Return the status that the edge gets for a manifest."""
+    path, scope = f"/v2/{repository}/manifests/v1", f"repository:{repository}:pull"
+    request = UpstreamRequest("GET", path, scope, {})
+    async with upstream_client(bench.server.resolver(), bench.server.tls) as client:
+        response = await client.open(target, request)
+        response.close()
+        return response.status
+
+
 def test_a_pull_uses_the_same_login(bench: Bench) -> None:
-    """The edge asks the client for more than checks do: a blob and its redirect."""
     bench.server.speak(DOCKERHUB_OFFICIAL.registry)
     target = bench.target(DOCKERHUB_OFFICIAL)
 
-    async def pull(repository: str) -> int:
-        request = UpstreamRequest(
-            "GET",
-            f"/v2/{repository}/manifests/v1",
-            f"repository:{repository}:pull",
-            {},
-        )
-        resolver, tls = bench.server.resolver(), bench.server.tls
-        async with upstream_client(resolver, tls) as client:
-            response = await client.open(target, request)
-            response.close()
-            return response.status
-
-    assert asyncio.run(pull("library/nginx")) == 200
-    with pytest.raises(RepositoryDenied):
-        asyncio.run(pull("secret/other"))
+    assert asyncio.run(pulled(bench, target, "library/nginx")) == 200
     assert {host for host, _ in bench.server.logins()} == {
         "registry-1.docker.io",
         "auth.docker.io",
     }
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_pull_of_what_the_account_may_not_read_is_no_bad_credential(
+    case: ProviderCase, bench: Bench
+) -> None:
+    """Or customers told their vendor to replace one that is good."""
+    bench.server.speak(case.registry)
+    target = bench.target(case)
+
+    if case.registry.realm:
+        with pytest.raises(RepositoryDenied):
+            asyncio.run(pulled(bench, target, "secret/other"))
 
 
 def test_secrets_are_in_no_answer(bench: Bench) -> None:

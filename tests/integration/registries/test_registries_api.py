@@ -29,7 +29,9 @@ def test_connect_registry_that_accepts_the_credential(
     assert response.status_code == 201
     registry = ExternalRegistry.objects.get()
     shown = response.json()
-    assert shown | {"created_at": None, "health_checked_at": None} == {
+    assert shown | dict.fromkeys(
+        ("created_at", "health_since", "health_checked_at")
+    ) == {
         "id": str(registry.pk),
         "provider": "other",
         "endpoint": upstream.endpoint,
@@ -42,6 +44,7 @@ def test_connect_registry_that_accepts_the_credential(
         "auth_type": "password",
         "username": "puller",
         "health": "valid",
+        "health_since": None,
         "health_checked_at": None,
         "created_at": None,
     }

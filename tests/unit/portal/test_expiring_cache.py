@@ -99,3 +99,16 @@ async def test_what_is_forgotten_is_loaded_again() -> None:
     cache.forget("a")
 
     assert await cache.get("a", load) == 2
+
+
+async def test_what_is_forgotten_only_if_old_stays_while_it_is_young() -> None:
+    cache: ExpiringCache[str, int] = ExpiringCache(2)
+    load = Loader()
+    await cache.get("a", load)
+
+    cache.forget("a", if_older_than=60)
+    assert await cache.get("a", load) == 1
+
+    await asyncio.sleep(0.01)
+    cache.forget("a", if_older_than=0.005)
+    assert await cache.get("a", load) == 2

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from alerts.models import Alert
+from oci.reference import parse_reference
 from portal.crypto.secrets import Secret
+from portal.errors import TooMany
 from registries.check_queue import (
     check_due_registries,
     check_now,
@@ -22,11 +25,15 @@ from registries.checks import CheckResult
 from registries.health import Outcome
 from registries.models import CredentialCheck, ExternalRegistry
 from registries.new_credentials import NewCredential
-from registries.services import replace_credential
+from registries.services import change_registry, replace_credential, try_registry
+from registries.tries import TRIES_PER_MINUTE
+from teams.actors import member_actor
+from teams.models import Membership
 from tests.support.factories import ExternalRegistryFactory
 from tests.support.fake_registry import FakeRegistry, running_registry
 from tests.support.vendor import Vendor, create_vendor
 
+HOUR = timedelta(hours=1)
 LOGIN = ("sample", "upstream-password-9d2c")
 VALID = CheckResult(Outcome.VALID, 200, 12, "Signed in.")
 
@@ -308,3 +315,115 @@ def test_one_that_hangs_keeps_no_other_waiting(
     assert (slow.registry.slug, slow.outcome) == ("hanging", "unreachable")
     assert (fast.registry, fast.outcome) == (registry, "valid")
     assert slow.created_at - fast.created_at > timedelta(seconds=1)
+
+
+def test_a_busy_host_does_not_keep_others_waiting(vendor: Vendor) -> None:
+    at = timezone.now() - timedelta(hours=2)
+    for number in range(1100):
+        vendor_registry(vendor, "busy.example.com", f"busy{number}", at)
+    for number in range(20):
+        vendor_registry(vendor, f"own{number}.example.com", f"own{number}", at + HOUR)
+
+    claimed = [version.registry.endpoint for version in claim_due()]
+
+    assert claimed.count("busy.example.com") == 4
+    assert len(claimed) == 24
+
+
+def vendor_registry(vendor: Vendor, endpoint: str, slug: str, due: datetime) -> None:
+    ExternalRegistryFactory(
+        team=vendor.team, endpoint=endpoint, slug=slug, next_check_at=due
+    )
+
+
+def test_a_check_that_fails_by_itself_waits_for_its_turn(
+    registry: ExternalRegistry, vendor: Vendor, fake: FakeRegistry
+) -> None:
+    other = vendor.connect(fake.endpoint, "other", LOGIN)
+    # As after a restored backup with the wrong keys: it cannot be decrypted.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE registries_credential SET secret = %s WHERE registry_id = %s",
+            [b"\x01not what it was", registry.pk],
+        )
+
+    assert check_due_registries() == 2
+    assert check_due_registries() == 0
+
+    registry.refresh_from_db()
+    assert registry.claimed_until is None
+    assert registry.next_check_at > timezone.now() + timedelta(minutes=10)
+    other.refresh_from_db()
+    assert other.health == "valid"
+
+
+def test_a_retry_after_without_end_is_no_number(
+    registry: ExternalRegistry, fake: FakeRegistry
+) -> None:
+    fake.status, fake.retry_after = 429, "9" * 5000
+
+    assert check().suspect == "rate_limited"
+
+
+def test_a_refused_pull_does_not_hurry_a_registry_that_said_when_to_ask(
+    registry: ExternalRegistry, fake: FakeRegistry
+) -> None:
+    fake.status, fake.retry_after = 429, "7200"
+    check()
+    ExternalRegistry.objects.update(health_checked_at=timezone.now() - HOUR)
+
+    assert not make_due(registry.pk)
+    assert ExternalRegistry.objects.get().next_check_at > timezone.now() + HOUR
+
+
+@pytest.mark.parametrize(
+    "change", [{"test_image": "my-org/web:v1"}, {"trusted_realm": "auth.example.org"}]
+)
+def test_a_change_of_what_is_checked_is_checked_at_once(
+    change: dict[str, str], registry: ExternalRegistry, vendor: Vendor
+) -> None:
+    check()
+    ExternalRegistry.objects.update(claimed_until=timezone.now() + HOUR)
+    registry.refresh_from_db()
+
+    change_registry(actor=vendor.actor, registry=registry, changes=change)
+
+    found = ExternalRegistry.objects.get()
+    assert found.next_check_at <= timezone.now()
+    assert found.claimed_until is None
+
+
+def test_trying_another_image_says_nothing_of_the_test_image(
+    registry: ExternalRegistry, fake: FakeRegistry, vendor: Vendor
+) -> None:
+    ExternalRegistry.objects.update(test_image="my-org/api:v1.0.1")
+    fake.forbidden = "my-org/api"
+    assert check(2).health == "repository_denied"
+
+    found = ExternalRegistry.objects.get()
+    for image in ("my-org/other:v1", "my-org/api:v2"):
+        try_registry(actor=vendor.actor, registry=found, image=parse_reference(image))
+        found.refresh_from_db()
+        assert found.health == "repository_denied"
+        assert found.next_check_at <= timezone.now()
+    assert told() == ["registry.repository_denied"]
+
+
+def test_a_team_has_so_many_credentials_tried_in_a_minute(
+    registry: ExternalRegistry, fake: FakeRegistry, vendor: Vendor
+) -> None:
+    for _ in range(TRIES_PER_MINUTE):
+        try_registry(actor=vendor.actor, registry=registry)
+    asked = fake.asked
+
+    with pytest.raises(TooMany, match="Wait a minute"):
+        try_registry(actor=vendor.actor, registry=registry)
+    assert fake.asked == asked
+    another = create_vendor().connect(fake.endpoint, "sample", LOGIN)
+    assert (
+        try_registry(
+            actor=member_actor(Membership.objects.get(team=another.team)),
+            registry=another,
+        ).outcome
+        == "valid"
+    )

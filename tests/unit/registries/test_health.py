@@ -30,6 +30,7 @@ def after(health: Health, *outcomes: Outcome) -> Health:
         ([DENIED], VALID),
         ([DENIED, DENIED], DENIED),
         ([REJECTED, DENIED], VALID),
+        ([REJECTED, DENIED, REJECTED], REJECTED),
         ([REJECTED, DENIED, DENIED], DENIED),
         ([UNREACHABLE] * 2, VALID),
         ([UNREACHABLE] * 3, UNREACHABLE),
@@ -46,6 +47,24 @@ def after(health: Health, *outcomes: Outcome) -> Health:
 )
 def test_state_after_checks(outcomes: list[Outcome], state: Outcome) -> None:
     assert after(WELL, *outcomes).state is state
+
+
+@pytest.mark.parametrize(
+    ("first", "second"), [(UNREACHABLE, ERROR), (REJECTED, DENIED)]
+)
+def test_failing_now_so_and_now_so_is_one_state(
+    first: Outcome, second: Outcome
+) -> None:
+    ill = after(WELL, first, second, first)
+    assert ill.state is first
+
+    later = ill
+    for outcome in (second, first) * 5:
+        later = after_check(later, outcome, START + 9 * HOUR)
+        assert (later.state, later.since) == (first, ill.since)
+        assert next_check_in(later, interval=HOUR) > timedelta(minutes=40)
+
+    assert after(later, second, second, second).state is second
 
 
 def test_nothing_is_known_before_it_is_confirmed() -> None:
