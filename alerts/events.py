@@ -25,7 +25,7 @@ class Event(StrEnum):
 DESCRIPTIONS = {
     Event.REGISTRY_REJECTED: "A registry refuses its credential",
     Event.REGISTRY_REPOSITORY_DENIED: "No access to a registry's test image",
-    Event.REGISTRY_RATE_LIMITED: "A registry limits how often may be pulled",
+    Event.REGISTRY_RATE_LIMITED: "A registry limits how often it may be asked",
     Event.REGISTRY_UNREACHABLE: "A registry cannot be reached",
     Event.REGISTRY_UPSTREAM_ERROR: "A registry gives no usable answer",
     Event.REGISTRY_RECOVERED: "A registry works again",

@@ -12,7 +12,10 @@ class PullFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
     registry = filters.CharFilter(
         method="filter_registry", label="ID or slug of a registry"
     )
-    outcome = filters.CharFilter(label="`allowed`, or the reason of a refusal")
+    outcome = filters.CharFilter(
+        label="`allowed`, the reason of a refusal, or how the registry failed: "
+        "`registry_rejected`, `registry_unreachable` and so on"
+    )
     application = filters.CharFilter(
         field_name="application_slug", label="Slug of an application"
     )

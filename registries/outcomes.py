@@ -15,9 +15,17 @@ REFUSALS = {
     "repository_not_allowed": "Repository not allowed",
     "credential_unknown": "Unknown license",
 }
-OUTCOMES = {ALLOWED: "Allowed"} | REFUSALS
+# Berth let it through and the registry did not: by the code of its UpstreamError.
+FAILURES = {
+    "registry_rejected": "Registry refused Berth's credential",
+    "registry_repository_denied": "Registry denied the repository",
+    "registry_rate_limited": "Registry's limit reached",
+    "registry_unreachable": "Registry unreachable",
+    "registry_upstream_error": "Registry gave no usable answer",
+}
+OUTCOMES = {ALLOWED: "Allowed"} | REFUSALS | FAILURES
 
 
 def outcome_in_words(outcome: str) -> str:
-    """Return what people read for ``allowed`` or for the code of a reason."""
+    """Return what people read for ``allowed``, a reason's code, or a failure's."""
     return OUTCOMES.get(outcome, outcome.replace("_", " ").capitalize())

@@ -33,7 +33,8 @@ ROLES = [(role.value, role.value) for role in Role]
 @cache
 def available_time_zones() -> frozenset[str]:
     """Return the names of all time zones that this machine knows."""
-    return frozenset(zoneinfo.available_timezones())
+    # Some systems list two that are no places.
+    return frozenset(zoneinfo.available_timezones() - {"Factory", "localtime"})
 
 
 def validate_time_zone(name: str) -> None:

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping
 
 from deploy.local.demo_settings import DemoSettings
+from deploy.local.stack import SAMPLE_USER
 
 TEXT = """
 Berth is running. Ctrl-C stops it; the data stay in {directory}.
@@ -14,6 +15,10 @@ Open   {portal}/   and sign in:
 
          {owner_email}
          {owner_password}
+
+       To connect the sample registry yourself: Other registry, {sample_host},
+       username {sample_user}, and the password in
+       {sample_password}
 
        Images has the names to pull, Licenses the license that pulls them. Its page can
        revoke it and give it back, and says what to type. The REST API is described at
@@ -58,6 +63,9 @@ def introduction(settings: DemoSettings, facts: Mapping[str, str]) -> str:
         owner_email=facts["OWNER_EMAIL"],
         owner_password=facts["OWNER_PASSWORD"],
         facts=shlex.quote(str(settings.facts)),
+        sample_host=settings.sample_host,
+        sample_user=SAMPLE_USER,
+        sample_password=settings.secrets / "sample-password",
         logs=settings.logs,
         mail=settings.mail,
     )

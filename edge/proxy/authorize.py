@@ -34,8 +34,9 @@ async def authorize(request: Request, services: EdgeServices, route: Route) -> A
             route.name,
             decision.subject or "a stranger",
         )
-        if route.kind is Kind.MANIFESTS and request.method == "GET":
-            services.pulls.count(decision, route.name, route.reference)
+        if route.kind is Kind.MANIFESTS:
+            is_head = request.method == "HEAD"
+            services.pulls.count(decision, route.name, route.reference, is_head=is_head)
         raise _denied(request, route, decision)
     if not registry_token.allows("repository", str(route.name), "pull"):
         raise challenge(request, route.scope, "insufficient_scope")

@@ -66,10 +66,17 @@ async def serve_proxy(request: Request, services: EdgeServices) -> None:
 
 
 def _count(
-    request: Request, services: EdgeServices, route: Route, allowed: Allowed
+    request: Request,
+    services: EdgeServices,
+    route: Route,
+    allowed: Allowed,
+    failure: str = "",
 ) -> None:
-    if route.kind is Kind.MANIFESTS and request.method == "GET":
-        services.pulls.count(allowed, route.name, route.reference)
+    if route.kind is Kind.MANIFESTS:
+        is_head = request.method == "HEAD"
+        services.pulls.count(
+            allowed, route.name, route.reference, failure=failure, is_head=is_head
+        )
 
 
 def _upstream_headers(request: Request, route: Route) -> dict[str, str]:
@@ -124,6 +131,7 @@ async def _ask_upstream(
         )
         if isinstance(error, CredentialRejected | RepositoryDenied):
             services.token_threads.start(partial(queue_check, target.registry_id))
+        _count(request, services, route, allowed, error.code)
         raise _told(error) from error
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from edge.threads import DatabaseThreads
 from registries.authorization import Allowed, Decision
+from registries.outcomes import ALLOWED
 from registries.proxied_name import ProxiedName
 from registries.pull_credentials import SubjectKind
 from registries.pull_events import Pull, record_pulls
@@ -22,20 +23,38 @@ logger = logging.getLogger(__name__)
 class PullCounter:
     """Counts pulls in memory and writes them behind the requests.
 
-    One pull is one manifest GET; HEAD and blobs are parts of it. What a stranger with
-    no known credential asks for belongs to no team and is not counted.
+    One pull is one manifest GET; HEAD and blobs are parts of it. One that came to
+    nothing at its HEAD is counted too, since some clients give up there, and once if
+    the GET follows. What a stranger with no known credential asks for belongs to no
+    team and is not counted.
     """
 
     def __init__(self, threads: DatabaseThreads) -> None:
         self._threads = threads
         self._counts: Counter[Pull] = Counter()
         self._kinds_of_holder: Counter[str] = Counter()
+        # Of this round and of the last: the GET may come after the writing.
+        self._at_head: tuple[Counter[Pull], Counter[Pull]] = (Counter(), Counter())
 
-    def count(self, decision: Decision, name: ProxiedName, reference: str) -> None:
+    def count(
+        self,
+        decision: Decision,
+        name: ProxiedName,
+        reference: str,
+        *,
+        failure: str = "",
+        is_head: bool = False,
+    ) -> None:
+        """Count a pull; ``failure`` is the code of what the registry did, if it did."""
         if decision.team_id is None or decision.subject is None:
             return
-        registry = decision.registry if isinstance(decision, Allowed) else None
-        outcome = "allowed" if isinstance(decision, Allowed) else decision.reason.value
+        if isinstance(decision, Allowed):
+            registry, outcome = decision.registry, f"registry_{failure}"
+            outcome = outcome if failure else ALLOWED
+        else:
+            registry, outcome = None, decision.reason.value
+        if is_head and outcome == ALLOWED:
+            return
         is_license = decision.subject.kind is SubjectKind.LICENSE
         pull = Pull(
             team_id=decision.team_id,
@@ -48,7 +67,18 @@ class PullCounter:
             reference=reference,
             outcome=outcome,
         )
+        if is_head:
+            self._at_head[0][pull] += 1
+        elif self._was_counted_at_head(pull):
+            return
         self._add(pull)
+
+    def _was_counted_at_head(self, pull: Pull) -> bool:
+        for heads in self._at_head:
+            if heads[pull] > 0:
+                heads[pull] -= 1
+                return True
+        return False
 
     def _add(self, pull: Pull) -> None:
         if pull not in self._counts:
@@ -63,6 +93,7 @@ class PullCounter:
         """Write what was counted; on failure it is kept for the next time."""
         counts, self._counts = self._counts, Counter()
         self._kinds_of_holder.clear()
+        self._at_head = (Counter(), self._at_head[0])
         if not counts:
             return
         try:

@@ -230,7 +230,7 @@ def _auth_type(request: TeamRequest, profile: Provider, usual: str = "") -> Auth
 
 def _trust(
     request: TeamRequest, auth_type: AuthType, endpoint: str
-) -> dict[str, str] | None:
+) -> dict[str, Any] | None:
     """Return what the vendor's cloud account has to trust, None for nothing."""
     if not auth_type.trusts_berth or not web_identity.is_available():
         return None
@@ -238,6 +238,7 @@ def _trust(
     policy = web_identity.trust_policy(request.team.pk, account, partition(endpoint))
     return {
         "issuer": settings.BERTH_ISSUER_URL,
+        "is_local": settings.BERTH_ISSUER_URL.startswith("http://"),
         "audience": web_identity.AUDIENCE,
         "policy": policy,
     }

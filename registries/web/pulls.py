@@ -17,7 +17,7 @@ from portal.http.keyset import keyset_page
 from portal.http.pages import render_page
 from portal.http.values import parse_id
 from registries.models import PullEvent
-from registries.outcomes import OUTCOMES, REFUSALS
+from registries.outcomes import FAILURES, OUTCOMES, REFUSALS
 from registries.selectors import (
     pulls_for_team,
     pulls_of_registry,
@@ -67,6 +67,7 @@ def pulls(request: TeamRequest) -> HttpResponse:
 def _choices(team_id: uuid.UUID) -> dict[str, Any]:
     return {
         "reasons": REFUSALS,
+        "failures": FAILURES,
         "applications": applications_for_team(team_id).order_by("slug"),
         "registries": registries_for_team(team_id)
         .prefetch_related(None)

@@ -8,6 +8,8 @@ import time
 import pytest
 
 from deploy.local import images
+from portal.crypto.secrets import Secret
+from teams.models import Team
 from tests.e2e.conftest import Upstream
 from tests.support.edge_client import Answer, EdgeClient
 from tests.support.vendor import Vendor
@@ -284,6 +286,39 @@ def test_pulls_are_counted_with_their_outcome(pull: Pull, connected: Vendor) -> 
     (event,) = events
     assert (event.outcome, event.count, event.reference) == ("allowed", 2, "v1")
     assert event.repository == f"sample/{pull.repository}"
+
+
+def pulls_of(team: Team, number: int) -> dict[str, int]:
+    """Return how often each outcome was counted, once there are so many outcomes."""
+    from registries.models import PullEvent
+
+    deadline = time.monotonic() + 15
+    rows = PullEvent.objects.filter(team=team).values_list("outcome", "count")
+    while len(found := dict(rows.all())) < number:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.2)
+    return found
+
+
+def test_pulls_that_come_to_nothing_are_counted_once(
+    pull: Pull, connected: Vendor
+) -> None:
+    """containerd gives up at a HEAD that failed, docker goes on with the GET."""
+    from registries.models import ExternalRegistry
+    from registries.new_credentials import NewCredential
+    from registries.services import replace_credential
+
+    replace_credential(
+        actor=connected.actor,
+        registry=ExternalRegistry.objects.get(team=connected.team),
+        credential=NewCredential("password", "sample", Secret("not-it")),
+        skip_test=True,
+    )
+    assert pull.get("manifests/v1", "HEAD").status == 502
+    assert pull.get("manifests/v1", "GET").status == 502
+    assert pull.get("manifests/v1", "HEAD").status == 502
+
+    assert pulls_of(connected.team, 1) == {"registry_rejected": 2}
 
 
 def test_health_is_told(edge: EdgeClient) -> None:

@@ -97,7 +97,8 @@ def test_a_failed_check_of_the_registry_is_told(ask: Any, registry: Any) -> None
 
     text = ask()
 
-    assert ALLOWED in text
+    assert "Berth lets this pull through; the registry may not" in text
+    assert "Does the registry let Berth in?" in text
     assert "credential failed" in text
 
 
