@@ -28,6 +28,10 @@ class Sent:
     is_gone: bool = False
 
 
+# Nobody but the operator can mend it, and the log tells them.
+FAULT = Sent(ok=False, detail="Berth failed by itself.")
+
+
 @transaction.atomic
 def record_sent(delivery: Delivery, sent: Sent) -> None:
     """Write down an attempt; plan the next one, or give up.

@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import aiohttp
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 from django.conf import settings
 from standardwebhooks import Webhook as Signer
 
 from alerts.models import Alert, Delivery, Webhook
-from alerts.results import Sent
+from alerts.results import FAULT, Sent
 from portal.address_guard import AddressBlocked, AddressGuard
 
 SECONDS = 15
 # Standard Webhooks: "410 Gone" means that no more are wanted.
 GONE = 410
+logger = logging.getLogger(__name__)
 
 
 def payload(alert: Alert) -> str:
@@ -63,33 +66,42 @@ def _secrets(webhook: Webhook) -> list[str]:
     return found
 
 
-def post_all(deliveries: Sequence[Delivery]) -> list[tuple[Delivery, Sent]]:
-    """Post each delivery once, all at the same time; never raises for a receiver."""
-    prepared = []
-    for delivery in deliveries:
-        webhook = delivery.webhook
-        assert webhook is not None  # noqa: S101 -- narrows; see the caller
-        body = payload(delivery.alert)
-        prepared.append(
-            (webhook.url, signed_headers(webhook, delivery.alert, body), body)
-        )
-    results = _post_prepared(prepared) if prepared else []
-    return list(zip(deliveries, results, strict=True))
-
-
 @async_to_sync
-async def _post_prepared(
-    prepared: Sequence[tuple[str, dict[str, str], str]],
-) -> list[Sent]:
+async def post_all(
+    deliveries: Sequence[Delivery], record: Callable[[Delivery, Sent], None]
+) -> None:
+    """Post each delivery once, all at the same time.
+
+    ``record`` gets what came of each as soon as it is there, and must not raise.
+    """
+    # A name that does not resolve keeps a thread for long, and others need one too.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(len(deliveries)))
     connector = aiohttp.TCPConnector(
         socket_factory=AddressGuard(settings.BERTH_ALLOWED_PRIVATE_NETWORKS)
     )
+
+    async def deliver(delivery: Delivery) -> None:
+        sent = await _try(session, delivery)
+        await sync_to_async(record)(delivery, sent)
+
     async with aiohttp.ClientSession(
         connector=connector,
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=SECONDS),
     ) as session:
-        return await asyncio.gather(*(_post(session, *each) for each in prepared))
+        await asyncio.gather(*(deliver(each) for each in deliveries))
+
+
+async def _try(session: aiohttp.ClientSession, delivery: Delivery) -> Sent:
+    webhook = delivery.webhook
+    assert webhook is not None  # noqa: S101 -- narrows; see the caller
+    try:
+        body = payload(delivery.alert)
+        headers = signed_headers(webhook, delivery.alert, body)
+        return await _post(session, webhook.url, headers, body)
+    except Exception:  # its trouble must not be that of other teams' webhooks
+        logger.exception("A delivery failed by itself: %s.", delivery.pk)
+        return FAULT
 
 
 async def _post(

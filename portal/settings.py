@@ -170,6 +170,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 10,
         "options": {"expires": 10},
     },
+    "send-mails": {
+        "task": "alerts.tasks.send_mails_task",
+        "schedule": 10,
+        "options": {"expires": 10},
+    },
     "delete-old-alerts": {
         "task": "alerts.tasks.delete_old_alerts_task",
         "schedule": crontab(minute="23", hour="3"),

@@ -46,8 +46,8 @@ class CheckStack:
     seed: Seeder = field(init=False)
     _workers: list[ManagedProcess] = field(default_factory=list)
 
-    def start_worker(self) -> ManagedProcess:
-        """Start a worker with a beat."""
+    def start_worker(self, **settings: str) -> ManagedProcess:
+        """Start a worker with a beat; ``settings`` are changed for it alone."""
         name = f"worker{len(self._workers)}"
         schedule = self.directory / f"{name}-{time.monotonic_ns()}"
         worker = ManagedProcess(
@@ -58,7 +58,7 @@ class CheckStack:
             ],
             name=name,
             log=self.directory / f"{name}.log",
-            env=self.environment,
+            env=self.environment | settings,
             cwd=PROJECT,
         )
         self._workers.append(worker)

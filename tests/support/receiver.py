@@ -14,15 +14,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class Received:
     headers: dict[str, str]
     body: str
+    path: str
 
 
 @dataclass
 class Receiver:
-    """What tests read and set. ``status`` is the next answers'."""
+    """What tests read and set. ``status`` is the next answers'.
+
+    ``delay_seconds`` is for paths that begin with ``slow_path``.
+    """
 
     host: str
     status: int = 204
     delay_seconds: float = 0
+    slow_path: str = ""
     received: list[Received] = field(default_factory=list)
 
     @property
@@ -39,8 +44,9 @@ def running_receiver() -> Iterator[Receiver]:
             length = int(self.headers["Content-Length"])
             body = self.rfile.read(length).decode()
             headers = {name.lower(): value for name, value in self.headers.items()}
-            receiver.received.append(Received(headers, body))
-            time.sleep(receiver.delay_seconds)
+            receiver.received.append(Received(headers, body, self.path))
+            if self.path.startswith(receiver.slow_path):
+                time.sleep(receiver.delay_seconds)
             self.send_response(receiver.status)
             self.send_header("Location", "http://169.254.169.254/")
             self.send_header("Content-Length", "0")

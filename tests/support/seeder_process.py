@@ -68,11 +68,11 @@ def registry(team: str, endpoint: str, slug: str, username: str, password: str) 
     return str(vendors[team].connect(endpoint, slug, credential).pk)
 
 
-def webhook(team: str, url: str) -> str:
+def webhook(team: str, url: str, called: str = "Pager") -> str:
     """Add a webhook that is told of everything; return its ID."""
     vendor = vendors[team]
     made, _ = create_webhook(
-        actor=vendor.actor, team=vendor.team, name="Pager", url=url, events=CHOOSABLE
+        actor=vendor.actor, team=vendor.team, name=called, url=url, events=CHOOSABLE
     )
     return str(made.pk)
 

@@ -1,4 +1,6 @@
-"""Checks outlive what happens to workers, broker and database; none is made twice.
+"""Checks and alerts outlive what happens to workers, broker, database and mail server.
+
+None is made or sent twice.
 
 In each test a registry is about to be called bad: its next check confirms a refusal,
 so an alert is sent, whose number is what matters.
@@ -11,6 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.support.canned_server import silent_server
 from tests.support.check_stack import (
     LOGIN,
     WRONG,
@@ -36,6 +39,7 @@ def stack(servers: CheckStack) -> Iterator[CheckStack]:
     servers.fake.delay_seconds = 0
     servers.fake.asked = 0
     servers.receiver.received.clear()
+    servers.receiver.delay_seconds, servers.receiver.slow_path = 0, ""
     for file in (servers.directory / "mail").iterdir():
         file.unlink()
     # So that no worker of the next test has to do with them.
@@ -114,16 +118,39 @@ class Registries:
         self.good.append(later)
         self.stack.wait_for("another round", lambda: later in self.checks())
 
+    def mails(self) -> list[tuple[str, str]]:
+        """Return who is told by mail of the bad one, and how."""
+        subject = f"A registry refuses its credential: {self.bad}"
+        return [(f"{role}@{self.team}.example", subject) for role in ("admin", "owner")]
+
+    def delivered(self) -> dict[str, tuple[str, int]]:
+        """Return what ``deliveries`` is once all have been told at once."""
+        recipients = ["Pager", *(address for address, _ in self.mails())]
+        return dict.fromkeys(recipients, ("delivered", 1))
+
+    def deliveries(self) -> dict[str, tuple[str, int]]:
+        """Return the state and attempts of deliveries by their recipient."""
+        rows = self.stack.sql(
+            "SELECT coalesce(webhooks.name, users.email), state, attempts"
+            " FROM alerts_delivery deliveries"
+            " JOIN teams_team teams ON teams.id = deliveries.team_id"
+            " LEFT JOIN alerts_webhook webhooks ON webhooks.id = webhook_id"
+            " LEFT JOIN teams_user users ON users.id = user_id WHERE slug = %s",
+            self.team,
+        )
+        return {recipient: (state, attempts) for recipient, state, attempts in rows}
+
+    def wait_until_told(self, expected: dict[str, tuple[str, int]]) -> None:
+        """Return once the deliveries are these and no others."""
+        self.stack.wait_for(f"{expected}", lambda: self.deliveries() == expected)
+
+    def make_deliveries_due(self) -> None:
+        """Have it be later than the next attempts, and than the end of all claims."""
+        self.stack.sql("UPDATE alerts_delivery SET due_at = now()")
+
     def assert_told_once(self) -> None:
         """Pass if all were checked once, and the bad one was told of once."""
-        stack = self.stack
-        told = [
-            (
-                f"{role}@{self.team}.example",
-                f"A registry refuses its credential: {self.bad}",
-            )
-            for role in ("admin", "owner")
-        ]
+        stack, told = self.stack, self.mails()
         stack.wait_for("a webhook", lambda: len(stack.receiver.received) > 0)
         stack.wait_for("mails", lambda: len(stack.mails()) >= len(told))
         self.wait_for_another_round()
@@ -194,4 +221,65 @@ def test_two_beats_and_two_workers(stack: CheckStack) -> None:
         stack.start_worker()
 
     registries.wait_until_checked()
+    registries.assert_told_once()
+
+
+def test_a_worker_killed_while_it_tells(stack: CheckStack) -> None:
+    registries = Registries(stack, 0)
+    receiver = stack.receiver
+    receiver.delay_seconds, receiver.slow_path = 300, "/hook/slow"
+    slow = receiver.url + "/slow"
+    stack.seed("webhook", team=registries.team, called="Slow", url=slow)
+    worker = stack.start_worker()
+    stack.wait_for(
+        "a quick and a slow one posted",
+        lambda: (
+            len(receiver.received) == 2
+            and registries.deliveries()["Pager"] == ("delivered", 1)
+        ),
+    )
+    assert registries.deliveries()["Slow"] == ("pending", 0)
+
+    kill(worker)
+    receiver.delay_seconds = 0
+    registries.make_deliveries_due()
+    stack.start_worker()
+    registries.wait_until_told(registries.delivered() | {"Slow": ("delivered", 1)})
+    registries.make_deliveries_due()
+    registries.wait_for_another_round()
+    # It may be that it was killed between sending a mail and writing it down.
+    assert set(stack.mails()) == set(registries.mails())
+    assert sorted(got.path for got in receiver.received) == [
+        *("/hook", "/hook/slow", "/hook/slow"),
+    ]
+    assert len({got.headers["webhook-id"] for got in receiver.received}) == 1
+
+
+def test_a_database_that_is_restarted_while_alerts_are_sent(stack: CheckStack) -> None:
+    registries = Registries(stack, 0)
+    stack.receiver.delay_seconds = 5
+    stack.start_worker()
+    stack.wait_for("posted", lambda: len(stack.receiver.received) == 1)
+
+    stack.restart_postgres()
+    stack.receiver.delay_seconds = 0
+    registries.wait_until_told(registries.delivered())
+    registries.assert_told_once()
+
+
+def test_a_mail_server_that_hangs(stack: CheckStack) -> None:
+    registries = Registries(stack, 0)
+    told = registries.delivered()
+    mails = [recipient for recipient in told if recipient != "Pager"]
+    with silent_server() as endpoint:
+        worker = stack.start_worker(EMAIL_URL=f"smtp://{endpoint}")
+        # No mail has come to an end yet when the webhook has.
+        registries.wait_until_told(told | dict.fromkeys(mails, ("pending", 0)))
+        # All mails have failed as soon as one has.
+        registries.wait_until_told(told | dict.fromkeys(mails, ("pending", 1)))
+        worker.stop()
+
+    stack.start_worker()
+    registries.make_deliveries_due()
+    registries.wait_until_told(told | dict.fromkeys(mails, ("delivered", 2)))
     registries.assert_told_once()

@@ -47,7 +47,7 @@ def checked(page: str) -> list[str]:
 def test_empty_list_leads_to_mails(browser: Client) -> None:
     page = browser.get(LIST)
 
-    assert "Nothing to tell" in text_of(page)
+    assert "No alerts yet" in text_of(page)
     assert f'href="{MAIL}"' in page.content.decode()
 
 

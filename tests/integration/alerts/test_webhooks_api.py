@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook as Verifier
 
-from alerts.dispatch import send_due_deliveries
+from alerts.dispatch import send_due_webhooks
 from alerts.models import Alert, Delivery, Webhook
 from teams.models import Team
 from tests.support.audit import audited
@@ -189,7 +189,7 @@ def test_a_test_is_sent_and_logged(
 
     response = owner_api.post(path_of(webhook, "test"))
     waiting = owner_api.get(path_of(webhook, "deliveries")).json()["results"]
-    send_due_deliveries()
+    send_due_webhooks()
     (sent,) = owner_api.get(path_of(webhook, "deliveries")).json()["results"]
 
     assert response.status_code == 202

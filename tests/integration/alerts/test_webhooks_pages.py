@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from alerts.dispatch import send_due_deliveries
+from alerts.dispatch import send_due_webhooks
 from alerts.models import Delivery, Webhook
 from teams.models import Membership, Team
 from tests.support.audit import audited
@@ -130,7 +130,7 @@ def test_shown_example_verifies_what_is_sent(
     page = browser.post(ADD, form_of(url=receiver.url) | submission())
     example = re.findall(r"<code>(#.*?)</code>", page.content.decode(), re.DOTALL)
     browser.post(address(Webhook.objects.get(), "test"))
-    send_due_deliveries()
+    send_due_webhooks()
     (got,) = receiver.received
     monkeypatch.setenv("BERTH_WEBHOOK_SECRET", secret_on(page))
     names: dict[str, Any] = {}
@@ -275,7 +275,7 @@ def test_log_follows_a_test(
 
     response = browser.post(address(webhook, "test"))
     waiting = browser.get(address(webhook))
-    send_due_deliveries()
+    send_due_webhooks()
     done = browser.get(address(webhook), headers=HTMX)
 
     assert response.headers["Location"] == address(webhook)
@@ -355,7 +355,7 @@ def test_given_up_delivery_is_sent_again(
 
     first = browser.post(path)
     second = browser.post(path)
-    send_due_deliveries()
+    send_due_webhooks()
 
     assert first.headers["Location"] == address(webhook)
     assert second.status_code == 409

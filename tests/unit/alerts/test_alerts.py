@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -14,14 +13,13 @@ from django.utils import timezone
 from standardwebhooks import Webhook as Verifier
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from alerts.dispatch import dispatch_alerts, send_due_deliveries
+from alerts.dispatch import dispatch_alerts, send_due_webhooks
 from alerts.events import Event
 from alerts.models import Alert, Delivery, DeliveryState, Webhook
 from alerts.services import (
     create_webhook,
     delete_webhook,
     enable_webhook,
-    raise_alert,
     replace_webhook_secret,
     send_again,
     send_test,
@@ -33,46 +31,13 @@ from portal.crypto.secrets import Secret
 from portal.errors import Conflict, Invalid, NotAllowed, TooMany
 from teams.actors import Actor, member_actor
 from teams.models import Membership, Team
+from tests.support.alerting import alert, deliver, make_due
 from tests.support.audit import audited
 from tests.support.factories import MembershipFactory
-from tests.support.receiver import Receiver, running_receiver
+from tests.support.receiver import Receiver
 from tests.support.vendor import create_vendor
 
 EVENTS = [Event.LICENSE_REVOKED.value]
-
-
-@pytest.fixture
-def receiver(settings: Any) -> Iterator[Receiver]:
-    with running_receiver() as found:
-        settings.BERTH_INSECURE_WEBHOOKS = [found.host]
-        yield found
-
-
-@pytest.fixture
-def webhook(actor: Actor, team: Team, receiver: Receiver) -> tuple[Webhook, Secret]:
-    return create_webhook(
-        actor=actor, team=team, name="Pager", url=receiver.url, events=EVENTS
-    )
-
-
-def alert(team: Team, key: str = "1", event: Event = Event.LICENSE_REVOKED) -> None:
-    raise_alert(
-        team_id=team.pk,
-        event=event,
-        subject=team,
-        key=key,
-        message="It was revoked.",
-        data={"application": "my-app"},
-    )
-
-
-def deliver() -> None:
-    dispatch_alerts()
-    send_due_deliveries()
-
-
-def make_due() -> None:
-    Delivery.objects.update(due_at=timezone.now())
 
 
 def test_a_webhook_gets_a_signed_alert(
@@ -185,7 +150,7 @@ def test_failures_are_tried_again_later_and_later_then_given_up(
     waits = []
 
     for _ in range(9):
-        send_due_deliveries()
+        send_due_webhooks()
         delivery.refresh_from_db()
         waits.append(round((delivery.due_at - timezone.now()).total_seconds() / 60))
         make_due()
@@ -206,7 +171,7 @@ def test_ten_alerts_given_up_in_a_row_switch_the_webhook_off(
     dispatch_alerts()
     Delivery.objects.update(attempts=8)
 
-    send_due_deliveries()
+    deliver()
 
     found = Webhook.objects.get()
     assert found.disabled_at is not None
@@ -353,7 +318,7 @@ def test_a_delivery_given_up_can_be_sent_again(
     delivery = Delivery.objects.get(webhook__isnull=False)
 
     send_again(actor=actor, delivery=delivery)
-    send_due_deliveries()
+    send_due_webhooks()
 
     assert len(receiver.received) == 1
     with pytest.raises(Conflict):
@@ -415,14 +380,15 @@ def test_a_claimed_delivery_is_left_to_its_worker(
     alert(team)
     dispatch_alerts()
 
-    claimed = _claim()  # by a worker that is killed now
-    send_due_deliveries()
+    # By a worker that is killed now.
+    claimed = _claim(Delivery.objects.due(), 2)
+    deliver()
 
     assert len(claimed) == 2
-    assert receiver.received == []
+    assert (receiver.received, mail.outbox) == ([], [])
     make_due()  # its claim is over
-    send_due_deliveries()
-    assert len(receiver.received) == 1
+    deliver()
+    assert len(receiver.received) == len(mail.outbox) == 1
 
 
 def test_a_webhook_deleted_while_it_is_sent_to_is_no_error(
@@ -433,7 +399,7 @@ def test_a_webhook_deleted_while_it_is_sent_to_is_no_error(
 
     alert(team)
     dispatch_alerts()
-    claimed = _claim()
+    claimed = _claim(Delivery.objects.due(), 2)
     delete_webhook(actor=actor, webhook=webhook[0])
 
     for delivery in claimed:
