@@ -132,10 +132,10 @@ def _told(error: Exception) -> str:
         return "The address is not a public one."
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return "The name does not resolve."
-    if isinstance(
-        error, aiohttp.ClientConnectorCertificateError | aiohttp.ClientSSLError
-    ):
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return "The TLS certificate is not valid."
+    if isinstance(error, aiohttp.ClientSSLError):
+        return "It does not speak TLS: check the port."
     if isinstance(os_error, ConnectionRefusedError):
         return "The connection was refused."
     return "The connection broke."

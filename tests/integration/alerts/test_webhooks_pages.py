@@ -323,8 +323,8 @@ def test_log_shows_what_became_of_each(
 
     text = text_of(page)
     assert (
-        "A license has expired Initech tried again an hour from now 7 The name does "
-        "not resolve."
+        "A license has expired Initech failed so far next try an hour from now 7 "
+        "The name does not resolve."
     ) in text
     assert "given up 9 500 The receiver answered 500. Send again" in text
     assert "Of another webhook" not in text

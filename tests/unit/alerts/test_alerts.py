@@ -215,6 +215,20 @@ def test_a_redirect_is_not_followed(
     assert len(receiver.received) == 1
 
 
+def test_a_receiver_without_tls_is_told_as_that(
+    team: Team, webhook: tuple[Webhook, Secret], receiver: Receiver, settings: Any
+) -> None:
+    settings.BERTH_INSECURE_WEBHOOKS = []
+    Webhook.objects.update(url=f"https://{receiver.host}/hook")
+    alert(team)
+
+    deliver()
+
+    delivery = Delivery.objects.get(webhook__isnull=False)
+    assert delivery.detail == "It does not speak TLS: check the port."
+    assert receiver.received == []
+
+
 def test_an_address_that_is_not_public_is_not_reached(
     team: Team, webhook: tuple[Webhook, Secret], receiver: Receiver, settings: Any
 ) -> None:
