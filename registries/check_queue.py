@@ -33,6 +33,7 @@ from registries.check_results import record_check
 from registries.checks import CheckResult, attempt_within
 from registries.health import Outcome
 from registries.models import Credential, ExternalRegistry
+from registries.problems import Problem
 from registries.upstream_target import upstream_target
 
 CLAIM = timedelta(minutes=2)
@@ -46,6 +47,10 @@ LOOKS = 5
 TASK_SECONDS = 30
 GATHER_SECONDS = 0.1
 DATABASE_IS_AWAY = (OperationalError, InterfaceError)
+FAULT = (
+    "Berth could not make this check. Whoever operates this installation finds the "
+    "reason in its log."
+)
 CLAIM_LOCK = 0x62636865636B  # any number that nothing else takes
 logger = logging.getLogger(__name__)
 
@@ -159,25 +164,12 @@ def claim_due(batch: int = AT_ONCE) -> list[Credential]:
 
 
 async def _check(version: Credential) -> None:
+    result = await _attempt(version, CHECK_SECONDS)
     claim = version.registry.claimed_until
-    try:
-        result = await _attempt(version, CHECK_SECONDS)
-    except Exception:
-        # It must not be first in order again at once, nor keep others' places.
-        logger.exception("The check of registry %s failed.", version.registry_id)
-        await sync_to_async(_postpone)(version.registry_id, claim)
-        return
     while True:
         if await sync_to_async(_record)(version, result, claim):
             return
         await asyncio.sleep(1)
-
-
-def _postpone(registry_id: uuid.UUID, claim: datetime | None) -> None:
-    interval = timedelta(seconds=settings.BERTH_CHECK_SECONDS)
-    ExternalRegistry.objects.filter(pk=registry_id, claimed_until=claim).update(
-        claimed_until=None, next_check_at=timezone.now() + interval
-    )
 
 
 def _record(version: Credential, result: CheckResult, claim: datetime | None) -> bool:
@@ -220,7 +212,12 @@ async def check_now(
 async def _attempt(version: Credential, seconds: float) -> CheckResult:
     name = version.registry.test_image
     image = parse_reference(name) if name else None
-    return await attempt_within(upstream_target(version), image, seconds)
+    try:
+        return await attempt_within(upstream_target(version), image, seconds)
+    except Exception:  # its trouble must not be that of the other registries
+        logger.exception("The check of registry %s failed.", version.registry_id)
+        # A check that cannot be made must not look like one that went well.
+        return CheckResult(Outcome.UPSTREAM_ERROR, None, 0, FAULT, Problem.FAULT)
 
 
 def make_due(registry_id: uuid.UUID) -> bool:

@@ -69,8 +69,7 @@ def record_check(
     if not counts_image and result.says_nothing_of_the_login:
         outcome = Outcome.VALID
     if not counts_image and outcome is Outcome.VALID and registry.test_image:
-        registry.next_check_at, registry.claimed_until = now, None
-        registry.save(update_fields=["next_check_at", "claimed_until"])
+        check_at_once(registry)
     else:
         _change_health(registry, outcome, result, now)
 
@@ -78,6 +77,12 @@ def record_check(
 def _is_active(version: Credential) -> bool:
     versions = Credential.objects.for_team(version.team_id)
     return versions.filter(pk=version.pk, active=True).exists()
+
+
+def check_at_once(registry: ExternalRegistry) -> None:
+    """Make a registry due; a check under way, of what was before, counts no more."""
+    registry.next_check_at, registry.claimed_until = timezone.now(), None
+    registry.save(update_fields=["next_check_at", "claimed_until"])
 
 
 def begin_anew(registry: ExternalRegistry) -> None:
@@ -89,8 +94,8 @@ def begin_anew(registry: ExternalRegistry) -> None:
     if registry.health == Outcome.VALID:
         registry.health, registry.health_since = "", None
     registry.suspect, registry.failures = "", 0
-    registry.next_check_at, registry.claimed_until = timezone.now(), None
     registry.save(update_fields=_HEALTH_FIELDS)
+    check_at_once(registry)
 
 
 def _change_health(

@@ -12,7 +12,7 @@ from audit.tags import EventTag
 from oci.reference import Reference
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict, Invalid
-from registries.check_results import begin_anew, record_check
+from registries.check_results import begin_anew, check_at_once, record_check
 from registries.checks import CheckResult, try_credential
 from registries.models import (
     Credential,
@@ -149,9 +149,7 @@ def change_registry(
     if change_shares and _set_shares(registry, applications):
         changed.append("applications")
     if {"test_image", "trusted_realm"} & set(changed):
-        # The claim goes too: a check under way tells of what was there before.
-        registry.next_check_at, registry.claimed_until = timezone.now(), None
-        registry.save(update_fields=["next_check_at", "claimed_until"])
+        check_at_once(registry)
         _check_after_commit()
     if changed:
         _record(actor, EventTag.REGISTRY_CHANGED, registry, changed=changed)
@@ -200,14 +198,20 @@ def use_credential(*, actor: Actor, ready: ReadyCredential) -> Credential:
     """Swap in what :func:`prepare_credential` returned.
 
     The old one goes on serving pulls until then, and is kept, inactive, afterwards.
+
+    Raises:
+        Conflict: the registry was deleted while the credential was tried.
     """
     version = ready.credential
     actor.require(Permission.REGISTRY_MANAGE, team_id=version.team_id)
     registry = (
         ExternalRegistry.objects.for_team(version.team_id)
         .select_for_update()
-        .get(pk=version.registry_id)
+        .filter(pk=version.registry_id)
+        .first()
     )
+    if registry is None:
+        raise Conflict("registry_deleted", "Somebody deleted the registry meanwhile.")
     Credential.objects.for_team(registry.team_id).filter(
         registry=registry, active=True
     ).update(active=False)

@@ -7,7 +7,7 @@ import logging
 from django.conf import settings
 
 from edge.http import RegistryError, Request
-from edge.proxy.route import Kind, Route
+from edge.proxy.route import Route
 from edge.services import EdgeServices
 from edge.token.registry_token import RegistryToken, TokenInvalid
 from oci.challenge import format_bearer_challenge
@@ -34,9 +34,7 @@ async def authorize(request: Request, services: EdgeServices, route: Route) -> A
             route.name,
             decision.subject or "a stranger",
         )
-        if route.kind is Kind.MANIFESTS:
-            is_head = request.method == "HEAD"
-            services.pulls.count(decision, route.name, route.reference, is_head=is_head)
+        services.pulls.count(decision, route, request.method)
         raise _denied(request, route, decision)
     if not registry_token.allows("repository", str(route.name), "pull"):
         raise challenge(request, route.scope, "insufficient_scope")

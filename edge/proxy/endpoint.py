@@ -53,30 +53,16 @@ async def serve_proxy(request: Request, services: EdgeServices) -> None:
     key = small_object_key(request, route, allowed)
     if (kept := services.small_objects.get(key)) is not None:
         await request.answer(200, kept.headers, kept.body)
-        _count(request, services, route, allowed)
+        services.pulls.count(allowed, route, request.method)
         return
     response = await _ask_upstream(request, services, route, allowed, headers, query)
     try:
         whole = await _answer(request, route, allowed, response)
     finally:
         response.close()
-    _count(request, services, route, allowed)
+    services.pulls.count(allowed, route, request.method)
     if whole is not None:
         services.small_objects.keep(key, route.reference, whole.headers, whole.body)
-
-
-def _count(
-    request: Request,
-    services: EdgeServices,
-    route: Route,
-    allowed: Allowed,
-    failure: str = "",
-) -> None:
-    if route.kind is Kind.MANIFESTS:
-        is_head = request.method == "HEAD"
-        services.pulls.count(
-            allowed, route.name, route.reference, failure=failure, is_head=is_head
-        )
 
 
 def _upstream_headers(request: Request, route: Route) -> dict[str, str]:
@@ -131,7 +117,7 @@ async def _ask_upstream(
         )
         if isinstance(error, CredentialRejected | RepositoryDenied):
             services.token_threads.start(partial(queue_check, target.registry_id))
-        _count(request, services, route, allowed, error.code)
+        services.pulls.count(allowed, route, request.method, error.code)
         raise _told(error) from error
 
 

@@ -5,10 +5,10 @@ import logging
 from collections import Counter
 from datetime import UTC, datetime
 
+from edge.proxy.route import Kind, Route
 from edge.threads import DatabaseThreads
 from registries.authorization import Allowed, Decision
 from registries.outcomes import ALLOWED
-from registries.proxied_name import ProxiedName
 from registries.pull_credentials import SubjectKind
 from registries.pull_events import Pull, record_pulls
 
@@ -37,25 +37,23 @@ class PullCounter:
         self._at_head: tuple[Counter[Pull], Counter[Pull]] = (Counter(), Counter())
 
     def count(
-        self,
-        decision: Decision,
-        name: ProxiedName,
-        reference: str,
-        *,
-        failure: str = "",
-        is_head: bool = False,
+        self, decision: Decision, route: Route, method: str, failure: str = ""
     ) -> None:
-        """Count a pull; ``failure`` is the code of what the registry did, if it did."""
+        """Count a request, if it is a pull or a pull that came to nothing.
+
+        ``failure`` is the code of what the registry did to one that was allowed.
+        """
+        if route.kind is not Kind.MANIFESTS:
+            return
         if decision.team_id is None or decision.subject is None:
             return
-        if isinstance(decision, Allowed):
-            registry, outcome = decision.registry, f"registry_{failure}"
-            outcome = outcome if failure else ALLOWED
-        else:
-            registry, outcome = None, decision.reason.value
+        outcome = _outcome(decision, failure)
+        is_head = method == "HEAD"
         if is_head and outcome == ALLOWED:
             return
+        registry = decision.registry if isinstance(decision, Allowed) else None
         is_license = decision.subject.kind is SubjectKind.LICENSE
+        name = route.name
         pull = Pull(
             team_id=decision.team_id,
             hour=datetime.now(UTC).replace(minute=0, second=0, microsecond=0),
@@ -64,14 +62,23 @@ class PullCounter:
             license_id=decision.subject.id if is_license else None,
             registry_id=registry.pk if registry else None,
             repository=f"{name.upstream}/{name.repository}".rstrip("/"),
-            reference=reference,
+            reference=route.reference,
             outcome=outcome,
         )
+        self._add(pull, is_head=is_head)
+
+    def _add(self, pull: Pull, *, is_head: bool) -> None:
+        if pull not in self._counts:
+            if self._kinds_of_holder[pull.holder] >= MAX_KINDS_OF_HOLDER:
+                pull = pull._replace(repository=MANY, reference=MANY)
+            if len(self._counts) >= MAX_KINDS:
+                return
+            self._kinds_of_holder[pull.holder] += 1
         if is_head:
             self._at_head[0][pull] += 1
         elif self._was_counted_at_head(pull):
             return
-        self._add(pull)
+        self._counts[pull] += 1
 
     def _was_counted_at_head(self, pull: Pull) -> bool:
         for heads in self._at_head:
@@ -79,15 +86,6 @@ class PullCounter:
                 heads[pull] -= 1
                 return True
         return False
-
-    def _add(self, pull: Pull) -> None:
-        if pull not in self._counts:
-            if self._kinds_of_holder[pull.holder] >= MAX_KINDS_OF_HOLDER:
-                pull = pull._replace(repository=MANY, reference=MANY)
-            if len(self._counts) >= MAX_KINDS:
-                return
-            self._kinds_of_holder[pull.holder] += 1
-        self._counts[pull] += 1
 
     async def write(self) -> None:
         """Write what was counted; on failure it is kept for the next time."""
@@ -107,3 +105,9 @@ class PullCounter:
         while True:
             await asyncio.sleep(WRITE_SECONDS)
             await self.write()
+
+
+def _outcome(decision: Decision, failure: str) -> str:
+    if not isinstance(decision, Allowed):
+        return decision.reason.value
+    return f"registry_{failure}" if failure else ALLOWED

@@ -95,6 +95,9 @@ async def _connection(
                 state.answering -= 1
     except (asyncio.IncompleteReadError, ConnectionError, _Done):
         pass
+    except asyncio.CancelledError:
+        # The server ends. Python 3.11's streams log a cancelled connection as a fault.
+        pass
     finally:
         writer.close()
 

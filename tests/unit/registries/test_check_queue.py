@@ -13,11 +13,12 @@ from django.utils import timezone
 from alerts.models import Alert
 from oci.reference import parse_reference
 from portal.crypto.secrets import Secret
-from portal.errors import TooMany
+from portal.errors import Conflict, TooMany
 from registries.check_queue import (
     check_due_registries,
     check_now,
     claim_due,
+    make_all_due,
     make_due,
 )
 from registries.check_results import record_check
@@ -25,7 +26,13 @@ from registries.checks import CheckResult
 from registries.health import Outcome
 from registries.models import CredentialCheck, ExternalRegistry
 from registries.new_credentials import NewCredential
-from registries.services import change_registry, replace_credential, try_registry
+from registries.services import (
+    change_registry,
+    prepare_credential,
+    replace_credential,
+    try_registry,
+    use_credential,
+)
 from registries.tries import TRIES_PER_MINUTE
 from teams.actors import member_actor
 from teams.models import Membership
@@ -259,6 +266,21 @@ def test_a_check_that_takes_too_long_in_all_is_noted(
     assert CredentialCheck.objects.get().outcome == "unreachable"
 
 
+def test_a_registry_deleted_while_its_new_credential_is_tried_is_told(
+    registry: ExternalRegistry, vendor: Vendor
+) -> None:
+    ready = prepare_credential(
+        actor=vendor.actor,
+        registry=registry,
+        credential=NewCredential("password", LOGIN[0], Secret(LOGIN[1])),
+    )
+    ExternalRegistry.objects.filter(pk=registry.pk).delete()
+
+    with pytest.raises(Conflict, match="deleted the registry meanwhile"):
+        use_credential(actor=vendor.actor, ready=ready)
+    assert not ExternalRegistry.objects.filter(pk=registry.pk).exists()
+
+
 def test_a_registry_deleted_meanwhile_is_no_error(
     registry: ExternalRegistry, fake: FakeRegistry
 ) -> None:
@@ -336,7 +358,7 @@ def vendor_registry(vendor: Vendor, endpoint: str, slug: str, due: datetime) -> 
     )
 
 
-def test_a_check_that_fails_by_itself_waits_for_its_turn(
+def test_a_check_that_fails_by_itself_is_told_and_takes_nobodys_place(
     registry: ExternalRegistry, vendor: Vendor, fake: FakeRegistry
 ) -> None:
     other = vendor.connect(fake.endpoint, "other", LOGIN)
@@ -349,12 +371,20 @@ def test_a_check_that_fails_by_itself_waits_for_its_turn(
 
     assert check_due_registries() == 2
     assert check_due_registries() == 0
-
-    registry.refresh_from_db()
-    assert registry.claimed_until is None
-    assert registry.next_check_at > timezone.now() + timedelta(minutes=10)
     other.refresh_from_db()
     assert other.health == "valid"
+
+    for _ in range(2):
+        make_all_due([registry.pk])
+        assert check_due_registries() == 1
+    registry.refresh_from_db()
+    assert (registry.health, registry.claimed_until) == ("upstream_error", None)
+    assert "Berth could not make this check." in Alert.objects.get().message
+    assert set(
+        CredentialCheck.objects.filter(registry=registry).values_list(
+            "outcome", flat=True
+        )
+    ) == {"upstream_error"}
 
 
 def test_a_retry_after_without_end_is_no_number(
