@@ -4,6 +4,7 @@ BIN := .venv/bin
 NPM := $(shell command -v npm || echo $(BIN)/npm)
 # program:package, or file:package, where the two are named differently
 TEST_PACKAGES := docker-registry skopeo podman dockerd:docker.io ctr:containerd \
+	/usr/sbin/nginx:nginx-light \
 	chromium /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core
 
 # The settings insist on every secret. What only imports them, to read the code, gets

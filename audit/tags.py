@@ -56,6 +56,10 @@ class EventTag(StrEnum):
     REGISTRY_CHANGED = "registry:changed"
     REGISTRY_DELETED = "registry:deleted"
     REGISTRY_CREDENTIAL_REPLACED = "registry:credential-replaced"
+    IMAGE_PUSHED = "image:pushed"
+    IMAGE_DELETED = "image:deleted"
+    IMAGE_TAG_DELETED = "image:tag-deleted"
+    IMAGE_REPOSITORY_DELETED = "image:repository-deleted"
     WEBHOOK_CREATED = "webhook:created"
     WEBHOOK_CHANGED = "webhook:changed"
     WEBHOOK_SECRET_REPLACED = "webhook:secret-replaced"  # noqa: S105 -- a tag
@@ -113,6 +117,10 @@ _WORDS: dict[str, str] = {
     EventTag.REGISTRY_CHANGED: "External registry changed",
     EventTag.REGISTRY_DELETED: "External registry deleted",
     EventTag.REGISTRY_CREDENTIAL_REPLACED: "External registry's credential replaced",
+    EventTag.IMAGE_PUSHED: "Image pushed",
+    EventTag.IMAGE_DELETED: "Image deleted",
+    EventTag.IMAGE_TAG_DELETED: "Image's tag deleted",
+    EventTag.IMAGE_REPOSITORY_DELETED: "All of an image deleted",
     EventTag.WEBHOOK_CREATED: "Webhook added",
     EventTag.WEBHOOK_CHANGED: "Webhook changed",
     EventTag.WEBHOOK_SECRET_REPLACED: "Webhook's secret replaced",

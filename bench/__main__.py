@@ -50,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("pages", help="measure the portal's lists and searches")
     commands.add_parser("checks", help="measure the checks of credentials")
+    commands.add_parser("tokens", help="measure token requests at many licenses")
     seed = commands.add_parser(
         "seed", help="add licenses to the database that DATABASE_URL names"
     )
@@ -86,9 +87,10 @@ def _measure_part(name: str, *, quick: bool) -> None:
         # Models can be imported only now.
         from bench.check_run import run_checks
         from bench.page_run import run_pages
-        from bench.report import CHECKS, PAGES, write_report
+        from bench.report import CHECKS, PAGES, TOKENS, write_report
+        from bench.token_run import run_tokens
 
-        run = {CHECKS: run_checks, PAGES: run_pages}[name]
+        run = {CHECKS: run_checks, PAGES: run_pages, TOKENS: run_tokens}[name]
         report = run(directory, _say, quick=quick)
     print(f"\n{report}\n")
     _say(f"Measured in {time.monotonic() - started:.0f} s.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import psycopg
 from django.conf import settings
 from django.db import connection
@@ -26,6 +28,11 @@ def use_database(name: str) -> None:
     """Have every later query of this process go to another database."""
     _disconnect()
     connection.settings_dict["NAME"] = name
+
+
+def database_url(name: str) -> str:
+    """Return the URL of another database of this process's server."""
+    return urlsplit(settings.DATABASE_URL)._replace(path=f"/{name}").geturl()
 
 
 def _disconnect() -> None:

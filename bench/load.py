@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from bench.tools import run_tool
 
 CONNECTIONS = 16
 _SCRIPT = Path(__file__).with_name("wrk.lua")
-_RESULT = re.compile(r"^berth (\d+) (\d+) (\d+) (\d+)$", re.MULTILINE)
+_RESULT = re.compile(r"^berth (\d+) (\d+) (\d+) (\d+) (\d+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,17 @@ class Load:
     """
 
     requests_per_second: float
+    p50_ms: float
     p99_ms: float
     cpu_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class RequestFiles:
+    """Different requests for ``wrk.lua`` to take in turn, and where answers go."""
+
+    requests: Path
+    answers: Path
 
 
 def load(request: Request, seconds: int, pid: int) -> Load:
@@ -48,23 +57,38 @@ def load(request: Request, seconds: int, pid: int) -> Load:
     Raises:
         BenchError: any answer was an error, or a connection broke.
     """
+    return _run_wrk([*request.header_options, request.url], seconds, pid)
+
+
+def load_from_files(host: str, files: RequestFiles, seconds: int, pid: int) -> Load:
+    """Send requests from a file to the process ``pid`` from 16 connections, in turn.
+
+    Raises:
+        BenchError: any answer was an error, or a connection broke.
+    """
+    names = map(str, (files.requests, files.answers))
+    return _run_wrk([f"http://{host}/", "--", *names], seconds, pid)
+
+
+def _run_wrk(what: Sequence[str], seconds: int, pid: int) -> Load:
     cpu_before = cpu_seconds(pid)
     output = run_tool(
         [
             *("wrk", "--threads", "1", "--connections", str(CONNECTIONS)),
             *("--duration", f"{seconds}s", "--timeout", "10s"),
-            *("--script", str(_SCRIPT), *request.header_options, request.url),
+            *("--script", str(_SCRIPT), *what),
         ]
     )
     cpu = cpu_seconds(pid) - cpu_before
     result = _RESULT.search(output)
     if result is None:
         raise BenchError(f"wrk did not say what it measured:\n{output}")
-    requests, microseconds, p99, failed = map(int, result.groups())
+    requests, microseconds, p50, p99, failed = map(int, result.groups())
     if failed or not requests:
-        raise BenchError(f"{failed} requests failed of {request.url}:\n{output}")
+        raise BenchError(f"{failed} of {requests} requests failed:\n{output}")
     return Load(
         requests_per_second=requests / (microseconds / 1e6),
+        p50_ms=p50 / 1000,
         p99_ms=p99 / 1000,
         cpu_ms=cpu / requests * 1000,
     )

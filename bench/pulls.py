@@ -62,6 +62,7 @@ def measure_small(
 def median_load(loads: Sequence[Load]) -> Load:
     return Load(
         requests_per_second=median(each.requests_per_second for each in loads),
+        p50_ms=median(each.p50_ms for each in loads),
         p99_ms=median(each.p99_ms for each in loads),
         cpu_ms=median(each.cpu_ms for each in loads),
     )

@@ -15,6 +15,7 @@ from bench.targets import KINDS
 PULLS = "bench"
 PAGES = "pages"
 CHECKS = "checks"
+TOKENS = "tokens"
 
 
 def render(results: Results) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,10 @@ from deploy.local.private_files import private_directory, write_private
 from deploy.local.process import ManagedProcess, free_port
 from deploy.local.registry import TokenAuth
 from deploy.local.valkey import start_valkey
-from edge.token.keys import create_signing_material
+from registries.signing_keys import create_signing_material
+
+# One load asks for more tokens in a minute than any customer.
+NO_TOKEN_LIMIT = {"BERTH_TOKEN_REQUESTS_PER_MINUTE": "1000000000"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ def running_servers(directory: Path) -> Iterator[Servers]:
         LocalStackError: something did not start.
     """
     settings = DemoSettings(directory, *(free_port() for _ in range(3)))
-    _write_signing_keys(settings.signing)
+    write_signing_keys(settings.signing)
     with ExitStack() as stack:
         # The data may lie elsewhere, where the server can reach it.
         cluster = private_directory(directory / "postgres") / "data"
@@ -81,10 +84,8 @@ def running_servers(directory: Path) -> Iterator[Servers]:
         stack.enter_context(valkey)
         environment = portal_environment(
             settings, database_url=database_url, redis_url=redis_url
-        ) | {
-            "LOG_LEVEL": "WARNING",
-            "BERTH_TOKEN_REQUESTS_PER_MINUTE": "1000000000",
-        }
+        )
+        environment |= {"LOG_LEVEL": "WARNING", **NO_TOKEN_LIMIT}
         servers = _servers(settings, environment)
         for registry in (servers.upstream, servers.token_upstream, servers.mirror):
             process = start_distribution(registry, directory / registry.name)
@@ -124,7 +125,8 @@ def _servers(settings: DemoSettings, environment: dict[str, str]) -> Servers:
     )
 
 
-def _write_signing_keys(directory: Path) -> None:
+def write_signing_keys(directory: Path) -> None:
+    """Make new keys for registry tokens, as the edge and a registry read them."""
     material = create_signing_material()
     private_directory(directory)
     write_private(directory / "root.crt", material.root_pem)
@@ -134,6 +136,15 @@ def _write_signing_keys(directory: Path) -> None:
 @contextmanager
 def running_edge(servers: Servers, port: int | None = None) -> Iterator[Edge]:
     """Start one edge process as production does, and stop it in the end."""
+    with running_edge_in(servers.environment, servers.directory, port) as edge:
+        yield edge
+
+
+@contextmanager
+def running_edge_in(
+    environment: Mapping[str, str], directory: Path, port: int | None = None
+) -> Iterator[Edge]:
+    """Do the same in any environment, with its log in a directory."""
     port = port or free_port()
     process = ManagedProcess(
         [
@@ -144,8 +155,8 @@ def running_edge(servers: Servers, port: int | None = None) -> Iterator[Edge]:
             *("--log-level", "warning", "--timeout-graceful-shutdown", "5"),
         ],
         name=f"edge-{port}",
-        log=servers.directory / f"edge-{port}.log",
-        env=servers.environment,
+        log=directory / f"edge-{port}.log",
+        env=environment,
         cwd=PROJECT,
     )
     with process:

@@ -11,13 +11,13 @@ from bench.errors import BenchError
 PACKAGES = ("wrk", "curl", "docker-registry")
 
 
-def require_tools() -> None:
-    """Return if the programs are installed.
+def require_tools(*programs: str) -> None:
+    """Return if the programs are installed; without any named, all of a run of pulls.
 
     Raises:
         BenchError: some are not; the message says how to install them.
     """
-    missing = [name for name in PACKAGES if shutil.which(name) is None]
+    missing = [name for name in programs or PACKAGES if shutil.which(name) is None]
     if missing:
         names = " ".join(missing)
         raise BenchError(

@@ -1,7 +1,8 @@
 """The edge: what registry clients talk to. A raw ASGI application.
 
 ``/v2/token`` is the token service, ``/v2/proxy/…`` the pull-through proxy. Everything
-else that clients need is the answer to ``/v2/``.
+else that clients need is the answer to ``/v2/``. nginx asks ``/v2/_authorize`` before
+each request to the private registry, and has ``/v2/_refusal`` answer for it.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ django.setup()
 
 from edge.asgi_types import Receive, Scope, Send
 from edge.http import ClientGone, RegistryError, Request
-from edge.proxy.authorize import read_token
 from edge.proxy.endpoint import serve_proxy
 from edge.proxy.route import not_found
+from edge.registry.endpoint import serve_authorize, serve_refusal
 from edge.services import EdgeServices, edge_services
 from edge.token.endpoint import serve_token
-from edge.token.keys import SigningKeyError
 from oci.errors import ErrorCode
 from portal.crypto.keyring import KeyringError
 from portal.health import ask_database, redis_answers
+from registries.signing_keys import SigningKeyError
 
 logger = logging.getLogger(__name__)
 
@@ -84,14 +85,8 @@ async def _route(request: Request, services: EdgeServices) -> None:
     path = request.path
     if path.startswith("/v2/proxy/"):
         await serve_proxy(request, services)
-    elif path == "/v2/token":
-        await serve_token(request, services)
-    elif path in {"/v2/", "/v2"}:
-        await _serve_base(request, services)
-    elif path == "/livez":
-        await request.answer_json(200, {"status": "ok"})
-    elif path == "/readyz":
-        await _serve_readyz(request, services)
+    elif serve := _PLACES.get(path):
+        await serve(request, services)
     else:
         raise not_found()
 
@@ -105,7 +100,7 @@ async def _serve_base(request: Request, services: EdgeServices) -> None:
             "Only GET and HEAD are served here.",
             headers=[("Allow", "GET, HEAD")],
         )
-    read_token(request, services, scope="")
+    services.proxy_gate.read_token(request, scope="")
     await request.answer_json(200, {})
 
 
@@ -124,3 +119,18 @@ async def _serve_readyz(request: Request, services: EdgeServices) -> None:
     await request.answer_json(
         200 if database else 503, {"status": status, "checks": checks}
     )
+
+
+async def _serve_livez(request: Request, services: EdgeServices) -> None:
+    await request.answer_json(200, {"status": "ok"})
+
+
+_PLACES = {
+    "/v2": _serve_base,
+    "/v2/": _serve_base,
+    "/v2/token": serve_token,
+    "/v2/_authorize": serve_authorize,
+    "/v2/_refusal": serve_refusal,
+    "/livez": _serve_livez,
+    "/readyz": _serve_readyz,
+}

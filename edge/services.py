@@ -10,14 +10,19 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from edge.proxy.decisions import Decisions
-from edge.proxy.pull_counter import PullCounter
+from edge.decisions import Decisions
 from edge.proxy.small_objects import SmallObjects
+from edge.pull_counter import PullCounter
 from edge.threads import DatabaseThreads
-from edge.token.keys import SigningKey, load_roots
 from edge.token.rate_limit import RateLimiter
-from edge.token.registry_token import TokenIssuer, TokenVerifier
+from edge.token_gate import TokenGate
 from portal.crypto.fields import encryption_keyring, lookup_keyring
+from registries.authorization import UNKNOWN_LOGIN, Decision, authorize_pull
+from registries.image_authorization import ImageAccess, authorize_image
+from registries.proxied_name import ProxiedName
+from registries.pull_credentials import Subject
+from registries.registry_token import TokenIssuer, TokenVerifier
+from registries.signing_keys import SigningKey, load_roots
 from registries.upstream import UpstreamClient, upstream_client
 
 TOKEN_THREADS = 4
@@ -29,9 +34,11 @@ class EdgeServices:
     token_threads: DatabaseThreads
     limiter: RateLimiter
     issuer: TokenIssuer
-    verifier: TokenVerifier
+    proxy_gate: TokenGate
+    registry_gate: TokenGate
     upstream: UpstreamClient
-    decisions: Decisions
+    decisions: Decisions[ProxiedName]
+    image_decisions: Decisions[ImageAccess]
     pulls: PullCounter
     small_objects: SmallObjects
 
@@ -43,7 +50,7 @@ async def edge_services() -> AsyncIterator[EdgeServices]:
     encryption_keyring()
     lookup_keyring()
     key = SigningKey.parse(settings.BERTH_TOKEN_SIGNING_KEY)
-    roots = load_roots(settings.BERTH_TOKEN_ROOTS)
+    proxy_gate, registry_gate = _token_gates()
     # Names are looked up in the default executor; one slow name server must not
     # keep all others waiting.
     lookups = ThreadPoolExecutor(32, thread_name_prefix="edge-lookup")
@@ -60,9 +67,11 @@ async def edge_services() -> AsyncIterator[EdgeServices]:
             token_threads=token_threads,
             limiter=limiter,
             issuer=TokenIssuer(key),
-            verifier=TokenVerifier(roots, settings.BERTH_PROXY_SERVICE),
+            proxy_gate=proxy_gate,
+            registry_gate=registry_gate,
             upstream=upstream,
-            decisions=Decisions(threads),
+            decisions=Decisions(threads, _decide_pull),
+            image_decisions=Decisions(threads, authorize_image),
             pulls=pulls,
             small_objects=SmallObjects(),
         )
@@ -71,3 +80,21 @@ async def edge_services() -> AsyncIterator[EdgeServices]:
     await limiter.close()
     await token_threads.close()
     await threads.close()
+
+
+def _token_gates() -> tuple[TokenGate, TokenGate]:
+    """Return the gates before the proxy and before the private registry."""
+    roots = load_roots(settings.BERTH_TOKEN_ROOTS)
+    proxy, registry = settings.BERTH_PROXY_SERVICE, settings.BERTH_REGISTRY_SERVICE
+    return (
+        TokenGate(
+            proxy,
+            TokenVerifier(roots, proxy),
+            advice="Log in with any username and your license ID as the password.",
+        ),
+        TokenGate(registry, TokenVerifier(roots, registry), advice=UNKNOWN_LOGIN),
+    )
+
+
+def _decide_pull(subject: Subject | None, name: ProxiedName) -> Decision:
+    return authorize_pull(subject, name.application, name.upstream, name.repository)

@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 PULLS_SHOWN = 20
 PULLS_SINCE = timedelta(days=30)
 # Pulls that differ in nothing else are one line.
-_SAME_PULLS = ("application_slug", "repository", "reference", "outcome")
+_SAME_PULLS = (
+    "application_slug",
+    "registry_id",
+    "repository",
+    "reference",
+    "outcome",
+)
 _WORDS = {
     "channel": "channel",
     "custom_id": "custom ID",

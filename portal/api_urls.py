@@ -7,6 +7,7 @@ from django.urls import path, re_path
 from alerts.api import views as alerts
 from licenses.api import views as licenses
 from portal.http.api import DocsView, SchemaView, UnknownAddressView
+from registries.api import images
 from registries.api import views as registries
 from registries.api.providers import ProvidersView
 from teams.api import invitations
@@ -60,6 +61,28 @@ urlpatterns = [
     path(
         "applications/<str:application>/license-fields/<uuid:field_id>",
         licenses.LicenseFieldView.as_view(),
+    ),
+    path("applications/<str:application>/images", images.ImagesView.as_view()),
+    path(
+        "applications/<str:application>/images/<uuid:image_id>",
+        images.ImageView.as_view(),
+    ),
+    path(
+        "applications/<str:application>/images/<uuid:image_id>/tags",
+        images.ImageTagsView.as_view(),
+    ),
+    path(
+        "applications/<str:application>/images/<uuid:image_id>/tags/<uuid:tag_id>",
+        images.ImageTagView.as_view(),
+    ),
+    path(
+        "applications/<str:application>/images/<uuid:image_id>/manifests",
+        images.ImageManifestsView.as_view(),
+    ),
+    path(
+        "applications/<str:application>/images/<uuid:image_id>/manifests/"
+        "<uuid:manifest_id>",
+        images.ImageManifestView.as_view(),
     ),
     path("customers", licenses.CustomersView.as_view()),
     path("customers/<uuid:customer_id>", licenses.CustomerView.as_view()),

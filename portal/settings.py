@@ -19,13 +19,18 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 BERTH_ENCRYPTION_KEYS = secret("BERTH_ENCRYPTION_KEYS")
 BERTH_HMAC_KEYS = secret("BERTH_HMAC_KEYS")
-# Only the edge signs and verifies registry tokens; it refuses to start without these.
+# Registry tokens: the edge refuses to start without these. Portal and worker sign with
+# the key what they ask the private registry themselves.
 BERTH_TOKEN_SIGNING_KEY = secret_if_set("BERTH_TOKEN_SIGNING_KEY")
 BERTH_TOKEN_ROOTS = secret_if_set("BERTH_TOKEN_ROOTS")
 BERTH_PROXY_SERVICE = env.str("BERTH_PROXY_SERVICE", default="berth-proxy")
 BERTH_REGISTRY_SERVICE = env.str("BERTH_REGISTRY_SERVICE", default="berth-registry")
 BERTH_PROXY_HOST = env.str("BERTH_PROXY_HOST", default="")
 BERTH_REGISTRY_HOST = env.str("BERTH_REGISTRY_HOST", default="")
+# Where Berth itself reaches the private registry, past any reverse proxy.
+BERTH_REGISTRY_URL = env.str("BERTH_REGISTRY_URL", default="")
+# What the private registry sends along with its notifications.
+BERTH_REGISTRY_NOTIFICATION_TOKEN = secret_if_set("BERTH_REGISTRY_NOTIFICATION_TOKEN")
 # Berth as an issuer of identity tokens, for clouds that trust it instead of a secret.
 BERTH_ISSUER_URL = env.str("BERTH_ISSUER_URL", default="")
 BERTH_IDENTITY_KEYS = secret_if_set("BERTH_IDENTITY_KEYS")
@@ -186,6 +191,19 @@ CELERY_BEAT_SCHEDULE = {
     "delete-old-pull-events": {
         "task": "registries.tasks.delete_old_pull_events_task",
         "schedule": crontab(minute="11", hour="3"),
+    },
+    "confirm-images": {
+        "task": "registries.tasks.confirm_images_task",
+        "schedule": 10,
+        "options": {"expires": 10},
+    },
+    "reconcile-images": {
+        "task": "registries.tasks.reconcile_images_task",
+        "schedule": crontab(minute="37"),
+    },
+    "forget-notifications": {
+        "task": "registries.tasks.forget_notifications_task",
+        "schedule": crontab(minute="53", hour="3"),
     },
     "delete-expired-idempotency-records": {
         "task": "teams.tasks.delete_expired_idempotency_records_task",

@@ -7,7 +7,7 @@ from django.views.generic import RedirectView
 
 from portal.health import livez, readyz
 from portal.metrics import metrics
-from registries.web import web_identity
+from registries.web import registry_notifications, web_identity
 from teams.web import entrance, sessions, single_sign_on
 
 # Operators sign in as everybody does, with their second factor.
@@ -48,6 +48,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("livez", livez),
     path("readyz", readyz),
     path("metrics", metrics),
+    path("registry-notifications", registry_notifications.registry_notifications),
     # The admin's own page for it would leave no trace in the audit log.
     path("admin/password_change/", change_password),
     path("admin/password_change/done/", change_password),

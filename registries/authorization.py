@@ -19,10 +19,18 @@ from registries.pull_credentials import (
     Holder,
     LicenseHolder,
     PullCredential,
+    SecondFactorRequired,
     Subject,
     UserHolder,
     identify,
 )
+from registries.refusals import (
+    UNKNOWN_LICENSE,
+    application_not_licensed,
+    registry_not_available,
+    repository_not_offered,
+)
+from teams.actors import Actor
 from teams.models import Application
 from teams.permissions import Permission
 
@@ -38,6 +46,8 @@ class Reason(StrEnum):
     REGISTRY_NOT_CONNECTED = "registry_not_connected"
     REGISTRY_NOT_SHARED = "registry_not_shared"
     REPOSITORY_NOT_ALLOWED = "repository_not_allowed"
+    SECOND_FACTOR_REQUIRED = "second_factor_required"
+    ACTION_NOT_ALLOWED = "action_not_allowed"
 
 
 class Place(Enum):
@@ -46,6 +56,12 @@ class Place(Enum):
 
 PRIVATE_REGISTRY: Final = Place.PRIVATE_REGISTRY
 Upstream = str | Literal[Place.PRIVATE_REGISTRY]
+
+UNKNOWN_LOGIN = (
+    "No known login came with this request. Log in with your e-mail address and a user "
+    "token, or with any username and a service account or team token. Customers log in "
+    "with any username and their license ID as the password."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +149,7 @@ def authorize_pull(
     trace: list[Step] = []
     holder: Holder | None = None
     try:
-        holder = _check_credential(credential, within_team, trace)
+        holder = _check_credential(credential, upstream, within_team, trace)
         application = _check_application(holder, application_slug, within_team, trace)
         if isinstance(holder, LicenseHolder):
             _check_license(holder.license, trace)
@@ -143,7 +159,7 @@ def authorize_pull(
             found, full_name = _check_registry(application, upstream, repository, trace)
     except _Refusal as refusal:
         subject = holder.subject if holder else None
-        team_id = _team_of(holder)
+        team_id = team_of(holder)
         return Denied(refusal.reason, refusal.message, tuple(trace), team_id, subject)
     return Allowed(
         team_id=application.team_id,
@@ -164,26 +180,32 @@ class LoginAllowed:
     holder: Holder
 
 
-def authorize_login(credential: PullCredential) -> LoginAllowed | Denied:
+def authorize_login(
+    credential: PullCredential,
+    upstream: Upstream | None = None,
+    *,
+    even_if_over: bool = False,
+) -> LoginAllowed | Denied:
     """Decide whether a login alone, for no repository yet, makes sense.
 
-    So that ``docker login`` with a revoked license says so at once.
+    So that ``docker login`` with a revoked license says so at once; ``even_if_over``
+    leaves that to the pull. ``upstream`` is PRIVATE_REGISTRY for a login there.
     """
     trace: list[Step] = []
     holder: Holder | None = None
     try:
-        holder = _check_credential(credential, None, trace)
-        if isinstance(holder, LicenseHolder):
+        holder = _check_credential(credential, upstream, None, trace)
+        if isinstance(holder, LicenseHolder) and not even_if_over:
             _check_license(holder.license, trace)
     except _Refusal as refusal:
         subject = holder.subject if holder else None
         return Denied(
-            refusal.reason, refusal.message, tuple(trace), _team_of(holder), subject
+            refusal.reason, refusal.message, tuple(trace), team_of(holder), subject
         )
     return LoginAllowed(holder)
 
 
-_VENDOR_ACTIONS = {
+VENDOR_ACTIONS = {
     "pull": Permission.IMAGE_PULL,
     "push": Permission.IMAGE_PUSH,
     "delete": Permission.IMAGE_DELETE,
@@ -195,20 +217,26 @@ def allowed_vendor_actions(holder: Holder, application_slug: str) -> frozenset[s
 
     Nothing for a license: customers only pull.
     """
-    if isinstance(holder, LicenseHolder):
-        return frozenset()
-    application = Application.objects.filter(slug=application_slug).first()
-    actor = holder.actor_for(application.team_id) if application else None
+    actor = None
+    if not isinstance(holder, LicenseHolder):
+        actor = vendor_actor(holder, application_slug)
     if actor is None:
         return frozenset()
     return frozenset(
-        action
-        for action, permission in _VENDOR_ACTIONS.items()
-        if actor.may(permission)
+        action for action, permission in VENDOR_ACTIONS.items() if actor.may(permission)
     )
 
 
-def _team_of(holder: Holder | None) -> uuid.UUID | None:
+def vendor_actor(
+    holder: ApiTokenHolder | UserHolder, application_slug: str
+) -> Actor | None:
+    """Return who a login is in the team of an application; None for a stranger."""
+    application = Application.objects.filter(slug=application_slug).first()
+    return holder.actor_for(application.team_id) if application else None
+
+
+def team_of(holder: Holder | None) -> uuid.UUID | None:
+    """Return the one team that a credential belongs to; people may have several."""
     if isinstance(holder, LicenseHolder):
         return holder.license.team_id
     return holder.actor.team_id if isinstance(holder, ApiTokenHolder) else None
@@ -226,22 +254,28 @@ def _refuse(
 
 
 def _check_credential(
-    credential: PullCredential, within_team: uuid.UUID | None, trace: list[Step]
+    credential: PullCredential,
+    upstream: Upstream | None,
+    within_team: uuid.UUID | None,
+    trace: list[Step],
 ) -> Holder:
-    holder = identify(credential)
+    try:
+        holder = identify(credential)
+    except SecondFactorRequired as error:
+        reason = Reason.SECOND_FACTOR_REQUIRED
+        raise _refuse(trace, "credential", reason, str(error)) from error
     outside = (
         within_team is not None
         and holder is not None
         and not isinstance(holder, UserHolder)
-        and _team_of(holder) != within_team
+        and team_of(holder) != within_team
     )
     if holder is None or outside:
         raise _refuse(
             trace,
             "credential",
             Reason.CREDENTIAL_UNKNOWN,
-            "No known license came with this request. Log in with any username and "
-            "your license ID as the password.",
+            UNKNOWN_LOGIN if isinstance(upstream, Place) else UNKNOWN_LICENSE,
         )
     _pass(trace, "credential", f"Belongs to {holder.subject}.")
     return holder
@@ -269,8 +303,7 @@ def _check_application(
             trace,
             "application",
             Reason.APPLICATION_MISMATCH,
-            f"This {_noun(holder)} does not include the application "
-            f"{application_slug!r}. Check the image name.",
+            _not_included(holder, application_slug),
             _mismatch(holder, application_slug, within_team),
         )
     _pass(trace, "application", f"{application_slug} is included.")
@@ -310,8 +343,14 @@ def _pullable_application(
     return application
 
 
-def _noun(holder: Holder) -> str:
-    return "license" if isinstance(holder, LicenseHolder) else "login"
+def _not_included(holder: Holder, application_slug: str) -> str:
+    if isinstance(holder, LicenseHolder):
+        return application_not_licensed(application_slug)
+    # The same for another team's application and for one that is nowhere.
+    return (
+        f"This login does not include the application {application_slug!r}. Check the "
+        "image name; the slugs of your applications are on the portal's Images page."
+    )
 
 
 def _check_license(license: License, trace: list[Step]) -> None:
@@ -349,10 +388,7 @@ def _check_registry(
 ) -> tuple[Credential, str]:
     """Return the credential to pull with, and the repository's full name upstream."""
     candidates, repository = _connected(application, upstream, repository)
-    unavailable = (
-        f"The registry {upstream!r} is not available to the application "
-        f"{application.slug!r}. Ask your vendor to connect it."
-    )
+    unavailable = registry_not_available(application.slug, upstream)
     if not candidates:
         raise _refuse(
             trace,
@@ -387,8 +423,7 @@ def _check_repository(
         trace,
         "repository",
         Reason.REPOSITORY_NOT_ALLOWED,
-        f"The repository {repository!r} is not offered to customers. "
-        "Check the image name, or ask your vendor to allow it.",
+        repository_not_offered(repository),
         f"No pattern of {candidates[0].registry.slug} covers {repository!r}.",
     )
 

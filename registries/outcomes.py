@@ -14,6 +14,8 @@ REFUSALS = {
     "registry_not_shared": "Registry not shared",
     "repository_not_allowed": "Repository not allowed",
     "credential_unknown": "Unknown license",
+    "second_factor_required": "Second factor required",
+    "action_not_allowed": "Not allowed to this login",
 }
 # Berth let it through and the registry did not: by the code of its UpstreamError.
 FAILURES = {

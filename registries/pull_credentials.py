@@ -23,6 +23,17 @@ from teams.selectors import (
 )
 
 
+class SecondFactorRequired(Exception):  # noqa: N818 -- states the fact
+    """The password is right, but a password alone is not enough for this account."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Your account has a second factor, so a password alone does not log in "
+            "here. Make a user token under API tokens in the portal and use it as the "
+            "password."
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class PresentedCredential:
     """A username and password, as ``docker login`` sends them."""
@@ -107,6 +118,9 @@ def identify(credential: PullCredential) -> Holder | None:
     Any username goes with a license ID, a service-account token or a team token. A
     user token and an account password go with that user's e-mail address only, and
     the password only while its owner has no second factor.
+
+    Raises:
+        SecondFactorRequired: a right password of somebody who has one.
     """
     if isinstance(credential, PresentedCredential):
         return _identify_presented(credential)
@@ -141,9 +155,10 @@ def _identify_presented(presented: PresentedCredential) -> Holder | None:
     user = authenticate(
         username=presented.username, password=presented.password.reveal()
     )
-    if not isinstance(user, User) or has_second_factor(user):
-        # A password alone is not enough where its owner asked for more.
+    if not isinstance(user, User):
         return None
+    if has_second_factor(user):
+        raise SecondFactorRequired
     return UserHolder(user)
 
 

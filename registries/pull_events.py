@@ -15,6 +15,7 @@ from redis.exceptions import RedisError
 from licenses.models import License
 from registries.check_queue import make_due
 from registries.models import ExternalRegistry, PullEvent
+from registries.models.pulls import PRIVATE_REGISTRY_ID, PRIVATE_REGISTRY_SLUG
 from registries.tasks import check_due_registries_task
 from teams.models import Team
 
@@ -24,7 +25,12 @@ PULLS_KEPT = timedelta(days=396)
 
 
 class Pull(NamedTuple):
-    """A kind of pull that is counted: one row per hour."""
+    """A kind of pull that is counted: one row per hour.
+
+    Of the private registry, ``registry_id`` is PRIVATE_REGISTRY_ID and ``repository``
+    the name below the application's slug. ``reference`` is empty where the token
+    service refused already.
+    """
 
     team_id: uuid.UUID
     hour: datetime
@@ -84,7 +90,8 @@ def _existing_licenses(pulls: Iterable[Pull]) -> set[uuid.UUID | None]:
 
 def _registry_slugs(pulls: Iterable[Pull]) -> dict[uuid.UUID | None, str]:
     ids = {pull.registry_id for pull in pulls if pull.registry_id}
-    return dict(ExternalRegistry.objects.filter(pk__in=ids).values_list("pk", "slug"))
+    found = ExternalRegistry.objects.filter(pk__in=ids).values_list("pk", "slug")
+    return {PRIVATE_REGISTRY_ID: PRIVATE_REGISTRY_SLUG, **dict(found)}
 
 
 def delete_old_pull_events() -> int:

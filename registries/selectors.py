@@ -21,6 +21,15 @@ from teams.selectors import api_tokens_for_team, applications_for_team, members_
 
 RECENT_PULLS = timedelta(days=30)
 REFUSALS_LOOKED_THROUGH = 500
+# Refusals that differ in nothing else are told as one.
+_SAME_REFUSALS = (
+    "outcome",
+    "license_id",
+    "holder",
+    "application_slug",
+    "registry_id",
+    "repository",
+)
 
 
 def registries_for_team(team_id: uuid.UUID) -> QuerySet[ExternalRegistry]:
@@ -108,7 +117,7 @@ def pulls_of_registry(registry: ExternalRegistry) -> QuerySet[PullEvent]:
     A refused pull is of no registry, so its name tells.
     """
     through = Q(registry_id=registry.pk)
-    refused = ~Q(outcome=ALLOWED) & _names(registry)
+    refused = ~Q(outcome=ALLOWED) & Q(registry_id=None) & _names(registry)
     return pulls_for_team(registry.team_id).filter(through | refused)
 
 
@@ -215,7 +224,7 @@ def refusals_since(
         PullEvent.objects.for_team(team_id)
         .filter(last_at__gte=since)
         .exclude(outcome=ALLOWED)
-        .values("outcome", "license_id", "holder", "application_slug", "repository")
+        .values(*_SAME_REFUSALS)
         .annotate(times=Sum("count"), latest=Max("last_at"), named=Max("reference"))
         .order_by("-latest")[:number]
     )
@@ -234,6 +243,7 @@ def _pull_of(team_id: uuid.UUID, group: dict[str, Any]) -> PullEvent:
         license_id=group["license_id"],
         holder=group["holder"],
         application_slug=group["application_slug"],
+        registry_id=group["registry_id"],
         repository=group["repository"],
         reference=group["named"],
         count=group["times"],
@@ -286,13 +296,12 @@ def first_steps(team_id: uuid.UUID) -> FirstSteps:
     )
 
 
-def holders_of_pulls(team_id: uuid.UUID, pulls: Iterable[PullEvent]) -> dict[str, str]:
-    """Return what people call the holders that are not licenses, by ``holder``.
+def names_of_holders(team_id: uuid.UUID, holders: Iterable[str]) -> dict[str, str]:
+    """Return what people call API tokens and users, by the subjects that name them.
 
-    Whatever is no longer there is left out.
+    Whatever is no longer there is left out, and so are licenses.
     """
-    holders = {pull.holder for pull in pulls if pull.license_id is None}
-    parts = [each.partition(":") for each in holders]
+    parts = [each.partition(":") for each in set(holders)]
     tokens = _ids(parts, SubjectKind.API_TOKEN)
     users = _ids(parts, SubjectKind.USER)
     names = {

@@ -202,6 +202,19 @@ class Application(TeamOwned):
         return self.slug
 
 
+class RetiredSlug(TeamOwned):
+    """The slug of a deleted application, which no other team may ever take.
+
+    What a registry still holds under it, and what customers still write, was meant
+    for this team's images.
+    """
+
+    slug = models.CharField(max_length=64, unique=True)
+
+    def __str__(self) -> str:
+        return self.slug
+
+
 class Channel(TeamOwned):
     """A line of releases of an application, such as Stable or Beta."""
 

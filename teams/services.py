@@ -20,6 +20,7 @@ from teams.models import (
     Channel,
     Invitation,
     Membership,
+    RetiredSlug,
     ServiceAccount,
     Team,
     User,
@@ -223,10 +224,17 @@ def _record_member(
 def create_application(
     *, actor: Actor, team: Team, name: str, slug: str
 ) -> Application:
-    """Create an application with a default channel, Stable."""
+    """Create an application with a default channel, Stable.
+
+    Raises:
+        ValidationError: the slug is, or once was, another application's.
+    """
     actor.require(Permission.APPLICATION_MANAGE, team_id=team.pk)
     application = Application(team=team, name=name, slug=slug)
     application.full_clean()
+    if RetiredSlug.objects.filter(slug=slug).exclude(team=team).exists():
+        taken = Application._meta.get_field("slug").error_messages["unique"]
+        raise ValidationError({"slug": taken})
     application.save()
     _record(actor, EventTag.APPLICATION_CREATED, application, slug=slug)
     create_channel(
@@ -249,21 +257,36 @@ def change_application(*, actor: Actor, application: Application, name: str) -> 
 
 @transaction.atomic
 def delete_application(*, actor: Actor, application: Application) -> None:
-    """Delete an application that has no licenses.
+    """Delete an application without licenses and images; its slug stays the team's.
 
     Raises:
-        Conflict: licenses exist; their pulls would break.
+        Conflict: licenses exist, whose pulls would break, or images in the private
+            registry.
     """
     actor.require(Permission.APPLICATION_MANAGE, team_id=application.team_id)
     _record(actor, EventTag.APPLICATION_DELETED, application, slug=application.slug)
+    RetiredSlug.objects.get_or_create(
+        slug=application.slug, defaults={"team_id": application.team_id}
+    )
     try:
         application.delete()
     except models.ProtectedError as error:
+        if not any(_is_license(each) for each in error.protected_objects):
+            raise Conflict(
+                "application_has_images",
+                "This application has images in the private registry, so it stays. "
+                "Delete the images first.",
+            ) from error
         raise Conflict(
             "application_in_use",
             "This application has licenses, whose pulls would break, so it stays. "
             "Revoke the licenses to stop their pulls.",
         ) from error
+
+
+def _is_license(row: models.Model) -> bool:
+    # By its name: this room knows none of those above it.
+    return row._meta.label == "licenses.License"
 
 
 @transaction.atomic

@@ -66,6 +66,11 @@ class DemoSettings:
     def signing(self) -> Path:
         return self.secrets / "signing"
 
+    @property
+    def notification_token(self) -> Path:
+        """What the private registry and the portal share."""
+        return self.secrets / "registry-notification-token"
+
 
 def read_settings() -> DemoSettings:
     """Read the demo's settings; each has a default.
@@ -109,6 +114,7 @@ def portal_environment(
         "BERTH_PROXY_HOST": settings.portal_host,
         "BERTH_REGISTRY_HOST": settings.registry_host,
         "BERTH_REGISTRY_SERVICE": REGISTRY_SERVICE,
+        "BERTH_REGISTRY_URL": f"http://127.0.0.1:{settings.registry_port}",
         # No cloud can read it there, but the portal shows what it is for.
         "BERTH_ISSUER_URL": f"http://{settings.portal_host}",
         "BERTH_ALLOWED_PRIVATE_NETWORKS": "127.0.0.0/8,::1/128",
@@ -127,6 +133,7 @@ def _secret_files(
     kept_secret(directory / "secret-key", lambda: secrets.token_urlsafe(48))
     kept_secret(directory / "encryption-keys", lambda: f"demo:{_key()}")
     kept_secret(directory / "hmac-keys", lambda: f"demo:{_key()}")
+    kept_secret(settings.notification_token, lambda: secrets.token_urlsafe(32))
     kept_secret(directory / "identity-keys.pem", _identity_key)
     write_private(directory / "database-url", database_url)
     write_private(directory / "redis-url", redis_url)
@@ -136,6 +143,7 @@ def _secret_files(
         "BERTH_HMAC_KEYS": directory / "hmac-keys",
         "BERTH_TOKEN_SIGNING_KEY": settings.signing / "signing.pem",
         "BERTH_TOKEN_ROOTS": settings.signing / "root.crt",
+        "BERTH_REGISTRY_NOTIFICATION_TOKEN": settings.notification_token,
         "BERTH_IDENTITY_KEYS": directory / "identity-keys.pem",
         "DATABASE_URL": directory / "database-url",
         "REDIS_URL": directory / "redis-url",

@@ -50,6 +50,11 @@ Push an image to the private registry, as the vendor:
   skopeo copy --dest-tls-verify=false --dest-creds "$OWNER_EMAIL:$API_TOKEN" \\
     dir:/tmp/berth-image docker://$REGISTRY_HOST/$APP_SLUG/api:v1
 
+Pull it from there, with the license again:
+
+  skopeo copy --src-tls-verify=false --src-creds "license:$LICENSE_ID" \\
+    docker://$REGISTRY_HOST/$APP_SLUG/api:v1 dir:/tmp/berth-own-image
+
 Logs: {logs}
 Mails: {mail}
 """

@@ -26,6 +26,7 @@ from django.utils import timezone
 from audit.models import AuditEvent
 from deploy.local import example_names as names
 from deploy.local.example_alerts import add_alerts
+from deploy.local.example_images import add_images
 from deploy.local.example_pulls import add_pulls
 from deploy.local.example_registries import add_registries
 from licenses.models import Customer, License
@@ -109,6 +110,7 @@ def fill_example_team(slug: str) -> Example:
     licenses = _add_customers(actor, example, applications, picks)
     _date_rows(team)
     add_pulls(team, licenses, registries, picks)
+    example.ids |= add_images(team, applications, licenses, picks)
     _note_ids(example, applications, licenses)
     example.ids["registry_id"] = str(registries["quay"].pk)
     webhook = add_alerts(actor, team, registries["quay"])

@@ -1,4 +1,4 @@
-"""Debian's ``docker-registry``: CNCF Distribution 2.8, configured by a file of ours."""
+"""Debian's ``docker-registry``: CNCF Distribution 2.8, with Berth's configuration."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import secrets
 import shutil
 import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,18 +14,16 @@ import yaml
 
 from deploy.local.private_files import kept_secret, private_directory, write_private
 from deploy.local.process import LocalStackError, ManagedProcess
+from registries.private_registry.config import (
+    FilesystemStorage,
+    Notifications,
+    TokenAuth,
+    distribution_config,
+)
+
+__all__ = ["TokenAuth", "ensure_registry", "find_registry", "start_registry"]
 
 PACKAGE = "docker-registry"
-
-
-@dataclass(frozen=True, slots=True)
-class TokenAuth:
-    """What Distribution needs to know of its token server."""
-
-    realm: str
-    service: str
-    issuer: str
-    root_bundle: Path
 
 
 def find_registry() -> Path:
@@ -81,6 +78,7 @@ def start_registry(
     name: str = "registry",
     htpasswd: tuple[str, str] | None = None,
     token: TokenAuth | None = None,
+    notifications: Notifications | None = None,
     proxy_remote: str | None = None,
 ) -> ManagedProcess:
     """Start a registry on 127.0.0.1 and return it once it answers.
@@ -92,11 +90,9 @@ def start_registry(
         LocalStackError: it did not start; the message quotes its log.
     """
     data_dir = private_directory(data_dir.absolute())
-    config = _base_config(data_dir, port)
+    config = _config(data_dir, port, token, notifications)
     if htpasswd is not None:
         config["auth"] = _htpasswd(data_dir / "htpasswd", *htpasswd)
-    if token is not None:
-        config["auth"] = _token(token)
     if proxy_remote is not None:
         config["proxy"] = {"remoteurl": proxy_remote}
     path = write_private(data_dir / "config.yml", yaml.safe_dump(config))
@@ -111,17 +107,19 @@ def start_registry(
     return process
 
 
-def _base_config(data_dir: Path, port: int) -> dict[str, Any]:
-    http_secret = kept_secret(data_dir / "http-secret", secrets.token_hex)
-    return {
-        "version": 0.1,
-        "log": {"level": "info", "accesslog": {"disabled": True}},
-        "storage": {
-            "filesystem": {"rootdirectory": str(data_dir / "storage")},
-            "delete": {"enabled": True},
-        },
-        "http": {"addr": f"127.0.0.1:{port}", "secret": http_secret},
-    }
+def _config(
+    data_dir: Path,
+    port: int,
+    token: TokenAuth | None,
+    notifications: Notifications | None,
+) -> dict[str, Any]:
+    return distribution_config(
+        addr=f"127.0.0.1:{port}",
+        http_secret=kept_secret(data_dir / "http-secret", secrets.token_hex),
+        storage=FilesystemStorage(data_dir / "storage"),
+        token=token,
+        notifications=notifications,
+    )
 
 
 def _htpasswd(path: Path, user: str, password: str) -> dict[str, Any]:
@@ -130,14 +128,3 @@ def _htpasswd(path: Path, user: str, password: str) -> dict[str, Any]:
     hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(rounds=4)).decode()
     write_private(path, f"{user}:{hashed}\n")
     return {"htpasswd": {"realm": "registry", "path": str(path)}}
-
-
-def _token(token: TokenAuth) -> dict[str, Any]:
-    return {
-        "token": {
-            "realm": token.realm,
-            "service": token.service,
-            "issuer": token.issuer,
-            "rootcertbundle": str(token.root_bundle.absolute()),
-        }
-    }

@@ -19,6 +19,7 @@ from deploy.local.private_files import kept_secret, private_directory
 from deploy.local.process import ManagedProcess
 from deploy.local.registry import TokenAuth, start_registry
 from deploy.local.valkey import start_valkey
+from registries.private_registry.config import Notifications
 
 SAMPLE_USER = "sample"
 SAMPLE_REPOSITORY = "my-org/api"
@@ -167,6 +168,10 @@ def _start_private_registry(settings: DemoSettings) -> ManagedProcess:
             service=REGISTRY_SERVICE,
             issuer="berth",
             root_bundle=settings.signing / "root.crt",
+        ),
+        notifications=Notifications(
+            f"http://127.0.0.1:{settings.portal_port}/registry-notifications",
+            settings.notification_token.read_text(encoding="utf-8"),
         ),
     )
 

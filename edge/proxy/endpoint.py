@@ -53,14 +53,14 @@ async def serve_proxy(request: Request, services: EdgeServices) -> None:
     key = small_object_key(request, route, allowed)
     if (kept := services.small_objects.get(key)) is not None:
         await request.answer(200, kept.headers, kept.body)
-        services.pulls.count(allowed, route, request.method)
+        services.pulls.count(allowed, route.pulled, request.method)
         return
     response = await _ask_upstream(request, services, route, allowed, headers, query)
     try:
         whole = await _answer(request, route, allowed, response)
     finally:
         response.close()
-    services.pulls.count(allowed, route, request.method)
+    services.pulls.count(allowed, route.pulled, request.method)
     if whole is not None:
         services.small_objects.keep(key, route.reference, whole.headers, whole.body)
 
@@ -117,7 +117,7 @@ async def _ask_upstream(
         )
         if isinstance(error, CredentialRejected | RepositoryDenied):
             services.token_threads.start(partial(queue_check, target.registry_id))
-        services.pulls.count(allowed, route, request.method, error.code)
+        services.pulls.count(allowed, route.pulled, request.method, error.code)
         raise _told(error) from error
 
 

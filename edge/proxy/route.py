@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from edge.http import RegistryError
+from edge.pull_counter import PulledImage
 from oci.digest import MalformedDigest, parse_digest
 from oci.errors import ErrorCode
 from oci.reference import MalformedName, parse_manifest_reference
@@ -47,6 +48,14 @@ class Route:
             self.kind is Kind.MANIFESTS and ":" in self.reference
         )
 
+    @property
+    def pulled(self) -> PulledImage | None:
+        """Return what is counted as pulled: manifests are, their parts are not."""
+        if self.kind is not Kind.MANIFESTS:
+            return None
+        repository = f"{self.name.upstream}/{self.name.repository}".rstrip("/")
+        return PulledImage(self.name.application, repository, self.reference)
+
     def upstream_path(self, repository: str) -> str:
         return f"/v2/{repository}/{self.kind.value}/{self.reference}"
 
@@ -69,11 +78,12 @@ def parse_route(path: str) -> Route:
         proxied = parse_proxied_name("/".join(name))
     except MalformedName as error:
         raise RegistryError(400, ErrorCode.NAME_INVALID, str(error)) from error
-    _check_reference(kind, reference)
+    check_reference(kind, reference)
     return Route(proxied, kind, reference)
 
 
-def _check_reference(kind: Kind, reference: str) -> None:
+def check_reference(kind: Kind, reference: str) -> None:
+    """Raise RegistryError, 400, for a malformed tag or digest."""
     try:
         if kind is Kind.MANIFESTS:
             parse_manifest_reference(reference)

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from django.conf import settings
 
 from edge.http import RegistryError, Request
+from edge.pull_counter import PulledImage
 from edge.services import EdgeServices
 from edge.token.grant import grant
 from edge.token.parse import TokenRequest, parse_token_request
 from oci.errors import ErrorCode
+from oci.reference import MalformedName, parse_repository
 from oci.scope import Scope
-from registries.authorization import Denied, authorize_login
-from registries.pull_credentials import (
-    ApiTokenHolder,
-    Holder,
-    PresentedCredential,
-    identify,
-)
+from registries.authorization import PRIVATE_REGISTRY, Denied, authorize_login
+from registries.image_authorization import ImageAccess
+from registries.pull_credentials import ApiTokenHolder, Holder, PresentedCredential
 from teams.api_tokens import touch_api_token
 
 PROXY_TOKEN_SECONDS = 300
@@ -40,7 +39,7 @@ async def serve_token(request: Request, services: EdgeServices) -> None:
         )
     wanted = await parse_token_request(request)
     service, lifetime_seconds = _service(wanted.service)
-    holder = await _authenticate(request, services, wanted)
+    holder = await _authenticate(request, services, service, wanted)
     grants = await services.token_threads.call(
         lambda: grant(service, wanted.scopes, holder)
     )
@@ -74,7 +73,7 @@ def _service(name: str) -> tuple[str, int]:
 
 
 async def _authenticate(
-    request: Request, services: EdgeServices, wanted: TokenRequest
+    request: Request, services: EdgeServices, service: str, wanted: TokenRequest
 ) -> Holder | None:
     """Return whoever asks; None for an anonymous request."""
     if wanted.credential is None:
@@ -85,10 +84,16 @@ async def _authenticate(
     presented = wanted.credential
     await _limit_guesses(request, services, presented)
     holder = await services.token_threads.call(
-        lambda: _identify(presented, wanted.scopes)
+        lambda: _identify(presented, service, wanted.scopes)
     )
-    if isinstance(holder, Denied):
+    if holder.subject is None:
         await services.limiter.count(f"failures:{request.neighbourhood}")
+    else:
+        requests = await services.limiter.count(f"requests:{holder.subject}")
+        if requests > settings.BERTH_TOKEN_REQUESTS_PER_MINUTE:
+            raise _too_many(services, "This login asks for tokens too often.")
+    if isinstance(holder, Denied):
+        _count_refused(services, service, wanted.scopes, holder)
         raise RegistryError(
             401,
             ErrorCode.UNAUTHORIZED,
@@ -96,27 +101,44 @@ async def _authenticate(
             headers=[("WWW-Authenticate", 'Basic realm="Berth"')],
             detail={"reason": holder.reason.value},
         )
-    requests = await services.limiter.count(f"requests:{holder.subject}")
-    if requests > settings.BERTH_TOKEN_REQUESTS_PER_MINUTE:
-        raise _too_many(services, "This login asks for tokens too often.")
     return holder
 
 
-def _identify(presented: PresentedCredential, scopes: list[Scope]) -> Holder | Denied:
-    """Identify; a bare login with a license that is over is refused at once.
+def _identify(
+    presented: PresentedCredential, service: str, scopes: list[Scope]
+) -> Holder | Denied:
+    """Identify; a login with a license that is over is refused at once.
 
-    With a scope the license's state is left to the place where the pull happens: only
-    there do all clients print the sentence that says what is wrong.
+    Not so for a pull through the proxy: the license's state is left to the place where
+    the pull happens, since only there do all clients print the sentence that says what
+    is wrong. The private registry itself has no sentence but "denied".
     """
-    holder = identify(presented)
-    if holder is None or not scopes:
-        login = authorize_login(holder)
-        if isinstance(login, Denied):
-            return login
-        holder = login.holder
-    if isinstance(holder, ApiTokenHolder):
-        touch_api_token(holder.api_token)
-    return holder
+    is_private = service == settings.BERTH_REGISTRY_SERVICE
+    login = authorize_login(
+        presented,
+        PRIVATE_REGISTRY if is_private else None,
+        even_if_over=bool(scopes) and not is_private,
+    )
+    if isinstance(login, Denied):
+        return login
+    if isinstance(login.holder, ApiTokenHolder):
+        touch_api_token(login.holder.api_token)
+    return login.holder
+
+
+def _count_refused(
+    services: EdgeServices, service: str, scopes: list[Scope], denied: Denied
+) -> None:
+    """Count what the registry is not asked for any more: nobody says which tag."""
+    if service != settings.BERTH_REGISTRY_SERVICE:
+        return
+    for scope in scopes:
+        if scope.type != "repository" or "pull" not in scope.actions:
+            continue
+        with suppress(MalformedName):
+            access = ImageAccess(parse_repository(scope.name), "pull")
+            image = PulledImage(access.application, access.image, "", is_private=True)
+            services.pulls.count(denied, image, "GET")
 
 
 async def _limit_guesses(

@@ -17,7 +17,7 @@ from registries.authorization import (
     authorize_pull,
 )
 from registries.proxied_name import parse_proxied_name
-from registries.pull_credentials import Holder
+from registries.pull_credentials import Holder, LicenseHolder
 
 
 def grant(service: str, scopes: list[Scope], holder: Holder | None) -> list[Scope]:
@@ -59,6 +59,7 @@ def _private_registry_actions(name: str, holder: Holder) -> frozenset[str]:
     application, _, image = name.partition("/")
     if not image:
         return frozenset()
+    if not isinstance(holder, LicenseHolder):
+        return allowed_vendor_actions(holder, application)
     decision = authorize_pull(holder, application, PRIVATE_REGISTRY, image)
-    pull = frozenset({"pull"}) if isinstance(decision, Allowed) else frozenset()
-    return pull | allowed_vendor_actions(holder, application)
+    return frozenset({"pull"}) if isinstance(decision, Allowed) else frozenset()

@@ -60,7 +60,7 @@ _TITLES = {
     415: "Unsupported media type",
     422: "The request cannot be processed",
     429: "Too many requests",
-    502: "The external registry failed",
+    502: "The registry failed",
 }
 
 

@@ -9,6 +9,7 @@ from registries.health import Outcome
 from registries.models import (
     MAX_PATTERNS,
     MAX_SECRET_BYTES,
+    PRIVATE_REGISTRY_SLUG,
     Credential,
     CredentialCheck,
     ExternalRegistry,
@@ -234,7 +235,8 @@ class PullSerializer(serializers.ModelSerializer[PullEvent]):
     application = serializers.CharField(source="application_slug")
     license = serializers.UUIDField(source="license_id", allow_null=True)
     registry = serializers.SerializerMethodField(
-        help_text="Its slug then; null for the private registry"
+        help_text="Its slug then, `private-registry` for the private registry; null "
+        "where a pull was refused before any registry was asked"
     )
 
     class Meta:
@@ -255,6 +257,8 @@ class PullSerializer(serializers.ModelSerializer[PullEvent]):
         read_only_fields = fields
 
     def get_registry(self, pull: PullEvent) -> str | None:
+        if pull.is_private:
+            return PRIVATE_REGISTRY_SLUG
         return pull.registry_slug or None
 
 

@@ -1,10 +1,11 @@
-"""The Images page: external registries, and the private registry's commands."""
+"""The Images page: external registries, and what is in the private registry."""
 
 from __future__ import annotations
 
 import uuid
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.urls import reverse
@@ -26,6 +27,7 @@ from registries.selectors import (
 from registries.services import try_registry
 from registries.web.image_forms import CheckForm, ImageNameForm
 from registries.web.image_names import image_names
+from registries.web.private_images import newest_private_images
 from registries.web.pull_links import shown_pulls
 from teams.permissions import Permission
 from teams.selectors import applications_for_team
@@ -39,11 +41,12 @@ EXAMPLE = parse_reference("my-org/api:v1.0.1")
 @require_safe
 @team_page(Permission.REGISTRY_READ)
 def images(request: TeamRequest) -> HttpResponse:
-    """List the external registries, and how to push to the private registry."""
+    """List the external registries, and the images of the private registry."""
     applications = list(
         applications_for_team(request.team.pk)[: APPLICATIONS_SHOWN + 1]
     )
     registries = registries_for_team(request.team.pk)
+    has_private = bool(settings.BERTH_REGISTRY_HOST)
     return render_page(
         request,
         "registries/images.html",
@@ -51,6 +54,7 @@ def images(request: TeamRequest) -> HttpResponse:
             "page": keyset_page(registries, request.GET.get("page", "")),
             "applications": applications[:APPLICATIONS_SHOWN],
             "has_more_applications": len(applications) > APPLICATIONS_SHOWN,
+            **(newest_private_images(request.team.pk) if has_private else {}),
         },
     )
 

@@ -7,9 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from django.conf import settings
+
 from licenses.models import License
 from registries.models import PullEvent
-from registries.selectors import holders_of_pulls
+from registries.selectors import names_of_holders
 
 # The edge counts the pulls of who asks for very many names under this one.
 MANY = "*"
@@ -30,7 +32,8 @@ def shown_pulls(
 ) -> list[ShownPull]:
     """Return pulls with their holders in words, in two queries at most."""
     found = list(pulls)
-    names = holders_of_pulls(team_id, [pull for pull, _ in found])
+    holders = {pull.holder for pull, license in found if license is None}
+    names = names_of_holders(team_id, holders)
     return [
         ShownPull(
             pull=pull,
@@ -48,6 +51,17 @@ def why_query(pull: PullEvent) -> str:
         query = {"license": str(pull.license_id)}
     else:
         query = {"holder": pull.holder}
-    if pull.repository != MANY:
-        query["image"] = pull.proxied_image
+    image = asked_image(pull)
+    if image:
+        query["image"] = image
     return urlencode(query, safe="/:@")
+
+
+def asked_image(pull: PullEvent) -> str:
+    """Return the name that was pulled, as the Why page reads it; empty for many."""
+    if pull.repository == MANY:
+        return ""
+    if not pull.is_private:
+        return pull.proxied_image
+    host = settings.BERTH_REGISTRY_HOST
+    return f"{host}/{pull.application_slug}/{pull.image}" if host else ""

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
@@ -16,7 +17,7 @@ from licenses.selectors import licenses_for_team
 from portal.http.keyset import keyset_page
 from portal.http.pages import render_page
 from portal.http.values import parse_id
-from registries.models import PullEvent
+from registries.models import PRIVATE_REGISTRY_ID, PRIVATE_REGISTRY_SLUG, PullEvent
 from registries.outcomes import FAILURES, OUTCOMES, REFUSALS
 from registries.selectors import (
     pulls_for_team,
@@ -69,6 +70,7 @@ def _choices(team_id: uuid.UUID) -> dict[str, Any]:
         "reasons": REFUSALS,
         "failures": FAILURES,
         "applications": applications_for_team(team_id).order_by("slug"),
+        "private_registry": PRIVATE_REGISTRY_SLUG,
         "registries": registries_for_team(team_id)
         .prefetch_related(None)
         .order_by("slug"),
@@ -82,12 +84,21 @@ def _sought(team_id: uuid.UUID, asked: Mapping[str, str]) -> _Sought:
     if asked.get("registry"):
         rows = _of_registry(team_id, rows, asked["registry"])
     if asked.get("search", "").strip():
-        rows = rows.filter(repository__startswith=asked["search"].strip().lower())
+        rows = _searched(rows, asked["search"].strip().lower())
     if not asked.get("license"):
         return _Sought(rows, None)
     pk = parse_id(asked["license"])
     license = licenses_for_team(team_id).filter(pk=pk).first() if pk else None
     return _Sought(rows.filter(license=license) if license else rows.none(), license)
+
+
+def _searched(rows: QuerySet[PullEvent], text: str) -> QuerySet[PullEvent]:
+    """Return pulls of repositories that begin so, or of a name that was copied here."""
+    host = settings.BERTH_REGISTRY_HOST
+    if host and text.startswith(f"{host}/"):
+        slug, _, text = text.removeprefix(f"{host}/").partition("/")
+        rows = rows.filter(registry_id=PRIVATE_REGISTRY_ID, application_slug=slug)
+    return rows.filter(repository__startswith=text)
 
 
 def _with_outcome(team_id: uuid.UUID, outcome: str) -> QuerySet[PullEvent]:
@@ -102,5 +113,7 @@ def _with_outcome(team_id: uuid.UUID, outcome: str) -> QuerySet[PullEvent]:
 def _of_registry(
     team_id: uuid.UUID, rows: QuerySet[PullEvent], slug: str
 ) -> QuerySet[PullEvent]:
+    if slug == PRIVATE_REGISTRY_SLUG:
+        return rows.filter(registry_id=PRIVATE_REGISTRY_ID)
     registry = registries_for_team(team_id).filter(slug=slug).first()
     return rows & pulls_of_registry(registry) if registry else rows.none()

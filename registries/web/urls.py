@@ -7,6 +7,8 @@ from registries.web import (
     image_changes,
     images,
     manifest,
+    private_image_changes,
+    private_images,
     pulls,
     why,
 )
@@ -36,6 +38,32 @@ urlpatterns: list[URLPattern] = [
         "images/<uuid:registry_id>/delete",
         image_changes.delete,
         name="images-delete",
+    ),
+    path("images/private", private_images.private_images, name="images-private"),
+    path(
+        "images/private/<uuid:image_id>",
+        private_images.private_image,
+        name="images-private-detail",
+    ),
+    path(
+        "images/private/<uuid:image_id>/delete",
+        private_image_changes.delete_private_image,
+        name="images-private-delete",
+    ),
+    path(
+        "images/private/<uuid:image_id>/tags/<uuid:tag_id>",
+        private_images.private_tag,
+        name="images-private-tag",
+    ),
+    path(
+        "images/private/<uuid:image_id>/tags/<uuid:tag_id>/delete",
+        private_image_changes.delete_private_tag,
+        name="images-private-tag-delete",
+    ),
+    path(
+        "images/private/<uuid:image_id>/untagged/<uuid:manifest_id>/delete",
+        private_image_changes.delete_private_untagged,
+        name="images-private-untagged-delete",
     ),
     path("pulls", pulls.pulls, name="pulls"),
     path("why", why.why, name="why"),

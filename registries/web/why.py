@@ -20,9 +20,8 @@ from portal.crypto.secrets import Secret
 from portal.http.pages import page_context, render_page
 from portal.http.values import parse_id
 from registries.authorization import Allowed, authorize_pull
-from registries.models import PullEvent
 from registries.pull_credentials import Subject, SubjectKind
-from registries.selectors import holders_of_pulls, refused_pulls_for_team
+from registries.selectors import names_of_holders, refused_pulls_for_team
 from registries.typed_image import question_of
 from registries.web.pull_links import shown_pulls
 from registries.web.why_steps import shown_steps
@@ -163,8 +162,7 @@ def _holder(request: TeamRequest) -> tuple[Subject | None, License | None]:
 
 
 def _name(request: TeamRequest, subject: Subject) -> str:
-    pull = PullEvent(holder=str(subject))
-    names = holders_of_pulls(request.team.pk, [pull])
+    names = names_of_holders(request.team.pk, [str(subject)])
     if str(subject) not in names:
         raise Http404
     return names[str(subject)]

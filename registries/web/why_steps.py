@@ -49,6 +49,12 @@ _ADVICE = {
     Reason.REPOSITORY_NOT_ALLOWED: (
         "Add a pattern that covers this repository, or correct the image name."
     ),
+    Reason.SECOND_FACTOR_REQUIRED: (
+        "Make a user token under API tokens, and use it as the password."
+    ),
+    Reason.ACTION_NOT_ALLOWED: (
+        "Give this login a role that may do it, or use another login."
+    ),
 }
 
 

@@ -20,6 +20,7 @@ from schemathesis.specs.openapi.checks import (
 
 from portal.wsgi import application
 from tests.support.clients import ApiClient
+from tests.support.private_registry import PrivateRegistry, running_private_registry
 from tests.support.world import World, make_world
 
 CHECKS = [
@@ -33,8 +34,15 @@ CALLS = itertools.count()
 schema = schemathesis.openapi.from_wsgi("/api/v1/schema", application)
 
 
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRegistry]:
+    with running_private_registry(tmp_path_factory.mktemp("private")) as registry:
+        yield registry
+
+
 @pytest.fixture
-def world(owner_api: ApiClient, settings: Any) -> World:
+def world(owner_api: ApiClient, running: PrivateRegistry, settings: Any) -> World:
+    settings.BERTH_REGISTRY_URL = running.url
     # Whatever hosts are made up, nothing of the network is waited for.
     settings.BERTH_UPSTREAM_CONNECT_SECONDS = 0.01
     world = make_world(owner_api.team)

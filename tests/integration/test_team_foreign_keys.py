@@ -17,6 +17,10 @@ from tests.support.factories import (
     CredentialFactory,
     CustomerFactory,
     ExternalRegistryFactory,
+    ImageBlobFactory,
+    ImageManifestFactory,
+    ImageRepositoryFactory,
+    ImageTagFactory,
     LicenseFactory,
     LicenseFieldFactory,
     RegistryShareFactory,
@@ -59,6 +63,22 @@ LINKS: dict[str, Callable[[Team, Team], Any]] = {
     ),
     "check of a registry": lambda ours, theirs: CredentialCheckFactory(
         team=ours, registry=ExternalRegistryFactory(team=theirs)
+    ),
+    "image of an application": lambda ours, theirs: ImageRepositoryFactory(
+        team=ours, application=ApplicationFactory(team=theirs)
+    ),
+    "manifest of an image": lambda ours, theirs: ImageManifestFactory(
+        team=ours, repository=ImageRepositoryFactory(application__team=theirs)
+    ),
+    "tag of a manifest": lambda ours, theirs: ImageTagFactory(
+        team=ours, manifest__repository__application__team=theirs
+    ),
+    "tag of another image's manifest": lambda ours, _theirs: ImageTagFactory(
+        repository=ImageRepositoryFactory(application__team=ours),
+        manifest__repository__application__team=ours,
+    ),
+    "blob of a manifest": lambda ours, theirs: ImageBlobFactory(
+        team=ours, manifest__repository__application__team=theirs
     ),
 }
 

@@ -38,9 +38,12 @@ class Authority:
         self._certificate = _build("Test authority", self._key, None, self._key, [])
         self._issued = 0
 
+    @property
+    def pem(self) -> str:
+        return self._certificate.public_bytes(serialization.Encoding.PEM).decode()
+
     def client_context(self) -> ssl.SSLContext:
-        pem = self._certificate.public_bytes(serialization.Encoding.PEM)
-        return ssl.create_default_context(cadata=pem.decode())
+        return ssl.create_default_context(cadata=self.pem)
 
     def issue(
         self, *hosts: str, expired: bool = False, self_signed: bool = False

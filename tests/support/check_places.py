@@ -21,9 +21,9 @@ import yaml
 from deploy.local import images
 from deploy.local.process import ManagedProcess, free_port
 from deploy.local.registry import TokenAuth, find_registry, start_registry
-from edge.token.keys import SigningKey, create_signing_material
-from edge.token.registry_token import ISSUER, TokenIssuer
 from oci.scope import parse_scopes
+from registries.registry_token import ISSUER, TokenIssuer
+from registries.signing_keys import SigningKey, create_signing_material
 from tests.support.canned_server import (
     STRANGE_REALM,
     Answer,

@@ -14,6 +14,7 @@ from alerts.models import Alert, Delivery, Webhook
 from licenses.license_id import PURPOSE as LICENSE_ID_PURPOSE
 from licenses.license_id import generate_license_id
 from licenses.models import Customer, License, LicenseField
+from oci.media_types import OCI_MANIFEST
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
 from registries.health import Outcome
@@ -21,6 +22,10 @@ from registries.models import (
     Credential,
     CredentialCheck,
     ExternalRegistry,
+    ImageBlob,
+    ImageManifest,
+    ImageRepository,
+    ImageTag,
     PullEvent,
     RegistryShare,
 )
@@ -237,6 +242,52 @@ class CredentialCheckFactory(DjangoModelFactory[CredentialCheck]):
     http_status = 200
     latency_ms = 12
     detail = "Signed in."
+
+
+class ImageRepositoryFactory(DjangoModelFactory[ImageRepository]):
+    class Meta:
+        model = ImageRepository
+
+    application = factory.SubFactory(ApplicationFactory)
+    team = factory.SelfAttribute("application.team")
+    name = factory.Sequence(lambda n: f"image{n}")
+
+
+class ImageManifestFactory(DjangoModelFactory[ImageManifest]):
+    class Meta:
+        model = ImageManifest
+
+    repository = factory.SubFactory(ImageRepositoryFactory)
+    team = factory.SelfAttribute("repository.team")
+    digest = factory.Sequence(lambda n: f"sha256:{n:064x}")
+    media_type = OCI_MANIFEST
+    size = 5 * 2**20
+    platforms = factory.LazyFunction(lambda: ["linux/amd64"])
+    pushed_at = factory.LazyFunction(timezone.now)
+    confirmed_at = factory.LazyFunction(timezone.now)
+
+
+class ImageTagFactory(DjangoModelFactory[ImageTag]):
+    class Meta:
+        model = ImageTag
+
+    manifest = factory.SubFactory(ImageManifestFactory)
+    repository = factory.SelfAttribute("manifest.repository")
+    team = factory.SelfAttribute("repository.team")
+    name = factory.Sequence(lambda n: f"v{n}")
+    pushed_at = factory.LazyFunction(timezone.now)
+    confirmed_at = factory.LazyFunction(timezone.now)
+
+
+class ImageBlobFactory(DjangoModelFactory[ImageBlob]):
+    class Meta:
+        model = ImageBlob
+
+    manifest = factory.SubFactory(ImageManifestFactory)
+    repository = factory.SelfAttribute("manifest.repository")
+    team = factory.SelfAttribute("repository.team")
+    digest = factory.Sequence(lambda n: f"sha256:{n:064x}")
+    size = 2**20
 
 
 class PullEventFactory(DjangoModelFactory[PullEvent]):

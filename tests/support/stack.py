@@ -21,7 +21,7 @@ import pytest
 
 from deploy.local.postgres import start_postgres
 from deploy.local.valkey import start_valkey
-from edge.token.keys import create_signing_material
+from registries.signing_keys import create_signing_material
 
 _WORKER = "PYTEST_XDIST_WORKER"
 _running = ExitStack()

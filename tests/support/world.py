@@ -15,6 +15,7 @@ from tests.support.factories import (
     CredentialCheckFactory,
     DeliveryFactory,
     ExternalRegistryFactory,
+    ImageTagFactory,
     InvitationFactory,
     LicenseFactory,
     LicenseFieldFactory,
@@ -41,6 +42,7 @@ def make_world(team: Team) -> World:
     registry = ExternalRegistryFactory(team=team)
     CredentialCheckFactory(registry=registry)
     PullEventFactory(team=team, license=license, registry=registry)
+    tag = ImageTagFactory(manifest__repository__application=application)
     service_account = ServiceAccountFactory(team=team)
     membership: Membership = MembershipFactory(team=team, role="support")
     invitation = InvitationFactory(team=team)
@@ -55,6 +57,9 @@ def make_world(team: Team) -> World:
         "license_id": str(license.pk),
         "registry": str(registry.pk),
         "registry_id": str(registry.pk),
+        "image_id": str(tag.repository_id),
+        "tag_id": str(tag.pk),
+        "manifest_id": str(tag.manifest_id),
         "service_account_id": str(service_account.pk),
         "member_id": str(membership.pk),
         "invitation_id": str(invitation.pk),

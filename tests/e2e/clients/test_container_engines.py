@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import os
-import subprocess
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,98 +10,21 @@ import pytest
 from django.utils import timezone
 
 from deploy.local import images
-from deploy.local.process import ManagedProcess
 from licenses.services import revoke_license
 from tests.e2e.conftest import Upstream
 from tests.support.edge_client import EdgeClient
+from tests.support.engines import containerd_pull, docker_pull, podman_pull
 from tests.support.vendor import Vendor
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0, reason="container engines are started as root"
 )
 
-Pull = subprocess.CompletedProcess[str]
-
-
-@pytest.fixture(scope="module")
-def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Start a docker engine, with the containerd that it brings along."""
-    # A socket's path has little room, so this is not below pytest's directory.
-    directory = tmp_path_factory.mktemp("d", numbered=True)
-    log_in(directory, {})
-    with ManagedProcess(
-        [
-            *("dockerd", "--iptables=false", "--bridge=none", "--storage-driver=vfs"),
-            *("--data-root", str(directory / "data")),
-            *("--exec-root", str(directory / "exec")),
-            *("--pidfile", str(directory / "pid")),
-            *("--host", f"unix://{directory}/docker.sock"),
-        ],
-        name="dockerd",
-        log=directory / "dockerd.log",
-        env=dict(os.environ),
-        cwd=directory,
-    ) as process:
-        process.wait_until(lambda: run("docker", directory, "info").returncode == 0, 60)
-        yield directory
-
-
-def run(
-    program: str, directory: Path, *arguments: str
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [program, *arguments],
-        env=os.environ
-        | {
-            "DOCKER_HOST": f"unix://{directory}/docker.sock",
-            "DOCKER_CONFIG": str(directory / "config"),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-
-
-def log_in(directory: Path, auths: dict[str, dict[str, str]]) -> None:
-    """Write the file in which docker keeps its logins; podman reads it too."""
-    (directory / "config").mkdir(exist_ok=True)
-    (directory / "config/config.json").write_text(json.dumps({"auths": auths}))
-
-
-def docker(directory: Path, image: str, license_id: str) -> Pull:
-    host = image.partition("/")[0]
-    auth = base64.b64encode(f"license:{license_id}".encode()).decode()
-    log_in(directory, {host: {"auth": auth}} if license_id else {})
-    run("docker", directory, "image", "rm", "--force", image)
-    return run("docker", directory, "pull", image)
-
-
-def podman(directory: Path, image: str, license_id: str) -> Pull:
-    storage = [
-        *("--root", str(directory / "podman"), "--runroot", str(directory / "run")),
-        *("--storage-driver", "vfs"),
-    ]
-    login = ["--creds", f"license:{license_id}"] if license_id else []
-    run("podman", directory, *storage, "image", "rm", "--force", image)
-    return run(
-        "podman", directory, *storage, "pull", "--tls-verify=false", *login, image
-    )
-
-
-def containerd(directory: Path, image: str, license_id: str) -> Pull:
-    socket = ["--address", str(directory / "exec/containerd/containerd.sock")]
-    login = ["--user", f"license:{license_id}"] if license_id else []
-    run("ctr", directory, *socket, "image", "rm", image)
-    return run(
-        "ctr",
-        directory,
-        *(*socket, "image", "pull", "--plain-http", "--snapshotter", "native"),
-        *(*login, image),
-    )
-
-
-CLIENTS = {"docker": docker, "podman": podman, "containerd": containerd}
+CLIENTS = {
+    "docker": docker_pull,
+    "podman": podman_pull,
+    "containerd": containerd_pull,
+}
 
 
 @pytest.fixture

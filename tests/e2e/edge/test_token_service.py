@@ -8,6 +8,7 @@ from typing import Any
 
 import jwt
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 
 from licenses.services import revoke_license
 from teams.api_tokens import create_api_token
@@ -219,6 +220,61 @@ def test_a_license_only_pulls_from_the_private_registry(
             "actions": ["pull"],
         }
     ]
+
+
+@pytest.mark.parametrize("service", ["berth-proxy", "berth-registry"])
+def test_a_password_alone_is_not_enough_for_who_has_a_second_factor(
+    edge: EdgeClient, connected: Vendor, service: str
+) -> None:
+    password = connected.give_owner_a_password()
+    TOTP.activate(connected.owner, generate_totp_secret())
+    email = connected.owner.email
+
+    right = edge.token_answer((email, password), service=service)
+    wrong = edge.token_answer((email, "incorrect horse"), service=service)
+
+    assert (right.status, wrong.status) == (401, 401)
+    assert right.error[1] == (
+        "Your account has a second factor, so a password alone does not log in here. "
+        "Make a user token under API tokens in the portal and use it as the password."
+    )
+    assert right.json["errors"][0]["detail"] == {"reason": "second_factor_required"}
+    assert wrong.json["errors"][0]["detail"] == {"reason": "credential_unknown"}
+    assert "second factor" not in wrong.body.decode()
+
+
+def test_a_license_that_is_over_gets_tokens_for_the_proxy_only(
+    edge: EdgeClient, connected: Vendor
+) -> None:
+    license = connected.license()
+    login = ("x", license.license_id.reveal())
+    revoke_license(actor=connected.actor, license=license, reason="test")
+    private = f"repository:{connected.application.slug}/api:pull"
+
+    proxied = edge.token_answer(login, f"repository:{image(connected)}:pull")
+    refused = edge.token_answer(login, private, service="berth-registry")
+
+    assert claims(proxied)["access"] == []
+    assert refused.status == 401
+    assert refused.error[1].startswith("This license was revoked on ")
+
+
+@pytest.mark.parametrize("password", ["2" * 27, "berth_user_x", "a password"])
+def test_the_registry_tells_vendors_too_how_to_log_in(
+    edge: EdgeClient, connected: Vendor, password: str
+) -> None:
+    answers = {
+        service: edge.token_answer(("a@b.example", password), service=service)
+        for service in ("berth-proxy", "berth-registry")
+    }
+
+    assert {each.status for each in answers.values()} == {401}
+    assert answers["berth-registry"].error[1] == (
+        "No known login came with this request. Log in with your e-mail address and a "
+        "user token, or with any username and a service account or team token. "
+        "Customers log in with any username and their license ID as the password."
+    )
+    assert answers["berth-proxy"].error[1].startswith("No known license came with")
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ def test_edit(
     [
         ({"slug": ""}, "slug", "required"),
         ({"slug": "taken"}, "slug", "Another registry of the team has this slug"),
-        ({"slug": "test"}, "slug", "taken by the REST API"),
+        ({"slug": "test"}, "slug", "word is taken"),
         ({"trusted_realm": "no host"}, "trusted_realm", "This is no host"),
         ({"shared_with": "chosen"}, "applications", "Tick at least one"),
         ({"repository_patterns": ""}, "repository_patterns", "at least one pattern"),

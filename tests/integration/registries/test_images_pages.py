@@ -24,7 +24,7 @@ from tests.support.factories import (
 )
 
 IMAGES = "/t/acme/images"
-LIST_QUERIES = 8
+LIST_QUERIES = 10
 DETAIL_QUERIES = 11
 
 

@@ -11,9 +11,11 @@ from tests.support.factories import (
     ApplicationFactory,
     ChannelFactory,
     ExternalRegistryFactory,
+    ImageTagFactory,
     LicenseFactory,
     RegistryShareFactory,
 )
+from tests.support.world import rows_of
 
 
 def test_team_tells_role_and_permissions(viewer_api: ApiClient) -> None:
@@ -173,6 +175,57 @@ def test_delete_application_with_licenses_is_a_conflict(owner_api: ApiClient) ->
     assert code_of(response) == "application_in_use"
     assert Application.objects.exists()
     assert audited(owner_api.team) == []
+
+
+def test_delete_application_with_images_is_a_conflict(owner_api: ApiClient) -> None:
+    tag = ImageTagFactory(
+        manifest__repository__application__team=owner_api.team,
+        manifest__repository__application__slug="my-app",
+    )
+    before = rows_of(owner_api.team)
+
+    response = owner_api.delete("/applications/my-app")
+
+    assert response.status_code == 409
+    assert code_of(response) == "application_has_images"
+    after = rows_of(owner_api.team)
+    for rows in (before, after):
+        del rows["teams.ApiToken"]  # notes its use
+    assert after == before
+    tag.repository.delete()
+    assert owner_api.delete("/applications/my-app").status_code == 204
+
+
+def test_slug_of_a_deleted_application_is_for_no_other_team(
+    owner_api: ApiClient, outsider_api: ApiClient
+) -> None:
+    ApplicationFactory(team=owner_api.team, slug="my-app")
+    owner_api.delete("/applications/my-app")
+
+    response = outsider_api.post("/applications", {"name": "Mine", "slug": "my-app"})
+
+    assert response.status_code == 400
+    assert response.json()["errors"] == {
+        "slug": ["This slug is taken. Choose another one."]
+    }
+    assert not Application.objects.exists()
+    assert not Channel.objects.exists()
+    assert audited(outsider_api.team) == []
+
+
+def test_slug_of_a_deleted_application_stays_its_teams(
+    owner_api: ApiClient, outsider_api: ApiClient
+) -> None:
+    """More than once: the slug is not freed by being used and deleted again."""
+    for _ in range(2):
+        created = owner_api.post("/applications", {"name": "Ours", "slug": "my-app"})
+        assert created.status_code == 201
+        assert owner_api.delete("/applications/my-app").status_code == 204
+
+    taken = outsider_api.post("/applications", {"name": "Mine", "slug": "my-app"})
+
+    assert taken.status_code == 400
+    assert not Application.objects.exists()
 
 
 def test_delete_application_is_denied_to_a_viewer(viewer_api: ApiClient) -> None:

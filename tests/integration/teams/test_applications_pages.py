@@ -196,7 +196,7 @@ def test_delete_takes_an_unused_application(
     browser: Client, application: Application, team: Team
 ) -> None:
     address = f"{PAGE}/delete"
-    assert "may then take that slug" in text_of(browser.get(address))
+    assert "Only your team can take that slug again." in text_of(browser.get(address))
 
     assert browser.post(address).headers["Location"] == LIST
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from django.db import connection
 
-from edge.proxy.pull_counter import MAX_KINDS_OF_HOLDER, PullCounter
-from edge.proxy.route import Route, parse_route
+from edge.proxy.route import parse_route
+from edge.pull_counter import MAX_KINDS_OF_HOLDER, PullCounter, PulledImage
 from edge.threads import DatabaseThreads
 from registries.authorization import Denied, Reason
 from registries.models import PullEvent
@@ -39,15 +39,15 @@ def denied() -> Denied:
     return Denied(Reason.LICENSE_REVOKED, "Revoked.", (), license.team_id, subject)
 
 
-def route(tag: str) -> Route:
-    return parse_route(f"/v2/proxy/my-app/sample/my-org/api/manifests/{tag}")
+def image(tag: str) -> PulledImage | None:
+    return parse_route(f"/v2/proxy/my-app/sample/my-org/api/manifests/{tag}").pulled
 
 
 def test_a_refusal_at_head_and_get_is_one(counter: PullCounter, denied: Denied) -> None:
     for method in ("HEAD", "GET", "HEAD"):
-        counter.count(denied, route("v1"), method)
+        counter.count(denied, image("v1"), method)
     asyncio.run(counter.write())
-    counter.count(denied, route("v1"), "GET")  # of the second HEAD, written before
+    counter.count(denied, image("v1"), "GET")  # of the second HEAD, written before
     asyncio.run(counter.write())
 
     event = PullEvent.objects.get()
@@ -58,10 +58,26 @@ def test_nobody_fills_the_memory_with_names_of_their_choice(
     counter: PullCounter, denied: Denied
 ) -> None:
     for number in range(3 * MAX_KINDS_OF_HOLDER):
-        counter.count(denied, route(f"v{number}"), "HEAD")
+        counter.count(denied, image(f"v{number}"), "HEAD")
 
     assert sum(len(heads) for heads in counter._at_head) <= MAX_KINDS_OF_HOLDER + 1
     asyncio.run(counter.write())
     counts = PullEvent.objects.values_list("count", flat=True)
     assert len(counts) <= MAX_KINDS_OF_HOLDER + 1
     assert sum(counts) == 3 * MAX_KINDS_OF_HOLDER
+
+
+def test_the_private_registrys_pulls_are_apart_from_the_proxys(
+    counter: PullCounter, denied: Denied
+) -> None:
+    for is_private in (True, False):
+        counter.count(
+            denied, PulledImage("my-app", "my-org/api", "", is_private), "GET"
+        )
+    asyncio.run(counter.write())
+
+    private, proxied = PullEvent.objects.order_by("registry_id")
+    assert (private.is_private, proxied.is_private) == (True, False)
+    assert (private.registry_slug, proxied.registry_slug) == ("private-registry", "")
+    assert private.image == proxied.image == "my-org/api"
+    assert (private.count, proxied.count) == (1, 1)

@@ -9,6 +9,7 @@ from portal.crypto.secrets import Secret
 from registries.pull_credentials import (
     ApiTokenHolder,
     PresentedCredential,
+    SecondFactorRequired,
     UserHolder,
     identify,
 )
@@ -43,7 +44,9 @@ def test_identify_refuses_a_password_once_a_second_factor_is_on(
     text = api_token_text(team=owner.team, kind="user", user=user)
     TOTP.activate(user, generate_totp_secret())
 
-    assert identify(with_password(user)) is None
+    with pytest.raises(SecondFactorRequired):
+        identify(with_password(user))
+    assert identify(with_password(user, "wrong")) is None
     holder = identify(PresentedCredential(user.email, Secret(text)))
     assert isinstance(holder, ApiTokenHolder)
 

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+from edge.threads import DatabaseThreads
+from portal.expiring_cache import ExpiringCache
+from registries.authorization import Decision
+from registries.pull_credentials import Subject
+
+Q = TypeVar("Q", bound=Hashable)
+
+# Revocation is felt within one second on every path; the rest of it is for the
+# request itself.
+DECISION_SECONDS = 0.8
+MAX_DECISIONS = 2_000
+
+
+class Decisions(Generic[Q]):
+    """Asks for a decision, at most once in 0.8 s for the same question.
+
+    The age of an answer counts from before the database was asked. If the database
+    does not answer, the question fails: nothing is ever allowed from memory.
+    """
+
+    def __init__(
+        self,
+        threads: DatabaseThreads,
+        decision: Callable[[Subject | None, Q], Decision],
+    ) -> None:
+        """Ask ``decision`` in a database thread."""
+        self._threads = threads
+        self._decision = decision
+        self._cache: ExpiringCache[tuple[Subject | None, Q], Decision] = ExpiringCache(
+            MAX_DECISIONS, join_seconds=DECISION_SECONDS
+        )
+
+    async def decide(self, subject: Subject | None, question: Q) -> Decision:
+        """Return the decision; raises django.db.Error when it cannot be made."""
+
+        async def load() -> tuple[Decision, float]:
+            answer = await self._threads.call(lambda: self._decision(subject, question))
+            return answer, DECISION_SECONDS
+
+        return await self._cache.get((subject, question), load)

@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections import Counter
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from edge.threads import DatabaseThreads
+from registries.authorization import Allowed, Decision
+from registries.models.pulls import PRIVATE_REGISTRY_ID
+from registries.outcomes import ALLOWED
+from registries.pull_credentials import SubjectKind
+from registries.pull_events import Pull, record_pulls
+
+WRITE_SECONDS = 5
+MANY = "*"
+MAX_KINDS = 50_000
+# So that nobody fills the counts, and the table, with names of their choice.
+MAX_KINDS_OF_HOLDER = 100
+logger = logging.getLogger(__name__)
+
+
+class PulledImage(NamedTuple):
+    """What a pull names: an application, and a repository and reference below it."""
+
+    application: str
+    repository: str
+    reference: str
+    is_private: bool = False
+
+
+class PullCounter:
+    """Counts pulls in memory and writes them behind the requests.
+
+    One pull is one manifest GET; HEAD and blobs are parts of it. One that came to
+    nothing at its HEAD is counted too, since some clients give up there, and once if
+    the GET follows. What a stranger with no known credential asks for belongs to no
+    team and is not counted.
+    """
+
+    def __init__(self, threads: DatabaseThreads) -> None:
+        self._threads = threads
+        self._counts: Counter[Pull] = Counter()
+        self._kinds_of_holder: Counter[str] = Counter()
+        # Of this round and of the last: the GET may come after the writing.
+        self._at_head: tuple[Counter[Pull], Counter[Pull]] = (Counter(), Counter())
+
+    def count(
+        self,
+        decision: Decision,
+        image: PulledImage | None,
+        method: str,
+        failure: str = "",
+    ) -> None:
+        """Count a request, if it is a pull or a pull that came to nothing.
+
+        ``image`` is None for anything but a manifest. ``failure`` is the code of what
+        the registry did to one that was allowed.
+        """
+        if image is None:
+            return
+        if decision.team_id is None or decision.subject is None:
+            return
+        outcome = _outcome(decision, failure)
+        is_head = method == "HEAD"
+        if is_head and outcome == ALLOWED:
+            return
+        is_license = decision.subject.kind is SubjectKind.LICENSE
+        pull = Pull(
+            team_id=decision.team_id,
+            hour=datetime.now(UTC).replace(minute=0, second=0, microsecond=0),
+            application_slug=image.application[:64],
+            holder=str(decision.subject),
+            license_id=decision.subject.id if is_license else None,
+            registry_id=_registry_id(decision, image),
+            repository=image.repository,
+            reference=image.reference,
+            outcome=outcome,
+        )
+        self._add(pull, is_head=is_head)
+
+    def _add(self, pull: Pull, *, is_head: bool) -> None:
+        if pull not in self._counts:
+            if self._kinds_of_holder[pull.holder] >= MAX_KINDS_OF_HOLDER:
+                pull = pull._replace(repository=MANY, reference=MANY)
+            if len(self._counts) >= MAX_KINDS:
+                return
+            self._kinds_of_holder[pull.holder] += 1
+        if is_head:
+            self._at_head[0][pull] += 1
+        elif self._was_counted_at_head(pull):
+            return
+        self._counts[pull] += 1
+
+    def _was_counted_at_head(self, pull: Pull) -> bool:
+        for heads in self._at_head:
+            if heads[pull] > 0:
+                heads[pull] -= 1
+                return True
+        return False
+
+    async def write(self) -> None:
+        """Write what was counted; on failure it is kept for the next time."""
+        counts, self._counts = self._counts, Counter()
+        self._kinds_of_holder.clear()
+        self._at_head = (Counter(), self._at_head[0])
+        if not counts:
+            return
+        try:
+            await self._threads.call(lambda: record_pulls(counts))
+        except Exception:
+            logger.exception("Pulls could not be counted; they are kept for later.")
+            counts.update(self._counts)
+            self._counts = counts
+
+    async def write_for_ever(self) -> None:
+        while True:
+            await asyncio.sleep(WRITE_SECONDS)
+            await self.write()
+
+
+def _registry_id(decision: Decision, image: PulledImage) -> uuid.UUID | None:
+    if image.is_private:
+        return PRIVATE_REGISTRY_ID
+    registry = decision.registry if isinstance(decision, Allowed) else None
+    return registry.pk if registry else None
+
+
+def _outcome(decision: Decision, failure: str) -> str:
+    if not isinstance(decision, Allowed):
+        return decision.reason.value
+    return f"registry_{failure}" if failure else ALLOWED

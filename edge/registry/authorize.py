@@ -1,0 +1,71 @@
+"""May this request go on to the private registry? Live state has the last word."""
+
+from __future__ import annotations
+
+import logging
+
+from edge.http import RegistryError, Request
+from edge.registry.route import Wanted
+from edge.services import EdgeServices
+from oci.errors import ErrorCode
+from registries.authorization import Denied, Reason
+from registries.pull_credentials import SubjectKind
+
+logger = logging.getLogger(__name__)
+_NO_CATALOG = Denied(
+    Reason.ACTION_NOT_ALLOWED,
+    "Nobody gets the list of all repositories. The portal's Images page shows those of "
+    "your team.",
+    (),
+)
+# What a vendor's login that is good gets wrong: the name, or what it may do there.
+_MISTAKES = {
+    Reason.APPLICATION_MISMATCH,
+    Reason.REPOSITORY_NOT_ALLOWED,
+    Reason.ACTION_NOT_ALLOWED,
+}
+
+
+async def authorize(
+    request: Request, services: EdgeServices, wanted: Wanted, *, counted: bool
+) -> None:
+    """Return if a request may go on; refused pulls are counted if so asked.
+
+    Raises:
+        RegistryError: 401 with a challenge, for no token, a bad one, a denied access
+            or a token for something else.
+        django.db.Error: the database does not answer; nothing is allowed then.
+    """
+    gate = services.registry_gate
+    registry_token = gate.read_token(request, wanted.scope)
+    if wanted.is_catalog:
+        raise gate.denied(request, wanted.scope, _NO_CATALOG)
+    for access in wanted.accesses:
+        decision = await services.image_decisions.decide(registry_token.subject, access)
+        if isinstance(decision, Denied):
+            logger.info(
+                "%s denied: %s for %s by %s",
+                access.action.capitalize(),
+                decision.reason.value,
+                access.repository,
+                decision.subject or "a stranger",
+            )
+            if counted:
+                services.pulls.count(decision, wanted.pulled, wanted.method)
+            if _goes_unheard(wanted, decision):
+                raise RegistryError(404, ErrorCode.BLOB_UNKNOWN, decision.message)
+            raise gate.denied(request, wanted.scope, decision)
+    for access in wanted.accesses:
+        if not registry_token.allows("repository", access.repository, access.action):
+            raise gate.challenge(request, wanted.scope, "insufficient_scope")
+
+
+def _goes_unheard(wanted: Wanted, denied: Denied) -> bool:
+    """Tell whether a vendor's push begins with this HEAD of a blob.
+
+    podman and skopeo give up at its 401, which has no body, and print nothing of it.
+    After a 404 they ask for the upload, and print what is said there.
+    """
+    subject = denied.subject
+    is_vendor = subject is not None and subject.kind is not SubjectKind.LICENSE
+    return wanted.is_probe and is_vendor and denied.reason in _MISTAKES

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from registries.private_registry.client import PrivateRegistryProblem, is_configured
+from registries.private_registry.reconciliation import reconcile_to_the_end
+
+
+class Command(BaseCommand):
+    help = (
+        "Walk through the private registry's catalogue and mend the portal's list of "
+        "images by it. The worker does so every hour; this does it now, after a "
+        "restore or a garbage collection, and says what it found."
+    )
+
+    def handle(self, *args: object, **options: Any) -> None:
+        if not is_configured():
+            raise CommandError(
+                "This installation has no private registry: BERTH_REGISTRY_URL and "
+                "BERTH_TOKEN_SIGNING_KEY are not both set."
+            )
+        try:
+            found = reconcile_to_the_end()
+        except PrivateRegistryProblem as problem:
+            raise CommandError(problem.message) from problem
+        self.stdout.write(
+            f"{found.repositories} repositories; {found.added} tags were added."
+        )
+        for name in found.unknown:
+            self.stdout.write(f"{name} belongs to no application.")

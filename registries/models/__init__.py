@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from registries.models.external import (
+    MAX_PATTERNS,
+    MAX_SECRET_BYTES,
+    RESERVED_SLUGS,
+    Credential,
+    CredentialCheck,
+    ExternalRegistry,
+    RegistryShare,
+    default_patterns,
+    validate_endpoint,
+    validate_pattern,
+    validate_test_image,
+)
+from registries.models.images import (
+    ImageBlob,
+    ImageManifest,
+    ImageRepository,
+    ImageTag,
+    RegistryNotification,
+)
+from registries.models.pulls import (
+    PRIVATE_REGISTRY_ID,
+    PRIVATE_REGISTRY_SLUG,
+    PullEvent,
+)
+
+__all__ = [
+    "MAX_PATTERNS",
+    "MAX_SECRET_BYTES",
+    "PRIVATE_REGISTRY_ID",
+    "PRIVATE_REGISTRY_SLUG",
+    "RESERVED_SLUGS",
+    "Credential",
+    "CredentialCheck",
+    "ExternalRegistry",
+    "ImageBlob",
+    "ImageManifest",
+    "ImageRepository",
+    "ImageTag",
+    "PullEvent",
+    "RegistryNotification",
+    "RegistryShare",
+    "default_patterns",
+    "validate_endpoint",
+    "validate_pattern",
+    "validate_test_image",
+]

@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from oci.digest import MalformedDigest
+from oci.reference import MalformedName, parse_reference, parse_registry_host
+from portal.crypto.fields import EncryptedField
+from registries.health import Health, Outcome
+from registries.providers import (
+    PROVIDERS,
+    Provider,
+    canonical_endpoint,
+    endpoint_problem,
+)
+from teams.models import Application, TeamOwned, User, validate_slug
+
+MAX_SECRET_BYTES = 16 * 1024
+MAX_PATTERNS = 50
+# Literally: a further one needs a migration.
+_PROVIDER_NAMES = [
+    *("dockerhub", "other", "quay", "ghcr", "ecr", "gar", "gcr", "acr"),
+    *("gitlab", "nexus", "artifactory"),
+]
+# Registries answer to their slug in the API and in filters of pulls, where these are
+# something else.
+RESERVED_SLUGS = frozenset({"private-registry", "providers", "test"})
+
+validate_pattern = RegexValidator(
+    r"\A[a-z0-9._/*?-]{1,255}\Z",
+    "Write a repository such as my-org/api, with * for any characters.",
+)
+
+
+def validate_endpoint(text: str) -> None:
+    """Pass if the text is a host[:port] with no scheme and no path."""
+    try:
+        canonical = parse_registry_host(text)
+    except MalformedName as error:
+        raise ValidationError(str(error)) from error
+    if canonical != text:
+        raise ValidationError(f"Write it as {canonical}.")
+
+
+def validate_test_image(text: str) -> None:
+    """Pass if the text names an image, with or without its registry's host."""
+    try:
+        parse_reference(text)
+    except (MalformedName, MalformedDigest) as error:
+        raise ValidationError(str(error)) from error
+
+
+def default_patterns() -> list[str]:
+    return ["*"]
+
+
+class ExternalRegistry(TeamOwned):
+    """A registry of the vendor's own that Berth pulls through."""
+
+    provider = models.CharField(
+        max_length=32, choices=[(name, name) for name in _PROVIDER_NAMES]
+    )
+    endpoint = models.CharField(max_length=255, validators=[validate_endpoint])
+    slug = models.CharField(max_length=128, validators=[validate_slug])
+    trusted_realm = models.CharField(
+        max_length=255, blank=True, validators=[validate_endpoint]
+    )
+    shared_with_all = models.BooleanField(default=True)
+    applications = models.ManyToManyField(
+        Application, through="RegistryShare", related_name="registries"
+    )
+    repository_patterns = ArrayField(
+        models.CharField(max_length=255, validators=[validate_pattern]),
+        default=default_patterns,
+        size=MAX_PATTERNS,
+    )
+    health = models.CharField(
+        max_length=32, choices=Outcome.choices, blank=True, editable=False
+    )
+    health_since = models.DateTimeField(null=True, editable=False)
+    health_checked_at = models.DateTimeField(null=True, editable=False)
+    # A failure that has been met so often in a row: see registries.health.
+    suspect = models.CharField(
+        max_length=32, choices=Outcome.choices, blank=True, editable=False
+    )
+    failures = models.PositiveIntegerField(default=0, editable=False)
+    # An image that checks look up too, as ``repository[:tag][@digest]``.
+    test_image = models.CharField(
+        max_length=512, blank=True, validators=[validate_test_image]
+    )
+    next_check_at = models.DateTimeField(default=timezone.now, editable=False)
+    # While a worker checks it; a killed worker's claim ends by itself.
+    claimed_until = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        verbose_name_plural = "external registries"
+        constraints = [
+            models.UniqueConstraint(
+                fields=["team", "slug"],
+                name="registries_externalregistry_slug",
+                violation_error_message="Another registry of the team has this slug.",
+            ),
+            models.UniqueConstraint(
+                fields=["team", "id"], name="registries_externalregistry_team"
+            ),
+            models.CheckConstraint(
+                condition=Q(provider__in=_PROVIDER_NAMES),
+                name="registries_externalregistry_provider",
+            ),
+            models.CheckConstraint(
+                condition=~Q(repository_patterns=[]),
+                name="registries_externalregistry_patterns",
+                violation_error_message="Allow at least one pattern; * allows all.",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["team", "endpoint"], name="registries_by_endpoint"),
+            models.Index(
+                fields=["next_check_at"],
+                # All that choosing looks at, so that it reads no row of a busy host.
+                include=["endpoint", "claimed_until", "id"],
+                name="registries_due",
+            ),
+            models.Index(
+                fields=["claimed_until"],
+                include=["endpoint"],
+                condition=Q(claimed_until__isnull=False),
+                name="registries_claimed",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.slug
+
+    @property
+    def provider_profile(self) -> Provider:
+        return PROVIDERS[self.provider]
+
+    @property
+    def known_health(self) -> Health:
+        """Return what checks have found so far."""
+        return Health(
+            state=Outcome(self.health) if self.health else None,
+            since=self.health_since,
+            suspect=Outcome(self.suspect) if self.suspect else None,
+            failures=self.failures,
+        )
+
+    def clean(self) -> None:
+        if self.slug in RESERVED_SLUGS:
+            raise ValidationError({"slug": "This word is taken. Choose another slug."})
+        problem = endpoint_problem(self.provider_profile, self.endpoint)
+        if problem:
+            raise ValidationError({"endpoint": problem})
+        if self.test_image:
+            self.test_image = self._own_image(self.test_image)
+
+    def _own_image(self, name: str) -> str:
+        try:
+            image = parse_reference(name)
+        except (MalformedName, MalformedDigest):
+            return name  # its validator says so
+        if image.registry and canonical_endpoint(image.registry) != self.endpoint:
+            problem = f"This image is on {image.registry}, not on {self.endpoint}."
+            raise ValidationError({"test_image": problem})
+        return image.without_registry
+
+    def allows_repository(self, repository: str) -> bool:
+        """Tell whether a pattern covers the repository; ``*`` also crosses ``/``."""
+        return any(fnmatchcase(repository, each) for each in self.repository_patterns)
+
+
+class RegistryShare(TeamOwned):
+    """An application that may use a registry not shared with all."""
+
+    registry = models.ForeignKey(
+        ExternalRegistry, on_delete=models.CASCADE, related_name="shares"
+    )
+    application = models.ForeignKey(
+        Application, on_delete=models.CASCADE, related_name="registry_shares"
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["registry", "application"], name="registries_registryshare_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.registry_id} → {self.application_id}"
+
+
+class Credential(TeamOwned):
+    """One version of a registry's credential; exactly one is active."""
+
+    registry = models.ForeignKey(
+        ExternalRegistry, on_delete=models.CASCADE, related_name="credentials"
+    )
+    auth_type = models.CharField(max_length=32)
+    username = EncryptedField()
+    secret = EncryptedField()
+    created_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    active = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["registry"],
+                condition=Q(active=True),
+                name="registries_credential_one_active",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.registry_id} ({self.auth_type})"
+
+
+class CredentialCheck(TeamOwned):
+    """What one attempt to use a credential came to. Never holds a secret."""
+
+    registry = models.ForeignKey(
+        ExternalRegistry, on_delete=models.CASCADE, related_name="checks"
+    )
+    credential = models.ForeignKey(
+        Credential, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    outcome = models.CharField(max_length=32, choices=Outcome.choices)
+    http_status = models.PositiveSmallIntegerField(null=True)
+    latency_ms = models.PositiveIntegerField()
+    detail = models.CharField(max_length=500)
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["registry", "-created_at", "-id"], name="registries_check_page"
+            ),
+            models.Index(
+                fields=["created_at"], include=["outcome"], name="registries_check_age"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.registry_id}: {self.outcome}"

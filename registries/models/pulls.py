@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+
+from registries.outcomes import ALLOWED, outcome_in_words
+from teams.models import TeamOwned
+
+# What stands in for a registry where an image of the private registry was asked for.
+# Refused pulls through the proxy have none, and their names may look the same.
+PRIVATE_REGISTRY_ID = uuid.UUID(int=0)
+PRIVATE_REGISTRY_SLUG = "private-registry"
+
+
+class PullEvent(TeamOwned):
+    """Pulls of one hour with one outcome, counted. Written behind the request.
+
+    ``outcome`` is ``allowed`` or the reason code of the refusal.
+    """
+
+    hour = models.DateTimeField()
+    application_slug = models.CharField(max_length=64)
+    license = models.ForeignKey(
+        "licenses.License", null=True, on_delete=models.CASCADE, related_name="pulls"
+    )
+    holder = models.CharField(max_length=80)
+    # By id and label, so that what was counted outlives the registry.
+    registry_id = models.UUIDField(null=True)
+    registry_slug = models.CharField(max_length=128, blank=True)
+    repository = models.CharField(max_length=512)
+    reference = models.CharField(max_length=160)
+    outcome = models.CharField(max_length=32)
+    count = models.PositiveBigIntegerField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=[
+                    "team",
+                    "hour",
+                    "holder",
+                    "application_slug",
+                    "registry_id",
+                    "repository",
+                    "reference",
+                    "outcome",
+                ],
+                nulls_distinct=False,
+                name="registries_pullevent_bucket",
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["team", "-last_at", "-id"], name="registries_pull_page"
+            ),
+            models.Index(
+                fields=["license", "-last_at"], name="registries_pull_license"
+            ),
+            models.Index(
+                fields=["registry_id", "-last_at"], name="registries_pull_registry"
+            ),
+            models.Index(
+                fields=["team", "application_slug", "-last_at", "-id"],
+                name="registries_pull_application",
+            ),
+            # Read alone, without the rows: see pulls_per_day.
+            models.Index(
+                fields=["team", "hour"],
+                include=["outcome", "count"],
+                name="registries_pull_hour",
+            ),
+            # Refusals are few: the dashboard groups a week of them from this alone.
+            models.Index(
+                fields=["team", "-last_at", "-id"],
+                include=[
+                    "outcome",
+                    "license",
+                    "holder",
+                    "application_slug",
+                    "registry_id",
+                    "repository",
+                    "reference",
+                    "count",
+                ],
+                condition=~Q(outcome=ALLOWED),
+                name="registries_pull_refusals",
+            ),
+            models.Index(
+                fields=["team", "outcome", "-last_at", "-id"],
+                condition=~Q(outcome=ALLOWED),
+                name="registries_pull_reason",
+            ),
+            models.Index(
+                fields=["team", "repository"],
+                opclasses=["uuid_ops", "varchar_pattern_ops"],
+                name="registries_pull_repository",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.image} {self.outcome} x {self.count}"
+
+    @property
+    def is_private(self) -> bool:
+        """Tell whether this is of the private registry, not through the proxy."""
+        return self.registry_id == PRIVATE_REGISTRY_ID
+
+    @property
+    def is_allowed(self) -> bool:
+        return self.outcome == ALLOWED
+
+    @property
+    def outcome_in_words(self) -> str:
+        return outcome_in_words(self.outcome)
+
+    @property
+    def image(self) -> str:
+        """Return the name that was asked for, below the application."""
+        return f"{self.repository}{self._suffix}"
+
+    @property
+    def proxied_image(self) -> str:
+        """Return the whole name, without the proxy's host."""
+        return f"proxy/{self.application_slug}/{self.image}"
+
+    @property
+    def _suffix(self) -> str:
+        if not self.reference:  # refused before anybody said which one
+            return ""
+        return f"@{self.reference}" if ":" in self.reference else f":{self.reference}"

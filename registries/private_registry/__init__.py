@@ -1,0 +1,1 @@
+"""The private registry: CNCF Distribution, with Berth as its token server."""

@@ -1,0 +1,282 @@
+"""Berth's own way into the private registry: to see what is there, and to delete.
+
+The address is the operator's own setting, as the database's is, so the address guard,
+which is for addresses that vendors choose, is not asked. No redirect is followed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+import aiohttp
+from django.conf import settings
+
+from oci.digest import MalformedDigest, parse_digest
+from oci.media_types import DEFAULT_MANIFEST_ACCEPT, OCI_INDEX, OCI_MANIFEST
+from oci.scope import Scope
+from portal.errors import UpstreamProblem
+from registries.private_registry.manifest import (
+    Manifest,
+    parse_manifest,
+    parse_platform,
+)
+from registries.registry_token import TokenIssuer
+from registries.signing_keys import SigningKey
+
+# Who the registry's notifications then say it was.
+SUBJECT = "berth"
+TOKEN_SECONDS = 60
+SECONDS = 30
+CONNECT_SECONDS = 5
+PAGE = 500
+# distribution-spec, "Pushing Manifests": registries should take manifests of 4 MB.
+MAX_BODY = 4 * 2**20
+MAX_LIST = 32 * 2**20
+MAX_DEPTH = 3
+_NEXT = re.compile(r'<(/v2/[^<>\s]*)>;\s*rel="?next"?')
+
+
+class PrivateRegistryProblem(UpstreamProblem):
+    """The private registry could not be asked, or did not do as it was told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """All that a manifest needs: itself, its configuration, layers and children."""
+
+    media_type: str
+    platforms: tuple[str, ...]
+    children: tuple[str, ...]
+    # Sizes in bytes by digest.
+    blobs: dict[str, int]
+
+    @property
+    def size(self) -> int:
+        return sum(self.blobs.values())
+
+
+def is_configured() -> bool:
+    """Tell whether this installation says where Berth reaches a private registry."""
+    return bool(settings.BERTH_REGISTRY_URL and settings.BERTH_TOKEN_SIGNING_KEY)
+
+
+@asynccontextmanager
+async def registry_client() -> AsyncIterator[RegistryClient]:
+    """Open a client, for one event loop.
+
+    Raises:
+        PrivateRegistryProblem: this installation has no private registry, or what is
+            done within failed to reach it.
+    """
+    if not is_configured():
+        raise PrivateRegistryProblem(
+            "no_private_registry",
+            "This installation does not say where its private registry is. Whoever "
+            "operates it sets BERTH_REGISTRY_URL.",
+        )
+    timeout = aiohttp.ClientTimeout(total=SECONDS, connect=CONNECT_SECONDS)
+    try:
+        async with aiohttp.ClientSession(
+            timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
+        ) as session:
+            yield RegistryClient(session, settings.BERTH_REGISTRY_URL.rstrip("/"))
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise PrivateRegistryProblem(
+            "registry_unreachable",
+            "The private registry does not answer. Try again in a minute.",
+        ) from error
+
+
+class RegistryClient:
+    """Asks the private registry, with a token for just what is asked."""
+
+    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+        self._session = session
+        self._url = url
+
+    async def repositories(self) -> AsyncIterator[str]:
+        """Yield the names of all repositories, those without an image too."""
+        scope = Scope("registry", "catalog", ("*",))
+        async for page in self._pages(f"/v2/_catalog?n={PAGE}", scope):
+            for name in page.get("repositories") or []:
+                yield str(name)
+
+    async def tags(self, repository: str) -> list[str]:
+        """Return a repository's tags; none if it is not there."""
+        found: list[str] = []
+        path = f"/v2/{repository}/tags/list"
+        async for page in self._pages(path, _pull(repository)):
+            found += [str(tag) for tag in page.get("tags") or []]
+        return found
+
+    async def digest_of(self, repository: str, reference: str) -> str | None:
+        """Return the digest that a tag names now, or a digest that is there."""
+        path = f"/v2/{repository}/manifests/{reference}"
+        async with self._ask("HEAD", path, _pull(repository)) as answer:
+            if answer.status == 404:
+                return None
+            _expect(answer, 200)
+            try:
+                return parse_digest(answer.headers.get("Docker-Content-Digest", ""))
+            except MalformedDigest as error:
+                raise _unexpected(answer) from error
+
+    async def contents(self, repository: str, digest: str) -> Contents | None:
+        """Read what a manifest needs, children and all; None if it is not there."""
+        return await self._contents(repository, digest, MAX_DEPTH)
+
+    async def delete_manifest(self, repository: str, digest: str) -> None:
+        """Delete a manifest with all its tags; one that is not there is no error."""
+        path = f"/v2/{repository}/manifests/{digest}"
+        scope = Scope("repository", repository, ("delete",))
+        async with self._ask("DELETE", path, scope) as answer:
+            _expect(answer, 202, 404)
+
+    async def delete_tag(self, repository: str, tag: str) -> None:
+        """Delete a tag alone; its manifest stays for the other tags.
+
+        Distribution 2.8 cannot: there the tag is first moved to an empty index, which
+        is then deleted.
+        """
+        path = f"/v2/{repository}/manifests/{tag}"
+        scope = Scope("repository", repository, ("delete",))
+        async with self._ask("DELETE", path, scope) as answer:
+            if answer.status in {202, 404}:
+                return
+            _expect(answer, 400, 405)
+        await self.delete_manifest(repository, await self._move_away(repository, tag))
+
+    async def _move_away(self, repository: str, tag: str) -> str:
+        annotations = {"deleted": f"{tag} {datetime.now(UTC).isoformat()}"}
+        index = {
+            "schemaVersion": 2,
+            "mediaType": OCI_INDEX,
+            "manifests": [],
+            "annotations": annotations,
+        }
+        path = f"/v2/{repository}/manifests/{tag}"
+        scope = Scope("repository", repository, ("pull", "push"))
+        async with self._ask(
+            "PUT", path, scope, json.dumps(index).encode(), {"Content-Type": OCI_INDEX}
+        ) as answer:
+            _expect(answer, 201)
+            return parse_digest(answer.headers["Docker-Content-Digest"])
+
+    async def _contents(
+        self, repository: str, digest: str, depth: int
+    ) -> Contents | None:
+        found = await self._manifest(repository, digest)
+        if found is None:
+            return None
+        manifest, size = found
+        blobs = {digest: size} | manifest.blobs
+        platforms = set(manifest.platforms)
+        if manifest.config:
+            platforms |= {await self._platform(repository, manifest.config)} - {""}
+        for child in manifest.children if depth else ():
+            below = await self._contents(repository, child, depth - 1)
+            blobs |= below.blobs if below else {}
+        return Contents(
+            manifest.media_type, tuple(sorted(platforms)), manifest.children, blobs
+        )
+
+    async def _manifest(
+        self, repository: str, digest: str
+    ) -> tuple[Manifest, int] | None:
+        path = f"/v2/{repository}/manifests/{digest}"
+        async with self._ask("GET", path, _pull(repository)) as answer:
+            if answer.status == 404:
+                return None
+            _expect(answer, 200)
+            body = await _read(answer, MAX_BODY)
+            return parse_manifest(answer.content_type or OCI_MANIFEST, body), len(body)
+
+    async def _platform(self, repository: str, digest: str) -> str:
+        path = f"/v2/{repository}/blobs/{digest}"
+        async with self._ask("GET", path, _pull(repository)) as answer:
+            if answer.status != 200:
+                return ""
+            return parse_platform(await _read(answer, MAX_BODY))
+
+    async def _pages(self, path: str, scope: Scope) -> AsyncIterator[dict[str, Any]]:
+        following: str | None = path
+        while following:
+            async with self._ask("GET", following, scope) as answer:
+                if answer.status == 404:
+                    return
+                _expect(answer, 200)
+                page = json.loads(await _read(answer, MAX_LIST))
+                link = _NEXT.search(answer.headers.get("Link", ""))
+            yield page
+            following = link[1] if link else None
+
+    @asynccontextmanager
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        scope: Scope,
+        body: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        async with self._session.request(
+            method,
+            self._url + path,
+            data=body,
+            allow_redirects=False,
+            headers={
+                "Accept": DEFAULT_MANIFEST_ACCEPT,
+                "Authorization": f"Bearer {_token(scope)}",
+                **(headers or {}),
+            },
+        ) as answer:
+            yield answer
+
+
+def _pull(repository: str) -> Scope:
+    return Scope("repository", repository, ("pull",))
+
+
+def _token(scope: Scope) -> str:
+    return _issuer(settings.BERTH_TOKEN_SIGNING_KEY).issue(
+        subject=SUBJECT,
+        service=settings.BERTH_REGISTRY_SERVICE,
+        grants=[scope],
+        issued_at=datetime.now(UTC),
+        lifetime_seconds=TOKEN_SECONDS,
+    )
+
+
+@lru_cache(maxsize=1)
+def _issuer(pem: str) -> TokenIssuer:
+    return TokenIssuer(SigningKey.parse(pem))
+
+
+async def _read(answer: aiohttp.ClientResponse, limit: int) -> bytes:
+    body = bytearray()
+    async for chunk in answer.content.iter_chunked(2**16):
+        body += chunk
+        if len(body) > limit:
+            raise _unexpected(answer)
+    return bytes(body)
+
+
+def _expect(answer: aiohttp.ClientResponse, *statuses: int) -> None:
+    if answer.status not in statuses:
+        raise _unexpected(answer)
+
+
+def _unexpected(answer: aiohttp.ClientResponse) -> PrivateRegistryProblem:
+    return PrivateRegistryProblem(
+        "registry_unexpected",
+        f"The private registry answered {answer.method} with status {answer.status}, "
+        "which Berth did not expect. Whoever operates this installation finds more in "
+        "the registry's log.",
+    )

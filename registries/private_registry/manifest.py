@@ -1,0 +1,96 @@
+"""What a manifest says it consists of (OCI image spec; docker image manifest v2)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from oci.digest import MalformedDigest, parse_digest
+from oci.media_types import DOCKER_LIST, OCI_INDEX
+
+# Configurations that name a platform; those of charts and signatures do not.
+_IMAGE_CONFIGS = {
+    "application/vnd.oci.image.config.v1+json",
+    "application/vnd.docker.container.image.v1+json",
+}
+_MAX_PLATFORM = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """One manifest as it was read, by itself.
+
+    ``blobs`` has the size in bytes of each blob it names, ``children`` are the
+    manifests of an index. ``config`` is the digest of an image's configuration.
+    """
+
+    media_type: str
+    blobs: dict[str, int] = field(default_factory=dict)
+    children: tuple[str, ...] = ()
+    platforms: tuple[str, ...] = ()
+    config: str = ""
+
+
+def parse_manifest(media_type: str, body: bytes) -> Manifest:
+    """Read a manifest; one that is not understood consists of nothing but itself."""
+    try:
+        content = json.loads(body)
+        if media_type in {OCI_INDEX, DOCKER_LIST}:
+            return _index(media_type, content)
+        return _image(media_type, content)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return Manifest(media_type)
+
+
+def _index(media_type: str, content: dict[str, Any]) -> Manifest:
+    entries = content["manifests"]
+    platforms = {_platform(each.get("platform") or {}) for each in entries}
+    return Manifest(
+        media_type,
+        children=tuple(_digest(each) for each in entries),
+        # Attestations stand in an index as unknown/unknown.
+        platforms=tuple(sorted(platforms - {"", "unknown/unknown"})),
+    )
+
+
+def _image(media_type: str, content: dict[str, Any]) -> Manifest:
+    config = content.get("config") or {}
+    parts = [*([config] if config else []), *(content.get("layers") or [])]
+    is_image = config.get("mediaType") in _IMAGE_CONFIGS
+    return Manifest(
+        media_type,
+        blobs={_digest(each): _size(each) for each in parts},
+        config=_digest(config) if is_image else "",
+    )
+
+
+def parse_platform(body: bytes) -> str:
+    """Return the platform that an image's configuration names, or ""."""
+    try:
+        return _platform(json.loads(body))
+    except (ValueError, TypeError, AttributeError, RecursionError):
+        return ""
+
+
+def _platform(named: dict[str, Any]) -> str:
+    system, architecture = named.get("os") or "", named.get("architecture") or ""
+    if not system or not architecture:
+        return ""
+    variant = named.get("variant") or ""
+    text = "/".join(part for part in (system, architecture, variant) if part)
+    return text if len(text) <= _MAX_PLATFORM and text.isprintable() else ""
+
+
+def _digest(descriptor: dict[str, Any]) -> str:
+    try:
+        return parse_digest(descriptor["digest"])
+    except MalformedDigest as error:
+        raise ValueError("a descriptor has no digest") from error
+
+
+def _size(descriptor: dict[str, Any]) -> int:
+    size = descriptor["size"]
+    if not isinstance(size, int) or not 0 <= size < 2**63:
+        raise ValueError("a size is no size")
+    return size

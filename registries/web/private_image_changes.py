@@ -1,0 +1,161 @@
+"""Dialogs that delete from the private registry, after saying what that breaks."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+from django.urls import reverse
+
+from portal.http.forms import saved
+from portal.http.pages import go_to, render_dialog
+from registries.models import ImageManifest, ImageRepository, ImageTag
+from registries.private_registry.client import PrivateRegistryProblem
+from registries.private_registry.selectors import (
+    image_repositories_for_team,
+    tags_of_repository,
+    untagged_images,
+    use_of_image,
+    use_of_repository,
+    use_of_tag,
+)
+from registries.private_registry.services import (
+    delete_manifest,
+    delete_repository,
+    delete_tag,
+)
+from registries.web.private_images import image_address, name_of
+from teams.permissions import Permission
+from teams.web.base import TeamRequest, find, team_page
+
+
+class _DeleteForm(forms.Form):
+    """``digest`` is of the image that the dialog told about, if it is one image."""
+
+    digest = forms.CharField(widget=forms.HiddenInput, required=False)
+
+
+@team_page(Permission.IMAGE_DELETE)
+def delete_private_image(request: TeamRequest, image_id: uuid.UUID) -> HttpResponse:
+    """Delete an image repository with all its tags."""
+    image = find(image_repositories_for_team(request.team.pk), image_id)
+
+    def delete() -> None:
+        try:
+            delete_repository(actor=request.actor, repository=image)
+        except PrivateRegistryProblem as error:
+            raise PrivateRegistryProblem(
+                error.code,
+                f"{error.message} Of the images here, some may be deleted by now.",
+            ) from error
+
+    return _delete(
+        request,
+        image,
+        "registries/private_image_delete.html",
+        {"use": use_of_repository(image)},
+        delete=delete,
+        done=f"{image.full_name} is deleted.",
+    )
+
+
+@team_page(Permission.IMAGE_DELETE)
+def delete_private_tag(
+    request: TeamRequest, image_id: uuid.UUID, tag_id: uuid.UUID
+) -> HttpResponse:
+    """Delete a tag; its image too, if no other tag names it."""
+    image = find(image_repositories_for_team(request.team.pk), image_id)
+    tag: ImageTag = find(tags_of_repository(image), tag_id)
+    return _delete(
+        request,
+        image,
+        "registries/private_tag_delete.html",
+        {"tag": tag, "use": use_of_tag(tag)},
+        delete=lambda: delete_tag(actor=request.actor, tag=tag),
+        done=f"{tag.name} of {image.full_name} is deleted.",
+        digest=tag.manifest.digest,
+        back=_tag_address(request, tag),
+    )
+
+
+@team_page(Permission.IMAGE_DELETE)
+def delete_private_untagged(
+    request: TeamRequest, image_id: uuid.UUID, manifest_id: uuid.UUID
+) -> HttpResponse:
+    """Delete an image that no tag names."""
+    image = find(image_repositories_for_team(request.team.pk), image_id)
+    manifest: ImageManifest = find(untagged_images(image), manifest_id)
+    return _delete(
+        request,
+        image,
+        "registries/private_untagged_delete.html",
+        {"manifest": manifest, "use": use_of_image(manifest)},
+        delete=lambda: delete_manifest(actor=request.actor, manifest=manifest),
+        done=f"An untagged image of {image.full_name} is deleted.",
+        digest=manifest.digest,
+    )
+
+
+def _delete(
+    request: TeamRequest,
+    image: ImageRepository,
+    template: str,
+    context: dict[str, Any],
+    *,
+    delete: Callable[[], None],
+    done: str,
+    digest: str = "",
+    back: str = "",
+) -> HttpResponse:
+    form = _form(request, digest)
+
+    def attempt() -> HttpResponse:
+        delete()
+        messages.success(request, done)
+        return go_to(request, _after(request, image))
+
+    if form.is_bound:
+        response = saved(form, attempt)
+        if response is not None:
+            return response
+    return render_dialog(
+        request,
+        template,
+        {"form": form, "image": image, "name": name_of(image), **context},
+        back=back or image_address(request, image),
+    )
+
+
+def _form(request: TeamRequest, digest: str) -> _DeleteForm:
+    """Return the form; with an error if the dialog told about another image."""
+    if request.method != "POST":
+        return _DeleteForm(initial={"digest": digest})
+    form = _DeleteForm({"digest": digest})
+    if request.POST.get("digest", "") != digest:
+        form.add_error(
+            None,
+            "Somebody pushed another image meanwhile, so nothing is deleted. What "
+            "stands here now is about that one.",
+        )
+    return form
+
+
+def _after(request: TeamRequest, image: ImageRepository) -> str:
+    """Return where to look next: the list, if there is no image left here."""
+    left = image_repositories_for_team(request.team.pk).filter(pk=image.pk)
+    if left.exists():
+        return image_address(request, image)
+    return reverse("images-private", kwargs={"team": request.team.slug})
+
+
+def _tag_address(request: TeamRequest, tag: ImageTag) -> str:
+    names = {
+        "team": request.team.slug,
+        "image_id": tag.repository_id,
+        "tag_id": tag.pk,
+    }
+    return reverse("images-private-tag", kwargs=names)

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.private_registry import PrivateRegistry, running_private_registry
+from tests.support.vendor import Vendor, create_vendor
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRegistry]:
+    with running_private_registry(tmp_path_factory.mktemp("private")) as registry:
+        yield registry
+
+
+@pytest.fixture
+def registry(running: PrivateRegistry, settings: Any) -> PrivateRegistry:
+    settings.BERTH_REGISTRY_URL = running.url
+    return running
+
+
+@pytest.fixture
+def vendor(db: None) -> Vendor:
+    return create_vendor()
+
+
+@pytest.fixture
+def slug(vendor: Vendor) -> str:
+    """Every test has an application of its own, so also images of its own."""
+    return vendor.application.slug

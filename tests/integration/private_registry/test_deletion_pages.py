@@ -1,0 +1,186 @@
+"""Deleting images on the portal's pages, as a browser without JavaScript does."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from audit.models import AuditEvent
+from registries.models import PRIVATE_REGISTRY_ID, ImageManifest, ImageTag
+from registries.private_registry.reconciliation import reconcile_to_the_end
+from tests.support.factories import (
+    ImageManifestFactory,
+    ImageTagFactory,
+    PullEventFactory,
+)
+from tests.support.private_registry import PrivateRegistry
+from tests.support.team_pages import text_of
+from tests.support.vendor import Vendor
+
+
+@pytest.fixture
+def client(vendor: Vendor) -> Client:
+    client = Client()
+    client.force_login(vendor.owner)
+    return client
+
+
+def tag_named(vendor: Vendor, name: str) -> ImageTag:
+    return ImageTag.objects.for_team(vendor.team.pk).get(name=name)
+
+
+def address(tag: ImageTag, *rest: object) -> str:
+    slug = tag.team.slug
+    parts = (f"/t/{slug}/images/private", tag.repository_id, *rest)
+    return "/".join(map(str, parts))
+
+
+def form_of(response: Any) -> dict[str, str]:
+    """Return what the dialog's form sends; a dialog is a page without scripts."""
+    content = response.content.decode()
+    assert "<html" in content
+    found = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', content)
+    return {name: value for name, value in found if name != "csrfmiddlewaretoken"}
+
+
+def test_tag_untagged_image_and_repository(
+    client: Client, registry: PrivateRegistry, vendor: Vendor, slug: str
+) -> None:
+    old = registry.push(f"{slug}/api", "v1", b"one")
+    reconcile_to_the_end()
+    for name in ("v1", "latest", "v2"):
+        registry.push(f"{slug}/api", name, b"three" if name == "v2" else b"two")
+    reconcile_to_the_end()
+    tag = tag_named(vendor, "latest")
+    image = address(tag)
+
+    dialog = client.get(address(tag, "tags", tag.pk, "delete"))
+    assert "Only this tag goes." in text_of(dialog)
+    assert "Tags that stay v1" in text_of(dialog)
+    answer = client.post(address(tag, "tags", tag.pk, "delete"), form_of(dialog))
+    assert answer.headers["Location"] == image
+    assert f"latest of {slug}/api is deleted." in text_of(client.get(image))
+    assert not registry.has(f"{slug}/api", "latest")
+    assert registry.has(f"{slug}/api", "v1")
+
+    untagged = ImageManifest.objects.get(digest=old.digest)
+    target = address(tag, "untagged", untagged.pk, "delete")
+    answer = client.post(target, form_of(client.get(target)))
+    assert answer.headers["Location"] == image
+    assert not registry.has(f"{slug}/api", old.digest)
+
+    dialog = client.get(address(tag, "delete"))
+    assert "2 tags" in text_of(dialog)
+    answer = client.post(address(tag, "delete"), form_of(dialog))
+    assert answer.headers["Location"] == f"/t/{vendor.team.slug}/images/private"
+    assert not registry.has(f"{slug}/api", "v2")
+    assert client.get(image).status_code == 404
+    assert "No images yet" in text_of(client.get(answer.headers["Location"]))
+
+
+def test_the_last_tag_takes_the_image_and_leads_to_the_list(
+    client: Client, registry: PrivateRegistry, vendor: Vendor, slug: str
+) -> None:
+    registry.push(f"{slug}/api", "v1", b"one")
+    reconcile_to_the_end()
+    tag = tag_named(vendor, "v1")
+    target = address(tag, "tags", tag.pk, "delete")
+
+    dialog = client.get(target)
+    assert "so the image goes too" in text_of(dialog)
+    answer = client.post(target, form_of(dialog))
+
+    assert answer.headers["Location"] == f"/t/{vendor.team.slug}/images/private"
+    assert not registry.has(f"{slug}/api", "v1")
+
+
+def test_the_dialog_tells_what_breaks(client: Client, vendor: Vendor) -> None:
+    tag = ImageTagFactory(
+        manifest__repository__application=vendor.application, name="v1"
+    )
+    license = vendor.license()
+    PullEventFactory(
+        team=vendor.team,
+        license=license,
+        application_slug=vendor.application.slug,
+        registry_id=PRIVATE_REGISTRY_ID,
+        repository=tag.repository.name,
+        reference="v1",
+        count=1_234,
+    )
+
+    for target in (
+        address(tag, "delete"),
+        address(tag, "tags", tag.pk, "delete"),
+    ):
+        text = text_of(client.get(target))
+        assert "Pulls in 30 days 1,234" in text
+        assert "Pulled by Example Corp (1,234)" in text
+        assert "Active licenses 1 for App may pull it now" in text
+        assert "New pulls fail with manifest unknown" in text
+        assert "next garbage collection" in text
+
+
+def test_a_tag_that_moved_since_the_dialog_stays(
+    client: Client, registry: PrivateRegistry, vendor: Vendor, slug: str
+) -> None:
+    registry.push(f"{slug}/api", "v1", b"one")
+    reconcile_to_the_end()
+    tag = tag_named(vendor, "v1")
+    target = address(tag, "tags", tag.pk, "delete")
+    told = form_of(client.get(target))
+
+    # The registry says no, as Berth does not know of the push yet.
+    moved = registry.push(f"{slug}/api", "v1", b"two")
+    answer = client.post(target, told)
+    assert answer.status_code == 200
+    assert "Somebody pushed another image as v1 meanwhile" in text_of(answer)
+
+    # Berth says no, as it told about another image.
+    reconcile_to_the_end()
+    answer = client.post(target, told)
+    assert "Somebody pushed another image meanwhile" in text_of(answer)
+    assert moved.digest in text_of(answer)
+    assert client.post(target).status_code == 200
+    assert registry.has(f"{slug}/api", moved.digest)
+    assert not AuditEvent.objects.filter(tag="image:tag-deleted").exists()
+
+    # Sent again, the form is about what it shows now.
+    assert client.post(target, form_of(answer)).status_code == 302
+    assert not registry.has(f"{slug}/api", moved.digest)
+
+
+def test_while_the_registry_is_away_the_dialog_says_so(
+    client: Client, vendor: Vendor, settings: Any
+) -> None:
+    settings.BERTH_REGISTRY_URL = "http://127.0.0.1:1"
+    tag = ImageTagFactory(manifest__repository__application=vendor.application)
+    untagged = ImageManifestFactory(repository=tag.repository)
+
+    for rest, more in (
+        (("delete",), "some may be deleted by now"),
+        (("tags", tag.pk, "delete"), "Try again in a minute."),
+        (("untagged", untagged.pk, "delete"), "Try again in a minute."),
+    ):
+        target = address(tag, *rest)
+        answer = client.post(target, form_of(client.get(target)))
+        assert answer.status_code == 200
+        assert "The private registry does not answer." in text_of(answer)
+        assert more in text_of(answer)
+
+    assert ImageTag.objects.filter(pk=tag.pk).exists()
+    assert ImageManifest.objects.filter(pk=untagged.pk).exists()
+    assert not AuditEvent.objects.filter(tag__startswith="image:").exists()
+
+
+def test_a_tagged_image_is_not_deleted_as_an_untagged_one(
+    client: Client, vendor: Vendor
+) -> None:
+    tag = ImageTagFactory(manifest__repository__application=vendor.application)
+    target = address(tag, "untagged", tag.manifest_id, "delete")
+
+    assert client.post(target, {"digest": tag.manifest.digest}).status_code == 404
+    assert ImageTag.objects.filter(pk=tag.pk).exists()

@@ -1,0 +1,192 @@
+"""Berth's list of images is mended by what really lies in the registry."""
+
+from __future__ import annotations
+
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from deploy.local import images
+from registries.models import ImageManifest, ImageRepository, ImageTag
+from registries.private_registry.client import PrivateRegistryProblem
+from registries.private_registry.confirmation import confirm_images
+from registries.private_registry.reconciliation import (
+    reconcile_images,
+    reconcile_to_the_end,
+)
+from registries.private_registry.selectors import (
+    image_repositories_for_team,
+    storage_by_application,
+    untagged_images,
+)
+from tests.support.factories import ImageManifestFactory, ImageTagFactory
+from tests.support.private_registry import PrivateRegistry
+from tests.support.vendor import Vendor, create_vendor
+
+GONE = f"sha256:{'0' * 64}"
+
+
+def tags(vendor: Vendor) -> dict[str, str]:
+    """Return the digests of the team's tags, by repository and tag."""
+    return {
+        f"{tag.repository.full_name}:{tag.name}": tag.manifest.digest
+        for tag in ImageTag.objects.for_team(vendor.team.pk)
+    }
+
+
+def test_images_nobody_told_of_are_added(
+    registry: PrivateRegistry, vendor: Vendor, slug: str
+) -> None:
+    one = registry.push(f"{slug}/api", "v1", b"one")
+    two = registry.push(f"{slug}/deep/er/web", "v2", b"two")
+
+    found = reconcile_to_the_end()
+
+    assert found.repositories >= 2
+    assert tags(vendor) == {
+        f"{slug}/api:v1": one.digest,
+        f"{slug}/deep/er/web:v2": two.digest,
+    }
+    assert not ImageTag.objects.filter(confirmed_at=None).exists()
+    assert not ImageManifest.objects.filter(confirmed_at=None).exists()
+
+
+def test_a_lost_push_and_a_lost_deletion_are_made_up_for(
+    registry: PrivateRegistry, vendor: Vendor, slug: str
+) -> None:
+    registry.push(f"{slug}/api", "v1", b"one")
+    reconcile_to_the_end()
+    moved = registry.push(f"{slug}/api", "v1", b"one, again")
+    ImageTagFactory(
+        manifest__digest=GONE,
+        manifest__repository=ImageRepository.objects.for_team(vendor.team.pk).get(),
+        name="gone",
+    )
+
+    reconcile_to_the_end()
+
+    assert tags(vendor) == {f"{slug}/api:v1": moved.digest}
+    repository = ImageRepository.objects.for_team(vendor.team.pk).get()
+    assert [each.digest for each in untagged_images(repository)] != [GONE]
+    assert not ImageManifest.objects.filter(digest=GONE).exists()
+
+
+def test_a_repository_that_is_gone_is_forgotten(
+    registry: PrivateRegistry, vendor: Vendor, slug: str
+) -> None:
+    ImageTagFactory(
+        manifest__digest=GONE, manifest__repository__application=vendor.application
+    )
+
+    reconcile_to_the_end()
+
+    assert not ImageRepository.objects.for_team(vendor.team.pk).exists()
+
+
+def test_what_an_image_consists_of_is_read(
+    registry: PrivateRegistry, vendor: Vendor, slug: str
+) -> None:
+    layers = (b"shared" * 1000, b"own")
+    amd = registry.push(f"{slug}/api", None, *layers, platform="linux/amd64")
+    arm = registry.push(f"{slug}/api", None, layers[0], platform="linux/arm64")
+    index = images.push_index(registry.open_url, f"{slug}/api", "v1", images=[amd, arm])
+    registry.push(f"{slug}/api", "small", layers[0], platform="linux/arm64")
+
+    reconcile_to_the_end()
+
+    tag = ImageTag.objects.for_team(vendor.team.pk).get(name="v1")
+    manifest = tag.manifest
+    assert manifest.digest == index.digest
+    assert manifest.platforms == ["linux/amd64", "linux/arm64"]
+    assert manifest.children == [amd.digest, arm.digest]
+    sizes = dict(manifest.blobs.values_list("digest", "size"))
+    assert {index.digest, amd.digest, arm.digest} <= set(sizes)
+    assert manifest.size == sum(sizes.values())
+    # The small image is all in the index: nothing more is stored.
+    repository: Any = image_repositories_for_team(vendor.team.pk).get()
+    assert (repository.tag_count, repository.storage) == (2, manifest.size)
+    assert storage_by_application(vendor.team.pk) == {
+        vendor.application.pk: manifest.size
+    }
+
+
+def test_what_is_no_image_is_listed_too(
+    registry: PrivateRegistry, vendor: Vendor, slug: str
+) -> None:
+    chart = images.push_artifact(
+        registry.open_url,
+        f"{slug}/chart",
+        "v1",
+        artifact_type="application/vnd.cncf.helm.config.v1+json",
+        blobs=[],
+    )
+
+    reconcile_to_the_end()
+
+    manifest = ImageTag.objects.for_team(vendor.team.pk).get().manifest
+    assert (manifest.digest, manifest.platforms) == (chart.digest, [])
+    assert manifest.size
+
+
+def test_a_push_meanwhile_is_not_overwritten(
+    registry: PrivateRegistry, vendor: Vendor, slug: str
+) -> None:
+    registry.push(f"{slug}/api", "v1", b"one")
+    reconcile_to_the_end()
+    reconcile_images()  # all waits again
+    tag = ImageTag.objects.for_team(vendor.team.pk).get()
+    newer = ImageManifestFactory(repository=tag.repository)
+
+    seen = ImageTag.objects.select_related("manifest").get(pk=tag.pk)
+    ImageTag.objects.filter(pk=tag.pk).update(manifest=newer)
+    from registries.private_registry import confirmation
+
+    assert confirmation._tag_found(seen, seen.manifest.digest) is False
+    tag.refresh_from_db()
+    assert (tag.manifest_id, tag.confirmed_at) == (newer.pk, None)
+    confirm_images()
+    tag.refresh_from_db()
+    assert tag.manifest.digest == seen.manifest.digest
+
+
+def test_images_of_no_application_are_told_of(
+    registry: PrivateRegistry, db: None
+) -> None:
+    slug = create_vendor().application.slug + "-never"
+    registry.push(f"{slug}/api", "v1", b"one")
+
+    said = StringIO()
+    call_command("reconcile_registry", stdout=said)
+
+    assert f"{slug}/api belongs to no application." in said.getvalue()
+    assert not ImageRepository.objects.exists()
+
+
+def test_a_registry_that_is_away_changes_nothing(vendor: Vendor, settings: Any) -> None:
+    tag = ImageTagFactory(manifest__repository__application=vendor.application)
+    settings.BERTH_REGISTRY_URL = "http://127.0.0.1:1"
+
+    with pytest.raises(PrivateRegistryProblem, match="does not answer"):
+        reconcile_images()
+    with pytest.raises(CommandError, match="does not answer"):
+        call_command("reconcile_registry")
+
+    before = tag.confirmed_at
+    tag.refresh_from_db()
+    assert tag.confirmed_at == before
+
+
+def test_without_a_registry_nothing_is_asked(vendor: Vendor, settings: Any) -> None:
+    settings.BERTH_REGISTRY_URL = ""
+    tag = ImageTagFactory(
+        manifest__repository__application=vendor.application, confirmed_at=None
+    )
+
+    assert confirm_images() == 0
+    assert reconcile_images().repositories == 0
+    with pytest.raises(CommandError, match="has no private registry"):
+        call_command("reconcile_registry")
+    tag.refresh_from_db()
+    assert tag.confirmed_at is None

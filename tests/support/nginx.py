@@ -1,0 +1,148 @@
+"""nginx with the very configuration of ``deploy/nginx``, for addresses of the tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from deploy.local.process import ManagedProcess, free_port
+from deploy.local.registry import TokenAuth, start_registry
+from tests.support.certificates import Authority, ServerCertificate
+
+PROJECT = Path(__file__).resolve().parents[2]
+DEPLOYED = PROJECT / "deploy" / "nginx"
+# Where Debian puts it; only root has the directory in PATH.
+NGINX = "/usr/sbin/nginx"
+
+
+@dataclass(frozen=True)
+class NginxPorts:
+    """Where nginx listens, and the processes behind it, all on 127.0.0.1."""
+
+    portal: int
+    proxy: int
+    registry: int
+    registry_tls: int
+    behind_portal: int
+    behind_edge: int
+    behind_registry: int
+
+
+@dataclass(frozen=True)
+class Front:
+    """A private registry of its own behind nginx, and both processes."""
+
+    ports: NginxPorts
+    authority: Authority
+    distribution: ManagedProcess
+    nginx: ManagedProcess
+    storage: Path
+
+
+@contextmanager
+def registry_behind_nginx(directory: Path, edge_port: int) -> Iterator[Front]:
+    """Start Distribution and nginx, which asks the edge on a port for decisions."""
+    authority = Authority(directory)
+    ports = NginxPorts(
+        **{name: free_port() for name in ("portal", "proxy", "registry")},
+        registry_tls=free_port(),
+        behind_portal=free_port(),
+        behind_edge=edge_port,
+        behind_registry=free_port(),
+    )
+    roots = directory / "roots.crt"
+    roots.write_text(os.environ["BERTH_TOKEN_ROOTS"])
+    token = TokenAuth(
+        realm=f"http://localhost:{ports.registry}/v2/token",
+        service="berth-registry",
+        issuer="berth",
+        root_bundle=roots,
+    )
+    (directory / "nginx").mkdir()
+    data = directory / "registry"
+    with (
+        start_registry(data, ports.behind_registry, token=token) as distribution,
+        start_nginx(directory / "nginx", ports, authority.issue("localhost")) as nginx,
+    ):
+        yield Front(ports, authority, distribution, nginx, data / "storage")
+
+
+def start_nginx(
+    directory: Path,
+    ports: NginxPorts,
+    certificate: ServerCertificate,
+    ready_path: str = "/v2/",
+) -> ManagedProcess:
+    """Start nginx and return it once the registry's host answers."""
+    configuration = write_configuration(directory, ports, certificate)
+    process = ManagedProcess(
+        [NGINX, "-c", str(configuration), "-p", str(directory)],
+        name="nginx",
+        log=directory / "nginx.log",
+    )
+    process.wait_for_http(f"http://127.0.0.1:{ports.registry}{ready_path}")
+    return process
+
+
+def write_configuration(
+    directory: Path, ports: NginxPorts, certificate: ServerCertificate
+) -> Path:
+    """Write what an operator would, beside the files that are nobody's to change."""
+    shutil.copy(DEPLOYED / "berth.conf", directory)
+    shutil.copytree(DEPLOYED / "berth", directory / "berth")
+    ours = directory / "berth"
+    (ours / "upstreams.conf").write_text(_upstreams(ports))
+    (ours / "portal-host.conf").write_text(_host(f"127.0.0.1:{ports.portal}"))
+    (ours / "proxy-host.conf").write_text(_host(f"127.0.0.1:{ports.proxy}"))
+    (ours / "registry-host.conf").write_text(
+        _host(f"127.0.0.1:{ports.registry}", f"127.0.0.1:{ports.registry_tls} ssl")
+        + f"ssl_certificate {certificate.certificate};\n"
+        f"ssl_certificate_key {certificate.key};\n"
+    )
+    main = directory / "nginx.conf"
+    main.write_text(_main(directory))
+    return main
+
+
+def _upstreams(ports: NginxPorts) -> str:
+    named = {
+        "portal": ports.behind_portal,
+        "edge": ports.behind_edge,
+        "registry": ports.behind_registry,
+    }
+    return "\n".join(
+        f"upstream berth_{name} "
+        f"{{ server 127.0.0.1:{port}; keepalive 8; keepalive_timeout 4s; }}"
+        for name, port in named.items()
+    )
+
+
+def _host(*listen: str) -> str:
+    lines = [f"listen {each};" for each in listen]
+    return "\n".join([*lines, "server_name localhost;", ""])
+
+
+def _main(directory: Path) -> str:
+    # One process, which ends with its parent.
+    user = "user root;" if os.geteuid() == 0 else ""
+    temporary = "\n".join(
+        f"{name}_temp_path {directory}/{name};"
+        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    return f"""
+{user}
+daemon off;
+master_process off;
+pid {directory}/nginx.pid;
+error_log stderr warn;
+events {{ worker_connections 256; }}
+http {{
+access_log {directory}/access.log;
+{temporary}
+include berth.conf;
+}}
+"""
