@@ -52,6 +52,7 @@ class EventTag(StrEnum):
     LICENSE_REINSTATED = "license:reinstated"
     LICENSE_FILE_DOWNLOADED = "license:file-downloaded"
     LICENSE_ID_REVEALED = "license:id-revealed"
+    LICENSE_KEY_CREATED = "license-key:created"
     REGISTRY_CONNECTED = "registry:connected"
     REGISTRY_CHANGED = "registry:changed"
     REGISTRY_DELETED = "registry:deleted"
@@ -113,6 +114,7 @@ _WORDS: dict[str, str] = {
     EventTag.LICENSE_REINSTATED: "License reinstated",
     EventTag.LICENSE_FILE_DOWNLOADED: "License file downloaded",
     EventTag.LICENSE_ID_REVEALED: "License ID shown",
+    EventTag.LICENSE_KEY_CREATED: "Key of license files made",
     EventTag.REGISTRY_CONNECTED: "External registry added",
     EventTag.REGISTRY_CHANGED: "External registry changed",
     EventTag.REGISTRY_DELETED: "External registry deleted",

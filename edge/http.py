@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -15,7 +14,7 @@ from django.http.request import validate_host
 
 from edge.asgi_types import Receive, Scope, Send
 from oci.errors import ErrorCode, error_body
-from portal.http.client_address import client_address, is_trusted_proxy
+from portal.http.client_address import client_address, is_trusted_proxy, neighbourhood
 
 Headers = list[tuple[str, str]]
 BODY_SECONDS = 30
@@ -95,13 +94,7 @@ class Request:
     @property
     def neighbourhood(self) -> str:
         """Return what to limit by: the address, or an IPv6 client's /64 network."""
-        try:
-            address = ipaddress.ip_address(self.address)
-        except ValueError:
-            return self.address
-        if address.version == 4:
-            return self.address
-        return str(ipaddress.ip_network((address, 64), strict=False))
+        return neighbourhood(self.address)
 
     @cached_property
     def origin(self) -> str:

@@ -1,7 +1,7 @@
 """The license file: YAML ``kind: License``, ``apiVersion: kots.io/v1beta2``.
 
 Field order and names are those of kotskinds' ``License``, so that tools of the field
-read it.
+read it. ``licenses.license_signature`` signs it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-import yaml
 from django.conf import settings
 
 from licenses.models import License, LicenseField
@@ -19,19 +18,13 @@ from licenses.models import License, LicenseField
 _FILE_TYPES = {License.Type.PAID.value: "prod"}
 
 
-def render_license_file(
-    license: License, field_values: Iterable[tuple[LicenseField, object]]
-) -> str:
-    """Return the YAML of the license. It contains the license ID, a secret."""
-    return yaml.safe_dump(
-        license_document(license, field_values), sort_keys=False, allow_unicode=True
-    )
-
-
 def license_document(
     license: License, field_values: Iterable[tuple[LicenseField, object]]
 ) -> dict[str, Any]:
-    """Return the license as the plain data of its file."""
+    """Return the license as the plain data of its file, not signed yet.
+
+    It contains the license ID, a secret.
+    """
     return {
         "apiVersion": "kots.io/v1beta2",
         "kind": "License",

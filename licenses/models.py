@@ -159,6 +159,27 @@ class LicenseField(TeamOwned):
             )
 
 
+class LicenseSigningKey(TeamOwned):
+    """The RSA key that an application's license files are signed with.
+
+    The root's signature of the public key is kept, so that the root is asked once.
+    """
+
+    application = models.OneToOneField(
+        Application,
+        on_delete=models.CASCADE,
+        related_name="license_signing_key",
+        editable=False,
+    )
+    private_key = EncryptedField(editable=False)
+    public_key = models.TextField(editable=False)
+    root_id = models.CharField(max_length=32, editable=False)
+    root_signature = models.TextField(editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.application.slug}: {self.root_id}"
+
+
 class LicenseState(StrEnum):
     ACTIVE = "active"
     EXPIRED = "expired"

@@ -13,14 +13,13 @@ from django.utils import timezone
 from audit.services import record
 from audit.tags import EventTag
 from licenses.alerts import tell_of_revocation
-from licenses.license_file import render_license_file
 from licenses.license_id import PURPOSE, generate_license_id
 from licenses.models import Customer, License, LicenseField
 from licenses.selectors import (
-    effective_field_values,
     license_fields_for_application,
     password_values,
 )
+from licenses.signed_files import license_file
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict, Invalid
@@ -282,8 +281,9 @@ def reinstate_license(*, actor: Actor, license: License) -> License:
 def download_license_file(*, actor: Actor, license: License) -> str:
     """Return the license file, which holds the license ID; the download is audited."""
     actor.require(Permission.LICENSE_REVEAL, team_id=license.team_id)
+    text = license_file(license).text()
     _record(actor, EventTag.LICENSE_FILE_DOWNLOADED, license)
-    return render_license_file(license, effective_field_values(license))
+    return text
 
 
 @transaction.atomic

@@ -7,7 +7,7 @@ from django.urls import path, re_path
 from alerts.api import views as alerts
 from licenses.api import views as licenses
 from portal.http.api import DocsView, SchemaView, UnknownAddressView
-from registries.api import images
+from registries.api import images, license_views
 from registries.api import views as registries
 from registries.api.providers import ProvidersView
 from teams.api import invitations
@@ -101,6 +101,10 @@ urlpatterns = [
     ),
     path("licenses/<uuid:license_id>/file", licenses.LicenseFileView.as_view()),
     path("licenses/<uuid:license_id>/pulls", registries.LicensePullsView.as_view()),
+    path("license", license_views.HeldLicenseView.as_view()),
+    path("license/file", license_views.HeldLicenseFileView.as_view()),
+    path("license/pull-secret", license_views.PullSecretView.as_view()),
+    path("license/resolve-images", license_views.ResolveImagesView.as_view()),
     path("registries", registries.RegistriesView.as_view()),
     path("registries/providers", ProvidersView.as_view()),
     path("registries/test", registries.NewRegistryTestView.as_view()),

@@ -34,6 +34,8 @@ BERTH_REGISTRY_NOTIFICATION_TOKEN = secret_if_set("BERTH_REGISTRY_NOTIFICATION_T
 # Berth as an issuer of identity tokens, for clouds that trust it instead of a secret.
 BERTH_ISSUER_URL = env.str("BERTH_ISSUER_URL", default="")
 BERTH_IDENTITY_KEYS = secret_if_set("BERTH_IDENTITY_KEYS")
+# The root of license files; without it none is given out.
+BERTH_LICENSE_ROOT_KEY = secret_if_set("BERTH_LICENSE_ROOT_KEY")
 BERTH_ALLOWED_PRIVATE_NETWORKS = networks("BERTH_ALLOWED_PRIVATE_NETWORKS")
 BERTH_INSECURE_REGISTRIES = env.list("BERTH_INSECURE_REGISTRIES", default=[])
 BERTH_INSECURE_WEBHOOKS = env.list("BERTH_INSECURE_WEBHOOKS", default=[])
@@ -350,7 +352,9 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Berth API",
     "VERSION": "1",
     "DESCRIPTION": (
-        "The vendor portal's REST API. Sign in with `Authorization: Bearer berth_…`."
+        "The vendor portal's REST API. Sign in with `Authorization: Bearer berth_…`; "
+        "what is below `license` is for license holders, who sign in with HTTP Basic, "
+        "any username, and the license ID as the password."
         "\n\n"
         "Errors are RFC 9457 problem details with a stable `code`. Lists are cursor "
         "pages. Creating POSTs take an `Idempotency-Key`."

@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, reverse_lazy
 from django.views.generic import RedirectView
 
+from licenses.web.license_root import license_root
 from portal.health import livez, readyz
 from portal.metrics import metrics
 from registries.web import registry_notifications, web_identity
@@ -45,6 +46,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("t/<str:team>/", include(team_pages)),
     path(".well-known/openid-configuration", web_identity.openid_configuration),
     path(".well-known/jwks.json", web_identity.jwks),
+    path(".well-known/berth-license-root.pem", license_root),
     path("livez", livez),
     path("readyz", readyz),
     path("metrics", metrics),

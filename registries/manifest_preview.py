@@ -104,7 +104,7 @@ def preview_manifest(text: str, *, application: Application, hosts: Hosts) -> Pr
     if len(places) > MAX_IMAGES:
         raise TooManyImages(len(places))
     team_id: uuid.UUID = application.team_id
-    judge = _Judge(application, hosts, list(registries_for_team(team_id)))
+    judge = ImageJudge(application, hosts, list(registries_for_team(team_id)))
     images = [judge.previewed(image, named) for image, named in places.items()]
     return Preview(
         images=images,
@@ -127,7 +127,7 @@ def _kustomization(images: Sequence[PreviewedImage]) -> str:
     return kustomization(renamings, kept=kept) if renamings else ""
 
 
-class _Judge:
+class ImageJudge:
     """Decides about images for one application, with all registries in hand."""
 
     def __init__(
@@ -143,7 +143,7 @@ class _Judge:
             registries, key=lambda each: (each.created_at, each.pk)
         )
 
-    def previewed(self, image: str, places: Sequence[PodImage]) -> PreviewedImage:
+    def previewed(self, image: str, places: Sequence[PodImage] = ()) -> PreviewedImage:
         try:
             reference = parse_reference(image)
         except (MalformedName, MalformedDigest) as error:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 
-from django.core.cache import cache
-
 from portal.errors import TooMany
+from portal.http.minute_counts import count
 
 TRIES_PER_MINUTE = 30
 
@@ -22,14 +20,7 @@ def count_try(team_id: uuid.UUID) -> None:
     Raises:
         TooMany: it has been enough for this minute.
     """
-    key = f"registry-tries:{team_id}:{int(time.time() // 60)}"
-    if cache.add(key, 1, timeout=120):
-        return
-    try:
-        number = cache.incr(key)
-    except ValueError:  # it ended between the two
-        return
-    if number > TRIES_PER_MINUTE:
+    if count(f"registry-tries:{team_id}") > TRIES_PER_MINUTE:
         raise TooMany(
             "too_many_tries",
             f"A team tries {TRIES_PER_MINUTE} credentials in a minute at most. Wait a "

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from deploy.local.private_files import kept_secret, private_directory, write_private
 from deploy.local.process import LocalStackError
+from licenses.license_keys import generate_key, private_pem
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 REGISTRY_SERVICE = "berth-registry"
@@ -135,6 +136,7 @@ def _secret_files(
     kept_secret(directory / "hmac-keys", lambda: f"demo:{_key()}")
     kept_secret(settings.notification_token, lambda: secrets.token_urlsafe(32))
     kept_secret(directory / "identity-keys.pem", _identity_key)
+    kept_secret(directory / "license-root.key", lambda: private_pem(generate_key()))
     write_private(directory / "database-url", database_url)
     write_private(directory / "redis-url", redis_url)
     return {
@@ -145,6 +147,7 @@ def _secret_files(
         "BERTH_TOKEN_ROOTS": settings.signing / "root.crt",
         "BERTH_REGISTRY_NOTIFICATION_TOKEN": settings.notification_token,
         "BERTH_IDENTITY_KEYS": directory / "identity-keys.pem",
+        "BERTH_LICENSE_ROOT_KEY": directory / "license-root.key",
         "DATABASE_URL": directory / "database-url",
         "REDIS_URL": directory / "redis-url",
     }

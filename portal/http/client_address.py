@@ -31,6 +31,19 @@ def is_trusted_proxy(peer: str, trusted_proxies: Sequence[IPNetwork]) -> bool:
     return address is not None and _is_trusted(address, trusted_proxies)
 
 
+def neighbourhood(address: str) -> str:
+    """Return what to limit by: the address, or an IPv6 client's /64 network.
+
+    That is what one customer of a provider has; a text that is no address stays.
+    """
+    parsed = _parse(address)
+    if not isinstance(parsed, ipaddress.IPv6Address):
+        return address
+    if parsed.ipv4_mapped:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.ip_network((parsed, 64), strict=False))
+
+
 def _parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
         return ipaddress.ip_address(text)

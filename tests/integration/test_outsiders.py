@@ -12,6 +12,7 @@ from django.urls import URLPattern, get_resolver
 from portal import api_urls
 from teams.models import Team
 from tests.support.clients import ApiClient, code_of
+from tests.support.license_holder import LicenseClient
 from tests.support.world import World, make_world, rows_of
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -19,13 +20,17 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 @dataclass(frozen=True)
 class Route:
-    """What an address is: a list, one object, an action of no object, or public."""
+    """What an address is.
+
+    A list, one object, an action of no object, public, or a license holder's.
+    """
 
     kind: str
     bodies: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 LIST, OBJECT, ACTION, PUBLIC = "list", "object", "action", "public"
+HOLDER = "holder"
 ROUTES = {
     "schema": Route(PUBLIC),
     "docs": Route(PUBLIC),
@@ -89,6 +94,10 @@ ROUTES = {
     "licenses/<uuid:license_id>/reinstate": Route(OBJECT),
     "licenses/<uuid:license_id>/file": Route(OBJECT),
     "licenses/<uuid:license_id>/pulls": Route(OBJECT),
+    "license": Route(HOLDER),
+    "license/file": Route(HOLDER),
+    "license/pull-secret": Route(HOLDER),
+    "license/resolve-images": Route(HOLDER, {"post": {"images": ["redis"]}}),
     "registries": Route(LIST),
     "registries/providers": Route(ACTION),
     "registries/test": Route(ACTION),
@@ -153,6 +162,7 @@ def test_the_portal_has_no_other_addresses() -> None:
         "t/<str:team>/",
         ".well-known/openid-configuration",
         ".well-known/jwks.json",
+        ".well-known/berth-license-root.pem",
         "livez",
         "readyz",
         "metrics",
@@ -177,6 +187,30 @@ def test_every_route_tells_the_anonymous_to_sign_in(
     assert response.headers["WWW-Authenticate"] == "Bearer"
     assert code_of(response) == "not_authenticated"
     assert rows_of(world.team) == before
+
+
+@pytest.mark.parametrize(("route", "method"), every(HOLDER))
+def test_every_route_of_holders_takes_a_license_and_no_vendors_login(
+    route: str,
+    method: str,
+    world: World,
+    anonymous_api: ApiClient,
+    owner_api: ApiClient,
+    settings: Any,
+) -> None:
+    settings.BERTH_PROXY_HOST = "proxy.example.com"
+    body = ROUTES[route].bodies.get(method, {})
+    before = rows_of(world.team)
+
+    for client in (anonymous_api, owner_api):
+        response = client.request(method, address(route, {}), body)
+
+        assert response.status_code == 401
+        assert response.headers["WWW-Authenticate"] == 'Basic realm="Berth"'
+        assert code_of(response) == "not_authenticated"
+    assert rows_of(world.team) == before
+    holder = LicenseClient(world.license)
+    assert holder.request(method, address(route, {}), body).status_code == 200
 
 
 @pytest.mark.parametrize(("route", "method"), every(OBJECT))

@@ -23,6 +23,7 @@ from tests.support.factories import (
     ImageTagFactory,
     LicenseFactory,
     LicenseFieldFactory,
+    LicenseSigningKeyFactory,
     RegistryShareFactory,
     ServiceAccountFactory,
 )
@@ -38,6 +39,9 @@ LINKS: dict[str, Callable[[Team, Team], Any]] = {
     ),
     "license field of an application": lambda ours, theirs: LicenseFieldFactory(
         team=ours, application=ApplicationFactory(team=theirs)
+    ),
+    "key of an application's license files": lambda ours, theirs: (
+        LicenseSigningKeyFactory(team=ours, application=ApplicationFactory(team=theirs))
     ),
     "license of a customer": lambda ours, theirs: LicenseFactory(
         team=ours, customer=CustomerFactory(team=theirs)

@@ -13,7 +13,7 @@ from factory.django import DjangoModelFactory
 from alerts.models import Alert, Delivery, Webhook
 from licenses.license_id import PURPOSE as LICENSE_ID_PURPOSE
 from licenses.license_id import generate_license_id
-from licenses.models import Customer, License, LicenseField
+from licenses.models import Customer, License, LicenseField, LicenseSigningKey
 from oci.media_types import OCI_MANIFEST
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
@@ -193,6 +193,20 @@ class LicenseFactory(DjangoModelFactory[License]):
             license.license_id.reveal(), purpose=LICENSE_ID_PURPOSE
         )
     )
+
+
+class LicenseSigningKeyFactory(DjangoModelFactory[LicenseSigningKey]):
+    """A key that signs nothing: no test needs to wait for a real one."""
+
+    class Meta:
+        model = LicenseSigningKey
+
+    application = factory.SubFactory(ApplicationFactory)
+    team = factory.SelfAttribute("application.team")
+    private_key = factory.LazyFunction(lambda: Secret("no key"))
+    public_key = "no key"
+    root_id = "0" * 32
+    root_signature = ""
 
 
 class ExternalRegistryFactory(DjangoModelFactory[ExternalRegistry]):

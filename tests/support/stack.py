@@ -21,6 +21,7 @@ import pytest
 
 from deploy.local.postgres import start_postgres
 from deploy.local.valkey import start_valkey
+from licenses.license_keys import generate_key, private_pem
 from registries.signing_keys import create_signing_material
 
 _WORKER = "PYTEST_XDIST_WORKER"
@@ -45,6 +46,7 @@ def _set_environment() -> None:
         "BERTH_HMAC_KEYS": f"test:{_key()}",
         "BERTH_TOKEN_SIGNING_KEY": signing.signing_pem,
         "BERTH_TOKEN_ROOTS": signing.root_pem,
+        "BERTH_LICENSE_ROOT_KEY": private_pem(generate_key()),
         "ALLOWED_HOSTS": "localhost,127.0.0.1,testserver",
         "BERTH_ALLOWED_PRIVATE_NETWORKS": "127.0.0.0/8,::1/128",
         "DEBUG": "false",

@@ -286,7 +286,10 @@ def test_license_file_is_audited(support_api: ApiClient) -> None:
     )
     document = yaml.safe_load(response.content)
     assert document["spec"]["licenseID"] == license.license_id.reveal()
-    assert [tag for tag, _ in audited(support_api.team)] == ["license:file-downloaded"]
+    assert [tag for tag, _ in audited(support_api.team)] == [
+        "license-key:created",
+        "license:file-downloaded",
+    ]
 
 
 def test_license_file_is_denied_to_who_may_not_reveal(member_api: ApiClient) -> None:

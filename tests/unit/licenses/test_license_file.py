@@ -5,9 +5,10 @@ from typing import Any
 
 import yaml
 
-from licenses.license_file import render_license_file
+from licenses.license_file import license_document
 from licenses.license_id import generate_license_id, is_license_id
 from licenses.selectors import effective_field_values
+from licenses.yaml_text import to_yaml
 from teams.models import Team
 from tests.support.factories import LicenseFactory, LicenseFieldFactory
 
@@ -32,7 +33,7 @@ def test_license_file_of_a_paid_license(team: Team, settings: Any) -> None:
     )
     LicenseFieldFactory(application=application, name="note", title="Note")
 
-    text = render_license_file(license, effective_field_values(license))
+    text = to_yaml(license_document(license, effective_field_values(license)))
 
     assert "Initech ☂" in text
     assert yaml.safe_load(text) == {
@@ -82,7 +83,7 @@ def test_license_file_of_a_paid_license(team: Team, settings: Any) -> None:
 def test_license_file_of_a_license_that_never_expires(team: Team) -> None:
     license = LicenseFactory(team=team, type="trial")
 
-    document = yaml.safe_load(render_license_file(license, []))
+    document = yaml.safe_load(to_yaml(license_document(license, [])))
 
     assert document["spec"]["licenseType"] == "trial"
     assert document["spec"]["entitlements"]["expires_at"]["value"] == ""
@@ -92,7 +93,7 @@ def test_license_file_keeps_hostile_names_as_text(team: Team) -> None:
     name = "x\"'}\u2028 !!python/object: - &a *b #"
     license = LicenseFactory(team=team, customer__name=name)
 
-    document = yaml.safe_load(render_license_file(license, []))
+    document = yaml.safe_load(to_yaml(license_document(license, [])))
 
     assert document["spec"]["customerName"] == name
 

@@ -4,7 +4,11 @@ from ipaddress import ip_network
 
 import pytest
 
-from portal.http.client_address import client_address, is_trusted_proxy
+from portal.http.client_address import (
+    client_address,
+    is_trusted_proxy,
+    neighbourhood,
+)
 
 PROXIES = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
 
@@ -36,3 +40,19 @@ def test_nobody_is_trusted_by_default() -> None:
     assert not is_trusted_proxy("127.0.0.1", [])
     assert is_trusted_proxy("10.1.2.3", PROXIES)
     assert not is_trusted_proxy("nonsense", PROXIES)
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        # Otherwise everybody with an IPv4 address would be one neighbourhood.
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_neighbourhood(address: str, expected: str) -> None:
+    assert neighbourhood(address) == expected

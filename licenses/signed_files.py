@@ -1,0 +1,59 @@
+"""A license's file, signed when it is read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from licenses.application_keys import (
+    private_key_of,
+    root_signature_of,
+    signing_key_of,
+)
+from licenses.license_file import license_document
+from licenses.license_signature import signed_document
+from licenses.models import License, LicenseSigningKey
+from licenses.selectors import effective_field_values
+from licenses.yaml_text import to_yaml
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class SignedFile:
+    """What the file of a license says, and the key that signs it."""
+
+    name: str
+    document: dict[str, Any]
+    signing_key: LicenseSigningKey
+
+    @property
+    def tag(self) -> str:
+        """Return what changes when the file would, its signatures' salt aside."""
+        sequence = self.document["spec"]["licenseSequence"]
+        content = json.dumps(
+            [self.document, self.signing_key.public_key, self.signing_key.root_id]
+        )
+        return f"{sequence}-{hashlib.sha256(content.encode()).hexdigest()[:32]}"
+
+    def text(self) -> str:
+        """Sign it; return the YAML. It contains the license ID, a secret."""
+        signed = signed_document(
+            self.document,
+            private_key_of(self.signing_key),
+            root_signature_of(self.signing_key),
+        )
+        return to_yaml(signed)
+
+
+def license_file(license: License) -> SignedFile:
+    """Return the file of a license.
+
+    Raises:
+        Conflict: the installation has no key to sign it with.
+    """
+    return SignedFile(
+        name=f"license-{license.application.slug}.yaml",
+        document=license_document(license, effective_field_values(license)),
+        signing_key=signing_key_of(license.application),
+    )

@@ -1,0 +1,90 @@
+"""Who holds a license: HTTP Basic with the license ID as the password (RFC 7617)."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from django.conf import settings
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from licenses.models import License
+from licenses.selectors import license_by_secret
+from portal.crypto.secrets import Secret
+from portal.errors import NotAllowed, TooMany
+from portal.http.client_address import neighbourhood
+from portal.http.minute_counts import count, counted, seconds_left
+from registries.authorization import Denied, Reason, authorize_login
+from registries.pull_credentials import LicenseHolder
+from registries.refusals import UNKNOWN_LICENSE
+
+REQUESTS_PER_MINUTE = 60
+
+
+@dataclass(frozen=True, slots=True)
+class SignedInLicense:
+    """What ``request.user`` is in the license holder's views."""
+
+    license: License
+    is_authenticated: bool = True
+
+
+class LicenseAuthentication(BaseAuthentication):
+    """Any username will do. A license that is over is refused, as a pull would be."""
+
+    def authenticate(self, request: Request) -> tuple[SignedInLicense, None] | None:
+        scheme, _, text = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "basic":
+            return None
+        failures = f"license-failures:{_neighbourhood(request)}"
+        if counted(failures) > settings.BERTH_TOKEN_FAILURES_PER_MINUTE:
+            _refuse_too_many("too_many_failures", "Too many failed logins from here.")
+        license = license_by_secret(_password(text.strip()))
+        if license is None:
+            count(failures)
+            raise AuthenticationFailed(UNKNOWN_LICENSE, Reason.CREDENTIAL_UNKNOWN.value)
+        if count(f"license-requests:{license.pk}") > REQUESTS_PER_MINUTE:
+            _refuse_too_many("too_many_requests", "This license asks too often.")
+        login = authorize_login(LicenseHolder(license))
+        if isinstance(login, Denied):
+            raise NotAllowed(login.reason.value, login.message)
+        return SignedInLicense(license), None
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Basic realm="Berth"'
+
+
+def _neighbourhood(request: Request) -> str:
+    return neighbourhood(request.META["BERTH_CLIENT_ADDRESS"] or "unknown")
+
+
+def _password(text: str) -> Secret:
+    """Return the password of Basic credentials; one that cannot be read is none."""
+    try:
+        decoded = base64.b64decode(text, validate=True).decode()
+    except ValueError:
+        return Secret("")
+    return Secret(decoded.partition(":")[2])
+
+
+def _refuse_too_many(code: str, message: str) -> NoReturn:
+    seconds = seconds_left()
+    raise TooMany(code, f"{message} Try again in {seconds} seconds.", seconds)
+
+
+class LicenseScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # a registering base class
+    """How the schema tells of license IDs."""
+
+    target_class = "registries.api.license_authentication.LicenseAuthentication"
+    name = "licenseId"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, Any]:
+        return {
+            "type": "http",
+            "scheme": "basic",
+            "description": "Any username, and the license ID as the password",
+        }

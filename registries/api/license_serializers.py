@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from licenses.models import License, LicenseField
+from licenses.selectors import effective_field_values
+from registries.license_images import ResolvedImage, Result
+from teams.api.base import InputSerializer
+from teams.models import Application, Channel
+
+MAX_IMAGES = 1000
+MAX_IMAGE_LENGTH = 4096
+
+
+class LicensedApplicationSerializer(serializers.ModelSerializer[Application]):
+    class Meta:
+        model = Application
+        fields = ["slug", "name"]
+        read_only_fields = fields
+
+
+class LicenseCustomerSerializer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+
+
+class LicenseChannelSerializer(serializers.ModelSerializer[Channel]):
+    class Meta:
+        model = Channel
+        fields = ["name", "slug"]
+        read_only_fields = fields
+
+
+class LicenseValueSerializer(serializers.Serializer[Any]):
+    """A license field and what the license has there, or the field's default."""
+
+    name = serializers.CharField()
+    title = serializers.CharField()
+    type = serializers.ChoiceField(choices=LicenseField.Type.choices)
+    value = serializers.JSONField(allow_null=True, help_text="Null is none")
+    hidden = serializers.BooleanField()
+
+
+class HeldLicenseSerializer(serializers.ModelSerializer[License]):
+    """What a license's holder may know of it: all but its ID, which they have."""
+
+    application = LicensedApplicationSerializer()
+    customer = LicenseCustomerSerializer()
+    channel = LicenseChannelSerializer()
+    proxy_host = serializers.SerializerMethodField(
+        help_text="Where images of external registries are pulled from: `host[:port]`"
+    )
+    registry_host = serializers.SerializerMethodField(
+        help_text="Where images of the private registry are pulled from"
+    )
+    fields = serializers.SerializerMethodField("values_of")  # type: ignore[assignment]  # not Serializer.fields
+
+    class Meta:
+        model = License
+        fields = [
+            "application",
+            "customer",
+            "channel",
+            "type",
+            "sequence",
+            "expires_at",
+            "proxy_host",
+            "registry_host",
+            "fields",
+        ]
+        read_only_fields = fields
+
+    def get_proxy_host(self, _license: License) -> str | None:
+        return settings.BERTH_PROXY_HOST or None
+
+    def get_registry_host(self, _license: License) -> str | None:
+        return settings.BERTH_REGISTRY_HOST or None
+
+    @extend_schema_field(LicenseValueSerializer(many=True))
+    def values_of(self, license: License) -> list[dict[str, object]]:
+        return [
+            {
+                "name": field.name,
+                "title": field.title,
+                "type": field.type,
+                "value": value,
+                "hidden": field.hidden,
+            }
+            for field, value in effective_field_values(license)
+        ]
+
+
+class ImagesToResolveSerializer(InputSerializer):
+    images = serializers.ListField(
+        child=serializers.CharField(
+            max_length=MAX_IMAGE_LENGTH, allow_blank=True, trim_whitespace=False
+        ),
+        min_length=1,
+        max_length=MAX_IMAGES,
+        help_text="As manifests spell them",
+    )
+
+
+class ResolvedImageSerializer(serializers.Serializer[ResolvedImage]):
+    image = serializers.CharField(help_text="As it was sent")
+    result = serializers.ChoiceField(choices=[(each, each) for each in Result])
+    new_image = serializers.CharField(
+        allow_null=True, help_text="Of what is `proxied`: the name to pull it by"
+    )
+    detail = serializers.CharField(
+        help_text="Why it cannot be pulled with this license; empty if it can"
+    )
+
+
+class ResolvedImagesSerializer(serializers.Serializer[Any]):
+    images = ResolvedImageSerializer(many=True, help_text="In the order they were sent")

@@ -1,0 +1,160 @@
+"""The license holder's side: what an installer asks with nothing but a license."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.utils.http import parse_etags
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import ValidationError
+from rest_framework.generics import GenericAPIView
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from licenses.api.views import FirstRenderer
+from licenses.models import License
+from licenses.signed_files import license_file
+from portal.errors import Conflict
+from registries.api.license_authentication import (
+    LicenseAuthentication,
+    SignedInLicense,
+)
+from registries.api.license_serializers import (
+    HeldLicenseSerializer,
+    ImagesToResolveSerializer,
+    ResolvedImagesSerializer,
+)
+from registries.license_images import resolve_images
+from registries.pull_secret import check_namespace, pull_secret_of
+
+YAML = "application/yaml"
+
+
+class LicenseHolderView(GenericAPIView[Any]):
+    """A view for whoever holds a license, of that license alone."""
+
+    http_method_names: Sequence[str] = ["get", "head", "post"]
+    authentication_classes: Sequence[type[BaseAuthentication]] = (
+        LicenseAuthentication,
+    )
+    parameters: ClassVar[frozenset[str]] = frozenset()
+
+    @property
+    def license(self) -> License:
+        signed_in = self.request.user
+        assert isinstance(signed_in, SignedInLicense)  # noqa: S101 -- narrows
+        return signed_in.license
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        unknown = sorted(set(request.query_params) - self.parameters)
+        if unknown:
+            raise ValidationError(
+                {name[:100]: ["There is no such parameter."] for name in unknown[:10]}
+            )
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        # Answers hold what this customer alone may see, the license ID too.
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+
+class HeldLicenseView(LicenseHolderView):
+    @extend_schema(operation_id="license_read", responses=HeldLicenseSerializer)
+    def get(self, request: Request) -> Response:
+        """Read the license that you hold."""
+        return Response(HeldLicenseSerializer(self.license).data)
+
+
+class HeldLicenseFileView(LicenseHolderView):
+    content_negotiation_class = FirstRenderer
+
+    @extend_schema(
+        operation_id="license_file",
+        parameters=[
+            OpenApiParameter(
+                "If-None-Match", str, OpenApiParameter.HEADER, description="Its `ETag`"
+            )
+        ],
+        responses={
+            (200, YAML): OpenApiResponse(OpenApiTypes.OBJECT),
+            304: OpenApiResponse(description="It has not changed"),
+        },
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """Download the license file that you hold, signed, as it is now."""
+        file = license_file(self.license)
+        tag = f'"{file.tag}"'
+        if _has(request, tag):
+            return HttpResponse(status=304, headers={"ETag": tag})
+        return HttpResponse(
+            file.text(),
+            content_type=YAML,
+            headers={
+                "Content-Disposition": f'attachment; filename="{file.name}"',
+                "ETag": tag,
+            },
+        )
+
+
+class PullSecretView(LicenseHolderView):
+    content_negotiation_class = FirstRenderer
+    parameters = frozenset({"namespace"})
+
+    @extend_schema(
+        operation_id="license_pull_secret",
+        parameters=[
+            OpenApiParameter(
+                "namespace", str, description="Left out of the Secret if not given"
+            )
+        ],
+        responses={(200, YAML): OpenApiResponse(OpenApiTypes.OBJECT)},
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """Get the Kubernetes Secret to pull with, which holds the license ID."""
+        namespace = request.query_params.get("namespace")
+        if namespace is not None:
+            check_namespace(namespace)
+        text = pull_secret_of(self.license, _hosts(), namespace)
+        return HttpResponse(text, content_type=YAML)
+
+
+class ResolveImagesView(LicenseHolderView):
+    @extend_schema(
+        operation_id="license_resolve_images",
+        request=ImagesToResolveSerializer,
+        responses=ResolvedImagesSerializer,
+    )
+    def post(self, request: Request) -> Response:
+        """Tell what images are pulled by with your license. No registry is asked."""
+        asked = ImagesToResolveSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        images = asked.validated_data["images"]
+        resolved = resolve_images(self.license.application, images)
+        return Response(ResolvedImagesSerializer({"images": resolved}).data)
+
+
+def _has(request: Request, tag: str) -> bool:
+    """Tell whether the client has it already (RFC 9110 section 13.1.2)."""
+    presented = parse_etags(request.headers.get("If-None-Match", ""))
+    return "*" in presented or tag in {each.removeprefix("W/") for each in presented}
+
+
+def _hosts() -> list[str]:
+    hosts = [settings.BERTH_PROXY_HOST, settings.BERTH_REGISTRY_HOST]
+    named = [host for host in dict.fromkeys(hosts) if host]
+    if not named:
+        raise Conflict(
+            "hosts_not_set_up",
+            "This installation does not say where images are pulled from. Its operator "
+            "has to set BERTH_PROXY_HOST.",
+        )
+    return named

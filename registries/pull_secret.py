@@ -1,0 +1,36 @@
+"""The image pull secret that the holder of a license gets."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from licenses.models import License
+from licenses.yaml_text import to_yaml
+from oci.pull_secrets import docker_config, pull_secret, pull_secret_name
+from portal.errors import Invalid
+
+# RFC 1123, as Kubernetes wants a namespace: one label.
+_NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+
+
+def check_namespace(namespace: str) -> None:
+    """Pass if Kubernetes would take the name.
+
+    Raises:
+        Invalid: it would not.
+    """
+    if not _NAMESPACE.fullmatch(namespace):
+        message = (
+            "Use at most 63 lower-case letters, digits and '-', with no '-' at an end."
+        )
+        raise Invalid({"namespace": [message]})
+
+
+def pull_secret_of(
+    license: License, hosts: Sequence[str], namespace: str | None = None
+) -> str:
+    """Return the manifest as YAML. It contains the license ID, a secret."""
+    config = docker_config(hosts, license.license_id.reveal())
+    name = pull_secret_name(license.application.slug)
+    return to_yaml(pull_secret(name, config, namespace or ""))

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from licenses.application_keys import (
+    private_key_of,
+    replace_signing_key,
+    signing_key_of,
+)
+from licenses.license_keys import generate_key, key_id, private_pem, public_pem
+from licenses.models import LicenseSigningKey
+from licenses.signed_files import license_file
+from portal.errors import Conflict
+from teams.models import Application, Team
+from tests.support.audit import audited
+from tests.support.factories import ApplicationFactory, LicenseFactory
+from tests.support.license_verifier import LicenseRefused, verify_license
+
+OLD, NEW = generate_key(), generate_key()
+OLD_PEM, NEW_PEM = (public_pem(key.public_key()) for key in (OLD, NEW))
+
+
+@pytest.fixture(autouse=True)
+def _old_root(settings: Any) -> None:
+    settings.BERTH_LICENSE_ROOT_KEY = private_pem(OLD)
+
+
+def test_each_application_has_a_key_of_its_own(team: Team) -> None:
+    one, other = ApplicationFactory(team=team), ApplicationFactory(team=team)
+
+    first, second = signing_key_of(one), signing_key_of(other)
+
+    assert signing_key_of(one) == first
+    assert first.public_key != second.public_key
+    assert first.team == team
+    assert first.root_id == key_id(OLD.public_key())
+    assert public_pem(private_key_of(first).public_key()) == first.public_key
+    assert [tag for tag, _ in audited(team)] == ["license-key:created"] * 2
+
+
+def test_the_private_key_is_stored_encrypted(team: Team) -> None:
+    stored = signing_key_of(ApplicationFactory(team=team))
+
+    row = LicenseSigningKey.objects.values().get(pk=stored.pk)
+    assert "PRIVATE KEY" not in str(row)
+    assert "PRIVATE KEY" in stored.private_key.reveal()
+    assert "PRIVATE KEY" not in repr(stored.private_key)
+
+
+def test_a_later_key_is_read_without_the_root(team: Team, settings: Any) -> None:
+    application = ApplicationFactory(team=team)
+    stored = signing_key_of(application)
+
+    settings.BERTH_LICENSE_ROOT_KEY = OLD_PEM  # its private half is offline now
+
+    assert signing_key_of(application) == stored
+    assert LicenseSigningKey.objects.get().root_signature == stored.root_signature
+
+
+@pytest.mark.parametrize("setting", ["", OLD_PEM], ids=["none", "offline"])
+def test_a_first_key_needs_the_root(team: Team, settings: Any, setting: str) -> None:
+    settings.BERTH_LICENSE_ROOT_KEY = setting
+
+    with pytest.raises(Conflict) as caught:
+        signing_key_of(ApplicationFactory(team=team))
+
+    assert caught.value.code == "license_signing_not_set_up"
+    assert "BERTH_LICENSE_ROOT_KEY" in caught.value.message
+    assert not LicenseSigningKey.objects.exists()
+
+
+@pytest.mark.parametrize("setting", ["", NEW_PEM], ids=["none", "another"])
+def test_a_key_of_a_root_that_is_gone_is_not_used(
+    team: Team, settings: Any, setting: str
+) -> None:
+    application = ApplicationFactory(team=team)
+    stored = signing_key_of(application)
+    settings.BERTH_LICENSE_ROOT_KEY = setting
+
+    with pytest.raises(Conflict):
+        signing_key_of(application)
+
+    assert LicenseSigningKey.objects.get().root_id == stored.root_id
+
+
+def test_a_new_root_vouches_for_the_same_keys(team: Team, settings: Any) -> None:
+    license = LicenseFactory(team=team)
+    before = license_file(license)
+    old_text = before.text()
+    settings.BERTH_LICENSE_ROOT_KEY = private_pem(NEW) + OLD_PEM
+
+    after = license_file(license)
+
+    assert after.signing_key.public_key == before.signing_key.public_key
+    assert after.tag != before.tag
+    verify_license(after.text(), NEW_PEM)
+    # Files given out before are good for whoever trusts both.
+    verify_license(old_text, NEW_PEM + OLD_PEM)
+    with pytest.raises(LicenseRefused, match="unknown root"):
+        verify_license(old_text, NEW_PEM)
+
+
+def test_a_replaced_key_signs_from_then_on(team: Team) -> None:
+    license = LicenseFactory(team=team)
+    before = license_file(license)
+
+    replaced = replace_signing_key(license.application)
+
+    after = license_file(license)
+    assert after.signing_key == replaced
+    assert replaced.public_key != before.signing_key.public_key
+    assert after.tag != before.tag
+    verify_license(after.text(), OLD_PEM)
+    assert LicenseSigningKey.objects.count() == 1
+
+
+def test_a_key_is_not_replaced_without_the_root(team: Team, settings: Any) -> None:
+    application = ApplicationFactory(team=team)
+    stored = signing_key_of(application)
+    settings.BERTH_LICENSE_ROOT_KEY = OLD_PEM
+
+    with pytest.raises(Conflict):
+        replace_signing_key(application)
+
+    assert signing_key_of(application) == stored
+
+
+@pytest.mark.django_db(transaction=True)
+def test_all_who_ask_at_the_same_time_get_one_key() -> None:
+    application: Application = ApplicationFactory()
+    together = threading.Barrier(4)
+
+    def ask() -> str:
+        together.wait(30)
+        try:
+            return signing_key_of(application).public_key
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        asked = [threads.submit(ask) for _ in range(4)]
+        found = {each.result() for each in asked}
+
+    assert found == {LicenseSigningKey.objects.get().public_key}
