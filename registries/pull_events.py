@@ -56,8 +56,8 @@ DO UPDATE SET count = registries_pullevent.count + EXCLUDED.count,
 """
 
 
-def record_pulls(counts: Mapping[Pull, int]) -> None:
-    """Add counted pulls to the hours they fell into.
+def record_pulls(counts: Mapping[Pull, int], at: datetime | None = None) -> None:
+    """Add counted pulls to the hours they fell into; ``at`` is when, if not now.
 
     Pulls of a team or with a license deleted since are left out: one that cannot be
     written must not hold up all others. Those through a deleted registry stay,
@@ -67,12 +67,13 @@ def record_pulls(counts: Mapping[Pull, int]) -> None:
     licenses = _existing_licenses(counts)
     slugs = _registry_slugs(counts)
     now = timezone.now()
+    last_at = at or now
     rows = []
     for pull, count in sorted(counts.items(), key=lambda item: item[0][:4]):
         if pull.team_id not in teams or pull.license_id not in licenses:
             continue
         slug = slugs.get(pull.registry_id, "")
-        rows.append((uuid.uuid4(), slug, now, now, *pull, count))
+        rows.append((uuid.uuid4(), slug, now, last_at, *pull, count))
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.executemany(_ADD, rows)
 

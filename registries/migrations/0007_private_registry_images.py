@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 
 import django.contrib.postgres.fields
+import django.contrib.postgres.indexes
 import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
@@ -236,9 +237,13 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="imagemanifest",
             index=models.Index(
-                condition=models.Q(("confirmed_at__isnull", True)),
-                fields=["pushed_at"],
-                name="registries_manifest_unsure",
+                fields=["confirmed_at"], name="registries_manifest_asked"
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="imagemanifest",
+            index=django.contrib.postgres.indexes.GinIndex(
+                fields=["children"], name="registries_manifest_children"
             ),
         ),
         migrations.AddConstraint(
@@ -268,11 +273,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="imagetag",
-            index=models.Index(
-                condition=models.Q(("confirmed_at__isnull", True)),
-                fields=["pushed_at"],
-                name="registries_tag_unsure",
-            ),
+            index=models.Index(fields=["confirmed_at"], name="registries_tag_asked"),
         ),
         migrations.AddConstraint(
             model_name="imagetag",

@@ -7,6 +7,7 @@ The registry itself has the truth. These rows follow its notifications, and
 from __future__ import annotations
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 
 from teams.models import Application, TeamOwned
@@ -75,11 +76,8 @@ class ImageManifest(TeamOwned):
             ),
         ]
         indexes = [
-            models.Index(
-                fields=["pushed_at"],
-                condition=models.Q(confirmed_at__isnull=True),
-                name="registries_manifest_unsure",
-            )
+            models.Index(fields=["confirmed_at"], name="registries_manifest_asked"),
+            GinIndex(fields=["children"], name="registries_manifest_children"),
         ]
 
     def __str__(self) -> str:
@@ -114,11 +112,7 @@ class ImageTag(TeamOwned):
                 fields=["repository", "-pushed_at", "-id"],
                 name="registries_tag_page",
             ),
-            models.Index(
-                fields=["pushed_at"],
-                condition=models.Q(confirmed_at__isnull=True),
-                name="registries_tag_unsure",
-            ),
+            models.Index(fields=["confirmed_at"], name="registries_tag_asked"),
         ]
 
     def __str__(self) -> str:

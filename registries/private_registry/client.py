@@ -33,13 +33,15 @@ from registries.signing_keys import SigningKey
 # Who the registry's notifications then say it was.
 SUBJECT = "berth"
 TOKEN_SECONDS = 60
-SECONDS = 30
+# A registry with its images in a bucket takes its time for the catalogue.
+READ_SECONDS = 60
 CONNECT_SECONDS = 5
 PAGE = 500
 # distribution-spec, "Pushing Manifests": registries should take manifests of 4 MB.
 MAX_BODY = 4 * 2**20
 MAX_LIST = 32 * 2**20
-MAX_DEPTH = 3
+# Indexes may name indexes, each any number of times: so many manifests are read.
+MAX_MANIFESTS = 500
 _NEXT = re.compile(r'<(/v2/[^<>\s]*)>;\s*rel="?next"?')
 
 
@@ -81,7 +83,9 @@ async def registry_client() -> AsyncIterator[RegistryClient]:
             "This installation does not say where its private registry is. Whoever "
             "operates it sets BERTH_REGISTRY_URL.",
         )
-    timeout = aiohttp.ClientTimeout(total=SECONDS, connect=CONNECT_SECONDS)
+    timeout = aiohttp.ClientTimeout(
+        total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS
+    )
     try:
         async with aiohttp.ClientSession(
             timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
@@ -104,33 +108,88 @@ class RegistryClient:
     async def repositories(self) -> AsyncIterator[str]:
         """Yield the names of all repositories, those without an image too."""
         scope = Scope("registry", "catalog", ("*",))
-        async for page in self._pages(f"/v2/_catalog?n={PAGE}", scope):
+        async for page in self._pages(f"/v2/_catalog?n={PAGE}", scope, 200):
             for name in page.get("repositories") or []:
                 yield str(name)
+
+    async def is_empty(self) -> bool:
+        """Tell whether there is no repository at all, not even one that was emptied."""
+        async for _ in self.repositories():
+            return False
+        return True
 
     async def tags(self, repository: str) -> list[str]:
         """Return a repository's tags; none if it is not there."""
         found: list[str] = []
         path = f"/v2/{repository}/tags/list"
-        async for page in self._pages(path, _pull(repository)):
+        async for page in self._pages(path, _pull(repository), 200, 404):
             found += [str(tag) for tag in page.get("tags") or []]
         return found
 
     async def digest_of(self, repository: str, reference: str) -> str | None:
         """Return the digest that a tag names now, or a digest that is there."""
+        found = await self.look(repository, reference)
+        return found[0] if found else None
+
+    async def look(self, repository: str, reference: str) -> tuple[str, str] | None:
+        """Return digest and media type of a manifest; None if it is not there."""
         path = f"/v2/{repository}/manifests/{reference}"
         async with self._ask("HEAD", path, _pull(repository)) as answer:
+            _expect(answer, 200, 404)
             if answer.status == 404:
                 return None
-            _expect(answer, 200)
             try:
-                return parse_digest(answer.headers.get("Docker-Content-Digest", ""))
+                named = answer.headers.get("Docker-Content-Digest", "")
+                return parse_digest(named), answer.content_type
             except MalformedDigest as error:
                 raise _unexpected(answer) from error
 
     async def contents(self, repository: str, digest: str) -> Contents | None:
-        """Read what a manifest needs, children and all; None if it is not there."""
-        return await self._contents(repository, digest, MAX_DEPTH)
+        """Read what a manifest needs, children and all; None if it is not there.
+
+        Of an index that names more manifests than a sane one does, some are left out.
+        """
+        found = await self._manifest(repository, digest)
+        if found is None:
+            return None
+        manifest, size = found
+        platforms = set(manifest.platforms)
+        if manifest.config:
+            platforms |= {await self._platform(repository, manifest.config)} - {""}
+        blobs = {digest: size} | manifest.blobs
+        async for child, below, child_size in self._below(repository, manifest):
+            blobs |= {child: child_size} | below.blobs
+        children = tuple(dict.fromkeys(manifest.children))
+        return Contents(manifest.media_type, tuple(sorted(platforms)), children, blobs)
+
+    async def needed_by(self, repository: str, digest: str) -> set[str]:
+        """Return the manifests below an index; nothing if it is none, or not there."""
+        found = await self._manifest(repository, digest)
+        if found is None:
+            return set()
+        needed = set(found[0].children)
+        async for _, below, _ in self._below(repository, found[0]):
+            needed |= set(below.children)
+        return needed
+
+    async def _below(
+        self, repository: str, index: Manifest
+    ) -> AsyncIterator[tuple[str, Manifest, int]]:
+        """Yield each manifest below an index once, with its digest and size."""
+        waiting = list(dict.fromkeys(index.children))
+        seen = set(waiting)
+        read = 0
+        while waiting and read < MAX_MANIFESTS:
+            digest = waiting.pop()
+            read += 1
+            found = await self._manifest(repository, digest)
+            if found is None:
+                continue
+            manifest, size = found
+            yield digest, manifest, size
+            fresh = [each for each in manifest.children if each not in seen]
+            waiting += dict.fromkeys(fresh)
+            seen |= set(fresh)
 
     async def delete_manifest(self, repository: str, digest: str) -> None:
         """Delete a manifest with all its tags; one that is not there is no error."""
@@ -139,21 +198,16 @@ class RegistryClient:
         async with self._ask("DELETE", path, scope) as answer:
             _expect(answer, 202, 404)
 
-    async def delete_tag(self, repository: str, tag: str) -> None:
-        """Delete a tag alone; its manifest stays for the other tags.
-
-        Distribution 2.8 cannot: there the tag is first moved to an empty index, which
-        is then deleted.
-        """
+    async def delete_tag(self, repository: str, tag: str) -> bool:
+        """Delete a tag and leave its image; False if this registry cannot."""
         path = f"/v2/{repository}/manifests/{tag}"
         scope = Scope("repository", repository, ("delete",))
         async with self._ask("DELETE", path, scope) as answer:
-            if answer.status in {202, 404}:
-                return
-            _expect(answer, 400, 405)
-        await self.delete_manifest(repository, await self._move_away(repository, tag))
+            _expect(answer, 202, 404, 400, 405)
+            return answer.status in {202, 404}
 
-    async def _move_away(self, repository: str, tag: str) -> str:
+    async def move_to_nothing(self, repository: str, tag: str) -> str:
+        """Have a tag name an empty index; return its digest."""
         annotations = {"deleted": f"{tag} {datetime.now(UTC).isoformat()}"}
         index = {
             "schemaVersion": 2,
@@ -169,32 +223,14 @@ class RegistryClient:
             _expect(answer, 201)
             return parse_digest(answer.headers["Docker-Content-Digest"])
 
-    async def _contents(
-        self, repository: str, digest: str, depth: int
-    ) -> Contents | None:
-        found = await self._manifest(repository, digest)
-        if found is None:
-            return None
-        manifest, size = found
-        blobs = {digest: size} | manifest.blobs
-        platforms = set(manifest.platforms)
-        if manifest.config:
-            platforms |= {await self._platform(repository, manifest.config)} - {""}
-        for child in manifest.children if depth else ():
-            below = await self._contents(repository, child, depth - 1)
-            blobs |= below.blobs if below else {}
-        return Contents(
-            manifest.media_type, tuple(sorted(platforms)), manifest.children, blobs
-        )
-
     async def _manifest(
         self, repository: str, digest: str
     ) -> tuple[Manifest, int] | None:
         path = f"/v2/{repository}/manifests/{digest}"
         async with self._ask("GET", path, _pull(repository)) as answer:
+            _expect(answer, 200, 404)
             if answer.status == 404:
                 return None
-            _expect(answer, 200)
             body = await _read(answer, MAX_BODY)
             return parse_manifest(answer.content_type or OCI_MANIFEST, body), len(body)
 
@@ -205,13 +241,15 @@ class RegistryClient:
                 return ""
             return parse_platform(await _read(answer, MAX_BODY))
 
-    async def _pages(self, path: str, scope: Scope) -> AsyncIterator[dict[str, Any]]:
+    async def _pages(
+        self, path: str, scope: Scope, *statuses: int
+    ) -> AsyncIterator[dict[str, Any]]:
         following: str | None = path
         while following:
             async with self._ask("GET", following, scope) as answer:
+                _expect(answer, *statuses)
                 if answer.status == 404:
                     return
-                _expect(answer, 200)
                 page = json.loads(await _read(answer, MAX_LIST))
                 link = _NEXT.search(answer.headers.get("Link", ""))
             yield page
@@ -237,6 +275,10 @@ class RegistryClient:
                 **(headers or {}),
             },
         ) as answer:
+            # Distribution says so with whatever it answers. Somebody else's 404 does
+            # not mean that an image is gone.
+            if "Docker-Distribution-Api-Version" not in answer.headers:
+                raise _unexpected(answer)
             yield answer
 
 

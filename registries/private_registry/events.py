@@ -8,7 +8,6 @@ the registry itself was asked: see :mod:`registries.private_registry.confirmatio
 from __future__ import annotations
 
 import uuid
-from collections import Counter
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -56,23 +55,22 @@ def take_notifications(notifications: Iterable[Notification]) -> None:
 
     Images that changed are confirmed with the registry soon after.
     """
-    pulls: Counter[Pull] = Counter()
     changed = False
     for each in sorted(notifications, key=lambda each: each.at):
         slug, _, name = each.repository.partition("/")
         application = Application.objects.filter(slug=slug).first()
-        if application is None or not name or not _is_new(each):
+        if application is None or not name or each.subject == BERTH:
+            continue  # nobody's, or what Berth does itself and has written down
+        if not _is_new(each):
             continue
         if each.action is Action.PULL:
-            pulls += _pulled(application, name, each)
+            _pulled(application, name, each)
             continue
         changed = True
         if each.action is Action.PUSH:
             _pushed(application, name, each)
         else:
             _deleted(application, name, each)
-    if pulls:
-        record_pulls(pulls)
     if changed:
         # Robust: beat asks for it too, and the task only hurries.
         transaction.on_commit(confirm_images_task.delay, robust=True)
@@ -93,12 +91,18 @@ def _is_new(notification: Notification) -> bool:
 def _pushed(application: Application, name: str, event: Notification) -> None:
     if not event.digest:
         return
-    repository, _ = ImageRepository.objects.get_or_create(
-        application=application, name=name, defaults={"team_id": application.team_id}
-    )
+    repository = remember_repository(application, name)
     manifest = remember_manifest(repository, event.digest, event)
     if event.tag and _move_tag(repository, manifest, event):
         _audit(EventTag.IMAGE_PUSHED, application, repository, event)
+
+
+def remember_repository(application: Application, name: str) -> ImageRepository:
+    """Return the row of a repository, locked, so that it is not forgotten meanwhile."""
+    repository, _ = ImageRepository.objects.select_for_update().get_or_create(
+        application=application, name=name, defaults={"team_id": application.team_id}
+    )
+    return repository
 
 
 def remember_manifest(
@@ -149,7 +153,7 @@ def _move_tag(
 
 
 def _deleted(application: Application, name: str, event: Notification) -> None:
-    """Forget what was deleted, unless it was pushed again since."""
+    """Have the registry asked whether what was deleted is gone."""
     named = Q(digest=event.digest) if event.digest else Q(tags__name=event.tag)
     manifest = (
         ImageManifest.objects.for_team(application.team_id)
@@ -157,27 +161,26 @@ def _deleted(application: Application, name: str, event: Notification) -> None:
         .select_related("repository")
         .first()
     )
-    if manifest is None or manifest.pushed_at > event.at:
+    if manifest is None:
         return
-    repository = manifest.repository
-    if event.subject != BERTH:
-        _audit(EventTag.IMAGE_DELETED, application, repository, event)
+    _audit(EventTag.IMAGE_DELETED, application, manifest.repository, event)
     if event.digest:
-        manifest.delete()
+        ImageManifest.objects.filter(pk=manifest.pk).update(confirmed_at=None)
     else:
-        manifest.tags.filter(name=event.tag).delete()
-    forget_if_empty(repository)
+        manifest.tags.filter(name=event.tag).update(confirmed_at=None)
 
 
+@transaction.atomic
 def forget_if_empty(repository: ImageRepository) -> None:
     """Forget a repository that holds nothing any more."""
-    if not repository.manifests.exists():
-        repository.delete()
+    locked = ImageRepository.objects.select_for_update().filter(pk=repository.pk)
+    if locked.first() is not None and not repository.manifests.exists():
+        locked.delete()
 
 
-def _pulled(application: Application, name: str, event: Notification) -> Counter[Pull]:
-    if event.method != "GET" or event.subject == BERTH:
-        return Counter()  # a look that is followed by the pull, or Berth's own
+def _pulled(application: Application, name: str, event: Notification) -> None:
+    if event.method != "GET":
+        return  # a look that is followed by the pull, or by nothing
     manifests = ImageManifest.objects.for_team(application.team_id).filter(
         repository__application=application, repository__name=name
     )
@@ -187,19 +190,19 @@ def _pulled(application: Application, name: str, event: Notification) -> Counter
     tags = ImageTag.objects.for_team(application.team_id).filter(manifest__in=pulled)
     (tags.filter(name=event.tag) if event.tag else tags).update(last_pulled_at=latest)
     indexes = manifests.filter(children__contains=[event.digest])
-    if not event.tag and not tags.exists() and indexes.exists():
-        return Counter()  # a platform's image, pulled after its index, which counts
-    return _counted(application, name, event)
+    if event.tag or tags.exists() or not indexes.exists():
+        # Not so a platform's image, which is pulled after its index.
+        _count(application, name, event)
 
 
-def _counted(application: Application, name: str, event: Notification) -> Counter[Pull]:
+def _count(application: Application, name: str, event: Notification) -> None:
     subject = Subject.parse(event.subject)
     now = timezone.now()
     if subject is None or not now - PULLS_KEPT < event.at < now + timedelta(days=1):
-        return Counter()
+        return
     license_id = subject.id if subject.kind is SubjectKind.LICENSE else None
     if license_id is not None and not _is_of_team(license_id, application):
-        return Counter()
+        return
     pull = Pull(
         team_id=application.team_id,
         hour=event.at.replace(minute=0, second=0, microsecond=0),
@@ -211,7 +214,7 @@ def _counted(application: Application, name: str, event: Notification) -> Counte
         reference=event.tag or event.digest,
         outcome=ALLOWED,
     )
-    return Counter({pull: 1})
+    record_pulls({pull: 1}, at=event.at)
 
 
 def _is_of_team(license_id: uuid.UUID, application: Application) -> bool:

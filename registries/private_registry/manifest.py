@@ -14,7 +14,10 @@ _IMAGE_CONFIGS = {
     "application/vnd.oci.image.config.v1+json",
     "application/vnd.docker.container.image.v1+json",
 }
+INDEXES = {OCI_INDEX, DOCKER_LIST}
 _MAX_PLATFORM = 100
+# Registries take any number for a size. More than so many bytes nobody has.
+_MAX_SIZE = 2**48
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +39,7 @@ def parse_manifest(media_type: str, body: bytes) -> Manifest:
     """Read a manifest; one that is not understood consists of nothing but itself."""
     try:
         content = json.loads(body)
-        if media_type in {OCI_INDEX, DOCKER_LIST}:
+        if media_type in INDEXES:
             return _index(media_type, content)
         return _image(media_type, content)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
@@ -91,6 +94,6 @@ def _digest(descriptor: dict[str, Any]) -> str:
 
 def _size(descriptor: dict[str, Any]) -> int:
     size = descriptor["size"]
-    if not isinstance(size, int) or not 0 <= size < 2**63:
+    if not isinstance(size, int) or not 0 <= size <= _MAX_SIZE:
         raise ValueError("a size is no size")
     return size

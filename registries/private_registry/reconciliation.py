@@ -1,7 +1,8 @@
 """Mending Berth's list of images by the registry's own catalogue.
 
-Notifications can be lost: the registry keeps them in memory only. Here all that Berth
-knows is made to wait for confirmation, and what it does not know is added.
+Notifications can be lost: the registry keeps them in memory only. Here what Berth does
+not know is added. What it knows is confirmed again and again, by
+:mod:`registries.private_registry.confirmation`.
 """
 
 from __future__ import annotations
@@ -17,12 +18,16 @@ from django.utils import timezone
 from oci.reference import MalformedName, parse_repository, parse_tag
 from registries.models import ImageManifest, ImageRepository, ImageTag
 from registries.private_registry.client import (
+    PrivateRegistryProblem,
     RegistryClient,
     is_configured,
     registry_client,
 )
-from registries.private_registry.confirmation import confirm_images
-from registries.private_registry.events import remember_manifest
+from registries.private_registry.confirmation import EMPTY, confirm_images
+from registries.private_registry.events import (
+    remember_manifest,
+    remember_repository,
+)
 from teams.models import Application
 
 logger = logging.getLogger(__name__)
@@ -41,30 +46,31 @@ class Reconciled:
 
 
 def reconcile_images() -> Reconciled:
-    """Add what only the registry knows, and have all else confirmed again.
+    """Add what only the registry knows; what Berth knows is confirmed all the time.
 
     Does nothing where no private registry is configured.
 
     Raises:
         PrivateRegistryProblem: the registry cannot be reached.
     """
-    if not is_configured():
-        return Reconciled(0, 0, ())
-    found = _walk()
-    started = timezone.now()
-    ImageTag.objects.filter(confirmed_at__lt=started).update(confirmed_at=None)
-    ImageManifest.objects.filter(confirmed_at__lt=started).update(confirmed_at=None)
-    return found
+    return _walk() if is_configured() else Reconciled(0, 0, ())
 
 
-def reconcile_to_the_end() -> Reconciled:
-    """Do as :func:`reconcile_images`, and confirm until nothing is left to do.
+def reconcile_to_the_end(*, accept_empty: bool = False) -> Reconciled:
+    """Do as :func:`reconcile_images`, and confirm all that Berth knows now.
 
     Raises:
-        PrivateRegistryProblem: the registry cannot be reached.
+        PrivateRegistryProblem: the registry cannot be reached, or is empty although
+            Berth knows of images, which more likely means that its storage is not
+            there. ``accept_empty`` forgets them.
     """
+    started = timezone.now()
     found = reconcile_images()
-    while confirm_images():
+    if not found.repositories and not accept_empty and ImageRepository.objects.exists():
+        raise PrivateRegistryProblem("registry_empty", EMPTY)
+    if accept_empty:
+        ImageManifest.objects.update(confirmed_at=None)
+    while confirm_images(started, wait=True):
         pass
     return found
 
@@ -121,9 +127,7 @@ def _is_name(image: str, tag: str) -> bool:
 @transaction.atomic
 def _add_tag(application: Application, image: str, tag: str, digest: str) -> None:
     """Add a tag that no notification told of: who pushed it is not known."""
-    repository, _ = ImageRepository.objects.get_or_create(
-        application=application, name=image, defaults={"team_id": application.team_id}
-    )
+    repository = remember_repository(application, image)
     manifest = remember_manifest(repository, digest)
     ImageTag.objects.get_or_create(
         repository=repository,

@@ -9,6 +9,8 @@ from django.db import connection
 from django.db.models import (
     BigIntegerField,
     Count,
+    Exists,
+    Func,
     Max,
     OuterRef,
     QuerySet,
@@ -120,33 +122,15 @@ def untagged_images(repository: ImageRepository) -> QuerySet[ImageManifest]:
 
 def untagged(manifests: QuerySet[ImageManifest]) -> QuerySet[ImageManifest]:
     """Narrow all images of a repository as :func:`untagged_images` says."""
-    needed = {
-        digest
-        for children in manifests.exclude(children=[]).values_list(
-            "children", flat=True
-        )
-        for digest in children
-    }
-    return manifests.filter(tags=None).exclude(digest__in=needed)
-
-
-def is_needed_by_index(manifest: ImageManifest) -> bool:
-    """Tell whether an index that is there names a manifest as one of its images."""
-    return (
-        ImageManifest.objects.for_team(manifest.team_id)
-        .filter(repository=manifest.repository_id, children__contains=[manifest.digest])
-        .exists()
+    digest = Func(
+        OuterRef("digest"),
+        template="ARRAY[%(expressions)s]::varchar(140)[]",
+        output_field=ImageManifest._meta.get_field("children"),
     )
-
-
-def only_needed_by(index: ImageManifest) -> list[str]:
-    """Return the digests of an index's images that nothing else names."""
-    others = images_of_repository(index.repository).exclude(pk=index.pk)
-    return list(
-        untagged(others)
-        .filter(digest__in=index.children)
-        .values_list("digest", flat=True)
+    needing = ImageManifest.objects.filter(
+        repository=OuterRef("repository"), children__contains=digest
     )
+    return manifests.filter(~Exists(needing), tags=None)
 
 
 def storage_by_application(team_id: uuid.UUID) -> dict[uuid.UUID, int]:

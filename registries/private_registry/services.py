@@ -1,11 +1,19 @@
-"""Deleting images of the private registry, for people and API clients."""
+"""Deleting images of the private registry, for people and API clients.
+
+What else needs an image, the registry itself is asked. It has no transactions: what is
+pushed between the question and the deletion, within milliseconds, is not seen.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 
 from asgiref.sync import async_to_sync
 from django.db import transaction
+from django.db.models import Q
 
 from audit.services import record
 from audit.tags import EventTag
@@ -13,148 +21,179 @@ from portal.errors import Conflict
 from registries.models import ImageManifest, ImageRepository, ImageTag
 from registries.private_registry.client import RegistryClient, registry_client
 from registries.private_registry.events import forget_if_empty
-from registries.private_registry.selectors import (
-    is_needed_by_index,
-    only_needed_by,
-)
+from registries.private_registry.manifest import INDEXES
+from registries.private_registry.survey import Survey, survey
 from teams.actors import Actor
 from teams.permissions import Permission
 
-AT_ONCE = 8
+# Somebody waits for the answer.
+SECONDS = 25
+
+
+@dataclass
+class _Gone:
+    """What the registry has deleted so far."""
+
+    tags: list[str] = field(default_factory=list)
+    digests: list[str] = field(default_factory=list)
 
 
 def delete_tag(*, actor: Actor, tag: ImageTag) -> None:
     """Delete a tag from the registry; other tags of the same image stay.
 
     Without another tag the image itself goes, unless an index needs it, and with an
-    index those of its images that nothing else names. Their space is free after the
+    index those of its images that nothing else needs. Their space is free after the
     registry's next garbage collection.
 
     Raises:
         Conflict: the tag names another image than when it was read.
-        PrivateRegistryProblem: the registry did not do it; nothing changed.
+        PrivateRegistryProblem: the registry did not do all of it. What it did is
+            written down.
     """
     actor.require(Permission.IMAGE_DELETE, team_id=tag.team_id)
-    manifest, repository = tag.manifest, tag.repository
-    images = [manifest.digest, *only_needed_by(manifest)]
-    gone = _delete_tag(
-        repository.full_name,
-        tag.name,
-        images,
-        keep_image=is_needed_by_index(manifest),
-    )
-    with transaction.atomic():
-        ImageTag.objects.for_team(tag.team_id).filter(
-            pk=tag.pk, manifest=manifest
-        ).delete()
-        repository.manifests.filter(digest__in=gone).delete()
-        record(
-            actor=actor,
-            tag=EventTag.IMAGE_TAG_DELETED,
-            team_id=tag.team_id,
-            subject=repository,
-            data={"tag": tag.name, "digest": manifest.digest},
-        )
-        forget_if_empty(repository)
+    repository, digest = tag.repository, tag.manifest.digest
+    data = {"tag": tag.name, "digest": digest}
+    with _written_down(actor, EventTag.IMAGE_TAG_DELETED, repository, data) as gone:
+        _delete_tag(repository.full_name, tag.name, digest, _known(repository), gone)
 
 
 def delete_manifest(*, actor: Actor, manifest: ImageManifest) -> None:
-    """Delete an image that no tag names and no index needs; an index with its own.
+    """Delete an image that no tag and no index needs; an index with its own.
 
     Raises:
-        Conflict: one does; another push may have named it again.
-        PrivateRegistryProblem: the registry did not do it; nothing changed.
+        Conflict: something needs it; another push may have named it again.
+        PrivateRegistryProblem: the registry did not do all of it. What it did is
+            written down.
     """
     actor.require(Permission.IMAGE_DELETE, team_id=manifest.team_id)
-    repository = manifest.repository
-    if manifest.tags.exists() or is_needed_by_index(manifest):
-        raise Conflict(
-            "image_in_use",
-            "A tag or an index names this image, so it stays. Delete that first.",
-        )
-    images = [manifest.digest, *only_needed_by(manifest)]
-    _delete_manifests(repository.full_name, images)
-    with transaction.atomic():
-        repository.manifests.filter(digest__in=images).delete()
-        record(
-            actor=actor,
-            tag=EventTag.IMAGE_DELETED,
-            team_id=manifest.team_id,
-            subject=repository,
-            data={"digest": manifest.digest},
-        )
-        forget_if_empty(repository)
+    repository, digest = manifest.repository, manifest.digest
+    data = {"digest": digest}
+    with _written_down(actor, EventTag.IMAGE_DELETED, repository, data) as gone:
+        known = [digest, *_known(repository)]
+        _delete_image(repository.full_name, digest, known, gone)
 
 
 def delete_repository(*, actor: Actor, repository: ImageRepository) -> None:
     """Delete all images of a repository that the registry or Berth knows of.
 
     Raises:
-        PrivateRegistryProblem: the registry did not do it; some may be gone.
+        PrivateRegistryProblem: the registry did not do all of it. What it did is
+            written down.
     """
     actor.require(Permission.IMAGE_DELETE, team_id=repository.team_id)
-    known = repository.manifests.values_list("digest", flat=True)
-    deleted = _delete_manifests(repository.full_name, list(known), with_tagged=True)
-    with transaction.atomic():
-        record(
-            actor=actor,
-            tag=EventTag.IMAGE_REPOSITORY_DELETED,
-            team_id=repository.team_id,
-            subject=repository,
-            data={"images": deleted},
-        )
-        repository.delete()
+    known = list(repository.manifests.values_list("digest", flat=True))
+    what = EventTag.IMAGE_REPOSITORY_DELETED
+    with _written_down(actor, what, repository, {}) as gone:
+        _delete_all(repository.full_name, known, gone)
+
+
+def _known(repository: ImageRepository) -> list[str]:
+    """Return the digests of what is an index, or may be one."""
+    may_be = Q(media_type__in=INDEXES) | Q(size=None)
+    return list(repository.manifests.filter(may_be).values_list("digest", flat=True))
+
+
+@contextmanager
+def _written_down(
+    actor: Actor, what: EventTag, repository: ImageRepository, data: dict[str, str]
+) -> Iterator[_Gone]:
+    """Write down what went, when all is done or something failed half-way."""
+    gone = _Gone()
+    try:
+        yield gone
+    finally:
+        if gone.tags or gone.digests:
+            _write_down(actor, what, repository, data, gone)
+
+
+@transaction.atomic
+def _write_down(
+    actor: Actor,
+    what: EventTag,
+    repository: ImageRepository,
+    data: dict[str, str],
+    gone: _Gone,
+) -> None:
+    repository.tags.filter(name__in=gone.tags).delete()
+    repository.manifests.filter(digest__in=gone.digests).delete()
+    record(
+        actor=actor,
+        tag=what,
+        team_id=repository.team_id,
+        subject=repository,
+        data={**data, "images": len(gone.digests)},
+    )
+    forget_if_empty(repository)
 
 
 @async_to_sync
 async def _delete_tag(
-    name: str, tag: str, images: list[str], *, keep_image: bool
-) -> set[str]:
-    """Delete a tag, and its image if that was the last; return the digests that went.
-
-    ``images`` are its image and, of an index, those that are to go with it.
-    """
-    async with registry_client() as client:
+    name: str, tag: str, digest: str, known: list[str], gone: _Gone
+) -> None:
+    async with registry_client() as client, asyncio.timeout(SECONDS):
+        found = await survey(client, name, known)
         now = await client.digest_of(name, tag)
         if now is None:  # somebody else was faster
-            return set()
-        if now != images[0]:
+            gone.tags.append(tag)
+        elif now != digest:
             raise Conflict(
                 "tag_moved",
                 f"Somebody pushed another image as {tag} meanwhile, so it stays. "
                 "Look at it again before you delete it.",
             )
-        # Asked of the registry itself: to delete an image takes all its tags along.
-        others = [each for each in await client.tags(name) if each != tag]
-        tagged = await _digests(client, name, others)
-        if keep_image or now in tagged:
-            await client.delete_tag(name, tag)
-            return set()
-        gone = set(images) - tagged
-        for digest in gone:
-            await client.delete_manifest(name, digest)
-        return gone
+        elif found.is_needed(digest, but_for=tag):
+            await _delete_tag_alone(client, name, tag, gone)
+        else:
+            await _delete_with_its_own(client, name, digest, found, gone)
+
+
+async def _delete_tag_alone(
+    client: RegistryClient, name: str, tag: str, gone: _Gone
+) -> None:
+    """Delete a tag whose image stays, which Distribution 2.8 cannot.
+
+    There the tag is first moved to an empty index, which is then deleted.
+    """
+    if await client.delete_tag(name, tag):
+        gone.tags.append(tag)
+        return
+    empty = await client.move_to_nothing(name, tag)
+    gone.tags.append(tag)
+    await client.delete_manifest(name, empty)
 
 
 @async_to_sync
-async def _delete_manifests(
-    name: str, digests: list[str], *, with_tagged: bool = False
-) -> int:
-    async with registry_client() as client:
-        found = set(digests)
-        if with_tagged:
-            found |= await _digests(client, name, await client.tags(name))
-        for digest in sorted(found):
+async def _delete_image(name: str, digest: str, known: list[str], gone: _Gone) -> None:
+    async with registry_client() as client, asyncio.timeout(SECONDS):
+        found = await survey(client, name, known)
+        if found.is_needed(digest, but_for=""):
+            raise Conflict(
+                "image_in_use",
+                "A tag or an index names this image, so it stays. Delete that first.",
+            )
+        await _delete_with_its_own(client, name, digest, found, gone)
+
+
+async def _delete_with_its_own(
+    client: RegistryClient, name: str, digest: str, found: Survey, gone: _Gone
+) -> None:
+    """Delete an image, and of an index what nothing else needs.
+
+    The index goes first: half of one would be worse than images that nobody names.
+    """
+    await client.delete_manifest(name, digest)
+    gone.digests.append(digest)
+    for child in sorted(found.indexes.get(digest, ())):
+        if not found.is_needed(child, but_for=digest):
+            await client.delete_manifest(name, child)
+            gone.digests.append(child)
+
+
+@async_to_sync
+async def _delete_all(name: str, known: list[str], gone: _Gone) -> None:
+    async with registry_client() as client, asyncio.timeout(SECONDS):
+        found = await survey(client, name, known)
+        # Indexes first: half of one would be worse than images that nobody names.
+        for digest in dict.fromkeys([*found.indexes, *found.tags.values(), *known]):
             await client.delete_manifest(name, digest)
-    return len(found)
-
-
-async def _digests(client: RegistryClient, name: str, tags: list[str]) -> set[str]:
-    gate = asyncio.Semaphore(AT_ONCE)
-
-    async def digest_of(tag: str) -> str | None:
-        async with gate:
-            return await client.digest_of(name, tag)
-
-    found = await asyncio.gather(*(digest_of(tag) for tag in tags))
-    return {digest for digest in found if digest is not None}
+            gone.digests.append(digest)

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from registries.private_registry.client import PrivateRegistryProblem, is_configured
 from registries.private_registry.reconciliation import reconcile_to_the_end
@@ -15,6 +15,13 @@ class Command(BaseCommand):
         "restore or a garbage collection, and says what it found."
     )
 
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--accept-empty",
+            action="store_true",
+            help="The registry is meant to hold nothing: forget all images.",
+        )
+
     def handle(self, *args: object, **options: Any) -> None:
         if not is_configured():
             raise CommandError(
@@ -22,7 +29,7 @@ class Command(BaseCommand):
                 "BERTH_TOKEN_SIGNING_KEY are not both set."
             )
         try:
-            found = reconcile_to_the_end()
+            found = reconcile_to_the_end(accept_empty=options["accept_empty"])
         except PrivateRegistryProblem as problem:
             raise CommandError(problem.message) from problem
         self.stdout.write(

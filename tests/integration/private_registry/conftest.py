@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.failing_registry import FailingRegistry, failing_registry
 from tests.support.private_registry import PrivateRegistry, running_private_registry
 from tests.support.vendor import Vendor, create_vendor
 
@@ -19,6 +20,14 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRegistr
 def registry(running: PrivateRegistry, settings: Any) -> PrivateRegistry:
     settings.BERTH_REGISTRY_URL = running.url
     return running
+
+
+@pytest.fixture
+def failing(registry: PrivateRegistry, settings: Any) -> Iterator[FailingRegistry]:
+    """The same registry, whose answers a test can spoil."""
+    with failing_registry(registry.url) as between:
+        settings.BERTH_REGISTRY_URL = between.url
+        yield between
 
 
 @pytest.fixture

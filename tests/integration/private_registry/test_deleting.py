@@ -21,6 +21,7 @@ from registries.private_registry.services import (
 from teams.actors import member_actor
 from teams.services import delete_application
 from tests.support.factories import ImageTagFactory, MembershipFactory
+from tests.support.failing_registry import FailingRegistry, nothing
 from tests.support.private_registry import PrivateRegistry
 from tests.support.vendor import Vendor
 
@@ -49,7 +50,7 @@ def test_the_last_tag_takes_its_image_along(
     assert names(vendor) == {"v2"}
     assert not ImageManifest.objects.filter(digest=pushed.digest).exists()
     audited = AuditEvent.objects.get(tag="image:tag-deleted")
-    assert audited.data == {"tag": "v1", "digest": pushed.digest}
+    assert audited.data == {"tag": "v1", "digest": pushed.digest, "images": 1}
     assert audited.subject_label == f"{slug}/api"
 
 
@@ -213,3 +214,112 @@ def test_an_application_with_images_stays(vendor: Vendor) -> None:
         delete_application(actor=vendor.actor, application=vendor.application)
 
     vendor.application.refresh_from_db()
+
+
+def test_an_index_that_berth_has_not_read_keeps_its_images(
+    registry: PrivateRegistry, vendor: Vendor, slug: str
+) -> None:
+    amd = registry.push(f"{slug}/api", "amd64", b"amd")
+    arm = registry.push(f"{slug}/api", "arm64", b"arm", platform="linux/arm64")
+    reconcile_to_the_end()
+    # The usual end of a build: an index over the tags of each platform.
+    images.push_index(registry.open_url, f"{slug}/api", "v2", images=[amd, arm])
+
+    delete_tag(actor=vendor.actor, tag=tag_named(vendor, "amd64"))
+
+    assert not registry.has(f"{slug}/api", "amd64")
+    assert registry.has(f"{slug}/api", "v2")
+    assert registry.has(f"{slug}/api", amd.digest)
+
+
+def test_an_index_leaves_what_a_new_one_needs(
+    registry: PrivateRegistry, vendor: Vendor, slug: str
+) -> None:
+    shared = registry.push(f"{slug}/api", None, b"shared")
+    own = registry.push(f"{slug}/api", None, b"own", platform="linux/arm64")
+    images.push_index(registry.open_url, f"{slug}/api", "v1", images=[shared, own])
+    reconcile_to_the_end()
+    images.push_index(registry.open_url, f"{slug}/api", "v2", images=[shared])
+
+    delete_tag(actor=vendor.actor, tag=tag_named(vendor, "v1"))
+
+    assert registry.has(f"{slug}/api", "v2")
+    assert registry.has(f"{slug}/api", shared.digest)
+    assert not registry.has(f"{slug}/api", own.digest)
+
+
+def test_an_image_that_got_a_tag_meanwhile_stays(
+    registry: PrivateRegistry, vendor: Vendor, slug: str
+) -> None:
+    first = registry.push(f"{slug}/api", "v1", b"one")
+    reconcile_to_the_end()
+    registry.push(f"{slug}/api", "v1", b"two")
+    reconcile_to_the_end()
+    untagged = ImageManifest.objects.get(digest=first.digest)
+    registry.push(f"{slug}/api", "rollback", b"one")
+
+    with pytest.raises(Conflict, match="A tag or an index names this image"):
+        delete_manifest(actor=vendor.actor, manifest=untagged)
+
+    assert registry.has(f"{slug}/api", "rollback")
+    assert ImageManifest.objects.filter(digest=first.digest).exists()
+    assert not AuditEvent.objects.filter(tag="image:deleted").exists()
+
+
+def test_what_went_before_a_failure_is_written_down(
+    failing: FailingRegistry, registry: PrivateRegistry, vendor: Vendor, slug: str
+) -> None:
+    parts = [registry.push(f"{slug}/api", None, each) for each in (b"one", b"two")]
+    index = images.push_index(registry.open_url, f"{slug}/api", "v1", images=parts)
+    reconcile_to_the_end()
+    # The index goes, and the first of its images fails.
+    failing.fails = lambda method, path: method == "DELETE" and index.digest not in path
+
+    with pytest.raises(PrivateRegistryProblem, match="status 500"):
+        delete_tag(actor=vendor.actor, tag=tag_named(vendor, "v1"))
+
+    assert not registry.has(f"{slug}/api", "v1")
+    assert all(registry.has(f"{slug}/api", each.digest) for each in parts)
+    assert names(vendor) == set()
+    audited = AuditEvent.objects.get(tag="image:tag-deleted")
+    assert audited.data == {"tag": "v1", "digest": index.digest, "images": 1}
+
+
+def test_a_tag_moved_to_nothing_is_gone_although_the_rest_failed(
+    failing: FailingRegistry, registry: PrivateRegistry, vendor: Vendor, slug: str
+) -> None:
+    registry.push(f"{slug}/api", "v1", b"one")
+    registry.push(f"{slug}/api", "latest", b"one")
+    reconcile_to_the_end()
+    failing.fails = lambda method, path: method == "DELETE" and "sha256:" in path
+
+    with pytest.raises(PrivateRegistryProblem, match="status 500"):
+        delete_tag(actor=vendor.actor, tag=tag_named(vendor, "latest"))
+
+    assert names(vendor) == {"v1"}
+    assert AuditEvent.objects.filter(tag="image:tag-deleted").count() == 1
+    failing.fails = nothing
+    reconcile_to_the_end()
+    # It is there again, with nothing in it, and can be deleted.
+    delete_tag(actor=vendor.actor, tag=tag_named(vendor, "latest"))
+    assert not registry.has(f"{slug}/api", "latest")
+    assert registry.has(f"{slug}/api", "v1")
+
+
+def test_a_failure_at_the_first_step_changes_nothing(
+    failing: FailingRegistry, registry: PrivateRegistry, vendor: Vendor, slug: str
+) -> None:
+    registry.push(f"{slug}/api", "v1", b"one")
+    reconcile_to_the_end()
+    failing.fails = lambda method, _path: method == "DELETE"
+
+    with pytest.raises(PrivateRegistryProblem, match="status 500"):
+        delete_tag(actor=vendor.actor, tag=tag_named(vendor, "v1"))
+    with pytest.raises(PrivateRegistryProblem, match="status 500"):
+        delete_repository(
+            actor=vendor.actor, repository=tag_named(vendor, "v1").repository
+        )
+
+    assert registry.has(f"{slug}/api", "v1")
+    assert names(vendor) == {"v1"}
+    assert not AuditEvent.objects.filter(tag__startswith="image:").exists()

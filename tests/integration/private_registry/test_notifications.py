@@ -16,7 +16,6 @@ from audit.models import AuditEvent
 from registries.models import (
     PRIVATE_REGISTRY_ID,
     ImageManifest,
-    ImageRepository,
     ImageTag,
     PullEvent,
     RegistryNotification,
@@ -146,24 +145,50 @@ def test_an_older_push_does_not_undo_a_newer_one(client: Client, slug: str) -> N
     assert ImageTag.objects.get().confirmed_at is None
 
 
-def test_a_deletion_before_the_push_does_not_undo_it(client: Client, slug: str) -> None:
-    tell(client, event("push", f"{slug}/api", A, "v1", seconds=5))
-    tell(client, event("delete", f"{slug}/api", A))
-    assert tags() == {"v1": A}
-
-    tell(client, event("delete", f"{slug}/api", A, seconds=9))
-    assert tags() == {}
-    assert not ImageRepository.objects.exists()
-
-
-def test_one_tag_is_deleted_alone(client: Client, slug: str) -> None:
+def test_a_deletion_is_audited_and_waits_to_be_confirmed(
+    client: Client, vendor: Vendor, slug: str
+) -> None:
+    api_token = ApiTokenFactory(team=vendor.team, kind="team", name="ci")
+    subject = f"api-token:{api_token.pk}"
     tell(client, event("push", f"{slug}/api", A, "v1"))
     tell(client, event("push", f"{slug}/api", A, "latest"))
+    ImageManifest.objects.update(confirmed_at=NOW)
+    ImageTag.objects.update(confirmed_at=NOW)
 
-    tell(client, event("delete", f"{slug}/api", "", "latest", seconds=1))
+    tell(client, event("delete", f"{slug}/api", "", "latest", subject=subject))
+
+    # Whoever forges one makes no image disappear from the list.
+    assert tags() == {"v1": A, "latest": A}
+    unsure = ImageTag.objects.filter(confirmed_at=None)
+    assert [tag.name for tag in unsure] == ["latest"]
+    audited = AuditEvent.objects.get(tag="image:deleted")
+    assert (audited.actor_label, audited.data) == ("ci", {"tag": "latest"})
+
+    tell(client, event("delete", f"{slug}/api", A, subject=subject))
+    assert ImageManifest.objects.filter(confirmed_at=None).exists()
+
+
+def test_what_berth_does_itself_is_written_down_already(
+    client: Client, slug: str
+) -> None:
+    tell(client, event("push", f"{slug}/api", A, "v1"))
+
+    tell(client, event("push", f"{slug}/api", B, "latest", subject="berth"))
+    tell(client, event("delete", f"{slug}/api", B, subject="berth"))
 
     assert tags() == {"v1": A}
-    assert AuditEvent.objects.filter(tag="image:deleted").count() == 1
+    assert list(AuditEvent.objects.values_list("tag", flat=True))[-1] == "image:pushed"
+    assert AuditEvent.objects.filter(tag__startswith="image:").count() == 1
+
+
+def test_a_late_pull_is_dated_when_it_was(
+    client: Client, vendor: Vendor, slug: str
+) -> None:
+    subject = f"license:{vendor.license().pk}"
+
+    tell(client, event("pull", f"{slug}/api", A, "v1", subject=subject, seconds=-7200))
+
+    assert PullEvent.objects.get().last_at == NOW - timedelta(hours=2)
 
 
 def test_looks_and_platforms_of_an_index_are_no_pulls(

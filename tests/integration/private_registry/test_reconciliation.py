@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from datetime import timedelta
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+import urllib3
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.utils import timezone
 
 from deploy.local import images
+from oci.media_types import OCI_MANIFEST
 from registries.models import ImageManifest, ImageRepository, ImageTag
+from registries.private_registry import confirmation
 from registries.private_registry.client import PrivateRegistryProblem
 from registries.private_registry.confirmation import confirm_images
 from registries.private_registry.reconciliation import (
@@ -21,8 +30,10 @@ from registries.private_registry.selectors import (
     storage_by_application,
     untagged_images,
 )
+from tests.support.canned_server import canned_server
 from tests.support.factories import ImageManifestFactory, ImageTagFactory
-from tests.support.private_registry import PrivateRegistry
+from tests.support.failing_registry import FailingRegistry
+from tests.support.private_registry import PrivateRegistry, running_private_registry
 from tests.support.vendor import Vendor, create_vendor
 
 GONE = f"sha256:{'0' * 64}"
@@ -135,20 +146,144 @@ def test_a_push_meanwhile_is_not_overwritten(
 ) -> None:
     registry.push(f"{slug}/api", "v1", b"one")
     reconcile_to_the_end()
-    reconcile_images()  # all waits again
-    tag = ImageTag.objects.for_team(vendor.team.pk).get()
-    newer = ImageManifestFactory(repository=tag.repository)
-
-    seen = ImageTag.objects.select_related("manifest").get(pk=tag.pk)
-    ImageTag.objects.filter(pk=tag.pk).update(manifest=newer)
-    from registries.private_registry import confirmation
+    seen = ImageTag.objects.select_related("manifest", "repository__application").get()
+    newer = ImageManifestFactory(repository=seen.repository)
+    # While the registry was asked, a notification came.
+    ImageTag.objects.update(manifest=newer, confirmed_at=None)
 
     assert confirmation._tag_found(seen, seen.manifest.digest) is False
-    tag.refresh_from_db()
+
+    tag = ImageTag.objects.get()
     assert (tag.manifest_id, tag.confirmed_at) == (newer.pk, None)
     confirm_images()
     tag.refresh_from_db()
     assert tag.manifest.digest == seen.manifest.digest
+
+
+def test_a_push_nobody_told_of_names_nobody(
+    registry: PrivateRegistry, vendor: Vendor, slug: str
+) -> None:
+    registry.push(f"{slug}/api", "v1", b"one")
+    reconcile_to_the_end()
+    ImageTag.objects.update(pushed_by="user:somebody")
+    registry.push(f"{slug}/api", "v1", b"two")
+
+    reconcile_to_the_end()
+
+    assert ImageTag.objects.for_team(vendor.team.pk).get().pushed_by == ""
+
+
+def test_a_poisoned_image_does_not_keep_others_from_being_read(
+    registry: PrivateRegistry, vendor: Vendor, slug: str
+) -> None:
+    blob = images.push_blob(registry.open_url, f"{slug}/evil", b"layer")
+    lies = [
+        {"mediaType": blob.media_type, "digest": blob.digest, "size": 2**63 - 1},
+        {"mediaType": blob.media_type, "digest": blob.digest, "size": 2**48},
+    ]
+    for number, lie in enumerate(lies):
+        push_manifest(registry, f"{slug}/evil", f"v{number}", lie)
+    registry.push(f"{slug}/good", "v1", b"one")
+
+    reconcile_to_the_end()
+
+    good = ImageTag.objects.get(repository__name="good").manifest
+    assert good.size
+    assert good.platforms == ["linux/amd64"]
+    assert ImageTag.objects.filter(repository__name="evil").count() == 2
+
+
+def push_manifest(
+    registry: PrivateRegistry, repository: str, tag: str, layer: dict[str, Any]
+) -> None:
+    config = images.push_blob(registry.open_url, repository, b"{}")
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": {
+            "mediaType": "application/vnd.oci.image.config.v1+json",
+            "digest": config.digest,
+            "size": config.size,
+        },
+        "layers": [layer],
+    }
+    answer = urllib3.request(
+        "PUT",
+        f"{registry.open_url}/v2/{repository}/manifests/{tag}",
+        headers={"Content-Type": OCI_MANIFEST},
+        body=json.dumps(manifest).encode(),
+    )
+    assert answer.status == 201, answer.data
+
+
+def test_an_index_of_indexes_is_read_once_each(
+    failing: FailingRegistry, registry: PrivateRegistry, vendor: Vendor, slug: str
+) -> None:
+    image = registry.push(f"{slug}/api", None, b"one")
+    inner = images.push_index(
+        registry.open_url, f"{slug}/api", "inner", images=[image] * 30
+    )
+    images.push_index(registry.open_url, f"{slug}/api", "outer", images=[inner] * 30)
+
+    reconcile_to_the_end()
+
+    outer = ImageTag.objects.get(name="outer").manifest
+    assert outer.children == [inner.digest]
+    assert image.digest in set(outer.blobs.values_list("digest", flat=True))
+    asked = [path for _, path in failing.asked if f"/{slug}/" in path]
+    assert len(asked) < 40
+
+
+def test_another_server_s_404_makes_nothing_disappear(
+    vendor: Vendor, settings: Any
+) -> None:
+    tag = ImageTagFactory(
+        manifest__repository__application=vendor.application, confirmed_at=None
+    )
+    with canned_server({}) as endpoint:  # 404 to everything, and no registry
+        settings.BERTH_REGISTRY_URL = f"http://{endpoint}"
+        assert confirm_images() == 0
+        with pytest.raises(PrivateRegistryProblem, match="did not expect"):
+            reconcile_to_the_end()
+
+    assert ImageTag.objects.filter(pk=tag.pk).exists()
+
+
+def test_an_empty_registry_makes_nothing_disappear(
+    vendor: Vendor, settings: Any, tmp_path: Path
+) -> None:
+    long_ago = timezone.now() - timedelta(hours=2)
+    tag = ImageTagFactory(
+        manifest__repository__application=vendor.application, confirmed_at=long_ago
+    )
+    with running_private_registry(tmp_path) as empty:
+        settings.BERTH_REGISTRY_URL = empty.url
+        assert confirm_images() >= 0
+        assert ImageTag.objects.filter(pk=tag.pk).exists()
+        with pytest.raises(CommandError, match="Is its storage there"):
+            call_command("reconcile_registry")
+        assert ImageTag.objects.filter(pk=tag.pk).exists()
+
+        call_command("reconcile_registry", "--accept-empty", stdout=StringIO())
+
+    assert not ImageRepository.objects.for_team(vendor.team.pk).exists()
+
+
+def test_only_one_process_asks_at_a_time(
+    registry: PrivateRegistry, vendor: Vendor, slug: str
+) -> None:
+    registry.push(f"{slug}/api", "v1", b"one")
+    reconcile_images()
+    with psycopg.connect(connection.connection.info.dsn, **password()) as other:
+        other.execute("SELECT pg_advisory_lock(%s)", [confirmation.LOCK])
+        assert confirm_images() == 0
+        other.execute("SELECT pg_advisory_unlock(%s)", [confirmation.LOCK])
+
+    assert confirm_images() == 2
+
+
+def password() -> dict[str, Any]:
+    return {"password": connection.settings_dict["PASSWORD"]}
 
 
 def test_images_of_no_application_are_told_of(
