@@ -40,7 +40,10 @@ def license_document(
             "channelID": str(license.channel_id),
             "channelName": license.channel.name,
             "channels": [_channel(license)],
+            "endpoint": settings.BERTH_PORTAL_URL.rstrip("/"),
             "replicatedProxyDomain": settings.BERTH_PROXY_HOST,
+            # Not kotskinds': installers without a connection need it for the secret.
+            "replicatedRegistryDomain": settings.BERTH_REGISTRY_HOST,
             "entitlements": _entitlements(license, field_values),
         },
     }

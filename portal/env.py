@@ -59,6 +59,19 @@ def boolean(name: str, *, default: bool) -> bool:
     return text == "true" if text else default
 
 
+def different(**values: str) -> None:
+    """Refuse settings that have the same value, and must not.
+
+    Raises:
+        ImproperlyConfigured: two are the same.
+    """
+    if len(set(values.values())) < len(values):
+        raise ImproperlyConfigured(
+            f"Give {' and '.join(values)} different values: what is meant for one must "
+            "not be good for the other."
+        )
+
+
 def networks(name: str) -> list[IPNetwork]:
     """Read a comma list of CIDR networks."""
     try:

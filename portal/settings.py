@@ -7,7 +7,7 @@ from pathlib import Path
 
 from celery.schedules import crontab
 
-from portal.env import boolean, env, networks, secret, secret_if_set
+from portal.env import boolean, different, env, networks, secret, secret_if_set
 from portal.single_sign_on import openid_connect
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -25,6 +25,16 @@ BERTH_TOKEN_SIGNING_KEY = secret_if_set("BERTH_TOKEN_SIGNING_KEY")
 BERTH_TOKEN_ROOTS = secret_if_set("BERTH_TOKEN_ROOTS")
 BERTH_PROXY_SERVICE = env.str("BERTH_PROXY_SERVICE", default="berth-proxy")
 BERTH_REGISTRY_SERVICE = env.str("BERTH_REGISTRY_SERVICE", default="berth-registry")
+# Or the proxy's tokens, which live longer, would be good for the private registry.
+different(
+    BERTH_PROXY_SERVICE=BERTH_PROXY_SERVICE,
+    BERTH_REGISTRY_SERVICE=BERTH_REGISTRY_SERVICE,
+)
+# Where people open the portal; it stands in license files, for installers.
+BERTH_PORTAL_URL = env.str(
+    "BERTH_PORTAL_URL",
+    default=next((each for each in CSRF_TRUSTED_ORIGINS if "*" not in each), ""),
+)
 BERTH_PROXY_HOST = env.str("BERTH_PROXY_HOST", default="")
 BERTH_REGISTRY_HOST = env.str("BERTH_REGISTRY_HOST", default="")
 # Where Berth itself reaches the private registry, past any reverse proxy.

@@ -99,8 +99,8 @@ def _add_addresses(parser: CommandParser) -> None:
     parser.add_argument(
         "--notifications-url",
         type=_web_address,
-        help="Where the registry tells what happens in it (default: the first of "
-        f"CSRF_TRUSTED_ORIGINS with {NOTIFICATIONS_PATH}).",
+        help="Where the registry tells what happens in it (default: "
+        f"BERTH_PORTAL_URL with {NOTIFICATIONS_PATH}).",
     )
     parser.add_argument(
         "--root-bundle",
@@ -195,13 +195,12 @@ def _realm() -> str:
 
 
 def _notifications_url() -> str:
-    origins = [each for each in settings.CSRF_TRUSTED_ORIGINS if "*" not in each]
-    if not origins:
+    if not settings.BERTH_PORTAL_URL:
         raise CommandError(
-            "Set CSRF_TRUSTED_ORIGINS to the portal's address, or name it with "
+            "Set BERTH_PORTAL_URL to the portal's address, or name it with "
             f"--notifications-url https://PORTAL_HOST{NOTIFICATIONS_PATH}"
         )
-    return f"{origins[0].rstrip('/')}{NOTIFICATIONS_PATH}"
+    return f"{settings.BERTH_PORTAL_URL.rstrip('/')}{NOTIFICATIONS_PATH}"
 
 
 def _notification_token() -> str:

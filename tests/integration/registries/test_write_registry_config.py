@@ -24,7 +24,7 @@ REALM = "--realm=https://proxy.example.com/v2/token"
 @pytest.fixture(autouse=True)
 def installation(settings: Any) -> None:
     settings.BERTH_PROXY_HOST = "proxy.example.com"
-    settings.CSRF_TRUSTED_ORIGINS = ["https://*.example.net", "https://portal.example"]
+    settings.BERTH_PORTAL_URL = "https://portal.example"
     settings.BERTH_REGISTRY_NOTIFICATION_TOKEN = TOKEN
 
 
@@ -195,7 +195,7 @@ def test_a_named_bundle_is_not_written(tmp_path: Path) -> None:
     ("setting", "value", "says"),
     [
         ("BERTH_PROXY_HOST", "", "BERTH_PROXY_HOST"),
-        ("CSRF_TRUSTED_ORIGINS", ["https://*.example.net"], "--notifications-url"),
+        ("BERTH_PORTAL_URL", "", "--notifications-url"),
         ("BERTH_REGISTRY_NOTIFICATION_TOKEN", "", "openssl rand"),
         ("BERTH_TOKEN_ROOTS", "", "create_signing_keys"),
         ("BERTH_TOKEN_ROOTS", "not a certificate", "holds no certificate"),

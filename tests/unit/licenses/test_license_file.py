@@ -15,6 +15,8 @@ from tests.support.factories import LicenseFactory, LicenseFieldFactory
 
 def test_license_file_of_a_paid_license(team: Team, settings: Any) -> None:
     settings.BERTH_PROXY_HOST = "proxy.acme.example"
+    settings.BERTH_REGISTRY_HOST = "registry.acme.example"
+    settings.BERTH_PORTAL_URL = "https://portal.acme.example/"
     license = LicenseFactory(
         team=team,
         application__slug="my-app",
@@ -59,7 +61,9 @@ def test_license_file_of_a_paid_license(team: Team, settings: Any) -> None:
                     "replicatedProxyDomain": "proxy.acme.example",
                 }
             ],
+            "endpoint": "https://portal.acme.example",
             "replicatedProxyDomain": "proxy.acme.example",
+            "replicatedRegistryDomain": "registry.acme.example",
             "entitlements": {
                 "expires_at": {
                     "title": "Expiration",
