@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from portal.crypto.fields import EncryptedField
 from teams.permissions import Role
+from teams.triggers import SLUG_NOT_RETIRED
 
 # A slug is one component of a repository name (distribution-spec, "Pulling manifests").
 validate_slug = RegexValidator(
@@ -197,6 +198,7 @@ class Application(TeamOwned):
                 fields=["team", "id"], name="teams_application_team"
             )
         ]
+        triggers = [SLUG_NOT_RETIRED]
 
     def __str__(self) -> str:
         return self.slug

@@ -15,8 +15,11 @@ from portal.http.forms import saved
 from portal.http.pages import go_to, render_dialog
 from registries.models import ImageManifest, ImageRepository, ImageTag
 from registries.private_registry.client import PrivateRegistryProblem
+from registries.private_registry.manifest import INDEXES
 from registries.private_registry.selectors import (
+    ImageUse,
     image_repositories_for_team,
+    images_of_repository,
     tags_of_repository,
     untagged_images,
     use_of_image,
@@ -67,14 +70,14 @@ def delete_private_image(request: TeamRequest, image_id: uuid.UUID) -> HttpRespo
 def delete_private_tag(
     request: TeamRequest, image_id: uuid.UUID, tag_id: uuid.UUID
 ) -> HttpResponse:
-    """Delete a tag; its image too, if no other tag names it."""
+    """Delete a tag; its image too, if neither a tag nor an index needs it."""
     image = find(image_repositories_for_team(request.team.pk), image_id)
     tag: ImageTag = find(tags_of_repository(image), tag_id)
     return _delete(
         request,
         image,
         "registries/private_tag_delete.html",
-        {"tag": tag, "use": use_of_tag(tag)},
+        {"tag": tag, **_fate(image, tag.manifest, use_of_tag(tag))},
         delete=lambda: delete_tag(actor=request.actor, tag=tag),
         done=f"{tag.name} of {image.full_name} is deleted.",
         digest=tag.manifest.digest,
@@ -93,11 +96,30 @@ def delete_private_untagged(
         request,
         image,
         "registries/private_untagged_delete.html",
-        {"manifest": manifest, "use": use_of_image(manifest)},
+        {
+            "manifest": manifest,
+            **_fate(image, manifest, use_of_image(manifest)),
+        },
         delete=lambda: delete_manifest(actor=request.actor, manifest=manifest),
         done=f"An untagged image of {image.full_name} is deleted.",
         digest=manifest.digest,
     )
+
+
+def _fate(
+    image: ImageRepository, manifest: ImageManifest, use: ImageUse
+) -> dict[str, Any]:
+    """Return what a dialog says of an image's use, and of what becomes of it.
+
+    The registry itself is asked when it is deleted, so this may be behind by seconds.
+    """
+    indexes = images_of_repository(image).filter(children__contains=[manifest.digest])
+    return {
+        "use": use,
+        "is_in_index": indexes.exists(),
+        "is_index": manifest.media_type in INDEXES,
+        "is_unread": manifest.size is None,
+    }
 
 
 def _delete(

@@ -236,7 +236,8 @@ def _all_pulls(request: TeamRequest, image: ImageRepository) -> str:
     query = {
         "registry": PRIVATE_REGISTRY_SLUG,
         "application": image.application.slug,
-        "search": image.name,
+        # Ended so, it is the whole name, and not what longer ones begin with too.
+        "search": f"{image.name}:",
     }
     address = reverse("pulls", kwargs={"team": request.team.slug})
-    return f"{address}?{urlencode(query, safe='/')}"
+    return f"{address}?{urlencode(query, safe='/:')}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ from teams.selectors import applications_for_team
 from teams.web.base import TeamRequest, team_page
 
 REFUSED = "refused"
+# Where a tag or digest begins; a port has a / somewhere behind it.
+_REFERENCE = re.compile(r"[:@](?!.*/)")
 FILTERS = ("outcome", "application", "registry", "license", "search")
 
 
@@ -84,7 +87,7 @@ def _sought(team_id: uuid.UUID, asked: Mapping[str, str]) -> _Sought:
     if asked.get("registry"):
         rows = _of_registry(team_id, rows, asked["registry"])
     if asked.get("search", "").strip():
-        rows = _searched(rows, asked["search"].strip().lower())
+        rows = _searched(rows, asked["search"].strip())
     if not asked.get("license"):
         return _Sought(rows, None)
     pk = parse_id(asked["license"])
@@ -93,12 +96,18 @@ def _sought(team_id: uuid.UUID, asked: Mapping[str, str]) -> _Sought:
 
 
 def _searched(rows: QuerySet[PullEvent], text: str) -> QuerySet[PullEvent]:
-    """Return pulls of repositories that begin so, or of a name that was copied here."""
-    host = settings.BERTH_REGISTRY_HOST
-    if host and text.startswith(f"{host}/"):
-        slug, _, text = text.removeprefix(f"{host}/").partition("/")
+    """Return pulls of repositories that begin so, or of a name that was copied here.
+
+    What has a ``:`` or ``@`` is a whole repository, and what its reference begins with.
+    """
+    parts = _REFERENCE.split(text, maxsplit=1)
+    name, host = parts[0].lower(), settings.BERTH_REGISTRY_HOST
+    if host and name.startswith(f"{host}/"):
+        slug, _, name = name.removeprefix(f"{host}/").partition("/")
         rows = rows.filter(registry_id=PRIVATE_REGISTRY_ID, application_slug=slug)
-    return rows.filter(repository__startswith=text)
+    if len(parts) == 1:
+        return rows.filter(repository__startswith=name)
+    return rows.filter(repository=name, reference__startswith=parts[1])
 
 
 def _with_outcome(team_id: uuid.UUID, outcome: str) -> QuerySet[PullEvent]:

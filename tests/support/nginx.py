@@ -11,6 +11,7 @@ from pathlib import Path
 
 from deploy.local.process import ManagedProcess, free_port
 from deploy.local.registry import TokenAuth, start_registry
+from registries.private_registry.config import Notifications
 from tests.support.certificates import Authority, ServerCertificate
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -44,8 +45,13 @@ class Front:
 
 
 @contextmanager
-def registry_behind_nginx(directory: Path, edge_port: int) -> Iterator[Front]:
-    """Start Distribution and nginx, which asks the edge on a port for decisions."""
+def registry_behind_nginx(
+    directory: Path, edge_port: int, notifications: Notifications | None = None
+) -> Iterator[Front]:
+    """Start Distribution and nginx, which asks the edge on a port for decisions.
+
+    That need not be there yet.
+    """
     authority = Authority(directory)
     ports = NginxPorts(
         **{name: free_port() for name in ("portal", "proxy", "registry")},
@@ -65,8 +71,12 @@ def registry_behind_nginx(directory: Path, edge_port: int) -> Iterator[Front]:
     (directory / "nginx").mkdir()
     data = directory / "registry"
     with (
-        start_registry(data, ports.behind_registry, token=token) as distribution,
-        start_nginx(directory / "nginx", ports, authority.issue("localhost")) as nginx,
+        start_registry(
+            data, ports.behind_registry, token=token, notifications=notifications
+        ) as distribution,
+        start_nginx(
+            directory / "nginx", ports, authority.issue("localhost"), ready_path="/"
+        ) as nginx,
     ):
         yield Front(ports, authority, distribution, nginx, data / "storage")
 

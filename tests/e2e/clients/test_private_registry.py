@@ -234,16 +234,19 @@ SENTENCES = {
 
 
 @pytest.mark.parametrize("who", REFUSED_PUSHES)
-def test_behind_nginx_docker_says_why_a_push_is_refused(
-    docker: Docker, behind_nginx: Registry, vendor: Vendor, who: str
+def test_behind_nginx_clients_say_why_a_push_is_refused(
+    make_client: Callable[[str], ImageClient],
+    behind_nginx: Registry,
+    vendor: Vendor,
+    who: str,
 ) -> None:
     login, slug = REFUSED_PUSHES[who](vendor)
-    image = behind_nginx.image(slug)
-    docker.make(image, who.encode())
-    succeeded(docker.login(behind_nginx.host, *login))
+    client, image = make_client("pusher"), behind_nginx.image(slug)
+    client.make(image, who.encode())
+    succeeded(client.login(behind_nginx.host, *login))
     stored = behind_nginx.stored()
 
-    pushed = docker.push(image)
+    pushed = client.push(image)
 
     assert pushed.returncode != 0
     assert SENTENCES[who] in pushed.stderr + pushed.stdout
@@ -310,11 +313,14 @@ PULL_SENTENCES = {
 
 
 @pytest.mark.parametrize("who", REFUSED_PULLS)
-def test_behind_nginx_docker_says_why_a_pull_is_refused(
-    docker: Docker, behind_nginx: Registry, vendor: Vendor, tmp_path: Path, who: str
+def test_behind_nginx_clients_say_why_a_pull_is_refused(
+    make_client: Callable[[str], ImageClient],
+    behind_nginx: Registry,
+    vendor: Vendor,
+    who: str,
 ) -> None:
-    image = push_an_image(docker, behind_nginx, vendor)
-    customer = Docker(docker.engines, tmp_path / "customer")
+    image = push_an_image(make_client("vendor"), behind_nginx, vendor)
+    customer = make_client("customer")
     REFUSED_PULLS[who][0](customer, behind_nginx.host, vendor)
 
     pulled = customer.pull(image)

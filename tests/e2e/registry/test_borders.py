@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from urllib.parse import quote
 
 import pytest
 
+from oci.media_types import OCI_INDEX
+from teams.permissions import Role
+from teams.services import add_member, remove_member
 from tests.e2e.registry.conftest import (
     Pushed,
     Registry,
@@ -14,7 +19,16 @@ from tests.e2e.registry.conftest import (
     user_token,
 )
 from tests.support.edge_client import Answer
-from tests.support.vendor import Vendor, create_vendor
+from tests.support.vendor import PASSWORD, Vendor, create_vendor
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A registry token for two repositories, of which its holder has lost one."""
+
+    token: str
+    source: str
+    target: str
 
 
 @pytest.mark.parametrize("who", ["license", "owner", "anonymous"])
@@ -98,28 +112,84 @@ def test_a_blob_of_another_team_is_not_mounted_nor_read(
             assert client.request("GET", path, bearer(token)).status in {401, 404}
 
 
-@pytest.mark.parametrize(
-    "content_type",
-    ["application/x-www-form-urlencoded", "Multipart/Form-Data; boundary=b"],
-)
+def reader_no_more(source: Vendor, target: Vendor, registry: Registry) -> Reader:
+    """Return somebody whose token still names a source that they just lost.
+
+    An account's password speaks for all teams of its user.
+    """
+    target.give_owner_a_password()
+    lost = add_member(
+        actor=source.actor, team=source.team, user=target.owner, role=Role.DEVELOPER
+    )
+    repositories = [f"{each.application.slug}/worker" for each in (source, target)]
+    token = registry.token(
+        (target.owner.email, PASSWORD),
+        *(f"repository:{each}:pull,push" for each in repositories),
+    )
+    remove_member(actor=source.actor, membership=lost)
+    return Reader(token, *repositories)
+
+
+FORMS = [
+    "application/x-www-form-urlencoded",
+    "Multipart/Form-Data; boundary=b",
+    # Go trims a no-break space, and lowers the Turkish I with its dot to an i.
+    "\u00a0application/x-www-form-urlencoded",
+    "appl\u0130cation/x-www-form-urlencoded",
+    "application/vnd.form, application/x-www-form-urlencoded",
+]
+
+
+@pytest.mark.parametrize("content_type", FORMS)
 def test_a_mount_is_not_hidden_in_a_body(
     registry: Registry, vendor: Vendor, pushed: Pushed, content_type: str
 ) -> None:
-    stranger = create_vendor()
-    login = user_token(stranger)[1]
-    target = f"{stranger.application.slug}/stolen"
-    token = registry.token(login, f"repository:{target}:pull,push")
+    reader = reader_no_more(vendor, create_vendor(), registry)
+    path = f"/v2/{reader.target}/blobs/uploads/"
+    fields = f"mount={pushed.layer}&from={reader.source}"
+    assert pushed.repository == reader.source
 
-    answer = registry.client.request(
+    told = registry.client.request("POST", f"{path}?{fields}", bearer(reader.token))
+    hidden = registry.client.request(
         "POST",
-        f"/v2/{target}/blobs/uploads/",
-        bearer(token) | {"Content-Type": content_type},
-        f"mount={pushed.layer}&from={pushed.repository}".encode(),
+        path,
+        # As bytes: UTF-8 as it is, which is what Distribution takes it for.
+        bearer(reader.token)
+        | {"Content-Type": content_type.encode().decode("latin-1")},
+        fields.encode(),
     )
 
     # An upload begins as if nothing was said of a mount.
-    assert answer.status == 202
-    assert "/blobs/uploads/" in path_of(answer)
+    assert (told.status, hidden.status) == (401, 202)
+    assert "/blobs/uploads/" in path_of(hidden)
+    layer = registry.direct.request(
+        "GET", f"/v2/{reader.target}/blobs/{pushed.layer}", bearer(reader.token)
+    )
+    assert layer.status == 404
+
+
+def test_types_of_manifests_pass_as_they_are(
+    registry: Registry, vendor: Vendor, owner_login: tuple[str, str]
+) -> None:
+    name = f"{vendor.application.slug}/typed"
+    token = registry.token(owner_login, f"repository:{name}:pull,push")
+    index = json.dumps({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": []})
+
+    answers = {
+        said: registry.client.request(
+            "PUT",
+            f"/v2/{name}/manifests/v1",
+            bearer(token) | {"Content-Type": said},
+            index.encode(),
+        ).status
+        for said in (OCI_INDEX, f"{OCI_INDEX}; charset=utf-8", "text/plain")
+    }
+
+    assert answers == {
+        OCI_INDEX: 201,
+        f"{OCI_INDEX}; charset=utf-8": 201,
+        "text/plain": 400,
+    }
 
 
 @pytest.mark.parametrize("header", ["X-Original-URI", "x-original-uri"])

@@ -1,231 +1,55 @@
-"""Many push and pull at once while licenses and tokens are revoked."""
+"""Many push, pull and delete at once while licenses and tokens are revoked."""
 
 from __future__ import annotations
 
-import os
-import sys
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
-import pytest
 from asgiref.sync import async_to_sync
 
-from deploy.local.process import ManagedProcess, free_port
-from deploy.local.registry import start_registry
-from licenses.models import License
-from licenses.services import revoke_license
-from oci.media_types import OCI_MANIFEST
-from registries.models import ImageTag, PullEvent
+from registries.models import ImageManifest, ImageTag, PullEvent
 from registries.private_registry.client import registry_client
-from registries.private_registry.config import Notifications, TokenAuth
 from registries.private_registry.confirmation import confirm_images
-from teams.api_tokens import create_api_token, revoke_api_token
-from teams.models import ApiToken
-from teams.permissions import Role
-from tests.e2e.conftest import PROJECT, Ports, edge_environment
-from tests.support.conformance import images
-from tests.support.conformance.client import RegistryClient, Target
-from tests.support.edge_client import Answer
-from tests.support.vendor import Vendor, create_vendor
+from tests.e2e.registry_crowd.conftest import Cast, Place
+from tests.e2e.registry_crowd.identities import Ended, Identity, Image
 
-NOTIFICATION_TOKEN = "notification-token-77aa"
 PUSHES = PULLS = 100
 AT_ONCE = 20
 BASE_IMAGES = 5
+DELETED = 5
+PLATFORMS = ("linux/amd64", "linux/arm64", "windows/amd64")
+# What each ends with if all goes well.
+STATUSES = {"push": 201, "pull": 200, "delete": 202}
+REVOCATION_SECONDS = 1
 
 
-@dataclass(frozen=True)
-class Place:
-    """A portal with its edge on one port, and its private registry."""
-
-    registry: str
-    url_for_berth: str
-
-
-@pytest.fixture
-def place(transactional_db: None, ports: Ports, tmp_path: Path) -> Iterator[Place]:
-    # For this one test, so that all has ended before the database is emptied.
-    portal, registry = free_port(), free_port()
-    (tmp_path / "roots.crt").write_text(os.environ["BERTH_TOKEN_ROOTS"])
-    url = f"http://127.0.0.1:{registry}"
-    environment = edge_environment(ports) | {
-        "BERTH_REGISTRY_URL": url,
-        "BERTH_REGISTRY_NOTIFICATION_TOKEN": NOTIFICATION_TOKEN,
-    }
-    with (
-        ManagedProcess(
-            [
-                *(sys.executable, "-m", "uvicorn", "portal.asgi:application"),
-                *("--host", "127.0.0.1", "--port", str(portal), "--no-access-log"),
-            ],
-            name="portal",
-            log=tmp_path / "portal.log",
-            env=environment,
-            cwd=PROJECT,
-        ) as process,
-        start_registry(
-            tmp_path / "registry",
-            registry,
-            token=TokenAuth(
-                realm=f"http://localhost:{portal}/v2/token",
-                service="berth-registry",
-                issuer="berth",
-                root_bundle=tmp_path / "roots.crt",
-            ),
-            notifications=Notifications(
-                f"http://127.0.0.1:{portal}/registry-notifications",
-                NOTIFICATION_TOKEN,
-            ),
-        ),
-    ):
-        process.wait_for_http(f"http://127.0.0.1:{portal}/readyz", 60)
-        yield Place(f"http://localhost:{registry}", url)
-
-
-class Refused(Exception):  # noqa: N818 -- states the fact
-    """The token service does not know this login any more."""
-
-
-class Client(RegistryClient):
-    """A client whose login may end in the middle."""
-
-    def _token(self, answer: Answer) -> str:
-        try:
-            return super()._token(answer)
-        except AssertionError as error:
-            raise Refused from error
-
-
-@dataclass
-class Identity:
-    """Someone with a login for the images of one application."""
-
-    name: str
-    login: tuple[str, str]
-    namespace: str
-    may_push: bool = False
-    revoked_at: float | None = None
-    manifests_pulled: list[str] = field(default_factory=list)
-
-    def push(self, place: Place, namespace: str, image: str) -> int:
-        """Push an image of its own content; return the status of what ended it."""
-        client = Client(Target(place.registry, namespace, self.login))
-        try:
-            repository = client.repository(image)
-            manifest = images.push_blobs_of_image(repository, label=image)
-            return repository.put_manifest(
-                "v1", manifest.body, manifest.media_type
-            ).status
-        except (Refused, AssertionError):
-            return 401
-        finally:
-            client.close()
-
-    def pull(self, place: Place, namespace: str, image: str) -> int:
-        """Pull an image whole; return the status of what ended it."""
-        client = Client(Target(place.registry, namespace, self.login))
-        try:
-            repository = client.repository(image)
-            answer = repository.get_manifest("v1", OCI_MANIFEST)
-            if answer.status != 200:
-                return answer.status
-            self.manifests_pulled.append(repository.name)
-            layer = answer.json["layers"][0]["digest"]
-            return repository.send("GET", f"blobs/{layer}").status
-        except Refused:
-            return 401
-        finally:
-            client.close()
-
-
-@dataclass
-class Cast:
-    """Ten identities of two vendors, and what can be revoked of the first's."""
-
-    vendor: Vendor
-    identities: list[Identity]
-    licenses: list[License] = field(default_factory=list)
-    tokens: list[ApiToken] = field(default_factory=list)
-
-    def revoke(self) -> None:
-        """Revoke two licenses and a token."""
-        actor = self.vendor.actor
-        for number, license in enumerate(self.licenses[:2]):
-            revoke_license(actor=actor, license=license, reason="test")
-            self._named(f"license{number}").revoked_at = time.monotonic()
-        revoke_api_token(actor=actor, api_token=self.tokens[0])
-        self._named("ci0").revoked_at = time.monotonic()
-
-    def _named(self, name: str) -> Identity:
-        (found,) = (each for each in self.identities if each.name == name)
-        return found
-
-
-def team_token(
-    vendor: Vendor, name: str, *, read_only: bool = False
-) -> tuple[ApiToken, tuple[str, str]]:
-    api_token, text = create_api_token(
-        actor=vendor.actor,
-        team=vendor.team,
-        name=name,
-        kind=ApiToken.Kind.TEAM,
-        role=Role.DEVELOPER,
-        read_only=read_only,
-    )
-    return api_token, ("any", text.reveal())
-
-
-@pytest.fixture
-def cast(transactional_db: None) -> Cast:
-    vendor, stranger = create_vendor(), create_vendor()
-    found = Cast(vendor, [])
-    for number in range(3):
-        api_token, login = team_token(vendor, f"ci{number}")
-        found.tokens.append(api_token)
-        found.identities.append(
-            Identity(f"ci{number}", login, vendor.application.slug, may_push=True)
-        )
-    for number in range(4):
-        license = vendor.license()
-        found.licenses.append(license)
-        login = ("any", license.license_id.reveal())
-        found.identities.append(
-            Identity(f"license{number}", login, vendor.application.slug)
-        )
-    _, viewing = team_token(vendor, "viewer", read_only=True)
-    _, pushing = team_token(stranger, "stranger")
-    theirs = ("any", stranger.license().license_id.reveal())
-    found.identities += [
-        Identity("viewer", viewing, vendor.application.slug),
-        Identity("stranger", pushing, stranger.application.slug, may_push=True),
-        Identity("their license", theirs, stranger.application.slug),
-    ]
-    return found
-
-
-@dataclass
+@dataclass(frozen=True, slots=True)
 class Done:
-    """One push or pull: who did it, to whose images, and how it ended."""
+    """One push, pull or deletion: who did it, of what, and how it ended."""
 
     who: Identity
-    is_push: bool
-    namespace: str
-    image: str
+    what: str
+    image: Image
     status: int
+    is_kept_token: bool
     started: float
 
     @property
-    def must_work(self) -> bool:
-        may = self.who.namespace == self.namespace
-        return may and (self.who.may_push or not self.is_push)
+    def is_good(self) -> bool:
+        return self.status == STATUSES[self.what]
 
     @property
-    def was_revoked(self) -> bool:
-        return self.who.revoked_at is not None and self.who.revoked_at < self.started
+    def is_allowed(self) -> bool:
+        is_own = self.who.namespace == self.image.namespace
+        return is_own and (self.who.may_change or self.what == "pull")
+
+    @property
+    def is_after_revocation(self) -> bool:
+        revoked_at = self.who.revoked_at
+        return revoked_at is not None and self.started > revoked_at + REVOCATION_SECONDS
 
 
 def test_nothing_leaks_and_nothing_is_lost(
@@ -234,58 +58,98 @@ def test_nothing_leaks_and_nothing_is_lost(
     settings.BERTH_REGISTRY_URL = place.url_for_berth
     assert len(cast.identities) == 10
     first = [
-        do(place, who, who.namespace, f"base{number}", is_push=True)
-        for who in cast.identities
-        if who.name in {"ci2", "stranger"}
-        for number in range(BASE_IMAGES)
+        do(place, who, "push", image)
+        for who in (cast.named("ci2"), cast.named("stranger"))
+        for image in (*base_images(who.namespace), *doomed_images(who.namespace))
     ]
 
     done = first + at_once(place, cast)
 
-    assert len(done) == len(first) + PUSHES + PULLS
+    kinds = [each.what for each in done[len(first) :]]
+    assert (kinds.count("push"), kinds.count("pull")) == (PUSHES, PULLS)
     for each in done:
-        if not each.must_work or each.was_revoked:
-            assert each.status == 401, each
-        elif each.who.revoked_at is None:
-            assert each.status == (201 if each.is_push else 200), each
+        check_outcome(each)
+    for who in cast.revoked:
+        assert any(is_refused_with_a_kept_token(each, who) for each in done), who.name
     check_list(done)
     check_pulls(cast)
 
 
-def do(
-    place: Place, who: Identity, namespace: str, image: str, *, is_push: bool
-) -> Done:
+def base_images(namespace: str) -> list[Image]:
+    return [Image(namespace, f"base{number}", "v1") for number in range(BASE_IMAGES)]
+
+
+def doomed_images(namespace: str) -> list[Image]:
+    return [Image(namespace, "doomed", f"v{number}") for number in range(DELETED)]
+
+
+def check_outcome(done: Done) -> None:
+    if not done.is_allowed or done.is_after_revocation:
+        assert done.status == 401, done
+    elif done.who.revoked_at is None:
+        assert done.is_good, done
+    else:
+        assert done.is_good or done.status == 401, done
+
+
+def is_refused_with_a_kept_token(done: Done, who: Identity) -> bool:
+    return (
+        done.who is who
+        and done.is_allowed
+        and done.is_after_revocation
+        and done.is_kept_token
+    )
+
+
+def do(place: Place, who: Identity, what: str, image: Image) -> Done:
+    act = {"push": who.push, "pull": who.pull, "delete": who.delete}[what]
     started = time.monotonic()
-    act = who.push if is_push else who.pull
-    status = act(place, namespace, image)
-    return Done(who, is_push, namespace, image, status, started)
+    try:
+        status, is_kept = act(place.registry, image).status, False
+    except Ended as ended:
+        status, is_kept = ended.status, ended.is_kept_token
+    return Done(who, what, image, status, is_kept, started)
 
 
 def at_once(place: Place, cast: Cast) -> list[Done]:
-    """Have everybody push and pull, own and others' images; revoke half-way."""
-    namespaces = sorted({each.namespace for each in cast.identities})
+    """Have everybody push, pull and delete; revoke in the middle."""
     with ThreadPoolExecutor(AT_ONCE) as crowd:
+        running: list[Future[Done]] = []
 
-        def start(number: int, *, is_push: bool) -> Any:
-            who = cast.identities[number % 10]
-            # Every third time it is somebody else's image.
-            others = [each for each in namespaces if each != who.namespace]
-            namespace = others[0] if number // 10 % 3 == 2 else who.namespace
-            image = f"{who.name}-{number}" if is_push else f"base{number % BASE_IMAGES}"
-            image = image.replace(" ", "-")
-            return crowd.submit(do, place, who, namespace, image, is_push=is_push)
-
-        def half(numbers: range) -> list[Any]:
-            return [
-                start(number, is_push=is_push)
+        def start(numbers: range) -> None:
+            running.extend(
+                crowd.submit(do, place, *task)
                 for number in numbers
-                for is_push in (True, False)
-            ]
+                for task in tasks(cast, number)
+            )
 
-        running = half(range(PUSHES // 2))
+        start(range(PUSHES // 2))
+        wait_for(lambda: sum(each.done() for each in running) > PUSHES // 2)
         cast.revoke()
-        running += half(range(PUSHES // 2, PUSHES))
+        start(range(PUSHES // 2, PUSHES * 3 // 4))
+        over = time.monotonic() + REVOCATION_SECONDS
+        wait_for(lambda: time.monotonic() > over)
+        start(range(PUSHES * 3 // 4, PUSHES))
         return [each.result() for each in running]
+
+
+def tasks(cast: Cast, number: int) -> list[tuple[Identity, str, Image]]:
+    """Return what one of the ten does next; every third time with others' images."""
+    who = cast.identities[number % 10]
+    others = {each.namespace for each in cast.identities} - {who.namespace}
+    namespace = others.pop() if number // 10 % 3 == 2 else who.namespace
+    platform = PLATFORMS[number % len(PLATFORMS)]
+    base = base_images(namespace)[number % BASE_IMAGES]
+    found = [
+        (who, "push", Image(namespace, who.name, f"v{number}", platform)),
+        (who, "pull", base),
+    ]
+    if who.may_change and who.namespace == namespace:
+        # Once each, by those who stay.
+        doomed = doomed_images(namespace)[number // 10 % DELETED]
+        is_turn = number // 10 < DELETED and who.name in {"ci2", "stranger"}
+        return [*found, (who, "delete", doomed)] if is_turn else found
+    return [*found, (who, "delete", base)]
 
 
 def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
@@ -296,28 +160,42 @@ def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
 
 
 def check_list(done: list[Done]) -> None:
-    """Compare Berth's list with what was pushed, and with what is there."""
-    pushed = {
-        f"{each.namespace}/{each.image}"
-        for each in done
-        if each.is_push and each.status == 201
-    }
-    wait_for(lambda: ImageTag.objects.count() == len(pushed))
-    while confirm_images():
-        pass
+    """Compare Berth's list with what was pushed and not deleted, and with what is."""
+    good = [each for each in done if each.is_good]
+    gone = {each.image for each in good if each.what == "delete"}
+    assert len(gone) > DELETED
+    left = {each.image for each in good if each.what == "push"} - gone
     tags = ImageTag.objects.select_related("manifest", "repository__application")
-    listed = {each.repository.full_name: each.manifest.digest for each in tags}
-    assert set(listed) == pushed
-    assert listed == there()
+    names = {(each.full_name, each.tag) for each in left}
+
+    def is_all_listed() -> bool:
+        while confirm_images():  # as the worker does every ten seconds
+            pass
+        return {(each.repository.full_name, each.name) for each in tags.all()} == names
+
+    wait_for(is_all_listed)
+    assert {
+        (each.repository.full_name, each.name): (
+            each.manifest.digest,
+            each.manifest.platforms,
+            each.manifest.size,
+        )
+        for each in tags.all()
+    } == {
+        (each.full_name, each.tag): (each.digest, [each.platform], each.size)
+        for each in left
+    }
+    assert ImageManifest.objects.count() == len(left)
     assert not tags.filter(confirmed_at=None).exists()
+    assert there() == {(each.full_name, each.tag): each.digest for each in left}
 
 
 @async_to_sync
-async def there() -> dict[str, str | None]:
+async def there() -> dict[tuple[str, str], str | None]:
     """Return the digests of what lies in the registry."""
     async with registry_client() as client:
         return {
-            name: await client.digest_of(name, tag)
+            (name, tag): await client.digest_of(name, tag)
             async for name in client.repositories()
             for tag in await client.tags(name)
         }

@@ -9,6 +9,8 @@ import pytest
 from django.test import Client
 
 from audit.models import AuditEvent
+from deploy.local import images
+from oci.media_types import DOCKER_LIST, OCI_INDEX
 from registries.models import PRIVATE_REGISTRY_ID, ImageManifest, ImageTag
 from registries.private_registry.reconciliation import reconcile_to_the_end
 from tests.support.factories import (
@@ -95,6 +97,70 @@ def test_the_last_tag_takes_the_image_and_leads_to_the_list(
 
     assert answer.headers["Location"] == f"/t/{vendor.team.slug}/images/private"
     assert not registry.has(f"{slug}/api", "v1")
+
+
+GOES = "No other tag and no index needs its image, so the image goes too"
+STAYS = "Its image stays under its digest, as an index of several images needs it."
+INDEX = "It is an index: of the images that it lists, those go along"
+UNREAD = "If it is an index, of the images that it lists, those go along"
+
+
+def test_the_dialogs_tell_what_stays_and_what_goes_along(
+    client: Client, vendor: Vendor
+) -> None:
+    child = ImageTagFactory(manifest__repository__application=vendor.application)
+    repository = child.repository
+    index = ImageTagFactory(
+        manifest__repository=repository,
+        manifest__media_type=OCI_INDEX,
+        manifest__children=[child.manifest.digest],
+    )
+    alone = ImageTagFactory(manifest__repository=repository)
+    untagged = ImageManifestFactory(repository=repository)
+    list_of_none = ImageManifestFactory(repository=repository, media_type=DOCKER_LIST)
+    unread = ImageManifestFactory(repository=repository, media_type="", size=None)
+
+    def told(kind: str, row: ImageTag | ImageManifest) -> set[str]:
+        text = text_of(client.get(address(child, kind, row.pk, "delete")))
+        sentences = (
+            GOES,
+            STAYS,
+            INDEX,
+            UNREAD,
+            "No disk space comes back",
+            "Disk space that",
+        )
+        return {each for each in sentences if each in text}
+
+    assert told("tags", child) == {STAYS, "No disk space comes back"}
+    assert told("tags", alone) == {GOES, "Disk space that"}
+    assert told("tags", index) == {GOES, INDEX, "Disk space that"}
+    assert told("untagged", untagged) == {"Disk space that"}
+    assert told("untagged", list_of_none) == {INDEX, "Disk space that"}
+    assert told("untagged", unread) == {UNREAD, "Disk space that"}
+
+
+def test_an_index_goes_with_its_images_and_an_image_stays_for_its_index(
+    client: Client, registry: PrivateRegistry, vendor: Vendor, slug: str
+) -> None:
+    """As the dialogs say."""
+    first = registry.push(f"{slug}/api", "v1-amd64", b"one")
+    second = registry.push(f"{slug}/api", "v1-arm64", b"two")
+    both = [first, second]
+    images.push_index(registry.open_url, f"{slug}/api", "v1", images=both)
+    reconcile_to_the_end()
+    tags = [tag_named(vendor, each) for each in ("v1-amd64", "v1")]
+
+    for tag, sentence in zip(tags, (STAYS, INDEX), strict=True):
+        target = address(tag, "tags", tag.pk, "delete")
+        dialog = client.get(target)
+        assert sentence in text_of(dialog)
+        client.post(target, form_of(dialog))
+        stays = {
+            each.digest: registry.has(f"{slug}/api", each.digest)
+            for each in (first, second)
+        }
+        assert stays == {first.digest: tag is tags[0], second.digest: True}
 
 
 def test_the_dialog_tells_what_breaks(client: Client, vendor: Vendor) -> None:

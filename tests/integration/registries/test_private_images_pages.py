@@ -296,8 +296,11 @@ def test_image_shows_its_latest_pulls(
     assert "now v1 Northwind Allowed 7" in text
     assert re.search(r"now \S Northwind License expired Why\?", text)
     assert len(response.context["pulls"]) == 2
-    all_pulls = "pulls?registry=private-registry&amp;application=my-app&amp;search=api"
+    all_pulls = "pulls?registry=private-registry&amp;application=my-app&amp;search=api:"
     assert f'href="/t/acme/{all_pulls}"' in response.content.decode()
+    pulls = viewing.get(f"/t/acme/{all_pulls.replace('&amp;', '&')}")
+    assert {each.repository for each in pulls.context["page"].rows} == {"api"}
+    assert len(pulls.context["page"].rows) == 2
 
 
 # One tag
@@ -432,10 +435,10 @@ def test_queries_do_not_grow_with_rows(
 
     for page, queries in (
         (LIST, 7),
-        (address(image), 13),
+        (address(image), 12),
         (address(image, "tags", tag.pk), 13),
         (address(image, "delete"), 9),
-        (address(image, "tags", tag.pk, "delete"), 11),
+        (address(image, "tags", tag.pk, "delete"), 12),
         (address(image, "untagged", untagged.pk, "delete"), 10),
     ):
         with django_assert_num_queries(queries, info=page):
@@ -464,6 +467,8 @@ def test_pulls_page_tells_private_pulls_apart(viewing: Client, team: Team) -> No
     assert shown(search="api/") == {x, z}
     assert shown(search=f"{HOST}/my-app/api") == {x}
     assert shown(search=f"{HOST}/other-app/api") == set()
+    assert shown(search=f"{HOST}/my-app/api:") == set()
+    assert shown(search=f"{HOST}/my-app/api/x:v") == {x}
     content = viewing.get("/t/acme/pulls").content.decode()
     assert '<option value="private-registry">Private registry</option>' in content
     (why,) = re.findall(r'href="(/t/acme/why\?[^"]*)"', content)

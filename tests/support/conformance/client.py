@@ -76,6 +76,11 @@ class RegistryClient:
         return answer
 
     def _token(self, answer: Answer) -> str:
+        given = self._ask_realm(answer)
+        assert given.status == 200, given.body
+        return str(given.json["token"])
+
+    def _ask_realm(self, answer: Answer) -> Answer:
         """Ask the realm for just what the challenge names (auth/token.md)."""
         self.challenges += 1
         challenge = _bearer(answer)
@@ -83,14 +88,12 @@ class RegistryClient:
         scopes = challenge.parameters.get("scope", "").split()
         fields += [("scope", scope) for scope in scopes]
         login = ":".join(self.target.login or ())
-        given = self._ask(
+        return self._ask(
             "GET",
             f"{challenge.parameters['realm']}?{urlencode(fields)}",
             urllib3.make_headers(basic_auth=login),
             None,
         )
-        assert given.status == 200, given.body
-        return str(given.json["token"])
 
     def repository(self, image: str = "image") -> Repository:
         return Repository(self, f"{self.target.namespace}/{image}")
