@@ -19,6 +19,7 @@ import yaml
 
 from oci.reference import MalformedName, Reference, parse_repository
 
+API_VERSION: Final = "kustomize.config.k8s.io/v1beta1"
 BASES: Final = ("../../base",)
 PROXY_PREFIX: Final = "proxy"
 DOCKER_HUB: Final = "docker.io"
@@ -90,30 +91,37 @@ def kustomization(
     renamings: Sequence[Renaming],
     *,
     kept: Iterable[str] = (),
-    bases: Sequence[str] = BASES,
+    resources: Sequence[str] = BASES,
 ) -> str:
     """Return a ``kustomization.yaml`` that renames images, and nothing else.
 
     ``kept`` are names, without tag and digest, of images that must stay as they are.
+    """
+    document: dict[str, Any] = {
+        "apiVersion": API_VERSION,
+        "resources": list(resources),
+    }
+    return dump_yaml(document | image_changes(renamings, kept=kept))
+
+
+def image_changes(
+    renamings: Sequence[Renaming], *, kept: Iterable[str] = ()
+) -> dict[str, Any]:
+    """Return the fields of a ``kustomization.yaml`` that rename images.
+
+    ``kept`` as for ``kustomization``.
     """
     patterns = _patterns(dict.fromkeys(each.name for each in renamings), kept)
     entries = {
         each.name: {"name": patterns[each.name], "newName": each.new_name}
         for each in renamings
     }
-    document: dict[str, Any] = {
-        "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "bases": list(bases),
-    }
-    if entries:
-        document["images"] = list(entries.values())
     transformers = [
-        _Literal(_dump(_transformer(number, entries[name], paths)))
+        dump_yaml(_transformer(number, entries[name], paths))
         for number, (name, paths) in enumerate(_beyond_reach(renamings).items(), 1)
     ]
-    if transformers:
-        document["transformers"] = transformers
-    return _dump(document)
+    fields: dict[str, Any] = {"images": list(entries.values())} if entries else {}
+    return fields | ({"transformers": transformers} if transformers else {})
 
 
 def _patterns(names: Iterable[str], kept: Iterable[str]) -> dict[str, str]:
@@ -173,25 +181,21 @@ def _transformer(
     }
 
 
-class _Literal(str):
-    """A text of several lines, written as such."""
-
-    __slots__ = ()
-
-
 class _Dumper(yaml.SafeDumper):
     def ignore_aliases(self, _data: Any) -> bool:
         return True
 
 
-_Dumper.add_representer(
-    _Literal,
-    lambda dumper, text: dumper.represent_scalar(
-        "tag:yaml.org,2002:str", text, style="|"
-    ),
-)
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    # Patches and transformers are documents inside a document, to be read as such.
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
-def _dump(document: Mapping[str, Any]) -> str:
+_Dumper.add_representer(str, _text)
+
+
+def dump_yaml(document: Mapping[str, Any]) -> str:
+    """Return a document as YAML with its keys in order, and no aliases."""
     text: str = yaml.dump(dict(document), Dumper=_Dumper, sort_keys=False, width=10_000)
     return text

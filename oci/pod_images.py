@@ -8,10 +8,11 @@ resources).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from oci.yaml_documents import (
+    MAX_BYTES,
     MERGE,
     Mapping,
     Node,
@@ -28,15 +29,31 @@ _NO_WORKLOADS = frozenset({"CustomResourceDefinition"})
 
 @dataclass(frozen=True, slots=True)
 class KubernetesObject:
-    """What tells an object from others, as far as the document says it."""
+    """What tells an object from others, as far as the document says it.
+
+    ``is_generated`` tells that the name is only the beginning of one.
+    """
 
     api_version: str
     kind: str
     name: str
     namespace: str
+    is_generated: bool = False
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class PodSpec:
+    """A PodSpec inside an object.
+
+    ``pointer`` leads to it from the object (RFC 6901): ``/spec/template/spec``.
+    ``pull_secrets`` are the names in its ``imagePullSecrets``, None if it has no list.
+    """
+
+    pointer: str
+    pull_secrets: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +69,7 @@ class PodImage:
     object: KubernetesObject
     path: str
     line: int
+    pod_spec: PodSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +80,7 @@ class Manifest:
     images: tuple[PodImage, ...]
 
 
-def read_manifest(text: str) -> Manifest:
+def read_manifest(text: str, *, max_bytes: int = MAX_BYTES) -> Manifest:
     """Find the objects and the images in YAML, of any number of documents, or JSON.
 
     Looks into every PodSpec: those of Pods, of all kinds of workloads, of items of a
@@ -75,7 +93,7 @@ def read_manifest(text: str) -> Manifest:
     """
     objects: list[KubernetesObject] = []
     images: list[PodImage] = []
-    for document in yaml_documents(text):
+    for document in yaml_documents(text, max_bytes=max_bytes):
         for found in _objects(document):
             described = _describe(found)
             objects.append(described)
@@ -103,7 +121,35 @@ def _describe(node: Mapping) -> KubernetesObject:
         kind=node.text("kind"),
         name=named.text("name") or named.text("generateName"),
         namespace=named.text("namespace"),
+        is_generated=not named.text("name") and bool(named.text("generateName")),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the search is: in Kustomize's words and as a JSON pointer.
+
+    ``holder`` is the mapping that a merged one (``<<``) becomes part of.
+    """
+
+    path: str = ""
+    pointer: str = ""
+    holder: Mapping | None = None
+
+    def item(self, number: int) -> _Place:
+        return _Place(f"{self.path}[]", f"{self.pointer}/{number}")
+
+    def key(self, key: str) -> _Place:
+        # Kustomize wants a slash inside a key escaped one way, a pointer another.
+        inside, below = key.replace("/", "\\/"), _pointer_part(key)
+        path = f"{self.path}/{inside}" if self.path else inside
+        return _Place(path, f"{self.pointer}/{below}")
+
+    def merged_into(self, holder: Mapping) -> _Place:
+        return replace(self, holder=self.holder or holder)
+
+
+_TOP: Final = _Place()
 
 
 class _Search:
@@ -112,30 +158,38 @@ class _Search:
     def __init__(self, found_in: KubernetesObject) -> None:
         self._object = found_in
 
-    def images(self, node: Node, path: str = "") -> Iterator[PodImage]:
+    def images(self, node: Node, place: _Place = _TOP) -> Iterator[PodImage]:
         if isinstance(node, Sequence):
-            for each in node.items:
-                yield from self.images(each, f"{path}[]")
+            for number, each in enumerate(node.items):
+                yield from self.images(each, place.item(number))
         elif isinstance(node, Mapping):
             for key, value in node.pairs:
-                below = path if key == MERGE else _joined(path, key)
+                if key == MERGE:
+                    merged = value.items if isinstance(value, Sequence) else [value]
+                    for each in merged:
+                        yield from self.images(each, place.merged_into(node))
+                    continue
                 if isinstance(value, Sequence):
-                    yield from self._listed(key, value, below)
-                yield from self.images(value, below)
+                    spec = _pod_spec(place, place.holder or node)
+                    yield from self._listed(key, value, place.key(key).path, spec)
+                yield from self.images(value, place.key(key))
 
-    def _listed(self, key: str, values: Sequence, path: str) -> Iterator[PodImage]:
+    def _listed(
+        self, key: str, values: Sequence, path: str, spec: PodSpec
+    ) -> Iterator[PodImage]:
         for each in values.items:
             if not isinstance(each, Mapping):
                 continue
             if key in CONTAINER_LISTS:
-                yield from self._image(each, each.get("image"), f"{path}[]/image")
+                where = f"{path}[]/image"
+                yield from self._image(each, each.get("image"), where, spec)
             source = each.get("image") if key == "volumes" else None
             if isinstance(source, Mapping):
                 where = f"{path}[]/image/reference"
-                yield from self._image(each, source.get("reference"), where)
+                yield from self._image(each, source.get("reference"), where, spec)
 
     def _image(
-        self, named: Mapping, value: Node | None, path: str
+        self, named: Mapping, value: Node | None, path: str, spec: PodSpec
     ) -> Iterator[PodImage]:
         if isinstance(value, Scalar) and not value.is_null:
             yield PodImage(
@@ -144,10 +198,17 @@ class _Search:
                 object=self._object,
                 path=path,
                 line=value.line,
+                pod_spec=spec,
             )
 
 
-def _joined(path: str, key: str) -> str:
-    """Add a key to a path; a slash inside a key is escaped, as Kustomize wants it."""
-    escaped = key.replace("/", "\\/")
-    return f"{path}/{escaped}" if path else escaped
+def _pod_spec(place: _Place, node: Mapping) -> PodSpec:
+    secrets = node.get("imagePullSecrets")
+    if not isinstance(secrets, Sequence):
+        return PodSpec(place.pointer)
+    names = (each.text("name") for each in secrets.items if isinstance(each, Mapping))
+    return PodSpec(place.pointer, tuple(names))
+
+
+def _pointer_part(key: str) -> str:
+    return key.replace("~", "~0").replace("/", "~1")

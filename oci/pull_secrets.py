@@ -2,19 +2,34 @@
 
 Sources: Kubernetes, "Pull an Image from a Private Registry" (the Secret's type and
 data); Kustomize, "patches" (targets are regular expressions for the whole name; an
-object without a namespace is in ``default``); RFC 6902 (the patches).
+object without a namespace is in ``default``); RFC 6902 (patches of other kinds).
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+import yaml
+
+from oci.kustomize import dump_yaml
 from oci.pod_images import KubernetesObject, PodSpec
 
 SECRET_TYPE: Final = "kubernetes.io/dockerconfigjson"  # noqa: S105 -- a type's name
+# Where Kubernetes' own kinds have their PodSpec, by API group.
+_MERGED: Final = {
+    ("", "Pod"): "/spec",
+    ("", "PodTemplate"): "/template/spec",
+    ("", "ReplicationController"): "/spec/template/spec",
+    ("apps", "Deployment"): "/spec/template/spec",
+    ("apps", "StatefulSet"): "/spec/template/spec",
+    ("apps", "DaemonSet"): "/spec/template/spec",
+    ("apps", "ReplicaSet"): "/spec/template/spec",
+    ("batch", "Job"): "/spec/template/spec",
+    ("batch", "CronJob"): "/spec/jobTemplate/spec/template/spec",
+}
 # Any user name goes with a license; this one says what the password is.
 USERNAME: Final = "license"
 
@@ -56,15 +71,37 @@ def pull_secret_patches(
     """
     patches = []
     for found_in, specs in pod_specs.items():
-        operations = [
-            _operation(spec, name)
+        wanting = [
+            spec
             for spec in dict.fromkeys(specs)
             if name not in (spec.pull_secrets or ())
         ]
-        if operations and found_in.name and not found_in.is_generated:
-            patch = json.dumps(operations, separators=(", ", ": "))
+        if wanting and found_in.name and not found_in.is_generated:
+            patch = _patch(found_in, wanting, name)
             patches.append({"target": _target(found_in), "patch": patch})
     return patches
+
+
+def _patch(found_in: KubernetesObject, specs: Sequence[PodSpec], name: str) -> str:
+    # Kustomize knows how to merge these lists, whatever the base has made of them by
+    # then. Of other kinds it would replace the list.
+    kind = (found_in.api_version.rpartition("/")[0], found_in.kind)
+    if [each.pointer for each in specs] == [_MERGED.get(kind)]:
+        return _merge(found_in, specs[0].pointer, name)
+    operations = [_operation(each, name) for each in specs]
+    return yaml.safe_dump(operations, sort_keys=False)
+
+
+def _merge(found_in: KubernetesObject, pointer: str, name: str) -> str:
+    document: dict[str, Any] = {"imagePullSecrets": [{"name": name}]}
+    for part in reversed(pointer.removeprefix("/").split("/")):
+        document = {part: document}
+    head = {
+        "apiVersion": found_in.api_version,
+        "kind": found_in.kind,
+        "metadata": {"name": found_in.name},
+    }
+    return dump_yaml(head | document)
 
 
 def _operation(spec: PodSpec, name: str) -> dict[str, Any]:

@@ -89,14 +89,14 @@ class Mapping:
 Node = Scalar | Sequence | Mapping
 
 
-def yaml_documents(text: str) -> Iterator[Node]:
+def yaml_documents(text: str, *, max_bytes: int = MAX_BYTES) -> Iterator[Node]:
     """Yield the root of each document of YAML, which includes JSON.
 
     Raises:
         MalformedYaml: it is not YAML, or is larger, deeper or more entangled than
             anything that people write.
     """
-    _check_text(text)
+    _check_text(text, max_bytes)
     number = 0
     events = _events(text)
     for event in events:
@@ -111,16 +111,16 @@ def yaml_documents(text: str) -> Iterator[Node]:
             yield _Builder().document(events)
 
 
-def _check_text(text: str) -> None:
+def _check_text(text: str, max_bytes: int) -> None:
     unprintable = _UNPRINTABLE.search(text)
     if unprintable:
         raise MalformedYaml(
             f"The character U+{ord(unprintable[0]):04X} is not allowed in YAML.",
             text.count("\n", 0, unprintable.start()) + 1,
         )
-    if len(text.encode()) > MAX_BYTES:
+    if len(text.encode()) > max_bytes:
         raise MalformedYaml(
-            f"The text is larger than {MAX_BYTES // 1_000_000} MB. Give a part of it."
+            f"The text is larger than {max_bytes // 1_000_000} MB. Give a part of it."
         )
 
 

@@ -178,7 +178,7 @@ def test_detail_names_images_as_the_kustomize_example_does(
     assert name == "proxy.acme.example/proxy/my-app/quay.io/my-org/web:v2"
     assert kustomization.splitlines() == [
         "apiVersion: kustomize.config.k8s.io/v1beta1",
-        "bases:",
+        "resources:",
         "- ../../base",
         "images:",
         "- name: quay.io/my-org/web",

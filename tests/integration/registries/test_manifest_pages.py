@@ -35,7 +35,7 @@ DEPLOYMENT = """
             image: quay.io/my-org/api:v1.0.1
 """
 KUSTOMIZATION = """apiVersion: kustomize.config.k8s.io/v1beta1
-bases:
+resources:
 - ../../base
 images:
 - name: quay.io/my-org/api

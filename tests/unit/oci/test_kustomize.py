@@ -33,7 +33,7 @@ def test_the_kustomization_of_the_documentation() -> None:
 
     assert text == (
         "apiVersion: kustomize.config.k8s.io/v1beta1\n"
-        "bases:\n"
+        "resources:\n"
         "- ../../base\n"
         "images:\n"
         "- name: quay.io/my-org/api\n"
@@ -42,9 +42,9 @@ def test_the_kustomization_of_the_documentation() -> None:
 
 
 def test_nothing_to_rename_leaves_the_base() -> None:
-    assert yaml.safe_load(kustomization([], bases=["../base"])) == {
+    assert yaml.safe_load(kustomization([], resources=["../base"])) == {
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
-        "bases": ["../base"],
+        "resources": ["../base"],
     }
 
 

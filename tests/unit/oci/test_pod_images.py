@@ -8,7 +8,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from oci.pod_images import KubernetesObject, PodImage, read_manifest
+from oci.pod_images import KubernetesObject, PodImage, PodSpec, read_manifest
 from oci.yaml_documents import MalformedYaml
 
 POD_SPEC = "containers: [{name: api, image: 'quay.io/my-org/api:v1.0.1'}]"
@@ -45,6 +45,7 @@ def test_the_deployment_of_the_documentation() -> None:
             object=described,
             path="spec/template/spec/containers[]/image",
             line=12,
+            pod_spec=PodSpec("/spec/template/spec"),
         ),
     )
 
@@ -167,6 +168,57 @@ def test_slashes_in_keys_are_escaped_in_paths() -> None:
     ).images
 
     assert found.path == "spec/example.com\\/pod/containers[]/image"
+
+
+@pytest.mark.parametrize(
+    ("secrets", "expected"),
+    [
+        ("", None),
+        ("imagePullSecrets:", None),
+        ("imagePullSecrets: []", ()),
+        ("imagePullSecrets: [{name: a}, {name: b}, c]", ("a", "b")),
+    ],
+)
+def test_a_pod_spec_tells_its_place_and_its_pull_secrets(
+    secrets: str, expected: tuple[str, ...] | None
+) -> None:
+    text = (
+        f"kind: Thing\nspec:\n- a/b~c:\n    containers: [{{image: x}}]\n    {secrets}\n"
+    )
+
+    (found,) = read_manifest(text).images
+
+    assert found.pod_spec == PodSpec("/spec/0/a~1b~0c", expected)
+
+
+def test_merged_containers_belong_to_the_pod_spec_that_they_are_merged_into() -> None:
+    text = """
+kind: Pod
+x-one: &one {containers: [{image: a}]}
+x-two: &two {initContainers: [{image: b}]}
+spec:
+  <<: [*one, *two]
+  imagePullSecrets: [{name: mine}]
+"""
+    found = {
+        each.image: (each.path, each.pod_spec)
+        for each in read_manifest(text).images
+        if each.path.startswith("spec")
+    }
+
+    spec = PodSpec("/spec", ("mine",))
+    assert found == {
+        "a": ("spec/containers[]/image", spec),
+        "b": ("spec/initContainers[]/image", spec),
+    }
+
+
+def test_larger_texts_are_read_where_that_is_wanted() -> None:
+    text = f"kind: Pod\nspec: {{{POD_SPEC}}}\n# {'x' * 1_000_000}\n"
+
+    with pytest.raises(MalformedYaml, match="larger than 1 MB"):
+        read_manifest(text)
+    assert len(read_manifest(text, max_bytes=2_000_000).images) == 1
 
 
 def test_bad_yaml_is_refused_with_its_line() -> None:

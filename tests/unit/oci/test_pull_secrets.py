@@ -3,6 +3,9 @@ from __future__ import annotations
 import base64
 import json
 
+import pytest
+import yaml
+
 from oci.pod_images import KubernetesObject, PodSpec
 from oci.pull_secrets import (
     docker_config,
@@ -12,6 +15,7 @@ from oci.pull_secrets import (
 )
 
 WEB = KubernetesObject("apps/v1", "Deployment", "web.example", "")
+THING = KubernetesObject("example.com/v1", "Thing", "one", "")
 POD = KubernetesObject("v1", "Pod", "one", "prod")
 NAME = "my-app-registry"
 
@@ -33,6 +37,10 @@ def test_the_secret_logs_in_to_all_hosts_with_the_license() -> None:
     }
 
 
+def test_the_name_is_one_that_kubernetes_takes() -> None:
+    assert pull_secret_name("my_app") == NAME
+
+
 def test_a_secret_for_wherever_it_is_applied_names_no_namespace() -> None:
     assert pull_secret(NAME, "{}")["metadata"] == {"name": NAME}
 
@@ -44,12 +52,41 @@ def test_a_list_of_secrets_is_made_or_added_to() -> None:
         PodSpec("/spec/c", (NAME,)),
     )
 
-    (patch,) = pull_secret_patches({WEB: [made, added, made, named]}, NAME)
+    (patch,) = pull_secret_patches({THING: [made, added, made, named]}, NAME)
 
-    assert json.loads(patch["patch"]) == [
+    assert yaml.safe_load(patch["patch"]) == [
         {"op": "add", "path": "/spec/a/imagePullSecrets", "value": [{"name": NAME}]},
         {"op": "add", "path": "/spec/b/imagePullSecrets/-", "value": {"name": NAME}},
     ]
+
+
+@pytest.mark.parametrize("secrets", [None, (), ("mine",)])
+def test_kinds_of_kubernetes_itself_are_merged(
+    secrets: tuple[str, ...] | None,
+) -> None:
+    (patch,) = pull_secret_patches(
+        {WEB: [PodSpec("/spec/template/spec", secrets)]}, NAME
+    )
+
+    assert patch["patch"] == (
+        "apiVersion: apps/v1\n"
+        "kind: Deployment\n"
+        "metadata:\n"
+        "  name: web.example\n"
+        "spec:\n"
+        "  template:\n"
+        "    spec:\n"
+        "      imagePullSecrets:\n"
+        "      - name: my-app-registry\n"
+    )
+
+
+def test_what_only_looks_like_such_a_kind_is_not_merged() -> None:
+    rollout = KubernetesObject("argoproj.io/v1", "Deployment", "a", "")
+
+    (patch,) = pull_secret_patches({rollout: [PodSpec("/spec/template/spec")]}, NAME)
+
+    assert yaml.safe_load(patch["patch"])[0]["op"] == "add"
 
 
 def test_a_target_is_one_object_and_no_other() -> None:

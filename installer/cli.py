@@ -1,0 +1,65 @@
+"""The command line: which commands there are, and how each of them ends."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+
+from installer.commands import airgap, images, patch, secret, sync, verify
+from installer.errors import ExitCode, InstallerError, UsageFault
+from installer.output import print_error, print_report
+
+_COMMANDS = (images, patch, secret, verify, sync, airgap)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        report = options.run(options)
+        print_report(report, options.format)
+        sys.stdout.flush()
+    except InstallerError as error:
+        print_error(error, options.format)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # Who read our output has enough of it; nothing is left to flush to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.DONE
+    except OSError as error:
+        print_error(_system_fault(error), options.format)
+        return ExitCode.USAGE
+    return int(report.exit_code)
+
+
+def _system_fault(error: OSError) -> UsageFault:
+    """Return what the system refused: no right, no room, no such device."""
+    where = f"{error.filename}: " if error.filename else ""
+    return UsageFault(f"{where}{error.strerror or error}.", "system")
+
+
+def _version() -> str:
+    try:
+        return version("berth-installer")
+    except PackageNotFoundError:
+        return "a checkout of Berth"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="berth-installer",
+        description="Make an application's manifests pull with your license.",
+        epilog="Exit codes: 0 done, 1 refused, 2 wrong use, 3 done in part, "
+        "4 a file edited by hand is in the way, 5 the portal gave no answer.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=_version())
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in _COMMANDS:
+        command.add_parser(commands)
+    return parser

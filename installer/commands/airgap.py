@@ -1,0 +1,215 @@
+"""``airgap``: all images in one OCI layout, to carry where there is no Internet."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+import shutil
+from pathlib import Path
+from typing import Any, Final
+
+from installer.collect import Collected, Source, collect
+from installer.commands.images import problem_entry, problem_lines
+from installer.errors import ExitCode, UsageFault
+from installer.flatten import flat_names, parse_target, refuse_digests
+from installer.license import License
+from installer.manifests import Manifests, read_directories
+from installer.oci_layout import OciLayout, pack
+from installer.options import (
+    add_format,
+    add_hosts,
+    add_license,
+    add_network,
+    add_portal,
+    add_root_key,
+    license_of,
+)
+from installer.output import Progress, Report, watched
+from installer.plan import FAILED, PlannedImage
+from installer.registry import Login, Registry
+from installer.work import Decision, decide, own_hosts
+from oci.reference import MalformedName, parse_reference
+
+_ANY_TARGET: Final = "REGISTRY/NAMESPACE"
+_PLATFORM: Final = re.compile(r"[a-z0-9]+/[a-z0-9]+(?:/[a-z0-9]+)?")
+
+
+def add_parser(commands: Any) -> None:
+    parser = commands.add_parser(
+        "airgap", help="fetch all images into one bundle", allow_abbrev=False
+    )
+    parser.add_argument("directory", type=Path, metavar="DIR")
+    add_license(parser)
+    add_root_key(parser)
+    parser.add_argument(
+        "--bundle",
+        type=Path,
+        required=True,
+        metavar="FILE.tar|DIR",
+        help="an OCI image layout; run again to continue one that was interrupted",
+    )
+    _add_choices(parser)
+    parser.add_argument("--force", action="store_true", help="replace a whole tar")
+    add_portal(parser)
+    add_hosts(parser)
+    add_network(parser)
+    add_format(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_choices(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--platform",
+        type=_platform,
+        metavar="OS/ARCH",
+        help="only this one",
+    )
+    parser.add_argument(
+        "--registry",
+        type=_target,
+        metavar="HOST/NAMESPACE",
+        help="your own registry, for the lines that push the bundle",
+    )
+
+
+def run(options: argparse.Namespace) -> Report:
+    """Fetch private images through the proxy and public ones from where they are."""
+    directory = _working_directory(options)
+    manifests = read_directories([options.directory], without=directory)
+    license = license_of(options)
+    places = manifests.places()
+    refuse_digests(places)
+    names = flat_names(
+        places, options.registry or _ANY_TARGET, own_hosts(options, license)
+    )
+    decision = decide(options, manifests, license)
+    collected = _collected(options, decision, license, OciLayout(directory))
+    broken = [each for each in decision.planned if each.fate in FAILED]
+    is_whole = not (collected.failed or broken or manifests.problems)
+    if is_whole and directory != options.bundle:
+        pack(OciLayout(directory), options.bundle)
+        shutil.rmtree(directory)
+    return _report(options, manifests, collected, broken, names, decision)
+
+
+def _working_directory(options: argparse.Namespace) -> Path:
+    """Return where the layout grows: the bundle itself, or beside its tar."""
+    bundle: Path = options.bundle
+    if bundle.suffix != ".tar":
+        if bundle.exists() and not _is_layout(bundle):
+            raise UsageFault(
+                f"{bundle} is there, and is no bundle. Give another place.", "bundle"
+            )
+        return bundle
+    if bundle.exists() and not options.force:
+        raise UsageFault(
+            f"{bundle} is there, and whole. Move it away, or replace it with --force.",
+            "bundle",
+        )
+    return bundle.with_name(f"{bundle.name}.partial")
+
+
+def _is_layout(directory: Path) -> bool:
+    if not directory.is_dir():
+        return False
+    names = {each.name for each in directory.iterdir()}
+    return not names or bool(names & {"oci-layout", "partial"})
+
+
+def _collected(
+    options: argparse.Namespace,
+    decision: Decision,
+    license: License,
+    layout: OciLayout,
+) -> Collected:
+    portal = [decision.portal.host] if decision.portal else []
+    login = Login(license.license_id, frozenset([*decision.hosts.all, *portal]))
+    sources = [
+        Source(each.image, each.new_image or each.image)
+        for each in decision.planned
+        if each.fate not in FAILED
+    ]
+    return collect(
+        sources,
+        Registry(decision.web, login),
+        layout,
+        platform=options.platform or "",
+        progress=Progress("Fetched", shown=watched(wanted=options.progress)),
+    )
+
+
+def _report(
+    options: argparse.Namespace,
+    manifests: Manifests,
+    collected: Collected,
+    broken: list[PlannedImage],
+    names: dict[str, str],
+    decision: Decision,
+) -> Report:
+    failed = {**{each.image: each.sentence for each in broken}, **collected.failed}
+    is_whole = not failed and not manifests.problems
+    push = push_lines(collected, names, options.bundle) if is_whole else []
+    return Report(
+        text=_text(options, manifests, collected, failed, push),
+        document={
+            "bundle": str(options.bundle),
+            "complete": is_whole,
+            "images": {name: each.digest for name, each in collected.images.items()},
+            "failed": failed,
+            "problems": [problem_entry(each) for each in manifests.problems],
+            "push": push,
+        },
+        notes=decision.notes,
+        exit_code=ExitCode.DONE if is_whole else ExitCode.INCOMPLETE,
+    )
+
+
+def push_lines(collected: Collected, names: dict[str, str], bundle: Path) -> list[str]:
+    """Return shell lines that copy the bundle to the customer's registry."""
+    lines, layout = [], bundle
+    if bundle.suffix == ".tar":
+        layout = Path(bundle.name).with_suffix("")
+        quoted, archive = shlex.quote(str(layout)), shlex.quote(bundle.name)
+        lines.append(f"mkdir -p {quoted} && tar -xf {archive} -C {quoted}")
+    pushed: dict[str, None] = {}
+    for image in sorted(collected.images):
+        tag = parse_reference(image).tag or "latest"
+        target = f"{names[image]}:{tag}"
+        if target not in pushed:
+            pushed[target] = None
+            source = shlex.quote(f"oci:{layout}:{image}")
+            lines.append(f"skopeo copy --all {source} docker://{target}")
+    return lines
+
+
+def _text(
+    options: argparse.Namespace,
+    manifests: Manifests,
+    collected: Collected,
+    failed: dict[str, str],
+    push: list[str],
+) -> str:
+    lines = [f"in the bundle: {name}" for name in sorted(collected.images)]
+    lines += [f"not in it: {name}\n    {why}" for name, why in sorted(failed.items())]
+    lines += problem_lines(manifests)
+    if not push:
+        lines.append(
+            f"{options.bundle} is not whole. Mend that and run this again: it goes on."
+        )
+        return "\n".join(lines)
+    lines += [f"{options.bundle} is whole. Carry it over, and there run:", "", *push]
+    return "\n".join(lines)
+
+
+def _platform(text: str) -> str:
+    if not _PLATFORM.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no platform like linux/amd64")
+    return text
+
+
+def _target(text: str) -> str:
+    try:
+        return parse_target(text)
+    except MalformedName as error:
+        raise argparse.ArgumentTypeError(str(error)) from error

@@ -1,0 +1,88 @@
+"""``secret``: the pull secret alone, for ``kubectl apply -f -`` or a file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from installer.errors import ExitCode, UsageFault
+from installer.manifests import additional_namespaces, manifest_paths
+from installer.options import (
+    add_format,
+    add_hosts,
+    add_license,
+    add_namespaces,
+    add_network,
+    add_portal,
+    add_root_key,
+    facts_of,
+    hosts_of,
+    license_of,
+    portal_of,
+    web_of,
+)
+from installer.output import Report
+from installer.secrets import namespaces_for, pull_secrets, secrets_yaml
+from installer.work import expiry_notes
+from installer.written import GeneratedFile, check_ours, write_file
+
+
+def add_parser(commands: Any) -> None:
+    parser = commands.add_parser(
+        "secret", help="write the image pull secret", allow_abbrev=False
+    )
+    add_license(parser)
+    add_root_key(parser)
+    add_namespaces(parser)
+    parser.add_argument(
+        "--application",
+        type=Path,
+        metavar="FILE|DIR",
+        help="the Application manifest; its additionalNamespaces get the secret too",
+    )
+    parser.add_argument(
+        "--file",
+        type=Path,
+        help="write there, readable by you alone, and not to standard output",
+    )
+    parser.add_argument("--force", action="store_true", help="replace an edited file")
+    add_portal(parser)
+    add_hosts(parser)
+    add_network(parser)
+    add_format(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> Report:
+    """Write one Secret for each namespace, whether images are private or not."""
+    license = license_of(options)
+    portal = portal_of(options, license, web_of(options))
+    facts = facts_of(portal)
+    hosts = hosts_of(options, license, facts)
+    namespaces = namespaces_for(
+        options.namespace, _additional(options.application), license.application
+    )
+    secrets = pull_secrets(license, hosts, namespaces)
+    notes = (*namespaces.problems, *(() if portal else expiry_notes(license)))
+    code = ExitCode.INCOMPLETE if namespaces.problems else ExitCode.DONE
+    text = secrets_yaml(secrets)
+    if options.file is None:
+        items = {"apiVersion": "v1", "kind": "List", "items": secrets}
+        return Report(text, items, notes, code)
+    check_ours(options.file, force=options.force)
+    write_file(options.file, GeneratedFile(options.file, text).content, 0o600)
+    return Report(
+        f"Wrote {options.file}. It holds your license: do not commit it to git.",
+        {"file": str(options.file), "namespaces": list(namespaces.names)},
+        notes,
+        code,
+    )
+
+
+def _additional(path: Path | None) -> tuple[str, ...]:
+    if path is None:
+        return ()
+    if not path.exists():
+        raise UsageFault(f"There is no {path}.", "no_application")
+    return additional_namespaces(list(manifest_paths(path)))

@@ -1,0 +1,100 @@
+"""``sync``: fetch the license as it is now; the old file stays unless all is right."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from installer.commands.verify import license_entry
+from installer.errors import UsageFault
+from installer.license import License, LicenseFault, parse_license, read_license
+from installer.options import (
+    add_format,
+    add_license,
+    add_network,
+    add_portal,
+    add_root_key,
+    portal_of,
+    web_of,
+)
+from installer.output import Report
+from installer.verification import (
+    read_root_keys,
+    verify_license,
+    without_signatures,
+)
+from installer.written import write_file
+
+
+def add_parser(commands: Any) -> None:
+    parser = commands.add_parser(
+        "sync", help="fetch the current license file", allow_abbrev=False
+    )
+    add_license(parser)
+    add_root_key(parser, required=True)
+    add_portal(parser)
+    add_network(parser)
+    add_format(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> Report:
+    """Replace the license file at one stroke, if there is a newer one that verifies."""
+    roots = read_root_keys(options.root_key)
+    old = read_license(options.license)
+    portal = portal_of(options, old, web_of(options))
+    if portal is None:
+        raise UsageFault("The license names no portal. Give its address with --portal.")
+    content = portal.license_file()
+    new = parse_license(content, f"What {portal.host} sent")
+    verify_license(new, roots)
+    _check_successor(old, new)
+    if _says_the_same(old, new) and _is_genuine(old, roots):
+        return Report(
+            f"{options.license} is up to date (sequence {new.sequence}).",
+            {"changed": False, **license_entry(new)},
+        )
+    mode = options.license.stat().st_mode & 0o777
+    # A link stays one: what it leads to is replaced.
+    write_file(options.license.resolve(), content, mode)
+    return Report(
+        f"{options.license} is now at sequence {new.sequence}; it was at "
+        f"{old.sequence}.",
+        {"changed": True, **license_entry(new)},
+    )
+
+
+def _says_the_same(old: License, new: License) -> bool:
+    """Compare all but the signatures, which are new with each download."""
+    return without_signatures(old.document) == without_signatures(new.document)
+
+
+def _is_genuine(license: License, roots: Mapping[str, RSAPublicKey]) -> bool:
+    try:
+        verify_license(license, roots)
+    except LicenseFault:
+        return False
+    return True
+
+
+def _check_successor(old: License, new: License) -> None:
+    if new.license_id != old.license_id:
+        raise LicenseFault(
+            "The portal sent another license than this one. The old file is kept.",
+            "other_license",
+        )
+    if new.application != old.application:
+        raise LicenseFault(
+            f"The portal sent a license for {new.application}, and this one is for "
+            f"{old.application}. The old file is kept.",
+            "other_application",
+        )
+    if new.sequence < old.sequence:
+        raise LicenseFault(
+            f"The portal sent an older license: sequence {new.sequence}, and this one "
+            f"has {old.sequence}. The old file is kept.",
+            "older_license",
+        )

@@ -1,0 +1,64 @@
+"""``verify``: is the license file genuine and in force? Told offline."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+from typing import Any
+
+from installer.license import License, read_license
+from installer.options import add_format, add_license, add_root_key
+from installer.output import Report
+from installer.verification import (
+    check_application,
+    check_expiry,
+    instant,
+    read_root_keys,
+    verify_license,
+)
+
+
+def add_parser(commands: Any) -> None:
+    parser = commands.add_parser(
+        "verify", help="check the license file, offline", allow_abbrev=False
+    )
+    add_license(parser)
+    add_root_key(parser, required=True)
+    parser.add_argument(
+        "--application", metavar="SLUG", help="the application it has to be for"
+    )
+    add_format(parser)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> Report:
+    """Check the signatures, then the application, then the expiry."""
+    roots = read_root_keys(options.root_key)
+    license = read_license(options.license)
+    verify_license(license, roots)
+    check_application(license, options.application)
+    check_expiry(license, datetime.now(UTC))
+    return Report(_text(license), {"valid": True, **license_entry(license)})
+
+
+def license_entry(license: License) -> dict[str, Any]:
+    """Return a license for scripts, without its ID."""
+    expires = license.expires_at
+    return {
+        "application": license.application,
+        "customer": license.customer,
+        "sequence": license.sequence,
+        "expires_at": expires.strftime("%Y-%m-%dT%H:%M:%SZ") if expires else None,
+    }
+
+
+def _text(license: License) -> str:
+    until = (
+        f"It expires on {instant(license.expires_at)}."
+        if license.expires_at
+        else "It does not expire."
+    )
+    return (
+        f"The license of {license.customer or 'this customer'} for "
+        f"{license.application} is genuine (sequence {license.sequence}). {until}"
+    )

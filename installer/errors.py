@@ -1,0 +1,49 @@
+"""What ends a command, and with which exit code. docs/installer.md lists them."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    DONE = 0
+    REFUSED = 1
+    USAGE = 2
+    INCOMPLETE = 3
+    NOT_OURS = 4
+    UNREACHABLE = 5
+    INTERRUPTED = 130
+
+
+class InstallerError(Exception):
+    """A sentence for the person at the terminal, and a code for scripts."""
+
+    exit_code = ExitCode.REFUSED
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class UsageFault(InstallerError):  # noqa: N818 -- states the fact
+    """What was asked for cannot be done with these options and files."""
+
+    exit_code = ExitCode.USAGE
+
+    def __init__(self, message: str, code: str = "usage") -> None:
+        super().__init__(message, code)
+
+
+class NotOurFile(InstallerError):  # noqa: N818 -- the same
+    """A file that somebody made or changed by hand stands where we would write."""
+
+    exit_code = ExitCode.NOT_OURS
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "edited_by_hand")
+
+
+class Unreachable(InstallerError):  # noqa: N818 -- the same
+    """Berth, or a registry that everything hangs on, gave no usable answer."""
+
+    exit_code = ExitCode.UNREACHABLE

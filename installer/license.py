@@ -1,0 +1,168 @@
+"""The license file as its holder has it: YAML ``kind: License``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from installer.errors import InstallerError, UsageFault
+from oci.reference import MalformedName, parse_registry_host
+
+MAX_BYTES: Final = 1_000_000
+_API_VERSION: Final = "kots.io/v1beta2"
+_RFC3339: Final = re.compile(
+    r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)"
+)
+
+
+class LicenseFault(InstallerError):  # noqa: N818 -- states the fact
+    """What is wrong with a license file; ``code`` names the kind of fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class License:
+    """What commands need of a license. ``document`` is the whole of its file."""
+
+    license_id: str = field(repr=False)
+    application: str
+    sequence: int
+    customer: str
+    proxy_host: str
+    registry_host: str
+    portal: str
+    expires_at: datetime | None
+    document: dict[str, Any] = field(repr=False)
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads what JSON can say: no dates, and no aliases, which could swell."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError
+        return super().compose_node(parent, index)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [entry for entry in entries if entry[0] != "tag:yaml.org,2002:timestamp"]
+    for first, entries in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def read_license(path: Path) -> License:
+    """Read a license file, and verify nothing.
+
+    Raises:
+        UsageFault: there is no such file.
+        LicenseFault: it is no license.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise UsageFault(
+            f"{path} cannot be read: {error.strerror}.", "no_license_file"
+        ) from error
+    return parse_license(content, str(path))
+
+
+def parse_license(content: bytes, name: str) -> License:
+    """Read the content of a license file; ``name`` is what messages call it.
+
+    Raises:
+        LicenseFault: it is no license.
+    """
+    document = _document(content, name)
+    spec = document["spec"]
+    license_id, application = spec.get("licenseID"), spec.get("appSlug")
+    if not _is_word(license_id) or not _is_word(application):
+        raise LicenseFault(
+            f"{name} is a License without a licenseID or an appSlug. Download it "
+            "again.",
+            "not_a_license",
+        )
+    sequence = spec.get("licenseSequence")
+    return License(
+        license_id=license_id,
+        application=application,
+        sequence=sequence if type(sequence) is int else 0,
+        customer=_text(spec.get("customerName")),
+        proxy_host=_host(spec.get("replicatedProxyDomain"), name),
+        registry_host=_host(spec.get("replicatedRegistryDomain"), name),
+        portal=_text(spec.get("endpoint")).rstrip("/"),
+        expires_at=_expiry(spec, name),
+        document=document,
+    )
+
+
+def _document(content: bytes, name: str) -> dict[str, Any]:
+    if len(content) > MAX_BYTES:
+        raise LicenseFault(f"{name} is too large to be a license.", "not_a_license")
+    if content.lstrip()[:1] == b"<":
+        raise LicenseFault(
+            f"{name} is a web page and no license. Download the license file itself.",
+            "not_yaml",
+        )
+    try:
+        document = yaml.load(content.decode(), Loader=_Loader)  # noqa: S506 -- is safe
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError):
+        raise LicenseFault(
+            f"{name} is not YAML. Download the license file again.", "not_yaml"
+        ) from None
+    if not isinstance(document, dict) or document.get("kind") != "License":
+        raise LicenseFault(
+            f"{name} is YAML, but no license: its kind is not License.",
+            "not_a_license",
+        )
+    if document.get("apiVersion") != _API_VERSION:
+        raise LicenseFault(
+            f"{name} is no license of {_API_VERSION}. Download it again, or use a "
+            "newer installer.",
+            "unknown_version",
+        )
+    if not isinstance(document.get("spec"), dict):
+        raise LicenseFault(f"{name} is a License without a spec.", "not_a_license")
+    return document
+
+
+def _is_word(value: object) -> bool:
+    """Whether a value can stand in names, headers and paths."""
+    return isinstance(value, str) and bool(re.fullmatch(r"[0-9A-Za-z._~-]+", value))
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _host(value: object, name: str) -> str:
+    if not value:
+        return ""
+    try:
+        return parse_registry_host(_text(value))
+    except MalformedName as error:
+        raise LicenseFault(
+            f"{name} names a host that is none. Download it again.", "not_a_license"
+        ) from error
+
+
+def _expiry(spec: dict[str, Any], name: str) -> datetime | None:
+    try:
+        text = spec["entitlements"]["expires_at"]["value"]
+    except (KeyError, TypeError):
+        return None
+    if text in {"", None}:
+        return None
+    fault = LicenseFault(
+        f"{name} has an expiry that is no RFC 3339 instant.", "not_a_license"
+    )
+    if not isinstance(text, str) or not _RFC3339.fullmatch(text):
+        raise fault
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise fault from None

@@ -1,0 +1,237 @@
+"""A bundle on disk: one OCI image layout for all images, which can be continued.
+
+Source: OCI image spec 1.1, "Image Layout". A blob gets its name only when its bytes
+have that digest; until then it waits under ``partial/``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tarfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from installer.errors import InstallerError
+from installer.written import write_file
+from oci.digest import MalformedDigest, parse_digest
+from oci.media_types import OCI_INDEX
+
+CHECKSUMS: Final = "SHA256SUMS"
+REF_NAME: Final = "org.opencontainers.image.ref.name"
+_LAYOUT: Final = b'{"imageLayoutVersion":"1.0.0"}'
+_BLOCK_BYTES: Final = 1024 * 1024
+
+
+class WrongBytes(InstallerError):  # noqa: N818 -- states the fact
+    """What was received is not what its digest or its size promised."""
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """What a manifest says of a blob or of another manifest."""
+
+    media_type: str
+    digest: str
+    size: int
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "mediaType": self.media_type,
+            "digest": self.digest,
+            "size": self.size,
+        }
+
+
+def read_descriptor(found: Any) -> Descriptor:
+    """Return a descriptor of a manifest.
+
+    Raises:
+        WrongBytes: it is none.
+    """
+    try:
+        media_type, digest, size = found["mediaType"], found["digest"], found["size"]
+        if type(size) is not int or size < 0:
+            size = None
+        return Descriptor(str(media_type), parse_digest(str(digest)), int(size))
+    except (KeyError, TypeError, MalformedDigest) as error:
+        raise WrongBytes(
+            "A manifest refers to something without a digest or a size.", "manifest"
+        ) from error
+
+
+class OciLayout:
+    """One directory with all blobs, each once."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self._partial = directory / "partial"
+        self._partial.mkdir(parents=True, exist_ok=True)
+
+    def has(self, blob: Descriptor) -> bool:
+        path = self.path(blob.digest)
+        return path.is_file() and path.stat().st_size == blob.size
+
+    def path(self, digest: str) -> Path:
+        algorithm, _, encoded = digest.partition(":")
+        return self.directory / "blobs" / algorithm / encoded
+
+    def read(self, digest: str) -> bytes:
+        return self.path(digest).read_bytes()
+
+    def put(self, content: bytes, digest: str) -> None:
+        """Store a small blob.
+
+        Raises:
+            WrongBytes: it has another digest.
+        """
+        check_digest(content, digest)
+        write_file(self.path(digest), content)
+
+    @contextmanager
+    def continued(self, blob: Descriptor) -> Iterator[PartialBlob]:
+        """Yield what there is of a blob, to be added to."""
+        path = self._partial / blob.digest.replace(":", "-")
+        with path.open("r+b" if path.exists() else "w+b") as file:
+            yield PartialBlob(blob, file, path, self.path(blob.digest))
+
+    def finish(self, images: Iterable[tuple[str, Descriptor]]) -> None:
+        """Write the index of all images by their names, and the checksums."""
+        index = {
+            "schemaVersion": 2,
+            "mediaType": OCI_INDEX,
+            "manifests": [
+                {**found.to_json(), "annotations": {REF_NAME: name}}
+                for name, found in sorted(images)
+            ],
+        }
+        text = json.dumps(index, indent=2, ensure_ascii=False) + "\n"
+        write_file(self.directory / "index.json", text.encode())
+        write_file(self.directory / "oci-layout", _LAYOUT)
+        if not any(self._partial.iterdir()):
+            self._partial.rmdir()
+        lines = (
+            f"{_checksum(path)}  {path.relative_to(self.directory).as_posix()}\n"
+            for path in self.files()
+        )
+        write_file(self.directory / CHECKSUMS, "".join(lines).encode())
+
+    def files(self) -> list[Path]:
+        """Return all files but the checksums and what is not finished."""
+        skipped = {self.directory / CHECKSUMS}
+        found = (path for path in self.directory.rglob("*") if path.is_file())
+        return sorted(
+            path
+            for path in found
+            if path not in skipped
+            and self._partial not in path.parents
+            and not path.name.startswith(".")
+        )
+
+
+class PartialBlob:
+    """The first bytes of a blob, and what is to come."""
+
+    def __init__(
+        self, blob: Descriptor, file: BinaryIO, path: Path, final: Path
+    ) -> None:
+        self._blob = blob
+        self._file = file
+        self._path = path
+        self._final = final
+        self._hasher = hashlib.new(blob.digest.partition(":")[0])
+        self.size = 0
+        while block := file.read(_BLOCK_BYTES):
+            self._take(block)
+        if self.size > blob.size:
+            self.restart()
+
+    def restart(self) -> None:
+        """Forget what there is."""
+        self._file.seek(0)
+        self._file.truncate()
+        self._hasher = hashlib.new(self._blob.digest.partition(":")[0])
+        self.size = 0
+
+    def add(self, block: bytes) -> None:
+        """Add bytes.
+
+        Raises:
+            WrongBytes: these are more than there should be.
+        """
+        if self.size + len(block) > self._blob.size:
+            self.restart()
+            raise WrongBytes(
+                f"More bytes came than {self._blob.digest} has. None were kept.",
+                "size",
+            )
+        self._file.write(block)
+        self._take(block)
+
+    def finish(self) -> None:
+        """Give the blob its name.
+
+        Raises:
+            WrongBytes: it is not what its digest says; nothing of it is kept.
+        """
+        if self._hasher.hexdigest() != self._blob.digest.partition(":")[2]:
+            self.restart()
+            raise _wrong_digest(self._blob.digest)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self._final.parent.mkdir(parents=True, exist_ok=True)
+        self._path.replace(self._final)
+
+    def _take(self, block: bytes) -> None:
+        self._hasher.update(block)
+        self.size += len(block)
+
+
+def pack(layout: OciLayout, file: Path) -> None:
+    """Write the layout as one tar, the same bytes for the same images."""
+    unfinished = file.with_name(f".{file.name}.unfinished")
+    try:
+        _write_tar(layout, unfinished)
+        unfinished.replace(file)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
+def _write_tar(layout: OciLayout, file: Path) -> None:
+    with tarfile.open(file, "w", format=tarfile.PAX_FORMAT) as archive:
+        for path in sorted([*layout.files(), layout.directory / CHECKSUMS]):
+            entry = tarfile.TarInfo(path.relative_to(layout.directory).as_posix())
+            entry.size = path.stat().st_size
+            with path.open("rb") as content:
+                archive.addfile(entry, content)
+
+
+def check_digest(content: bytes, digest: str) -> None:
+    """Return if the bytes have the digest, or if there is none to compare with.
+
+    Raises:
+        WrongBytes: they have another one.
+    """
+    algorithm, _, encoded = digest.partition(":")
+    if digest and hashlib.new(algorithm, content).hexdigest() != encoded:
+        raise _wrong_digest(digest)
+
+
+def _checksum(path: Path) -> str:
+    if path.parent.name == "sha256":
+        return path.name
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _wrong_digest(digest: str) -> WrongBytes:
+    return WrongBytes(
+        f"What came is not {digest}, so it was thrown away. Run this again; if it "
+        "stays so, something on the way changes it.",
+        "digest",
+    )

@@ -1,0 +1,301 @@
+"""Is a license file what its vendor's portal signed? Told offline.
+
+Source: the license file of kotskinds, ``kots.io/v1beta2``: the root key signs the
+application's key, which signs the whole license and each of its fields. All are
+RSASSA-PSS with SHA-256.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+
+from installer.errors import UsageFault
+from installer.license import License, LicenseFault
+
+_MIN_KEY_BITS: Final = 2048
+_MAX_ROOT_BYTES: Final = 100_000
+_FIELD_SIGNATURE: Final = re.compile(r"spec\.entitlements\.(.+)\.signature(?:\.v2)?")
+_PEM: Final = re.compile(
+    rb"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Envelope:
+    """What ``spec.signature`` holds."""
+
+    data: bytes
+    signature: bytes
+    public_key: str
+    key_signature: bytes
+    root_key_id: str
+
+
+def read_root_keys(path: Path) -> dict[str, RSAPublicKey]:
+    """Return the root keys of a file by their IDs.
+
+    The ID is the beginning of the SHA-256 of the key's SubjectPublicKeyInfo.
+
+    Raises:
+        UsageFault: the file is not there, or holds no RSA public key.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MAX_ROOT_BYTES)
+        keys = [_rsa_key(each) for each in _PEM.findall(content)]
+    except OSError as error:
+        raise UsageFault(
+            f"{path} cannot be read: {error.strerror}.", "no_root_key"
+        ) from error
+    except ValueError:
+        keys = []
+    if not keys:
+        raise UsageFault(
+            f"{path} holds no RSA public key in PEM. Your vendor's portal serves it at "
+            "/.well-known/berth-license-root.pem.",
+            "no_root_key",
+        )
+    return {_key_id(each): each for each in keys}
+
+
+def verify_license(license: License, roots: Mapping[str, RSAPublicKey]) -> None:
+    """Return if the license is as it was signed; its expiry is not looked at.
+
+    Raises:
+        LicenseFault: the first fault, the root key's signature being looked at first.
+    """
+    envelope = _envelope(license.document["spec"].get("signature"))
+    _check_root(envelope, roots)
+    try:
+        key = _rsa_key(envelope.public_key.encode())
+    except ValueError as error:
+        raise _unreadable("its application key is no RSA public key") from error
+    if len(envelope.signature) != key.key_size // 8:
+        raise LicenseFault(
+            "The license's signature is not whole. Download the license again.",
+            "bad_signature",
+        )
+    if not _fits(key, envelope.signature, envelope.data):
+        raise LicenseFault(
+            "The license was changed after it was signed: its signature does not fit "
+            "its data. Download it again.",
+            "changed_data",
+        )
+    signed = _json(envelope.data)
+    _check_fields(signed, key)
+    _check_same(license.document, signed)
+
+
+def without_signatures(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a license's document as it was before it was signed."""
+    spec = {key: value for key, value in document["spec"].items() if key != "signature"}
+    fields = spec.get("entitlements")
+    if isinstance(fields, dict):
+        spec["entitlements"] = {
+            name: {key: value for key, value in entry.items() if key != "signature"}
+            if isinstance(entry, dict)
+            else entry
+            for name, entry in fields.items()
+        }
+    return {**document, "spec": spec}
+
+
+def check_application(license: License, application: str | None) -> None:
+    """Return if the license is for an application.
+
+    Raises:
+        LicenseFault: it is for another one.
+    """
+    if application is not None and license.application != application:
+        raise LicenseFault(
+            f"This license is for the application {license.application}, not for "
+            f"{application}.",
+            "other_application",
+        )
+
+
+def check_expiry(license: License, now: datetime) -> None:
+    """Return if the license has not expired.
+
+    Raises:
+        LicenseFault: it has.
+    """
+    if license.expires_at is not None and license.expires_at <= now:
+        raise LicenseFault(
+            f"This license expired on {instant(license.expires_at)}. Ask your vendor "
+            "for a renewal, then run sync.",
+            "expired",
+        )
+
+
+def instant(at: datetime) -> str:
+    """Return an instant for people, with its zone."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _check_root(envelope: _Envelope, roots: Mapping[str, RSAPublicKey]) -> None:
+    root = roots.get(envelope.root_key_id)
+    if root is None:
+        raise LicenseFault(
+            "This license was signed under another root key than the one given: it "
+            f"names {envelope.root_key_id[:32]!r}. Take that of the portal that "
+            "the license is from.",
+            "wrong_root_key",
+        )
+    if not _fits(root, envelope.key_signature, envelope.public_key.encode()):
+        raise LicenseFault(
+            "The key that signed this license was not signed by the root key. Do not "
+            "use this license; download it again.",
+            "bad_key_signature",
+        )
+
+
+def _check_fields(signed: Any, key: RSAPublicKey) -> None:
+    try:
+        entitlements = signed["spec"].get("entitlements") or {}
+        for name, entry in entitlements.items():
+            signature = (entry.get("signature") or {}).get("v2")
+            value = _as_go_prints(entry.get("value")).encode()
+            if signature is not None and not _fits(key, _bytes(signature), value):
+                raise _bad_field(name)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _unreadable("its signed data is no license") from error
+
+
+def _check_same(document: dict[str, Any], signed: Any) -> None:
+    """Compare what people read in the file with what was signed."""
+    spec = {key: value for key, value in document["spec"].items() if key != "signature"}
+    changed = next(_differences({**document, "spec": spec}, signed), None)
+    if changed is not None:
+        field = _FIELD_SIGNATURE.fullmatch(changed)
+        if field is not None:
+            raise _bad_field(field[1])
+        raise LicenseFault(
+            f"{changed} was changed after the license was signed. Download it again.",
+            "changed_field",
+        )
+
+
+def _bad_field(name: str) -> LicenseFault:
+    return LicenseFault(
+        f"The signature of the license field {name} does not fit its value. Download "
+        "the license again.",
+        "bad_field_signature",
+    )
+
+
+def _differences(shown: Any, signed: Any, path: str = "") -> Iterator[str]:
+    if isinstance(shown, dict) and isinstance(signed, dict):
+        for key in dict.fromkeys([*signed, *shown]):
+            where = f"{path}.{key}" if path else str(key)
+            if key in shown and key in signed:
+                yield from _differences(shown[key], signed[key], where)
+            else:
+                yield where
+    elif isinstance(shown, list) and isinstance(signed, list):
+        if len(shown) != len(signed):
+            yield path
+        for number, (one, other) in enumerate(zip(shown, signed, strict=False)):
+            yield from _differences(one, other, f"{path}[{number}]")
+    elif type(shown) is not type(signed) or shown != signed:
+        yield path
+
+
+def _envelope(signature: object) -> _Envelope:
+    if signature in (None, ""):
+        raise LicenseFault(
+            "This license is not signed. Download it again, or ask your vendor for a "
+            "signed one.",
+            "unsigned",
+        )
+    try:
+        outer = _json(_bytes(signature))
+        inner = _json(_bytes(outer["innerSignature"]))
+        key_signature = _json(_bytes(inner["v2KeySignature"]))
+        return _Envelope(
+            data=_bytes(outer["licenseData"]),
+            signature=_bytes(inner["v2LicenseSignature"]),
+            public_key=_string(inner["publicKey"]),
+            key_signature=_bytes(key_signature["signature"]),
+            root_key_id=_string(key_signature["globalKeyId"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise _unreadable("a part of its signature is missing or garbled") from error
+
+
+def _unreadable(what: str) -> LicenseFault:
+    return LicenseFault(
+        f"The license's signature cannot be read: {what}. Download the license again.",
+        "bad_signature",
+    )
+
+
+def _string(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _bytes(value: object) -> bytes:
+    try:
+        return base64.b64decode(_string(value).encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError) as error:
+        raise ValueError from error
+
+
+def _json(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except (UnicodeDecodeError, RecursionError) as error:
+        raise ValueError from error
+
+
+def _rsa_key(pem: bytes) -> RSAPublicKey:
+    try:
+        key = serialization.load_pem_public_key(pem)
+    except UnsupportedAlgorithm as error:
+        raise ValueError from error
+    if not isinstance(key, RSAPublicKey) or key.key_size < _MIN_KEY_BITS:
+        raise ValueError
+    return key
+
+
+def _key_id(key: RSAPublicKey) -> str:
+    encoded = key.public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return hashlib.sha256(encoded).hexdigest()[:32]
+
+
+def _fits(key: RSAPublicKey, signature: bytes, message: bytes) -> bool:
+    scheme = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.AUTO)
+    try:
+        key.verify(signature, message, scheme, hashes.SHA256())
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _as_go_prints(value: object) -> str:
+    """Return a value as Go's ``fmt.Sprint`` does, which is what fields sign."""
+    if value is None:
+        return "<nil>"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str | int):
+        return str(value)
+    raise TypeError

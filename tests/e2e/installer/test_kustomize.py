@@ -1,0 +1,176 @@
+"""Kustomize itself builds what the list of spellings says."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from installer.layout import midstream_text, plan_layout, write_layout
+from installer.manifests import read_directories
+from installer.plan import kept_names, pod_specs_with_secret, renamings
+from installer.secrets import Namespaces, pull_secrets, secrets_yaml
+from oci.pod_images import read_manifest
+from oci.pull_secrets import pull_secret_patches
+from tests.support.installer.licenses import plain_license
+from tests.support.installer.spellings import HOSTS, plan, shapes, spellings
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("kubectl") is None, reason="kubectl is not a Debian package"
+)
+
+
+def build(vendor: Path, out: Path) -> str:
+    """Write the layout for a vendor's manifests, and return what Kustomize makes."""
+    manifests = read_directories([vendor])
+    planned = plan(manifests)
+    text = midstream_text(
+        renamings(planned),
+        kept=kept_names(planned),
+        patches=pull_secret_patches(pod_specs_with_secret(planned), "my-app-registry"),
+        has_secret=True,
+    )
+    secrets = pull_secrets(plain_license(), HOSTS, Namespaces(("", "prod"), ()))
+    layout = plan_layout(
+        vendor,
+        manifests,
+        out,
+        midstream=text,
+        secret=secrets_yaml(secrets),
+        force=False,
+    )
+    write_layout(layout)
+    built = subprocess.run(
+        ["kubectl", "kustomize", str(out / "overlays" / "midstream")],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (built.returncode, built.stderr) == (0, "")
+    return built.stdout
+
+
+def test_every_spelling_becomes_what_the_list_says(tmp_path: Path) -> None:
+    containers = [
+        {"name": f"c{number}", "image": each.image}
+        for number, each in enumerate(spellings())
+    ]
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "all"},
+        "spec": {"containers": containers},
+    }
+    vendor = tmp_path / "vendor"
+    vendor.mkdir()
+    (vendor / "pod.yaml").write_text(yaml.safe_dump(pod))
+
+    built = read_manifest(build(vendor, tmp_path / "out"))
+
+    found = {each.container: each.image for each in built.images}
+    expected = {f"c{number}": each.result for number, each in enumerate(spellings())}
+    assert found == expected
+
+
+def test_every_shape_is_built_with_its_images_and_secrets(tmp_path: Path) -> None:
+    vendor = tmp_path / "vendor"
+    vendor.mkdir()
+    for number, shape in enumerate(shapes()):
+        (vendor / f"{number:02}.yaml").write_text(shape.manifest)
+
+    text = build(vendor, tmp_path / "out")
+
+    documents = list(yaml.safe_load_all(text))
+    images = read_manifest(text).images
+    for shape in shapes():
+        where = (shape.kind, shape.name, shape.namespace)
+        (built,) = [each for each in documents if identity(each) == where]
+        secrets = {
+            pointer: pull_secret_names(built, pointer) for pointer in shape.specs
+        }
+        named = {
+            each.container: each.image
+            for each in images
+            if (each.object.kind, each.object.name, each.object.namespace) == where
+        }
+        assert (shape.shape, secrets, named) == (shape.shape, shape.specs, shape.images)
+
+
+def test_the_secrets_are_built_for_each_namespace(tmp_path: Path) -> None:
+    vendor = tmp_path / "vendor"
+    vendor.mkdir()
+    (vendor / "pod.yaml").write_text(shapes()[0].manifest)
+
+    documents = list(yaml.safe_load_all(build(vendor, tmp_path / "out")))
+
+    secrets = [each["metadata"] for each in documents if each["kind"] == "Secret"]
+    assert sorted(secrets, key=len) == [
+        {"name": "my-app-registry"},
+        {"name": "my-app-registry", "namespace": "prod"},
+    ]
+
+
+def test_pull_secrets_of_a_vendors_own_kustomization_stay(tmp_path: Path) -> None:
+    vendor = tmp_path / "vendor"
+    vendor.mkdir()
+    (vendor / "deployment.yaml").write_text(shapes()[0].manifest)
+    (vendor / "kustomization.yaml").write_text(
+        """
+namePrefix: my-
+namespace: prod
+resources: [deployment.yaml]
+patches:
+- target: {kind: Deployment}
+  patch: |
+    apiVersion: apps/v1
+    kind: Deployment
+    metadata: {name: deployment}
+    spec: {template: {spec: {imagePullSecrets: [{name: theirs}]}}}
+"""
+    )
+
+    documents = list(yaml.safe_load_all(build(vendor, tmp_path / "out")))
+
+    (built,) = [each for each in documents if each["kind"] == "Deployment"]
+    assert built["metadata"] == {"name": "my-deployment", "namespace": "prod"}
+    found = pull_secret_names(built, "/spec/template/spec")
+    assert found == ["my-app-registry", "theirs"]
+
+
+def test_a_base_in_directories_with_lists_of_their_own(tmp_path: Path) -> None:
+    vendor = tmp_path / "vendor"
+    for name in ("web", "db/deep"):
+        (vendor / name).mkdir(parents=True)
+        (vendor / name / "pod.yaml").write_text(
+            f"apiVersion: v1\nkind: Pod\nmetadata: {{name: {name[:2]}}}\n"
+            "spec: {containers: [{name: a, image: 'quay.io/my-org/api:v1'}]}\n"
+        )
+    (vendor / "db" / "kustomization.yaml").write_text("resources: [deep/pod.yaml]\n")
+    (vendor / "values.yaml").write_text("replicas: 2\n")
+
+    documents = list(yaml.safe_load_all(build(vendor, tmp_path / "out")))
+
+    pods = {
+        each["metadata"]["name"]: each["spec"]["imagePullSecrets"]
+        for each in documents
+        if each["kind"] == "Pod"
+    }
+    secrets = [{"name": "my-app-registry"}]
+    assert pods == {"we": secrets, "db": secrets}
+
+
+def identity(document: dict[str, Any]) -> tuple[str, str, str]:
+    metadata = document["metadata"]
+    return document["kind"], metadata["name"], metadata.get("namespace", "")
+
+
+def pull_secret_names(document: Any, pointer: str) -> list[str]:
+    for part in pointer.removeprefix("/").split("/"):
+        key = part.replace("~1", "/").replace("~0", "~")
+        document = document[int(key) if isinstance(document, list) else key]
+    return sorted(each["name"] for each in document.get("imagePullSecrets") or ())

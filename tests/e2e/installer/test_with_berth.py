@@ -1,0 +1,367 @@
+"""The installer against a whole Berth: from manifests to images that are pulled."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import urllib3
+import yaml
+
+from deploy.local import images
+from deploy.local.process import free_port
+from deploy.local.registry import start_registry
+from licenses.models import License
+from licenses.services import revoke_license
+from oci.media_types import DOCKER_MANIFEST
+from tests.e2e.conftest import PROJECT, Upstream
+from tests.support.edge_client import EdgeClient
+from tests.support.vendor import Vendor
+
+DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
+DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+REASON = "The trial is over."
+
+
+@dataclass
+class Site:
+    """A customer's machine: manifests, a license, and the hosts of this test."""
+
+    directory: Path
+    vendor: Vendor
+    license: License
+    portal: str
+    proxy: str
+    private: Upstream
+    public: Upstream
+
+    @property
+    def license_file(self) -> Path:
+        return self.directory / "license.yaml"
+
+    @property
+    def root_key(self) -> Path:
+        return self.directory / "root.pem"
+
+    @property
+    def manifests(self) -> Path:
+        return self.directory / "manifests"
+
+    @property
+    def midstream(self) -> Path:
+        return self.directory / "out" / "overlays" / "midstream"
+
+    def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run the installer as a process that knows nothing of Django."""
+        ran = subprocess.run(
+            [sys.executable, "-m", "installer", *map(str, arguments)],
+            cwd=PROJECT,
+            env={"PATH": "/usr/bin:/bin"},
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert self.license.license_id.reveal() not in ran.stdout + ran.stderr
+        return ran
+
+    @property
+    def plain(self) -> list[str]:
+        hosts = [self.private.endpoint, self.public.endpoint, self.proxy]
+        named = [*hosts, self.portal.removeprefix("http://")]
+        return [item for host in named for item in ("--plain-http", host)]
+
+    def online(self, command: str, *arguments: str | Path) -> Any:
+        license = ("--license", self.license_file)
+        return self.run(command, *arguments, *license, *self.plain)
+
+    def fetch(self, path: str, login: str = "") -> bytes:
+        headers = urllib3.make_headers(basic_auth=login) if login else {}
+        url = f"{self.portal}{path}"
+        with urllib3.PoolManager(retries=False) as http:
+            answer = http.request("GET", url, headers=headers)
+        assert answer.status == 200, answer.data
+        return answer.data
+
+    def write_pod(self, *names: str) -> None:
+        containers = [
+            {"name": f"c{number}", "image": name} for number, name in enumerate(names)
+        ]
+        pod = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "web"},
+            "spec": {"containers": containers},
+        }
+        self.manifests.mkdir(exist_ok=True)
+        (self.manifests / "pod.yaml").write_text(yaml.safe_dump(pod))
+
+
+@pytest.fixture
+def public(tmp_path: Path) -> Iterator[Upstream]:
+    port = free_port()
+    with start_registry(tmp_path / "public", port) as process:
+        yield Upstream(f"localhost:{port}", process.log, None)
+
+
+@pytest.fixture
+def site(
+    connected: Vendor,
+    edge: EdgeClient,
+    basic_upstream: Upstream,
+    public: Upstream,
+    live_server: Any,
+    settings: Any,
+    tmp_path: Path,
+) -> Site:
+    settings.BERTH_PROXY_HOST = edge.host
+    license = connected.license()
+    directory = tmp_path / "site"
+    directory.mkdir()
+    found = Site(
+        directory=directory,
+        vendor=connected,
+        license=license,
+        portal=live_server.url,
+        proxy=edge.host,
+        private=basic_upstream,
+        public=public,
+    )
+    login = f"license:{license.license_id.reveal()}"
+    settings.BERTH_PORTAL_URL = live_server.url
+    found.license_file.write_bytes(found.fetch("/api/v1/license/file", login))
+    found.root_key.write_bytes(found.fetch("/.well-known/berth-license-root.pem"))
+    return found
+
+
+def push(upstream: Upstream, repository: str, tag: str) -> images.Descriptor:
+    layer = images.tar_layer({"hello.txt": repository.encode()})
+    return images.push_image(
+        upstream.url, repository, tag, auth=upstream.login, layers=[layer]
+    )
+
+
+def skopeo(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["skopeo", *map(str, arguments)],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_from_manifests_to_images_that_the_secret_pulls(site: Site) -> None:
+    pushed = push(site.private, "my-org/api", "v1.0.1")
+    push(site.public, "my-org/web", "v2")
+    private = f"{site.private.endpoint}/my-org/api:v1.0.1"
+    public = f"{site.public.endpoint}/my-org/web:v2"
+    site.write_pod(private, public)
+
+    looked = site.run("images", site.manifests, "--format", "json", *site.plain)
+    found = {
+        each["image"]: each["status"] for each in json.loads(looked.stdout)["images"]
+    }
+    assert found == {private: "private", public: "public"}
+
+    patched = site.online(
+        "patch", site.manifests, "--output", site.directory / "out", "-o", "json"
+    )
+    assert patched.returncode == 0, patched.stdout + patched.stderr
+    results = {
+        each["image"]: each["new_image"]
+        for each in json.loads(patched.stdout)["images"]
+    }
+    slug = site.vendor.application.slug
+    new_image = f"{site.proxy}/proxy/{slug}/sample/my-org/api:v1.0.1"
+    assert results == {private: new_image, public: None}
+
+    secret = yaml.safe_load((site.midstream / "secret.yaml").read_text())
+    logins = site.directory / "config.json"
+    logins.write_bytes(base64.b64decode(secret["data"][".dockerconfigjson"]))
+    pulled = skopeo(
+        *("inspect", "--tls-verify=false", "--authfile", logins),
+        *("--format", "{{.Digest}}", f"docker://{new_image}"),
+    )
+    assert (pulled.stderr, pulled.stdout.strip()) == ("", pushed.digest)
+
+
+@pytest.mark.skipif(
+    shutil.which("kubectl") is None, reason="kubectl is not a Debian package"
+)
+def test_kustomize_builds_what_was_patched(site: Site) -> None:
+    push(site.private, "my-org/built", "v1")
+    site.write_pod(f"{site.private.endpoint}/my-org/built:v1")
+    patched = site.online("patch", site.manifests, "--output", site.directory / "out")
+    assert patched.returncode == 0, patched.stderr
+
+    built = subprocess.run(
+        ["kubectl", "kustomize", str(site.midstream)],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    slug = site.vendor.application.slug
+    pod = next(
+        each for each in yaml.safe_load_all(built.stdout) if each["kind"] == "Pod"
+    )
+    assert pod["spec"]["imagePullSecrets"] == [{"name": f"{slug}-registry"}]
+    assert pod["spec"]["containers"][0]["image"] == (
+        f"{site.proxy}/proxy/{slug}/sample/my-org/built:v1"
+    )
+
+
+def test_a_license_is_verified_synced_and_revoked(site: Site) -> None:
+    license = ("--license", site.license_file, "--root-key", site.root_key)
+    slug = site.vendor.application.slug
+    verified = site.run("verify", *license, "--application", slug)
+    assert verified.returncode == 0, verified.stderr
+    assert "is genuine" in verified.stdout
+
+    current = site.online("sync", "--root-key", site.root_key)
+    assert current.returncode == 0, current.stderr
+    assert "is up to date" in current.stdout
+
+    before = site.license_file.read_bytes()
+    revoke_license(actor=site.vendor.actor, license=site.license, reason=REASON)
+    refused = site.online("sync", "--root-key", site.root_key)
+    assert refused.returncode == 1
+    assert "revoked" in refused.stderr
+    assert site.license_file.read_bytes() == before
+    assert site.online("secret").returncode == 1
+
+
+def test_a_changed_license_is_refused(site: Site) -> None:
+    document = yaml.safe_load(site.license_file.read_text())
+    document["spec"]["appSlug"] = "other-app"
+    site.license_file.write_text(yaml.safe_dump(document))
+
+    refused = site.run(
+        *("verify", "--license", site.license_file, "--root-key", site.root_key),
+        *("--format", "json"),
+    )
+
+    assert refused.returncode == 1
+    assert json.loads(refused.stdout)["error"]["code"] == "changed_field"
+
+
+def test_a_bundle_is_carried_over_and_pushed(site: Site) -> None:
+    children = [
+        images.push_image(
+            site.private.url,
+            "my-org/multi",
+            None,
+            auth=site.private.login,
+            layers=[images.tar_layer({"hello.txt": platform.encode()})],
+            platform=platform,
+        )
+        for platform in ("linux/amd64", "linux/arm64")
+    ]
+    index = images.push_index(
+        site.private.url, "my-org/multi", "v1", auth=site.private.login, images=children
+    )
+    plain = push(site.public, "my-org/web", "v2")
+    site.write_pod(
+        f"{site.private.endpoint}/my-org/multi:v1",
+        f"{site.public.endpoint}/my-org/web:v2",
+    )
+    port = free_port()
+
+    with start_registry(site.directory / "own", port):
+        collected = site.online(
+            *("airgap", site.manifests, "--bundle", site.directory / "bundle.tar"),
+            *("--registry", f"localhost:{port}/apps", "--format", "json"),
+        )
+        assert collected.returncode == 0, collected.stdout + collected.stderr
+        for line in json.loads(collected.stdout)["push"]:
+            push_line = line.replace(" docker://", " --dest-tls-verify=false docker://")
+            subprocess.run(push_line, shell=True, check=True, cwd=site.directory)  # noqa: S602 -- the lines are for a shell
+        digests = {
+            name: skopeo(
+                *("inspect", "--tls-verify=false", "--format", "{{.Digest}}"),
+                f"docker://localhost:{port}/apps/{name}",
+            ).stdout.strip()
+            for name in ("multi:v1", "web:v2")
+        }
+
+    assert digests == {"multi:v1": index.digest, "web:v2": plain.digest}
+
+
+def test_a_revoked_license_fetches_nothing_and_is_told_why(site: Site) -> None:
+    push(site.private, "my-org/revoked", "v1")
+    slug = site.vendor.application.slug
+    site.write_pod(f"{site.proxy}/proxy/{slug}/sample/my-org/revoked:v1")
+    bundle = site.directory / "bundle"
+
+    def airgap() -> Any:
+        return site.online("airgap", site.manifests, "--bundle", bundle, "--offline")
+
+    assert airgap().returncode == 0
+    shutil.rmtree(bundle)
+    revoke_license(actor=site.vendor.actor, license=site.license, reason=REASON)
+    # The edge looks at live state once in 0.8 seconds.
+    deadline = time.monotonic() + 5
+    while "This license was revoked on" not in (refused := airgap()).stdout:
+        assert time.monotonic() < deadline, refused.stdout
+
+    assert refused.returncode == 3
+    assert list(bundle.glob("blobs/*/*")) == []
+
+
+def test_dockers_manifests_can_be_pushed_too(site: Site) -> None:
+    layer = images.tar_layer({"hello.txt": b"docker"})
+    with images._Repository(site.public.url, "my-org/old", None) as repository:
+        config = images._json(images._image_config([layer], "linux/amd64"))
+        manifest: Any = {
+            "schemaVersion": 2,
+            "mediaType": DOCKER_MANIFEST,
+            "config": repository.push_blob(config, DOCKER_CONFIG).as_json(),
+            "layers": [
+                repository.push_blob(gzip.compress(layer), DOCKER_LAYER).as_json()
+            ],
+        }
+        repository.push_manifest(images._json(manifest), DOCKER_MANIFEST, "v1")
+    site.write_pod(f"{site.public.endpoint}/my-org/old:v1")
+    collected = site.online(
+        *("airgap", site.manifests, "--bundle", site.directory / "bundle"),
+        *("--registry", f"{site.public.endpoint}/copied", "--format", "json"),
+    )
+    assert collected.returncode == 0, collected.stdout + collected.stderr
+
+    (line,) = json.loads(collected.stdout)["push"]
+    pushed = line.replace(" docker://", " --dest-tls-verify=false docker://")
+    subprocess.run(shlex.split(pushed), check=True)
+
+    copied = f"docker://{site.public.endpoint}/copied/old:v1"
+    target = site.directory / "copy"
+    pulled = skopeo("copy", "--src-tls-verify=false", copied, f"dir:{target}")
+    assert pulled.returncode == 0, pulled.stderr
+    found = json.loads((target / "manifest.json").read_text())
+    assert [each["digest"] for each in found["layers"]] == [
+        manifest["layers"][0]["digest"]
+    ]
+
+
+def test_push_lines_are_safe_for_a_shell(site: Site) -> None:
+    push(site.public, "my-org/web", "v2")
+    site.write_pod(f"{site.public.endpoint}/my-org/web:v2")
+    bundle = site.directory / "a b; echo $HOME"
+
+    collected = site.online(
+        *("airgap", site.manifests, "--bundle", bundle, "--format", "json")
+    )
+
+    (line,) = json.loads(collected.stdout)["push"]
+    assert shlex.split(line)[3] == f"oci:{bundle}:{site.public.endpoint}/my-org/web:v2"

@@ -1,0 +1,158 @@
+"""License files, signed by keys of the tests' own.
+
+The signer is written from the format's description, and not from the verifier, so that
+the two can disagree.
+"""
+
+from __future__ import annotations
+
+import base64
+import copy
+import hashlib
+import json
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+
+from installer.license import License, parse_license
+
+LICENSE_ID = "2c8HgTq0V5yWn3RkLm7XzB4pDs1"
+
+
+def document(**changes: Any) -> dict[str, Any]:
+    """Return a license without signatures; ``changes`` are to its spec."""
+    spec = {
+        "licenseID": LICENSE_ID,
+        "licenseType": "prod",
+        "licenseSequence": 7,
+        "appSlug": "my-app",
+        "customerName": "Initech",
+        "channels": [{"channelName": "Stable", "isDefault": True}],
+        "replicatedProxyDomain": "proxy.example.com",
+        "entitlements": {
+            "expires_at": {
+                "title": "Expiration",
+                "value": "2099-02-03T04:05:06Z",
+                "valueType": "String",
+            },
+            "seats": {"title": "Seats", "value": 25, "valueType": "Integer"},
+            "sso": {"title": "SSO", "value": True, "valueType": "Boolean"},
+            "note": {"title": "Note", "value": "", "valueType": "Text"},
+        },
+    }
+    return {
+        "apiVersion": "kots.io/v1beta2",
+        "kind": "License",
+        "metadata": {"name": "my-app-initech"},
+        "spec": spec | changes,
+    }
+
+
+def plain_license(**changes: Any) -> License:
+    """Return an unsigned license, as the installer reads it."""
+    return parse_license(yaml.safe_dump(document(**changes)).encode(), "license.yaml")
+
+
+def write_license(directory: Path, content: dict[str, Any]) -> Path:
+    path = directory / "license.yaml"
+    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    return path
+
+
+@cache
+def _key(_name: str) -> rsa.RSAPrivateKey:
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@dataclass
+class Signer:
+    """A root key and an application's key."""
+
+    root: rsa.RSAPrivateKey = field(default_factory=lambda: _key("root"))
+    application: rsa.RSAPrivateKey = field(default_factory=lambda: _key("application"))
+
+    @property
+    def root_pem(self) -> str:
+        return public_pem(self.root)
+
+    def signed(self, license: dict[str, Any]) -> dict[str, Any]:
+        """Return the license with its fields signed, and all of it."""
+        signed = copy.deepcopy(license)
+        for entry in signed["spec"]["entitlements"].values():
+            value = _printed(entry["value"])
+            entry["signature"] = {"v2": _base64(self._sign(self.application, value))}
+        return self.sealed(signed)
+
+    def sealed(self, license: dict[str, Any]) -> dict[str, Any]:
+        """Return the license with the signature of all of it."""
+        data = json.dumps(license, separators=(",", ":")).encode()
+        signed = copy.deepcopy(license)
+        outer = {"licenseData": _base64(data), "innerSignature": self._inner(data)}
+        signed["spec"]["signature"] = _base64(json.dumps(outer).encode())
+        return signed
+
+    def _inner(self, data: bytes) -> str:
+        public = public_pem(self.application)
+        key_signature = {
+            "signature": _base64(self._sign(self.root, public.encode())),
+            "globalKeyId": key_id(self.root),
+        }
+        inner = {
+            "v2LicenseSignature": _base64(self._sign(self.application, data)),
+            "publicKey": public,
+            "v2KeySignature": _base64(json.dumps(key_signature).encode()),
+        }
+        return _base64(json.dumps(inner).encode())
+
+    @staticmethod
+    def _sign(key: rsa.RSAPrivateKey, message: bytes) -> bytes:
+        scheme = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
+        return key.sign(message, scheme, hashes.SHA256())
+
+
+def other_signer() -> Signer:
+    """Return one that shares no key with the others."""
+    return Signer(_key("other root"), _key("other application"))
+
+
+def public_pem(key: rsa.RSAPrivateKey) -> str:
+    return (
+        key.public_key()
+        .public_bytes(
+            serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+        .decode()
+    )
+
+
+def key_id(key: rsa.RSAPrivateKey) -> str:
+    encoded = key.public_key().public_bytes(
+        serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    return hashlib.sha256(encoded).hexdigest()[:32]
+
+
+def unwrapped(license: dict[str, Any]) -> dict[str, Any]:
+    """Return what ``spec.signature`` holds."""
+    found: dict[str, Any] = json.loads(base64.b64decode(license["spec"]["signature"]))
+    return found
+
+
+def with_signature(license: dict[str, Any], outer: dict[str, Any]) -> dict[str, Any]:
+    changed = copy.deepcopy(license)
+    changed["spec"]["signature"] = _base64(json.dumps(outer).encode())
+    return changed
+
+
+def _printed(value: object) -> bytes:
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text.encode()
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()

@@ -1,0 +1,328 @@
+"""Nothing is called private that was not refused."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from installer.http import Web
+from installer.lookup import AT_ONCE_PER_HOST, Status, Verdict, look_up
+from installer.registry import Registry
+from tests.support.canned_server import Answer, silent_server
+from tests.support.certificates import Authority
+from tests.support.installer.servers import (
+    OK,
+    Request,
+    breaking_server,
+    closed_port,
+    server,
+)
+
+BEARER = {
+    "WWW-Authenticate": (
+        'Bearer realm="http://{host}/token",service="s",'
+        'scope="repository:my-org/api:pull"'
+    )
+}
+BASIC = {"WWW-Authenticate": 'Basic realm="r"'}
+ANONYMOUS = Answer(200, {}, json.dumps({"token": "anonymous"}).encode())
+
+
+def look(image: str, *hosts: str, seconds: float = 5, wait: float = 30) -> Verdict:
+    return look_all([image], *hosts, seconds=seconds, wait=wait)[image]
+
+
+def look_all(
+    images: Iterable[str], *hosts: str, seconds: float = 5, wait: float = 30
+) -> dict[str, Verdict]:
+    web = Web(
+        plain_http=frozenset(hosts), read_seconds=seconds, connect_seconds=seconds
+    )
+    return look_up(images, Registry(web), max_wait=wait)
+
+
+def token_server(token: Answer, with_token: Answer) -> object:
+    """Return what a registry answers whose token server gives ``token``."""
+
+    def respond(request: Request) -> Answer:
+        if request.path.startswith("/token"):
+            return token
+        if request.headers.get("Authorization") == "Bearer anonymous":
+            return with_token
+        return Answer(401, BEARER)
+
+    return respond
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "sentence"),
+    [
+        (OK, Status.PUBLIC, "gives it to everybody"),
+        (Answer(401, BASIC), Status.PRIVATE, "it is private"),
+        (Answer(401), Status.PRIVATE, "it is private"),
+        (Answer(403), Status.PRIVATE, "it is private"),
+        (Answer(404), Status.MISSING, "there is no my-org/api:v1"),
+        (Answer(418), Status.BAD_ANSWER, "answers 418"),
+        (Answer(302), Status.BAD_ANSWER, "answers 302"),
+        (Answer(200, {"Content-Type": "text/html"}, b"<p>"), Status.BAD_ANSWER, "no m"),
+    ],
+)
+def test_what_one_answer_means(answer: Answer, status: Status, sentence: str) -> None:
+    with server(lambda _request: answer) as registry:
+        found = look(f"{registry.host}/my-org/api:v1", registry.host)
+
+    assert found.status is status
+    assert sentence in found.sentence
+    assert registry.host in found.sentence
+
+
+@pytest.mark.parametrize("code", [500, 502, 503, 504, 507])
+def test_a_registry_with_a_problem_of_its_own_is_no_private_one(code: int) -> None:
+    with server(lambda _request: Answer(code)) as registry:
+        found = look(f"{registry.host}/my-org/api:v1", registry.host)
+
+    assert found.status is Status.REGISTRY_ERROR
+    assert f"({code})" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("token", "with_token", "status"),
+    [
+        (ANONYMOUS, OK, Status.PUBLIC),
+        (ANONYMOUS, Answer(401, BEARER), Status.PRIVATE),
+        (ANONYMOUS, Answer(403), Status.PRIVATE),
+        (ANONYMOUS, Answer(404), Status.MISSING),
+        (Answer(401), OK, Status.PRIVATE),
+        (Answer(403), OK, Status.PRIVATE),
+        (Answer(429, {"Retry-After": "999"}), OK, Status.RATE_LIMITED),
+        (Answer(500), OK, Status.REGISTRY_ERROR),
+        (Answer(404), OK, Status.BAD_ANSWER),
+        (Answer(200, {}, b"<html>"), OK, Status.BAD_ANSWER),
+        (Answer(200, {}, b"[]"), OK, Status.BAD_ANSWER),
+        (Answer(200, {}, b'{"token": "a\\nb"}'), OK, Status.BAD_ANSWER),
+        (Answer(200, {}, b'{"access_token": "anonymous"}'), OK, Status.PUBLIC),
+    ],
+)
+def test_the_dance_with_a_token_server(
+    token: Answer, with_token: Answer, status: Status
+) -> None:
+    with server(token_server(token, with_token)) as registry:  # type: ignore[arg-type]
+        found = look(f"{registry.host}/my-org/api:v1", registry.host)
+
+    assert found.status is status
+    asked = [each for each in registry.requests if each.path.startswith("/token")]
+    assert asked[0].path == "/token?service=s&scope=repository%3Amy-org%2Fapi%3Apull"
+    assert "Authorization" not in asked[0].headers
+
+
+def test_a_get_is_sent_only_where_a_head_is_not_welcome() -> None:
+    def respond(request: Request) -> Answer:
+        return Answer(405) if request.method == "HEAD" else OK
+
+    with server(respond) as registry:
+        found = look(f"{registry.host}/my-org/api:v1", registry.host)
+    assert found.status is Status.PUBLIC
+    path = "/v2/my-org/api/manifests/v1"
+    assert registry.asked() == {("HEAD", path): 1, ("GET", path): 1}
+
+    with server(lambda _request: OK) as registry:
+        look(f"{registry.host}/my-org/api:v1", registry.host)
+    assert registry.asked() == {("HEAD", path): 1}
+
+
+def test_an_image_is_looked_up_once_whatever_its_spelling() -> None:
+    with server(lambda _request: OK) as registry:
+        image = f"{registry.host}/my-org/api"
+        found = look_all([image, f"{image}:latest", f"{image}:v1"], registry.host)
+
+    assert {each.status for each in found.values()} == {Status.PUBLIC}
+    assert registry.asked() == {
+        ("HEAD", "/v2/my-org/api/manifests/latest"): 1,
+        ("HEAD", "/v2/my-org/api/manifests/v1"): 1,
+    }
+
+
+def test_a_digest_is_asked_for_rather_than_the_tag_beside_it() -> None:
+    digest = "sha256:" + "0" * 64
+    with server(lambda _request: OK) as registry:
+        look(f"{registry.host}/my-org/api:v1@{digest}", registry.host)
+
+    assert registry.asked() == {("HEAD", f"/v2/my-org/api/manifests/{digest}"): 1}
+
+
+def test_a_host_that_wants_patience_gets_it() -> None:
+    turns: list[float] = []
+
+    def respond(_request: Request) -> Answer:
+        turns.append(time.monotonic())
+        return Answer(429, {"Retry-After": "1"}) if len(turns) == 1 else OK
+
+    with server(respond) as registry:
+        found = look(f"{registry.host}/my-org/api:v1", registry.host)
+
+    assert found.status is Status.PUBLIC
+    assert len(turns) == 2
+    assert turns[1] - turns[0] >= 1
+
+
+def test_more_patience_than_there_is_ends_all_look_ups_on_that_host() -> None:
+    with server(lambda _request: Answer(429, {"Retry-After": "3600"})) as registry:
+        images = [f"{registry.host}/my-org/api:v{number}" for number in range(40)]
+        started = time.monotonic()
+        found = look_all(images, registry.host)
+
+    assert {each.status for each in found.values()} == {Status.RATE_LIMITED}
+    assert time.monotonic() - started < 10
+    assert len(registry.requests) <= AT_ONCE_PER_HOST
+
+
+def test_few_requests_at_a_time_go_to_one_host() -> None:
+    def respond(_request: Request) -> Answer:
+        time.sleep(0.02)
+        return OK
+
+    with server(respond) as registry:
+        images = [f"{registry.host}/my-org/api:v{number}" for number in range(40)]
+        found = look_all(images, registry.host)
+
+    assert {each.status for each in found.values()} == {Status.PUBLIC}
+    assert len(registry.requests) == 40
+    assert registry.most_at_once <= AT_ONCE_PER_HOST
+
+
+def test_a_slow_host_holds_up_no_other() -> None:
+    with silent_server() as slow, server(lambda _request: OK) as quick:
+        images = [f"{slow}/my-org/api:v{number}" for number in range(8)]
+        started = time.monotonic()
+        found = look_all(
+            [*images, f"{quick.host}/my-org/api:v1"], slow, quick.host, seconds=1
+        )
+        assert time.monotonic() - started < 20
+
+    assert found[f"{quick.host}/my-org/api:v1"].status is Status.PUBLIC
+    assert {found[image].status for image in images} == {Status.TIMED_OUT}
+
+
+def test_a_host_that_is_not_there() -> None:
+    host = closed_port()
+
+    found = look(f"{host}/my-org/api:v1", host)
+
+    assert found == Verdict(Status.UNREACHABLE, f"{host} cannot be reached from here.")
+
+
+def test_a_name_that_dns_does_not_know() -> None:
+    with pytest.raises(socket.gaierror):
+        socket.getaddrinfo("registry.invalid", 443)
+
+    found = look("registry.invalid/my-org/api:v1")
+
+    assert found.status is Status.DNS
+    assert "registry.invalid" in found.sentence
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"HTTP/1.1 200 OK\r\nContent-Le", b"SSH-2.0-x\r\n"]
+)
+def test_a_connection_that_breaks(sent: bytes) -> None:
+    with breaking_server(sent) as broken:
+        found = look(f"{broken.host}/my-org/api:v1", broken.host)
+
+    assert found.status in {Status.BAD_ANSWER, Status.UNREACHABLE}
+    assert broken.host in found.sentence
+
+
+def test_a_host_that_nobody_can_speak_to_is_not_tried_for_every_image() -> None:
+    with breaking_server(b"no TLS") as broken:
+        images = [f"{broken.host}/my-org/api:v{number}" for number in range(40)]
+        found = look_all(images)
+
+    assert {each.status for each in found.values()} == {Status.TLS}
+    assert broken.connections <= AT_ONCE_PER_HOST
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ({"self_signed": True}, "self-signed certificate"),
+        ({"expired": True}, "certificate has expired"),
+        ({"hosts": ("other.example",)}, "not valid for"),
+    ],
+)
+def test_trouble_with_tls(
+    tmp_path: Path, fault: dict[str, object], reason: str
+) -> None:
+    authority = Authority(tmp_path)
+    hosts: tuple[str, ...] = fault.pop("hosts", ("127.0.0.1",))  # type: ignore[assignment]
+    certificate = authority.issue(*hosts, **fault)  # type: ignore[arg-type]
+    with server(lambda _request: OK, tls=certificate.server_context()) as registry:
+        ca = tmp_path / "ca.pem"
+        ca.write_text(authority.pem)
+        web = Web(ca_file=ca)
+        image = f"{registry.host}/my-org/api:v1"
+        found = look_up([image], Registry(web))[image]
+
+    assert found.status is Status.TLS
+    assert reason in found.sentence
+
+
+def test_an_authority_of_ones_own_is_trusted_when_it_is_named(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    context = authority.issue("127.0.0.1").server_context()
+    with server(lambda _request: OK, tls=context) as registry:
+        ca = tmp_path / "ca.pem"
+        ca.write_text(authority.pem)
+        image = f"{registry.host}/my-org/api:v1"
+        trusted = look_up([image], Registry(Web(ca_file=ca)))[image]
+        unknown = look_up([image], Registry(Web()))[image]
+
+    assert (trusted.status, unknown.status) == (Status.PUBLIC, Status.TLS)
+
+
+def test_a_host_without_tls_is_not_asked_in_the_clear() -> None:
+    with server(lambda _request: OK) as registry:
+        found = look(f"{registry.host}/my-org/api:v1")
+
+    assert found.status is Status.TLS
+    assert registry.requests == []
+
+
+def test_a_redirect_is_followed_and_takes_no_token_along() -> None:
+    with server(lambda _request: OK) as storage:
+        moved = Answer(307, {"Location": f"http://{storage.host}/elsewhere"})
+        respond = token_server(ANONYMOUS, moved)
+        with server(respond) as registry:  # type: ignore[arg-type]
+            found = look(f"{registry.host}/my-org/api:v1", registry.host, storage.host)
+
+    assert found.status is Status.PUBLIC
+    (request,) = storage.requests
+    assert request.path == "/elsewhere"
+    assert "Authorization" not in request.headers
+
+
+def test_redirects_without_end_and_out_of_tls() -> None:
+    loop = Answer(302, {"Location": "/again"})
+    with server(lambda _request: loop) as registry:
+        found = look(f"{registry.host}/my-org/api:v1", registry.host)
+        assert found.status is Status.BAD_ANSWER
+        assert len(registry.requests) == 5
+
+    away = Answer(302, {"Location": "http://example.com/"})
+    with server(lambda _request: away) as registry:
+        found = look(f"{registry.host}/my-org/api:v1", registry.host)
+    assert found.status is Status.BAD_ANSWER
+    assert "without TLS" in found.sentence
+
+
+def test_names_that_cannot_be_read_cost_no_request() -> None:
+    found = look_all(["{{ .Values.image }}", "Quay.io/Bad Name"])
+
+    assert [each.status for each in found.values()] == [
+        Status.TEMPLATE,
+        Status.UNREADABLE,
+    ]

@@ -1,0 +1,63 @@
+"""Every spelling of the list becomes what the list says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from installer.manifests import read_directories
+from installer.plan import pod_specs_with_secret
+from tests.support.installer.spellings import (
+    Shape,
+    Spelling,
+    plan,
+    shapes,
+    spellings,
+)
+
+
+def write_pod(directory: Path, image: str) -> None:
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "one"},
+        "spec": {"containers": [{"name": "a", "image": image}]},
+    }
+    (directory / "pod.json").write_text(json.dumps(pod))
+
+
+def test_the_list_is_long() -> None:
+    assert len({each.image for each in spellings()}) == len(spellings())
+    assert len(spellings()) + len(shapes()) >= 60
+
+
+@pytest.mark.parametrize("spelling", spellings(), ids=lambda each: each.image)
+def test_a_private_image_becomes_what_the_list_says(
+    spelling: Spelling, tmp_path: Path
+) -> None:
+    write_pod(tmp_path, spelling.image)
+
+    (planned,) = plan(read_directories([tmp_path]))
+
+    assert planned.image == spelling.image
+    assert (planned.fate.value, planned.new_image) == (spelling.fate, spelling.becomes)
+    assert spelling.says in planned.sentence
+
+
+@pytest.mark.parametrize("shape", shapes(), ids=lambda each: each.shape)
+def test_the_pod_specs_that_need_the_secret_are_found(
+    shape: Shape, tmp_path: Path
+) -> None:
+    (tmp_path / "all.yaml").write_text(shape.manifest)
+
+    planned = plan(read_directories([tmp_path]))
+
+    needing = {
+        spec.pointer
+        for found_in, specs in pod_specs_with_secret(planned).items()
+        if (found_in.name, found_in.namespace) == (shape.name, shape.namespace)
+        for spec in specs
+    }
+    assert needing == {pointer for pointer, names in shape.specs.items() if names}

@@ -1,0 +1,326 @@
+"""Each fault of a license file has a sentence and a code of its own."""
+
+from __future__ import annotations
+
+import copy
+import json
+from base64 import b64decode, b64encode
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from licenses.license_keys import generate_key, public_pem
+from licenses.license_signature import RootSignature, signed_document
+from licenses.yaml_text import to_yaml
+from tests.support.installer.command import Installer, Outcome
+from tests.support.installer.licenses import (
+    LICENSE_ID,
+    Signer,
+    document,
+    key_id,
+    other_signer,
+    unwrapped,
+    with_signature,
+    write_license,
+)
+
+Document = dict[str, Any]
+Check = Callable[..., Outcome]
+
+
+@pytest.fixture
+def signer() -> Signer:
+    return Signer()
+
+
+@pytest.fixture
+def check(installer: Installer, signer: Signer, tmp_path: Path) -> Check:
+    """Verify a license's document, or the bytes of a file."""
+
+    def run(content: Document | bytes, *more: str, root: str | None = None) -> Outcome:
+        key = tmp_path / "root.pem"
+        key.write_text(root or signer.root_pem)
+        path = tmp_path / "license.yaml"
+        if isinstance(content, bytes):
+            path.write_bytes(content)
+        else:
+            write_license(tmp_path, content)
+        return installer(
+            "verify", "--license", path, "--root-key", key, "--format", "json", *more
+        )
+
+    return run
+
+
+def refused(outcome: Outcome, code: str, says: str) -> None:
+    assert outcome.code == 1
+    error = outcome.document["error"]
+    assert error["code"] == code
+    assert says in error["message"]
+    assert LICENSE_ID not in outcome.out + outcome.err
+
+
+def test_a_genuine_license(check: Check, signer: Signer) -> None:
+    outcome = check(signer.signed(document()), "--application", "my-app")
+
+    assert outcome.code == 0
+    assert outcome.document == {
+        "valid": True,
+        "application": "my-app",
+        "customer": "Initech",
+        "sequence": 7,
+        "expires_at": "2099-02-03T04:05:06Z",
+        "notes": [],
+    }
+
+
+def test_people_are_told_until_when(
+    installer: Installer, signer: Signer, tmp_path: Path
+) -> None:
+    path = write_license(tmp_path, signer.signed(document()))
+    key = tmp_path / "root.pem"
+    key.write_text(signer.root_pem)
+
+    outcome = installer("verify", "--license", path, "--root-key", key)
+
+    assert outcome == Outcome(
+        0,
+        "The license of Initech for my-app is genuine (sequence 7). It expires on "
+        "2099-02-03 04:05:06 UTC.\n",
+        "",
+    )
+
+
+def test_a_license_of_berths_own_signer(check: Check) -> None:
+    root, key = generate_key(), generate_key()
+    vouched = RootSignature.make(root, public_pem(key.public_key()))
+    license = signed_document(document(customerName="Zoë: 'yes' & co"), key, vouched)
+
+    outcome = check(to_yaml(license).encode(), root=public_pem(root.public_key()))
+
+    assert outcome.code == 0
+    assert outcome.document["customer"] == "Zoë: 'yes' & co"
+
+
+def test_a_file_of_several_root_keys(check: Check, signer: Signer) -> None:
+    roots = other_signer().root_pem + signer.root_pem
+
+    assert check(signer.signed(document()), root=roots).code == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("spec.appSlug", "other-app"),
+        ("spec.licenseSequence", 8),
+        ("spec.licenseSequence", "7"),
+        ("spec.entitlements.seats.value", 1000),
+        ("spec.entitlements.sso.value", 1),
+        ("spec.entitlements.expires_at.value", "2199-01-01T00:00:00Z"),
+        ("spec.channels[0].channelName", "Beta"),
+        ("metadata.name", "other"),
+        ("spec.isAirgapSupported", True),
+    ],
+)
+def test_a_changed_field_is_named(
+    check: Check, signer: Signer, path: str, value: object
+) -> None:
+    license = signer.signed(document())
+    *parents, last = path.replace("[0]", ".0").split(".")
+    found: Any = license
+    for each in parents:
+        found = found[int(each)] if each.isdigit() else found[each]
+    found[last] = value
+
+    refused(check(license), "changed_field", f"{path} was changed")
+
+
+def test_a_field_that_was_taken_away_is_named(check: Check, signer: Signer) -> None:
+    license = signer.signed(document())
+    del license["spec"]["entitlements"]["seats"]
+
+    refused(check(license), "changed_field", "spec.entitlements.seats was")
+
+
+def test_changed_data(check: Check, signer: Signer) -> None:
+    license = signer.signed(document())
+    other = signer.signed(document(customerName="Other"))
+    outer = unwrapped(license) | {"licenseData": unwrapped(other)["licenseData"]}
+
+    refused(
+        check(with_signature(other, outer)), "changed_data", "does not fit its data"
+    )
+
+
+def test_a_bad_signature_of_a_field(check: Check, signer: Signer) -> None:
+    signed = signer.signed(document())
+    del signed["spec"]["signature"]
+    fields = signed["spec"]["entitlements"]
+    fields["seats"]["signature"] = copy.deepcopy(fields["sso"]["signature"])
+
+    refused(check(signer.sealed(signed)), "bad_field_signature", "field seats")
+
+    license = signer.signed(document())
+    license["spec"]["entitlements"]["seats"]["signature"]["v2"] = "AAAA"
+    refused(check(license), "bad_field_signature", "field seats")
+
+
+@pytest.mark.parametrize(
+    "signature", ["AAAA", "not base64!", "bnVsbA==", "W10=", "e30=", 7, ["a"]]
+)
+def test_a_signature_that_cannot_be_read(
+    check: Check, signer: Signer, signature: object
+) -> None:
+    license = signer.signed(document())
+    license["spec"]["signature"] = signature
+
+    refused(check(license), "bad_signature", "cannot be read")
+
+
+def test_a_signature_that_is_cut_short(check: Check, signer: Signer) -> None:
+    license = signer.signed(document())
+    license["spec"]["signature"] = license["spec"]["signature"][:-40]
+
+    refused(check(license), "bad_signature", "cannot be read")
+
+
+def test_an_unsigned_license(check: Check) -> None:
+    refused(check(document()), "unsigned", "is not signed")
+
+
+def test_another_root(check: Check, signer: Signer) -> None:
+    other = other_signer()
+
+    outcome = check(other.signed(document()))
+
+    refused(outcome, "wrong_root_key", "another root key")
+    assert key_id(other.root) in outcome.document["error"]["message"]
+
+
+def test_a_key_that_the_root_did_not_sign(check: Check, signer: Signer) -> None:
+    forger = Signer(root=other_signer().root, application=other_signer().application)
+    license = forger.signed(document())
+    inner = unwrapped(license)["innerSignature"]
+    # The forger names our root, whose signature it cannot make.
+    forged = with_signature(
+        license, unwrapped(license) | {"innerSignature": claiming(inner, signer)}
+    )
+
+    refused(check(forged), "bad_key_signature", "was not signed by the root key")
+
+
+def claiming(inner: str, signer: Signer) -> str:
+    document = json.loads(b64decode(inner))
+    signature = json.loads(b64decode(document["v2KeySignature"]))
+    signature["globalKeyId"] = key_id(signer.root)
+    document["v2KeySignature"] = b64encode(json.dumps(signature).encode()).decode()
+    return b64encode(json.dumps(document).encode()).decode()
+
+
+def test_an_expired_license_tells_the_instant_with_its_zone(
+    check: Check, signer: Signer
+) -> None:
+    license = document()
+    license["spec"]["entitlements"]["expires_at"]["value"] = "2020-02-03T04:05:06+02:00"
+
+    refused(check(signer.signed(license)), "expired", "on 2020-02-03 02:05:06 UTC")
+
+
+def test_a_license_without_expiry(check: Check, signer: Signer) -> None:
+    license = document()
+    license["spec"]["entitlements"]["expires_at"]["value"] = ""
+
+    outcome = check(signer.signed(license))
+
+    assert (outcome.code, outcome.document["expires_at"]) == (0, None)
+
+
+def test_the_license_of_another_application(check: Check, signer: Signer) -> None:
+    outcome = check(signer.signed(document()), "--application", "other-app")
+
+    refused(outcome, "other_application", "for the application my-app, not for other")
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (b"<!doctype html><p>Sign in", "not_yaml"),
+        (b"a: [", "not_yaml"),
+        (b"\xff\xfe\x00", "not_yaml"),
+        (b"a: &a [1]\nb: *a\n", "not_yaml"),
+        (b"a: !!python/object:os.system x\n", "not_yaml"),
+        (b"", "not_a_license"),
+        (b"- a\n", "not_a_license"),
+        (b"kind: Pod\n", "not_a_license"),
+        (b"kind: License\napiVersion: kots.io/v1beta2\n", "not_a_license"),
+        (b"kind: License\napiVersion: kots.io/v1beta2\nspec: {}\n", "not_a_license"),
+        (b"kind: License\napiVersion: kots.io/v1beta1\nspec: {}\n", "unknown_version"),
+        (b"kind: License # " + b"x" * 1_000_001, "not_a_license"),
+    ],
+)
+def test_what_is_no_license(check: Check, content: bytes, code: str) -> None:
+    refused(check(content), code, "license.yaml ")
+
+
+def test_an_expiry_that_is_none_is_no_license(check: Check, signer: Signer) -> None:
+    license = document()
+    license["spec"]["entitlements"]["expires_at"]["value"] = "next year"
+
+    refused(check(signer.signed(license)), "not_a_license", "no RFC 3339 instant")
+
+
+@pytest.mark.parametrize("root", ["", "no key", "-----BEGIN PUBLIC KEY-----\nAAAA\n"])
+def test_a_root_key_that_is_none_is_wrong_use(
+    installer: Installer, signer: Signer, tmp_path: Path, root: str
+) -> None:
+    path = write_license(tmp_path, signer.signed(document()))
+    key = tmp_path / "root.pem"
+    key.write_text(root)
+
+    outcome = installer("verify", "--license", path, "--root-key", key)
+
+    assert outcome.code == 2
+    assert "no RSA public key" in outcome.err
+    assert (
+        installer("verify", "--license", path, "--root-key", tmp_path / "x").code == 2
+    )
+
+
+def test_dates_without_quotes_are_texts(check: Check, signer: Signer) -> None:
+    license = signer.signed(document())
+    text = yaml.safe_dump(license, sort_keys=False).replace(
+        "'2099-02-03T04:05:06Z'", "2099-02-03T04:05:06Z"
+    )
+    assert isinstance(
+        yaml.safe_load(text)["spec"]["entitlements"]["expires_at"]["value"], datetime
+    )
+
+    assert check(text.encode()).code == 0
+
+
+@pytest.mark.parametrize("command", ["patch", "secret", "airgap"])
+def test_commands_use_no_forged_license_if_they_have_the_root_key(
+    installer: Installer, signer: Signer, tmp_path: Path, command: str
+) -> None:
+    vendor, key = tmp_path / "vendor", tmp_path / "root.pem"
+    vendor.mkdir()
+    key.write_text(signer.root_pem)
+    arguments: dict[str, list[str | Path]] = {
+        "patch": [vendor, "--output", tmp_path / "out"],
+        "secret": [],
+        "airgap": [vendor, "--bundle", tmp_path / "bundle"],
+    }
+    license = write_license(tmp_path, other_signer().signed(document()))
+    common = (*arguments[command], "--license", license, "--root-key", key)
+
+    outcome = installer(command, *common, "-o", "json")
+
+    assert outcome.code == 1
+    assert outcome.document["error"]["code"] == "wrong_root_key"
+    assert not (tmp_path / "out").exists()
+    write_license(tmp_path, signer.signed(document()))
+    assert installer(command, *common).code == 0
