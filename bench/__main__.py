@@ -51,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("pages", help="measure the portal's lists and searches")
     commands.add_parser("checks", help="measure the checks of credentials")
     commands.add_parser("tokens", help="measure token requests at many licenses")
+    commands.add_parser("installer", help="measure look-ups, patches and bundles")
     seed = commands.add_parser(
         "seed", help="add licenses to the database that DATABASE_URL names"
     )
@@ -86,12 +87,18 @@ def _measure_part(name: str, *, quick: bool) -> None:
         django.setup()
         # Models can be imported only now.
         from bench.check_run import run_checks
+        from bench.installer import run_installer
         from bench.page_run import run_pages
-        from bench.report import CHECKS, PAGES, TOKENS, write_report
+        from bench.report import CHECKS, INSTALLER, PAGES, TOKENS, write_report
         from bench.token_run import run_tokens
 
-        run = {CHECKS: run_checks, PAGES: run_pages, TOKENS: run_tokens}[name]
-        report = run(directory, _say, quick=quick)
+        runs = {
+            CHECKS: run_checks,
+            INSTALLER: run_installer,
+            PAGES: run_pages,
+            TOKENS: run_tokens,
+        }
+        report = runs[name](directory, _say, quick=quick)
     print(f"\n{report}\n")
     _say(f"Measured in {time.monotonic() - started:.0f} s.")
     if not quick:

@@ -1,19 +1,21 @@
-"""``python -m bench.installer``: the installer's look-ups, patches and bundles."""
+"""One run over the installer's commands: look-ups, a patch and a bundle."""
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
 
+from bench.errors import BenchError
+from bench.machine import MachineWatch
+from bench.pulls import Say
+from bench.report import table
 from deploy.local import images
 from deploy.local.demo_settings import PROJECT
 from deploy.local.process import free_port
@@ -48,22 +50,51 @@ class Size:
     blob_mib: int
 
 
-FULL = Size(images=1_000, manifests=5_000, blob_mib=2_048)
+FULL = Size(images=500, manifests=5_000, blob_mib=2_048)
 QUICK = Size(images=100, manifests=500, blob_mib=128)
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m bench.installer")
-    parser.add_argument("--quick", action="store_true", help="small sizes")
-    size = QUICK if parser.parse_args().quick else FULL
-    with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
-        (directory / "license.yaml").write_text(yaml.safe_dump(_LICENSE))
-        with _registry(directory) as host:
-            print(_look_ups(directory, host, size.images))
-            print(_bundle(directory, host, size.blob_mib))
-        print(_patch(directory, size.manifests))
-    return 0
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """One command, start of Python included, and the peak of its memory in MiB."""
+
+    title: str
+    seconds: float
+    pace: str
+    peak: int
+
+
+def run_installer(directory: Path, say: Say, *, quick: bool) -> str:
+    """Measure the installer's commands; return the report.
+
+    Raises:
+        BenchError: a command failed.
+        LocalStackError: the registry did not start.
+    """
+    size = QUICK if quick else FULL
+    watch = MachineWatch.start()
+    (directory / "license.yaml").write_text(yaml.safe_dump(_LICENSE))
+    with _registry(directory) as host:
+        say("Look-ups …")
+        runs = [_look_ups(directory, host, size.images)]
+        say("A bundle …")
+        runs.append(_bundle(directory, host, size.blob_mib))
+    say("A patch …")
+    runs.append(_patch(directory, size.manifests))
+    return _report(runs, watch.finish())
+
+
+def _report(runs: Iterable[_Run], machine: Mapping[str, str]) -> str:
+    rows = (
+        (each.title, f"{each.seconds:.1f} s", each.pace, f"{each.peak} MiB")
+        for each in runs
+    )
+    head = ("", "Time", "Pace", "Memory at most")
+    sections = {
+        "The installer": table(head, rows),
+        "Machine of the installer": table(("", ""), machine.items()),
+    }
+    return "\n\n".join(f"### {title}\n\n{body}" for title, body in sections.items())
 
 
 @contextmanager
@@ -73,20 +104,18 @@ def _registry(directory: Path) -> Iterator[str]:
         yield f"localhost:{port}"
 
 
-def _look_ups(directory: Path, host: str, number: int) -> str:
+def _look_ups(directory: Path, host: str, number: int) -> _Run:
     layer = images.tar_layer({"file": b"bench"})
     for each in range(number):
         images.push_image(f"http://{host}", "my-org/api", f"v{each}", layers=[layer])
     names = [f"{host}/my-org/api:v{each}" for each in range(number)]
     vendor = _vendor(directory / "look-ups", [names])
     seconds, peak = _timed("images", vendor, "--plain-http", host)
-    return (
-        f"Look-ups of {number:,} images of one registry: {seconds:.1f} s, "
-        f"{number / seconds:,.0f}/s, {peak} MiB at most."
-    )
+    title = f"Look-ups of {number:,} images of one registry, in one folder"
+    return _Run(title, seconds, f"{number / seconds:,.0f}/s", peak)
 
 
-def _bundle(directory: Path, host: str, mib: int) -> str:
+def _bundle(directory: Path, host: str, mib: int) -> _Run:
     url = f"http://{host}"
     blob = images.push_blob_stream(url, "my-org/large", mib * MIB)
     images.push_artifact(
@@ -97,23 +126,19 @@ def _bundle(directory: Path, host: str, mib: int) -> str:
         *("airgap", vendor, "--license", directory / "license.yaml"),
         *("--bundle", directory / "bundle.oci", "--plain-http", host),
     )
-    return (
-        f"A bundle of {mib:,} MiB: {seconds:.1f} s, {mib / seconds:,.0f} MiB/s, "
-        f"{peak} MiB at most."
-    )
+    title = f"A bundle of {mib:,} MiB"
+    return _Run(title, seconds, f"{mib / seconds:,.0f} MiB/s", peak)
 
 
-def _patch(directory: Path, number: int) -> str:
+def _patch(directory: Path, number: int) -> _Run:
     names = [[f"quay.io/my-org/api{each}:v1"] for each in range(number)]
     vendor = _vendor(directory / "patch", names)
     seconds, peak = _timed(
         *("patch", vendor, "--license", directory / "license.yaml"),
         *("--output", directory / "out", "--airgap", "--registry", "own.example/apps"),
     )
-    return (
-        f"A patch of {number:,} manifests, each with an image of its own: "
-        f"{seconds:.1f} s, {peak} MiB at most."
-    )
+    title = f"A patch of {number:,} manifests, each with an image of its own"
+    return _Run(title, seconds, f"{number / seconds:,.0f}/s", peak)
 
 
 def _vendor(directory: Path, pods: list[list[str]]) -> Path:
@@ -139,12 +164,10 @@ def _timed(*arguments: str | Path) -> tuple[float, int]:
     ran = subprocess.run(
         [sys.executable, "-c", _RUN, *map(str, arguments)],
         cwd=PROJECT,
-        check=True,
+        check=False,
         capture_output=True,
         text=True,
     )
+    if ran.returncode:
+        raise BenchError(f"The installer failed: {ran.stderr[-500:]}")
     return time.monotonic() - started, int(ran.stderr.split()[-2]) // 1024
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -21,6 +21,7 @@ from deploy.local.demo_settings import PROJECT
 
 _MEASURED = (
     *("edge", "registries", "licenses", "alerts", "teams", "audit", "portal", "oci"),
+    "installer",
 )
 _GIT_DESCRIBE = (
     *("git", "-C", str(PROJECT)),

@@ -16,6 +16,7 @@ PULLS = "bench"
 PAGES = "pages"
 CHECKS = "checks"
 TOKENS = "tokens"
+INSTALLER = "installer"
 
 
 def render(results: Results) -> str:
