@@ -53,6 +53,7 @@ class EventTag(StrEnum):
     LICENSE_FILE_DOWNLOADED = "license:file-downloaded"
     LICENSE_ID_REVEALED = "license:id-revealed"
     LICENSE_KEY_CREATED = "license-key:created"
+    LICENSE_KEY_SIGNED_ANEW = "license-key:signed-anew"
     REGISTRY_CONNECTED = "registry:connected"
     REGISTRY_CHANGED = "registry:changed"
     REGISTRY_DELETED = "registry:deleted"
@@ -115,6 +116,7 @@ _WORDS: dict[str, str] = {
     EventTag.LICENSE_FILE_DOWNLOADED: "License file downloaded",
     EventTag.LICENSE_ID_REVEALED: "License ID shown",
     EventTag.LICENSE_KEY_CREATED: "Key of license files made",
+    EventTag.LICENSE_KEY_SIGNED_ANEW: "Key of license files signed by another root",
     EventTag.REGISTRY_CONNECTED: "External registry added",
     EventTag.REGISTRY_CHANGED: "External registry changed",
     EventTag.REGISTRY_DELETED: "External registry deleted",

@@ -59,8 +59,9 @@ Upstream = str | Literal[Place.PRIVATE_REGISTRY]
 
 UNKNOWN_LOGIN = (
     "No known login came with this request. Log in with your e-mail address and a user "
-    "token, or with any username and a service account or team token. Customers log in "
-    "with any username and their license ID as the password."
+    "token, or your password if you have no second factor; or with any username and a "
+    "service account or team token. Customers log in with any username and their "
+    "license ID as the password."
 )
 
 

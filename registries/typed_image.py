@@ -22,6 +22,8 @@ class Question:
     application_slug: str
     upstream: Upstream
     repository: str
+    # The tag or digest on the private registry; "" elsewhere.
+    reference: str = ""
 
 
 def question_of(
@@ -47,7 +49,8 @@ def question_of(
             raise MalformedName(
                 f"Images there are named {registry_host}/APPLICATION/IMAGE."
             )
-        return Question(first, PRIVATE_REGISTRY, rest)
+        named = reference.digest or reference.tag or "latest"
+        return Question(first, PRIVATE_REGISTRY, rest, named)
     _refuse_other_proxies(reference, proxy_host)
     if reference.registry is None:
         return Question(application_slug, first, rest)

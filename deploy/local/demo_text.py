@@ -50,6 +50,9 @@ Push an image to the private registry, as the vendor:
   skopeo copy --dest-tls-verify=false --dest-creds "$OWNER_EMAIL:$API_TOKEN" \\
     dir:/tmp/berth-image docker://$REGISTRY_HOST/$APP_SLUG/api:v1
 
+A push to a slug that is not yours, or by who may not, is "denied" in the registry's own
+words. With nginx in front, as in deploy/nginx, each refusal says why.
+
 Pull it from there, with the license again:
 
   skopeo copy --src-tls-verify=false --src-creds "license:$LICENSE_ID" \\

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import timedelta
 
+from django.core.cache import cache
 from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Greatest
@@ -43,6 +45,7 @@ from teams.models import Application
 
 # Distribution tries for as long as it runs; nothing is told again after a day.
 REMEMBERED = timedelta(days=7)
+LOOK_SECONDS = 60
 _REMEMBER = """
 INSERT INTO registries_registrynotification (id, received_at) VALUES (%s, %s)
 ON CONFLICT DO NOTHING
@@ -180,7 +183,10 @@ def forget_if_empty(repository: ImageRepository) -> None:
 
 def _pulled(application: Application, name: str, event: Notification) -> None:
     if event.method != "GET":
-        return  # a look that is followed by the pull, or by nothing
+        # A look that is followed by the pull, by digest, or by nothing.
+        _remember_look(event)
+        return
+    event = _with_tag(event)
     manifests = ImageManifest.objects.for_team(application.team_id).filter(
         repository__application=application, repository__name=name
     )
@@ -193,6 +199,24 @@ def _pulled(application: Application, name: str, event: Notification) -> None:
     if event.tag or tags.exists() or not indexes.exists():
         # Not so a platform's image, which is pulled after its index.
         _count(application, name, event)
+
+
+def _look_key(event: Notification) -> str:
+    return f"looked:{event.subject}:{event.repository}:{event.digest}"
+
+
+def _remember_look(event: Notification) -> None:
+    if event.tag:
+        cache.set(_look_key(event), event.tag, LOOK_SECONDS)
+
+
+def _with_tag(event: Notification) -> Notification:
+    """Return a pull by digest as one of the tag that was looked up just before.
+
+    docker and containerd ask which image a tag names, and then pull that.
+    """
+    tag = "" if event.tag else cache.get(_look_key(event), "")
+    return replace(event, tag=tag) if tag else event
 
 
 def _count(application: Application, name: str, event: Notification) -> None:
@@ -228,7 +252,8 @@ def _audit(
     repository: ImageRepository,
     event: Notification,
 ) -> None:
-    data = {"tag": event.tag, "digest": event.digest}
+    # Of a person or a service account, the login tells which of their tokens it was.
+    data = {"tag": event.tag, "digest": event.digest, "login": event.subject}
     record(
         actor=_actor(application, event.subject),
         tag=tag,

@@ -13,6 +13,7 @@ from django.db.models import (
     Func,
     Max,
     OuterRef,
+    Q,
     QuerySet,
     Subquery,
     Sum,
@@ -90,6 +91,22 @@ def repositories_of_application(
 
 def _of_repository(rows: QuerySet[Any]) -> QuerySet[Any, dict[str, Any]]:
     return rows.filter(repository=OuterRef("pk")).order_by().values("repository")
+
+
+def is_listed(
+    team_id: uuid.UUID, application_slug: str, name: str, reference: str
+) -> bool:
+    """Tell whether a tag or digest is there, as far as Berth knows."""
+    named = Q(digest=reference) | Q(tags__name=reference)
+    return (
+        ImageManifest.objects.for_team(team_id)
+        .filter(
+            named,
+            repository__application__slug=application_slug,
+            repository__name=name,
+        )
+        .exists()
+    )
 
 
 def tags_of_repository(repository: ImageRepository) -> QuerySet[ImageTag]:

@@ -20,9 +20,10 @@ from portal.crypto.secrets import Secret
 from portal.http.pages import page_context, render_page
 from portal.http.values import parse_id
 from registries.authorization import Allowed, authorize_pull
+from registries.private_registry.selectors import is_listed
 from registries.pull_credentials import Subject, SubjectKind
 from registries.selectors import names_of_holders, refused_pulls_for_team
-from registries.typed_image import question_of
+from registries.typed_image import Question, question_of
 from registries.web.pull_links import shown_pulls
 from registries.web.why_steps import shown_steps
 from teams.permissions import Permission
@@ -193,11 +194,26 @@ def _explained(
         question.repository,
         within_team=request.team.pk,
     )
+    is_allowed = isinstance(decision, Allowed)
     return {
         "decision": decision,
-        "is_allowed": isinstance(decision, Allowed),
+        "is_allowed": is_allowed,
+        "missing": _missing(request, question) if is_allowed else "",
         "steps": shown_steps(request, decision, question, license),
     }
+
+
+def _missing(request: TeamRequest, question: Question) -> str:
+    """Return the reference that is not in the private registry, "" if it is."""
+    if not question.reference:
+        return ""
+    there = is_listed(
+        request.team.pk,
+        question.application_slug,
+        question.repository,
+        question.reference,
+    )
+    return "" if there else question.reference
 
 
 def _refused(request: TeamRequest, license: License) -> list[Any]:

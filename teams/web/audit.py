@@ -60,6 +60,7 @@ SUBJECT_PAGES = {
     "licenses.customer": SubjectPage("customers-detail", "customer_id"),
     "licenses.license": SubjectPage("licenses-detail", "license_id"),
     "registries.externalregistry": SubjectPage("images-detail", "registry_id"),
+    "registries.imagerepository": SubjectPage("images-private-detail", "image_id"),
     "teams.application": SubjectPage("applications-detail", "application_slug", "slug"),
 }
 SUBJECT_LISTS = {
@@ -73,7 +74,9 @@ SUBJECT_WORDS = {
     "licenses.customer": "customer",
     "licenses.license": "license",
     "licenses.licensefield": "license field",
+    "licenses.licensesigningkey": "key of license files",
     "registries.externalregistry": "external registry",
+    "registries.imagerepository": "image",
     "teams.apitoken": "API token",
     "teams.application": "application",
     "teams.channel": "channel",

@@ -33,7 +33,7 @@ class Command(BaseCommand):
         except PrivateRegistryProblem as problem:
             raise CommandError(problem.message) from problem
         self.stdout.write(
-            f"{found.repositories} repositories; {found.added} tags were added."
+            f"Repositories: {found.repositories}. Tags that were added: {found.added}."
         )
         for name in found.unknown:
             self.stdout.write(f"{name} belongs to no application.")

@@ -240,7 +240,7 @@ def test_a_password_alone_is_not_enough_for_who_has_a_second_factor(
     )
     assert right.json["errors"][0]["detail"] == {"reason": "second_factor_required"}
     assert wrong.json["errors"][0]["detail"] == {"reason": "credential_unknown"}
-    assert "second factor" not in wrong.body.decode()
+    assert "has a second factor" not in wrong.body.decode()
 
 
 def test_a_license_that_is_over_gets_tokens_for_the_proxy_only(
@@ -271,8 +271,9 @@ def test_the_registry_tells_vendors_too_how_to_log_in(
     assert {each.status for each in answers.values()} == {401}
     assert answers["berth-registry"].error[1] == (
         "No known login came with this request. Log in with your e-mail address and a "
-        "user token, or with any username and a service account or team token. "
-        "Customers log in with any username and their license ID as the password."
+        "user token, or your password if you have no second factor; or with any "
+        "username and a service account or team token. Customers log in with any "
+        "username and their license ID as the password."
     )
     assert answers["berth-proxy"].error[1].startswith("No known license came with")
 

@@ -113,7 +113,7 @@ def test_a_push_is_listed_and_audited(
     assert (tag.pushed_by, tag.confirmed_at) == (subject, None)
     audited = AuditEvent.objects.get(tag="image:pushed")
     assert (audited.actor_label, audited.subject_label) == ("ci", f"{slug}/web/api")
-    assert audited.data == {"tag": "v1", "digest": A}
+    assert audited.data == {"tag": "v1", "digest": A, "login": subject}
 
 
 def test_a_notification_counts_once(client: Client, vendor: Vendor, slug: str) -> None:
@@ -162,7 +162,10 @@ def test_a_deletion_is_audited_and_waits_to_be_confirmed(
     unsure = ImageTag.objects.filter(confirmed_at=None)
     assert [tag.name for tag in unsure] == ["latest"]
     audited = AuditEvent.objects.get(tag="image:deleted")
-    assert (audited.actor_label, audited.data) == ("ci", {"tag": "latest"})
+    assert (audited.actor_label, audited.data) == (
+        "ci",
+        {"tag": "latest", "login": subject},
+    )
 
     tell(client, event("delete", f"{slug}/api", A, subject=subject))
     assert ImageManifest.objects.filter(confirmed_at=None).exists()
@@ -203,8 +206,23 @@ def test_looks_and_platforms_of_an_index_are_no_pulls(
     tell(client, event("pull", f"{slug}/api", A, subject=subject))
     tell(client, event("pull", f"{slug}/api", B, subject=subject))
 
-    assert list(PullEvent.objects.values_list("reference", "count")) == [(A, 1)]
+    assert list(PullEvent.objects.values_list("reference", "count")) == [("v1", 1)]
     assert ImageTag.objects.get().last_pulled_at == NOW
+
+
+def test_a_pull_by_digest_after_a_look_at_a_tag_is_one_of_the_tag(
+    client: Client, vendor: Vendor, slug: str
+) -> None:
+    mine, other = (f"license:{vendor.license().pk}" for _ in range(2))
+    tell(client, event("push", f"{slug}/api", A, "v1"))
+
+    # As docker does.
+    tell(client, event("pull", f"{slug}/api", A, "v1", subject=mine, method="HEAD"))
+    tell(client, event("pull", f"{slug}/api", A, subject=mine))
+    tell(client, event("pull", f"{slug}/api", A, subject=other))
+
+    counted = PullEvent.objects.values_list("holder", "reference", "count")
+    assert set(counted) == {(mine, "v1", 1), (other, A, 1)}
 
 
 def test_what_berth_itself_reads_is_no_pull(client: Client, slug: str) -> None:

@@ -17,6 +17,8 @@ from tests.support.factories import (
     ApiTokenFactory,
     ApplicationFactory,
     ExternalRegistryFactory,
+    ImageRepositoryFactory,
+    ImageTagFactory,
     LicenseFactory,
     PullEventFactory,
 )
@@ -102,7 +104,22 @@ def test_a_failed_check_of_the_registry_is_told(ask: Any, registry: Any) -> None
     assert "credential failed" in text
 
 
-def test_the_private_registry(ask: Any) -> None:
+def test_the_private_registry_without_that_image(ask: Any) -> None:
+    for name in ("api:v1", "api", f"api@sha256:{'0' * 64}"):
+        text = ask(f"registry.example.com/my-app/{name}")
+
+        assert ALLOWED not in text
+        assert "Berth lets this pull through; the image is not there" in text
+        assert "it was never pushed, or it was deleted" in text
+
+
+def test_the_private_registry(ask: Any, license: License) -> None:
+    ImageTagFactory(
+        name="v1",
+        manifest__repository=ImageRepositoryFactory(
+            application=license.application, name="api"
+        ),
+    )
     text = ask("registry.example.com/my-app/api:v1")
 
     assert ALLOWED in text

@@ -27,8 +27,8 @@ def asked(text: str) -> Question:
         (f"  docker pull {PROXY}/proxy/app/sample/api:v1 ", ("app", "sample", "api")),
         (f"docker://{PROXY}/proxy/app/redis", ("app", "redis", "")),
         ("proxy/app/quay.io/org/api:v1", ("app", "quay.io", "org/api")),
-        ("registry.example/app/api:v1", ("app", PRIVATE_REGISTRY, "api")),
-        ("registry.example/app/team/api", ("app", PRIVATE_REGISTRY, "team/api")),
+        ("registry.example/app/api:v1", ("app", PRIVATE_REGISTRY, "api", "v1")),
+        ("registry.example/app/t/api", ("app", PRIVATE_REGISTRY, "t/api", "latest")),
         ("quay.io/org/api:v1", ("chosen", "quay.io", "org/api")),
         ("localhost:5001/org/api:v1", ("chosen", "localhost:5001", "org/api")),
         ("org/api", ("chosen", "org", "api")),
@@ -36,7 +36,7 @@ def asked(text: str) -> Question:
     ],
 )
 def test_names_as_people_type_them(
-    text: str, expected: tuple[str, Upstream, str]
+    text: str, expected: tuple[str, Upstream, str] | tuple[str, Upstream, str, str]
 ) -> None:
     assert asked(text) == Question(*expected)
 
