@@ -169,11 +169,13 @@ class Puller:
 class ImageUse:
     """What would break without a tag, an image or a repository. ``pulls`` of 30 days.
 
+    ``own_pulls`` of these were by logins of the team, and not by licenses.
     ``other_tags`` name the same image as the tag that was asked about.
     """
 
     pullers: Sequence[Puller]
     pulls: int
+    own_pulls: int
     active_licenses: int
     other_tags: Sequence[str] = ()
 
@@ -219,10 +221,15 @@ def _use(
     repository: ImageRepository, pulls: QuerySet[PullEvent], others: Sequence[str] = ()
 ) -> ImageUse:
     lately = pulls.filter(last_at__gte=timezone.now() - RECENT_PULLS)
+    counted = lately.aggregate(
+        all=Sum("count", default=0),
+        own=Sum("count", default=0, filter=Q(license=None)),
+    )
     licenses = licenses_for_team(repository.team_id).active()
     return ImageUse(
         pullers=_pullers(repository.team_id, lately),
-        pulls=lately.aggregate(total=Sum("count"))["total"] or 0,
+        pulls=counted["all"],
+        own_pulls=counted["own"],
         active_licenses=licenses.filter(application=repository.application_id).count(),
         other_tags=others,
     )
