@@ -41,7 +41,7 @@ def signing_key_of(application: Application) -> LicenseSigningKey:
         return _create(application, _root_to_sign_with(roots))
     if _is_vouched_for(found, roots):
         return found
-    return _vouch(found, _root_to_sign_with(roots))
+    return _vouch(application, found, _root_to_sign_with(roots))
 
 
 def private_key_of(stored: LicenseSigningKey) -> rsa.RSAPrivateKey:
@@ -93,13 +93,7 @@ def _create(application: Application, root: rsa.RSAPrivateKey) -> LicenseSigning
         },
     )
     if is_new:
-        record(
-            actor=system_actor(application.team),
-            tag=EventTag.LICENSE_KEY_CREATED,
-            team_id=application.team_id,
-            subject=stored,
-            data={"root_id": stored.root_id},
-        )
+        _record(EventTag.LICENSE_KEY_CREATED, application, stored)
     return stored
 
 
@@ -109,13 +103,31 @@ def _is_vouched_for(stored: LicenseSigningKey, roots: LicenseRoots) -> bool:
     return stored.root_id in roots.public
 
 
-def _vouch(stored: LicenseSigningKey, root: rsa.RSAPrivateKey) -> LicenseSigningKey:
-    # Two at the same time sign the same, and either signature is good.
-    columns = _columns(RootSignature.make(root, stored.public_key))
-    for name, value in columns.items():
-        setattr(stored, name, value)
-    stored.save(update_fields=list(columns))
+@transaction.atomic
+def _vouch(
+    application: Application, found: LicenseSigningKey, root: rsa.RSAPrivateKey
+) -> LicenseSigningKey:
+    # Of several at the same time one writes. Whoever waited for it, or for another
+    # key in this one's place, changes nothing and takes what is there then.
+    columns = _columns(RootSignature.make(root, found.public_key))
+    same = _of(application).filter(pk=found.pk, root_id=found.root_id)
+    changed = same.update(**columns)
+    stored = _existing(application)
+    if stored is None:
+        return _create(application, root)
+    if changed:
+        _record(EventTag.LICENSE_KEY_SIGNED_ANEW, application, stored)
     return stored
+
+
+def _record(tag: EventTag, application: Application, key: LicenseSigningKey) -> None:
+    record(
+        actor=system_actor(application.team),
+        tag=tag,
+        team_id=application.team_id,
+        subject=key,
+        data={"root_id": key.root_id},
+    )
 
 
 def _columns(vouched: RootSignature) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.conf import settings
 
-from licenses.models import License, LicenseField
+from licenses.models import EXPIRY_NAME, License, LicenseField
 
 # The vocabulary of license files says "prod" where Berth's users say "paid".
 _FILE_TYPES = {License.Type.PAID.value: "prod"}
@@ -62,22 +62,23 @@ def _channel(license: License) -> dict[str, Any]:
 def _entitlements(
     license: License, field_values: Iterable[tuple[LicenseField, object]]
 ) -> dict[str, Any]:
-    entitlements: dict[str, Any] = {
-        "expires_at": {
-            "title": "Expiration",
-            "description": "License Expiration",
-            "value": _rfc3339(license.expires_at),
-            "valueType": "String",
-        }
+    expiry = {
+        "title": "Expiration",
+        "description": "License Expiration",
+        "value": _rfc3339(license.expires_at),
+        "valueType": "String",
     }
-    for field, value in field_values:
-        entitlements[field.name] = {
+    fields = {
+        field.name: {
             "title": field.title,
             "value": "" if value is None else value,
             "valueType": field.type,
             **({"isHidden": True} if field.hidden else {}),
         }
-    return entitlements
+        for field, value in field_values
+    }
+    # No field has this name. If one had, the license's own expiry would be told.
+    return {EXPIRY_NAME: expiry} | fields | {EXPIRY_NAME: expiry}
 
 
 def _rfc3339(at: datetime | None) -> str:

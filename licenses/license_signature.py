@@ -4,12 +4,16 @@ Source: kotskinds, ``pkg/crypto/signature.go`` and ``License.ValidateLicense`` o
 ``kots.io/v1beta2``. Everything is RSASSA-PSS with SHA-256. The root signed the
 application's public key; the application's key signs each entitlement's value and the
 whole license. docs/reference/license-file.md tells how to check it.
+
+One key signs both, and nothing in the signed bytes tells which it is. So no value is
+signed that could be read as a license.
 """
 
 from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +23,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from licenses.license_keys import key_id, public_pem, sign
 
 Document = dict[str, Any]
+# A license is JSON that begins with "{". Readers differ in what they skip before that,
+# but none skips visible ASCII.
+_COULD_BE_LICENSE = re.compile(r"[^!-~]*\{")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,15 @@ def signed_document(
     return {**document, "spec": spec}
 
 
+def is_signed_alone(text: str) -> bool:
+    """Tell whether a value's text gets a signature of its own.
+
+    It does not if it could be read as a license, whose signature it then would be. The
+    signature of the whole license covers it all the same.
+    """
+    return _COULD_BE_LICENSE.match(text) is None
+
+
 def signed_text(value: object) -> str:
     """Return what is signed of an entitlement: Go's ``fmt.Sprint(value)``."""
     if isinstance(value, bool):
@@ -73,13 +89,13 @@ def _signed_entitlements(
     entitlements: Mapping[str, Mapping[str, Any]], key: rsa.RSAPrivateKey
 ) -> dict[str, Document]:
     sign_text = _signing_each_text_once(key)
-    return {
-        name: {
-            **entitlement,
-            "signature": {"v2": sign_text(signed_text(entitlement["value"]))},
-        }
-        for name, entitlement in entitlements.items()
-    }
+    signed: dict[str, Document] = {}
+    for name, entitlement in entitlements.items():
+        text = signed_text(entitlement["value"])
+        signed[name] = dict(entitlement)
+        if is_signed_alone(text):
+            signed[name]["signature"] = {"v2": sign_text(text)}
+    return signed
 
 
 def _signing_each_text_once(key: rsa.RSAPrivateKey) -> Callable[[str], str]:

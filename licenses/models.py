@@ -27,8 +27,18 @@ validate_field_name = RegexValidator(
     r"\A[a-zA-Z_][a-zA-Z0-9_]{0,99}\Z",
     "Start with a letter or '_'; use letters, digits and '_' only.",
 )
+# License files tell the license's own expiry among its fields, by this name.
+EXPIRY_NAME = "expires_at"
 MAX_FIELD_VALUE_BYTES = 64 * 1024
 EXPIRES_SOON = timedelta(days=30)
+
+
+def validate_name_is_free(name: str) -> None:
+    if name.lower() == EXPIRY_NAME:
+        raise ValidationError(
+            f"License files tell the license's own expiry as {EXPIRY_NAME}. Take "
+            "another name."
+        )
 
 
 class Customer(TeamOwned):
@@ -94,7 +104,9 @@ class LicenseField(TeamOwned):
     application = models.ForeignKey(
         Application, on_delete=models.CASCADE, related_name="license_fields"
     )
-    name = models.CharField(max_length=100, validators=[validate_field_name])
+    name = models.CharField(
+        max_length=100, validators=[validate_field_name, validate_name_is_free]
+    )
     title = models.CharField(max_length=150, validators=[validate_printable])
     type = models.CharField(max_length=16, choices=Type.choices)
     default = models.JSONField(null=True, blank=True)
@@ -114,6 +126,10 @@ class LicenseField(TeamOwned):
                 | (~Q(type="Enum") & Q(options=[])),
                 name="licenses_licensefield_options",
                 violation_error_message="An Enum needs options, and only an Enum.",
+            ),
+            models.CheckConstraint(
+                condition=~Q(name__iexact=EXPIRY_NAME),
+                name="licenses_licensefield_name_is_free",
             ),
             # A default is stored in clear, and every license would share it.
             models.CheckConstraint(

@@ -107,6 +107,7 @@ def test_add_a_field_of_each_type(
     [
         ({"name": ""}, "name", "This field is required."),
         ({"name": "1x"}, "name", "Start with a letter"),
+        ({"name": "expires_at"}, "name", "the license's own expiry as expires_at"),
         ({"name": "taken"}, "__all__", "The application has a field with this name."),
         ({"title": ""}, "title", "This field is required."),
         ({"type": "Date"}, "type", "Select a valid choice."),

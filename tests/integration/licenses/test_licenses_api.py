@@ -394,6 +394,8 @@ def test_license_fields(member_api: ApiClient) -> None:
     ("body", "fields"),
     [
         ({"name": "1st"}, ["name"]),
+        ({"name": "expires_at"}, ["name"]),
+        ({"name": "Expires_At"}, ["name"]),
         ({"type": "Float"}, ["type"]),
         ({"type": "Enum"}, ["body"]),
         ({"type": "String", "options": ["a"]}, ["body"]),

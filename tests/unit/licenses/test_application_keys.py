@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from licenses.application_keys import (
     private_key_of,
@@ -98,6 +100,10 @@ def test_a_new_root_vouches_for_the_same_keys(team: Team, settings: Any) -> None
 
     assert after.signing_key.public_key == before.signing_key.public_key
     assert after.tag != before.tag
+    assert [tag for tag, _ in audited(team)] == [
+        "license-key:created",
+        "license-key:signed-anew",
+    ]
     verify_license(after.text(), NEW_PEM)
     # Files given out before are good for whoever trusts both.
     verify_license(old_text, NEW_PEM + OLD_PEM)
@@ -147,3 +153,69 @@ def test_all_who_ask_at_the_same_time_get_one_key() -> None:
         found = {each.result() for each in asked}
 
     assert found == {LicenseSigningKey.objects.get().public_key}
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_key_that_is_being_replaced_is_not_signed_anew(settings: Any) -> None:
+    application: Application = ApplicationFactory()
+    old = signing_key_of(application)
+    settings.BERTH_LICENSE_ROOT_KEY = private_pem(NEW) + OLD_PEM
+
+    def ask() -> LicenseSigningKey:
+        try:
+            return signing_key_of(application)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as elsewhere:
+        with transaction.atomic():
+            replaced = replace_signing_key(application)
+            asked = elsewhere.submit(ask)
+            wait_until(somebody_waits_for_a_lock)
+        found = asked.result(10)
+
+    assert found == replaced
+    assert (found.public_key, found.root_id) == (replaced.public_key, replaced.root_id)
+    assert found.public_key != old.public_key
+    assert [tag for tag, _ in audited(application.team)] == ["license-key:created"] * 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_all_who_sign_anew_at_the_same_time_get_one_signature(settings: Any) -> None:
+    application: Application = ApplicationFactory()
+    signing_key_of(application)
+    settings.BERTH_LICENSE_ROOT_KEY = private_pem(NEW) + OLD_PEM
+    together = threading.Barrier(4)
+
+    def ask() -> str:
+        together.wait(30)
+        try:
+            return signing_key_of(application).root_signature
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        asked = [threads.submit(ask) for _ in range(4)]
+        found = {each.result() for each in asked}
+
+    assert found == {LicenseSigningKey.objects.get().root_signature}
+    assert [tag for tag, _ in audited(application.team)] == [
+        "license-key:created",
+        "license-key:signed-anew",
+    ]
+
+
+def somebody_waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)

@@ -7,6 +7,7 @@ import yaml
 
 from licenses.license_file import license_document
 from licenses.license_id import generate_license_id, is_license_id
+from licenses.models import LicenseField
 from licenses.selectors import effective_field_values
 from licenses.yaml_text import to_yaml
 from teams.models import Team
@@ -91,6 +92,23 @@ def test_license_file_of_a_license_that_never_expires(team: Team) -> None:
 
     assert document["spec"]["licenseType"] == "trial"
     assert document["spec"]["entitlements"]["expires_at"]["value"] == ""
+
+
+def test_no_field_hides_the_license_s_own_expiry(team: Team) -> None:
+    at = datetime(2031, 2, 3, 4, 5, 6, tzinfo=UTC)
+    license = LicenseFactory(team=team, expires_at=at)
+    field = LicenseField(name="expires_at", title="Never", type="String")
+
+    spec = license_document(license, [(field, "2999-01-01T00:00:00Z")])["spec"]
+
+    assert spec["entitlements"] == {
+        "expires_at": {
+            "title": "Expiration",
+            "description": "License Expiration",
+            "value": "2031-02-03T04:05:06Z",
+            "valueType": "String",
+        }
+    }
 
 
 def test_license_file_keeps_hostile_names_as_text(team: Team) -> None:

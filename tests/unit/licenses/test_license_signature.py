@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import yaml
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from licenses.license_keys import generate_key, public_pem, sign
 from licenses.license_signature import RootSignature, signed_document, signed_text
@@ -124,6 +125,58 @@ def test_values_are_signed_as_go_prints_them(value: object, text: str) -> None:
 def test_other_values_are_not_signed(value: object) -> None:
     with pytest.raises(TypeError):
         signed_text(value)
+
+
+@pytest.mark.parametrize(
+    "before",
+    ["", " ", "\t\r\n ", "\ufeff", "\xa0", "\u2028", "\u200b", "\x85", "\x01", "\x00"],
+    ids=ascii,
+)
+def test_a_text_that_could_be_a_license_is_not_signed_alone(before: str) -> None:
+    note = before + json.dumps(document())
+    found = signed({"note": note, "plan": "gold"})
+
+    assert found["spec"]["entitlements"]["note"] == {"title": "note", "value": note}
+    assert list(found["spec"]["entitlements"]["plan"]["signature"]) == ["v2"]
+    # All of the license is signed, so nobody can change it either.
+    verified = verify_license(to_yaml(found), TRUSTED)
+    assert verified["spec"]["entitlements"]["note"]["value"] == note
+    found["spec"]["entitlements"]["note"]["value"] = note + " "
+    with pytest.raises(LicenseRefused, match="outer data"):
+        verify_license(to_yaml(found), TRUSTED)
+
+
+@pytest.mark.parametrize(
+    "text", ["", " ", "gold", "a {b}", "[{}]", '"{"', "}{", "null", "☂ a{"], ids=ascii
+)
+def test_other_texts_are_signed_alone(text: str) -> None:
+    found = signed({"note": text})["spec"]["entitlements"]["note"]
+
+    KEY.public_key().verify(
+        base64.b64decode(found["signature"]["v2"]),
+        text.encode(),
+        padding.PSS(padding.MGF1(hashes.SHA256()), 32),
+        hashes.SHA256(),
+    )
+
+
+def test_no_value_gets_a_signature_that_makes_it_a_license() -> None:
+    victim = document()
+    victim["spec"]["appSlug"] = "somebody-elses-app"
+    oracle = signed({"note": json.dumps(victim)})["spec"]["entitlements"]["note"]
+
+    inner = {
+        "v2LicenseSignature": oracle.get("signature", {}).get("v2", ""),
+        "publicKey": public_pem(KEY.public_key()),
+        "v2KeySignature": base64.b64encode(VOUCHED.to_json()).decode(),
+    }
+    data = base64.b64encode(oracle["value"].encode()).decode()
+    victim["spec"]["signature"] = packed(
+        {"licenseData": data, "innerSignature": packed(inner)}
+    )
+
+    with pytest.raises(LicenseRefused, match="license signature"):
+        verify_license(to_yaml(victim), TRUSTED)
 
 
 Change = Callable[[dict[str, Any]], None]

@@ -3,11 +3,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from licenses import services
-from licenses.models import License, LicenseState
+from licenses.models import License, LicenseField, LicenseState
 from licenses.selectors import license_by_secret
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict, Invalid, NotAllowed
@@ -140,6 +141,24 @@ def test_license_state_at_the_very_instant_of_expiry(team: Team) -> None:
     assert license.state(now - timedelta(microseconds=1)) is LicenseState.ACTIVE
     assert not License.objects.active(now).exists()
     assert License.objects.expired(now).get() == license
+
+
+@pytest.mark.parametrize("name", ["expires_at", "EXPIRES_AT"])
+def test_no_field_takes_the_name_of_the_expiry(
+    actor: Actor, team: Team, name: str
+) -> None:
+    application = ApplicationFactory(team=team)
+    values = {"name": name, "title": "Until", "type": "String"}
+
+    with pytest.raises(ValidationError) as caught:
+        services.create_license_field(
+            actor=actor, application=application, values=values
+        )
+    with pytest.raises(IntegrityError), transaction.atomic():
+        LicenseFieldFactory(application=application, name=name)
+
+    assert list(caught.value.message_dict) == ["name"]
+    assert not LicenseField.objects.exists()
 
 
 @pytest.mark.parametrize(
