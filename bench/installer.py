@@ -135,7 +135,7 @@ def _patch(directory: Path, number: int) -> _Run:
     vendor = _vendor(directory / "patch", names)
     seconds, peak = _timed(
         *("patch", vendor, "--license", directory / "license.yaml"),
-        *("--output", directory / "out", "--airgap", "--registry", "own.example/apps"),
+        *("--out", directory / "out", "--airgap", "--registry", "own.example/apps"),
     )
     title = f"A patch of {number:,} manifests, each with an image of its own"
     return _Run(title, seconds, f"{number / seconds:,.0f}/s", peak)

@@ -12,6 +12,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
@@ -39,8 +40,16 @@ _AT_ONCE: Final = 4
 _TRIES: Final = 4
 _STAYS_WHERE_IT_IS: Final = re.compile(r"nondistributable|foreign")
 _RANGE_START: Final = re.compile(r"bytes (\d+)-")
-# By their digest, each with where it is to be had.
-Blobs = dict[str, tuple[Descriptor, Target]]
+# By their digest, each with all places where it is to be had.
+Blobs = dict[str, tuple[Descriptor, tuple[Target, ...]]]
+# What the documents of strangers can make of code that reads them.
+_STRANGE: Final = (
+    TypeError,
+    LookupError,
+    ValueError,
+    AttributeError,
+    RecursionError,
+)
 Found = TypeVar("Found")
 
 
@@ -78,11 +87,10 @@ def collect(
     """Fetch all images that can be had, and write the bundle's index."""
     collector = _Collector(registry, layout, platform)
     found = collector.images(sources)
-    blobs = {
-        digest: part
-        for _, parts in found.done.values()
-        for digest, part in parts.items()
-    }
+    blobs: Blobs = {}
+    for _, parts in found.done.values():
+        for part, targets in parts.values():
+            _add(blobs, part, *targets)
     fetched = collector.blobs(blobs, progress)
     result = Collected(failed=dict(found.failed))
     for name, (root, parts) in found.done.items():
@@ -123,8 +131,8 @@ class _Collector:
     ) -> _Outcome[None]:
         """Fetch each blob that is not there yet."""
         jobs = {
-            digest: partial(self._blob, part, target)
-            for digest, (part, target) in wanted.items()
+            digest: partial(self._blob, part, targets)
+            for digest, (part, targets) in wanted.items()
             if not self._layout.has(part)
         }
         return self._at_once(jobs, progress)
@@ -180,7 +188,8 @@ class _Collector:
                 children = [each.to_json() for each in below]
                 return self._put(index_as_oci(document, children), OCI_INDEX)
         else:
-            blobs.update((each.digest, (each, target)) for each in _parts(document))
+            for each in _parts(document):
+                _add(blobs, each, target)
             if is_dockers(found.media_type):
                 return self._put(manifest_as_oci(document), OCI_MANIFEST)
         self._layout.put(content, found.digest)
@@ -201,9 +210,9 @@ class _Collector:
 
     def _chosen(self, index: Any, target: Target) -> Target:
         """Return the manifest of the wanted platform."""
-        for each in index.get("manifests") or ():
+        descriptors = _listed(index, "manifests")
+        for each, found in zip(index["manifests"], descriptors, strict=True):
             if _platform(each) in {self._platform, f"{self._platform}/v8"}:
-                found = read_descriptor(each)
                 return Target(target.host, target.repository, found.digest)
         raise CannotFetch(f"{target} is not made for {self._platform}.")
 
@@ -212,7 +221,10 @@ class _Collector:
         digest = parse_digest(target.reference) if ":" in target.reference else None
         if digest and self._layout.path(digest).is_file():
             content = self._layout.read(digest)
-            return *_manifest_descriptor(content, digest, ""), content
+            # One that has rotten since is fetched again.
+            with suppress(WrongBytes):
+                check_digest(content, digest)
+                return *_manifest_descriptor(content, digest, ""), content
         content, kind, promised = self._patiently(target, lambda: self._ask(target))
         found, document = _manifest_descriptor(content, digest or promised, kind)
         check_digest(content, found.digest)
@@ -227,9 +239,21 @@ class _Collector:
             promised = answer.headers.get("Docker-Content-Digest", "")
             return answer.read(_MAX_MANIFEST_BYTES), kind, promised
 
-    def _blob(self, blob: Descriptor, target: Target) -> None:
+    def _blob(self, blob: Descriptor, targets: tuple[Target, ...]) -> None:
+        """Fetch a blob from the first place that gives it.
+
+        Raises:
+            CannotFetch, WrongBytes: none does; this is what the last one said.
+        """
+        for target in targets[:-1]:
+            with suppress(CannotFetch, WrongBytes):
+                self._blob_from(blob, target)
+                return
+        self._blob_from(blob, targets[-1])
+
+    def _blob_from(self, blob: Descriptor, target: Target) -> None:
         # What came before a connection broke is kept.
-        self._patiently(target, lambda: self._fetch(blob, target))
+        self._patiently(target, partial(self._fetch, blob, target))
 
     def _patiently(self, target: Target, ask: Callable[[], Found]) -> Found:
         """Ask again, after as long as the registry wishes, where that may help.
@@ -275,6 +299,13 @@ def _take(outcome: _Outcome[Found], name: str, job: Future[Found]) -> None:
         outcome.done[name] = job.result()
     except (CannotFetch, WrongBytes) as error:
         outcome.failed[name] = str(error)
+    except _STRANGE:
+        outcome.failed[name] = f"What came for {name} cannot be made sense of."
+
+
+def _add(blobs: Blobs, blob: Descriptor, *targets: Target) -> None:
+    known = blobs[blob.digest][1] if blob.digest in blobs else ()
+    blobs[blob.digest] = blob, tuple(dict.fromkeys([*known, *targets]))
 
 
 def _too_busy(target: Target, busy: Busy) -> str:
@@ -307,16 +338,32 @@ def _goes_on(answer: Answer, size: int) -> bool:
 
 def _manifest_descriptor(
     content: bytes, promised: str, kind: str
-) -> tuple[Descriptor, Any]:
+) -> tuple[Descriptor, dict[str, Any]]:
+    document = _document(content)
+    inferred = OCI_INDEX if "manifests" in document else OCI_MANIFEST
+    media_type = document.get("mediaType") or kind or inferred
+    if not isinstance(media_type, str):
+        raise _no_manifest()
+    try:
+        digest = parse_digest(promised) if promised else None
+    except MalformedDigest as error:
+        raise _no_manifest() from error
+    found = digest or Digest(f"sha256:{hashlib.sha256(content).hexdigest()}")
+    return Descriptor(media_type, found, len(content)), document
+
+
+def _document(content: bytes) -> dict[str, Any]:
     try:
         document = json.loads(content)
-        inferred = OCI_INDEX if "manifests" in document else OCI_MANIFEST
-        media_type = document.get("mediaType") or kind or inferred
-        digest = parse_digest(promised) if promised else None
-    except (ValueError, AttributeError, RecursionError, MalformedDigest) as error:
-        raise WrongBytes("What came is no manifest.", "manifest") from error
-    found = digest or Digest(f"sha256:{hashlib.sha256(content).hexdigest()}")
-    return Descriptor(str(media_type), found, len(content)), document
+    except (ValueError, RecursionError) as error:
+        raise _no_manifest() from error
+    if not isinstance(document, dict):
+        raise _no_manifest()
+    return document
+
+
+def _no_manifest() -> WrongBytes:
+    return WrongBytes("What came is no manifest.", "manifest")
 
 
 def _parts(document: Any) -> list[Descriptor]:
@@ -337,6 +384,8 @@ def _listed(document: Any, key: str) -> list[Descriptor]:
 
 
 def _platform(entry: Any) -> str:
-    found = entry.get("platform") or {} if isinstance(entry, dict) else {}
+    found = entry.get("platform")
+    if not isinstance(found, dict):
+        return ""
     parts = (found.get("os"), found.get("architecture"), found.get("variant"))
     return "/".join(str(each) for each in parts if each)

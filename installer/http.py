@@ -1,22 +1,25 @@
 """HTTP requests as all commands make them: with limits, and with no secret astray.
 
 Redirects are followed by the caller, who knows what may go where. Corporate proxies
-are taken from ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY``, as curl does.
+are taken from ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY``, as curl does. The
+time-out is for a whole request: its connection, its answer, and a body that is read at
+once.
 """
 
 from __future__ import annotations
 
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
-from urllib.request import getproxies_environment, proxy_bypass
+from urllib.request import proxy_bypass
 
 import urllib3
 from urllib3.exceptions import (
@@ -25,17 +28,21 @@ from urllib3.exceptions import (
     LocationParseError,
     NameResolutionError,
     NewConnectionError,
+    ProtocolError,
     ProxyError,
     ReadTimeoutError,
     SSLError,
 )
 
+from installer.deadline import Deadline
 from installer.errors import UsageFault
+from installer.proxies import company_proxies, manager_for
 
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 20.0
 BLOCK_BYTES: Final = 1024 * 1024
 _FIRST_PAUSE_SECONDS: Final = 0.5
+_IDEMPOTENT: Final = frozenset({"GET", "HEAD"})
 USER_AGENT: Final = "berth-installer"
 
 
@@ -50,57 +57,78 @@ class Trouble(StrEnum):
 
 
 class NoAnswer(Exception):  # noqa: N818 -- states the fact
-    """A request brought no answer; the message is a sentence that names the host."""
+    """A request brought no answer; the message is a sentence that names the host.
 
-    def __init__(self, trouble: Trouble, message: str) -> None:
+    ``host`` is the one it is about, which need not be the one that was asked first.
+    """
+
+    def __init__(self, trouble: Trouble, message: str, host: str = "") -> None:
         super().__init__(message)
         self.trouble = trouble
+        self.host = host
 
 
 class Answer:
     """An answer whose body is read as the caller wants it."""
 
-    def __init__(self, response: urllib3.BaseHTTPResponse, host: str) -> None:
+    def __init__(
+        self, response: urllib3.BaseHTTPResponse, host: str, deadline: Deadline
+    ) -> None:
         self._response = response
+        self._deadline = deadline
         self.host = host
         self.status = response.status
         self.headers = response.headers
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield the body as it was sent.
+        """Yield the body as it was sent, for as long as bytes come.
 
         Raises:
             NoAnswer: the connection broke.
         """
+        self._deadline.lift()
+        yield from self._blocks()
+
+    def _blocks(self) -> Iterator[bytes]:
         try:
             yield from self._response.stream(BLOCK_BYTES, decode_content=False)
-        except (HTTPError, OSError) as error:
-            raise no_answer(error, self.host) from error
+        except (HTTPError, OSError, ValueError) as error:
+            raise no_answer(error, self.host, self._deadline) from error
 
-    def read(self, limit: int, seconds: float = READ_SECONDS) -> bytes:
+    def read(self, limit: int) -> bytes:
         """Return the whole body.
 
         Raises:
-            NoAnswer: it is longer than ``limit``, or takes longer than ``seconds``.
+            NoAnswer: it is longer than ``limit``, or the request takes too long.
         """
-        found, end = bytearray(), time.monotonic() + seconds
-        for block in self.blocks():
+        found = bytearray()
+        for block in self._blocks():
             found += block
             if len(found) > limit:
                 raise NoAnswer(
-                    Trouble.BAD_ANSWER, f"The answer of {self.host} is too long."
+                    Trouble.BAD_ANSWER,
+                    f"The answer of {self.host} is too long.",
+                    self.host,
                 )
-            if time.monotonic() > end:
-                raise NoAnswer(
-                    Trouble.TIMED_OUT, f"{self.host} did not answer in time."
-                )
+        # Where no length was told, a connection that was shut down is a body's end.
+        if self._deadline.has_passed:
+            raise _timed_out(self.host)
+        self._deadline.close()
         return bytes(found)
 
     def close(self) -> None:
         """Keep the connection if all was read, else close it."""
+        self._deadline.close()
         if self._response.length_remaining == 0:
             self._response.drain_conn()
         self._response.close()
+
+
+class _Request(NamedTuple):
+    method: str
+    url: str
+    headers: Mapping[str, str]
+    body: bytes | None
 
 
 class Web:
@@ -115,12 +143,17 @@ class Web:
         connect_seconds: float = CONNECT_SECONDS,
     ) -> None:
         self._plain_http = frozenset(each.lower() for each in plain_http)
+        self._seconds = read_seconds
         self._timeout = urllib3.Timeout(connect=connect_seconds, read=read_seconds)
         self._context = _tls_context(ca_file)
-        self._direct = self._manager("")
-        self._through = {
-            scheme: self._manager(url) for scheme, url in _company_proxies().items()
+        self._proxies = company_proxies()
+        self._managers = {
+            proxy: manager_for(proxy, self._context)
+            for proxy in {"", *self._proxies.values()}
         }
+        self._lock = threading.Lock()
+        self._deadlines: set[Deadline] = set()
+        self._is_stopped = False
 
     def url(self, host: str, path: str) -> str:
         """Return the address of a path on a host, by HTTPS unless told otherwise."""
@@ -133,6 +166,14 @@ class Web:
         if parts.scheme == "https":
             return bool(parts.hostname)
         return parts.scheme == "http" and parts.netloc.lower() in self._plain_http
+
+    def stop(self) -> None:
+        """Break off all requests, and send no more."""
+        with self._lock:
+            self._is_stopped = True
+            running = list(self._deadlines)
+        for each in running:
+            each.end()
 
     @contextmanager
     def send(
@@ -148,80 +189,127 @@ class Web:
         Raises:
             NoAnswer: there is none.
         """
-        answer = self._request(method, url, headers or {}, body)
-        try:
-            yield answer
-        finally:
-            answer.close()
-
-    def _request(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
-    ) -> Answer:
-        host = urlsplit(url).netloc
+        host = host_of(url)
         if not self.allows(url):
             raise NoAnswer(
                 Trouble.BAD_ANSWER,
                 f"{host or 'An address'} would be asked without TLS. If that is meant, "
                 f"give --plain-http {host or 'HOST'}.",
+                host,
             )
+        with self._deadline() as deadline:
+            sent = {"User-Agent": USER_AGENT, **(headers or {})}
+            request = _Request(method, url, sent, body)
+            answer = Answer(self._request(request, deadline), host, deadline)
+            try:
+                yield answer
+            finally:
+                answer.close()
+
+    @contextmanager
+    def _deadline(self) -> Iterator[Deadline]:
+        deadline = Deadline(self._seconds)
+        with self._lock:
+            self._deadlines.add(deadline)
+            is_stopped = self._is_stopped
+        if is_stopped:
+            deadline.end()
         try:
-            response = self._for(url).request(
-                method,
-                url,
-                headers={"User-Agent": USER_AGENT, **headers},
-                body=body,
+            yield deadline
+        finally:
+            deadline.close()
+            with self._lock:
+                self._deadlines.discard(deadline)
+
+    def _request(
+        self, request: _Request, deadline: Deadline
+    ) -> urllib3.BaseHTTPResponse:
+        proxy = self._proxy(request.url)
+        try:
+            try:
+                return self._ask(self._managers[proxy], request, deadline)
+            except (HTTPError, OSError) as error:
+                pause = _pause_before_another(error)
+                is_idempotent = request.method in _IDEMPOTENT
+                if pause is None or not is_idempotent or deadline.has_passed:
+                    raise
+                deadline.wait(pause)
+                # Other connections that were kept may be closed as well.
+                fresh = manager_for(proxy, self._context)
+                return self._ask(fresh, request, deadline)
+        except (HTTPError, OSError, ValueError) as error:
+            raise no_answer(error, host_of(request.url), deadline) from error
+
+    def _ask(
+        self, manager: urllib3.PoolManager, request: _Request, deadline: Deadline
+    ) -> urllib3.BaseHTTPResponse:
+        with deadline.running():
+            return manager.request(
+                request.method,
+                request.url,
+                headers=request.headers,
+                body=request.body,
                 preload_content=False,
                 redirect=False,
                 retries=False,
                 timeout=self._timeout,
             )
-        except (HTTPError, OSError, ValueError) as error:
-            raise no_answer(error, host) from error
-        return Answer(response, host)
 
-    def _for(self, url: str) -> urllib3.PoolManager:
+    def _proxy(self, url: str) -> str:
         parts = urlsplit(url)
-        through = self._through.get(parts.scheme) or self._through.get("all")
-        return self._direct if not through or proxy_bypass(parts.netloc) else through
-
-    def _manager(self, proxy: str) -> urllib3.PoolManager:
-        if not proxy:
-            return urllib3.PoolManager(maxsize=16, ssl_context=self._context)
-        try:
-            return urllib3.ProxyManager(proxy, maxsize=16, ssl_context=self._context)
-        except (HTTPError, ValueError) as error:
-            raise UsageFault(
-                "HTTPS_PROXY or HTTP_PROXY names a proxy that is not spoken to here. "
-                "Give one like http://proxy.example.com:3128.",
-                "http_proxy",
-            ) from error
+        proxy = self._proxies.get(parts.scheme) or self._proxies.get("all") or ""
+        return "" if not proxy or proxy_bypass(parts.netloc) else proxy
 
 
-def _company_proxies() -> dict[str, str]:
-    """Return the HTTP proxies of the environment by scheme; ``all`` is the rest."""
-    found = getproxies_environment()
-    return {
-        scheme: url if "://" in url else f"http://{url}"
-        for scheme, url in found.items()
-        if scheme in {"http", "https", "all"} and url
-    }
+def host_of(url: str) -> str:
+    """Return host and port of an address.
+
+    Raises:
+        NoAnswer: it is no address that anybody should be sent to.
+    """
+    try:
+        host = urlsplit(url).netloc
+    except ValueError as error:
+        raise NoAnswer(Trouble.BAD_ANSWER, "What was given is no address.") from error
+    # Others read a backslash as the end of the host, and a name before it as the host.
+    if "@" in host or "\\" in host:
+        raise NoAnswer(
+            Trouble.BAD_ANSWER, "An address with a user in it is not followed."
+        )
+    return host
 
 
-def no_answer(error: Exception, host: str) -> NoAnswer:
+def _pause_before_another(error: Exception) -> float | None:
+    """Return how long to wait if asking once more may help, else None."""
+    reason = error.__cause__ if isinstance(error, NameResolutionError) else None
+    if isinstance(reason, socket.gaierror):
+        return _FIRST_PAUSE_SECONDS if reason.errno == socket.EAI_AGAIN else None
+    # The host closed a connection that was kept, as we were about to use it.
+    cause = error.args[-1] if error.args else error
+    is_closed = isinstance(error, ProtocolError) and isinstance(cause, ConnectionError)
+    return 0.0 if is_closed or isinstance(cause, ssl.SSLEOFError) else None
+
+
+def no_answer(error: Exception, host: str, deadline: Deadline) -> NoAnswer:
     """Return what went wrong as a sentence."""
+    if deadline.has_passed:
+        return _timed_out(host)
     cause = getattr(error, "original_error", error)
     if isinstance(cause, SSLError | ssl.SSLError):
-        return NoAnswer(Trouble.TLS, _tls_sentence(cause, host))
+        return NoAnswer(Trouble.TLS, _tls_sentence(cause, host), host)
     if isinstance(error, ProxyError):
-        return NoAnswer(
-            Trouble.UNREACHABLE, f"{host} cannot be reached through the HTTP proxy."
-        )
+        sentence = f"{host} cannot be reached through the HTTP proxy."
+        return NoAnswer(Trouble.UNREACHABLE, sentence, host)
     for kinds, trouble, sentence in _SENTENCES:
         if isinstance(cause, kinds):
-            return NoAnswer(trouble, sentence.format(host))
+            return NoAnswer(trouble, sentence.format(host), host)
     return NoAnswer(
-        Trouble.BAD_ANSWER, f"The connection to {host} broke before all was read."
+        Trouble.BAD_ANSWER, f"The connection to {host} broke before all was read.", host
     )
+
+
+def _timed_out(host: str) -> NoAnswer:
+    return NoAnswer(Trouble.TIMED_OUT, f"{host} did not answer in time.", host)
 
 
 # In this order, from the special to the general: each is also one of those below.
@@ -276,5 +364,5 @@ def retry_after(headers: Mapping[str, str]) -> float:
     try:
         at = parsedate_to_datetime(text)
         return max(0.0, at.timestamp() - time.time())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return _FIRST_PAUSE_SECONDS

@@ -18,6 +18,7 @@ _API_VERSION: Final = "kots.io/v1beta2"
 _RFC3339: Final = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)"
 )
+_TEXT: Final = "tag:yaml.org,2002:str"
 
 
 class LicenseFault(InstallerError):  # noqa: N818 -- states the fact
@@ -40,12 +41,23 @@ class License:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads what JSON can say: no dates, and no aliases, which could swell."""
+    """Reads what JSON can say, and only what all readers understand alike.
+
+    So no dates, no tags, no merge keys and no member twice, of which some readers take
+    the first and others the last; and no aliases, which could swell.
+    """
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
+        event = self.peek_event()  # type: ignore[no-untyped-call]  # stubs lack it
+        if isinstance(event, yaml.AliasEvent) or event.tag is not None:
             raise yaml.YAMLError
         return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        names = [key.value for key, _ in node.value if key.tag == _TEXT]
+        if len(names) != len(node.value) or len(names) != len(set(names)):
+            raise yaml.YAMLError
+        return super().construct_mapping(node, deep)
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -110,9 +122,11 @@ def _document(content: bytes, name: str) -> dict[str, Any]:
         )
     try:
         document = yaml.load(content.decode(), Loader=_Loader)  # noqa: S506 -- is safe
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError):
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError):
         raise LicenseFault(
-            f"{name} is not YAML. Download the license file again.", "not_yaml"
+            f"{name} is not YAML, or has what no license has, such as a member twice. "
+            "Download the license file again.",
+            "not_yaml",
         ) from None
     if not isinstance(document, dict) or document.get("kind") != "License":
         raise LicenseFault(

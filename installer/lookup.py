@@ -1,34 +1,33 @@
 """Which images are private: each one's manifest is asked for without a login.
 
 Nothing is called private that was not refused. Every image is asked for once, under
-whichever of its names; a host gets few requests at a time, and none while it asks for
-patience.
+whichever of its names; a host gets few requests at a time, none while it asks for
+patience, and no more once it has used that up.
 """
 
 from __future__ import annotations
 
-import threading
-import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from installer.http import Answer, NoAnswer, Trouble, retry_after
+from installer.patience import Gates, Stopped
 from installer.registry import Busy, Refused, Registry
 from oci.digest import MalformedDigest
 from oci.kustomize import DOCKER_HUB, home_of
 from oci.reference import MalformedName, Reference, parse_reference
 
 AT_ONCE: Final = 16
-AT_ONCE_PER_HOST: Final = 4
 MAX_WAIT_SECONDS: Final = 30.0
 _TRIES: Final = 3
 _MANIFEST_BYTES: Final = 4 * 1024 * 1024
 # A HEAD that says no more than that HEAD is not welcome here.
 _NEEDS_GET: Final = frozenset({400, 405, 406, 501})
+_TOO_MANY_REQUESTS: Final = 429
 _MAY_PASS: Final = frozenset({500, 502, 503, 504})
 
 
@@ -59,8 +58,17 @@ _OF_TROUBLE: Final = {
     Trouble.UNREACHABLE: Status.UNREACHABLE,
     Trouble.BAD_ANSWER: Status.BAD_ANSWER,
 }
-# What is true of a host, and not of one image on it.
-_OF_A_HOST: Final = frozenset({Trouble.DNS, Trouble.TLS, Trouble.UNREACHABLE})
+# Who refuses a name that is not there as one that is private, and how each is called.
+_TELLS_NOTHING: Final = {
+    DOCKER_HUB: "Docker Hub",
+    "quay.io": "Quay",
+    "ghcr.io": "GitHub",
+    "gcr.io": "Google",
+    "pkg.dev": "Google",
+    "registry.gitlab.com": "GitLab",
+    "azurecr.io": "Azure",
+    "amazonaws.com": "Amazon",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,22 +125,35 @@ def look_up(
         for image, found in read.items()
         if isinstance(found, Reference)
     }
-    gates = _Gates(max_wait)
     asked = _in_turns(dict.fromkeys(targets.values()))
+    verdicts = _look_up_all(asked, registry, Gates(max_wait), progress)
+    return {
+        image: found if isinstance(found, Verdict) else verdicts[targets[image]]
+        for image, found in read.items()
+    }
+
+
+def _look_up_all(
+    asked: list[Target],
+    registry: Registry,
+    gates: Gates,
+    progress: Callable[[int, int], None],
+) -> dict[Target, Verdict]:
+    asking = registry.visiting(gates.visit)
     verdicts: dict[Target, Verdict] = {}
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        jobs = {pool.submit(_look_up, each, registry, gates): each for each in asked}
+        jobs = {pool.submit(_look_up, each, asking, gates): each for each in asked}
         try:
             for job in as_completed(jobs):
                 verdicts[jobs[job]] = job.result()
                 progress(len(verdicts), len(jobs))
         except BaseException:
+            # Who waits, or reads, would hold up the end.
+            gates.stop()
+            asking.stop()
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    return {
-        image: found if isinstance(found, Verdict) else verdicts[targets[image]]
-        for image, found in read.items()
-    }
+    return verdicts
 
 
 def _in_turns(targets: Iterable[Target]) -> list[Target]:
@@ -148,88 +169,59 @@ def _in_turns(targets: Iterable[Target]) -> list[Target]:
     return [each for *_, each in sorted(ranked, key=lambda entry: entry[:2])]
 
 
-class _Gates:
-    """How each host is asked: few at a time, and not before it wants to be."""
-
-    def __init__(self, max_wait: float) -> None:
-        self.max_wait = max_wait
-        self._lock = threading.Lock()
-        self._slots: defaultdict[str, threading.Semaphore] = defaultdict(
-            lambda: threading.Semaphore(AT_ONCE_PER_HOST)
-        )
-        self._not_before: dict[str, float] = {}
-        self._down: dict[str, Verdict] = {}
-
-    def slot(self, host: str) -> threading.Semaphore:
-        with self._lock:
-            return self._slots[host]
-
-    def down(self, host: str) -> Verdict | None:
-        with self._lock:
-            return self._down.get(host)
-
-    def mark_down(self, host: str, verdict: Verdict) -> None:
-        with self._lock:
-            self._down[host] = verdict
-
-    def pause(self, host: str, seconds: float) -> None:
-        with self._lock:
-            until = time.monotonic() + seconds
-            self._not_before[host] = max(until, self._not_before.get(host, 0.0))
-
-    def wait(self, host: str) -> None:
-        with self._lock:
-            left = self._not_before.get(host, 0.0) - time.monotonic()
-        if left > 0:
-            time.sleep(left)
-
-
-def _look_up(target: Target, registry: Registry, gates: _Gates) -> Verdict:
+def _look_up(target: Target, registry: Registry, gates: Gates) -> Verdict:
     with gates.slot(target.host):
-        given = 0.0
-        for turn in range(_TRIES):
-            known = gates.down(target.host)
-            if known is not None:
-                return known
-            gates.wait(target.host)
-            found, pause = _ask(target, registry, gates)
-            given += pause or 0.0
-            if pause is None or turn == _TRIES - 1 or given > gates.max_wait:
-                return found
-            gates.pause(target.host, pause)
+        try:
+            return _patiently(target, registry, gates)
+        except Stopped:
+            raise
+        except Exception as error:  # noqa: BLE001 -- one odd answer ends no other look-up
+            return Verdict(
+                Status.BAD_ANSWER,
+                f"What {target.host} answers cannot be read ({type(error).__name__}).",
+            )
+
+
+def _patiently(target: Target, registry: Registry, gates: Gates) -> Verdict:
+    for left in reversed(range(_TRIES)):
+        found = _ask(target, registry)
+        if isinstance(found, Verdict):
+            return found
+        if not _may_ask_again(found, gates, is_last=not left):
+            return _of_status(target, found.status)
     raise AssertionError("the last turn always returns")
 
 
-def _ask(
-    target: Target, registry: Registry, gates: _Gates
-) -> tuple[Verdict, float | None]:
-    """Return the verdict, and how long to wait if asking again may help."""
+def _may_ask_again(busy: Busy, gates: Gates, *, is_last: bool) -> bool:
+    """Wait, or have all wait who ask that host; tell whether that is worth it."""
+    seconds = retry_after(busy.headers)
+    if busy.status == _TOO_MANY_REQUESTS:
+        return gates.pause(busy, seconds) and not is_last
+    # One repository may be broken where the others are not.
+    return not is_last and gates.rest(busy, seconds)
+
+
+def _ask(target: Target, registry: Registry) -> Verdict | Busy:
+    """Return the verdict, or that asking again may help."""
     try:
-        status, headers = _status(target, registry)
+        found = _answer(target, registry)
     except Refused:
-        return _refused(target), None
+        return _refused(target)
     except Busy as busy:
-        status, headers = busy.status, busy.headers
+        found = busy
     except NoAnswer as trouble:
-        verdict = Verdict(_OF_TROUBLE[trouble.trouble], str(trouble))
-        if trouble.trouble in _OF_A_HOST:
-            gates.mark_down(target.host, verdict)
-        return verdict, None
-    verdict = _of_status(target, status)
-    if status != 429 and status not in _MAY_PASS:
-        return verdict, None
-    pause = retry_after(headers)
-    if pause > gates.max_wait:
-        gates.mark_down(target.host, verdict)
-    return verdict, pause
+        return Verdict(_OF_TROUBLE[trouble.trouble], str(trouble))
+    is_busy = found.status == _TOO_MANY_REQUESTS or found.status in _MAY_PASS
+    return found if is_busy else _of_status(target, found.status)
 
 
-def _status(target: Target, registry: Registry) -> tuple[int, Mapping[str, str]]:
+def _answer(target: Target, registry: Registry) -> Busy:
+    """Return the status, with who said it, whether that is busy or not."""
     where = (target.host, target.repository, target.reference)
     with registry.manifest("HEAD", *where) as answer:
         unclear = answer.status == 200 and not _names_a_manifest(answer)
         if not unclear and answer.status not in _NEEDS_GET:
-            return answer.status, answer.headers
+            return Busy(answer.status, answer.headers, answer.host)
     with registry.manifest("GET", *where) as answer:
         if answer.status == 200 and not _names_a_manifest(answer):
             answer.read(_MANIFEST_BYTES)
@@ -238,7 +230,7 @@ def _status(target: Target, registry: Registry) -> tuple[int, Mapping[str, str]]
                 f"{target.host} answers with something that is no manifest. "
                 "Is it a registry?",
             )
-        return answer.status, answer.headers
+        return Busy(answer.status, answer.headers, answer.host)
 
 
 def _names_a_manifest(answer: Answer) -> bool:
@@ -248,12 +240,14 @@ def _names_a_manifest(answer: Answer) -> bool:
 
 
 def _refused(target: Target) -> Verdict:
-    if target.host == DOCKER_HUB:
-        return Verdict(
-            Status.PRIVATE_OR_MISSING,
-            "Docker Hub refuses it without a login. It is private, or it is not there: "
-            "Docker Hub does not tell.",
-        )
+    for domain, name in _TELLS_NOTHING.items():
+        if target.host == domain or target.host.endswith(f".{domain}"):
+            refusing = name if domain == DOCKER_HUB else target.host
+            return Verdict(
+                Status.PRIVATE_OR_MISSING,
+                f"{refusing} refuses it without a login. It is private, or it is not "
+                f"there: {name} does not tell.",
+            )
     return Verdict(
         Status.PRIVATE, f"{target.host} refuses it without a login: it is private."
     )
@@ -268,7 +262,7 @@ def _of_status(target: Target, status: int) -> Verdict:
         404: Verdict(
             Status.MISSING, f"{host} says that there is no {where}. Is it misspelled?"
         ),
-        429: Verdict(
+        _TOO_MANY_REQUESTS: Verdict(
             Status.RATE_LIMITED,
             f"{host} has had too many requests from here (429). Try again later.",
         ),

@@ -111,7 +111,10 @@ def read_directories(
             is_single = path == directory
             below = path.name if is_single else path.relative_to(directory).as_posix()
             name = str(path) if several else below
-            files.append(_read(path, name, directory))
+            is_named = is_text(name)
+            files.append(
+                _read(path, name, directory) if is_named else _unnamed(path, name)
+            )
         files += _linked_directories(directory, without)
     return Manifests(tuple(files))
 
@@ -141,7 +144,7 @@ def _linked_directories(
     for here, names, _ in _tree(directory, without):
         for path in (here / each for each in names):
             if path.is_symlink():
-                name = path.relative_to(directory).as_posix()
+                name = shown_name(path.relative_to(directory).as_posix())
                 problem = "It is a link to a directory, and is not followed."
                 yield ManifestFile(path, name, problem=problem)
 
@@ -170,6 +173,21 @@ def leads_out(path: Path, directory: Path) -> bool:
         return False
     target = path.resolve()
     return not target.is_file() or not target.is_relative_to(directory.resolve())
+
+
+def is_text(name: str) -> bool:
+    """Tell whether a file's name is UTF-8, as all that we write is."""
+    return name.isascii() or not any("\ud800" <= each <= "\udfff" for each in name)
+
+
+def shown_name(name: str) -> str:
+    """Return a name that can be printed, with the bytes that are no UTF-8 escaped."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _unnamed(path: Path, name: str) -> ManifestFile:
+    problem = "Its name is not UTF-8. Rename it."
+    return ManifestFile(path, shown_name(name), problem=problem)
 
 
 def _read(path: Path, name: str, directory: Path) -> ManifestFile:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tarfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,13 +17,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from installer.errors import InstallerError
+from installer.errors import InstallerError, NotOurFile
 from installer.written import write_file
 from oci.digest import MalformedDigest, parse_digest
 from oci.media_types import OCI_INDEX
 
 CHECKSUMS: Final = "SHA256SUMS"
 REF_NAME: Final = "org.opencontainers.image.ref.name"
+_INDEX: Final = "index.json"
+_LAYOUT_FILE: Final = "oci-layout"
+_PARTIAL: Final = "partial"
+# Says that a directory was begun by us, so that nobody's own is written to or deleted.
+_MARKER: Final = ".berth-installer-bundle"
 _LAYOUT: Final = b'{"imageLayoutVersion":"1.0.0"}'
 _BLOCK_BYTES: Final = 1024 * 1024
 
@@ -53,15 +59,21 @@ def read_descriptor(found: Any) -> Descriptor:
     Raises:
         WrongBytes: it is none.
     """
+    entry = found if isinstance(found, dict) else {}
+    media_type, size = entry.get("mediaType"), entry.get("size")
     try:
-        media_type, digest, size = found["mediaType"], found["digest"], found["size"]
-        if type(size) is not int or size < 0:
-            size = None
-        return Descriptor(str(media_type), parse_digest(str(digest)), int(size))
-    except (KeyError, TypeError, MalformedDigest) as error:
-        raise WrongBytes(
-            "A manifest refers to something without a digest or a size.", "manifest"
-        ) from error
+        digest = parse_digest(str(entry.get("digest")))
+    except MalformedDigest as error:
+        raise _no_descriptor() from error
+    if not isinstance(media_type, str) or type(size) is not int or size < 0:
+        raise _no_descriptor()
+    return Descriptor(media_type, digest, size)
+
+
+def _no_descriptor() -> WrongBytes:
+    return WrongBytes(
+        "A manifest refers to something without a digest or a size.", "manifest"
+    )
 
 
 class OciLayout:
@@ -69,12 +81,20 @@ class OciLayout:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
-        self._partial = directory / "partial"
-        self._partial.mkdir(parents=True, exist_ok=True)
+        self._partial = directory / _PARTIAL
+        directory.mkdir(parents=True, exist_ok=True)
+        # Before all else: without it, the directory is somebody's to the next run.
+        (directory / _MARKER).touch()
+        self._partial.mkdir(exist_ok=True)
 
     def has(self, blob: Descriptor) -> bool:
+        """Tell whether a blob is there, and is what its digest says."""
         path = self.path(blob.digest)
-        return path.is_file() and path.stat().st_size == blob.size
+        if not path.is_file() or path.stat().st_size != blob.size:
+            return False
+        algorithm, _, encoded = blob.digest.partition(":")
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, algorithm).hexdigest() == encoded
 
     def path(self, digest: str) -> Path:
         algorithm, _, encoded = digest.partition(":")
@@ -110,8 +130,8 @@ class OciLayout:
             ],
         }
         text = json.dumps(index, indent=2, ensure_ascii=False) + "\n"
-        write_file(self.directory / "index.json", text.encode())
-        write_file(self.directory / "oci-layout", _LAYOUT)
+        write_file(self.directory / _INDEX, text.encode())
+        write_file(self.directory / _LAYOUT_FILE, _LAYOUT)
         if not any(self._partial.iterdir()):
             self._partial.rmdir()
         lines = (
@@ -121,15 +141,44 @@ class OciLayout:
         write_file(self.directory / CHECKSUMS, "".join(lines).encode())
 
     def files(self) -> list[Path]:
-        """Return all files but the checksums and what is not finished."""
-        skipped = {self.directory / CHECKSUMS}
-        found = (path for path in self.directory.rglob("*") if path.is_file())
+        """Return all files of the layout but the checksums and what is not finished."""
+        blobs = (path for path in self._blobs.rglob("*") if path.is_file())
         return sorted(
-            path
-            for path in found
-            if path not in skipped
-            and self._partial not in path.parents
-            and not path.name.startswith(".")
+            [
+                *(path for path in blobs if not path.name.startswith(".")),
+                *(self.directory / name for name in (_INDEX, _LAYOUT_FILE)),
+            ]
+        )
+
+    def remove(self) -> None:
+        """Take the layout away, and its directory if that has nothing else."""
+        for directory in (self._blobs, self._partial):
+            shutil.rmtree(directory, ignore_errors=True)
+        for name in (_INDEX, _LAYOUT_FILE, CHECKSUMS, _MARKER):
+            (self.directory / name).unlink(missing_ok=True)
+        if not any(self.directory.iterdir()):
+            self.directory.rmdir()
+
+    @property
+    def _blobs(self) -> Path:
+        return self.directory / "blobs"
+
+
+def check_place(directory: Path) -> None:
+    """Return if a layout may grow here: nothing is there, or a layout of ours.
+
+    Raises:
+        NotOurFile: it is somebody's file or directory.
+    """
+    if not directory.exists() and not directory.is_symlink():
+        return
+    is_directory = directory.is_dir()
+    if is_directory and (directory / _MARKER).is_file():
+        return
+    if not is_directory or any(directory.iterdir()):
+        raise NotOurFile(
+            f"{directory} is there, and is no bundle that berth-installer began. It is "
+            "left as it is. Give another place with --bundle, or move it away."
         )
 
 

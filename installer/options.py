@@ -18,11 +18,10 @@ from oci.reference import MalformedName, parse_registry_host
 _NAMESPACE: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
-def add_format(parser: argparse.ArgumentParser, *, output: bool = True) -> None:
-    """Add ``--format``; ``--output`` is the same where it is no directory."""
-    names = ["-o", "--format", *(["--output"] if output else [])]
+def add_format(parser: argparse.ArgumentParser) -> None:
+    """Add ``--output``; ``--format`` is another name of it."""
     parser.add_argument(
-        *names,
+        *("-o", "--output", "--format"),
         dest="format",
         choices=("text", "json", "yaml"),
         default="text",
@@ -172,12 +171,12 @@ def hosts_of(
             of another application.
     """
     _check_same_application(license, facts)
-    proxies = [*options.proxy, license.proxy_host, facts.proxy_host if facts else ""]
-    registries = [
-        *options.private_registry,
-        license.registry_host,
-        facts.registry_host if facts else "",
-    ]
+    # What the portal says is how it is now; the license may name a host of yesterday,
+    # which is not to see the license ID.
+    proxy = (facts.proxy_host if facts else "") or license.proxy_host
+    registry = (facts.registry_host if facts else "") or license.registry_host
+    proxies = [*options.proxy, proxy]
+    registries = [*options.private_registry, registry]
     found = Hosts(
         application=license.application,
         proxies=tuple(dict.fromkeys(filter(None, proxies))),

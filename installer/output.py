@@ -61,8 +61,10 @@ def _write_document(document: Mapping[str, Any], form: str) -> None:
 
 
 def _write(text: str) -> None:
-    if text:
-        sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+    # File names need not be text; what cannot be written is shown as its code.
+    shown = text.encode("utf-8", "backslashreplace").decode()
+    if shown:
+        sys.stdout.write(shown if shown.endswith("\n") else f"{shown}\n")
 
 
 class Progress:

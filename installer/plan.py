@@ -98,6 +98,12 @@ class PlannedImage:
     status: Status | None = None
     new_image: str = ""
 
+    @property
+    def needs_secret(self) -> bool:
+        """Tell whether its pods pull with the license."""
+        is_renamed_unseen = self.fate is Fate.UNKNOWN and bool(self.new_image)
+        return self.fate in NEEDS_SECRET or is_renamed_unseen
+
 
 def own_images(images: Iterable[str], hosts: Hosts) -> dict[str, Fate]:
     """Return the images that lead to Berth already, which are not looked up."""
@@ -166,24 +172,34 @@ def _private(
 
 
 def _with_their_name(planned: list[PlannedImage]) -> list[PlannedImage]:
-    """Return them with those of one name proxied together, as Kustomize does it."""
+    """Return them with those of one name renamed together, as Kustomize does it."""
     proxied = {
         image_name(each.image): image_name(each.new_image)
         for each in planned
         if each.fate is Fate.PROXIED
     }
     return [
-        replace(
-            each,
-            fate=Fate.PROXIED,
-            new_image=proxied[image_name(each.image)] + version_of(each.image),
-        )
-        if each.fate in {Fate.PUBLIC, Fate.UNKNOWN}
-        and image_name(each.image) in proxied
-        and isinstance(read_image(each.image), Reference)
+        _renamed(each, proxied[image_name(each.image)])
+        if image_name(each.image) in proxied and _follows(each)
         else each
         for each in planned
     ]
+
+
+def _follows(planned: PlannedImage) -> bool:
+    """Tell whether Kustomize renames an image because another tag of it is renamed."""
+    return (
+        planned.fate in {Fate.PUBLIC, Fate.UNKNOWN}
+        and "@sha512:" not in planned.image
+        and isinstance(read_image(planned.image), Reference)
+    )
+
+
+def _renamed(planned: PlannedImage, new_name: str) -> PlannedImage:
+    # What nobody could look up is renamed, and stays as unknown as it was.
+    fate = Fate.PROXIED if planned.fate is Fate.PUBLIC else planned.fate
+    new_image = new_name + version_of(planned.image)
+    return replace(planned, fate=fate, new_image=new_image)
 
 
 def version_of(image: str) -> str:
@@ -230,7 +246,7 @@ def pod_specs_with_secret(
     """Return the PodSpecs that pull with the license, by their object, sorted."""
     found: dict[KubernetesObject, dict[PodSpec, None]] = {}
     for each in planned:
-        for place in each.places if each.fate in NEEDS_SECRET else ():
+        for place in each.places if each.needs_secret else ():
             specs = found.setdefault(place.found.object, {})
             specs[place.found.pod_spec] = None
     ordered = sorted(found.items(), key=lambda entry: _order(entry[0]))

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from installer.errors import InstallerError, Unreachable, UsageFault
 from installer.http import Answer, NoAnswer, Web
 from installer.license import License
-from installer.registry import Login
+from installer.registry import Login, plain_sentence
 from oci.reference import MalformedName, parse_registry_host
 
 MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
@@ -46,8 +46,8 @@ class Portal:
     """Asks one Berth, with one license."""
 
     def __init__(self, web: Web, url: str, license: License) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.netloc or "@" in url:
+        host = _portal_host(url)
+        if not host:
             raise UsageFault(
                 "What --portal or the license gives is no address of a portal. Give "
                 "one like https://portal.example.com.",
@@ -55,7 +55,7 @@ class Portal:
             )
         self._web = web
         self._url = url.rstrip("/")
-        self.host = parts.netloc
+        self.host = host
         self._login = Login(license.license_id, frozenset())
 
     def license_facts(self) -> LicenseFacts:
@@ -68,7 +68,13 @@ class Portal:
                 proxy_host=_host(document.get("proxy_host")),
                 registry_host=_host(document.get("registry_host")),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (
+            KeyError,
+            TypeError,
+            AttributeError,
+            ValueError,
+            OverflowError,
+        ) as error:
             raise self._strange("says nothing of the license") from error
 
     def license_file(self) -> bytes:
@@ -110,9 +116,12 @@ class Portal:
         try:
             if "json" not in kind:
                 raise self._strange("answers with no JSON")
-            return json.loads(content)
+            document = json.loads(content)
+            # Halves of characters, which JSON can spell, can be written nowhere.
+            json.dumps(document, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:
             raise self._strange("answers with no JSON") from error
+        return document
 
     def _ask(
         self, method: str, path: str, body: bytes | None = None
@@ -134,7 +143,7 @@ class Portal:
         problem = _problem(answer)
         detail, code = problem.get("detail"), problem.get("code")
         if isinstance(detail, str) and isinstance(code, str):
-            sentence = " ".join(detail.split())[:500]
+            sentence = plain_sentence(detail)
             if answer.status == 429 or answer.status >= 500:
                 return Unreachable(sentence, code)
             return RefusedByPortal(sentence, code)
@@ -156,6 +165,16 @@ def _problem(answer: Answer) -> Mapping[str, object]:
     except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
+
+
+def _portal_host(url: str) -> str:
+    """Return host and port of a portal's address, empty if it is none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    is_web = parts.scheme in {"http", "https"} and "@" not in url
+    return parts.netloc if is_web else ""
 
 
 def _host(value: object) -> str:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Final
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urljoin
 
 import urllib3
 
-from installer.http import Answer, NoAnswer, Trouble, Web
+from installer.http import Answer, NoAnswer, Trouble, Web, host_of
 from oci.challenge import Challenge, parse_challenges
 from oci.kustomize import DOCKER_HUB
 from oci.media_types import DEFAULT_MANIFEST_ACCEPT
@@ -26,6 +26,8 @@ _MAX_REDIRECTS: Final = 5
 _TOKEN_BYTES: Final = 256 * 1024
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _ACCEPT: Final = {"Accept": DEFAULT_MANIFEST_ACCEPT}
+# What surrounds each request to a host: before it, and after the answer.
+Visit = Callable[[str], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,22 +54,37 @@ class Refused(Exception):  # noqa: N818 -- states the fact
 
 
 class Busy(Exception):  # noqa: N818 -- states the fact
-    """A registry or its token server asks to come back later, or failed."""
+    """A registry or its token server asks to come back later, or failed.
 
-    def __init__(self, status: int, headers: Mapping[str, str]) -> None:
+    ``host`` is the one that says so.
+    """
+
+    def __init__(self, status: int, headers: Mapping[str, str], host: str = "") -> None:
         super().__init__(str(status))
         self.status = status
         self.headers = headers
+        self.host = host
 
 
 class Registry:
     """Asks registries, anonymously unless a login is for their host."""
 
-    def __init__(self, web: Web, login: Login | None = None) -> None:
+    def __init__(
+        self, web: Web, login: Login | None = None, visit: Visit | None = None
+    ) -> None:
         self._web = web
         self._login = login
+        self._visit: Visit = visit or (lambda _host: nullcontext())
         self._lock = threading.Lock()
         self._headers: dict[tuple[str, str], dict[str, str]] = {}
+
+    def visiting(self, visit: Visit) -> Registry:
+        """Return one that asks the same way, each time within ``visit`` of the host."""
+        return Registry(self._web, self._login, visit)
+
+    def stop(self) -> None:
+        """Break off all requests, and send no more."""
+        self._web.stop()
 
     @contextmanager
     def manifest(
@@ -126,17 +143,21 @@ class Registry:
         authorization: Mapping[str, str],
     ) -> Iterator[Answer]:
         """Send a request, and on to where it is sent, with no login elsewhere."""
-        host = urlsplit(url).netloc
+        first = asked = host_of(url)
         for _ in range(_MAX_REDIRECTS):
-            is_home = urlsplit(url).netloc == host
-            sent = {**headers, **(authorization if is_home else {})}
-            with self._web.send(method, url, headers=sent) as answer:
+            sent = {**headers, **(authorization if asked == first else {})}
+            with (
+                self._visit(asked),
+                self._web.send(method, url, headers=sent) as answer,
+            ):
                 location = answer.headers.get("Location")
                 if answer.status not in _REDIRECTS or not location:
                     yield answer
                     return
-                url = urljoin(url, location)
-        raise NoAnswer(Trouble.BAD_ANSWER, f"{host} redirects without end.")
+            url = _redirected(url, location, asked)
+            asked = host_of(url)
+        sentence = f"{first} redirects without end."
+        raise NoAnswer(Trouble.BAD_ANSWER, sentence, first)
 
     def _log_in(
         self, host: str, repository: str, challenges: list[Challenge]
@@ -160,17 +181,18 @@ class Registry:
         }
         asked = urlencode({key: value for key, value in query.items() if value})
         url = f"{realm}{'&' if '?' in realm else '?'}{asked}"
+        server = _token_server(realm)
         if not self._web.allows(url):
             raise NoAnswer(
                 Trouble.BAD_ANSWER, "The registry names a token server without TLS."
             )
         # A registry can name any realm; the license is shown to hosts of Berth only.
-        shown = login if login and urlsplit(realm).netloc in login.hosts else None
+        shown = login if login and server in login.hosts else None
         with self._follow("GET", url, {}, shown.header if shown else {}) as answer:
             if answer.status in {401, 403}:
                 raise Refused(error_sentence(answer))
             if answer.status == 429 or answer.status >= 500:
-                raise Busy(answer.status, answer.headers)
+                raise Busy(answer.status, answer.headers, answer.host)
             return {"Authorization": f"Bearer {_registry_token(answer)}"}
 
 
@@ -181,7 +203,30 @@ def error_sentence(answer: Answer) -> str:
         message = document["errors"][0]["message"]
     except (NoAnswer, ValueError, KeyError, IndexError, TypeError, RecursionError):
         return ""
-    return " ".join(message.split())[:500] if isinstance(message, str) else ""
+    return plain_sentence(message) if isinstance(message, str) else ""
+
+
+def plain_sentence(text: str) -> str:
+    """Return what a stranger says as one line that can be written anywhere."""
+    # JSON can spell halves of characters, which no file or terminal takes.
+    return " ".join(text.encode(errors="replace").decode().split())[:500]
+
+
+def _redirected(url: str, location: str, host: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError as error:
+        sentence = f"{host} redirects to what is no address."
+        raise NoAnswer(Trouble.BAD_ANSWER, sentence, host) from error
+
+
+def _token_server(realm: str) -> str:
+    try:
+        return host_of(realm)
+    except NoAnswer as error:
+        raise NoAnswer(
+            Trouble.BAD_ANSWER, "The registry names a token server at no address."
+        ) from error
 
 
 def _challenges(answer: Answer) -> list[Challenge]:
@@ -197,6 +242,8 @@ def _registry_token(answer: Answer) -> str:
     usable = isinstance(found, str) and found.isascii() and found.isprintable()
     if answer.status != 200 or not usable:
         raise NoAnswer(
-            Trouble.BAD_ANSWER, f"{answer.host} is no token server: it gave no token."
+            Trouble.BAD_ANSWER,
+            f"{answer.host} is no token server: it gave no token.",
+            answer.host,
         )
     return str(found)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from installer.license import License
@@ -33,7 +33,16 @@ class Namespaces:
     """Where the secret goes; empty text is where it will be applied."""
 
     names: tuple[str, ...]
+    given: tuple[str, ...]
     problems: tuple[str, ...]
+
+    def with_unnamed(self, wanted: set[str]) -> Namespaces:
+        """Add the place where it is applied, if pods there would be left without.
+
+        Of a namespace that only the command line names, it is taken to be that place.
+        """
+        is_covered = "" not in wanted or "" in self.names or set(self.given) - wanted
+        return self if is_covered else replace(self, names=("", *self.names))
 
 
 def namespaces_for(
@@ -41,6 +50,7 @@ def namespaces_for(
 ) -> Namespaces:
     """Return the namespaces of the command line, then those of the manifests."""
     problems = []
+    given = tuple(given)
     names = dict.fromkeys(given) or {"": None}
     for each in additional:
         if each == EVERY:
@@ -54,7 +64,7 @@ def namespaces_for(
                 f"additionalNamespaces has {each!r}, which is no name of a namespace. "
                 "Templates are not filled in here: name it with --namespace."
             )
-    return Namespaces(tuple(names), tuple(problems))
+    return Namespaces(tuple(names), given, tuple(problems))
 
 
 def pull_secrets(

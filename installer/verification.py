@@ -29,6 +29,9 @@ from installer.license import License, LicenseFault
 _MIN_KEY_BITS: Final = 2048
 _MAX_ROOT_BYTES: Final = 100_000
 _FIELD_SIGNATURE: Final = re.compile(r"spec\.entitlements\.(.+)\.signature(?:\.v2)?")
+# What could be read as a license has no signature of its own, which would be one of a
+# license: docs/reference/license-file.md.
+_COULD_BE_LICENSE: Final = re.compile(r"[^!-~]*\{")
 _PEM: Final = re.compile(
     rb"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL
 )
@@ -95,7 +98,10 @@ def verify_license(license: License, roots: Mapping[str, RSAPublicKey]) -> None:
             "its data. Download it again.",
             "changed_data",
         )
-    signed = _json(envelope.data)
+    try:
+        signed = _json(envelope.data)
+    except ValueError as error:
+        raise _unreadable("its signed data is no license") from error
     _check_fields(signed, key)
     _check_same(license.document, signed)
 
@@ -142,6 +148,20 @@ def check_expiry(license: License, now: datetime) -> None:
         )
 
 
+def check_pulls(license: License, now: datetime) -> None:
+    """Return if the license file does not say that nothing is pulled with it.
+
+    Raises:
+        LicenseFault: it has expired; the code is the portal's.
+    """
+    try:
+        check_expiry(license, now)
+    except LicenseFault as fault:
+        raise LicenseFault(
+            f"{fault} Until then nothing can be pulled with it.", "license_expired"
+        ) from fault
+
+
 def instant(at: datetime) -> str:
     """Return an instant for people, with its zone."""
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
@@ -169,11 +189,21 @@ def _check_fields(signed: Any, key: RSAPublicKey) -> None:
         entitlements = signed["spec"].get("entitlements") or {}
         for name, entry in entitlements.items():
             signature = (entry.get("signature") or {}).get("v2")
-            value = _as_go_prints(entry.get("value")).encode()
-            if signature is not None and not _fits(key, _bytes(signature), value):
-                raise _bad_field(name)
+            _check_field(name, _as_go_prints(entry.get("value")), signature, key)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise _unreadable("its signed data is no license") from error
+
+
+def _check_field(name: str, text: str, signature: object, key: RSAPublicKey) -> None:
+    if signature is None:
+        if _COULD_BE_LICENSE.match(text):
+            return
+        raise LicenseFault(
+            f"The license field {name} has no signature. Download the license again.",
+            "unsigned_field",
+        )
+    if not _fits(key, _bytes(signature), text.encode()):
+        raise _bad_field(name)
 
 
 def _check_same(document: dict[str, Any], signed: Any) -> None:
@@ -259,7 +289,8 @@ def _bytes(value: object) -> bytes:
 
 def _json(content: bytes) -> Any:
     try:
-        return json.loads(content)
+        # Decoded here, as bytes would be tried as UTF-16 and UTF-32 too.
+        return json.loads(content.decode())
     except (UnicodeDecodeError, RecursionError) as error:
         raise ValueError from error
 

@@ -9,14 +9,18 @@ from datetime import UTC, datetime
 
 from installer.flatten import flat_names, refuse_digests
 from installer.http import Web
+from installer.kustomizations import (
+    Kustomization,
+    namespace_of,
+    vendors_kustomizations,
+)
 from installer.layout import midstream_text
-from installer.license import License, LicenseFault
+from installer.license import License
 from installer.lookup import Verdict, look_up, read_image
 from installer.manifests import Manifests, Place, additional_namespaces
 from installer.options import facts_of, hosts_of, portal_of, web_of
 from installer.output import Progress, watched
 from installer.plan import (
-    NEEDS_SECRET,
     Fate,
     Hosts,
     PlannedImage,
@@ -32,7 +36,7 @@ from installer.plan import (
 from installer.portal import Portal
 from installer.registry import Registry
 from installer.secrets import Namespaces, namespaces_for, pull_secrets, secrets_yaml
-from installer.verification import check_expiry
+from installer.verification import check_pulls
 from oci.pull_secrets import pull_secret_name, pull_secret_patches
 
 OFFLINE = (
@@ -73,16 +77,22 @@ class Decision:
 def decide(
     options: argparse.Namespace, manifests: Manifests, license: License
 ) -> Decision:
-    """Look up all images, and ask the portal about the private ones if there is one."""
+    """Look up all images, and ask the portal about the private ones if there is one.
+
+    Raises:
+        LicenseFault: no portal is asked, and the license file says that it has expired.
+    """
     web = web_of(options)
     portal = portal_of(options, license, web)
+    if portal is None:
+        check_pulls(license, datetime.now(UTC))
     facts = facts_of(portal)
     hosts = hosts_of(options, license, facts)
     resolve: Resolve = (
         portal.resolve_images if portal else lambda each: resolve_offline(each, hosts)
     )
     planned = _planned(options, manifests, hosts, Registry(web), resolve)
-    notes = () if portal else (OFFLINE, *expiry_notes(license))
+    notes = () if portal else (OFFLINE,)
     return Decision(planned, hosts, portal, web, notes)
 
 
@@ -96,24 +106,22 @@ def online_work(
         additional_namespaces([each.path for each in manifests.files]),
         license.application,
     )
-    problems = [*namespaces.problems, *_same_secret(manifests, license.application)]
-    notes = [*problems, *_elsewhere(decision.planned, namespaces)]
+    kustomizations = vendors_kustomizations(manifests)
+    wanted = _wanted(decision.planned, kustomizations)
+    namespaces = namespaces.with_unnamed(wanted)
+    problems = [
+        *namespaces.problems,
+        *_same_secret(manifests, license.application),
+        *_elsewhere(wanted, namespaces),
+        *_own_images(kustomizations),
+    ]
     return Work(
         planned=decision.planned,
         midstream=_midstream(decision.planned, license.application),
         secret=secrets_yaml(pull_secrets(license, decision.hosts, namespaces)),
-        notes=[*decision.notes, *notes],
+        notes=[*decision.notes, *problems],
         is_whole=not problems,
     )
-
-
-def expiry_notes(license: License) -> tuple[str, ...]:
-    """Return a note if the license file says that it has expired."""
-    try:
-        check_expiry(license, datetime.now(UTC))
-    except LicenseFault as fault:
-        return (f"{fault} Until then nothing can be pulled with it.",)
-    return ()
 
 
 def _same_secret(manifests: Manifests, application: str) -> list[str]:
@@ -156,19 +164,42 @@ def _planned(
     return plan_images(places, hosts, verdicts, resolve)
 
 
-def _elsewhere(planned: Iterable[PlannedImage], namespaces: Namespaces) -> list[str]:
-    """Return a note for each namespace whose pods want a secret that is not there."""
+def _wanted(
+    planned: Iterable[PlannedImage], kustomizations: list[Kustomization]
+) -> set[str]:
+    """Return the namespaces whose pods want the secret; "" is where it is applied.
+
+    A namespace that a kustomization of the vendor sets is one, whatever the pods say.
+    """
     wanted = {
-        place.found.object.namespace
+        namespace_of(place.file, kustomizations) or place.found.object.namespace
         for each in planned
-        if each.fate in NEEDS_SECRET
+        if each.needs_secret
         for place in each.places
     }
+    if wanted:
+        wanted |= {each.namespace for each in kustomizations if each.namespace}
+    return wanted
+
+
+def _elsewhere(wanted: set[str], namespaces: Namespaces) -> list[str]:
+    """Return a problem for each namespace whose pods would miss the secret."""
     return [
         f"Pods in the namespace {each} pull with the license, and no pull secret is "
         "written for it. The vendor should name it in additionalNamespaces of the "
         f"Application manifest; until then give --namespace {each}."
         for each in sorted(wanted - {"", *namespaces.names})
+    ]
+
+
+def _own_images(kustomizations: Iterable[Kustomization]) -> list[str]:
+    """Return a problem for each list of the vendor that changes images before we do."""
+    return [
+        f"{each.file} has images of its own. What it makes of them was not looked up, "
+        "and is not renamed: look at the result with kubectl kustomize, and ask your "
+        "vendor to name the images in the manifests themselves."
+        for each in kustomizations
+        if each.has_images
     ]
 
 
@@ -190,7 +221,9 @@ def airgapped_work(
     text = midstream_text(
         renamings(planned), kept=kept_names(planned), patches=(), has_secret=False
     )
-    return Work(planned, text, secret="", notes=[_LEFT_TO_YOU], is_whole=True)
+    problems = _own_images(vendors_kustomizations(manifests))
+    notes = [_LEFT_TO_YOU, *problems]
+    return Work(planned, text, secret="", notes=notes, is_whole=not problems)
 
 
 def own_hosts(options: argparse.Namespace, license: License) -> Hosts:

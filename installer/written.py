@@ -11,9 +11,11 @@ import hashlib
 import os
 import re
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from installer.errors import NotOurFile, UsageFault
 
@@ -25,6 +27,10 @@ _HEADER: Final = (
 _HEADER_LINES: Final = re.compile(
     rb"# Written by berth-installer[^\n]*\n# sha256 of what follows: ([0-9a-f]{64})\n"
 )
+
+_BLOCK_BYTES: Final = 1024 * 1024
+# A name of its own: one made of the file's may be longer than names can be.
+_TEMPORARY: Final = ".berth-installer-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +79,37 @@ def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
     Raises:
         UsageFault: it cannot be written.
     """
+    with _replaced(path, mode) as file:
+        file.write(content)
+
+
+def copy_file(source: Path, path: Path, mode: int) -> str:
+    """Copy a file as ``write_file`` writes one; return the SHA-256 of what it had.
+
+    Raises:
+        UsageFault: it cannot be written.
+    """
+    hasher = hashlib.sha256()
+    with source.open("rb") as read, _replaced(path, mode) as file:
+        while block := read.read(_BLOCK_BYTES):
+            hasher.update(block)
+            file.write(block)
+    return hasher.hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def _replaced(path: Path, mode: int) -> Iterator[BinaryIO]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        number, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        number, name = tempfile.mkstemp(dir=path.parent, prefix=_TEMPORARY)
         try:
             with os.fdopen(number, "wb") as file:
-                file.write(content)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             Path(name).chmod(mode)

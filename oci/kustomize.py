@@ -29,6 +29,7 @@ DOCKER_HUB_HOSTS: Final = frozenset(
 )
 # Names of one length with dots in more places than any manifest's are escaped unseen.
 _MAX_SHAPES: Final = 32
+_BRACKET = re.compile(r"[\[\]]")
 _REACHED = re.compile(r"(?:.*/)?(?:containers|initContainers)\[\]/image")
 
 
@@ -142,8 +143,12 @@ def _patterns(names: Iterable[str], kept: Iterable[str]) -> dict[str, str]:
                 matched = Counter(_dotted(each, dots) for each in others[length])
                 ambiguous = {name for name in alike if matched[name] > 1}
             for name in alike:
+                # An IPv6 host is in brackets, which are a set to a pattern.
+                pattern = _BRACKET.sub(r"\\\g<0>", name)
                 is_ambiguous = name in ambiguous
-                patterns[name] = name.replace(".", r"\.") if is_ambiguous else name
+                patterns[name] = (
+                    pattern.replace(".", r"\.") if is_ambiguous else pattern
+                )
     return patterns
 
 

@@ -74,10 +74,15 @@ class PodImage:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """All objects of a text, and all images that they name, in the text's order."""
+    """All objects of a text, and all images that they name, in the text's order.
+
+    ``without_kind`` are the lines of documents, and of items of a List, that are no
+    Kubernetes object.
+    """
 
     objects: tuple[KubernetesObject, ...]
     images: tuple[PodImage, ...]
+    without_kind: tuple[int, ...] = ()
 
 
 def read_manifest(text: str, *, max_bytes: int = MAX_BYTES) -> Manifest:
@@ -93,13 +98,28 @@ def read_manifest(text: str, *, max_bytes: int = MAX_BYTES) -> Manifest:
     """
     objects: list[KubernetesObject] = []
     images: list[PodImage] = []
+    without_kind: list[int] = []
     for document in yaml_documents(text, max_bytes=max_bytes):
+        without_kind += _without_kind(document)
         for found in _objects(document):
             described = _describe(found)
             objects.append(described)
             if described.kind not in _NO_WORKLOADS:
                 images += _Search(described).images(found)
-    return Manifest(tuple(objects), tuple(images))
+    return Manifest(tuple(objects), tuple(images), tuple(without_kind))
+
+
+def _without_kind(node: Node) -> Iterator[int]:
+    """Yield the lines of what should be an object and is none."""
+    if isinstance(node, Scalar) and node.is_null:
+        return
+    kind = node.text("kind") if isinstance(node, Mapping) else ""
+    items = node.get("items") if isinstance(node, Mapping) else None
+    if not kind:
+        yield node.line
+    elif kind.endswith("List") and isinstance(items, Sequence):
+        for each in items.items:
+            yield from _without_kind(each)
 
 
 def _objects(node: Node) -> Iterator[Mapping]:

@@ -26,6 +26,11 @@ MERGE: Final = "<<"
 _UNPRINTABLE = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 )
+_JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
+# An escaped backslash is matched too, so that what follows it is no escape.
+_PAIR = re.compile(
+    r"\\\\|\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
+)
 # The C parser is fifty times faster; where it was not built, the slow one reads too.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -97,6 +102,8 @@ def yaml_documents(text: str, *, max_bytes: int = MAX_BYTES) -> Iterator[Node]:
             anything that people write.
     """
     _check_text(text, max_bytes)
+    if text.lstrip()[:1] in {"{", "["}:
+        text = _with_pairs_joined(text)
     number = 0
     events = _events(text)
     for event in events:
@@ -122,6 +129,22 @@ def _check_text(text: str, max_bytes: int) -> None:
         raise MalformedYaml(
             f"The text is larger than {max_bytes // 1_000_000} MB. Give a part of it."
         )
+
+
+def _with_pairs_joined(text: str) -> str:
+    r"""Return JSON with whole characters in place of surrogate pairs.
+
+    JSON writes a character beyond U+FFFF as two escapes (RFC 8259, section 7:
+    ``\ud83d\ude00``), of which YAML takes neither.
+    """
+    return _JSON_STRING.sub(lambda found: _PAIR.sub(_joined, found[0]), text)
+
+
+def _joined(found: re.Match[str]) -> str:
+    if found[1] is None:
+        return found[0]
+    high, low = int(found[1], 16), int(found[2], 16)
+    return chr(0x10000 + (high - 0xD800) * 0x400 + low - 0xDC00)
 
 
 def _events(text: str) -> Iterator[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import shlex
-import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,8 +14,8 @@ from installer.commands.images import problem_entry, problem_lines
 from installer.errors import ExitCode, UsageFault
 from installer.flatten import flat_names, parse_target, refuse_digests
 from installer.license import License
-from installer.manifests import Manifests, read_directories
-from installer.oci_layout import OciLayout, pack
+from installer.manifests import Manifests, Place, read_directories
+from installer.oci_layout import OciLayout, check_place, pack
 from installer.options import (
     add_format,
     add_hosts,
@@ -44,7 +44,7 @@ def add_parser(commands: Any) -> None:
     add_root_key(parser)
     parser.add_argument(
         "--bundle",
-        type=Path,
+        type=_bundle,
         required=True,
         metavar="FILE.tar|DIR",
         help="an OCI image layout; run again to continue one that was interrupted",
@@ -66,6 +66,13 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
         help="only this one",
     )
     parser.add_argument(
+        "--leave-out",
+        action="append",
+        default=[],
+        metavar="IMAGE",
+        help="do without this image, as the manifests spell it; may be repeated",
+    )
+    parser.add_argument(
         "--registry",
         type=_target,
         metavar="HOST/NAMESPACE",
@@ -78,43 +85,45 @@ def run(options: argparse.Namespace) -> Report:
     directory = _working_directory(options)
     manifests = read_directories([options.directory], without=directory)
     license = license_of(options)
-    places = manifests.places()
+    places = _without(manifests.places(), options.leave_out)
     refuse_digests(places)
     names = flat_names(
         places, options.registry or _ANY_TARGET, own_hosts(options, license)
     )
     decision = decide(options, manifests, license)
+    planned = [each for each in decision.planned if each.image in places]
+    decision = replace(decision, planned=planned)
     collected = _collected(options, decision, license, OciLayout(directory))
-    broken = [each for each in decision.planned if each.fate in FAILED]
+    broken = [each for each in planned if each.fate in FAILED]
     is_whole = not (collected.failed or broken or manifests.problems)
     if is_whole and directory != options.bundle:
         pack(OciLayout(directory), options.bundle)
-        shutil.rmtree(directory)
+        OciLayout(directory).remove()
     return _report(options, manifests, collected, broken, names, decision)
+
+
+def _without(
+    places: dict[str, list[Place]], left_out: list[str]
+) -> dict[str, list[Place]]:
+    for image in left_out:
+        if image not in places:
+            raise UsageFault(f"--leave-out: no manifest names {image}.", "leave_out")
+    return {image: named for image, named in places.items() if image not in left_out}
 
 
 def _working_directory(options: argparse.Namespace) -> Path:
     """Return where the layout grows: the bundle itself, or beside its tar."""
-    bundle: Path = options.bundle
-    if bundle.suffix != ".tar":
-        if bundle.exists() and not _is_layout(bundle):
+    directory: Path = options.bundle
+    if directory.suffix == ".tar":
+        if directory.exists() and not options.force:
             raise UsageFault(
-                f"{bundle} is there, and is no bundle. Give another place.", "bundle"
+                f"{directory} is there, and whole. Move it away, or replace it with "
+                "--force.",
+                "bundle",
             )
-        return bundle
-    if bundle.exists() and not options.force:
-        raise UsageFault(
-            f"{bundle} is there, and whole. Move it away, or replace it with --force.",
-            "bundle",
-        )
-    return bundle.with_name(f"{bundle.name}.partial")
-
-
-def _is_layout(directory: Path) -> bool:
-    if not directory.is_dir():
-        return False
-    names = {each.name for each in directory.iterdir()}
-    return not names or bool(names & {"oci-layout", "partial"})
+        directory = directory.with_name(f"{directory.name}.partial")
+    check_place(directory)
+    return directory
 
 
 def _collected(
@@ -195,11 +204,21 @@ def _text(
     lines += problem_lines(manifests)
     if not push:
         lines.append(
-            f"{options.bundle} is not whole. Mend that and run this again: it goes on."
+            f"{options.bundle} is not whole. Mend that and run this again: it goes on. "
+            "Or do without an image: --leave-out IMAGE."
         )
         return "\n".join(lines)
     lines += [f"{options.bundle} is whole. Carry it over, and there run:", "", *push]
     return "\n".join(lines)
+
+
+def _bundle(text: str) -> Path:
+    # In oci:PATH:IMAGE, skopeo takes the first colon for the end of the path.
+    if ":" in text:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} has a colon, which skopeo cannot read. Give another name"
+        )
+    return Path(text)
 
 
 def _platform(text: str) -> str:

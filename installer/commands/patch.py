@@ -7,10 +7,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from installer.base import own_lists
 from installer.commands.images import place_entry, problem_entry, problem_lines
 from installer.errors import ExitCode, UsageFault
 from installer.flatten import parse_target
-from installer.layout import plan_layout, write_layout
+from installer.layout import Layout, plan_layout, write_layout
 from installer.manifests import Manifests, read_directories
 from installer.options import (
     add_format,
@@ -23,13 +24,17 @@ from installer.options import (
     license_of,
 )
 from installer.output import Report
-from installer.plan import FAILED, Fate, PlannedImage
+from installer.plan import FAILED, PlannedImage
 from installer.work import Work, airgapped_work, online_work
 from oci.reference import MalformedName
 
 _OWN_LIST = (
     "The vendor has a kustomization.yaml. Images that it makes or changes itself are "
     "not seen here: look at the result with kubectl kustomize."
+)
+_LEFT_OUT = (
+    "{} is a license, which is a password: it is not copied to the base. Keep it "
+    "somewhere else than with the manifests."
 )
 
 
@@ -41,8 +46,7 @@ def add_parser(commands: Any) -> None:
     add_license(parser)
     add_root_key(parser)
     parser.add_argument(
-        "--output",
-        dest="out",
+        "--out",
         type=Path,
         required=True,
         metavar="OUT",
@@ -56,7 +60,7 @@ def add_parser(commands: Any) -> None:
     add_hosts(parser)
     add_namespaces(parser)
     add_network(parser)
-    add_format(parser, output=False)
+    add_format(parser)
     parser.set_defaults(run=run)
 
 
@@ -93,13 +97,14 @@ def _written(options: argparse.Namespace, manifests: Manifests, work: Work) -> R
         options.out,
         midstream=work.midstream,
         secret=work.secret,
+        license=options.license,
         force=options.force,
     )
     written = [str(path) for path in write_layout(layout)]
     failed = [each for each in work.planned if each.fate in FAILED]
-    unnamed = _unnamed(manifests)
-    is_whole = work.is_whole and not (failed or manifests.problems or unnamed)
-    has_own_list = not any(path.endswith("base/kustomization.yaml") for path in written)
+    refused = [*_unnamed(manifests), *layout.problems, *_lost(manifests, layout)]
+    is_whole = work.is_whole and not (failed or manifests.problems or refused)
+    own = [_OWN_LIST] if own_lists(manifests) else []
     return Report(
         text=_text(work.planned, manifests, written),
         document={
@@ -107,9 +112,19 @@ def _written(options: argparse.Namespace, manifests: Manifests, work: Work) -> R
             "problems": [problem_entry(each) for each in manifests.problems],
             "written": written,
         },
-        notes=[*work.notes, *unnamed, *([_OWN_LIST] if has_own_list else [])],
+        notes=[*work.notes, *map(_LEFT_OUT.format, layout.left_out), *refused, *own],
         exit_code=ExitCode.DONE if is_whole else ExitCode.INCOMPLETE,
     )
+
+
+def _lost(manifests: Manifests, layout: Layout) -> list[str]:
+    """Return a problem for each license that has objects for the cluster beside it."""
+    return [
+        f"{file.name} has a license and other objects, and all of it is left out. Put "
+        "the license into a file of its own."
+        for file in manifests.files
+        if file.name in layout.left_out and file.cluster_objects
+    ]
 
 
 def _unnamed(manifests: Manifests) -> list[str]:
@@ -148,7 +163,7 @@ def _text(planned: list[PlannedImage], manifests: Manifests, written: list[str])
             lines += [f"    at {place}" for place in each.places]
     lines += problem_lines(manifests)
     counted = Counter(each.fate for each in planned)
-    changed = counted[Fate.PROXIED] + counted[Fate.OWN_REGISTRY]
+    changed = sum(bool(each.new_image) for each in planned)
     failed = sum(counted[each] for each in FAILED)
     images = "1 image" if len(planned) == 1 else f"{len(planned)} images"
     lines.append(f"{images}: {changed} renamed, {failed} with a problem.")

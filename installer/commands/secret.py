@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from installer.options import (
 )
 from installer.output import Report
 from installer.secrets import namespaces_for, pull_secrets, secrets_yaml
-from installer.work import expiry_notes
+from installer.verification import check_pulls
 from installer.written import GeneratedFile, check_ours, write_file
 
 
@@ -58,13 +59,15 @@ def run(options: argparse.Namespace) -> Report:
     """Write one Secret for each namespace, whether images are private or not."""
     license = license_of(options)
     portal = portal_of(options, license, web_of(options))
+    if portal is None:
+        check_pulls(license, datetime.now(UTC))
     facts = facts_of(portal)
     hosts = hosts_of(options, license, facts)
     namespaces = namespaces_for(
         options.namespace, _additional(options.application), license.application
     )
     secrets = pull_secrets(license, hosts, namespaces)
-    notes = (*namespaces.problems, *(() if portal else expiry_notes(license)))
+    notes = tuple(namespaces.problems)
     code = ExitCode.INCOMPLETE if namespaces.problems else ExitCode.DONE
     text = secrets_yaml(secrets)
     if options.file is None:

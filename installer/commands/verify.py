@@ -60,5 +60,6 @@ def _text(license: License) -> str:
     )
     return (
         f"The license of {license.customer or 'this customer'} for "
-        f"{license.application} is genuine (sequence {license.sequence}). {until}"
+        f"{license.application} is genuine (sequence {license.sequence}). {until} "
+        "Whether it was revoked, only the portal knows: sync asks it."
     )

@@ -14,9 +14,10 @@ from installer.layout import midstream_text, plan_layout, write_layout
 from installer.manifests import read_directories
 from installer.plan import kept_names, pod_specs_with_secret, renamings
 from installer.secrets import Namespaces, pull_secrets, secrets_yaml
+from oci.kustomize import Renaming, kustomization
 from oci.pod_images import read_manifest
 from oci.pull_secrets import pull_secret_patches
-from tests.support.installer.licenses import plain_license
+from tests.support.installer.licenses import document, plain_license, write_license
 from tests.support.installer.spellings import HOSTS, plan, shapes, spellings
 
 pytestmark = pytest.mark.skipif(
@@ -34,13 +35,14 @@ def build(vendor: Path, out: Path) -> str:
         patches=pull_secret_patches(pod_specs_with_secret(planned), "my-app-registry"),
         has_secret=True,
     )
-    secrets = pull_secrets(plain_license(), HOSTS, Namespaces(("", "prod"), ()))
+    secrets = pull_secrets(plain_license(), HOSTS, Namespaces(("", "prod"), (), ()))
     layout = plan_layout(
         vendor,
         manifests,
         out,
         midstream=text,
         secret=secrets_yaml(secrets),
+        license=write_license(out.parent, document()),
         force=False,
     )
     write_layout(layout)
@@ -162,6 +164,27 @@ def test_a_base_in_directories_with_lists_of_their_own(tmp_path: Path) -> None:
     }
     secrets = [{"name": "my-app-registry"}]
     assert pods == {"we": secrets, "db": secrets}
+
+
+def test_a_host_in_brackets_is_renamed(tmp_path: Path) -> None:
+    # Offline, the proxy cannot name a registry with a port: the portal knows its slug.
+    image = "[2001:db8::1]:5000/my-org/api"
+    base = tmp_path / "base"
+    base.mkdir()
+    (base / "pod.yaml").write_text(
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\n"
+        f"spec: {{containers: [{{name: a, image: '{image}:v1'}}]}}\n"
+    )
+    new_name = "proxy.example.com/proxy/my-app/slug/my-org/api"
+    text = kustomization([Renaming(image, new_name)], resources=["pod.yaml"])
+    (base / "kustomization.yaml").write_text(text)
+
+    built = subprocess.run(
+        ["kubectl", "kustomize", str(base)], check=True, capture_output=True, text=True
+    )
+
+    (found,) = read_manifest(built.stdout).images
+    assert found.image == f"{new_name}:v1"
 
 
 def identity(document: dict[str, Any]) -> tuple[str, str, str]:

@@ -115,7 +115,7 @@ def test_a_license_makes_every_pod_pull_and_its_revocation_stops_that(
     shipped = {path.name: path.read_bytes() for path in story.manifests.iterdir()}
     registry = ["--plain-http", bearer_upstream.endpoint]
     patched = story.online(
-        "patch", story.manifests, "--output", story.directory / "out", *registry
+        "patch", story.manifests, "--out", story.directory / "out", *registry
     )
     assert patched.returncode == 0, patched.stdout + patched.stderr
     base = story.directory / "out" / "base"

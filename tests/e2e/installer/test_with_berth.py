@@ -40,7 +40,7 @@ def test_from_manifests_to_images_that_the_secret_pulls(site: Site) -> None:
     assert found == {private: "private", public: "public"}
 
     patched = site.online(
-        "patch", site.manifests, "--output", site.directory / "out", "-o", "json"
+        "patch", site.manifests, "--out", site.directory / "out", "-o", "json"
     )
     assert patched.returncode == 0, patched.stdout + patched.stderr
     results = {
@@ -67,7 +67,7 @@ def test_from_manifests_to_images_that_the_secret_pulls(site: Site) -> None:
 def test_kustomize_builds_what_was_patched(site: Site) -> None:
     push(site.private, "my-org/built", "v1")
     site.write_pod(f"{site.private.endpoint}/my-org/built:v1")
-    patched = site.online("patch", site.manifests, "--output", site.directory / "out")
+    patched = site.online("patch", site.manifests, "--out", site.directory / "out")
     assert patched.returncode == 0, patched.stderr
 
     built = subprocess.run(

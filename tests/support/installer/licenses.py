@@ -85,16 +85,19 @@ class Signer:
         signed = copy.deepcopy(license)
         for entry in signed["spec"]["entitlements"].values():
             value = _printed(entry["value"])
-            entry["signature"] = {"v2": _base64(self._sign(self.application, value))}
+            if value.strip()[:1] != b"{":
+                signature = self._sign(self.application, value)
+                entry["signature"] = {"v2": _base64(signature)}
         return self.sealed(signed)
 
     def sealed(self, license: dict[str, Any]) -> dict[str, Any]:
         """Return the license with the signature of all of it."""
         data = json.dumps(license, separators=(",", ":")).encode()
-        signed = copy.deepcopy(license)
-        outer = {"licenseData": _base64(data), "innerSignature": self._inner(data)}
-        signed["spec"]["signature"] = _base64(json.dumps(outer).encode())
-        return signed
+        return with_signature(license, self.envelope(data))
+
+    def envelope(self, data: bytes) -> dict[str, Any]:
+        """Return what ``spec.signature`` holds for signed data."""
+        return {"licenseData": _base64(data), "innerSignature": self._inner(data)}
 
     def _inner(self, data: bytes) -> str:
         public = public_pem(self.application)

@@ -45,7 +45,7 @@ class Patch:
             "patch",
             vendor or self.tmp_path / "vendor",
             *("--license", self.tmp_path / "license.yaml"),
-            *("--output", self.out),
+            *("--out", self.out),
             *("--portal", f"http://{self.portal.host}"),
             *plain,
             *more,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -107,25 +108,65 @@ class BreakingServer:
 
 
 @contextmanager
-def breaking_server(sent: bytes) -> Iterator[BreakingServer]:
-    """Take connections, send some bytes, and close."""
+def raw_server(speak: Callable[[socket.socket], None]) -> Iterator[BreakingServer]:
+    """Have each connection spoken to as a test likes, and close it then."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         state = BreakingServer(f"127.0.0.1:{listening.getsockname()[1]}")
-        arguments = (listening, sent, state)
-        threading.Thread(target=_break, args=arguments, daemon=True).start()
-        yield state
+        ended = threading.Event()
+        arguments = (listening, speak, state, ended)
+        threading.Thread(target=_accept, args=arguments, daemon=True).start()
+        try:
+            yield state
+        finally:
+            ended.set()
+            with suppress(OSError):
+                listening.shutdown(socket.SHUT_RDWR)
 
 
-def _break(listening: socket.socket, sent: bytes, state: BreakingServer) -> None:
-    while True:
+def breaking_server(sent: bytes) -> AbstractContextManager[BreakingServer]:
+    """Take connections, send some bytes, and close."""
+
+    def speak(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(sent)
+
+    return raw_server(speak)
+
+
+def dripping_server(
+    sent: bytes, *, seconds: float = 0.1
+) -> AbstractContextManager[BreakingServer]:
+    """Send some bytes at once, and then one at a time without end."""
+
+    def speak(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(sent)
+        while True:
+            connection.sendall(b"x")
+            time.sleep(seconds)
+
+    return raw_server(speak)
+
+
+def _accept(
+    listening: socket.socket,
+    speak: Callable[[socket.socket], None],
+    state: BreakingServer,
+    ended: threading.Event,
+) -> None:
+    while not ended.is_set():
         try:
             connection, _ = listening.accept()
         except OSError:
             return
         state.connections += 1
-        with connection, suppress(OSError):
-            connection.recv(65536)
-            connection.sendall(sent)
+        arguments = (connection, speak)
+        threading.Thread(target=_speak, args=arguments, daemon=True).start()
+
+
+def _speak(connection: socket.socket, speak: Callable[[socket.socket], None]) -> None:
+    with connection, suppress(OSError):
+        speak(connection)
 
 
 def closed_port() -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.canned_server import Answer
+from tests.support.installer.airgapping import Airgap
 from tests.support.installer.command import Installer
 from tests.support.installer.licenses import document, write_license
 from tests.support.installer.patching import Patch, respond_as_portal
@@ -56,3 +57,12 @@ def patch(
     tmp_path: Path,
 ) -> Patch:
     return Patch(installer, registry, portal, tmp_path)
+
+
+@pytest.fixture
+def airgap(installer: Installer, tmp_path: Path) -> Iterator[Airgap]:
+    write_license(tmp_path, document(replicatedProxyDomain=""))
+    found = Airgap(installer, tmp_path)
+    with server(found.public.respond) as public, server(found.private.respond) as proxy:
+        found.public_server, found.proxy_server = public, proxy
+        yield found

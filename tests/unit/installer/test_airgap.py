@@ -2,98 +2,23 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
-import subprocess
 import tarfile
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from oci.media_types import DOCKER_LIST, OCI_INDEX, OCI_MANIFEST
 from tests.support.canned_server import Answer
-from tests.support.installer.command import Installer, Outcome, tree
-from tests.support.installer.licenses import LICENSE_ID, document, write_license
-from tests.support.installer.servers import Server, server
-from tests.support.installer.store import Store
+from tests.support.installer.airgapping import LOGIN, Airgap, checked
+from tests.support.installer.command import Outcome, tree
+from tests.support.installer.licenses import LICENSE_ID
+from tests.support.installer.servers import server
 
-LOGIN = "Basic " + base64.b64encode(f"license:{LICENSE_ID}".encode()).decode()
 TOKEN = Answer(200, {}, b'{"token": "from-elsewhere"}')
 SHARED = b"shared layer " * 1000
 LARGE = bytes(range(256)) * 8192
-
-
-class Airgap:
-    """Runs ``airgap`` for one Pod, with a proxy and a public registry in memory."""
-
-    def __init__(self, installer: Installer, directory: Path) -> None:
-        self._installer = installer
-        self.directory = directory
-        self.public = Store()
-        self.private = Store(needs=LOGIN)
-        self.public_server: Server
-        self.proxy_server: Server
-        self.bundle = directory / "bundle"
-
-    def manifest(self, *images: str) -> None:
-        vendor = self.directory / "vendor"
-        vendor.mkdir(exist_ok=True)
-        containers = [
-            {"name": f"c{number}", "image": each} for number, each in enumerate(images)
-        ]
-        pod = {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": "web"},
-            "spec": {"containers": containers},
-        }
-        (vendor / "pod.yaml").write_text(yaml.safe_dump(pod))
-
-    def __call__(self, *more: str | Path) -> Outcome:
-        hosts = (self.public_server.host, self.proxy_server.host)
-        return self._installer(
-            *("airgap", self.directory / "vendor"),
-            *("--license", self.directory / "license.yaml"),
-            *("--bundle", self.bundle, "--format", "json"),
-            *("--proxy", self.proxy_server.host),
-            *(item for host in hosts for item in ("--plain-http", host)),
-            *more,
-        )
-
-    def proxied(self, repository: str) -> str:
-        return f"{self.proxy_server.host}/proxy/my-app/quay.io/{repository}"
-
-    def index(self) -> dict[str, str]:
-        found = json.loads((self.bundle / "index.json").read_text())
-        name = "org.opencontainers.image.ref.name"
-        return {
-            each["annotations"][name]: each["digest"] for each in found["manifests"]
-        }
-
-
-@pytest.fixture
-def airgap(installer: Installer, tmp_path: Path) -> Iterator[Airgap]:
-    write_license(tmp_path, document(replicatedProxyDomain=""))
-    found = Airgap(installer, tmp_path)
-    with server(found.public.respond) as public, server(found.private.respond) as proxy:
-        found.public_server, found.proxy_server = public, proxy
-        yield found
-
-
-def checked(directory: Path) -> None:
-    """Let the system's own tool check the checksums."""
-    ran = subprocess.run(
-        ["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"],
-        cwd=directory,
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert (ran.returncode, ran.stdout + ran.stderr) == (0, "")
 
 
 def test_a_bundle_of_a_private_and_a_public_image(airgap: Airgap) -> None:
@@ -398,6 +323,23 @@ def test_a_tar_is_made_only_when_all_is_there(airgap: Airgap) -> None:
     assert not airgap.bundle.exists()
 
 
+def test_an_image_can_be_done_without(airgap: Airgap) -> None:
+    airgap.public.image("my-org/web", "v1", b"layer")
+    there = f"{airgap.public_server.host}/my-org/web:v1"
+    gone = f"{airgap.public_server.host}/my-org/gone:v1"
+    airgap.manifest(there, gone)
+    airgap.bundle = airgap.directory / "bundle.tar"
+    assert airgap().code == 3
+
+    outcome = airgap("--leave-out", gone)
+
+    assert outcome.code == 0
+    assert airgap.bundle.exists()
+    assert list(outcome.document["images"]) == [there]
+    unknown = airgap("--force", "--leave-out", "redis:7")
+    assert (unknown.code, unknown.document["error"]["code"]) == (2, "leave_out")
+
+
 def test_digests_are_refused_with_the_tag_to_use(airgap: Airgap) -> None:
     digest = "sha256:" + "0" * 64
     airgap.manifest(f"quay.io/my-org/api:v1@{digest}", f"quay.io/my-org/db@{digest}")
@@ -410,14 +352,3 @@ def test_digests_are_refused_with_the_tag_to_use(airgap: Airgap) -> None:
     assert "use quay.io/my-org/api:v1 instead" in error["message"]
     assert f"quay.io/my-org/db@{digest}: it has no tag" in error["message"]
     assert airgap.public_server.requests == []
-
-
-def test_what_is_there_and_no_bundle_is_left_alone(airgap: Airgap) -> None:
-    airgap.manifest("redis")
-    airgap.bundle.mkdir()
-    (airgap.bundle / "mine.txt").write_text("mine")
-
-    outcome = airgap()
-
-    assert outcome.code == 2
-    assert tree(airgap.bundle) == {"mine.txt": b"mine"}

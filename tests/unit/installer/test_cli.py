@@ -164,7 +164,7 @@ def test_what_strangers_write_cannot_steer_the_terminal(
         (),
         ("images",),
         ("images", "/nowhere"),
-        ("patch", "/nowhere", "--license", "x", "--output", "y"),
+        ("patch", "/nowhere", "--license", "x", "--out", "y"),
         ("verify", "--license", "/nowhere", "--root-key", "/nowhere"),
         ("secret", "--license", "/nowhere"),
         ("images", ".", "--ca-file", "/nowhere"),
@@ -198,7 +198,7 @@ def test_a_directory_that_may_not_be_written_is_told(
     (tmp_path / "file").write_text("")
 
     outcome = installer(
-        "patch", vendor, "--license", license, "--output", tmp_path / "file" / "out"
+        "patch", vendor, "--license", license, "--out", tmp_path / "file" / "out"
     )
 
     assert outcome.code == 2

@@ -36,7 +36,7 @@ class Flatten:
         (vendor / "pod.yaml").write_text(yaml.safe_dump(pod))
         return self._installer(
             *("patch", vendor, "--license", self.directory / "license.yaml"),
-            *("--output", self.out, "--airgap", "--registry", registry),
+            *("--out", self.out, "--airgap", "--registry", registry),
             *("--private-registry", "registry.example.com", "--format", "json"),
         )
 
@@ -154,7 +154,7 @@ def test_what_is_no_registry_is_wrong_use(flatten: Flatten, registry: str) -> No
 
 def test_airgap_and_registry_go_together(installer: Installer, tmp_path: Path) -> None:
     license = write_license(tmp_path, document())
-    common = ("patch", tmp_path, "--license", license, "--output", tmp_path / "out")
+    common = ("patch", tmp_path, "--license", license, "--out", tmp_path / "out")
 
     assert installer(*common, "--airgap").code == 2
     assert installer(*common, "--registry", "a.b/c").code == 2

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from installer.http import Web
-from installer.lookup import AT_ONCE_PER_HOST, Status, Verdict, look_up
+from installer.lookup import Status, Verdict, look_up
+from installer.patience import AT_ONCE_PER_HOST
 from installer.registry import Registry
 from tests.support.canned_server import Answer, silent_server
 from tests.support.certificates import Authority
@@ -317,6 +318,33 @@ def test_redirects_without_end_and_out_of_tls() -> None:
         found = look(f"{registry.host}/my-org/api:v1", registry.host)
     assert found.status is Status.BAD_ANSWER
     assert "without TLS" in found.sentence
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("quay.io", Status.PRIVATE_OR_MISSING),
+        ("ghcr.io", Status.PRIVATE_OR_MISSING),
+        ("gcr.io", Status.PRIVATE_OR_MISSING),
+        ("eu.gcr.io", Status.PRIVATE_OR_MISSING),
+        ("europe-docker.pkg.dev", Status.PRIVATE_OR_MISSING),
+        ("registry.gitlab.com", Status.PRIVATE_OR_MISSING),
+        ("my-org.azurecr.io", Status.PRIVATE_OR_MISSING),
+        ("notquay.io", Status.PRIVATE),
+        ("registry.example.com", Status.PRIVATE),
+    ],
+)
+def test_a_registry_that_does_not_tell_is_not_taken_at_its_word(
+    host: str, status: Status, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with server(lambda _request: Answer(401, BASIC)) as proxy:
+        monkeypatch.setenv("http_proxy", f"http://{proxy.host}")
+        monkeypatch.setenv("no_proxy", "")
+        found = look(f"{host}/my-org/api:v1", host)
+
+    assert found.status is status
+    assert host in found.sentence
+    assert ("not there" in found.sentence) is (status is Status.PRIVATE_OR_MISSING)
 
 
 def test_names_that_cannot_be_read_cost_no_request() -> None:

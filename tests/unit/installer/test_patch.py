@@ -139,8 +139,12 @@ def test_pods_in_a_namespace_without_the_secret_are_told_of(
     manifest = pod("web", f"{registry.host}/closed/api:v1", namespace="elsewhere")
     (vendor / "pod.yaml").write_text(manifest)
 
-    assert "--namespace elsewhere" in patch().err
-    assert patch("--namespace", "elsewhere").err == ""
+    outcome = patch()
+
+    assert outcome.code == 3
+    assert "--namespace elsewhere" in outcome.err
+    outcome = patch("--namespace", "elsewhere")
+    assert (outcome.code, outcome.err) == (0, "")
 
 
 def test_every_namespace_is_more_than_files_can_do(
@@ -191,7 +195,7 @@ def test_offline_takes_private_images_as_connected_and_says_so(
     (vendor / "pod.yaml").write_text(pod("web", "registry.example.com/my-app/a:v1"))
 
     outcome = installer(
-        *("patch", vendor, "--license", license, "--output", tmp_path / "out"),
+        *("patch", vendor, "--license", license, "--out", tmp_path / "out"),
         *("--private-registry", "registry.example.com"),
     )
 
@@ -208,7 +212,7 @@ def test_an_expired_license_is_told_of_even_offline(
     license = write_license(tmp_path, content)
 
     patched = installer(
-        "patch", vendor, "--license", license, "--output", tmp_path / "out"
+        "patch", vendor, "--license", license, "--out", tmp_path / "out"
     )
     secret = installer("secret", "--license", license)
 

@@ -152,3 +152,29 @@ def test_hosts_of_the_license_are_in_the_secret(
         "proxy.example.com",
         "registry.example.com",
     ]
+
+
+@pytest.mark.parametrize("command", ["patch", "secret", "airgap"])
+def test_nothing_is_written_offline_for_an_expired_license(
+    installer: Installer, tmp_path: Path, command: str
+) -> None:
+    vendor, out = tmp_path / "vendor", tmp_path / "out"
+    vendor.mkdir()
+    arguments: dict[str, list[str | Path]] = {
+        "patch": [vendor, "--out", out],
+        "secret": ["--file", out],
+        "airgap": [vendor, "--bundle", out],
+    }
+    license = document(endpoint="https://portal.example.com")
+    license["spec"]["entitlements"]["expires_at"]["value"] = "2020-02-03T04:05:06Z"
+    path = write_license(tmp_path, license)
+
+    outcome = installer(
+        *(command, *arguments[command], "--license", path, "--offline", "-o", "json")
+    )
+
+    assert outcome.code == 1
+    error = outcome.document["error"]
+    assert error["code"] == "license_expired"
+    assert "expired on 2020-02-03 04:05:06 UTC" in error["message"]
+    assert not out.exists()

@@ -90,7 +90,8 @@ def test_people_are_told_until_when(
     assert outcome == Outcome(
         0,
         "The license of Initech for my-app is genuine (sequence 7). It expires on "
-        "2099-02-03 04:05:06 UTC.\n",
+        "2099-02-03 04:05:06 UTC. Whether it was revoked, only the portal knows: sync "
+        "asks it.\n",
         "",
     )
 
@@ -167,6 +168,77 @@ def test_a_bad_signature_of_a_field(check: Check, signer: Signer) -> None:
     license = signer.signed(document())
     license["spec"]["entitlements"]["seats"]["signature"]["v2"] = "AAAA"
     refused(check(license), "bad_field_signature", "field seats")
+
+
+def with_note(note: str) -> Document:
+    license = document()
+    license["spec"]["entitlements"]["note"]["value"] = note
+    return license
+
+
+@pytest.mark.parametrize(
+    "note", ["{", '{"a": 1}', "\n\t {", "\ufeff{", "\xa0{", "\x85{"], ids=ascii
+)
+def test_a_text_that_could_be_a_license_has_no_signature(
+    check: Check, note: str
+) -> None:
+    root, key = generate_key(), generate_key()
+    vouched = RootSignature.make(root, public_pem(key.public_key()))
+    license = signed_document(with_note(note), key, vouched)
+    pem = public_pem(root.public_key())
+
+    assert "signature" not in license["spec"]["entitlements"]["note"]
+    assert check(to_yaml(license).encode(), root=pem).code == 0
+    license["spec"]["entitlements"]["note"]["value"] += "x"
+    refused(
+        check(to_yaml(license).encode(), root=pem),
+        "changed_field",
+        "spec.entitlements.note.value was",
+    )
+
+
+@pytest.mark.parametrize("note", ["", "gold", "a {", "[{"])
+@pytest.mark.parametrize("signature", [None, {}, {"v2": None}])
+def test_no_other_field_is_without_a_signature(
+    check: Check, signer: Signer, note: str, signature: Document | None
+) -> None:
+    signed = signer.signed(with_note(note))
+    del signed["spec"]["signature"]
+    signed["spec"]["entitlements"]["note"]["signature"] = signature
+    if signature is None:
+        del signed["spec"]["entitlements"]["note"]["signature"]
+
+    refused(check(signer.sealed(signed)), "unsigned_field", "field note has no")
+
+
+def test_no_value_of_a_field_makes_a_license_of_another_application(
+    check: Check,
+) -> None:
+    root, key = generate_key(), generate_key()
+    vouched = RootSignature.make(root, public_pem(key.public_key()))
+    wanted = {**document(appSlug="other-app", entitlements={})}
+    own = signed_document(with_note(json.dumps(wanted)), key, vouched)
+    taken = own["spec"]["entitlements"]["note"].get("signature", {}).get("v2", "")
+
+    outer = unwrapped(own)
+    inner = json.loads(b64decode(outer["innerSignature"]))
+    inner["v2LicenseSignature"] = taken
+    outer = {
+        "licenseData": b64encode(json.dumps(wanted).encode()).decode(),
+        "innerSignature": b64encode(json.dumps(inner).encode()).decode(),
+    }
+    outcome = check(with_signature(wanted, outer), root=public_pem(root.public_key()))
+
+    refused(outcome, "bad_signature", "is not whole")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "utf-8-sig"])
+def test_signed_data_is_utf_8(check: Check, signer: Signer, encoding: str) -> None:
+    license = document()
+    data = json.dumps(license).encode(encoding)
+    sealed = with_signature(license, signer.envelope(data))
+
+    refused(check(sealed), "bad_signature", "cannot be read")
 
 
 @pytest.mark.parametrize(
@@ -310,7 +382,7 @@ def test_commands_use_no_forged_license_if_they_have_the_root_key(
     vendor.mkdir()
     key.write_text(signer.root_pem)
     arguments: dict[str, list[str | Path]] = {
-        "patch": [vendor, "--output", tmp_path / "out"],
+        "patch": [vendor, "--out", tmp_path / "out"],
         "secret": [],
         "airgap": [vendor, "--bundle", tmp_path / "bundle"],
     }

@@ -212,3 +212,13 @@ def test_a_name_in_very_many_places_beyond_reach_has_each_once() -> None:
     (text,) = yaml.safe_load(kustomization(renamings))["transformers"]
 
     assert [each["path"] for each in yaml.safe_load(text)["fieldSpecs"]] == paths
+
+
+def test_an_ipv6_host_is_not_a_set_of_letters() -> None:
+    renaming = Renaming("[::1]:5000/my-org/api", "proxy.test/proxy/my-app/a/my-org/api")
+
+    document = yaml.safe_load(kustomization([renaming]))
+
+    (entry,) = document["images"]
+    assert re.fullmatch(entry["name"], renaming.name)
+    assert not re.fullmatch(entry["name"], "::5000/my-org/api")

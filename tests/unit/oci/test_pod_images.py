@@ -244,3 +244,12 @@ def test_any_structure_is_read(value: object) -> None:
     manifest = read_manifest(yaml.safe_dump(value))
 
     assert all(each.image == each.image.strip() for each in manifest.images)
+
+
+def test_documents_without_a_kind_are_told_by_their_line() -> None:
+    text = (
+        "kind: Pod\n---\n---\nreplicas: 3\n---\n# only a comment\n---\n[1]\n"
+        "---\nkind: List\nitems:\n- kind: Pod\n- replicas: 3\n"
+    )
+
+    assert read_manifest(text).without_kind == (4, 8, 13)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 
 import pytest
 from hypothesis import given, settings
@@ -194,3 +195,16 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 def test_any_mixture_of_signs_is_read_or_refused(signs: list[str]) -> None:
     with contextlib.suppress(MalformedYaml):
         list(yaml_documents("".join(signs)))
+
+
+def test_json_may_have_surrogate_pairs_and_escaped_backslashes() -> None:
+    text = '{"a": "\\ud83d\\ude00",\n "b": "\\\\ud83d\\\\ude00", "c": "\\u00e9"}'
+
+    (root,) = yaml_documents(text)
+
+    assert isinstance(root, Mapping)
+    expected = json.loads(text)
+    assert {key: root.text(key) for key in ("a", "b", "c")} == expected
+    node = root.get("b")
+    assert node is not None
+    assert node.line == 2

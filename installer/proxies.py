@@ -1,0 +1,61 @@
+"""The company's HTTP proxies, as the environment names them for curl too."""
+
+from __future__ import annotations
+
+import base64
+import ssl
+from collections.abc import Mapping
+from urllib.parse import unquote
+from urllib.request import getproxies_environment
+
+import urllib3
+from urllib3.exceptions import HTTPError
+from urllib3.util import parse_url
+
+from installer.deadline import watch_connections
+from installer.errors import UsageFault
+
+
+def company_proxies() -> dict[str, str]:
+    """Return the HTTP proxies of the environment by scheme; ``all`` is the rest."""
+    found = getproxies_environment()
+    return {
+        scheme: url if "://" in url else f"http://{url}"
+        for scheme, url in found.items()
+        if scheme in {"http", "https", "all"} and url
+    }
+
+
+def manager_for(proxy: str, context: ssl.SSLContext) -> urllib3.PoolManager:
+    """Return what keeps connections, through a proxy if one is given.
+
+    Raises:
+        UsageFault: that is no proxy.
+    """
+    if not proxy:
+        found = urllib3.PoolManager(maxsize=16, ssl_context=context)
+        return watch_connections(found)
+    try:
+        url = parse_url(proxy)
+        through = urllib3.ProxyManager(
+            url._replace(auth=None).url,
+            maxsize=16,
+            ssl_context=context,
+            proxy_headers=_login(url.auth),
+        )
+    except (HTTPError, ValueError) as error:
+        raise UsageFault(
+            "HTTPS_PROXY or HTTP_PROXY names a proxy that is not spoken to here. "
+            "Give one like http://proxy.example.com:3128.",
+            "http_proxy",
+        ) from error
+    return watch_connections(through)
+
+
+def _login(auth: str | None) -> Mapping[str, str]:
+    """Return the header for ``user:password`` of a URL, where both are quoted."""
+    if not auth:
+        return {}
+    user, _, password = auth.partition(":")
+    login = f"{unquote(user)}:{unquote(password)}".encode()
+    return {"Proxy-Authorization": f"Basic {base64.b64encode(login).decode()}"}

@@ -1,0 +1,53 @@
+"""A license file is read as every reader would read it, or not at all."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from installer.license import LicenseFault, parse_license
+from tests.support.installer.licenses import Signer, document
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        # A member twice: readers differ in which one they take.
+        ("spec:\n", "spec: {licenseID: another, appSlug: other}\nspec:\n"),
+        ("  licenseSequence: 7", "  licenseSequence: 9\n  licenseSequence: 7"),
+        ("  licenseSequence: 7", "  'licenseSequence': 9\n  licenseSequence: 7"),
+        ("kind: License", "kind: Pod\nkind: License"),
+        # Merge keys.
+        ("spec:\n", "spec:\n  <<: {isAirgapSupported: true}\n"),
+        ("spec:\n", "spec:\n  <<: [{isAirgapSupported: true}]\n"),
+        # Keys that JSON has not.
+        ("spec:\n", "spec:\n  1: a\n"),
+        ("spec:\n", "spec:\n  yes: a\n"),
+        ("spec:\n", "spec:\n  [a]: a\n"),
+        # Tags, with which values are what they do not look like.
+        ("licenseSequence: 7", 'licenseSequence: !!int "7"'),
+        ("licenseSequence: 7", 'licenseSequence: !!int ""'),
+        ("licenseSequence: 7", "licenseSequence: !!float maybe"),
+        ("licenseSequence: 7", "licenseSequence: !!bool maybe"),
+        ("licenseSequence: 7", "licenseSequence: !!timestamp x"),
+        ("licenseSequence: 7", "licenseSequence: !!binary x"),
+        ("licenseSequence: 7", "licenseSequence: !!omap {a: b}"),
+        ("licenseSequence: 7", "licenseSequence: !own 7"),
+        ("licenseSequence: 7", "licenseSequence: ! 7"),
+        ("appSlug: my-app", "appSlug: !!str my-app"),
+        ("spec:\n", "spec: !!map\n"),
+        # Numbers that are too much.
+        ("licenseSequence: 7", "licenseSequence: 0x_"),
+        ("licenseSequence: 7", "licenseSequence: " + "9" * 5000),
+        ("licenseSequence: 7", "licenseSequence: 1" + ":59" * 500 + ".5"),
+    ],
+)
+def test_what_readers_take_differently_is_refused(old: str, new: str) -> None:
+    text = yaml.safe_dump(Signer().signed(document()), sort_keys=False)
+    assert parse_license(text.encode(), "license.yaml").sequence == 7
+    assert old in text
+
+    with pytest.raises(LicenseFault, match=r"^license\.yaml is not YAML") as caught:
+        parse_license(text.replace(old, new, 1).encode(), "license.yaml")
+
+    assert caught.value.code == "not_yaml"

@@ -1,0 +1,263 @@
+"""Trouble with one image is that image's, and no host costs more time than it has."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from installer.http import Web
+from installer.lookup import Status, Verdict, look_up
+from installer.registry import Registry
+from tests.support.canned_server import Answer, silent_server
+from tests.support.installer.servers import (
+    OK,
+    BreakingServer,
+    Request,
+    Server,
+    closed_port,
+    raw_server,
+    server,
+)
+
+PROJECT = Path(__file__).parents[3]
+
+
+def bearer(realm: str) -> Answer:
+    return Answer(401, {"WWW-Authenticate": f'Bearer realm="{realm}",service="s"'})
+
+
+def one_odd(answer: Answer) -> AbstractContextManager[Server]:
+    """Run a registry where one repository answers oddly, and the others as usual."""
+    return server(lambda asked: answer if "/odd/" in asked.path else OK)
+
+
+def images_of(host: str, number: int = 24) -> list[str]:
+    """Return images of which one is odd; it is asked for among the first."""
+    usual = [f"{host}/usual/api:v{each}" for each in range(number)]
+    return [f"{host}/odd/api:v1", *usual]
+
+
+def look_all(
+    images: list[str], *hosts: str, seconds: float = 5, wait: float = 30
+) -> dict[str, Verdict]:
+    web = Web(
+        plain_http=frozenset(hosts), read_seconds=seconds, connect_seconds=seconds
+    )
+    return look_up(images, Registry(web), max_wait=wait)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"),
+    [
+        (Answer(307, {"Location": "https://no-such-host.invalid/"}), Status.DNS),
+        (bearer("https://no-such-host.invalid/token"), Status.DNS),
+        (bearer("https://127.0.0.1:1/token"), Status.UNREACHABLE),
+        (Answer(503, {"Retry-After": "120"}), Status.REGISTRY_ERROR),
+        (Answer(307, {"Location": "https://[::1"}), Status.BAD_ANSWER),
+        (bearer("https://[::1"), Status.BAD_ANSWER),
+        (bearer("https://[::1/token"), Status.BAD_ANSWER),
+        (Answer(307, {"Location": "https://127.0.0.1:port/"}), Status.BAD_ANSWER),
+        (Answer(307, {"Location": "https://a\\@127.0.0.1/"}), Status.BAD_ANSWER),
+        (Answer(307, {"Location": "https://u:p@127.0.0.1/"}), Status.BAD_ANSWER),
+        (bearer("https://u:p@127.0.0.1/token"), Status.BAD_ANSWER),
+    ],
+)
+def test_trouble_on_the_way_to_one_image_is_that_image_s(
+    answer: Answer, status: Status
+) -> None:
+    with one_odd(answer) as registry:
+        odd, *usual = images_of(registry.host)
+        started = time.monotonic()
+        found = look_all([odd, *usual], registry.host)
+
+    assert found[odd].status is status
+    assert {found[image].status for image in usual} == {Status.PUBLIC}
+    assert time.monotonic() - started < 5
+    assert "u:p" not in found[odd].sentence
+
+
+def test_a_token_server_without_patience_says_nothing_of_the_registry() -> None:
+    with (
+        server(lambda _: Answer(429, {"Retry-After": "3600"})) as tokens,
+        one_odd(bearer(f"http://{tokens.host}/token")) as registry,
+    ):
+        odd, *usual = images_of(registry.host)
+        odder = f"{registry.host}/odd/api:v2"
+        found = look_all([odd, *usual, odder], registry.host, tokens.host)
+
+    assert found[odd].status is found[odder].status is Status.RATE_LIMITED
+    assert {found[image].status for image in usual} == {Status.PUBLIC}
+    assert len(tokens.requests) <= 2
+
+
+def test_a_fault_of_ours_is_told_and_ends_nothing() -> None:
+    class Faulty(Web):
+        """No server is known to bring this about; so the test does."""
+
+        def allows(self, url: str) -> bool:
+            if "/odd/" in url:
+                raise ZeroDivisionError
+            return super().allows(url)
+
+    with one_odd(OK) as registry:
+        odd, *usual = images_of(registry.host)
+        web = Faulty(plain_http=frozenset({registry.host}))
+        found = look_up([odd, *usual], Registry(web))
+
+    assert found[odd].status is Status.BAD_ANSWER
+    assert "ZeroDivisionError" in found[odd].sentence
+    assert {found[image].status for image in usual} == {Status.PUBLIC}
+
+
+def test_the_patience_for_a_host_is_not_that_for_an_image() -> None:
+    with server(lambda _: Answer(429, {"Retry-After": "1"})) as registry:
+        started = time.monotonic()
+        found = look_all(images_of(registry.host, 40), registry.host, wait=2.5)
+        took = time.monotonic() - started
+
+    assert {each.status for each in found.values()} == {Status.RATE_LIMITED}
+    assert 2 <= took < 5
+    assert len(registry.requests) <= 16
+
+
+def test_broken_repositories_are_asked_again_only_while_there_is_time() -> None:
+    with server(lambda _: Answer(503, {"Retry-After": "1"})) as registry:
+        images = images_of(registry.host, 40)
+        started = time.monotonic()
+        found = look_all(images, registry.host, wait=2.5)
+        took = time.monotonic() - started
+
+    assert {each.status for each in found.values()} == {Status.REGISTRY_ERROR}
+    assert took < 5
+    asked = registry.asked()
+    assert len(asked) == len(images)
+    assert max(asked.values()) == 3
+
+
+def test_a_silent_host_is_given_up_after_three_time_outs() -> None:
+    with silent_server() as host:
+        started = time.monotonic()
+        found = look_all(images_of(host, 40), host, seconds=1)
+        took = time.monotonic() - started
+
+    assert {each.status for each in found.values()} == {Status.TIMED_OUT}
+    assert took < 4
+
+
+def test_a_silent_token_server_is_given_up_too() -> None:
+    with silent_server() as tokens:
+        realm = bearer(f"http://{tokens}/token")
+        with server(lambda _: realm) as registry:
+            images = images_of(registry.host, 40)
+            started = time.monotonic()
+            found = look_all(images, registry.host, tokens, seconds=1)
+            took = time.monotonic() - started
+
+    assert {each.status for each in found.values()} == {Status.TIMED_OUT}
+    assert tokens in found[images[0]].sentence
+    assert took < 4
+
+
+def test_repositories_that_hang_do_not_make_their_host_silent() -> None:
+    over = threading.Event()
+
+    def respond(request: Request) -> Answer:
+        if "/odd/" in request.path:
+            over.wait(20)
+        else:
+            time.sleep(0.05)
+        return OK
+
+    with server(respond) as registry:
+        usual = [f"{registry.host}/usual/api:v{each}" for each in range(30)]
+        odd = [f"{registry.host}/odd/api:v{each}" for each in range(3)]
+        found = look_all([*odd, *usual], registry.host, seconds=1)
+        over.set()
+
+    assert {found[image].status for image in odd} == {Status.TIMED_OUT}
+    assert {found[image].status for image in usual} == {Status.PUBLIC}
+
+
+def never(connection: socket.socket) -> None:
+    while connection.recv(65536):
+        pass
+
+
+def impatient(connection: socket.socket) -> None:
+    connection.recv(65536)
+    connection.sendall(
+        b"HTTP/1.1 429 x\r\nRetry-After: 25\r\nContent-Length: 0\r\n"
+        b"Connection: close\r\n\r\n"
+    )
+
+
+@pytest.mark.parametrize("speak", [never, impatient])
+def test_an_interrupt_ends_all_waiting(
+    speak: Callable[[socket.socket], None], tmp_path: Path
+) -> None:
+    with raw_server(speak) as registry:
+        images = images_of(registry.host, 40)
+        pods = [
+            {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "metadata": {"name": f"pod-{number}"},
+                "spec": {"containers": [{"name": "a", "image": image}]},
+            }
+            for number, image in enumerate(images)
+        ]
+        text = "---\n".join(f"{json.dumps(each)}\n" for each in pods)
+        (tmp_path / "pods.yaml").write_text(text)
+        code, seconds = interrupted(registry, tmp_path)
+        before = registry.connections
+        time.sleep(0.3)
+
+    assert code == 130
+    assert seconds < 5
+    assert registry.connections == before <= 8
+
+
+def interrupted(registry: BreakingServer, directory: Path) -> tuple[int, float]:
+    """Look up with the real command, press Ctrl-C; return its code, and how long."""
+    command = [sys.executable, "-m", "installer", "images", str(directory)]
+    options = ["--plain-http", registry.host, "--time-out", "60"]
+    with subprocess.Popen(
+        [*command, *options],
+        cwd=PROJECT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as running:
+        try:
+            end = time.monotonic() + 30
+            while not registry.connections and time.monotonic() < end:
+                time.sleep(0.02)
+            time.sleep(0.5)
+            started = time.monotonic()
+            running.send_signal(signal.SIGINT)
+            return running.wait(100), time.monotonic() - started
+        finally:
+            running.kill()
+
+
+def test_a_dead_host_is_known_by_its_own_name() -> None:
+    dead = closed_port()
+    with one_odd(Answer(307, {"Location": f"http://{dead}/"})) as registry:
+        odd, *usual = images_of(registry.host)
+        found = look_all([odd, *usual, f"{dead}/my-org/api:v1"], registry.host, dead)
+
+    sentence = f"{dead} cannot be reached from here."
+    assert found[odd] == Verdict(Status.UNREACHABLE, sentence)
+    assert found[f"{dead}/my-org/api:v1"] == found[odd]
+    assert {found[image].status for image in usual} == {Status.PUBLIC}
