@@ -18,7 +18,8 @@ from bench.seed import REGISTRIES, analyze, seed_licenses
 from bench.stats import percentile
 from licenses.models import License
 from portal.crypto.secrets import Secret
-from registries.authorization import Denied, Reason, authorize_pull
+from registries.authorization import Denied, authorize_pull
+from registries.decision_steps import Reason
 from registries.pull_credentials import PresentedCredential
 
 WARM_UP = 200

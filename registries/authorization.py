@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
-from enum import Enum, StrEnum
+from enum import Enum
 from typing import Final, Literal
 
-from django.db.models import Q
-
 from licenses.models import License, LicenseState
-from oci.reference import looks_like_host
-from registries.models import Credential, ExternalRegistry, RegistryShare
-from registries.providers import canonical_endpoint
-from registries.providers.dockerhub import ENDPOINT as DOCKER_HUB
+from registries.decision_steps import Reason, Refusal, Step, passed, refused
+from registries.models import Credential, ExternalRegistry
 from registries.pull_credentials import (
     ApiTokenHolder,
     Holder,
@@ -27,27 +23,11 @@ from registries.pull_credentials import (
 from registries.refusals import (
     UNKNOWN_LICENSE,
     application_not_licensed,
-    registry_not_available,
-    repository_not_offered,
 )
+from registries.registry_choice import choose_registry
 from teams.actors import Actor
 from teams.models import Application
 from teams.permissions import Permission
-
-
-class Reason(StrEnum):
-    """Why a pull is denied. Codes are stable: programs and people look them up."""
-
-    CREDENTIAL_UNKNOWN = "credential_unknown"
-    APPLICATION_MISMATCH = "application_mismatch"
-    LICENSE_REVOKED = "license_revoked"
-    LICENSE_EXPIRED = "license_expired"
-    CUSTOMER_ARCHIVED = "customer_archived"
-    REGISTRY_NOT_CONNECTED = "registry_not_connected"
-    REGISTRY_NOT_SHARED = "registry_not_shared"
-    REPOSITORY_NOT_ALLOWED = "repository_not_allowed"
-    SECOND_FACTOR_REQUIRED = "second_factor_required"
-    ACTION_NOT_ALLOWED = "action_not_allowed"
 
 
 class Place(Enum):
@@ -63,15 +43,6 @@ UNKNOWN_LOGIN = (
     "service account or team token. Customers log in with any username and their "
     "license ID as the password."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One question the decision asked, and what it found."""
-
-    check: str
-    passed: bool
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +90,6 @@ class Denied:
 Decision = Allowed | Denied
 
 
-class _Refusal(Exception):  # noqa: N818 -- control flow inside this module
-    def __init__(self, reason: Reason, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.message = message
-
-
 def authorize_pull(
     credential: PullCredential,
     application_slug: str,
@@ -157,8 +121,8 @@ def authorize_pull(
         if isinstance(upstream, Place):
             found, full_name = None, repository
         else:
-            found, full_name = _check_registry(application, upstream, repository, trace)
-    except _Refusal as refusal:
+            found, full_name = choose_registry(application, upstream, repository, trace)
+    except Refusal as refusal:
         subject = holder.subject if holder else None
         team_id = team_of(holder)
         return Denied(refusal.reason, refusal.message, tuple(trace), team_id, subject)
@@ -198,7 +162,7 @@ def authorize_login(
         holder = _check_credential(credential, upstream, None, trace)
         if isinstance(holder, LicenseHolder) and not even_if_over:
             _check_license(holder.license, trace)
-    except _Refusal as refusal:
+    except Refusal as refusal:
         subject = holder.subject if holder else None
         return Denied(
             refusal.reason, refusal.message, tuple(trace), team_of(holder), subject
@@ -243,17 +207,6 @@ def team_of(holder: Holder | None) -> uuid.UUID | None:
     return holder.actor.team_id if isinstance(holder, ApiTokenHolder) else None
 
 
-def _pass(trace: list[Step], check: str, detail: str) -> None:
-    trace.append(Step(check, passed=True, detail=detail))
-
-
-def _refuse(
-    trace: list[Step], check: str, reason: Reason, message: str, detail: str = ""
-) -> _Refusal:
-    trace.append(Step(check, passed=False, detail=detail or message))
-    return _Refusal(reason, message)
-
-
 def _check_credential(
     credential: PullCredential,
     upstream: Upstream | None,
@@ -264,7 +217,7 @@ def _check_credential(
         holder = identify(credential)
     except SecondFactorRequired as error:
         reason = Reason.SECOND_FACTOR_REQUIRED
-        raise _refuse(trace, "credential", reason, str(error)) from error
+        raise refused(trace, "credential", reason, str(error)) from error
     outside = (
         within_team is not None
         and holder is not None
@@ -272,13 +225,13 @@ def _check_credential(
         and team_of(holder) != within_team
     )
     if holder is None or outside:
-        raise _refuse(
+        raise refused(
             trace,
             "credential",
             Reason.CREDENTIAL_UNKNOWN,
             UNKNOWN_LOGIN if isinstance(upstream, Place) else UNKNOWN_LICENSE,
         )
-    _pass(trace, "credential", f"Belongs to {holder.subject}.")
+    passed(trace, "credential", f"Belongs to {holder.subject}.")
     return holder
 
 
@@ -300,14 +253,14 @@ def _check_application(
         and application.team_id != within_team
     )
     if application is None or outside:
-        raise _refuse(
+        raise refused(
             trace,
             "application",
             Reason.APPLICATION_MISMATCH,
             _not_included(holder, application_slug),
             _mismatch(holder, application_slug, within_team),
         )
-    _pass(trace, "application", f"{application_slug} is included.")
+    passed(trace, "application", f"{application_slug} is included.")
     return application
 
 
@@ -357,7 +310,7 @@ def _not_included(holder: Holder, application_slug: str) -> str:
 def _check_license(license: License, trace: list[Step]) -> None:
     state = license.state()
     if state is LicenseState.REVOKED and license.revoked_at:
-        raise _refuse(
+        raise refused(
             trace,
             "license",
             Reason.LICENSE_REVOKED,
@@ -366,7 +319,7 @@ def _check_license(license: License, trace: list[Step]) -> None:
             f"Revoked at {license.revoked_at.isoformat()}: {license.revoke_reason}",
         )
     if state is LicenseState.EXPIRED and license.expires_at:
-        raise _refuse(
+        raise refused(
             trace,
             "license",
             Reason.LICENSE_EXPIRED,
@@ -374,106 +327,11 @@ def _check_license(license: License, trace: list[Step]) -> None:
             "Contact your vendor to renew it.",
         )
     if license.customer.archived_at is not None:
-        raise _refuse(
+        raise refused(
             trace,
             "license",
             Reason.CUSTOMER_ARCHIVED,
             "This license belongs to a customer who was archived. Contact your vendor.",
         )
     expiry = license.expires_at.isoformat() if license.expires_at else "never"
-    _pass(trace, "license", f"Active; expires {expiry}.")
-
-
-def _check_registry(
-    application: Application, upstream: str, repository: str, trace: list[Step]
-) -> tuple[Credential, str]:
-    """Return the credential to pull with, and the repository's full name upstream."""
-    candidates, repository = _connected(application, upstream, repository)
-    unavailable = registry_not_available(application.slug, upstream)
-    if not candidates:
-        raise _refuse(
-            trace,
-            "registry",
-            Reason.REGISTRY_NOT_CONNECTED,
-            unavailable,
-            f"No connected registry has the slug or endpoint {upstream!r}.",
-        )
-    shared = _shared(application, candidates)
-    if not shared:
-        raise _refuse(
-            trace,
-            "registry",
-            Reason.REGISTRY_NOT_SHARED,
-            unavailable,
-            f"{candidates[0].registry.slug} is connected, but not shared with "
-            f"{application.slug}.",
-        )
-    _pass(trace, "registry", f"{shared[0].registry.slug} is connected and shared.")
-    return _check_repository(shared, repository, trace)
-
-
-def _check_repository(
-    candidates: list[Credential], repository: str, trace: list[Step]
-) -> tuple[Credential, str]:
-    for each in candidates:
-        full_name = each.registry.provider_profile.upstream_repository(repository)
-        if repository and each.registry.allows_repository(full_name):
-            _pass(trace, "repository", f"{full_name} is allowed.")
-            return each, full_name
-    raise _refuse(
-        trace,
-        "repository",
-        Reason.REPOSITORY_NOT_ALLOWED,
-        repository_not_offered(repository),
-        f"No pattern of {candidates[0].registry.slug} covers {repository!r}.",
-    )
-
-
-def _connected(
-    application: Application, upstream: str, repository: str
-) -> tuple[list[Credential], str]:
-    """Return candidates, a slug's before an endpoint's, and the repository on them."""
-    endpoint = canonical_endpoint(upstream)
-    found = _active_credentials(
-        application, Q(registry__slug=upstream) | Q(registry__endpoint=endpoint)
-    )
-    if found:
-        by_slug = [each for each in found if each.registry.slug == upstream]
-        return by_slug or found, repository
-    if looks_like_host(upstream):
-        return [], repository
-    on_docker_hub = f"{upstream}/{repository}".rstrip("/")
-    return (
-        _active_credentials(application, Q(registry__endpoint=DOCKER_HUB)),
-        on_docker_hub,
-    )
-
-
-def _active_credentials(application: Application, which: Q) -> list[Credential]:
-    """Return the team's credentials in use, of the oldest registry first.
-
-    Sorted here, and asked as plainly as can be: the time of a decision is nearly all
-    the ORM's, putting its queries together.
-    """
-    found = (
-        Credential.objects.for_team(application.team_id)
-        .filter(which, active=True)
-        .select_related("registry")
-    )
-    return sorted(found, key=lambda each: (each.registry.created_at, each.registry.pk))
-
-
-def _shared(application: Application, candidates: list[Credential]) -> list[Credential]:
-    if all(each.registry.shared_with_all for each in candidates):
-        return candidates
-    shares = (
-        RegistryShare.objects.for_team(application.team_id)
-        .filter(application_id=application.pk)
-        .values_list("registry_id", flat=True)
-    )
-    chosen = set(shares)
-    return [
-        each
-        for each in candidates
-        if each.registry.shared_with_all or each.registry_id in chosen
-    ]
+    passed(trace, "license", f"Active; expires {expiry}.")

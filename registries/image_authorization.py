@@ -9,12 +9,11 @@ from registries.authorization import (
     VENDOR_ACTIONS,
     Decision,
     Denied,
-    Reason,
-    Step,
     authorize_pull,
     team_of,
     vendor_actor,
 )
+from registries.decision_steps import Reason, Step
 from registries.pull_credentials import Holder, LicenseHolder, Subject, identify
 from teams.actors import Actor, ActorKind
 

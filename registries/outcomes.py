@@ -4,7 +4,7 @@ from __future__ import annotations
 
 ALLOWED = "allowed"
 
-# One for each of registries.authorization.Reason; a test compares them.
+# One for each of registries.decision_steps.Reason; a test compares them.
 REFUSALS = {
     "license_revoked": "License revoked",
     "license_expired": "License expired",

@@ -8,7 +8,8 @@ from edge.http import RegistryError, Request
 from edge.registry.route import Wanted
 from edge.services import EdgeServices
 from oci.errors import ErrorCode
-from registries.authorization import Denied, Reason
+from registries.authorization import Denied
+from registries.decision_steps import Reason
 from registries.pull_credentials import SubjectKind
 
 logger = logging.getLogger(__name__)

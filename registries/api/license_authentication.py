@@ -18,7 +18,8 @@ from portal.crypto.secrets import Secret
 from portal.errors import NotAllowed, TooMany
 from portal.http.client_address import neighbourhood
 from portal.http.minute_counts import count, counted, seconds_left
-from registries.authorization import Denied, Reason, authorize_login
+from registries.authorization import Denied, authorize_login
+from registries.decision_steps import Reason
 from registries.pull_credentials import LicenseHolder
 from registries.refusals import UNKNOWN_LICENSE
 

@@ -17,11 +17,11 @@ from registries.authorization import (
     Allowed,
     Denied,
     LoginAllowed,
-    Reason,
     allowed_vendor_actions,
     authorize_login,
     authorize_pull,
 )
+from registries.decision_steps import Reason
 from registries.models import ExternalRegistry
 from registries.new_credentials import NewCredential
 from registries.pull_credentials import (

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from licenses.services import revoke_license
-from registries.authorization import Allowed, Denied, Reason
+from registries.authorization import Allowed, Denied
+from registries.decision_steps import Reason
 from registries.image_authorization import ImageAccess, authorize_image
 from registries.pull_credentials import Subject, SubjectKind
 from teams.api_tokens import create_api_token
