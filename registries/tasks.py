@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import logging
+
 from celery import shared_task
+
+logger = logging.getLogger(__name__)
 
 
 @shared_task
@@ -26,16 +30,24 @@ def delete_old_credential_checks_task() -> None:
 
 @shared_task
 def confirm_images_task() -> None:
-    from registries.private_registry import confirmation  # it imports this module
+    # Both import this module.
+    from registries.private_registry import client, confirmation
 
-    confirmation.confirm_images()
+    try:
+        confirmation.confirm_images()
+    except client.PrivateRegistryProblem as problem:
+        logger.warning("Images are not confirmed: %s", problem.message)
 
 
 @shared_task
 def reconcile_images_task() -> None:
-    from registries.private_registry import reconciliation  # it imports this module
+    # Both import this module.
+    from registries.private_registry import client, reconciliation
 
-    reconciliation.reconcile_images()
+    try:
+        reconciliation.reconcile_images()
+    except client.PrivateRegistryProblem as problem:
+        logger.warning("Images are not reconciled: %s", problem.message)
 
 
 @shared_task

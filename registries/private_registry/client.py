@@ -42,6 +42,7 @@ MAX_BODY = 4 * 2**20
 MAX_LIST = 32 * 2**20
 # Indexes may name indexes, each any number of times: so many manifests are read.
 MAX_MANIFESTS = 500
+UNREACHABLE = "registry_unreachable"
 _NEXT = re.compile(r'<(/v2/[^<>\s]*)>;\s*rel="?next"?')
 
 
@@ -91,11 +92,8 @@ async def registry_client() -> AsyncIterator[RegistryClient]:
             timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
         ) as session:
             yield RegistryClient(session, settings.BERTH_REGISTRY_URL.rstrip("/"))
-    except (aiohttp.ClientError, TimeoutError) as error:
-        raise PrivateRegistryProblem(
-            "registry_unreachable",
-            "The private registry does not answer. Try again in a minute.",
-        ) from error
+    except TimeoutError as error:  # of who uses it
+        raise _unreachable() from error
 
 
 class RegistryClient:
@@ -264,22 +262,23 @@ class RegistryClient:
         body: bytes | None = None,
         headers: dict[str, str] | None = None,
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        async with self._session.request(
-            method,
-            self._url + path,
-            data=body,
-            allow_redirects=False,
-            headers={
-                "Accept": DEFAULT_MANIFEST_ACCEPT,
-                "Authorization": f"Bearer {_token(scope)}",
-                **(headers or {}),
-            },
-        ) as answer:
-            # Distribution says so with whatever it answers. Somebody else's 404 does
-            # not mean that an image is gone.
-            if "Docker-Distribution-Api-Version" not in answer.headers:
-                raise _unexpected(answer)
-            yield answer
+        headers = {
+            "Accept": DEFAULT_MANIFEST_ACCEPT,
+            "Authorization": f"Bearer {_token(scope)}",
+            **(headers or {}),
+        }
+        request = self._session.request(
+            method, self._url + path, data=body, headers=headers, allow_redirects=False
+        )
+        try:
+            async with request as answer:
+                # Distribution says so with whatever it answers. Somebody else's 404
+                # does not mean that an image is gone.
+                if "Docker-Distribution-Api-Version" not in answer.headers:
+                    raise _unexpected(answer)
+                yield answer
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise _unreachable() from error
 
 
 def _pull(repository: str) -> Scope:
@@ -313,6 +312,12 @@ async def _read(answer: aiohttp.ClientResponse, limit: int) -> bytes:
 def _expect(answer: aiohttp.ClientResponse, *statuses: int) -> None:
     if answer.status not in statuses:
         raise _unexpected(answer)
+
+
+def _unreachable() -> PrivateRegistryProblem:
+    return PrivateRegistryProblem(
+        UNREACHABLE, "The private registry does not answer. Try again in a minute."
+    )
 
 
 def _unexpected(answer: aiohttp.ClientResponse) -> PrivateRegistryProblem:

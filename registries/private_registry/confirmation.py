@@ -21,6 +21,7 @@ from django.utils import timezone
 
 from registries.models import ImageBlob, ImageManifest, ImageTag
 from registries.private_registry.client import (
+    UNREACHABLE,
     Contents,
     PrivateRegistryProblem,
     RegistryClient,
@@ -126,6 +127,8 @@ async def _confirm_safely(
         async with asyncio.timeout(ROW_SECONDS):
             return await _confirm_row(client, row, name)
     except (PrivateRegistryProblem, TimeoutError) as problem:
+        if getattr(problem, "code", "") == UNREACHABLE:
+            raise  # it is the others' trouble too
         logger.warning("%s of %s is not confirmed: %s", row, name, problem)
         return False
     except Exception:

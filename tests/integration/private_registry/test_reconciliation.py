@@ -30,6 +30,7 @@ from registries.private_registry.selectors import (
     storage_by_application,
     untagged_images,
 )
+from registries.tasks import confirm_images_task, reconcile_images_task
 from tests.support.canned_server import canned_server
 from tests.support.factories import ImageManifestFactory, ImageTagFactory
 from tests.support.failing_registry import FailingRegistry
@@ -311,6 +312,28 @@ def test_a_registry_that_is_away_changes_nothing(vendor: Vendor, settings: Any) 
     before = tag.confirmed_at
     tag.refresh_from_db()
     assert tag.confirmed_at == before
+
+
+def test_what_waits_goes_on_waiting_while_the_registry_is_away(
+    vendor: Vendor, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(3):
+        ImageTagFactory(
+            manifest__repository__application=vendor.application, confirmed_at=None
+        )
+    settings.BERTH_REGISTRY_URL = "http://127.0.0.1:1"
+
+    with pytest.raises(PrivateRegistryProblem, match="does not answer"):
+        confirm_images()
+    confirm_images_task()
+    reconcile_images_task()
+
+    assert ImageTag.objects.filter(confirmed_at=None).count() == 3
+    told = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert [each.partition(":")[0] for each in told] == [
+        "Images are not confirmed",
+        "Images are not reconciled",
+    ]
 
 
 def test_without_a_registry_nothing_is_asked(vendor: Vendor, settings: Any) -> None:
