@@ -88,13 +88,15 @@ def test_a_lost_push_and_a_lost_deletion_are_made_up_for(
 def test_a_repository_that_is_gone_is_forgotten(
     registry: PrivateRegistry, vendor: Vendor, slug: str
 ) -> None:
+    registry.push(f"{slug}/other", "v1", b"one")  # an empty one has lost its storage
     ImageTagFactory(
         manifest__digest=GONE, manifest__repository__application=vendor.application
     )
 
     reconcile_to_the_end()
 
-    assert not ImageRepository.objects.for_team(vendor.team.pk).exists()
+    left = ImageRepository.objects.for_team(vendor.team.pk)
+    assert [each.name for each in left] == ["other"]
 
 
 def test_what_an_image_consists_of_is_read(
