@@ -18,9 +18,9 @@ from bench.seed import REGISTRIES, analyze, seed_licenses
 from bench.stats import percentile
 from licenses.models import License
 from portal.crypto.secrets import Secret
-from registries.authorization import Denied, authorize_pull
-from registries.decision_steps import Reason
-from registries.pull_credentials import PresentedCredential
+from registries.decision.credentials import PresentedCredential
+from registries.decision.pull import Denied, authorize_pull
+from registries.decision.steps import Reason
 
 WARM_UP = 200
 _EXPECTED = {Reason.LICENSE_EXPIRED, Reason.LICENSE_REVOKED}

@@ -12,7 +12,7 @@ from bench.load import Load, RequestFiles, load_from_files
 from bench.servers import Edge
 from bench.token_questions import TokenQuestion
 from deploy.local.private_files import write_private
-from registries.pull_credentials import Subject
+from registries.decision.credentials import Subject
 from registries.registry_token import TokenInvalid, TokenVerifier
 
 Grants = frozenset[tuple[str, str, str]]

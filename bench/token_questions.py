@@ -14,7 +14,7 @@ from django.conf import settings
 from bench.seed import REGISTRIES
 from licenses.models import License
 from portal.crypto.secrets import Secret
-from registries.pull_credentials import Subject, SubjectKind
+from registries.decision.credentials import Subject, SubjectKind
 from teams.actors import member_actor
 from teams.api_tokens import create_api_token
 from teams.models import ApiToken, Application, Membership, User

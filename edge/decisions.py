@@ -5,8 +5,8 @@ from typing import Generic, TypeVar
 
 from edge.threads import DatabaseThreads
 from portal.expiring_cache import ExpiringCache
-from registries.authorization import Decision
-from registries.pull_credentials import Subject
+from registries.decision.credentials import Subject
+from registries.decision.pull import Decision
 
 Q = TypeVar("Q", bound=Hashable)
 

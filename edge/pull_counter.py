@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from edge.threads import DatabaseThreads
-from registries.authorization import Allowed, Decision
+from registries.decision.credentials import SubjectKind
+from registries.decision.pull import Allowed, Decision
 from registries.models.pulls import PRIVATE_REGISTRY_ID
 from registries.outcomes import ALLOWED
-from registries.pull_credentials import SubjectKind
 from registries.pull_events import Pull, record_pulls
 
 WRITE_SECONDS = 5

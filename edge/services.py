@@ -17,10 +17,10 @@ from edge.threads import DatabaseThreads
 from edge.token.rate_limit import RateLimiter
 from edge.token_gate import TokenGate
 from portal.crypto.fields import encryption_keyring, lookup_keyring
-from registries.authorization import UNKNOWN_LOGIN, Decision, authorize_pull
-from registries.image_authorization import ImageAccess, authorize_image
-from registries.proxied_name import ProxiedName
-from registries.pull_credentials import Subject
+from registries.decision.credentials import Subject
+from registries.decision.image import ImageAccess, authorize_image
+from registries.decision.proxied_name import ProxiedName
+from registries.decision.pull import UNKNOWN_LOGIN, Decision, authorize_pull
 from registries.registry_token import TokenIssuer, TokenVerifier
 from registries.signing_keys import SigningKey, load_roots
 from registries.upstream import UpstreamClient, upstream_client

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from edge.http import RegistryError, Request
 from oci.challenge import format_bearer_challenge
 from oci.errors import ErrorCode
-from registries.authorization import Denied
+from registries.decision.pull import Denied
 from registries.registry_token import RegistryToken, TokenInvalid, TokenVerifier
 
 

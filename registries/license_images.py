@@ -11,12 +11,12 @@ from django.conf import settings
 from oci.kustomize import home_of
 from oci.reference import parse_reference
 from portal.errors import Conflict
-from registries.manifest_preview import Fate, Hosts, ImageJudge, PreviewedImage
-from registries.refusals import (
+from registries.decision.sentences import (
     application_not_licensed,
     registry_not_available,
     repository_not_offered,
 )
+from registries.manifest_preview import Fate, Hosts, ImageJudge, PreviewedImage
 from registries.selectors import registries_for_team
 from teams.models import Application
 

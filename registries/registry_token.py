@@ -21,7 +21,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from oci.scope import Scope
-from registries.pull_credentials import Subject
+from registries.decision.credentials import Subject
 from registries.signing_keys import SigningKey, is_issued_by
 
 ISSUER = "berth"

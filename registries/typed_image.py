@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from oci.digest import MalformedDigest
 from oci.kustomize import PROXY_PREFIX
 from oci.reference import MalformedName, Reference, parse_reference
-from registries.authorization import PRIVATE_REGISTRY, Upstream
-from registries.proxied_name import parse_proxied_name
+from registries.decision.proxied_name import parse_proxied_name
+from registries.decision.pull import PRIVATE_REGISTRY, Upstream
 
 # What people copy together with the name.
 _AROUND = re.compile(r"\A(?:(?:docker|podman|crictl) pull\s+|docker://|https?://)")

@@ -7,7 +7,7 @@ import logging
 from edge.http import Request
 from edge.proxy.route import Route
 from edge.services import EdgeServices
-from registries.authorization import Allowed, Denied
+from registries.decision.pull import Allowed, Denied
 
 logger = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ from edge.services import EdgeServices
 from oci.errors import ErrorCode
 from oci.media_types import DEFAULT_MANIFEST_ACCEPT
 from oci.range import MalformedRange, parse_range
-from registries.authorization import Allowed
+from registries.decision.pull import Allowed
 from registries.pull_events import queue_check
 from registries.upstream import UpstreamRequest
 from registries.upstream_errors import (

@@ -10,7 +10,7 @@ from edge.pull_counter import PulledImage
 from oci.digest import MalformedDigest, parse_digest
 from oci.errors import ErrorCode
 from oci.reference import MalformedName, parse_manifest_reference
-from registries.proxied_name import ProxiedName, parse_proxied_name
+from registries.decision.proxied_name import ProxiedName, parse_proxied_name
 
 
 class Kind(StrEnum):

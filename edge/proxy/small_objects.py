@@ -16,7 +16,7 @@ from time import monotonic
 
 from edge.http import Headers, Request
 from edge.proxy.route import Route
-from registries.authorization import Allowed
+from registries.decision.pull import Allowed
 
 # What a vendor deletes upstream is gone here after a minute.
 KEPT_SECONDS = 60.0

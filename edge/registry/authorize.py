@@ -8,9 +8,9 @@ from edge.http import RegistryError, Request
 from edge.registry.route import Wanted
 from edge.services import EdgeServices
 from oci.errors import ErrorCode
-from registries.authorization import Denied
-from registries.decision_steps import Reason
-from registries.pull_credentials import SubjectKind
+from registries.decision.credentials import SubjectKind
+from registries.decision.pull import Denied
+from registries.decision.steps import Reason
 
 logger = logging.getLogger(__name__)
 _NO_CATALOG = Denied(

@@ -17,7 +17,7 @@ from edge.proxy.route import Kind, check_reference
 from edge.pull_counter import PulledImage
 from oci.errors import ErrorCode
 from oci.reference import MalformedName, parse_repository
-from registries.image_authorization import ImageAccess
+from registries.decision.image import ImageAccess
 
 CATALOG_SCOPE = "registry:catalog:*"
 

@@ -15,9 +15,9 @@ from edge.token.parse import TokenRequest, parse_token_request
 from oci.errors import ErrorCode
 from oci.reference import MalformedName, parse_repository
 from oci.scope import Scope
-from registries.authorization import PRIVATE_REGISTRY, Denied, authorize_login
-from registries.image_authorization import ImageAccess
-from registries.pull_credentials import ApiTokenHolder, Holder, PresentedCredential
+from registries.decision.credentials import ApiTokenHolder, Holder, PresentedCredential
+from registries.decision.image import ImageAccess
+from registries.decision.pull import PRIVATE_REGISTRY, Denied, authorize_login
 from teams.api_tokens import touch_api_token
 
 PROXY_TOKEN_SECONDS = 300

@@ -10,14 +10,14 @@ from django.conf import settings
 
 from oci.reference import MalformedName, parse_repository
 from oci.scope import Scope
-from registries.authorization import (
+from registries.decision.credentials import Holder, LicenseHolder
+from registries.decision.proxied_name import parse_proxied_name
+from registries.decision.pull import (
     PRIVATE_REGISTRY,
     Allowed,
     allowed_vendor_actions,
     authorize_pull,
 )
-from registries.proxied_name import parse_proxied_name
-from registries.pull_credentials import Holder, LicenseHolder
 
 
 def grant(service: str, scopes: list[Scope], holder: Holder | None) -> list[Scope]:

@@ -13,7 +13,7 @@ from edge.http import RegistryError, Request, parse_form
 from oci.errors import ErrorCode
 from oci.scope import MalformedScope, Scope, parse_scopes
 from portal.crypto.secrets import Secret
-from registries.pull_credentials import PresentedCredential
+from registries.decision.credentials import PresentedCredential
 
 MAX_FORM_BYTES = 64 * 1024
 

@@ -18,10 +18,10 @@ from portal.crypto.secrets import Secret
 from portal.errors import NotAllowed, TooMany
 from portal.http.client_address import neighbourhood
 from portal.http.minute_counts import count, counted, seconds_left
-from registries.authorization import Denied, authorize_login
-from registries.decision_steps import Reason
-from registries.pull_credentials import LicenseHolder
-from registries.refusals import UNKNOWN_LICENSE
+from registries.decision.credentials import LicenseHolder
+from registries.decision.pull import Denied, authorize_login
+from registries.decision.sentences import UNKNOWN_LICENSE
+from registries.decision.steps import Reason
 
 REQUESTS_PER_MINUTE = 60
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from registries.decision_steps import Reason
+from registries.decision.steps import Reason
 from registries.health import Outcome
 from registries.models import (
     MAX_PATTERNS,

@@ -30,21 +30,16 @@ from registries.api.serializers import (
     RegistrySerializer,
     RegistryTestSerializer,
 )
-from registries.authorization import (
-    PRIVATE_REGISTRY,
-    Allowed,
-    Decision,
-    authorize_pull,
-)
-from registries.filters import PullFilter
-from registries.models import CredentialCheck, ExternalRegistry, PullEvent
-from registries.new_credentials import NewCredential
-from registries.pull_credentials import (
+from registries.decision.credentials import (
     PresentedCredential,
     PullCredential,
     Subject,
     SubjectKind,
 )
+from registries.decision.pull import PRIVATE_REGISTRY, Allowed, Decision, authorize_pull
+from registries.filters import PullFilter
+from registries.models import CredentialCheck, ExternalRegistry, PullEvent
+from registries.new_credentials import NewCredential
 from registries.selectors import (
     checks_of_registry,
     pulls_for_team,

@@ -21,6 +21,13 @@ from django.utils import timezone
 from audit.services import AuditActor, record
 from audit.tags import EventTag
 from licenses.models import License
+from registries.decision.credentials import (
+    ApiTokenHolder,
+    Subject,
+    SubjectKind,
+    UserHolder,
+    identify,
+)
 from registries.models import (
     PRIVATE_REGISTRY_ID,
     ImageManifest,
@@ -31,13 +38,6 @@ from registries.models import (
 from registries.outcomes import ALLOWED
 from registries.private_registry.client import SUBJECT as BERTH
 from registries.private_registry.notifications import Action, Notification
-from registries.pull_credentials import (
-    ApiTokenHolder,
-    Subject,
-    SubjectKind,
-    UserHolder,
-    identify,
-)
 from registries.pull_events import PULLS_KEPT, Pull, record_pulls
 from registries.tasks import confirm_images_task
 from teams.actors import system_actor

@@ -10,8 +10,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from licenses.models import License
-from registries.authorization import PRIVATE_REGISTRY, Allowed, Decision, Denied
-from registries.decision_steps import Reason, Step
+from registries.decision.pull import PRIVATE_REGISTRY, Allowed, Decision, Denied
+from registries.decision.steps import Reason, Step
 from registries.selectors import registries_named
 from registries.typed_image import Question
 from teams.permissions import Permission

@@ -13,7 +13,7 @@ from django.conf import settings
 from licenses.models import License
 from licenses.services import archive_customer, revoke_license
 from oci.scope import Scope
-from registries.pull_credentials import Subject, SubjectKind
+from registries.decision.credentials import Subject, SubjectKind
 from registries.registry_token import TokenIssuer
 from registries.signing_keys import SigningKey
 from tests.e2e.registry.conftest import SERVICE, Pushed, Registry, bearer

@@ -11,10 +11,10 @@ from django.db import connection
 from edge.proxy.route import parse_route
 from edge.pull_counter import MAX_KINDS_OF_HOLDER, PullCounter, PulledImage
 from edge.threads import DatabaseThreads
-from registries.authorization import Denied
-from registries.decision_steps import Reason
+from registries.decision.credentials import Subject, SubjectKind
+from registries.decision.pull import Denied
+from registries.decision.steps import Reason
 from registries.models import PullEvent
-from registries.pull_credentials import Subject, SubjectKind
 from tests.support.factories import LicenseFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)

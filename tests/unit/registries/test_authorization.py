@@ -12,7 +12,13 @@ from django.utils import timezone
 
 from licenses.services import archive_customer, change_license, revoke_license
 from portal.crypto.secrets import Secret
-from registries.authorization import (
+from registries.decision.credentials import (
+    PresentedCredential,
+    Subject,
+    SubjectKind,
+    identify,
+)
+from registries.decision.pull import (
     PRIVATE_REGISTRY,
     Allowed,
     Denied,
@@ -21,15 +27,9 @@ from registries.authorization import (
     authorize_login,
     authorize_pull,
 )
-from registries.decision_steps import Reason
+from registries.decision.steps import Reason
 from registries.models import ExternalRegistry
 from registries.new_credentials import NewCredential
-from registries.pull_credentials import (
-    PresentedCredential,
-    Subject,
-    SubjectKind,
-    identify,
-)
 from registries.services import NewRegistry, change_registry, connect_registry
 from teams.api_tokens import create_api_token
 from teams.models import ApiToken

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from licenses.services import revoke_license
-from registries.authorization import Allowed, Denied
-from registries.decision_steps import Reason
-from registries.image_authorization import ImageAccess, authorize_image
-from registries.pull_credentials import Subject, SubjectKind
+from registries.decision.credentials import Subject, SubjectKind
+from registries.decision.image import ImageAccess, authorize_image
+from registries.decision.pull import Allowed, Denied
+from registries.decision.steps import Reason
 from teams.api_tokens import create_api_token
 from teams.models import ApiToken, User
 from teams.permissions import Role

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from registries.decision_steps import Reason
+from registries.decision.steps import Reason
 from registries.outcomes import REFUSALS, outcome_in_words
 from registries.web.why_steps import _ADVICE
 

@@ -6,7 +6,7 @@ from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 
 from portal.crypto.secrets import Secret
-from registries.pull_credentials import (
+from registries.decision.credentials import (
     ApiTokenHolder,
     PresentedCredential,
     SecondFactorRequired,

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from oci.scope import Scope
 from portal.crypto.jwk import thumbprint
-from registries.pull_credentials import Subject, SubjectKind
+from registries.decision.credentials import Subject, SubjectKind
 from registries.registry_token import TokenInvalid, TokenIssuer, TokenVerifier
 from registries.signing_keys import (
     SigningKey,

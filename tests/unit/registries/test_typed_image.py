@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from oci.reference import MalformedName
-from registries.authorization import PRIVATE_REGISTRY, Upstream
+from registries.decision.pull import PRIVATE_REGISTRY, Upstream
 from registries.typed_image import Question, question_of
 
 PROXY = "proxy.example:8000"

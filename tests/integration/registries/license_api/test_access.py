@@ -15,8 +15,8 @@ from pytest_django import DjangoAssertNumQueries
 from licenses.models import License
 from licenses.services import archive_customer, change_license, revoke_license
 from registries.api.license_authentication import REQUESTS_PER_MINUTE
-from registries.authorization import Denied, authorize_pull
-from registries.pull_credentials import LicenseHolder
+from registries.decision.credentials import LicenseHolder
+from registries.decision.pull import Denied, authorize_pull
 from teams.actors import Actor
 from teams.models import Team
 from tests.support.clients import ApiClient, code_of

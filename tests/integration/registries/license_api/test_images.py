@@ -9,9 +9,9 @@ import pytest
 
 from licenses.models import License
 from oci.reference import parse_reference
-from registries.authorization import Allowed, Denied, authorize_pull
-from registries.proxied_name import parse_proxied_name
-from registries.pull_credentials import LicenseHolder
+from registries.decision.credentials import LicenseHolder
+from registries.decision.proxied_name import parse_proxied_name
+from registries.decision.pull import Allowed, Denied, authorize_pull
 from teams.models import Team
 from tests.support.factories import (
     ExternalRegistryFactory,

@@ -8,9 +8,7 @@ from enum import Enum
 from typing import Final, Literal
 
 from licenses.models import License, LicenseState
-from registries.decision_steps import Reason, Refusal, Step, passed, refused
-from registries.models import Credential, ExternalRegistry
-from registries.pull_credentials import (
+from registries.decision.credentials import (
     ApiTokenHolder,
     Holder,
     LicenseHolder,
@@ -20,11 +18,10 @@ from registries.pull_credentials import (
     UserHolder,
     identify,
 )
-from registries.refusals import (
-    UNKNOWN_LICENSE,
-    application_not_licensed,
-)
-from registries.registry_choice import choose_registry
+from registries.decision.registry_choice import choose_registry
+from registries.decision.sentences import UNKNOWN_LICENSE, application_not_licensed
+from registries.decision.steps import Reason, Refusal, Step, passed, refused
+from registries.models import Credential, ExternalRegistry
 from teams.actors import Actor
 from teams.models import Application
 from teams.permissions import Permission

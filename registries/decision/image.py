@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from registries.authorization import (
+from registries.decision.credentials import Holder, LicenseHolder, Subject, identify
+from registries.decision.pull import (
     PRIVATE_REGISTRY,
     VENDOR_ACTIONS,
     Decision,
@@ -13,8 +14,7 @@ from registries.authorization import (
     team_of,
     vendor_actor,
 )
-from registries.decision_steps import Reason, Step
-from registries.pull_credentials import Holder, LicenseHolder, Subject, identify
+from registries.decision.steps import Reason, Step
 from teams.actors import Actor, ActorKind
 
 PULL = "pull"
