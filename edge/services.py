@@ -23,7 +23,7 @@ from registries.decision.proxied_name import ProxiedName
 from registries.decision.pull import UNKNOWN_LOGIN, Decision, authorize_pull
 from registries.registry_token import TokenIssuer, TokenVerifier
 from registries.signing_keys import SigningKey, load_roots
-from registries.upstream import UpstreamClient, upstream_client
+from registries.upstream.client import UpstreamClient, upstream_client
 
 TOKEN_THREADS = 4
 

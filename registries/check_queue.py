@@ -34,7 +34,7 @@ from registries.checks import CheckResult, attempt_within
 from registries.health import Outcome
 from registries.models import Credential, ExternalRegistry
 from registries.problems import Problem
-from registries.upstream_target import upstream_target
+from registries.upstream.target import upstream_target
 
 CLAIM = timedelta(minutes=2)
 # Well within the claim, so that nobody else checks the same registry meanwhile.

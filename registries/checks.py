@@ -14,8 +14,8 @@ from oci.media_types import DEFAULT_MANIFEST_ACCEPT
 from oci.reference import Reference
 from registries.health import Outcome
 from registries.problems import Problem
-from registries.upstream import UpstreamClient, UpstreamRequest, upstream_client
-from registries.upstream_errors import (
+from registries.upstream.client import UpstreamClient, UpstreamRequest, upstream_client
+from registries.upstream.errors import (
     CredentialRejected,
     NotARegistry,
     RepositoryDenied,
@@ -23,7 +23,7 @@ from registries.upstream_errors import (
     UpstreamRateLimited,
     UpstreamTimeout,
 )
-from registries.upstream_target import UpstreamTarget
+from registries.upstream.target import UpstreamTarget
 
 TRY_SECONDS = 45
 MAX_RETRY_AFTER = timedelta(days=1)

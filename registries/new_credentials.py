@@ -12,7 +12,7 @@ from registries.health import Outcome
 from registries.models import MAX_SECRET_BYTES, Credential, ExternalRegistry
 from registries.providers import AuthType, Provider
 from registries.tries import count_try
-from registries.upstream_target import upstream_target
+from registries.upstream.target import upstream_target
 from teams.actors import Actor, ActorKind
 
 

@@ -30,7 +30,7 @@ from registries.providers import PROVIDERS, canonical_endpoint
 from registries.selectors import active_credential
 from registries.tasks import check_due_registries_task
 from registries.tries import count_try
-from registries.upstream_target import upstream_target
+from registries.upstream.target import upstream_target
 from teams.actors import Actor
 from teams.models import Application, Team
 from teams.permissions import Permission

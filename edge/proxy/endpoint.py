@@ -19,15 +19,15 @@ from oci.media_types import DEFAULT_MANIFEST_ACCEPT
 from oci.range import MalformedRange, parse_range
 from registries.decision.pull import Allowed
 from registries.pull_events import queue_check
-from registries.upstream import UpstreamRequest
-from registries.upstream_errors import (
+from registries.upstream.client import UpstreamRequest
+from registries.upstream.errors import (
     CredentialRejected,
     RepositoryDenied,
     UpstreamError,
     UpstreamRateLimited,
     UpstreamTimeout,
 )
-from registries.upstream_target import upstream_target
+from registries.upstream.target import upstream_target
 
 logger = logging.getLogger(__name__)
 _PASSED_ON = ("if-none-match", "if-modified-since", "if-range")

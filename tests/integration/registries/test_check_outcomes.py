@@ -27,8 +27,8 @@ from registries.models import CredentialCheck, ExternalRegistry
 from registries.problems import Problem
 from registries.selectors import active_credential
 from registries.services import try_registry
-from registries.upstream import upstream_client
-from registries.upstream_target import upstream_target
+from registries.upstream.client import upstream_client
+from registries.upstream.target import upstream_target
 from tests.support.certificates import Authority
 from tests.support.check_places import (
     BODY,

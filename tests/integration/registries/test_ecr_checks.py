@@ -19,12 +19,9 @@ from registries.checks import CheckResult, attempt
 from registries.health import Outcome
 from registries.models import Credential, ExternalRegistry
 from registries.problems import Problem
-from registries.upstream import UpstreamClient, UpstreamRequest, upstream_client
-from registries.upstream_errors import (
-    CredentialRejected,
-    RepositoryDenied,
-)
-from registries.upstream_target import UpstreamTarget, upstream_target
+from registries.upstream.client import UpstreamClient, UpstreamRequest, upstream_client
+from registries.upstream.errors import CredentialRejected, RepositoryDenied
+from registries.upstream.target import UpstreamTarget, upstream_target
 from tests.support.aws import (
     ACCOUNT,
     ENDPOINT,

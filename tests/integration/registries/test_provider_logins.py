@@ -21,9 +21,9 @@ from registries.new_credentials import NewCredential
 from registries.problems import Problem
 from registries.providers import PROVIDERS
 from registries.services import NewRegistry, prepare_registry
-from registries.upstream import UpstreamRequest, upstream_client
-from registries.upstream_errors import RepositoryDenied
-from registries.upstream_target import UpstreamTarget, upstream_target
+from registries.upstream.client import UpstreamRequest, upstream_client
+from registries.upstream.errors import RepositoryDenied
+from registries.upstream.target import UpstreamTarget, upstream_target
 from teams.actors import Actor
 from teams.models import Team
 from tests.support.canned_server import Answer

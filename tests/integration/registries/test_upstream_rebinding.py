@@ -11,9 +11,9 @@ import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
 
 from portal.crypto.secrets import Secret
-from registries.upstream import UpstreamRequest, upstream_client
-from registries.upstream_errors import UpstreamUnreachable
-from registries.upstream_target import UpstreamTarget
+from registries.upstream.client import UpstreamRequest, upstream_client
+from registries.upstream.errors import UpstreamUnreachable
+from registries.upstream.target import UpstreamTarget
 
 
 class RebindingResolver(AbstractResolver):

@@ -6,8 +6,8 @@ import pytest
 from yarl import URL
 
 from portal.crypto.secrets import Secret
-from registries.realm_trust import authority, is_trusted_realm
-from registries.upstream_target import UpstreamTarget
+from registries.upstream.realm_trust import authority, is_trusted_realm
+from registries.upstream.target import UpstreamTarget
 
 
 def target(api_host: str, *realm_hosts: str, scheme: str = "https") -> UpstreamTarget:

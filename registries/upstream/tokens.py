@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from registries.upstream_errors import UpstreamFault
-from registries.upstream_target import UpstreamTarget
+from registries.upstream.errors import UpstreamFault
+from registries.upstream.target import UpstreamTarget
 
 MAX_TOKEN_LENGTH = 16 * 1024
 # distribution-spec auth/token.md: a token lives 60 seconds unless it says otherwise.

@@ -11,7 +11,7 @@ import aiohttp
 from portal.address_guard import AddressBlocked
 from registries.problems import Problem
 from registries.providers import LoginNotMade
-from registries.upstream_errors import (
+from registries.upstream.errors import (
     CredentialRejected,
     UpstreamError,
     UpstreamFault,
@@ -19,7 +19,7 @@ from registries.upstream_errors import (
     UpstreamTimeout,
     UpstreamUnreachable,
 )
-from registries.upstream_target import UpstreamTarget
+from registries.upstream.target import UpstreamTarget
 
 
 def translate(error: BaseException, target: UpstreamTarget) -> UpstreamError | None:

@@ -19,7 +19,7 @@ from __future__ import annotations
 from portal.errors import UpstreamProblem
 from registries.problems import Problem
 from registries.providers import LoginNotMade
-from registries.upstream_target import UpstreamTarget
+from registries.upstream.target import UpstreamTarget
 
 
 class UpstreamError(UpstreamProblem):

@@ -25,17 +25,17 @@ from oci.reference import parse_registry_host
 from portal.address_guard import AddressGuard
 from portal.expiring_cache import ExpiringCache
 from registries.providers import LoginNotMade
-from registries.realm_trust import authority, is_trusted_realm
-from registries.upstream_errors import (
+from registries.upstream.errors import (
     CredentialRejected,
     RealmNotTrusted,
     RepositoryDenied,
     UpstreamFault,
     UpstreamRateLimited,
 )
-from registries.upstream_target import UpstreamTarget
-from registries.upstream_tokens import read_token, renewed_early
-from registries.upstream_translation import login_not_made, translate
+from registries.upstream.realm_trust import authority, is_trusted_realm
+from registries.upstream.target import UpstreamTarget
+from registries.upstream.tokens import read_token, renewed_early
+from registries.upstream.translation import login_not_made, translate
 
 MAX_REDIRECTS = 5
 CLOSE_SECONDS = 1.0

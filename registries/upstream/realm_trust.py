@@ -13,7 +13,7 @@ from functools import lru_cache
 from publicsuffixlist import PublicSuffixList
 from yarl import URL
 
-from registries.upstream_target import UpstreamTarget
+from registries.upstream.target import UpstreamTarget
 
 
 def is_trusted_realm(realm: URL, target: UpstreamTarget) -> bool:
