@@ -16,7 +16,7 @@ from bench.errors import BenchError
 from bench.pulls import Say
 from bench.seed import analyze
 from bench.stats import percentile
-from registries.check_queue import claim_due
+from registries.checks.queue import claim_due
 from registries.models import ExternalRegistry
 
 WARM_UP = 10

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from bench.servers import Servers
 from licenses.services import create_customer, issue_license
 from portal.crypto.secrets import Secret
-from registries.new_credentials import NewCredential
+from registries.checks.new_credentials import NewCredential
 from registries.services import NewRegistry, connect_registry
 from teams.actors import Actor, member_actor
 from teams.api_tokens import create_api_token

@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from licenses.models import License
-from registries.check_queue import make_due
+from registries.checks.queue import make_due
 from registries.models import ExternalRegistry, PullEvent
 from registries.models.pulls import PRIVATE_REGISTRY_ID, PRIVATE_REGISTRY_SLUG
 from registries.tasks import check_due_registries_task

@@ -12,24 +12,24 @@ from audit.tags import EventTag
 from oci.reference import Reference
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict, Invalid
-from registries.check_results import begin_anew, check_at_once, record_check
-from registries.checks import CheckResult, try_credential
+from registries.checks.attempt import CheckResult, try_credential
+from registries.checks.limit import count_try
+from registries.checks.new_credentials import (
+    NewCredential,
+    new_version,
+    prove,
+    try_version,
+)
+from registries.checks.results import begin_anew, check_at_once, record_check
 from registries.models import (
     Credential,
     CredentialCheck,
     ExternalRegistry,
     RegistryShare,
 )
-from registries.new_credentials import (
-    NewCredential,
-    new_version,
-    prove,
-    try_version,
-)
 from registries.providers import PROVIDERS, canonical_endpoint
 from registries.selectors import active_credential
 from registries.tasks import check_due_registries_task
-from registries.tries import count_try
 from registries.upstream.target import upstream_target
 from teams.actors import Actor
 from teams.models import Application, Team

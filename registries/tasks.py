@@ -9,7 +9,7 @@ logger = logging.getLogger(__name__)
 
 @shared_task
 def check_due_registries_task() -> None:
-    from registries import check_queue  # tasks are a leaf: services import them
+    from registries.checks import queue as check_queue  # it imports this module
 
     check_queue.check_due_registries()
 

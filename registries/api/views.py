@@ -30,6 +30,7 @@ from registries.api.serializers import (
     RegistrySerializer,
     RegistryTestSerializer,
 )
+from registries.checks.new_credentials import NewCredential
 from registries.decision.credentials import (
     PresentedCredential,
     PullCredential,
@@ -39,7 +40,6 @@ from registries.decision.credentials import (
 from registries.decision.pull import PRIVATE_REGISTRY, Allowed, Decision, authorize_pull
 from registries.filters import PullFilter
 from registries.models import CredentialCheck, ExternalRegistry, PullEvent
-from registries.new_credentials import NewCredential
 from registries.selectors import (
     checks_of_registry,
     pulls_for_team,

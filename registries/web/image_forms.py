@@ -17,14 +17,14 @@ from oci.reference import (
 )
 from portal.crypto.secrets import Secret
 from portal.http.forms import CreateForm, EditForm
-from registries.checks import CheckResult
+from registries.checks.attempt import CheckResult
+from registries.checks.new_credentials import NewCredential
 from registries.models import (
     MAX_PATTERNS,
     MAX_SECRET_BYTES,
     ExternalRegistry,
     validate_pattern,
 )
-from registries.new_credentials import NewCredential
 from registries.problems import Problem
 from registries.providers import (
     AuthType,

@@ -15,8 +15,8 @@ from django.test import Client
 
 from deploy.local.postgres_home import wheel_binaries
 from portal.crypto.secrets import Secret
+from registries.checks.new_credentials import NewCredential
 from registries.models import ExternalRegistry
-from registries.new_credentials import NewCredential
 from registries.services import replace_credential
 from teams.api_tokens import create_api_token
 from teams.models import ApiToken

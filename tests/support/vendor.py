@@ -9,8 +9,8 @@ from datetime import datetime
 from licenses.models import Customer, License
 from licenses.services import create_customer, issue_license
 from portal.crypto.secrets import Secret
+from registries.checks.new_credentials import NewCredential
 from registries.models import ExternalRegistry
-from registries.new_credentials import NewCredential
 from registries.services import NewRegistry, connect_registry
 from teams.actors import Actor, member_actor
 from teams.models import Application, Membership, Team, User

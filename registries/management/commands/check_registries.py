@@ -4,8 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from registries.check_queue import check_now, make_all_due
-from registries.checks import CheckResult
+from registries.checks.attempt import CheckResult
+from registries.checks.queue import check_now, make_all_due
 from registries.health import Outcome
 from registries.models import Credential, ExternalRegistry
 from teams.models import Team

@@ -13,8 +13,8 @@ from licenses.models import License
 from licenses.services import create_customer, issue_license
 from portal.crypto.secrets import Secret
 from portal.env import secret
+from registries.checks.new_credentials import NewCredential
 from registries.models import ExternalRegistry
-from registries.new_credentials import NewCredential
 from registries.services import NewRegistry, connect_registry
 from teams.actors import Actor, member_actor
 from teams.api_tokens import create_api_token

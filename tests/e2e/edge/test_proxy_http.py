@@ -304,8 +304,8 @@ def test_pulls_that_come_to_nothing_are_counted_once(
     pull: Pull, connected: Vendor
 ) -> None:
     """containerd gives up at a HEAD that failed, docker goes on with the GET."""
+    from registries.checks.new_credentials import NewCredential
     from registries.models import ExternalRegistry
-    from registries.new_credentials import NewCredential
     from registries.services import replace_credential
 
     replace_credential(

@@ -6,8 +6,8 @@ import pytest
 
 from licenses.services import revoke_license
 from portal.crypto.secrets import Secret
+from registries.checks.new_credentials import NewCredential
 from registries.models import ExternalRegistry
-from registries.new_credentials import NewCredential
 from registries.services import replace_credential
 from tests.support.edge_client import Answer, EdgeClient
 from tests.support.hostile_upstream import SMALL, SMALL_DIGEST, HostileUpstream

@@ -20,8 +20,8 @@ from django.utils import timezone
 
 from alerts.models import Alert
 from oci.reference import parse_reference
-from registries.check_queue import check_due_registries
-from registries.checks import CheckResult, attempt
+from registries.checks.attempt import CheckResult, attempt
+from registries.checks.queue import check_due_registries
 from registries.health import Outcome
 from registries.models import CredentialCheck, ExternalRegistry
 from registries.problems import Problem

@@ -12,7 +12,7 @@ from django.utils import timezone
 from alerts.models import Alert
 from deploy.local.process import ManagedProcess, free_port
 from deploy.local.registry import start_registry
-from registries.check_queue import check_due_registries
+from registries.checks.queue import check_due_registries
 from registries.models import ExternalRegistry
 from tests.support.vendor import Vendor, create_vendor
 

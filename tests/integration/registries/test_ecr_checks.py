@@ -15,7 +15,7 @@ import pytest
 
 from oci.reference import parse_reference
 from portal.crypto.secrets import Secret
-from registries.checks import CheckResult, attempt
+from registries.checks.attempt import CheckResult, attempt
 from registries.health import Outcome
 from registries.models import Credential, ExternalRegistry
 from registries.problems import Problem

@@ -13,8 +13,8 @@ from django.core.exceptions import ValidationError
 
 from portal.crypto.secrets import Secret
 from portal.errors import Invalid
+from registries.checks.new_credentials import CredentialNotProven, NewCredential
 from registries.models import MAX_SECRET_BYTES, ExternalRegistry
-from registries.new_credentials import CredentialNotProven, NewCredential
 from registries.services import (
     NewRegistry,
     prepare_credential,

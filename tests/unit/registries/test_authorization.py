@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from licenses.services import archive_customer, change_license, revoke_license
 from portal.crypto.secrets import Secret
+from registries.checks.new_credentials import NewCredential
 from registries.decision.credentials import (
     PresentedCredential,
     Subject,
@@ -29,7 +30,6 @@ from registries.decision.pull import (
 )
 from registries.decision.steps import Reason
 from registries.models import ExternalRegistry
-from registries.new_credentials import NewCredential
 from registries.services import NewRegistry, change_registry, connect_registry
 from teams.api_tokens import create_api_token
 from teams.models import ApiToken

@@ -14,18 +14,19 @@ from alerts.models import Alert
 from oci.reference import parse_reference
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict, TooMany
-from registries.check_queue import (
+from registries.checks.attempt import CheckResult
+from registries.checks.limit import TRIES_PER_MINUTE
+from registries.checks.new_credentials import NewCredential
+from registries.checks.queue import (
     check_due_registries,
     check_now,
     claim_due,
     make_all_due,
     make_due,
 )
-from registries.check_results import record_check
-from registries.checks import CheckResult
+from registries.checks.results import record_check
 from registries.health import Outcome
 from registries.models import CredentialCheck, ExternalRegistry
-from registries.new_credentials import NewCredential
 from registries.services import (
     change_registry,
     prepare_credential,
@@ -33,7 +34,6 @@ from registries.services import (
     try_registry,
     use_credential,
 )
-from registries.tries import TRIES_PER_MINUTE
 from teams.actors import member_actor
 from teams.models import Membership
 from tests.support.factories import ExternalRegistryFactory

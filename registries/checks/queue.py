@@ -29,8 +29,8 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from oci.reference import parse_reference
-from registries.check_results import record_check
-from registries.checks import CheckResult, attempt_within
+from registries.checks.attempt import CheckResult, attempt_within
+from registries.checks.results import record_check
 from registries.health import Outcome
 from registries.models import Credential, ExternalRegistry
 from registries.problems import Problem

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from alerts.events import Event
 from alerts.services import raise_alert
-from registries.checks import CheckResult
+from registries.checks.attempt import CheckResult
 from registries.health import Health, Outcome, after_check, next_check_in
 from registries.models import Credential, CredentialCheck, ExternalRegistry
 
