@@ -23,7 +23,7 @@ from deploy.local.private_files import private_directory, write_private
 from deploy.local.process import ManagedProcess, free_port
 from deploy.local.registry import TokenAuth
 from deploy.local.valkey import start_valkey
-from registries.signing_keys import create_signing_material
+from registries.tokens.signing_keys import create_signing_material
 
 # One load asks for more tokens in a minute than any customer.
 NO_TOKEN_LIMIT = {"BERTH_TOKEN_REQUESTS_PER_MINUTE": "1000000000"}

@@ -13,7 +13,7 @@ from bench.servers import Edge
 from bench.token_questions import TokenQuestion
 from deploy.local.private_files import write_private
 from registries.decision.credentials import Subject
-from registries.registry_token import TokenInvalid, TokenVerifier
+from registries.tokens.registry_token import TokenInvalid, TokenVerifier
 
 Grants = frozenset[tuple[str, str, str]]
 

@@ -30,8 +30,8 @@ from bench.token_questions import (
 )
 from bench.tools import require_tools
 from deploy.local.private_files import private_directory, write_private
-from registries.registry_token import TokenVerifier
-from registries.signing_keys import load_roots
+from registries.tokens.registry_token import TokenVerifier
+from registries.tokens.signing_keys import load_roots
 
 DATABASES = ("bench_few", "bench_many")
 GOAL = 0.8

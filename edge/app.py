@@ -26,7 +26,7 @@ from edge.token.endpoint import serve_token
 from oci.errors import ErrorCode
 from portal.crypto.keyring import KeyringError
 from portal.health import ask_database, redis_answers
-from registries.signing_keys import SigningKeyError
+from registries.tokens.signing_keys import SigningKeyError
 
 logger = logging.getLogger(__name__)
 

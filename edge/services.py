@@ -21,8 +21,8 @@ from registries.decision.credentials import Subject
 from registries.decision.image import ImageAccess, authorize_image
 from registries.decision.proxied_name import ProxiedName
 from registries.decision.pull import UNKNOWN_LOGIN, Decision, authorize_pull
-from registries.registry_token import TokenIssuer, TokenVerifier
-from registries.signing_keys import SigningKey, load_roots
+from registries.tokens.registry_token import TokenIssuer, TokenVerifier
+from registries.tokens.signing_keys import SigningKey, load_roots
 from registries.upstream.client import UpstreamClient, upstream_client
 
 TOKEN_THREADS = 4

@@ -12,7 +12,7 @@ from edge.http import RegistryError, Request
 from oci.challenge import format_bearer_challenge
 from oci.errors import ErrorCode
 from registries.decision.pull import Denied
-from registries.registry_token import RegistryToken, TokenInvalid, TokenVerifier
+from registries.tokens.registry_token import RegistryToken, TokenInvalid, TokenVerifier
 
 
 @dataclass(frozen=True, slots=True)

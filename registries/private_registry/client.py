@@ -27,8 +27,8 @@ from registries.private_registry.manifest import (
     parse_manifest,
     parse_platform,
 )
-from registries.registry_token import TokenIssuer
-from registries.signing_keys import SigningKey
+from registries.tokens.registry_token import TokenIssuer
+from registries.tokens.signing_keys import SigningKey
 
 # Who the registry's notifications then say it was.
 SUBJECT = "berth"

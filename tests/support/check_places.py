@@ -22,8 +22,8 @@ from deploy.local import images
 from deploy.local.process import ManagedProcess, free_port
 from deploy.local.registry import TokenAuth, find_registry, start_registry
 from oci.scope import parse_scopes
-from registries.registry_token import ISSUER, TokenIssuer
-from registries.signing_keys import SigningKey, create_signing_material
+from registries.tokens.registry_token import ISSUER, TokenIssuer
+from registries.tokens.signing_keys import SigningKey, create_signing_material
 from tests.support.canned_server import (
     STRANGE_REALM,
     Answer,

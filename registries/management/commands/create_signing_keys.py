@@ -6,7 +6,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from registries.management.files import write_whole
-from registries.signing_keys import SigningKeyError, create_signing_material, renew_leaf
+from registries.tokens.signing_keys import (
+    SigningKeyError,
+    create_signing_material,
+    renew_leaf,
+)
 
 ROOT_KEY, ROOT, LEAF = "root.key", "root.crt", "signing.pem"
 

@@ -17,8 +17,8 @@ from registries.private_registry.config import (
     TokenAuth,
     distribution_config,
 )
-from registries.registry_token import ISSUER
-from registries.signing_keys import SigningKeyError, load_roots
+from registries.tokens.registry_token import ISSUER
+from registries.tokens.signing_keys import SigningKeyError, load_roots
 
 STDOUT = "-"
 BUNDLE = "token-roots.crt"

@@ -14,8 +14,8 @@ from licenses.models import License
 from licenses.services import archive_customer, revoke_license
 from oci.scope import Scope
 from registries.decision.credentials import Subject, SubjectKind
-from registries.registry_token import TokenIssuer
-from registries.signing_keys import SigningKey
+from registries.tokens.registry_token import TokenIssuer
+from registries.tokens.signing_keys import SigningKey
 from tests.e2e.registry.conftest import SERVICE, Pushed, Registry, bearer
 from tests.support.vendor import Vendor
 

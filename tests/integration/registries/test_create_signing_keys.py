@@ -12,8 +12,8 @@ from django.core.management import CommandError, call_command
 
 from deploy.local.process import free_port
 from deploy.local.registry import TokenAuth, start_registry
-from registries.registry_token import ISSUER, TokenIssuer
-from registries.signing_keys import SigningKey, is_issued_by, load_roots
+from registries.tokens.registry_token import ISSUER, TokenIssuer
+from registries.tokens.signing_keys import SigningKey, is_issued_by, load_roots
 
 SERVICE = "berth-registry"
 # Distribution takes a token this long after it expired.

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from oci.scope import Scope
 from portal.crypto.jwk import thumbprint
 from registries.decision.credentials import Subject, SubjectKind
-from registries.registry_token import TokenInvalid, TokenIssuer, TokenVerifier
-from registries.signing_keys import (
+from registries.tokens.registry_token import TokenInvalid, TokenIssuer, TokenVerifier
+from registries.tokens.signing_keys import (
     SigningKey,
     SigningKeyError,
     create_signing_material,

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from oci.scope import Scope
 from registries.decision.credentials import Subject
-from registries.signing_keys import SigningKey, is_issued_by
+from registries.tokens.signing_keys import SigningKey, is_issued_by
 
 ISSUER = "berth"
 ALGORITHM = "ES256"
