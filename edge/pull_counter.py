@@ -12,7 +12,7 @@ from registries.decision.credentials import SubjectKind
 from registries.decision.pull import Allowed, Decision
 from registries.models.pulls import PRIVATE_REGISTRY_ID
 from registries.outcomes import ALLOWED
-from registries.pull_events import Pull, record_pulls
+from registries.pulls.events import Pull, record_pulls
 
 WRITE_SECONDS = 5
 MANY = "*"

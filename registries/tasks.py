@@ -16,7 +16,7 @@ def check_due_registries_task() -> None:
 
 @shared_task
 def delete_old_pull_events_task() -> None:
-    from registries import pull_events  # tasks are a leaf: it imports them at the top
+    from registries.pulls import events as pull_events  # it imports this module
 
     pull_events.delete_old_pull_events()
 

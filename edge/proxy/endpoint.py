@@ -18,7 +18,7 @@ from oci.errors import ErrorCode
 from oci.media_types import DEFAULT_MANIFEST_ACCEPT
 from oci.range import MalformedRange, parse_range
 from registries.decision.pull import Allowed
-from registries.pull_events import queue_check
+from registries.pulls.events import queue_check
 from registries.upstream.client import UpstreamRequest
 from registries.upstream.errors import (
     CredentialRejected,

@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from licenses.models import License, LicenseField
 from licenses.selectors import effective_field_values
-from registries.license_images import ResolvedImage, Result
+from registries.preview.license_images import ResolvedImage, Result
 from teams.api.base import InputSerializer
 from teams.models import Application, Channel
 

@@ -29,8 +29,8 @@ from registries.api.license_serializers import (
     ImagesToResolveSerializer,
     ResolvedImagesSerializer,
 )
-from registries.license_images import resolve_images
-from registries.pull_secret import check_namespace, pull_secret_of
+from registries.preview.license_images import resolve_images
+from registries.pulls.pull_secret import check_namespace, pull_secret_of
 
 YAML = "application/yaml"
 

@@ -38,7 +38,7 @@ from registries.models import (
 from registries.outcomes import ALLOWED
 from registries.private_registry.client import SUBJECT as BERTH
 from registries.private_registry.notifications import Action, Notification
-from registries.pull_events import PULLS_KEPT, Pull, record_pulls
+from registries.pulls.events import PULLS_KEPT, Pull, record_pulls
 from registries.tasks import confirm_images_task
 from teams.actors import system_actor
 from teams.models import Application

@@ -11,12 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from oci.yaml_documents import MalformedYaml
 from portal.http.pages import page_context, render_page
-from registries.manifest_preview import (
-    Hosts,
-    Preview,
-    TooManyImages,
-    preview_manifest,
-)
+from registries.preview.manifest import Hosts, Preview, TooManyImages, preview_manifest
 from teams.models import Application
 from teams.permissions import Permission
 from teams.selectors import applications_for_team

@@ -21,9 +21,9 @@ from portal.http.pages import page_context, render_page
 from portal.http.values import parse_id
 from registries.decision.credentials import Subject, SubjectKind
 from registries.decision.pull import Allowed, authorize_pull
+from registries.preview.typed_image import Question, question_of
 from registries.private_registry.selectors import is_listed
 from registries.selectors import names_of_holders, refused_pulls_for_team
-from registries.typed_image import Question, question_of
 from registries.web.pull_links import shown_pulls
 from registries.web.why_steps import shown_steps
 from teams.permissions import Permission

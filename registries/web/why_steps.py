@@ -12,8 +12,8 @@ from django.utils import timezone
 from licenses.models import License
 from registries.decision.pull import PRIVATE_REGISTRY, Allowed, Decision, Denied
 from registries.decision.steps import Reason, Step
+from registries.preview.typed_image import Question
 from registries.selectors import registries_named
-from registries.typed_image import Question
 from teams.permissions import Permission
 from teams.web.base import TeamRequest
 

@@ -10,7 +10,7 @@ from oci.reference import parse_reference
 from registries.decision.credentials import LicenseHolder
 from registries.decision.proxied_name import parse_proxied_name
 from registries.decision.pull import Allowed, authorize_pull
-from registries.manifest_preview import Fate, Hosts, preview_manifest
+from registries.preview.manifest import Fate, Hosts, preview_manifest
 from teams.models import Application, Membership, Team
 from tests.support.factories import (
     ApplicationFactory,

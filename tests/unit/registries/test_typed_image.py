@@ -4,7 +4,7 @@ import pytest
 
 from oci.reference import MalformedName
 from registries.decision.pull import PRIVATE_REGISTRY, Upstream
-from registries.typed_image import Question, question_of
+from registries.preview.typed_image import Question, question_of
 
 PROXY = "proxy.example:8000"
 DIGEST = "sha256:" + "0" * 64

@@ -16,7 +16,7 @@ from registries.decision.sentences import (
     registry_not_available,
     repository_not_offered,
 )
-from registries.manifest_preview import Fate, Hosts, ImageJudge, PreviewedImage
+from registries.preview.manifest import Fate, Hosts, ImageJudge, PreviewedImage
 from registries.selectors import registries_for_team
 from teams.models import Application
 
