@@ -10,8 +10,8 @@ from typing import NamedTuple
 from edge.threads import DatabaseThreads
 from registries.decision.credentials import SubjectKind
 from registries.decision.pull import Allowed, Decision
+from registries.models.outcomes import ALLOWED
 from registries.models.pulls import PRIVATE_REGISTRY_ID
-from registries.outcomes import ALLOWED
 from registries.pulls.events import Pull, record_pulls
 
 WRITE_SECONDS = 5

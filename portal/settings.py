@@ -376,7 +376,7 @@ SPECTACULAR_SETTINGS = {
     "COMPONENT_SPLIT_PATCH": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
-        "CheckOutcomeEnum": "registries.health.Outcome",
+        "CheckOutcomeEnum": "registries.models.health.Outcome",
         "LicenseTypeEnum": "licenses.models.License.Type",
         "LicenseFieldTypeEnum": "licenses.models.LicenseField.Type",
         "RoleEnum": "teams.permissions.Role",

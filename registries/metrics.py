@@ -14,8 +14,8 @@ from django.utils import timezone
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 
-from registries.health import Outcome
 from registries.models import CredentialCheck, ExternalRegistry
+from registries.models.health import Outcome
 
 # A gauge of so long and no counter: a counter that all workers add to in the
 # transaction of each check would have them wait for each other, and one that is

@@ -12,9 +12,9 @@ from django.utils import timezone
 from licenses.models import License
 from licenses.selectors import licenses_for_team
 from registries.decision.credentials import SubjectKind
-from registries.health import Outcome
 from registries.models import Credential, CredentialCheck, ExternalRegistry, PullEvent
-from registries.outcomes import ALLOWED
+from registries.models.health import Outcome
+from registries.models.outcomes import ALLOWED
 from registries.providers import canonical_endpoint
 from teams.models import Application
 from teams.selectors import api_tokens_for_team, applications_for_team, members_of_team

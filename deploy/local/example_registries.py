@@ -15,13 +15,13 @@ from django.utils import timezone
 from audit.services import record
 from audit.tags import EventTag
 from portal.crypto.secrets import Secret
-from registries.health import Outcome
 from registries.models import (
     Credential,
     CredentialCheck,
     ExternalRegistry,
     RegistryShare,
 )
+from registries.models.health import Outcome
 from teams.actors import Actor
 from teams.models import Application, Team
 

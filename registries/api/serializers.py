@@ -5,7 +5,6 @@ from typing import Any
 from rest_framework import serializers
 
 from registries.decision.steps import Reason
-from registries.health import Outcome
 from registries.models import (
     MAX_PATTERNS,
     MAX_SECRET_BYTES,
@@ -15,6 +14,7 @@ from registries.models import (
     ExternalRegistry,
     PullEvent,
 )
+from registries.models.health import Outcome
 from registries.providers import PROVIDERS
 from teams.api.base import InputSerializer
 from teams.permissions import Permission

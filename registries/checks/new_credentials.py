@@ -9,8 +9,8 @@ from portal.crypto.secrets import Secret
 from portal.errors import Invalid, PortalError
 from registries.checks.attempt import CheckResult, try_credential
 from registries.checks.limit import count_try
-from registries.health import Outcome
 from registries.models import MAX_SECRET_BYTES, Credential, ExternalRegistry
+from registries.models.health import Outcome
 from registries.providers import AuthType, Provider
 from registries.upstream.target import upstream_target
 from teams.actors import Actor, ActorKind

@@ -31,8 +31,8 @@ from django.utils import timezone
 from oci.reference import parse_reference
 from registries.checks.attempt import CheckResult, attempt_within
 from registries.checks.results import record_check
-from registries.health import Outcome
 from registries.models import Credential, ExternalRegistry
+from registries.models.health import Outcome
 from registries.problems import Problem
 from registries.upstream.target import upstream_target
 

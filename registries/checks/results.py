@@ -11,8 +11,8 @@ from django.utils import timezone
 from alerts.events import Event
 from alerts.services import raise_alert
 from registries.checks.attempt import CheckResult
-from registries.health import Health, Outcome, after_check, next_check_in
 from registries.models import Credential, CredentialCheck, ExternalRegistry
+from registries.models.health import Health, Outcome, after_check, next_check_in
 
 _EVENTS = {
     Outcome.VALID: Event.REGISTRY_RECOVERED,

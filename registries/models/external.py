@@ -12,7 +12,7 @@ from django.utils import timezone
 from oci.digest import MalformedDigest
 from oci.reference import MalformedName, parse_reference, parse_registry_host
 from portal.crypto.fields import EncryptedField
-from registries.health import Health, Outcome
+from registries.models.health import Health, Outcome
 from registries.providers import (
     PROVIDERS,
     Provider,

@@ -5,7 +5,7 @@ import uuid
 from django.db import models
 from django.db.models import Q
 
-from registries.outcomes import ALLOWED, outcome_in_words
+from registries.models.outcomes import ALLOWED, outcome_in_words
 from teams.models import TeamOwned
 
 # What stands in for a registry where an image of the private registry was asked for.

@@ -35,7 +35,7 @@ from registries.models import (
     ImageTag,
     RegistryNotification,
 )
-from registries.outcomes import ALLOWED
+from registries.models.outcomes import ALLOWED
 from registries.private_registry.client import SUBJECT as BERTH
 from registries.private_registry.notifications import Action, Notification
 from registries.pulls.events import PULLS_KEPT, Pull, record_pulls

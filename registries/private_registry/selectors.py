@@ -31,7 +31,7 @@ from registries.models import (
     ImageTag,
     PullEvent,
 )
-from registries.outcomes import ALLOWED
+from registries.models.outcomes import ALLOWED
 from registries.selectors import RECENT_PULLS, pulls_for_team
 from teams.models import Application
 

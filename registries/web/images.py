@@ -15,8 +15,8 @@ from oci.reference import parse_reference
 from portal.errors import TooMany
 from portal.http.keyset import keyset_page
 from portal.http.pages import go_to, page_context, render_page
-from registries.health import Outcome
 from registries.models import ExternalRegistry
+from registries.models.health import Outcome
 from registries.selectors import (
     applications_of_registry,
     checks_of_registry,

@@ -19,7 +19,7 @@ from portal.http.keyset import keyset_page
 from portal.http.pages import render_page
 from portal.http.values import parse_id
 from registries.models import PRIVATE_REGISTRY_ID, PRIVATE_REGISTRY_SLUG, PullEvent
-from registries.outcomes import FAILURES, OUTCOMES, REFUSALS
+from registries.models.outcomes import FAILURES, OUTCOMES, REFUSALS
 from registries.selectors import (
     pulls_for_team,
     pulls_of_registry,

@@ -17,7 +17,6 @@ from licenses.models import Customer, License, LicenseField, LicenseSigningKey
 from oci.media_types import OCI_MANIFEST
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
-from registries.health import Outcome
 from registries.models import (
     Credential,
     CredentialCheck,
@@ -29,6 +28,7 @@ from registries.models import (
     PullEvent,
     RegistryShare,
 )
+from registries.models.health import Outcome
 from teams.models import (
     ApiToken,
     Application,

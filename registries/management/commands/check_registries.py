@@ -6,8 +6,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from registries.checks.attempt import CheckResult
 from registries.checks.queue import check_now, make_all_due
-from registries.health import Outcome
 from registries.models import Credential, ExternalRegistry
+from registries.models.health import Outcome
 from teams.models import Team
 
 HEADINGS = ("REGISTRY", "OUTCOME", "SINCE", "DETAIL")

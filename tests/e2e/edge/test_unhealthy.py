@@ -8,8 +8,8 @@ import pytest
 from django.utils import timezone
 
 from deploy.local import images
-from registries.health import Outcome
 from registries.models import ExternalRegistry
+from registries.models.health import Outcome
 from tests.e2e.conftest import Upstream
 from tests.support.edge_client import EdgeClient
 from tests.support.vendor import Vendor

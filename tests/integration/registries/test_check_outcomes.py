@@ -22,8 +22,8 @@ from alerts.models import Alert
 from oci.reference import parse_reference
 from registries.checks.attempt import CheckResult, attempt
 from registries.checks.queue import check_due_registries
-from registries.health import Outcome
 from registries.models import CredentialCheck, ExternalRegistry
+from registries.models.health import Outcome
 from registries.problems import Problem
 from registries.selectors import active_credential
 from registries.services import try_registry

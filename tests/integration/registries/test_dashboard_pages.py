@@ -9,8 +9,8 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from registries.health import Outcome
 from registries.models import PullEvent
+from registries.models.health import Outcome
 from registries.selectors import pulls_per_day, refusals_since
 from teams.models import Membership, Team
 from tests.support.factories import (

@@ -16,8 +16,8 @@ import pytest
 from oci.reference import parse_reference
 from portal.crypto.secrets import Secret
 from registries.checks.attempt import CheckResult, attempt
-from registries.health import Outcome
 from registries.models import Credential, ExternalRegistry
+from registries.models.health import Outcome
 from registries.problems import Problem
 from registries.upstream.client import UpstreamClient, UpstreamRequest, upstream_client
 from registries.upstream.errors import CredentialRejected, RepositoryDenied

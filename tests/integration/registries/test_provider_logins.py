@@ -16,8 +16,8 @@ from oci.reference import parse_reference
 from portal.crypto.secrets import Secret
 from registries.checks.attempt import CheckResult, attempt
 from registries.checks.new_credentials import NewCredential
-from registries.health import Outcome
 from registries.models import ExternalRegistry
+from registries.models.health import Outcome
 from registries.problems import Problem
 from registries.providers import PROVIDERS
 from registries.services import NewRegistry, prepare_registry

@@ -25,8 +25,8 @@ from registries.checks.queue import (
     make_due,
 )
 from registries.checks.results import record_check
-from registries.health import Outcome
 from registries.models import CredentialCheck, ExternalRegistry
+from registries.models.health import Outcome
 from registries.services import (
     change_registry,
     prepare_credential,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from registries.health import Health, Outcome, after_check, next_check_in
+from registries.models.health import Health, Outcome, after_check, next_check_in
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 HOUR = timedelta(hours=1)

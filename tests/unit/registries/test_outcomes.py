@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from registries.decision.steps import Reason
-from registries.outcomes import REFUSALS, outcome_in_words
+from registries.models.outcomes import REFUSALS, outcome_in_words
 from registries.web.why_steps import _ADVICE
 
 
