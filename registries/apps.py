@@ -8,7 +8,7 @@ class RegistriesConfig(AppConfig):
     verbose_name = "External registries"
 
     def ready(self) -> None:
-        from registries import web_identity  # apps are not ready above
+        from registries.providers.amazon import web_identity  # apps are not ready above
 
         # So that a wrong key stops the process, and not the first check.
         web_identity.check_configuration()

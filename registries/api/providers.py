@@ -10,9 +10,9 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from registries import web_identity
 from registries.models import ExternalRegistry
 from registries.providers import PROVIDERS, AuthType
+from registries.providers.amazon import web_identity
 from teams.api.base import TeamView
 from teams.permissions import Permission
 

@@ -13,7 +13,7 @@ from asgiref.sync import async_to_sync
 from oci.media_types import DEFAULT_MANIFEST_ACCEPT
 from oci.reference import Reference
 from registries.models.health import Outcome
-from registries.problems import Problem
+from registries.providers.problems import Problem
 from registries.upstream.client import UpstreamClient, UpstreamRequest, upstream_client
 from registries.upstream.errors import (
     CredentialRejected,

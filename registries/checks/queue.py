@@ -33,7 +33,7 @@ from registries.checks.attempt import CheckResult, attempt_within
 from registries.checks.results import record_check
 from registries.models import Credential, ExternalRegistry
 from registries.models.health import Outcome
-from registries.problems import Problem
+from registries.providers.problems import Problem
 from registries.upstream.target import upstream_target
 
 CLAIM = timedelta(minutes=2)

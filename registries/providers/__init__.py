@@ -7,6 +7,7 @@ check constraint ``registries_externalregistry_provider``.
 from __future__ import annotations
 
 from registries.providers.acr import ACR
+from registries.providers.amazon.ecr import ECR
 from registries.providers.artifactory import ARTIFACTORY
 from registries.providers.base import (
     AuthType,
@@ -16,11 +17,10 @@ from registries.providers.base import (
     TemporaryLogin,
 )
 from registries.providers.dockerhub import DOCKERHUB
-from registries.providers.ecr import ECR
-from registries.providers.gar import GAR
-from registries.providers.gcr import GCR
 from registries.providers.ghcr import GHCR
 from registries.providers.gitlab import GITLAB
+from registries.providers.google.gar import GAR
+from registries.providers.google.gcr import GCR
 from registries.providers.nexus import NEXUS
 from registries.providers.other import OTHER
 from registries.providers.quay import QUAY

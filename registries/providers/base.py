@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from portal.crypto.secrets import Secret
-from registries.problems import Problem
+from registries.providers.problems import Problem
 
 
 @dataclass(frozen=True, slots=True)

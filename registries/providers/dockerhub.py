@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from registries.problems import Problem
 from registries.providers.base import AuthType, Provider
+from registries.providers.problems import Problem
 
 ENDPOINT = "index.docker.io"
 

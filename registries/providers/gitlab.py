@@ -6,8 +6,8 @@ where it is on another, the vendor names it as the trusted realm.
 
 from __future__ import annotations
 
-from registries.problems import Problem
 from registries.providers.base import AuthType, Provider
+from registries.providers.problems import Problem
 
 GITLAB = Provider(
     name="gitlab",

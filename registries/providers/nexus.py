@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from registries.problems import Problem
 from registries.providers.base import PASSWORD, AuthType, Provider
+from registries.providers.problems import Problem
 
 NEXUS = Provider(
     name="nexus",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from registries.problems import Problem
 from registries.providers.base import PASSWORD, AuthType, Provider
+from registries.providers.problems import Problem
 
 
 def _mistakes(username: str, _secret: str) -> dict[str, str]:

@@ -17,8 +17,8 @@ UpstreamError            base; names the registry, never its answer's body
 from __future__ import annotations
 
 from portal.errors import UpstreamProblem
-from registries.problems import Problem
 from registries.providers import LoginNotMade
+from registries.providers.problems import Problem
 from registries.upstream.target import UpstreamTarget
 
 

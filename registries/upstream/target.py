@@ -9,8 +9,8 @@ from django.conf import settings
 from portal.crypto.fields import SealedSecret
 from portal.crypto.secrets import Secret
 from registries.models import Credential
-from registries.problems import Problem
 from registries.providers import StoredLogin, TemporaryLogin
+from registries.providers.problems import Problem
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,8 @@ from typing import Any
 import aiohttp
 
 from portal.address_guard import AddressBlocked
-from registries.problems import Problem
 from registries.providers import LoginNotMade
+from registries.providers.problems import Problem
 from registries.upstream.errors import (
     CredentialRejected,
     UpstreamError,

@@ -16,12 +16,12 @@ from django.views.decorators.debug import sensitive_post_parameters
 
 from portal.http.forms import edit, saved
 from portal.http.pages import go_to, render_dialog
-from registries import web_identity
 from registries.checks.attempt import CheckResult
 from registries.checks.new_credentials import CredentialNotProven
 from registries.models import ExternalRegistry
 from registries.providers import DOCKERHUB, PROVIDERS, AuthType, Provider
-from registries.providers.aws import ENDPOINT, partition
+from registries.providers.amazon import web_identity
+from registries.providers.amazon.login import ENDPOINT, partition
 from registries.selectors import (
     credential_in_use,
     registries_for_team,

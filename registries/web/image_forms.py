@@ -25,13 +25,13 @@ from registries.models import (
     ExternalRegistry,
     validate_pattern,
 )
-from registries.problems import Problem
 from registries.providers import (
     AuthType,
     Provider,
     canonical_endpoint,
     endpoint_problem,
 )
+from registries.providers.problems import Problem
 from teams.models import Application, validate_slug
 
 _AGAIN = "Enter it again: what was sent is not shown in the page."

@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, JsonResponse
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
-from registries.web_identity import (
+from registries.providers.amazon.web_identity import (
     discovery_document,
     is_available,
     published_keys,

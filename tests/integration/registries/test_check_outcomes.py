@@ -24,7 +24,7 @@ from registries.checks.attempt import CheckResult, attempt
 from registries.checks.queue import check_due_registries
 from registries.models import CredentialCheck, ExternalRegistry
 from registries.models.health import Outcome
-from registries.problems import Problem
+from registries.providers.problems import Problem
 from registries.selectors import active_credential
 from registries.services import try_registry
 from registries.upstream.client import upstream_client

@@ -18,7 +18,7 @@ from portal.crypto.secrets import Secret
 from registries.checks.attempt import CheckResult, attempt
 from registries.models import Credential, ExternalRegistry
 from registries.models.health import Outcome
-from registries.problems import Problem
+from registries.providers.problems import Problem
 from registries.upstream.client import UpstreamClient, UpstreamRequest, upstream_client
 from registries.upstream.errors import CredentialRejected, RepositoryDenied
 from registries.upstream.target import UpstreamTarget, upstream_target

@@ -14,9 +14,9 @@ import pytest
 
 from deploy.local.process import free_port
 from portal.crypto.secrets import Secret
-from registries.problems import Problem
 from registries.providers import LoginNotMade, StoredLogin, TemporaryLogin
-from registries.providers.ecr import ECR
+from registries.providers.amazon.ecr import ECR
+from registries.providers.problems import Problem
 from tests.support.aws import (
     DAY_HALF,
     ENDPOINT,

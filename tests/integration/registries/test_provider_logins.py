@@ -18,8 +18,8 @@ from registries.checks.attempt import CheckResult, attempt
 from registries.checks.new_credentials import NewCredential
 from registries.models import ExternalRegistry
 from registries.models.health import Outcome
-from registries.problems import Problem
 from registries.providers import PROVIDERS
+from registries.providers.problems import Problem
 from registries.services import NewRegistry, prepare_registry
 from registries.upstream.client import UpstreamRequest, upstream_client
 from registries.upstream.errors import RepositoryDenied

@@ -10,7 +10,7 @@ import jwt
 import pytest
 from django.test import Client
 
-from registries.web_identity import identity_token, subject
+from registries.providers.amazon.web_identity import identity_token, subject
 from teams.models import Team
 from tests.support.identity_keys import ISSUER, new_key
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from registries.providers.aws import ENDPOINT
-from registries.providers.ecr import ECR
+from registries.providers.amazon.ecr import ECR
+from registries.providers.amazon.login import ENDPOINT
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from django.core.exceptions import ImproperlyConfigured
 
-from registries.web_identity import (
+from registries.providers.amazon.web_identity import (
     check_configuration,
     is_available,
     published_keys,

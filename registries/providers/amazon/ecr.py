@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from registries.problems import Problem
-from registries.providers import aws
-from registries.providers.aws_errors import POLICY
+from registries.providers.amazon import login as aws
+from registries.providers.amazon.errors import POLICY
 from registries.providers.base import AuthType, Provider
+from registries.providers.problems import Problem
 
 _ACCESS_KEY_ID = re.compile(r"AKIA[A-Z0-9]{16}")
 _ROLE_ARN = re.compile(

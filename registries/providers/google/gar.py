@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from registries.providers import google
 from registries.providers.base import Provider
+from registries.providers.google import service_accounts as google
 
 GAR = Provider(
     name="gar",

@@ -18,10 +18,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from portal.crypto.secrets import Secret
-from registries import web_identity
-from registries.problems import Problem
-from registries.providers import aws_errors
+from registries.providers.amazon import errors as aws_errors
+from registries.providers.amazon import web_identity
 from registries.providers.base import LoginNotMade, StoredLogin, TemporaryLogin
+from registries.providers.problems import Problem
 
 if TYPE_CHECKING:
     import boto3

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from django.conf import settings
 
-from registries import web_identity
-from registries.problems import Problem
+from registries.providers.amazon import web_identity
 from registries.providers.base import LoginNotMade
+from registries.providers.problems import Problem
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
