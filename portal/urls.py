@@ -8,7 +8,8 @@ from django.views.generic import RedirectView
 from licenses.web.license_root import license_root
 from portal.health import livez, readyz
 from portal.metrics import metrics
-from registries.web import registry_notifications, web_identity
+from registries.web import identity_issuer as web_identity
+from registries.web import registry_notifications
 from teams.web import entrance, sessions, single_sign_on
 
 # Operators sign in as everybody does, with their second factor.

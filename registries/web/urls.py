@@ -4,13 +4,17 @@ from django.urls import URLPattern, path
 
 from registries.web import (
     dashboard,
-    image_changes,
-    images,
     manifest,
     private_image_changes,
     private_images,
     pulls,
     why,
+)
+from registries.web import (
+    registries as images,
+)
+from registries.web import (
+    registry_changes as image_changes,
 )
 
 urlpatterns: list[URLPattern] = [

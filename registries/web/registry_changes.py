@@ -39,13 +39,13 @@ from registries.services import (
     store_registry,
     use_credential,
 )
-from registries.web.image_forms import (
+from registries.web.registries import registry_address
+from registries.web.registry_forms import (
     CredentialFields,
     DuplicateForm,
     NewRegistryForm,
     RegistryForm,
 )
-from registries.web.images import registry_address
 from teams.permissions import Permission
 from teams.selectors import applications_for_team
 from teams.web.base import TeamRequest, find, team_page

@@ -25,10 +25,10 @@ from registries.selectors import (
     registries_for_team,
 )
 from registries.services import try_registry
-from registries.web.image_forms import CheckForm, ImageNameForm
-from registries.web.image_names import image_names
 from registries.web.private_images import newest_private_images
+from registries.web.proxied_names import image_names
 from registries.web.pull_links import shown_pulls
+from registries.web.registry_forms import CheckForm, ImageNameForm
 from teams.permissions import Permission
 from teams.selectors import applications_for_team
 from teams.web.base import TeamRequest, find, team_page
