@@ -7,7 +7,7 @@ class LicensesConfig(AppConfig):
     name = "licenses"
 
     def ready(self) -> None:
-        from licenses import license_keys  # apps are not ready above
+        from licenses.files import license_keys  # apps are not ready above
 
         # So that a wrong key stops the process, and not the first license file.
         license_keys.check_configuration()

@@ -13,13 +13,13 @@ from django.utils import timezone
 from audit.services import record
 from audit.tags import EventTag
 from licenses.alerts import tell_of_revocation
+from licenses.files.signed_files import license_file
 from licenses.license_id import PURPOSE, generate_license_id
 from licenses.models import Customer, License, LicenseField
 from licenses.selectors import (
     license_fields_for_application,
     password_values,
 )
-from licenses.signed_files import license_file
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict, Invalid

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from deploy.local.private_files import kept_secret, private_directory, write_private
 from deploy.local.process import LocalStackError
-from licenses.license_keys import generate_key, private_pem
+from licenses.files.license_keys import generate_key, private_pem
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 REGISTRY_SERVICE = "berth-registry"

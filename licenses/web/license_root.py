@@ -6,7 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_safe
 
-from licenses.license_keys import license_roots
+from licenses.files.license_keys import license_roots
 
 CACHE_SECONDS = 300
 

@@ -17,8 +17,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from licenses.api.views import FirstRenderer
+from licenses.files.signed_files import license_file
 from licenses.models import License
-from licenses.signed_files import license_file
 from portal.errors import Conflict
 from registries.api.license_authentication import (
     LicenseAuthentication,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from licenses.files.yaml_text import to_yaml
 from licenses.models import License
-from licenses.yaml_text import to_yaml
 from oci.pull_secrets import docker_config, pull_secret, pull_secret_name
 from portal.errors import Invalid
 

@@ -21,7 +21,7 @@ import pytest
 
 from deploy.local.postgres import start_postgres
 from deploy.local.valkey import start_valkey
-from licenses.license_keys import generate_key, private_pem
+from licenses.files.license_keys import generate_key, private_pem
 from registries.tokens.signing_keys import create_signing_material
 
 _WORKER = "PYTEST_XDIST_WORKER"

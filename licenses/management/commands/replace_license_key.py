@@ -4,7 +4,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from licenses.application_keys import replace_signing_key
+from licenses.files.application_keys import replace_signing_key
 from portal.errors import PortalError
 from teams.models import Application
 

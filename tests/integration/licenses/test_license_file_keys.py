@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.core.management import CommandError, call_command
 
-from licenses.application_keys import signing_key_of
-from licenses.license_keys import license_roots
+from licenses.files.application_keys import signing_key_of
+from licenses.files.license_keys import license_roots
+from licenses.files.signed_files import license_file
 from licenses.models import License, LicenseSigningKey
-from licenses.signed_files import license_file
 from portal.crypto.fields import encryption_keyring
 from teams.models import Team
 from tests.support.factories import ApplicationFactory, LicenseFactory

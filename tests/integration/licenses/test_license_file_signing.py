@@ -7,7 +7,12 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from licenses.license_keys import generate_key, license_roots, private_pem, public_pem
+from licenses.files.license_keys import (
+    generate_key,
+    license_roots,
+    private_pem,
+    public_pem,
+)
 from licenses.models import LicenseSigningKey
 from teams.models import Membership
 from tests.support.audit import audited

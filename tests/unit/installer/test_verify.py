@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import yaml
 
-from licenses.license_keys import generate_key, public_pem
-from licenses.license_signature import RootSignature, signed_document
-from licenses.yaml_text import to_yaml
+from licenses.files.license_keys import generate_key, public_pem
+from licenses.files.signature import RootSignature, signed_document
+from licenses.files.yaml_text import to_yaml
 from tests.support.installer.command import Installer, Outcome
 from tests.support.installer.licenses import (
     LICENSE_ID,

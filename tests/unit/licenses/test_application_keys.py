@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from licenses.application_keys import (
+from licenses.files.application_keys import (
     private_key_of,
     replace_signing_key,
     signing_key_of,
 )
-from licenses.license_keys import generate_key, key_id, private_pem, public_pem
+from licenses.files.license_keys import generate_key, key_id, private_pem, public_pem
+from licenses.files.signed_files import license_file
 from licenses.models import LicenseSigningKey
-from licenses.signed_files import license_file
 from portal.errors import Conflict
 from teams.models import Application, Team
 from tests.support.audit import audited

@@ -5,11 +5,11 @@ from typing import Any
 
 import yaml
 
-from licenses.license_file import license_document
+from licenses.files.license_file import license_document
+from licenses.files.yaml_text import to_yaml
 from licenses.license_id import generate_license_id, is_license_id
 from licenses.models import LicenseField
 from licenses.selectors import effective_field_values
-from licenses.yaml_text import to_yaml
 from teams.models import Team
 from tests.support.factories import LicenseFactory, LicenseFieldFactory
 

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from django.core.exceptions import ImproperlyConfigured
 
-from licenses.license_keys import (
+from licenses.files.license_keys import (
     check_configuration,
     generate_key,
     key_id,

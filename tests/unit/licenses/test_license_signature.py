@@ -10,9 +10,9 @@ import yaml
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from licenses.license_keys import generate_key, public_pem, sign
-from licenses.license_signature import RootSignature, signed_document, signed_text
-from licenses.yaml_text import to_yaml
+from licenses.files.license_keys import generate_key, public_pem, sign
+from licenses.files.signature import RootSignature, signed_document, signed_text
+from licenses.files.yaml_text import to_yaml
 from tests.support.license_verifier import LicenseRefused, root_id, verify_license
 
 ROOT, KEY, STRANGE_KEY = (generate_key() for _ in range(3))

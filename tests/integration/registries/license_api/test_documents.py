@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from licenses.license_keys import license_roots
+from licenses.files.license_keys import license_roots
 from licenses.models import License
 from licenses.services import change_license
 from teams.actors import Actor

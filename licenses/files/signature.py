@@ -20,7 +20,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from licenses.license_keys import key_id, public_pem, sign
+from licenses.files.license_keys import key_id, public_pem, sign
 
 Document = dict[str, Any]
 # A license is JSON that begins with "{". Readers differ in what they skip before that,

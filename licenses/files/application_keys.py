@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from audit.services import record
 from audit.tags import EventTag
-from licenses.license_keys import (
+from licenses.files.license_keys import (
     LicenseRoots,
     generate_key,
     license_roots,
@@ -18,7 +18,7 @@ from licenses.license_keys import (
     private_pem,
     public_pem,
 )
-from licenses.license_signature import RootSignature
+from licenses.files.signature import RootSignature
 from licenses.models import LicenseSigningKey
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict

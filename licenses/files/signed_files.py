@@ -7,16 +7,16 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from licenses.application_keys import (
+from licenses.files.application_keys import (
     private_key_of,
     root_signature_of,
     signing_key_of,
 )
-from licenses.license_file import license_document
-from licenses.license_signature import signed_document
+from licenses.files.license_file import license_document
+from licenses.files.signature import signed_document
+from licenses.files.yaml_text import to_yaml
 from licenses.models import License, LicenseSigningKey
 from licenses.selectors import effective_field_values
-from licenses.yaml_text import to_yaml
 
 
 @dataclass(frozen=True, slots=True, repr=False)
