@@ -242,7 +242,7 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 
-AUTHENTICATION_BACKENDS = ["teams.sign_in.AccountBackend"]
+AUTHENTICATION_BACKENDS = ["teams.sign_in.backend.AccountBackend"]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "/"
 
@@ -252,7 +252,7 @@ globals().update(
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Berth <berth@localhost>")
 
-ACCOUNT_ADAPTER = "teams.accounts.AccountAdapter"
+ACCOUNT_ADAPTER = "teams.sign_in.accounts.AccountAdapter"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
@@ -290,14 +290,14 @@ MFA_FORMS = {
     "add_webauthn": "teams.web.account_forms.AddWebAuthnForm",
     "edit_webauthn": "teams.web.account_forms.EditWebAuthnForm",
 }
-MFA_ADAPTER = "teams.accounts.SecondFactorAdapter"
+MFA_ADAPTER = "teams.sign_in.accounts.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # see ACCOUNT_EMAIL_VERIFICATION
 MFA_TOTP_ISSUER = "Berth"
 
 BERTH_OIDC_ISSUER = env.str("BERTH_OIDC_ISSUER", default="")
-SOCIALACCOUNT_ADAPTER = "teams.single_sign_on.SingleSignOnAdapter"
+SOCIALACCOUNT_ADAPTER = "teams.sign_in.single_sign_on.SingleSignOnAdapter"
 SOCIALACCOUNT_PROVIDERS = (
     openid_connect(
         name=env.str("BERTH_OIDC_NAME", default="single sign-on"),
@@ -311,7 +311,7 @@ SOCIALACCOUNT_PROVIDERS = (
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
 SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 
-USERSESSIONS_ADAPTER = "teams.accounts.SessionsAdapter"
+USERSESSIONS_ADAPTER = "teams.sign_in.accounts.SessionsAdapter"
 USERSESSIONS_TRACK_ACTIVITY = False
 
 SESSION_COOKIE_HTTPONLY = True

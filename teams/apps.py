@@ -7,4 +7,4 @@ class TeamsConfig(AppConfig):
     name = "teams"
 
     def ready(self) -> None:
-        from teams import account_events  # noqa: F401 -- connects receivers
+        from teams.sign_in import account_events  # noqa: F401 -- connects receivers

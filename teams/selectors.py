@@ -27,7 +27,7 @@ from teams.models import (
     User,
 )
 from teams.permissions import Permission, may_invite
-from teams.second_factor import has_second_factor, second_factors
+from teams.sign_in.second_factor import has_second_factor, second_factors
 from teams.tokens import PURPOSE, api_token_key
 
 INVITATION_PURPOSE = "invitation"

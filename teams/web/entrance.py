@@ -13,7 +13,6 @@ from portal.crypto.secrets import Secret
 from portal.errors import Conflict, PortalError
 from portal.http.forms import saved
 from portal.http.pages import THEME_COOKIE, THEMES, is_local_url, render_page
-from teams.accounts import sign_in
 from teams.actors import Origin
 from teams.invitations import accept_invitation, accept_with_new_account
 from teams.models import Invitation, User
@@ -26,6 +25,7 @@ from teams.selectors import (
     memberships_of_user,
 )
 from teams.services import set_up
+from teams.sign_in.accounts import sign_in
 from teams.web.base import refused
 from teams.web.forms import NewAccountForm, SetUpForm
 

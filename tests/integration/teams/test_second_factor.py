@@ -18,9 +18,9 @@ from django.db import connection
 from django.test import Client
 
 from portal.crypto.keyring import KeyringError
-from teams.accounts import SecondFactorAdapter
 from teams.models import Membership, User
-from teams.second_factor import has_second_factor, reencrypt_second_factors
+from teams.sign_in.accounts import SecondFactorAdapter
+from teams.sign_in.second_factor import has_second_factor, reencrypt_second_factors
 from tests.support.browser import (
     give_password,
     is_signed_in,

@@ -12,11 +12,11 @@ from django.test import Client
 
 from audit.models import AuditEvent
 from portal.http.browsers import browser_name
-from teams.accounts import note_proven_address
 from teams.actors import member_actor
 from teams.invitations import invite
 from teams.models import Membership, Team, User
 from teams.permissions import Role
+from teams.sign_in.accounts import note_proven_address
 from tests.support.browser import (
     give_password,
     is_signed_in,

@@ -14,11 +14,11 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
 
-from teams.accounts import note_proven_address
 from teams.actors import Origin
 from teams.invitations import accept_invitation
 from teams.models import Invitation, User, validate_printable
 from teams.selectors import is_vouched_for, open_invitations_for_email
+from teams.sign_in.accounts import note_proven_address
 
 logger = logging.getLogger(__name__)
 
