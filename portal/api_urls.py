@@ -6,7 +6,7 @@ from django.urls import path, re_path
 
 from alerts.api import views as alerts
 from licenses.api import views as licenses
-from portal.http.api import DocsView, SchemaView, UnknownAddressView
+from portal.http.api.views import DocsView, SchemaView, UnknownAddressView
 from registries.api import images, license_views
 from registries.api import views as registries
 from registries.api.providers import ProvidersView

@@ -350,10 +350,10 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["portal.http.parsers.StrictJSONParser"],
-    "DEFAULT_PAGINATION_CLASS": "portal.http.pagination.CursorPages",
+    "DEFAULT_PARSER_CLASSES": ["portal.http.api.parsers.StrictJSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "portal.http.api.pagination.CursorPages",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_SCHEMA_CLASS": "portal.http.schema.BerthSchema",
+    "DEFAULT_SCHEMA_CLASS": "portal.http.api.schema.BerthSchema",
     "EXCEPTION_HANDLER": "portal.http.errors.problem_response",
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
@@ -384,7 +384,7 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1/",
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
-        "portal.http.schema.describe_problems",
+        "portal.http.api.schema.describe_problems",
     ],
 }
 
