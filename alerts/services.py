@@ -14,11 +14,11 @@ from django.utils import timezone
 
 from alerts.events import CHOOSABLE, Event
 from alerts.models import Alert, Delivery, DeliveryState, Subscription, Webhook
-from alerts.tasks import dispatch_alerts_task
 from audit.services import record
 from audit.tags import EventTag
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict, Invalid, TooMany
+from portal.wake import Task, wake
 from teams.actors import Actor
 from teams.models import Membership, Team
 from teams.permissions import Permission
@@ -54,8 +54,7 @@ def raise_alert(
         data=dict(data or {}),
     )
     Alert.objects.bulk_create([alert], ignore_conflicts=True)
-    # Robust: the change is committed, so a broker that is away must not fail it.
-    transaction.on_commit(dispatch_alerts_task.delay, robust=True)
+    wake(Task.DISPATCH_ALERTS)
 
 
 @transaction.atomic
@@ -166,7 +165,7 @@ def send_test(*, actor: Actor, webhook: Webhook) -> Delivery:
     delivery = Delivery.objects.create(
         team_id=webhook.team_id, alert=alert, webhook=webhook
     )
-    transaction.on_commit(dispatch_alerts_task.delay, robust=True)
+    wake(Task.DISPATCH_ALERTS)
     _record(actor, EventTag.WEBHOOK_TESTED, webhook)
     return delivery
 
@@ -190,7 +189,7 @@ def send_again(*, actor: Actor, delivery: Delivery) -> Delivery:
     )
     if not changed:
         raise Conflict("not_failed", "This delivery was made, or is on its way.")
-    transaction.on_commit(dispatch_alerts_task.delay, robust=True)
+    wake(Task.DISPATCH_ALERTS)
     return delivery
 
 

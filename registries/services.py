@@ -12,6 +12,7 @@ from audit.tags import EventTag
 from oci.reference import Reference
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict, Invalid
+from portal.wake import Task, wake
 from registries.checks.attempt import CheckResult, try_credential
 from registries.checks.limit import count_try
 from registries.checks.new_credentials import (
@@ -29,7 +30,6 @@ from registries.models import (
 )
 from registries.providers import PROVIDERS, canonical_endpoint
 from registries.selectors import active_credential
-from registries.tasks import check_due_registries_task
 from registries.upstream.target import upstream_target
 from teams.actors import Actor
 from teams.models import Application, Team
@@ -117,7 +117,7 @@ def store_registry(*, actor: Actor, ready: ReadyRegistry) -> ExternalRegistry:
     if ready.result is not None:
         record_check(version, ready.result)
     else:
-        _check_after_commit()
+        wake(Task.CHECK_REGISTRIES)
     _record(
         actor,
         EventTag.REGISTRY_CONNECTED,
@@ -150,7 +150,7 @@ def change_registry(
         changed.append("applications")
     if {"test_image", "trusted_realm"} & set(changed):
         check_at_once(registry)
-        _check_after_commit()
+        wake(Task.CHECK_REGISTRIES)
     if changed:
         _record(actor, EventTag.REGISTRY_CHANGED, registry, changed=changed)
     return registry
@@ -221,7 +221,7 @@ def use_credential(*, actor: Actor, ready: ReadyCredential) -> Credential:
     if ready.result is not None:
         record_check(version, ready.result)
     else:
-        _check_after_commit()
+        wake(Task.CHECK_REGISTRIES)
     _record(
         actor,
         EventTag.REGISTRY_CREDENTIAL_REPLACED,
@@ -344,11 +344,6 @@ def _set_shares(
     registry.shared_with_all = applications is None
     registry.save(update_fields=["shared_with_all"])
     return True
-
-
-def _check_after_commit() -> None:
-    # Robust: the registry is due already, and the task only hurries.
-    transaction.on_commit(check_due_registries_task.delay, robust=True)
 
 
 def _record(

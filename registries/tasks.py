@@ -4,54 +4,48 @@ import logging
 
 from celery import shared_task
 
+from registries.checks.queue import check_due_registries
+from registries.private_registry.client import PrivateRegistryProblem
+from registries.private_registry.confirmation import confirm_images
+from registries.private_registry.events import forget_notifications
+from registries.private_registry.reconciliation import reconcile_images
+from registries.pulls.events import delete_old_pull_events
+from registries.services import delete_old_credential_checks
+
 logger = logging.getLogger(__name__)
 
 
 @shared_task
 def check_due_registries_task() -> None:
-    from registries.checks import queue as check_queue  # it imports this module
-
-    check_queue.check_due_registries()
+    check_due_registries()
 
 
 @shared_task
 def delete_old_pull_events_task() -> None:
-    from registries.pulls import events as pull_events  # it imports this module
-
-    pull_events.delete_old_pull_events()
+    delete_old_pull_events()
 
 
 @shared_task
 def delete_old_credential_checks_task() -> None:
-    from registries import services  # tasks are a leaf: services import them at the top
-
-    services.delete_old_credential_checks()
+    delete_old_credential_checks()
 
 
 @shared_task
 def confirm_images_task() -> None:
-    # Both import this module.
-    from registries.private_registry import client, confirmation
-
     try:
-        confirmation.confirm_images()
-    except client.PrivateRegistryProblem as problem:
+        confirm_images()
+    except PrivateRegistryProblem as problem:
         logger.warning("Images are not confirmed: %s", problem.message)
 
 
 @shared_task
 def reconcile_images_task() -> None:
-    # Both import this module.
-    from registries.private_registry import client, reconciliation
-
     try:
-        reconciliation.reconcile_images()
-    except client.PrivateRegistryProblem as problem:
+        reconcile_images()
+    except PrivateRegistryProblem as problem:
         logger.warning("Images are not reconciled: %s", problem.message)
 
 
 @shared_task
 def forget_notifications_task() -> None:
-    from registries.private_registry import events  # it imports this module
-
-    events.forget_notifications()
+    forget_notifications()

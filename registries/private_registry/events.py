@@ -21,6 +21,7 @@ from django.utils import timezone
 from audit.services import AuditActor, record
 from audit.tags import EventTag
 from licenses.models import License
+from portal.wake import Task, wake
 from registries.decision.credentials import (
     ApiTokenHolder,
     Subject,
@@ -39,7 +40,6 @@ from registries.models.outcomes import ALLOWED
 from registries.private_registry.client import SUBJECT as BERTH
 from registries.private_registry.notifications import Action, Notification
 from registries.pulls.events import PULLS_KEPT, Pull, record_pulls
-from registries.tasks import confirm_images_task
 from teams.actors import system_actor
 from teams.models import Application
 
@@ -75,8 +75,7 @@ def take_notifications(notifications: Iterable[Notification]) -> None:
         else:
             _deleted(application, name, each)
     if changed:
-        # Robust: beat asks for it too, and the task only hurries.
-        transaction.on_commit(confirm_images_task.delay, robust=True)
+        wake(Task.CONFIRM_IMAGES)
 
 
 def forget_notifications() -> int:

@@ -13,10 +13,10 @@ from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from licenses.models import License
+from portal.wake import Task, wake
 from registries.checks.queue import make_due
 from registries.models import ExternalRegistry, PullEvent
 from registries.models.pulls import PRIVATE_REGISTRY_ID, PRIVATE_REGISTRY_SLUG
-from registries.tasks import check_due_registries_task
 from teams.models import Team
 
 logger = logging.getLogger(__name__)
@@ -110,6 +110,6 @@ def queue_check(registry_id: uuid.UUID) -> None:
         if cache.add(f"check-queued:{registry_id}", 1, timeout=60) and make_due(
             registry_id
         ):
-            check_due_registries_task.delay()
+            wake(Task.CHECK_REGISTRIES)
     except (RedisError, OperationalError, OSError, Error):
         logger.exception("A credential check could not be queued.")
