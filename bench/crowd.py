@@ -13,9 +13,9 @@ from psycopg import sql
 
 from bench.bulk import foreign_keys_checked_at_once
 from bench.license_rows import COLUMNS, Holder, license_rows
-from licenses.models import Customer, License
+from licenses.models import Channel, Customer, License
 from registries.models import ExternalRegistry, PullEvent
-from teams.models import Channel, Team
+from teams.models import Team
 
 _FIRST = ("Acme", "Borealis", "Cobalt", "Delta", "Ember", "Fjord", "Granite", "Harbor")
 _SECOND = (
@@ -99,7 +99,7 @@ def _insert_pulls(team: Team, licenses: int, pulls: int) -> None:
             "CREATE TEMPORARY TABLE crowd_license ON COMMIT DROP AS "
             "SELECT row_number() OVER () AS number, license.id, application.slug "
             "FROM licenses_license AS license "
-            "JOIN teams_application AS application "
+            "JOIN licenses_application AS application "
             "ON application.id = license.application_id WHERE license.team_id = %s",
             [team.pk],
         )

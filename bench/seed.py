@@ -11,10 +11,10 @@ from psycopg import sql
 
 from bench.bulk import foreign_keys_checked_at_once
 from bench.license_rows import COLUMNS, Holder, license_rows
-from licenses.models import Customer, License
+from licenses.models import Application, Channel, Customer, License
 from portal.crypto.secrets import Secret
 from registries.models import Credential, ExternalRegistry
-from teams.models import Application, Channel, Team
+from teams.models import Team
 
 TEAMS = 50
 APPLICATIONS = 4

@@ -12,12 +12,12 @@ from urllib.parse import urlencode
 from django.conf import settings
 
 from bench.seed import REGISTRIES
-from licenses.models import License
+from licenses.models import Application, License
 from portal.crypto.secrets import Secret
 from registries.decision.credentials import Subject, SubjectKind
 from teams.actors import member_actor
 from teams.api_tokens import create_api_token
-from teams.models import ApiToken, Application, Membership, User
+from teams.models import ApiToken, Membership, User
 from teams.permissions import Role
 
 PULL = "Pull, the private registry"

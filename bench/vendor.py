@@ -5,18 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bench.servers import Servers
+from licenses.applications import create_application
+from licenses.models import Application
 from licenses.services import create_customer, issue_license
 from portal.crypto.secrets import Secret
 from registries.checks.new_credentials import NewCredential
 from registries.services import NewRegistry, connect_registry
 from teams.actors import Actor, member_actor
 from teams.api_tokens import create_api_token
-from teams.models import ApiToken, Application, Membership, Team, User
+from teams.models import ApiToken, Membership, Team, User
 from teams.permissions import Role
-from teams.services import (
-    create_application,
-    create_team,
-)
+from teams.services import create_team
 
 APPLICATION = "bench-app"
 # How the vendor's two registries are called in image names.

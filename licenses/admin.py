@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from licenses.models import Customer, License, LicenseField
+from licenses.models import Application, Channel, Customer, License, LicenseField
 from portal.http.admin import ReadOnlyAdmin
 
 
@@ -51,3 +51,18 @@ class LicenseAdmin(ReadOnlyAdmin):
         "sequence",
         "created_at",
     )
+
+
+@admin.register(Application)
+class ApplicationAdmin(ReadOnlyAdmin):
+    list_display = ("slug", "name", "team")
+    list_select_related = ("team",)
+    search_fields = ("slug", "name")
+    fields = ("id", "team", "name", "slug", "created_at")
+
+
+@admin.register(Channel)
+class ChannelAdmin(ReadOnlyAdmin):
+    list_display = ("application", "slug", "is_default")
+    list_select_related = ("application",)
+    fields = ("id", "team", "application", "name", "slug", "is_default", "created_at")

@@ -6,14 +6,29 @@ from collections.abc import Mapping
 from itertools import groupby
 from operator import attrgetter
 
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import (
+    Count,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+)
 from django.db.models.functions import Coalesce, Lower
 
 from licenses.license_id import PURPOSE, is_license_id
-from licenses.models import Customer, License, LicenseField, LicenseQuerySet
+from licenses.models import (
+    Application,
+    Channel,
+    Customer,
+    License,
+    LicenseField,
+    LicenseQuerySet,
+)
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
-from teams.models import Application, Channel
+from teams.selectors import count_rows
 
 HIDDEN_VALUE = "********"
 CHANNELS_SHOWN = 1000
@@ -157,3 +172,47 @@ def effective_field_values(license: License) -> list[tuple[LicenseField, object]
     values: Mapping[str, object] = {**license.field_values, **password_values(license)}
     fields = license_fields_for_application(license.application).order_by("name")
     return [(field, values.get(field.name, field.default)) for field in fields]
+
+
+def applications_for_team(team_id: uuid.UUID) -> QuerySet[Application]:
+    return Application.objects.for_team(team_id).order_by("-created_at", "-id")
+
+
+def applications_with_licenses(team_id: uuid.UUID) -> QuerySet[Application]:
+    """Return applications with their channels and how many licenses they have.
+
+    ``active_licenses`` counts those neither revoked nor expired, ``all_licenses`` all.
+    """
+    of_team = License.objects.for_team(team_id)
+    channels = Channel.objects.for_team(team_id).order_by("-is_default", "name", "pk")
+    return (
+        applications_for_team(team_id)
+        .annotate(
+            # Both as subqueries: beside a join, one would run for every license.
+            all_licenses=count_rows(of_team, "application"),
+            active_licenses=count_rows(of_team.active(), "application"),
+        )
+        .prefetch_related(Prefetch("channels", queryset=channels))
+    )
+
+
+def channels_with_licenses(application: Application) -> QuerySet[Channel]:
+    """Return an application's channels, the default first, with their licenses' number.
+
+    Licenses in any state count: each keeps its channel from being deleted.
+    """
+    return (
+        Channel.objects.for_team(application.team_id)
+        .filter(application=application)
+        .select_related("application")
+        .annotate(all_licenses=Count("licenses"))
+        .order_by("-is_default", "name", "pk")
+    )
+
+
+def channels_for_application(application: Application) -> QuerySet[Channel]:
+    return (
+        Channel.objects.for_team(application.team_id)
+        .filter(application=application)
+        .order_by("-created_at", "-id")
+    )

@@ -15,7 +15,7 @@ from audit.tags import EventTag
 from licenses.alerts import tell_of_revocation
 from licenses.files.signed_files import license_file
 from licenses.license_id import PURPOSE, generate_license_id
-from licenses.models import Customer, License, LicenseField
+from licenses.models import Application, Channel, Customer, License, LicenseField
 from licenses.selectors import (
     license_fields_for_application,
     password_values,
@@ -23,9 +23,8 @@ from licenses.selectors import (
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict, Invalid
-from teams import services as team_services
 from teams.actors import Actor, ActorKind
-from teams.models import Application, Channel, Team
+from teams.models import Team
 from teams.permissions import Permission
 from teams.services import apply_changes
 
@@ -51,7 +50,7 @@ def change_customer(
     actor.require(Permission.CUSTOMER_MANAGE, team_id=customer.team_id)
     changed = apply_changes(customer, changes)
     if changed:
-        _raise_sequences(customer.licenses.all())
+        raise_sequences(customer.licenses.all())
         _record(actor, EventTag.CUSTOMER_CHANGED, customer, changed=changed)
     return customer
 
@@ -95,7 +94,7 @@ def create_license_field(
     field = LicenseField(team_id=application.team_id, application=application, **values)
     field.full_clean()
     field.save()
-    _raise_sequences(application.licenses.all())
+    raise_sequences(application.licenses.all())
     _record(actor, EventTag.LICENSE_FIELD_CREATED, field, type=field.type)
     return field
 
@@ -108,7 +107,7 @@ def change_license_field(
     actor.require(Permission.APPLICATION_MANAGE, team_id=field.team_id)
     changed = apply_changes(field, changes)
     if changed:
-        _raise_sequences(field.application.licenses.all())
+        raise_sequences(field.application.licenses.all())
         _record(actor, EventTag.LICENSE_FIELD_CHANGED, field, changed=changed)
     return field
 
@@ -119,7 +118,7 @@ def delete_license_field(*, actor: Actor, field: LicenseField) -> None:
     actor.require(Permission.APPLICATION_MANAGE, team_id=field.team_id)
     _record(actor, EventTag.LICENSE_FIELD_DELETED, field)
     licenses = field.application.licenses.all()
-    _raise_sequences(licenses)
+    raise_sequences(licenses)
     if field.type == LicenseField.Type.PASSWORD:
         for license in licenses.filter(secret_field_values__isnull=False):
             _forget_password(license, field.name)
@@ -135,20 +134,6 @@ def _forget_password(license: License, name: str) -> None:
     if values.pop(name, None) is not None:
         license.secret_field_values = _sealed(values)
         license.save(update_fields=["secret_field_values"])
-
-
-@transaction.atomic
-def change_channel(
-    *, actor: Actor, channel: Channel, changes: Mapping[str, object]
-) -> Channel:
-    """Change a channel, whose name is in the license files of its licenses."""
-    name = channel.name
-    channel = team_services.change_channel(
-        actor=actor, channel=channel, changes=changes
-    )
-    if channel.name != name:
-        _raise_sequences(channel.licenses.all())
-    return channel
 
 
 @transaction.atomic
@@ -322,7 +307,7 @@ def _raise_sequence(license: License) -> None:
     license.save(update_fields=["sequence"])
 
 
-def _raise_sequences(licenses: QuerySet[License]) -> None:
+def raise_sequences(licenses: QuerySet[License]) -> None:
     # Locked in one order, so that two such changes never wait for each other.
     locked = licenses.select_for_update().order_by("pk").values_list("pk", flat=True)
     licenses.filter(pk__in=list(locked)).update(sequence=F("sequence") + 1)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from django.urls import path, re_path
 
 from alerts.api import views as alerts
+from images.api import views as images
+from licenses.api import applications
 from licenses.api import views as licenses
 from portal.http.api.views import DocsView, SchemaView, UnknownAddressView
-from registries.api import images, license_views
+from registries.api import license_views
 from registries.api import views as registries
 from registries.api.providers import ProvidersView
 from teams.api import invitations
@@ -47,12 +49,14 @@ urlpatterns = [
         "webhooks/<uuid:webhook_id>/deliveries/<uuid:delivery_id>/retry",
         alerts.WebhookDeliveryRetryView.as_view(),
     ),
-    path("applications", teams.ApplicationsView.as_view()),
-    path("applications/<str:application>", teams.ApplicationView.as_view()),
-    path("applications/<str:application>/channels", teams.ChannelsView.as_view()),
+    path("applications", applications.ApplicationsView.as_view()),
+    path("applications/<str:application>", applications.ApplicationView.as_view()),
+    path(
+        "applications/<str:application>/channels", applications.ChannelsView.as_view()
+    ),
     path(
         "applications/<str:application>/channels/<uuid:channel_id>",
-        licenses.LicensedChannelView.as_view(),
+        applications.ChannelView.as_view(),
     ),
     path(
         "applications/<str:application>/license-fields",

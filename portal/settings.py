@@ -88,6 +88,7 @@ INSTALLED_APPS = [
     "alerts",
     "licenses",
     "registries",
+    "images",
     "edge",
 ]
 
@@ -205,16 +206,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(minute="11", hour="3"),
     },
     "confirm-images": {
-        "task": "registries.tasks.confirm_images_task",
+        "task": "images.tasks.confirm_images_task",
         "schedule": 10,
         "options": {"expires": 10},
     },
     "reconcile-images": {
-        "task": "registries.tasks.reconcile_images_task",
+        "task": "images.tasks.reconcile_images_task",
         "schedule": crontab(minute="37"),
     },
     "forget-notifications": {
-        "task": "registries.tasks.forget_notifications_task",
+        "task": "images.tasks.forget_notifications_task",
         "schedule": crontab(minute="53", hour="3"),
     },
     "delete-expired-idempotency-records": {

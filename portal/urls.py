@@ -5,11 +5,11 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, reverse_lazy
 from django.views.generic import RedirectView
 
+from images.web.notifications import registry_notifications
 from licenses.web.license_root import license_root
 from portal.health import livez, readyz
 from portal.metrics import metrics
-from registries.web import identity_issuer as web_identity
-from registries.web import registry_notifications
+from registries.web import identity_issuer
 from teams.web import entrance, sessions, single_sign_on
 
 # Operators sign in as everybody does, with their second factor.
@@ -23,6 +23,7 @@ team_pages: list[URLPattern | URLResolver] = [
     path("", include("alerts.web.urls")),
     path("", include("licenses.web.urls")),
     path("", include("registries.web.urls")),
+    path("", include("images.web.urls")),
 ]
 
 handler400 = "portal.http.pages.not_understood"
@@ -45,13 +46,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("accounts/", include("allauth.urls")),
     path("t/<str:team>/", include(team_pages)),
-    path(".well-known/openid-configuration", web_identity.openid_configuration),
-    path(".well-known/jwks.json", web_identity.jwks),
+    path(".well-known/openid-configuration", identity_issuer.openid_configuration),
+    path(".well-known/jwks.json", identity_issuer.jwks),
     path(".well-known/berth-license-root.pem", license_root),
     path("livez", livez),
     path("readyz", readyz),
     path("metrics", metrics),
-    path("registry-notifications", registry_notifications.registry_notifications),
+    path("registry-notifications", registry_notifications),
     # The admin's own page for it would leave no trace in the audit log.
     path("admin/password_change/", change_password),
     path("admin/password_change/done/", change_password),

@@ -12,7 +12,7 @@ class Task(StrEnum):
     """The tasks that services start, by the names that workers know them by."""
 
     CHECK_REGISTRIES = "registries.tasks.check_due_registries_task"
-    CONFIRM_IMAGES = "registries.tasks.confirm_images_task"
+    CONFIRM_IMAGES = "images.tasks.confirm_images_task"
     DISPATCH_ALERTS = "alerts.tasks.dispatch_alerts_task"
 
 

@@ -9,15 +9,14 @@ from typing import Any
 from django.db.models import Max, Prefetch, Q, QuerySet, Sum
 from django.utils import timezone
 
-from licenses.models import License
-from licenses.selectors import licenses_for_team
+from licenses.models import Application, License
+from licenses.selectors import applications_for_team, licenses_for_team
 from registries.decision.credentials import SubjectKind
 from registries.models import Credential, CredentialCheck, ExternalRegistry, PullEvent
 from registries.models.health import Outcome
 from registries.models.outcomes import ALLOWED
 from registries.providers import canonical_endpoint
-from teams.models import Application
-from teams.selectors import api_tokens_for_team, applications_for_team, members_of_team
+from teams.selectors import api_tokens_for_team, members_of_team
 
 RECENT_PULLS = timedelta(days=30)
 REFUSALS_LOOKED_THROUGH = 500

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from audit.services import record
 from audit.tags import EventTag
+from licenses.models import Application
 from oci.reference import Reference
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict, Invalid
@@ -32,7 +33,7 @@ from registries.providers import PROVIDERS, canonical_endpoint
 from registries.selectors import active_credential
 from registries.upstream.target import upstream_target
 from teams.actors import Actor
-from teams.models import Application, Team
+from teams.models import Team
 from teams.permissions import Permission
 from teams.services import apply_changes
 

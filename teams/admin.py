@@ -8,15 +8,7 @@ from django.contrib import admin
 from django.contrib.auth.models import Group
 
 from portal.http.admin import ReadOnlyAdmin
-from teams.models import (
-    ApiToken,
-    Application,
-    Channel,
-    Membership,
-    ServiceAccount,
-    Team,
-    User,
-)
+from teams.models import ApiToken, Membership, ServiceAccount, Team, User
 
 admin.site.unregister(Group)  # rights come from memberships
 
@@ -60,21 +52,6 @@ class MembershipAdmin(ReadOnlyAdmin):
     list_display = ("user", "team", "role")
     list_select_related = ("user", "team")
     fields = ("id", "team", "user", "role", "created_at")
-
-
-@admin.register(Application)
-class ApplicationAdmin(ReadOnlyAdmin):
-    list_display = ("slug", "name", "team")
-    list_select_related = ("team",)
-    search_fields = ("slug", "name")
-    fields = ("id", "team", "name", "slug", "created_at")
-
-
-@admin.register(Channel)
-class ChannelAdmin(ReadOnlyAdmin):
-    list_display = ("application", "slug", "is_default")
-    list_select_related = ("application",)
-    fields = ("id", "team", "application", "name", "slug", "is_default", "created_at")
 
 
 @admin.register(ServiceAccount)

@@ -7,7 +7,6 @@ from django.db.models import (
     Count,
     Exists,
     OuterRef,
-    Prefetch,
     QuerySet,
     Subquery,
 )
@@ -17,67 +16,13 @@ from django.utils import timezone
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
 from teams.actors import Actor, ActorKind, api_token_actor, member_actor
-from teams.models import (
-    ApiToken,
-    Application,
-    Channel,
-    Invitation,
-    Membership,
-    ServiceAccount,
-    User,
-)
+from teams.models import ApiToken, Invitation, Membership, ServiceAccount, User
 from teams.permissions import Permission, may_invite
 from teams.sign_in.second_factor import has_second_factor, second_factors
 from teams.tokens import PURPOSE, api_token_key
 
 INVITATION_PURPOSE = "invitation"
 UNKNOWN_DIGEST = "none:" + "0" * 64
-
-
-def applications_for_team(team_id: uuid.UUID) -> QuerySet[Application]:
-    return Application.objects.for_team(team_id).order_by("-created_at", "-id")
-
-
-def applications_with_licenses(team_id: uuid.UUID) -> QuerySet[Application]:
-    """Return applications with their channels and how many licenses they have.
-
-    ``active_licenses`` counts those neither revoked nor expired, ``all_licenses`` all.
-    """
-    # Licenses are of a room above this one: reached from here by the relation only.
-    licenses: Any = Application.licenses.rel.related_model
-    of_team = licenses.objects.for_team(team_id)
-    channels = Channel.objects.for_team(team_id).order_by("-is_default", "name", "pk")
-    return (
-        applications_for_team(team_id)
-        .annotate(
-            # Both as subqueries: beside a join, one would run for every license.
-            all_licenses=_count(of_team, "application"),
-            active_licenses=_count(of_team.active(), "application"),
-        )
-        .prefetch_related(Prefetch("channels", queryset=channels))
-    )
-
-
-def channels_with_licenses(application: Application) -> QuerySet[Channel]:
-    """Return an application's channels, the default first, with their licenses' number.
-
-    Licenses in any state count: each keeps its channel from being deleted.
-    """
-    return (
-        Channel.objects.for_team(application.team_id)
-        .filter(application=application)
-        .select_related("application")
-        .annotate(all_licenses=Count("licenses"))
-        .order_by("-is_default", "name", "pk")
-    )
-
-
-def channels_for_application(application: Application) -> QuerySet[Channel]:
-    return (
-        Channel.objects.for_team(application.team_id)
-        .filter(application=application)
-        .order_by("-created_at", "-id")
-    )
 
 
 def members_of_team(team_id: uuid.UUID) -> QuerySet[Membership]:
@@ -99,7 +44,7 @@ def service_accounts_with_use(team_id: uuid.UUID) -> QuerySet[ServiceAccount]:
     usable = ApiToken.objects.for_team(team_id).usable()
     return service_accounts_for_team(team_id).annotate(
         # Both as subqueries: beside a join, one would run for every token.
-        usable_tokens=_count(usable, "service_account"),
+        usable_tokens=count_rows(usable, "service_account"),
         last_used_at=Subquery(
             ApiToken.objects.for_team(team_id)
             .filter(service_account=OuterRef("pk"), last_used_at__isnull=False)
@@ -109,7 +54,7 @@ def service_accounts_with_use(team_id: uuid.UUID) -> QuerySet[ServiceAccount]:
     )
 
 
-def _count(rows: QuerySet[Any], belongs_to: str) -> Coalesce:
+def count_rows(rows: QuerySet[Any], belongs_to: str) -> Coalesce:
     """Count, for each row of a query, those that belong to it."""
     own = rows.filter(**{belongs_to: OuterRef("pk")}).order_by()
     counted = own.values(belongs_to).annotate(number=Count("pk")).values("number")

@@ -29,7 +29,7 @@ TONES: dict[str, str] = {
 # the page, and what its address takes.
 _PAGES = {
     "license": (Permission.LICENSE_READ, "licenses-detail", "license_id"),
-    "registry": (Permission.REGISTRY_READ, "images-detail", "registry_id"),
+    "registry": (Permission.REGISTRY_READ, "registries-detail", "registry_id"),
     "webhook": (Permission.WEBHOOK_MANAGE, "alerts-webhook-detail", "webhook_id"),
 }
 _MODELS = {

@@ -29,7 +29,8 @@ from deploy.local.example_alerts import add_alerts
 from deploy.local.example_images import add_images
 from deploy.local.example_pulls import add_pulls
 from deploy.local.example_registries import add_registries
-from licenses.models import Customer, License
+from licenses.applications import create_application, create_channel
+from licenses.models import Application, Customer, License
 from licenses.services import (
     archive_customer,
     change_license,
@@ -43,16 +44,9 @@ from licenses.services import (
 from teams.actors import Actor, member_actor
 from teams.api_tokens import create_api_token
 from teams.invitations import invite
-from teams.models import ApiToken, Application, Membership, Team, User
+from teams.models import ApiToken, Membership, Team, User
 from teams.permissions import Role
-from teams.services import (
-    add_member,
-    change_team,
-    create_application,
-    create_channel,
-    create_service_account,
-    create_team,
-)
+from teams.services import add_member, change_team, create_service_account, create_team
 
 DAY = timedelta(days=1)
 

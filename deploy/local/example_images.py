@@ -8,18 +8,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from licenses.models import License, LicenseState
+from images.models import ImageBlob, ImageManifest, ImageRepository, ImageTag
+from licenses.models import Application, License, LicenseState
 from oci.media_types import OCI_INDEX
-from registries.models import (
-    PRIVATE_REGISTRY_ID,
-    PRIVATE_REGISTRY_SLUG,
-    ImageBlob,
-    ImageManifest,
-    ImageRepository,
-    ImageTag,
-    PullEvent,
-)
-from teams.models import ApiToken, Application, Team
+from registries.models import PRIVATE_REGISTRY_ID, PRIVATE_REGISTRY_SLUG, PullEvent
+from teams.models import ApiToken, Team
 
 MEGABYTE = 2**20
 DAY = timedelta(days=1)

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from audit.services import record
 from audit.tags import EventTag
+from licenses.models import Application
 from portal.crypto.secrets import Secret
 from registries.models import (
     Credential,
@@ -23,7 +24,7 @@ from registries.models import (
 )
 from registries.models.health import Outcome
 from teams.actors import Actor
-from teams.models import Application, Team
+from teams.models import Team
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import yaml
 
 from deploy.local.private_files import kept_secret, private_directory, write_private
 from deploy.local.process import LocalStackError, ManagedProcess
-from registries.private_registry.config import (
+from images.distribution_config import (
     FilesystemStorage,
     Notifications,
     TokenAuth,

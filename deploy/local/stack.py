@@ -19,7 +19,7 @@ from deploy.local.private_files import kept_secret, private_directory
 from deploy.local.process import ManagedProcess
 from deploy.local.registry import TokenAuth, start_registry
 from deploy.local.valkey import start_valkey
-from registries.private_registry.config import Notifications
+from images.distribution_config import Notifications
 
 SAMPLE_USER = "sample"
 SAMPLE_REPOSITORY = "my-org/api"

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from django.db.models import QuerySet
@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from licenses import services
+from licenses.api.applications import ApplicationChildView
 from licenses.api.serializers import (
     CustomerChangesSerializer,
     CustomerSerializer,
@@ -29,8 +30,10 @@ from licenses.api.serializers import (
     RevocationSerializer,
 )
 from licenses.filters import CustomerFilter, LicenseFilter
-from licenses.models import Customer, License, LicenseField
+from licenses.models import Application, Channel, Customer, License, LicenseField
 from licenses.selectors import (
+    applications_for_team,
+    channels_for_application,
     customers_for_team,
     license_by_secret,
     license_fields_for_application,
@@ -40,10 +43,7 @@ from portal.crypto.secrets import Secret
 from portal.errors import Invalid
 from teams.api.base import TeamView, by_id_or_slug, find
 from teams.api.idempotency import idempotent
-from teams.api.views import ApplicationChildView, ChannelView
-from teams.models import Application, Channel
 from teams.permissions import Permission
-from teams.selectors import applications_for_team, channels_for_application
 
 
 class CustomersView(TeamView):
@@ -117,15 +117,6 @@ class CustomerRestoreView(TeamView):
         customer = find(customers_for_team(self.team_id), pk=customer_id)
         customer = services.restore_customer(actor=self.actor, customer=customer)
         return self.shown(CustomerSerializer, customer)
-
-
-class LicensedChannelView(ChannelView):
-    """A channel whose licenses feel it when it gets another name."""
-
-    def change(self, channel: Channel, changes: Mapping[str, object]) -> Channel:
-        return services.change_channel(
-            actor=self.actor, channel=channel, changes=changes
-        )
 
 
 class LicenseFieldsView(ApplicationChildView):

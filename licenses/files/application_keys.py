@@ -19,11 +19,10 @@ from licenses.files.license_keys import (
     public_pem,
 )
 from licenses.files.signature import RootSignature
-from licenses.models import LicenseSigningKey
+from licenses.models import Application, LicenseSigningKey
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict
 from teams.actors import system_actor
-from teams.models import Application
 
 
 def signing_key_of(application: Application) -> LicenseSigningKey:

@@ -1,4 +1,4 @@
-"""Pages of an application's license fields and of what else licenses follow."""
+"""Pages of an application's license fields."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 
 from licenses.models import LicenseField
-from licenses.selectors import license_fields_for_application, licenses_with_value
+from licenses.selectors import (
+    license_fields_for_application,
+    licenses_with_value,
+)
 from licenses.services import (
-    change_channel,
     change_license_field,
     create_license_field,
     delete_license_field,
 )
+from licenses.web.applications import application_address, find_application
 from portal.http.forms import CreateForm, EditForm, edit, saved
 from portal.http.pages import go_to, render_dialog
-from teams.models import Channel
 from teams.permissions import Permission
-from teams.selectors import channels_with_licenses
-from teams.web.applications import application_address, find_application
 from teams.web.base import TeamRequest, find, team_page
 from teams.web.once import once
 
@@ -100,21 +100,6 @@ class FieldForm(_FieldValues, EditForm):
 
     def clean(self) -> dict[str, Any]:
         return self.typed(self.type)
-
-
-class ChannelForm(EditForm):
-    name = forms.CharField(max_length=150, help_text="It stands in license files.")
-    is_default = forms.BooleanField(
-        label="Default for new licenses",
-        required=False,
-        help_text="Takes over from the present default channel.",
-    )
-
-    def __init__(self, *args: Any, is_default: bool, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if is_default:
-            # It stops being the default by another one becoming it.
-            del self.fields["is_default"]
 
 
 class _BooleanSelect(forms.Select):
@@ -212,36 +197,6 @@ def remove_field(
     )
 
 
-@team_page(Permission.APPLICATION_MANAGE)
-def edit_channel(
-    request: TeamRequest, application_slug: str, channel_id: uuid.UUID
-) -> HttpResponse:
-    """Rename a channel, or make it the default; license files follow."""
-    found = find_application(request, application_slug)
-    channel: Channel = find(channels_with_licenses(found), channel_id)
-
-    def save(present: Channel, changes: dict[str, Any]) -> object:
-        return change_channel(actor=request.actor, channel=present, changes=changes)
-
-    form, is_saved = edit(
-        request,
-        ChannelForm,
-        channel,
-        values=_channel_values,
-        save=save,
-        is_default=channel.is_default,
-    )
-    if is_saved:
-        messages.success(request, "The channel is saved.")
-        return go_to(request, application_address(request, found))
-    return render_dialog(
-        request,
-        "teams/application_channel_edit.html",
-        {"form": form, "application": found, "channel": channel},
-        back=application_address(request, found),
-    )
-
-
 def _default(type: str, text: str) -> object:
     text = text.replace("\r\n", "\n")
     if not text:
@@ -276,7 +231,3 @@ def _field_values(field: LicenseField) -> dict[str, Any]:
         "required": field.required,
         "hidden": field.hidden,
     }
-
-
-def _channel_values(channel: Channel) -> dict[str, Any]:
-    return {"name": channel.name, "is_default": channel.is_default}

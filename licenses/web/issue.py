@@ -13,8 +13,10 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
-from licenses.models import Customer, License
+from licenses.models import Application, Customer, License
 from licenses.selectors import (
+    applications_for_team,
+    channels_for_application,
     customers_for_team,
     license_fields_for_application,
     text_found,
@@ -28,9 +30,7 @@ from licenses.web.license_forms import (
 )
 from portal.http.forms import CreateForm, saved
 from portal.http.pages import go_to, render_page
-from teams.models import Application
 from teams.permissions import Permission
-from teams.selectors import applications_for_team, channels_for_application
 from teams.web.base import TeamRequest, team_page
 from teams.web.once import once
 

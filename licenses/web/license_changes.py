@@ -11,7 +11,11 @@ from django.http import HttpResponse
 
 from licenses.history import last_pull
 from licenses.models import License
-from licenses.selectors import license_fields_for_application, licenses_for_team
+from licenses.selectors import (
+    channels_for_application,
+    license_fields_for_application,
+    licenses_for_team,
+)
 from licenses.services import change_license, reinstate_license, revoke_license
 from licenses.web.license_forms import (
     LicenseForm,
@@ -23,7 +27,6 @@ from licenses.web.licenses import license_address
 from portal.http.forms import edit, saved
 from portal.http.pages import go_to, render_dialog
 from teams.permissions import Permission
-from teams.selectors import channels_for_application
 from teams.web.base import TeamRequest, find, team_page
 
 REASONS = (

@@ -10,10 +10,9 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
-from licenses.models import License, LicenseField
+from licenses.models import Channel, License, LicenseField
 from licenses.selectors import password_values
 from portal.http.forms import EditForm
-from teams.models import Channel
 
 Type = LicenseField.Type
 TYPES = [

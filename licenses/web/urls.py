@@ -2,7 +2,15 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from licenses.web import customers, fields, issue, license_changes, licenses
+from licenses.web import (
+    applications,
+    channels,
+    customers,
+    fields,
+    issue,
+    license_changes,
+    licenses,
+)
 
 urlpatterns: list[URLPattern] = [
     path("licenses", licenses.licenses, name="licenses"),
@@ -51,9 +59,37 @@ urlpatterns: list[URLPattern] = [
         customers.restore,
         name="customers-restore",
     ),
+    path("applications", applications.applications, name="applications"),
+    # Beside the list and not below it, where an application could have this slug.
+    path("new-application", applications.add_application, name="applications-add"),
+    path(
+        "applications/<str:application_slug>",
+        applications.application_detail,
+        name="applications-detail",
+    ),
+    path(
+        "applications/<str:application_slug>/edit",
+        applications.edit_application,
+        name="applications-edit",
+    ),
+    path(
+        "applications/<str:application_slug>/delete",
+        applications.remove_application,
+        name="applications-delete",
+    ),
+    path(
+        "applications/<str:application_slug>/channels/new",
+        channels.add_channel,
+        name="applications-channels-add",
+    ),
+    path(
+        "applications/<str:application_slug>/channels/<uuid:channel_id>/delete",
+        channels.remove_channel,
+        name="applications-channels-delete",
+    ),
     path(
         "applications/<str:application_slug>/channels/<uuid:channel_id>/edit",
-        fields.edit_channel,
+        channels.edit_channel,
         name="applications-channels-edit",
     ),
     path(

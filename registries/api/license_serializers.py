@@ -6,11 +6,10 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from licenses.models import License, LicenseField
+from licenses.models import Application, Channel, License, LicenseField
 from licenses.selectors import effective_field_values
 from registries.preview.license_images import ResolvedImage, Result
 from teams.api.base import InputSerializer
-from teams.models import Application, Channel
 
 MAX_IMAGES = 1000
 MAX_IMAGE_LENGTH = 4096

@@ -9,8 +9,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from licenses.models import License
-from licenses.selectors import licenses_for_team
+from licenses.models import Application, License
+from licenses.selectors import applications_for_team, licenses_for_team
 from oci.digest import MalformedDigest
 from oci.reference import MalformedName, Reference, parse_reference
 from portal.crypto.secrets import Secret
@@ -48,9 +48,7 @@ from registries.selectors import (
 from registries.services import NewRegistry
 from teams.api.base import TeamView, by_id_or_slug, find, find_by_id_or_slug
 from teams.api.idempotency import idempotent
-from teams.models import Application
 from teams.permissions import Permission
-from teams.selectors import applications_for_team
 
 
 class RegistryView(TeamView):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal
 
-from licenses.models import License, LicenseState
+from licenses.models import Application, License, LicenseState
 from registries.decision.credentials import (
     ApiTokenHolder,
     Holder,
@@ -23,7 +23,6 @@ from registries.decision.sentences import UNKNOWN_LICENSE, application_not_licen
 from registries.decision.steps import Reason, Refusal, Step, passed, refused
 from registries.models import Credential, ExternalRegistry
 from teams.actors import Actor
-from teams.models import Application
 from teams.permissions import Permission
 
 

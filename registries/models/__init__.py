@@ -13,13 +13,6 @@ from registries.models.external import (
     validate_pattern,
     validate_test_image,
 )
-from registries.models.images import (
-    ImageBlob,
-    ImageManifest,
-    ImageRepository,
-    ImageTag,
-    RegistryNotification,
-)
 from registries.models.pulls import (
     PRIVATE_REGISTRY_ID,
     PRIVATE_REGISTRY_SLUG,
@@ -35,12 +28,7 @@ __all__ = [
     "Credential",
     "CredentialCheck",
     "ExternalRegistry",
-    "ImageBlob",
-    "ImageManifest",
-    "ImageRepository",
-    "ImageTag",
     "PullEvent",
-    "RegistryNotification",
     "RegistryShare",
     "default_patterns",
     "validate_endpoint",

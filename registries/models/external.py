@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from licenses.models import Application
 from oci.digest import MalformedDigest
 from oci.reference import MalformedName, parse_reference, parse_registry_host
 from portal.crypto.fields import EncryptedField
@@ -19,7 +20,7 @@ from registries.providers import (
     canonical_endpoint,
     endpoint_problem,
 )
-from teams.models import Application, TeamOwned, User, validate_slug
+from teams.models import TeamOwned, User, validate_slug
 
 MAX_SECRET_BYTES = 16 * 1024
 MAX_PATTERNS = 50

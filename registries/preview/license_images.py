@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from django.conf import settings
 
+from licenses.models import Application
 from oci.kustomize import home_of
 from oci.reference import parse_reference
 from portal.errors import Conflict
@@ -18,7 +19,6 @@ from registries.decision.sentences import (
 )
 from registries.preview.manifest import Fate, Hosts, ImageJudge, PreviewedImage
 from registries.selectors import registries_for_team
-from teams.models import Application
 
 
 class Result(StrEnum):

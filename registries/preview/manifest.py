@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from licenses.models import Application
 from oci.digest import MalformedDigest
 from oci.kustomize import (
     DOCKER_HUB,
@@ -27,7 +28,6 @@ from oci.reference import MalformedName, Reference, parse_reference
 from registries.models import ExternalRegistry
 from registries.providers import canonical_endpoint
 from registries.selectors import registries_for_team
-from teams.models import Application
 
 MAX_IMAGES: Final = 2_000
 

@@ -9,12 +9,12 @@ from django import forms
 from django.http import HttpResponse
 from django.views.decorators.http import require_http_methods
 
+from licenses.models import Application
+from licenses.selectors import applications_for_team
 from oci.yaml_documents import MalformedYaml
 from portal.http.pages import page_context, render_page
 from registries.preview.manifest import Hosts, Preview, TooManyImages, preview_manifest
-from teams.models import Application
 from teams.permissions import Permission
-from teams.selectors import applications_for_team
 from teams.web.base import TeamRequest, team_page
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from licenses.models import Application
 from oci.kustomize import DOCKER_HUB, Renaming, kustomization, proxied_name
 from oci.reference import MalformedName, Reference
 from registries.models import ExternalRegistry
 from registries.providers import canonical_endpoint
-from teams.models import Application
 
 
 @dataclass(frozen=True, slots=True)

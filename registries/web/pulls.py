@@ -14,7 +14,7 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
 from licenses.models import License
-from licenses.selectors import licenses_for_team
+from licenses.selectors import applications_for_team, licenses_for_team
 from portal.http.keyset import keyset_page
 from portal.http.pages import render_page
 from portal.http.values import parse_id
@@ -28,7 +28,6 @@ from registries.selectors import (
 )
 from registries.web.pull_links import shown_pulls
 from teams.permissions import Permission
-from teams.selectors import applications_for_team
 from teams.web.base import TeamRequest, team_page
 
 REFUSED = "refused"

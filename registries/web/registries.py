@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.urls import reverse
@@ -25,38 +24,15 @@ from registries.selectors import (
     registries_for_team,
 )
 from registries.services import try_registry
-from registries.web.private_images import newest_private_images
 from registries.web.proxied_names import image_names
 from registries.web.pull_links import shown_pulls
 from registries.web.registry_forms import CheckForm, ImageNameForm
 from teams.permissions import Permission
-from teams.selectors import applications_for_team
 from teams.web.base import TeamRequest, find, team_page
 
 # The commands are the same for each, so that the page stays short.
 APPLICATIONS_SHOWN = 25
 EXAMPLE = parse_reference("my-org/api:v1.0.1")
-
-
-@require_safe
-@team_page(Permission.REGISTRY_READ)
-def images(request: TeamRequest) -> HttpResponse:
-    """List the external registries, and the images of the private registry."""
-    applications = list(
-        applications_for_team(request.team.pk)[: APPLICATIONS_SHOWN + 1]
-    )
-    registries = registries_for_team(request.team.pk)
-    has_private = bool(settings.BERTH_REGISTRY_HOST)
-    return render_page(
-        request,
-        "registries/images.html",
-        {
-            "page": keyset_page(registries, request.GET.get("page", "")),
-            "applications": applications[:APPLICATIONS_SHOWN],
-            "has_more_applications": len(applications) > APPLICATIONS_SHOWN,
-            **(newest_private_images(request.team.pk) if has_private else {}),
-        },
-    )
 
 
 @require_safe
@@ -90,7 +66,7 @@ def check(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
 def registry_address(request: TeamRequest, registry: ExternalRegistry) -> str:
     """Return the address of a registry's page."""
     names = {"team": request.team.slug, "registry_id": registry.pk}
-    return reverse("images-detail", kwargs=names)
+    return reverse("registries-detail", kwargs=names)
 
 
 def _shown(
@@ -113,9 +89,9 @@ def _shown(
     }
     return render_page(
         request,
-        "registries/image.html",
+        "registries/registry.html",
         context,
-        partial="registries/image_names.html",
+        partial="registries/proxied_names.html",
         status=status,
     )
 

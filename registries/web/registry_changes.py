@@ -14,6 +14,7 @@ from django.http import HttpResponse, QueryDict
 from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 
+from licenses.selectors import applications_for_team
 from portal.http.forms import edit, saved
 from portal.http.pages import go_to, render_dialog
 from registries.checks.attempt import CheckResult
@@ -47,7 +48,6 @@ from registries.web.registry_forms import (
     RegistryForm,
 )
 from teams.permissions import Permission
-from teams.selectors import applications_for_team
 from teams.web.base import TeamRequest, find, team_page
 from teams.web.once import once, once_ready
 
@@ -79,7 +79,7 @@ def add_registry(request: TeamRequest) -> HttpResponse:
             return response
     return render_dialog(
         request,
-        "registries/image_add.html",
+        "registries/registry_add.html",
         {
             "form": form,
             "profile": profile,
@@ -121,7 +121,7 @@ def replace(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
             return response
     return _dialog(
         request,
-        "registries/image_credential.html",
+        "registries/registry_credential.html",
         registry,
         {
             "form": form,
@@ -160,7 +160,7 @@ def edit_registry(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
     if is_saved:
         messages.success(request, "The registry is saved.")
         return go_to(request, registry_address(request, registry))
-    return _dialog(request, "registries/image_edit.html", registry, {"form": form})
+    return _dialog(request, "registries/registry_edit.html", registry, {"form": form})
 
 
 @team_page(Permission.REGISTRY_MANAGE)
@@ -181,7 +181,9 @@ def duplicate(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
         response = saved(form, lambda: once(request, form, create), _NAMES)
         if response is not None:
             return response
-    return _dialog(request, "registries/image_duplicate.html", registry, {"form": form})
+    return _dialog(
+        request, "registries/registry_duplicate.html", registry, {"form": form}
+    )
 
 
 @team_page(Permission.REGISTRY_MANAGE)
@@ -194,7 +196,7 @@ def delete(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
         return go_to(request, reverse("images", kwargs={"team": request.team.slug}))
     return _dialog(
         request,
-        "registries/image_delete.html",
+        "registries/registry_delete.html",
         registry,
         {"form": forms.Form(), "use": use_of_registry(registry)},
     )

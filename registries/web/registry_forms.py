@@ -8,6 +8,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 
+from licenses.models import Application
 from oci.digest import MalformedDigest
 from oci.reference import (
     MalformedName,
@@ -32,7 +33,7 @@ from registries.providers import (
     endpoint_problem,
 )
 from registries.providers.problems import Problem
-from teams.models import Application, validate_slug
+from teams.models import validate_slug
 
 _AGAIN = "Enter it again: what was sent is not shown in the page."
 _BLAMED = {

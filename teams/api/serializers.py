@@ -7,15 +7,7 @@ from rest_framework import serializers
 from audit.models import AuditEvent
 from teams.actors import Actor
 from teams.api.base import InputSerializer, InstantField
-from teams.models import (
-    ApiToken,
-    Application,
-    Channel,
-    Invitation,
-    Membership,
-    ServiceAccount,
-    Team,
-)
+from teams.models import ApiToken, Invitation, Membership, ServiceAccount, Team
 from teams.permissions import Permission, Role
 
 ROLES = [(role.value, role.value) for role in Role]
@@ -63,40 +55,6 @@ class TeamChangesSerializer(InputSerializer):
         required=False,
         help_text="Members without one are shut out of pages and sessions",
     )
-
-
-class ApplicationSerializer(serializers.ModelSerializer[Application]):
-    class Meta:
-        model = Application
-        fields = ["id", "name", "slug", "created_at"]
-        read_only_fields = fields
-
-
-class NewApplicationSerializer(InputSerializer):
-    name = serializers.CharField(max_length=150)
-    slug = serializers.CharField(max_length=64)
-
-
-class ApplicationChangesSerializer(InputSerializer):
-    name = serializers.CharField(max_length=150, required=False)
-
-
-class ChannelSerializer(serializers.ModelSerializer[Channel]):
-    class Meta:
-        model = Channel
-        fields = ["id", "name", "slug", "is_default", "created_at"]
-        read_only_fields = fields
-
-
-class NewChannelSerializer(InputSerializer):
-    name = serializers.CharField(max_length=150)
-    slug = serializers.CharField(max_length=64)
-    is_default = serializers.BooleanField(default=False)
-
-
-class ChannelChangesSerializer(InputSerializer):
-    name = serializers.CharField(max_length=150, required=False)
-    is_default = serializers.BooleanField(required=False)
 
 
 class MemberSerializer(serializers.ModelSerializer[Membership]):

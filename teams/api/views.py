@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
 from typing import ClassVar
 
 from django.db.models import QuerySet
@@ -13,21 +12,15 @@ from audit.models import AuditEvent
 from audit.selectors import audit_events_for_team
 from portal.errors import Invalid
 from teams import api_tokens, services
-from teams.api.base import TeamView, find, find_by_id_or_slug
+from teams.api.base import TeamView, find
 from teams.api.idempotency import idempotent
 from teams.api.serializers import (
     ApiTokenSerializer,
-    ApplicationChangesSerializer,
-    ApplicationSerializer,
     AuditEventSerializer,
-    ChannelChangesSerializer,
-    ChannelSerializer,
     CreatedApiTokenSerializer,
     MemberChangesSerializer,
     MemberSerializer,
     NewApiTokenSerializer,
-    NewApplicationSerializer,
-    NewChannelSerializer,
     NewServiceAccountSerializer,
     ServiceAccountChangesSerializer,
     ServiceAccountSerializer,
@@ -35,20 +28,11 @@ from teams.api.serializers import (
     TeamSerializer,
 )
 from teams.filters import ApiTokenFilter, AuditEventFilter
-from teams.models import (
-    ApiToken,
-    Application,
-    Channel,
-    Membership,
-    ServiceAccount,
-    User,
-)
+from teams.models import ApiToken, Membership, ServiceAccount, User
 from teams.permissions import Permission, Role
 from teams.selectors import (
     api_tokens_for_actor,
     api_tokens_for_team,
-    applications_for_team,
-    channels_for_application,
     members_of_team,
     service_accounts_for_team,
 )
@@ -75,145 +59,6 @@ class TeamDetailView(TeamView):
             changes=self.validated(TeamChangesSerializer),
         )
         return self.shown(TeamSerializer, team)
-
-
-class ApplicationsView(TeamView):
-    def get_queryset(self) -> QuerySet[Application]:
-        return applications_for_team(self.team_id)
-
-    @extend_schema(
-        operation_id="applications_list", responses=ApplicationSerializer(many=True)
-    )
-    def get(self, request: Request) -> Response:
-        """List the team's applications."""
-        self.require(Permission.APPLICATION_READ)
-        return self.page(ApplicationSerializer)
-
-    @extend_schema(
-        operation_id="applications_create",
-        request=NewApplicationSerializer,
-        responses={201: ApplicationSerializer},
-    )
-    @idempotent(Permission.APPLICATION_MANAGE)
-    def post(self, request: Request) -> Response:
-        """Create an application, with a default channel."""
-        values = self.validated(NewApplicationSerializer)
-        application = services.create_application(
-            actor=self.actor, team=self.team, **values
-        )
-        return self.shown(ApplicationSerializer, application, 201)
-
-
-class ApplicationView(TeamView):
-    @extend_schema(operation_id="applications_read", responses=ApplicationSerializer)
-    def get(self, request: Request, application: str) -> Response:
-        """Read an application, by ID or slug."""
-        self.require(Permission.APPLICATION_READ)
-        return self.shown(ApplicationSerializer, self._find(application))
-
-    @extend_schema(
-        operation_id="applications_change",
-        request=ApplicationChangesSerializer,
-        responses=ApplicationSerializer,
-    )
-    def patch(self, request: Request, application: str) -> Response:
-        """Rename an application. Its slug stays."""
-        found = self._find(application)
-        self.require(Permission.APPLICATION_MANAGE)
-        values = self.validated(ApplicationChangesSerializer)
-        services.change_application(
-            actor=self.actor, application=found, name=values.get("name", found.name)
-        )
-        return self.shown(ApplicationSerializer, found)
-
-    @extend_schema(operation_id="applications_delete", responses={204: None})
-    def delete(self, request: Request, application: str) -> Response:
-        """Delete an application that has no licenses."""
-        services.delete_application(
-            actor=self.actor, application=self._find(application)
-        )
-        return Response(status=204)
-
-    def _find(self, application: str) -> Application:
-        return find_by_id_or_slug(applications_for_team(self.team_id), application)
-
-
-class ApplicationChildView(TeamView):
-    """A view of something that belongs to the application in the address."""
-
-    @property
-    def application(self) -> Application:
-        if getattr(self, "swagger_fake_view", False):
-            return Application(team_id=self.team_id)
-        return find_by_id_or_slug(
-            applications_for_team(self.team_id), self.kwargs["application"]
-        )
-
-
-class ChannelsView(ApplicationChildView):
-    def get_queryset(self) -> QuerySet[Channel]:
-        return channels_for_application(self.application)
-
-    @extend_schema(operation_id="channels_list", responses=ChannelSerializer(many=True))
-    def get(self, request: Request, application: str) -> Response:
-        """List an application's channels."""
-        self.require(Permission.APPLICATION_READ)
-        return self.page(ChannelSerializer)
-
-    @extend_schema(
-        operation_id="channels_create",
-        request=NewChannelSerializer,
-        responses={201: ChannelSerializer},
-    )
-    @idempotent(Permission.APPLICATION_MANAGE)
-    def post(self, request: Request, application: str) -> Response:
-        """Add a channel; a new default takes over from the present one."""
-        owner = self.application
-        channel = services.create_channel(
-            actor=self.actor, application=owner, **self.validated(NewChannelSerializer)
-        )
-        return self.shown(ChannelSerializer, channel, 201)
-
-
-class ChannelView(ApplicationChildView):
-    @extend_schema(operation_id="channels_read", responses=ChannelSerializer)
-    def get(
-        self, request: Request, application: str, channel_id: uuid.UUID
-    ) -> Response:
-        """Read a channel."""
-        self.require(Permission.APPLICATION_READ)
-        return self.shown(ChannelSerializer, self._find(channel_id))
-
-    @extend_schema(
-        operation_id="channels_change",
-        request=ChannelChangesSerializer,
-        responses=ChannelSerializer,
-    )
-    def patch(
-        self, request: Request, application: str, channel_id: uuid.UUID
-    ) -> Response:
-        """Rename a channel, or make it the default."""
-        channel = self._find(channel_id)
-        self.require(Permission.APPLICATION_MANAGE)
-        changes = self.validated(ChannelChangesSerializer)
-        channel = self.change(channel, changes)
-        return self.shown(ChannelSerializer, channel)
-
-    @extend_schema(operation_id="channels_delete", responses={204: None})
-    def delete(
-        self, request: Request, application: str, channel_id: uuid.UUID
-    ) -> Response:
-        """Delete a channel that is not the default and has no licenses."""
-        services.delete_channel(actor=self.actor, channel=self._find(channel_id))
-        return Response(status=204)
-
-    def change(self, channel: Channel, changes: Mapping[str, object]) -> Channel:
-        return services.change_channel(
-            actor=self.actor, channel=channel, changes=changes
-        )
-
-    def _find(self, channel_id: uuid.UUID) -> Channel:
-        return find(channels_for_application(self.application), pk=channel_id)
 
 
 class MembersView(TeamView):

@@ -59,9 +59,11 @@ class SubjectPage:
 SUBJECT_PAGES = {
     "licenses.customer": SubjectPage("customers-detail", "customer_id"),
     "licenses.license": SubjectPage("licenses-detail", "license_id"),
-    "registries.externalregistry": SubjectPage("images-detail", "registry_id"),
-    "registries.imagerepository": SubjectPage("images-private-detail", "image_id"),
-    "teams.application": SubjectPage("applications-detail", "application_slug", "slug"),
+    "registries.externalregistry": SubjectPage("registries-detail", "registry_id"),
+    "images.imagerepository": SubjectPage("images-detail", "image_id"),
+    "licenses.application": SubjectPage(
+        "applications-detail", "application_slug", "slug"
+    ),
 }
 SUBJECT_LISTS = {
     "teams.apitoken": "api-tokens",
@@ -76,10 +78,10 @@ SUBJECT_WORDS = {
     "licenses.licensefield": "license field",
     "licenses.licensesigningkey": "key of license files",
     "registries.externalregistry": "external registry",
-    "registries.imagerepository": "image",
+    "images.imagerepository": "image",
     "teams.apitoken": "API token",
-    "teams.application": "application",
-    "teams.channel": "channel",
+    "licenses.application": "application",
+    "licenses.channel": "channel",
     "teams.invitation": "invitation",
     "teams.serviceaccount": "service account",
     "teams.team": "team",

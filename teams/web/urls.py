@@ -2,44 +2,9 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from teams.web import (
-    api_tokens,
-    applications,
-    audit,
-    members,
-    service_accounts,
-    settings,
-)
+from teams.web import api_tokens, audit, members, service_accounts, settings
 
 urlpatterns: list[URLPattern] = [
-    path("applications", applications.applications, name="applications"),
-    # Beside the list and not below it, where an application could have this slug.
-    path("new-application", applications.add_application, name="applications-add"),
-    path(
-        "applications/<str:application_slug>",
-        applications.application_detail,
-        name="applications-detail",
-    ),
-    path(
-        "applications/<str:application_slug>/edit",
-        applications.edit_application,
-        name="applications-edit",
-    ),
-    path(
-        "applications/<str:application_slug>/delete",
-        applications.remove_application,
-        name="applications-delete",
-    ),
-    path(
-        "applications/<str:application_slug>/channels/new",
-        applications.add_channel,
-        name="applications-channels-add",
-    ),
-    path(
-        "applications/<str:application_slug>/channels/<uuid:channel_id>/delete",
-        applications.remove_channel,
-        name="applications-channels-delete",
-    ),
     path("members", members.members, name="members"),
     path("members/invite", members.invite_member, name="members-invite"),
     path("members/leave", members.leave, name="members-leave"),

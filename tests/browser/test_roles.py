@@ -74,18 +74,18 @@ def test_support_neither_sees_nor_changes_credentials_of_registries(
 ) -> None:
     registry_id = connect_with_known_username(portal, crew)
     owner = browsing.visitor(crew.sessions["owner"])
-    owner.goto(crew.path(f"images/{registry_id}"))
+    owner.goto(crew.path(f"registries/{registry_id}"))
     expect(owner.get_by_text(USERNAME)).to_be_visible()
     before = portal.seed("rows", team=crew.slug)
     browsing.expect_status(403)
     page = browsing.visitor(crew.sessions["support"])
 
-    page.goto(crew.path(f"images/{registry_id}"))
+    page.goto(crew.path(f"registries/{registry_id}"))
     expect(page.get_by_role("heading", level=1)).to_contain_text("theirs")
     assert USERNAME not in page.content()
     expect(page.get_by_role("link", name="Replace credential")).to_have_count(0)
     expect(page.get_by_role("main").locator("form[method=post]")).to_have_count(0)
-    change = crew.path(f"images/{registry_id}/credential")
+    change = crew.path(f"registries/{registry_id}/credential")
     status = post(page, change, username="mine", secret="mine", anyway="1")
     page.goto(change)
 
@@ -143,9 +143,9 @@ def test_read_only_changes_nothing_by_sending_forms(
             f"licenses/{license['id']}/edit",
             f"licenses/{license['id']}/file",
             f"licenses/{license['id']}/license-id",
-            "images/add",
-            f"images/{registry_id}/delete",
-            f"images/{registry_id}/credential",
+            "registries/add",
+            f"registries/{registry_id}/delete",
+            f"registries/{registry_id}/credential",
             "new-application",
             "members/invite",
             "service-accounts/new",

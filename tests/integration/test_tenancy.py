@@ -18,7 +18,7 @@ NOT_OWNED = {
     "auth.Permission": "Django's; unused, rights come from memberships",
     "contenttypes.ContentType": "Django's list of models",
     "sessions.Session": "a browser's, of a user who may be in several teams",
-    "registries.RegistryNotification": "an ID, of whatever team; it says nothing",
+    "images.RegistryNotification": "an ID, of whatever team; it says nothing",
     "teams.User": "a person, who may be in several teams",
     "teams.Team": "the owner itself",
     "audit.AuditEvent": "has its team, but knows no room above it",

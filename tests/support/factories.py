@@ -11,9 +11,17 @@ from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from alerts.models import Alert, Delivery, Webhook
+from images.models import ImageBlob, ImageManifest, ImageRepository, ImageTag
 from licenses.license_id import PURPOSE as LICENSE_ID_PURPOSE
 from licenses.license_id import generate_license_id
-from licenses.models import Customer, License, LicenseField, LicenseSigningKey
+from licenses.models import (
+    Application,
+    Channel,
+    Customer,
+    License,
+    LicenseField,
+    LicenseSigningKey,
+)
 from oci.media_types import OCI_MANIFEST
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
@@ -21,24 +29,11 @@ from registries.models import (
     Credential,
     CredentialCheck,
     ExternalRegistry,
-    ImageBlob,
-    ImageManifest,
-    ImageRepository,
-    ImageTag,
     PullEvent,
     RegistryShare,
 )
 from registries.models.health import Outcome
-from teams.models import (
-    ApiToken,
-    Application,
-    Channel,
-    Invitation,
-    Membership,
-    ServiceAccount,
-    Team,
-    User,
-)
+from teams.models import ApiToken, Invitation, Membership, ServiceAccount, Team, User
 from teams.permissions import Role
 from teams.tokens import PURPOSE as API_TOKEN_PURPOSE
 from teams.tokens import generate_api_token

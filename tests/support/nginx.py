@@ -11,7 +11,7 @@ from pathlib import Path
 
 from deploy.local.process import ManagedProcess, free_port
 from deploy.local.registry import TokenAuth, start_registry
-from registries.private_registry.config import Notifications
+from images.distribution_config import Notifications
 from tests.support.certificates import Authority, ServerCertificate
 
 PROJECT = Path(__file__).resolve().parents[2]

@@ -6,18 +6,16 @@ import itertools
 from dataclasses import dataclass
 from datetime import datetime
 
-from licenses.models import Customer, License
+from licenses.applications import create_application
+from licenses.models import Application, Customer, License
 from licenses.services import create_customer, issue_license
 from portal.crypto.secrets import Secret
 from registries.checks.new_credentials import NewCredential
 from registries.models import ExternalRegistry
 from registries.services import NewRegistry, connect_registry
 from teams.actors import Actor, member_actor
-from teams.models import Application, Membership, Team, User
-from teams.services import (
-    create_application,
-    create_team,
-)
+from teams.models import Membership, Team, User
+from teams.services import create_team
 
 _numbers = itertools.count(1)
 PASSWORD = "correct horse battery"

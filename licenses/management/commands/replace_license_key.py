@@ -5,8 +5,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from licenses.files.application_keys import replace_signing_key
+from licenses.models import Application
 from portal.errors import PortalError
-from teams.models import Application
 
 
 class Command(BaseCommand):

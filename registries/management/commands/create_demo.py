@@ -9,7 +9,8 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 
-from licenses.models import License
+from licenses.applications import create_application
+from licenses.models import Application, License
 from licenses.services import create_customer, issue_license
 from portal.crypto.secrets import Secret
 from portal.env import secret
@@ -18,12 +19,9 @@ from registries.models import ExternalRegistry
 from registries.services import NewRegistry, connect_registry
 from teams.actors import Actor, member_actor
 from teams.api_tokens import create_api_token
-from teams.models import ApiToken, Application, Membership, Team, User
+from teams.models import ApiToken, Membership, Team, User
 from teams.selectors import api_token_by_secret
-from teams.services import (
-    create_application,
-    create_team,
-)
+from teams.services import create_team
 
 TEAM_SLUG = "demo"
 OWNER_EMAIL = "owner@example.com"

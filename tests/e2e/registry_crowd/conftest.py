@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from deploy.local.process import ManagedProcess, free_port
+from images.distribution_config import Notifications
 from licenses.models import License
 from licenses.services import revoke_license
-from registries.private_registry.config import Notifications
 from teams.api_tokens import create_api_token, revoke_api_token
 from teams.models import ApiToken
 from teams.permissions import Role

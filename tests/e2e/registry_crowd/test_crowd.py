@@ -10,9 +10,10 @@ from typing import Any
 
 from asgiref.sync import async_to_sync
 
-from registries.models import ImageManifest, ImageTag, PullEvent
-from registries.private_registry.client import registry_client
-from registries.private_registry.confirmation import confirm_images
+from images.client import registry_client
+from images.confirmation import confirm_images
+from images.models import ImageManifest, ImageTag
+from registries.models import PullEvent
 from tests.e2e.registry_crowd.conftest import Cast, Place
 from tests.e2e.registry_crowd.identities import Ended, Identity, Image
 

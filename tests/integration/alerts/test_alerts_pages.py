@@ -71,7 +71,7 @@ def test_list_says_what_happened_and_to_what(browser: Client, team: Team) -> Non
     assert "now A registry refuses its credential Quay &lt;refuses&gt; it. quay" in text
     assert text.index("quay") < text.index("A license was revoked The license of")
     assert f'href="/t/acme/licenses/{license.pk}"' in page.content.decode()
-    assert f'href="/t/acme/images/{registry.pk}"' in page.content.decode()
+    assert f'href="/t/acme/registries/{registry.pk}"' in page.content.decode()
     assert "Only a test" not in text
     assert "Theirs" not in text
     for address in re.findall(r'data-label="About"><a href="([^"]*)"', str(page)):

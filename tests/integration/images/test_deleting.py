@@ -9,17 +9,13 @@ from django.utils import timezone
 
 from audit.models import AuditEvent
 from deploy.local import images
+from images.client import PrivateRegistryProblem
+from images.models import ImageManifest, ImageRepository, ImageTag
+from images.reconciliation import reconcile_to_the_end
+from images.services import delete_manifest, delete_repository, delete_tag
+from licenses.applications import delete_application
 from portal.errors import Conflict, NotAllowed
-from registries.models import ImageManifest, ImageRepository, ImageTag
-from registries.private_registry.client import PrivateRegistryProblem
-from registries.private_registry.reconciliation import reconcile_to_the_end
-from registries.private_registry.services import (
-    delete_manifest,
-    delete_repository,
-    delete_tag,
-)
 from teams.actors import member_actor
-from teams.services import delete_application
 from tests.support.factories import ImageTagFactory, MembershipFactory
 from tests.support.failing_registry import FailingRegistry, nothing
 from tests.support.private_registry import PrivateRegistry

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from deploy.local.images import push_index
-from registries.models import ImageManifest, ImageRepository, ImageTag
-from registries.private_registry.reconciliation import reconcile_to_the_end
-from teams.models import Application, IdempotencyRecord, Membership, Team
+from images.models import ImageManifest, ImageRepository, ImageTag
+from images.reconciliation import reconcile_to_the_end
+from licenses.models import Application
+from teams.models import IdempotencyRecord, Membership, Team
 from tests.support.audit import audited
 from tests.support.clients import ApiClient, code_of, member_client
 from tests.support.factories import (

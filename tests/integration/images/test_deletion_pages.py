@@ -10,9 +10,10 @@ from django.test import Client
 
 from audit.models import AuditEvent
 from deploy.local import images
+from images.models import ImageManifest, ImageTag
+from images.reconciliation import reconcile_to_the_end
 from oci.media_types import DOCKER_LIST, OCI_INDEX
-from registries.models import PRIVATE_REGISTRY_ID, ImageManifest, ImageTag
-from registries.private_registry.reconciliation import reconcile_to_the_end
+from registries.models import PRIVATE_REGISTRY_ID
 from tests.support.factories import (
     ImageManifestFactory,
     ImageTagFactory,
@@ -36,7 +37,7 @@ def tag_named(vendor: Vendor, name: str) -> ImageTag:
 
 def address(tag: ImageTag, *rest: object) -> str:
     slug = tag.team.slug
-    parts = (f"/t/{slug}/images/private", tag.repository_id, *rest)
+    parts = (f"/t/{slug}/images", tag.repository_id, *rest)
     return "/".join(map(str, parts))
 
 
@@ -77,7 +78,7 @@ def test_tag_untagged_image_and_repository(
     dialog = client.get(address(tag, "delete"))
     assert "2 tags" in text_of(dialog)
     answer = client.post(address(tag, "delete"), form_of(dialog))
-    assert answer.headers["Location"] == f"/t/{vendor.team.slug}/images/private"
+    assert answer.headers["Location"] == f"/t/{vendor.team.slug}/private-registry"
     assert not registry.has(f"{slug}/api", "v2")
     assert client.get(image).status_code == 404
     assert "No images yet" in text_of(client.get(answer.headers["Location"]))
@@ -95,7 +96,7 @@ def test_the_last_tag_takes_the_image_and_leads_to_the_list(
     assert "so the image goes too" in text_of(dialog)
     answer = client.post(target, form_of(dialog))
 
-    assert answer.headers["Location"] == f"/t/{vendor.team.slug}/images/private"
+    assert answer.headers["Location"] == f"/t/{vendor.team.slug}/private-registry"
     assert not registry.has(f"{slug}/api", "v1")
 
 

@@ -7,13 +7,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from images.models import ImageTag
+from licenses.models import Application
 from oci.media_types import OCI_INDEX, OCI_MANIFEST
-from registries.models import (
-    PRIVATE_REGISTRY_ID,
-    PRIVATE_REGISTRY_SLUG,
-    ImageTag,
-)
-from teams.models import Application, Team
+from registries.models import PRIVATE_REGISTRY_ID, PRIVATE_REGISTRY_SLUG
+from teams.models import Team
 from tests.support.clients import ApiClient
 from tests.support.factories import (
     ApplicationFactory,

@@ -12,9 +12,11 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from images.models import ImageRepository, ImageTag
+from licenses.models import Application
 from oci.media_types import OCI_INDEX
-from registries.models import PRIVATE_REGISTRY_ID, ImageRepository, ImageTag
-from teams.models import Application, Membership, Team
+from registries.models import PRIVATE_REGISTRY_ID
+from teams.models import Membership, Team
 from tests.support.factories import (
     ApiTokenFactory,
     ApplicationFactory,
@@ -30,7 +32,7 @@ from tests.support.team_pages import signed_in, text_of
 
 HOST = "registry.acme.example"
 IMAGES = "/t/acme/images"
-LIST = f"{IMAGES}/private"
+LIST = "/t/acme/private-registry"
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +64,7 @@ def viewing(viewer: Membership) -> Client:
 
 
 def address(image: ImageRepository, *rest: object) -> str:
-    return "/".join(map(str, (LIST, image.pk, *rest)))
+    return "/".join(map(str, (IMAGES, image.pk, *rest)))
 
 
 def copyable_of(response: Any) -> list[str]:

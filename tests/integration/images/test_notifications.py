@@ -13,14 +13,9 @@ from django.test import Client
 from django.utils import timezone
 
 from audit.models import AuditEvent
-from registries.models import (
-    PRIVATE_REGISTRY_ID,
-    ImageManifest,
-    ImageTag,
-    PullEvent,
-    RegistryNotification,
-)
-from registries.private_registry.events import forget_notifications
+from images.events import forget_notifications
+from images.models import ImageManifest, ImageTag, RegistryNotification
+from registries.models import PRIVATE_REGISTRY_ID, PullEvent
 from tests.support.factories import ApiTokenFactory
 from tests.support.vendor import Vendor, create_vendor
 

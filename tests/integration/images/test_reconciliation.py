@@ -16,21 +16,18 @@ from django.db import connection
 from django.utils import timezone
 
 from deploy.local import images
-from oci.media_types import OCI_MANIFEST
-from registries.models import ImageManifest, ImageRepository, ImageTag
-from registries.private_registry import confirmation
-from registries.private_registry.client import PrivateRegistryProblem
-from registries.private_registry.confirmation import confirm_images
-from registries.private_registry.reconciliation import (
-    reconcile_images,
-    reconcile_to_the_end,
-)
-from registries.private_registry.selectors import (
+from images import confirmation
+from images.client import PrivateRegistryProblem
+from images.confirmation import confirm_images
+from images.models import ImageManifest, ImageRepository, ImageTag
+from images.reconciliation import reconcile_images, reconcile_to_the_end
+from images.selectors import (
     image_repositories_for_team,
     storage_by_application,
     untagged_images,
 )
-from registries.tasks import confirm_images_task, reconcile_images_task
+from images.tasks import confirm_images_task, reconcile_images_task
+from oci.media_types import OCI_MANIFEST
 from tests.support.canned_server import canned_server
 from tests.support.factories import ImageManifestFactory, ImageTagFactory
 from tests.support.failing_registry import FailingRegistry

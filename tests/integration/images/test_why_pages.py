@@ -183,7 +183,7 @@ def test_a_registry_that_is_not_connected(ask: Any) -> None:
     text = ask()
 
     assert "No connected registry has the slug or endpoint" in text
-    assert 'href="/t/acme/images/add">Add external registry</a>' in text
+    assert 'href="/t/acme/registries/add">Add external registry</a>' in text
     assert "Ask your vendor to connect it." in text
 
 
@@ -193,14 +193,14 @@ def test_a_registry_that_is_not_shared(ask: Any, registry: Any) -> None:
     text = ask()
 
     assert "is connected, but not shared with my-app." in text
-    assert f'href="/t/acme/images/{registry.pk}/edit">Edit quay.io</a>' in text
+    assert f'href="/t/acme/registries/{registry.pk}/edit">Edit quay.io</a>' in text
 
 
 def test_a_repository_that_is_not_allowed(ask: Any, registry: Any) -> None:
     text = ask("quay.io/other-org/api:v1")
 
     assert "No pattern of quay.io covers" in text
-    assert f'href="/t/acme/images/{registry.pk}/edit">Edit quay.io</a>' in text
+    assert f'href="/t/acme/registries/{registry.pk}/edit">Edit quay.io</a>' in text
 
 
 def test_who_may_not_change_registries_is_led_to_where_they_are_shown(
@@ -211,7 +211,7 @@ def test_who_may_not_change_registries_is_led_to_where_they_are_shown(
 
     text = client.get(ADDRESS, query).content.decode()
 
-    assert f'href="/t/acme/images/{registry.pk}">To quay.io</a>' in text
+    assert f'href="/t/acme/registries/{registry.pk}">To quay.io</a>' in text
     assert "/edit" not in text
 
 

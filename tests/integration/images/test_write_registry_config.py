@@ -14,7 +14,7 @@ import pytest
 import yaml
 from django.core.management import CommandError, call_command
 
-from registries.private_registry.config import Notifications
+from images.distribution_config import Notifications
 
 PROJECT = Path(__file__).resolve().parents[3]
 TOKEN = "notification-token-of-the-tests-0a1b2c"

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from teams.models import Application, Channel
+from licenses.models import Application, Channel
 from tests.support.audit import audited
 from tests.support.clients import ApiClient, code_of
 from tests.support.factories import (

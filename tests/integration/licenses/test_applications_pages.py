@@ -8,7 +8,8 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from teams.models import Application, Channel, Membership, Team
+from licenses.models import Application, Channel
+from teams.models import Membership, Team
 from teams.web.forms import slug_from
 from tests.support.audit import audited
 from tests.support.factories import (
@@ -311,7 +312,7 @@ def test_other_roles_look_and_change_nothing(
     assert rows_of(team) == before
 
 
-def test_another_teams_application_is_unknown(
+def test_another_licenses_application_is_unknown(
     client: Client, outsider: Membership, application: Application, team: Team
 ) -> None:
     client.force_login(outsider.user)

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from licenses.models import License, LicenseField
+from licenses.models import Application, Channel, License, LicenseField
 from licenses.selectors import password_values
 from licenses.services import change_license
 from teams.actors import Actor
-from teams.models import Application, Channel, Membership, Team
+from teams.models import Membership, Team
 from tests.support.audit import audited
 from tests.support.factories import (
     ApplicationFactory,

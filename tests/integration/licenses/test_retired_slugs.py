@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from licenses.applications import delete_application
+from licenses.models import Application, RetiredSlug
 from teams.actors import member_actor
-from teams.models import Application, RetiredSlug, Team
-from teams.services import delete_application
+from teams.models import Team
 from tests.support.factories import ApplicationFactory, MembershipFactory, TeamFactory
 
 

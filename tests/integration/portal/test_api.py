@@ -95,7 +95,7 @@ def team_webhook(team: Team) -> Any:
 
 
 def team_application(team: Team) -> Any:
-    from teams.models import Application
+    from licenses.models import Application
 
     return Application.objects.filter(team=team).first() or ApplicationFactory(
         team=team

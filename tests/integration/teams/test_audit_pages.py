@@ -115,23 +115,24 @@ def test_subjects_lead_to_their_pages_while_they_are_there(
     browser: Client, team: Team
 ) -> None:
     world = make_world(team)
+    slug = world.license.application.slug
     links = {
         "licenses.customer": f"/t/acme/customers/{world.ids['customer_id']}",
         "licenses.license": f"/t/acme/licenses/{world.ids['license_id']}",
-        "registries.externalregistry": f"/t/acme/images/{world.ids['registry']}",
-        "teams.application": f"/t/acme/applications/{world.license.application.slug}",
+        "registries.externalregistry": f"/t/acme/registries/{world.ids['registry']}",
+        "licenses.application": f"/t/acme/applications/{slug}",
     }
     names = {
         "licenses.customer": "customer_id",
         "licenses.license": "license_id",
         "registries.externalregistry": "registry",
-        "teams.application": "application",
+        "licenses.application": "application",
     }
     for kind in links:
         event(team, subject_kind=kind, subject_id=world.ids[names[kind]])
         event(team, subject_kind=kind, subject_label="Gone")
     rival = ApplicationFactory()
-    event(team, subject_kind="teams.application", subject_id=rival.pk)
+    event(team, subject_kind="licenses.application", subject_id=rival.pk)
     event(team, subject_kind="teams.user")
 
     shown = browser.get(LIST).content.decode()
@@ -150,6 +151,7 @@ def test_every_kind_of_subject_has_words(browser: Client, team: Team) -> None:
     shown = text_of(browser.get(LIST))
     assert "licenses.customer" not in shown
     assert {kind.partition(".")[0] for kind in SUBJECT_WORDS} == {
+        "images",
         "licenses",
         "registries",
         "teams",
@@ -165,7 +167,7 @@ def test_list_takes_as_many_queries_for_30_as_for_1(
 ) -> None:
     for _ in range(number):
         application = ApplicationFactory(team=team)
-        event(team, subject_kind="teams.application", subject_id=application.pk)
+        event(team, subject_kind="licenses.application", subject_id=application.pk)
     browser.get(LIST)
 
     with django_assert_num_queries(6):

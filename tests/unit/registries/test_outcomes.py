@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+from images.web.why_steps import _ADVICE
 from registries.decision.steps import Reason
 from registries.models.outcomes import REFUSALS, outcome_in_words
-from registries.web.why_steps import _ADVICE
 
 
 def test_every_reason_has_its_words_and_its_advice() -> None:

@@ -9,9 +9,10 @@ import pytest
 from django.test import Client
 
 from deploy.local.process import free_port
+from licenses.models import Application
 from registries.models import Credential, CredentialCheck, ExternalRegistry
 from registries.selectors import active_credential
-from teams.models import Application, Membership, Team
+from teams.models import Membership, Team
 from tests.integration.registries.conftest import Upstream
 from tests.support.audit import audited
 from tests.support.canned_server import (
@@ -26,7 +27,7 @@ from tests.support.factories import ApplicationFactory, ExternalRegistryFactory
 from tests.support.registry_forms import SECRET, new
 from tests.support.world import rows_of
 
-ADD = "/t/acme/images/add?provider=other"
+ADD = "/t/acme/registries/add?provider=other"
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def test_connect_a_registry_that_accepts_the_credential(
 
     registry = ExternalRegistry.objects.get()
     assert response.status_code == 302
-    assert response.headers["Location"] == f"/t/acme/images/{registry.pk}"
+    assert response.headers["Location"] == f"/t/acme/registries/{registry.pk}"
     assert (registry.endpoint, registry.slug) == (upstream.endpoint, "sample")
     assert registry.trusted_realm == "auth.example.com"
     assert registry.repository_patterns == ["my-org/*", "other-org/api"]
@@ -92,7 +93,7 @@ def test_connect_docker_hub_anyway(browser: Client) -> None:
     body = new(anyway="1")
     del body["endpoint"]
 
-    response = browser.post("/t/acme/images/add?provider=dockerhub", body)
+    response = browser.post("/t/acme/registries/add?provider=dockerhub", body)
 
     assert response.status_code == 302
     registry = ExternalRegistry.objects.get()
@@ -131,7 +132,7 @@ def test_save_anyway_is_offered_after_a_failed_test_and_then_works(
     saved = browser.post(ADD, body | {"anyway": "1"})
 
     registry = ExternalRegistry.objects.get()
-    assert saved.headers["Location"] == f"/t/acme/images/{registry.pk}"
+    assert saved.headers["Location"] == f"/t/acme/registries/{registry.pk}"
     assert active_credential(registry).secret.reveal() == SECRET
     assert "saved without a test" in page(browser.get(saved.headers["Location"]))
 

@@ -11,10 +11,11 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from licenses.models import Application
 from portal.crypto.secrets import Secret
 from registries.models import Credential, CredentialCheck, ExternalRegistry
 from registries.selectors import active_credential
-from teams.models import Application, Membership, Team
+from teams.models import Membership, Team
 from tests.integration.registries.conftest import Upstream
 from tests.support.audit import audited
 from tests.support.factories import (
@@ -57,7 +58,7 @@ def stored(team: Team, upstream: Upstream) -> ExternalRegistry:
 
 
 def address(registry: ExternalRegistry, action: str = "") -> str:
-    return f"{IMAGES}/{registry.pk}" + (f"/{action}" if action else "")
+    return f"/t/acme/registries/{registry.pk}" + (f"/{action}" if action else "")
 
 
 def text_of(response: Any) -> str:

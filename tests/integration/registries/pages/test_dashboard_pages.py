@@ -53,7 +53,7 @@ def test_a_new_team_is_led_to_its_first_steps(
 
     text = client.get(ADDRESS).content.decode()
 
-    for step in ("images/add", "new-application", "licenses", "manifest"):
+    for step in ("registries/add", "new-application", "licenses", "manifest"):
         assert f'href="/t/acme/{step}"' in text
     assert text.count("To do:") == 4
     assert WELL not in text
@@ -72,7 +72,7 @@ def test_steps_that_are_done_are_ticked(page: Any, team: Team) -> None:
 def test_who_may_not_change_anything_is_offered_nothing_to_change(page: Any) -> None:
     text = page()
 
-    assert 'href="/t/acme/images/add"' not in text
+    assert 'href="/t/acme/registries/add"' not in text
     assert 'href="/t/acme/new-application"' not in text
 
 
@@ -94,7 +94,7 @@ def test_a_registry_in_trouble_is_named(
 
     text = page()
 
-    assert f'href="/t/acme/images/{registry.pk}">{registry.slug}</a>' in text
+    assert f'href="/t/acme/registries/{registry.pk}">{registry.slug}</a>' in text
     assert WELL not in text
 
 

@@ -6,12 +6,13 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
+from licenses.models import Application
 from oci.reference import parse_reference
 from registries.decision.credentials import LicenseHolder
 from registries.decision.proxied_name import parse_proxied_name
 from registries.decision.pull import Allowed, authorize_pull
 from registries.preview.manifest import Fate, Hosts, preview_manifest
-from teams.models import Application, Membership, Team
+from teams.models import Membership, Team
 from tests.support.factories import (
     ApplicationFactory,
     ExternalRegistryFactory,
@@ -81,7 +82,7 @@ def test_the_manifest_of_the_documentation(post: Any, team: Team) -> None:
     text = post(DEPLOYMENT.replace("\n", "\r\n"))
 
     assert KUSTOMIZATION in text
-    assert f'href="/t/acme/images/{registry.pk}">quay.io</a>' in text
+    assert f'href="/t/acme/registries/{registry.pk}">quay.io</a>' in text
     new_image = f"{HOSTS.proxy}/proxy/my-app/quay.io/my-org/api:v1.0.1"
     assert f"<code>{new_image}</code>" in text
     assert "1 image in 1 object; 1 would be pulled through Berth." in text

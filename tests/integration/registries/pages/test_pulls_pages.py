@@ -261,7 +261,7 @@ def test_refused_pulls_of_a_registry_may_name_it_in_any_way(
         page(registry="hub"),
         page(registry="hub", outcome="refused"),
         page(registry="hub", outcome="license_expired"),
-        client.get(f"/t/acme/images/{registry.pk}").content.decode(),
+        client.get(f"/t/acme/registries/{registry.pk}").content.decode(),
     ):
         for name in ("hub/a:", "docker.io/b:", "index.docker.io/c:"):
             assert name in text

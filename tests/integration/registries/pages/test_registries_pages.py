@@ -12,8 +12,9 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
+from licenses.models import Application
 from registries.models import ExternalRegistry
-from teams.models import Application, Membership, Team
+from teams.models import Membership, Team
 from tests.support.factories import (
     ApplicationFactory,
     CredentialCheckFactory,
@@ -45,7 +46,7 @@ def registry(team: Team) -> ExternalRegistry:
 
 
 def address(registry: ExternalRegistry, action: str = "") -> str:
-    return f"{IMAGES}/{registry.pk}" + (f"/{action}" if action else "")
+    return f"/t/acme/registries/{registry.pk}" + (f"/{action}" if action else "")
 
 
 def text_of(response: Any) -> str:
@@ -86,13 +87,13 @@ def test_list_shows_registries(browser: Client, team: Team) -> None:
 def test_empty_list_leads_to_the_dialog(
     browser: Client, client: Client, viewer: Membership
 ) -> None:
-    assert f'href="{IMAGES}/add"' in browser.get(IMAGES).content.decode()
+    assert 'href="/t/acme/registries/add"' in browser.get(IMAGES).content.decode()
 
     client.force_login(viewer.user)
     response = client.get(IMAGES)
 
     assert "No external registry yet" in text_of(response)
-    assert f"{IMAGES}/add" not in response.content.decode()
+    assert "/t/acme/registries/add" not in response.content.decode()
 
 
 def test_private_registry_has_commands_to_copy(

@@ -10,16 +10,17 @@ import pytest
 from django.test import Client
 from django.utils.html import escape
 
+from licenses.models import Application
 from registries.models import ExternalRegistry
 from registries.providers import PROVIDERS
 from registries.selectors import active_credential
-from teams.models import Application, Membership
+from teams.models import Membership
 from tests.support.clients import member_client
 from tests.support.factories import ApplicationFactory
 from tests.support.identity_keys import new_key
 from tests.support.registry_forms import JSON_KEY, new
 
-ADD = "/t/acme/images/add"
+ADD = "/t/acme/registries/add"
 
 
 @pytest.fixture
@@ -165,7 +166,7 @@ def test_a_replacement_asks_for_the_way_in_use_or_another(browser: Client) -> No
     del body["endpoint"]
     browser.post(f"{ADD}?provider=dockerhub&auth_type=password", body | {"anyway": "1"})
     registry = ExternalRegistry.objects.get()
-    address = f"/t/acme/images/{registry.pk}/credential"
+    address = f"/t/acme/registries/{registry.pk}/credential"
 
     form = browser.get(address).context["form"]
     assert (form.auth_type.name, form["username"].value()) == ("password", "hubber")

@@ -57,10 +57,10 @@ def test_pages(
     client.force_login(owner.user)
     body = new(registry.endpoint, secret=LOGIN[1], slug="sample")
 
-    added = client.post("/t/acme/images/add?provider=other", body)
+    added = client.post("/t/acme/registries/add?provider=other", body)
     found = ExternalRegistry.objects.get()
     replaced = client.post(
-        f"/t/acme/images/{found.pk}/credential", new(secret=LOGIN[1])
+        f"/t/acme/registries/{found.pk}/credential", new(secret=LOGIN[1])
     )
 
     assert (added.status_code, replaced.status_code) == (302, 302)

@@ -16,9 +16,9 @@ from licenses.files.application_keys import (
 )
 from licenses.files.license_keys import generate_key, key_id, private_pem, public_pem
 from licenses.files.signed_files import license_file
-from licenses.models import LicenseSigningKey
+from licenses.models import Application, LicenseSigningKey
 from portal.errors import Conflict
-from teams.models import Application, Team
+from teams.models import Team
 from tests.support.audit import audited
 from tests.support.factories import ApplicationFactory, LicenseFactory
 from tests.support.license_verifier import LicenseRefused, verify_license

@@ -1,0 +1,175 @@
+"""Images in the private registry, below the application whose slug names them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from images import services
+from images.api.serializers import (
+    ImageManifestSerializer,
+    ImageSerializer,
+    ImageTagSerializer,
+)
+from images.filters import ImageFilter, ImageManifestFilter, ImageTagFilter
+from images.models import ImageManifest, ImageRepository, ImageTag
+from images.selectors import (
+    image_repositories_for_team,
+    images_of_repository,
+    repositories_of_application,
+    tags_of_repository,
+)
+from licenses.api.applications import ApplicationChildView
+from teams.api.base import find
+from teams.permissions import Permission
+
+_DELETED: dict[Any, Any] = {
+    204: None,
+    (502, "application/problem+json"): OpenApiResponse(
+        {"$ref": "#/components/schemas/Problem"},
+        description="The private registry failed",
+    ),
+}
+
+
+class ImagesView(ApplicationChildView):
+    filterset_class: ClassVar[type[ImageFilter]] = ImageFilter
+
+    def get_queryset(self) -> QuerySet[ImageRepository]:
+        return image_repositories_for_team(self.team_id).filter(
+            application=self.application
+        )
+
+    @extend_schema(operation_id="images_list", responses=ImageSerializer(many=True))
+    def get(self, request: Request, application: str) -> Response:
+        """List an application's images in the private registry."""
+        self.require(Permission.REGISTRY_READ)
+        return self.page(ImageSerializer)
+
+
+class ImageChildView(ApplicationChildView):
+    """A view of what belongs to the image in the address; not routed itself."""
+
+    @property
+    def repository(self) -> ImageRepository:
+        if getattr(self, "swagger_fake_view", False):
+            return ImageRepository(team_id=self.team_id, application=self.application)
+        return find(
+            repositories_of_application(self.application), pk=self.kwargs["image_id"]
+        )
+
+
+class ImageView(ImageChildView):
+    @extend_schema(operation_id="images_read", responses=ImageSerializer)
+    def get(self, request: Request, application: str, image_id: uuid.UUID) -> Response:
+        """Read what there is of an image."""
+        self.require(Permission.REGISTRY_READ)
+        rows = image_repositories_for_team(self.team_id)
+        found = find(rows, application=self.application, pk=image_id)
+        return self.shown(ImageSerializer, found)
+
+    @extend_schema(operation_id="images_delete", responses=_DELETED)
+    def delete(
+        self, request: Request, application: str, image_id: uuid.UUID
+    ) -> Response:
+        """Delete an image with all its tags. A 502 may have deleted some: repeat it."""
+        services.delete_repository(actor=self.actor, repository=self.repository)
+        return Response(status=204)
+
+
+class ImageTagsView(ImageChildView):
+    ordering = ("-pushed_at", "-id")
+    filterset_class: ClassVar[type[ImageTagFilter]] = ImageTagFilter
+
+    def get_queryset(self) -> QuerySet[ImageTag]:
+        return tags_of_repository(self.repository)
+
+    @extend_schema(
+        operation_id="image_tags_list", responses=ImageTagSerializer(many=True)
+    )
+    def get(self, request: Request, application: str, image_id: uuid.UUID) -> Response:
+        """List an image's tags, the last pushed first."""
+        self.require(Permission.REGISTRY_READ)
+        return self.page(ImageTagSerializer)
+
+
+class ImageTagView(ImageChildView):
+    @extend_schema(operation_id="image_tags_read", responses=ImageTagSerializer)
+    def get(
+        self,
+        request: Request,
+        application: str,
+        image_id: uuid.UUID,
+        tag_id: uuid.UUID,
+    ) -> Response:
+        """Read a tag, and which image it names."""
+        self.require(Permission.REGISTRY_READ)
+        return self.shown(ImageTagSerializer, self._find(tag_id))
+
+    @extend_schema(operation_id="image_tags_delete", responses=_DELETED)
+    def delete(
+        self,
+        request: Request,
+        application: str,
+        image_id: uuid.UUID,
+        tag_id: uuid.UUID,
+    ) -> Response:
+        """Delete a tag, and the image with its last tag. One that moved stays."""
+        services.delete_tag(actor=self.actor, tag=self._find(tag_id))
+        return Response(status=204)
+
+    def _find(self, tag_id: uuid.UUID) -> ImageTag:
+        return find(tags_of_repository(self.repository), pk=tag_id)
+
+
+class ImageManifestsView(ImageChildView):
+    ordering = ("-pushed_at", "-id")
+    filterset_class: ClassVar[type[ImageManifestFilter]] = ImageManifestFilter
+
+    def get_queryset(self) -> QuerySet[ImageManifest]:
+        return images_of_repository(self.repository).prefetch_related("tags")
+
+    @extend_schema(
+        operation_id="image_manifests_list",
+        responses=ImageManifestSerializer(many=True),
+    )
+    def get(self, request: Request, application: str, image_id: uuid.UUID) -> Response:
+        """List what was pushed by digest, also what no tag names any more."""
+        self.require(Permission.REGISTRY_READ)
+        return self.page(ImageManifestSerializer)
+
+
+class ImageManifestView(ImageChildView):
+    @extend_schema(
+        operation_id="image_manifests_read", responses=ImageManifestSerializer
+    )
+    def get(
+        self,
+        request: Request,
+        application: str,
+        image_id: uuid.UUID,
+        manifest_id: uuid.UUID,
+    ) -> Response:
+        """Read a manifest."""
+        self.require(Permission.REGISTRY_READ)
+        return self.shown(ImageManifestSerializer, self._find(manifest_id))
+
+    @extend_schema(operation_id="image_manifests_delete", responses=_DELETED)
+    def delete(
+        self,
+        request: Request,
+        application: str,
+        image_id: uuid.UUID,
+        manifest_id: uuid.UUID,
+    ) -> Response:
+        """Delete a manifest that no tag names and no index needs; others stay."""
+        services.delete_manifest(actor=self.actor, manifest=self._find(manifest_id))
+        return Response(status=204)
+
+    def _find(self, manifest_id: uuid.UUID) -> ImageManifest:
+        return find(images_of_repository(self.repository), pk=manifest_id)

@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+
+from images.models import ImageManifest, ImageRepository, ImageTag
+from images.selectors import untagged
+
+
+class ImageFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
+    search = filters.CharFilter(
+        field_name="name", lookup_expr="startswith", label="Beginning of the name"
+    )
+
+    class Meta:
+        model = ImageRepository
+        fields: list[str] = []
+
+
+class ImageTagFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
+    name = filters.CharFilter()
+    digest = filters.CharFilter(
+        field_name="manifest__digest", label="Digest of the image that a tag names"
+    )
+
+    class Meta:
+        model = ImageTag
+        fields: list[str] = []
+
+
+class ImageManifestFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
+    untagged = filters.ChoiceFilter(
+        choices=[("true", "true"), ("false", "false")],
+        method="filter_untagged",
+        label="true: those that no tag names and no index needs; false: all others",
+    )
+
+    class Meta:
+        model = ImageManifest
+        fields: list[str] = []
+
+    def filter_untagged(
+        self, rows: QuerySet[ImageManifest], _name: str, text: str
+    ) -> QuerySet[ImageManifest]:
+        left = untagged(rows)
+        if text == "true":
+            return left
+        return rows.exclude(pk__in=left.order_by().values("pk"))

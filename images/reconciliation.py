@@ -1,0 +1,138 @@
+"""Mending Berth's list of images by the registry's own catalogue.
+
+Notifications can be lost: the registry keeps them in memory only. Here what Berth does
+not know is added. What it knows is confirmed again and again, by
+:mod:`registries.private_registry.confirmation`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from asgiref.sync import async_to_sync, sync_to_async
+from django.db import transaction
+from django.utils import timezone
+
+from images.client import (
+    PrivateRegistryProblem,
+    RegistryClient,
+    is_configured,
+    registry_client,
+)
+from images.confirmation import EMPTY, confirm_images
+from images.events import remember_manifest, remember_repository
+from images.models import ImageManifest, ImageRepository, ImageTag
+from licenses.models import Application
+from oci.reference import MalformedName, parse_repository, parse_tag
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What a walk through the catalogue came to.
+
+    ``unknown`` are repositories of no application: their team deleted it.
+    """
+
+    repositories: int
+    added: int
+    unknown: tuple[str, ...]
+
+
+def reconcile_images() -> Reconciled:
+    """Add what only the registry knows; what Berth knows is confirmed all the time.
+
+    Does nothing where no private registry is configured.
+
+    Raises:
+        PrivateRegistryProblem: the registry cannot be reached.
+    """
+    return _walk() if is_configured() else Reconciled(0, 0, ())
+
+
+def reconcile_to_the_end(*, accept_empty: bool = False) -> Reconciled:
+    """Do as :func:`reconcile_images`, and confirm all that Berth knows now.
+
+    Raises:
+        PrivateRegistryProblem: the registry cannot be reached, or is empty although
+            Berth knows of images, which more likely means that its storage is not
+            there. ``accept_empty`` forgets them.
+    """
+    started = timezone.now()
+    found = reconcile_images()
+    if not found.repositories and not accept_empty and ImageRepository.objects.exists():
+        raise PrivateRegistryProblem("registry_empty", EMPTY)
+    if accept_empty:
+        ImageManifest.objects.update(confirmed_at=None)
+    while confirm_images(started, wait=True):
+        pass
+    return found
+
+
+@async_to_sync
+async def _walk() -> Reconciled:
+    repositories, added, unknown = 0, 0, []
+    async with registry_client() as client:
+        async for name in client.repositories():
+            repositories += 1
+            tags = await client.tags(name)
+            application = await sync_to_async(_application_of)(name)
+            if application is not None:
+                added += await _add_tags(client, application, name, tags)
+            elif tags:
+                unknown.append(name)
+    if unknown:
+        logger.warning("Repositories of no application: %s", ", ".join(unknown[:20]))
+    return Reconciled(repositories, added, tuple(unknown))
+
+
+def _application_of(name: str) -> Application | None:
+    return Application.objects.filter(slug=name.partition("/")[0]).first()
+
+
+async def _add_tags(
+    client: RegistryClient, application: Application, name: str, tags: list[str]
+) -> int:
+    image = name.partition("/")[2]
+    added = 0
+    for tag in await sync_to_async(_missing)(application, image, tags):
+        digest = await client.digest_of(name, tag)
+        if digest is not None:
+            await sync_to_async(_add_tag)(application, image, tag, digest)
+            added += 1
+    return added
+
+
+def _missing(application: Application, image: str, tags: Iterable[str]) -> list[str]:
+    known = ImageTag.objects.for_team(application.team_id).filter(
+        repository__application=application, repository__name=image
+    )
+    names = set(known.values_list("name", flat=True))
+    return [tag for tag in tags if tag not in names and _is_name(image, tag)]
+
+
+def _is_name(image: str, tag: str) -> bool:
+    try:
+        return bool(parse_repository(image) and parse_tag(tag))
+    except MalformedName:
+        return False
+
+
+@transaction.atomic
+def _add_tag(application: Application, image: str, tag: str, digest: str) -> None:
+    """Add a tag that no notification told of: who pushed it is not known."""
+    repository = remember_repository(application, image)
+    manifest = remember_manifest(repository, digest)
+    ImageTag.objects.get_or_create(
+        repository=repository,
+        name=tag,
+        defaults={
+            "team_id": application.team_id,
+            "manifest": manifest,
+            "pushed_at": manifest.pushed_at,
+            "pushed_by": manifest.pushed_by,
+        },
+    )

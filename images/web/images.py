@@ -1,0 +1,228 @@
+"""Pages of the private registry: what is stored there, and who pulls it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from django.conf import settings
+from django.db.models import QuerySet, Value
+from django.db.models.functions import Concat
+from django.http import HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+from django_filters import FilterSet, filters
+
+from images.models import ImageManifest, ImageRepository, ImageTag
+from images.selectors import (
+    ImageUse,
+    image_repositories_for_team,
+    images_of_repository,
+    pulls_of_image_repository,
+    storage_by_application,
+    tags_of_repository,
+    untagged_images,
+    use_of_tag,
+)
+from licenses.models import Application
+from licenses.selectors import applications_for_team
+from oci.media_types import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
+from portal.http.keyset import keyset_page
+from portal.http.pages import render_page
+from registries.models import PRIVATE_REGISTRY_SLUG
+from registries.selectors import names_of_holders
+from registries.web.pull_links import shown_pulls
+from teams.permissions import Permission
+from teams.web.base import TeamRequest, find, team_page
+from teams.web.filters import rows_found
+
+UNTAGGED_SHOWN = 10
+PULLS_SHOWN = 10
+OTHER_TAGS_SHOWN = 20
+GONE = "somebody removed since"
+_KINDS = {
+    OCI_MANIFEST: "Image, in OCI format",
+    OCI_INDEX: "Index of several images, in OCI format",
+    DOCKER_MANIFEST: "Image, in Docker format",
+    DOCKER_LIST: "List of several images, in Docker format",
+}
+
+
+class ImageSearch(FilterSet):  # type: ignore[misc]  # untyped
+    """Images of an application, or with a part of their name."""
+
+    application = filters.CharFilter(field_name="application__slug")
+    search = filters.CharFilter(method="filter_search")
+
+    class Meta:
+        model = ImageRepository
+        fields: list[str] = []
+
+    def filter_search(
+        self, rows: QuerySet[ImageRepository], _name: str, text: str
+    ) -> QuerySet[ImageRepository]:
+        # People copy the whole name.
+        part = text.strip().lower().removeprefix(f"{settings.BERTH_REGISTRY_HOST}/")
+        whole = Concat("application__slug", Value("/"), "name")
+        return rows.alias(whole=whole).filter(whole__contains=part)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownImage:
+    """A tag or an image without one, and who pushed it; empty if that is unknown."""
+
+    row: ImageTag | ImageManifest
+    pushed_by: str
+
+
+@require_safe
+@team_page(Permission.REGISTRY_READ)
+def images(request: TeamRequest) -> HttpResponse:
+    """List the images of the private registry, with what they take."""
+    found = ImageSearch(request.GET, image_repositories_for_team(request.team.pk))
+    applications = list(applications_for_team(request.team.pk).order_by("slug"))
+    storage = _storage(request.team.pk, applications)
+    return render_page(
+        request,
+        "images/images.html",
+        {
+            "page": keyset_page(rows_found(found), request.GET.get("page", "")),
+            "filters": found.form,
+            "is_filtered": any(request.GET.get(each) for each in found.filters),
+            "applications": applications,
+            "storage": storage,
+            "total": sum(size for _, size in storage),
+        },
+        partial="images/images_list.html",
+    )
+
+
+@require_safe
+@team_page(Permission.REGISTRY_READ)
+def image_detail(request: TeamRequest, image_id: uuid.UUID) -> HttpResponse:
+    """Show an image repository: its tags, what has none, and its pulls."""
+    image = find(image_repositories_for_team(request.team.pk), image_id)
+    tags = keyset_page(
+        tags_of_repository(image), request.GET.get("page", ""), by="pushed_at"
+    )
+    untagged = keyset_page(
+        untagged_images(image),
+        request.GET.get("untagged", ""),
+        by="pushed_at",
+        size=UNTAGGED_SHOWN,
+    )
+    last = images_of_repository(image)[:1]
+    shown = _with_pushers(image.team_id, [*tags.rows, *untagged.rows, *last])
+    return render_page(
+        request,
+        "images/image.html",
+        {
+            "image": image,
+            "name": name_of(image),
+            "page": tags,
+            "tags": shown[: len(tags.rows)],
+            "untagged_page": untagged,
+            "untagged": shown[len(tags.rows) :][: len(untagged.rows)],
+            "last_push": shown[-1] if last else None,
+            "all_pulls": _all_pulls(request, image),
+            **_pulls(request, image),
+        },
+    )
+
+
+@require_safe
+@team_page(Permission.REGISTRY_READ)
+def tag_detail(
+    request: TeamRequest, image_id: uuid.UUID, tag_id: uuid.UUID
+) -> HttpResponse:
+    """Show a tag: how it is pulled, the image that it names, and who pulls it."""
+    image = find(image_repositories_for_team(request.team.pk), image_id)
+    tag: ImageTag = find(tags_of_repository(image), tag_id)
+    name, digest = name_of(image), tag.manifest.digest
+    others = list(tag.manifest.tags.exclude(pk=tag.pk).order_by("name"))
+    (shown,) = _with_pushers(image.team_id, [tag])
+    return render_page(
+        request,
+        "images/tag.html",
+        {
+            "image": image,
+            "tag": tag,
+            "kind": _KINDS.get(tag.manifest.media_type, tag.manifest.media_type),
+            "pushed_by": shown.pushed_by,
+            "pull_by_tag": f"docker pull {name}:{tag.name}",
+            "pull_by_digest": f"docker pull {name}@{digest}",
+            "others": others[:OTHER_TAGS_SHOWN],
+            "others_left_out": max(0, len(others) - OTHER_TAGS_SHOWN),
+            "all_pulls": _all_pulls(request, image),
+            **_use(request, tag),
+        },
+    )
+
+
+def name_of(image: ImageRepository) -> str:
+    """Return the name that docker takes; without a host if there is none to say."""
+    host = settings.BERTH_REGISTRY_HOST
+    return f"{host}/{image.full_name}" if host else image.full_name
+
+
+def image_address(request: TeamRequest, image: ImageRepository) -> str:
+    """Return the address of an image repository's page."""
+    names = {"team": request.team.slug, "image_id": image.pk}
+    return reverse("images-detail", kwargs=names)
+
+
+def _storage(
+    team_id: uuid.UUID, applications: Iterable[Application]
+) -> Sequence[tuple[Application, int]]:
+    """Return the applications that have images, those that take most first."""
+    sizes = storage_by_application(team_id)
+    taken = [(each, sizes[each.pk]) for each in applications if each.pk in sizes]
+    return sorted(taken, key=lambda each: each[1], reverse=True)
+
+
+def _with_pushers(
+    team_id: uuid.UUID, rows: Sequence[ImageTag | ImageManifest]
+) -> list[ShownImage]:
+    names = names_of_holders(team_id, {each.pushed_by for each in rows})
+    return [
+        ShownImage(each, names.get(each.pushed_by, GONE) if each.pushed_by else "")
+        for each in rows
+    ]
+
+
+def _pulls(request: TeamRequest, image: ImageRepository) -> dict[str, Any]:
+    if not request.actor.may(Permission.LICENSE_READ):
+        return {}
+    pulls = pulls_of_image_repository(image).select_related("license__customer")
+    latest = ((each, each.license) for each in pulls[:PULLS_SHOWN])
+    return {"pulls": shown_pulls(request.team.pk, latest)}
+
+
+def _use(request: TeamRequest, tag: ImageTag) -> dict[str, Any]:
+    if not request.actor.may(Permission.LICENSE_READ):
+        return {}
+    use: ImageUse = use_of_tag(tag)
+    image = f"{name_of(tag.repository)}:{tag.name}"
+    return {
+        "use": use,
+        "why": urlencode({"image": image}, safe="/:"),
+        "pullers": [
+            (each, urlencode({"license": each.license.pk, "image": image}, safe="/:"))
+            for each in use.pullers
+        ],
+    }
+
+
+def _all_pulls(request: TeamRequest, image: ImageRepository) -> str:
+    """Return the address of the Pulls page with those of an image alone."""
+    query = {
+        "registry": PRIVATE_REGISTRY_SLUG,
+        "application": image.application.slug,
+        # Ended so, it is the whole name, and not what longer ones begin with too.
+        "search": f"{image.name}:",
+    }
+    address = reverse("pulls", kwargs={"team": request.team.slug})
+    return f"{address}?{urlencode(query, safe='/:')}"

@@ -1,0 +1,57 @@
+"""The Images page: external registries, and the newest of the private registry."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpResponse
+from django.views.decorators.http import require_safe
+
+from images.selectors import (
+    image_repositories_for_team,
+    storage_by_application,
+)
+from licenses.selectors import applications_for_team
+from portal.http.keyset import keyset_page
+from portal.http.pages import render_page
+from registries.selectors import (
+    registries_for_team,
+)
+from registries.web.registries import APPLICATIONS_SHOWN
+from teams.permissions import Permission
+from teams.web.base import TeamRequest, team_page
+
+NEWEST_SHOWN = 10
+
+
+@require_safe
+@team_page(Permission.REGISTRY_READ)
+def overview(request: TeamRequest) -> HttpResponse:
+    """List the external registries, and the images of the private registry."""
+    applications = list(
+        applications_for_team(request.team.pk)[: APPLICATIONS_SHOWN + 1]
+    )
+    registries = registries_for_team(request.team.pk)
+    has_private = bool(settings.BERTH_REGISTRY_HOST)
+    return render_page(
+        request,
+        "images/overview.html",
+        {
+            "page": keyset_page(registries, request.GET.get("page", "")),
+            "applications": applications[:APPLICATIONS_SHOWN],
+            "has_more_applications": len(applications) > APPLICATIONS_SHOWN,
+            **(_newest_images(request.team.pk) if has_private else {}),
+        },
+    )
+
+
+def _newest_images(team_id: uuid.UUID) -> dict[str, Any]:
+    """Return what the Images page shows of the private registry."""
+    rows = list(image_repositories_for_team(team_id)[: NEWEST_SHOWN + 1])
+    return {
+        "private_images": rows[:NEWEST_SHOWN],
+        "has_more_private_images": len(rows) > NEWEST_SHOWN,
+        "private_storage": sum(storage_by_application(team_id).values()),
+    }

@@ -1,0 +1,226 @@
+"""Why a pull is refused, or would be allowed: the decision, asked and explained."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from django import forms
+from django.http import Http404, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from images.selectors import is_listed
+from images.web.why_steps import shown_steps
+from licenses.license_id import is_license_id
+from licenses.models import License
+from licenses.selectors import (
+    applications_for_team,
+    licenses_for_team,
+    licenses_found,
+    licenses_with_id,
+)
+from oci.reference import MalformedName
+from portal.crypto.secrets import Secret
+from portal.http.pages import page_context, render_page
+from portal.http.values import parse_id
+from registries.decision.credentials import Subject, SubjectKind
+from registries.decision.pull import Allowed, authorize_pull
+from registries.preview.typed_image import Question, question_of
+from registries.selectors import names_of_holders, refused_pulls_for_team
+from registries.web.pull_links import shown_pulls
+from teams.permissions import Permission
+from teams.web.base import TeamRequest, find, team_page
+
+CANDIDATES = 10
+REFUSED_SHOWN = 5
+_KEPT = ("license", "holder", "image", "application")
+
+
+class WhyForm(forms.Form):
+    """Who pulls what. ``who`` may be a license ID, so this form is always posted."""
+
+    who = forms.CharField(
+        label="License",
+        required=False,
+        max_length=254,
+        help_text="The customer's name or e-mail address, or a license ID.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    image = forms.CharField(
+        required=False,
+        max_length=1000,
+        help_text="As the customer typed it.",
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+    application = forms.ChoiceField(
+        required=False, help_text="Only asked where the image name has none."
+    )
+
+    def __init__(
+        self, data: Mapping[str, str] | None, *, request: TeamRequest, has_holder: bool
+    ) -> None:
+        super().__init__(data)
+        slugs = applications_for_team(request.team.pk).order_by("slug")
+        applications: Any = self.fields["application"]
+        applications.choices = [
+            ("", "The license's own"),
+            *((each.slug, each.name) for each in slugs),
+        ]
+        proxy = page_context(request)["proxy_host"]
+        self.fields["image"].widget.attrs["placeholder"] = (
+            f"{proxy}/proxy/my-app/quay.io/my-org/api:v1"
+        )
+        if has_holder:
+            del self.fields["who"]
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@team_page(Permission.LICENSE_READ)
+def why(request: TeamRequest) -> HttpResponse:
+    """Explain a pull decision, step by step. Changes nothing."""
+    if request.method == "POST":
+        return _choose(request)
+    subject, license = _holder(request)
+    has_holder = subject is not None
+    form = WhyForm(request.GET or None, request=request, has_holder=has_holder)
+    context: dict[str, Any] = {
+        "form": form,
+        "license": license,
+        "holder": _name(request, subject) if subject and not license else "",
+        "subject": subject,
+    }
+    if subject is not None and form.is_valid() and form.cleaned_data["image"]:
+        context |= _explained(request, form, subject, license)
+    if license is not None:
+        refused = _refused(request, license)
+        context["refused"] = refused
+    return render_page(request, "images/why.html", context)
+
+
+def _choose(request: TeamRequest) -> HttpResponse:
+    """Find the license that was asked for; the answer has an address of its own."""
+    asked = {name: request.POST[name] for name in _KEPT if request.POST.get(name)}
+    if {"license", "holder"} & set(asked):
+        return _go(request, asked)
+    who = request.POST.get("who", "").strip()
+    is_secret = is_license_id(who)
+    # Never shown again: it may be looked at over a shoulder, or kept by the browser.
+    data = {**asked, "who": "" if is_secret else who}
+    form = WhyForm(data, request=request, has_holder=False)
+    found = _found(request, who)
+    if len(found) == 1:
+        return _go(request, {**asked, "license": str(found[0].pk)})
+    if not found and form.is_valid():
+        form.add_error("who", _not_found(who, is_secret=is_secret))
+    context = {
+        "form": form,
+        "candidates": [
+            (each, urlencode({**asked, "license": str(each.pk)}))
+            for each in found[:CANDIDATES]
+        ],
+        "has_more_candidates": len(found) > CANDIDATES,
+    }
+    return render_page(request, "images/why.html", context)
+
+
+def _found(request: TeamRequest, who: str) -> list[License]:
+    if is_license_id(who):
+        return list(licenses_with_id(request.team.pk, Secret(who)))
+    if not who or "\x00" in who:
+        return []
+    rows = licenses_for_team(request.team.pk)
+    return list(licenses_found(rows, request.team.pk, who)[: CANDIDATES + 1])
+
+
+def _not_found(who: str, *, is_secret: bool) -> str:
+    if is_secret:
+        return (
+            "No license of your team has this ID. Ask the customer to copy it once "
+            "more from the license file."
+        )
+    if not who:
+        return "Enter the customer's name, their e-mail address or a license ID."
+    return "No customer of your team has this in their name or e-mail address."
+
+
+def _go(request: TeamRequest, query: Mapping[str, str]) -> HttpResponse:
+    address = reverse("why", kwargs={"team": request.team.slug})
+    return HttpResponseRedirect(f"{address}?{urlencode(query, safe='/:@')}")
+
+
+def _holder(request: TeamRequest) -> tuple[Subject | None, License | None]:
+    """Return whoever the address names, and the license if it is one of the team's."""
+    text = request.GET.get("license", "")
+    subject = Subject.parse(request.GET.get("holder", ""))
+    if text:
+        pk = parse_id(text)
+        subject = Subject(SubjectKind.LICENSE, pk) if pk else None
+        if subject is None:
+            raise Http404
+    if subject is None or subject.kind is not SubjectKind.LICENSE:
+        return subject, None
+    license: License = find(licenses_for_team(request.team.pk), subject.id)
+    return subject, license
+
+
+def _name(request: TeamRequest, subject: Subject) -> str:
+    names = names_of_holders(request.team.pk, [str(subject)])
+    if str(subject) not in names:
+        raise Http404
+    return names[str(subject)]
+
+
+def _explained(
+    request: TeamRequest, form: WhyForm, subject: Subject, license: License | None
+) -> dict[str, Any]:
+    chosen = form.cleaned_data["application"]
+    hosts = page_context(request)
+    try:
+        question = question_of(
+            form.cleaned_data["image"],
+            proxy_host=hosts["proxy_host"],
+            registry_host=hosts["registry_host"],
+            application_slug=chosen or (license.application.slug if license else ""),
+        )
+    except MalformedName as error:
+        form.add_error("image", str(error))
+        return {}
+    if not question.application_slug:
+        form.add_error("application", "Choose one: the image name has none.")
+        return {}
+    decision = authorize_pull(
+        subject,
+        question.application_slug,
+        question.upstream,
+        question.repository,
+        within_team=request.team.pk,
+    )
+    is_allowed = isinstance(decision, Allowed)
+    return {
+        "decision": decision,
+        "is_allowed": is_allowed,
+        "missing": _missing(request, question) if is_allowed else "",
+        "steps": shown_steps(request, decision, question, license),
+    }
+
+
+def _missing(request: TeamRequest, question: Question) -> str:
+    """Return the reference that is not in the private registry, "" if it is."""
+    if not question.reference:
+        return ""
+    there = is_listed(
+        request.team.pk,
+        question.application_slug,
+        question.repository,
+        question.reference,
+    )
+    return "" if there else question.reference
+
+
+def _refused(request: TeamRequest, license: License) -> list[Any]:
+    team_id: uuid.UUID = request.team.pk
+    pulls = refused_pulls_for_team(team_id).filter(license=license)[:REFUSED_SHOWN]
+    return shown_pulls(team_id, ((each, license) for each in pulls))

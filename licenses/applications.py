@@ -1,0 +1,161 @@
+"""Applications and their channels: writes, each with its audit event."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+
+from audit.services import record
+from audit.tags import EventTag
+from licenses.models import Application, Channel, License, RetiredSlug
+from licenses.services import raise_sequences
+from portal.errors import Conflict
+from teams.actors import Actor
+from teams.models import Team
+from teams.permissions import Permission
+from teams.services import apply_changes
+
+
+@transaction.atomic
+def create_application(
+    *, actor: Actor, team: Team, name: str, slug: str
+) -> Application:
+    """Create an application with a default channel, Stable.
+
+    Raises:
+        ValidationError: the slug is, or once was, another application's.
+    """
+    actor.require(Permission.APPLICATION_MANAGE, team_id=team.pk)
+    application = Application(team=team, name=name, slug=slug)
+    application.full_clean()
+    if RetiredSlug.objects.filter(slug=slug).exclude(team=team).exists():
+        taken = Application._meta.get_field("slug").error_messages["unique"]
+        raise ValidationError({"slug": taken})
+    application.save()
+    _record(actor, EventTag.APPLICATION_CREATED, application, slug=slug)
+    create_channel(
+        actor=actor,
+        application=application,
+        name="Stable",
+        slug="stable",
+        is_default=True,
+    )
+    return application
+
+
+@transaction.atomic
+def change_application(*, actor: Actor, application: Application, name: str) -> None:
+    """Rename an application. Its slug is part of image names and stays."""
+    actor.require(Permission.APPLICATION_MANAGE, team_id=application.team_id)
+    if apply_changes(application, {"name": name}):
+        _record(actor, EventTag.APPLICATION_CHANGED, application, name=name)
+
+
+@transaction.atomic
+def delete_application(*, actor: Actor, application: Application) -> None:
+    """Delete an application without licenses and images; its slug stays the team's.
+
+    Raises:
+        Conflict: licenses exist, whose pulls would break, or images in the private
+            registry.
+    """
+    actor.require(Permission.APPLICATION_MANAGE, team_id=application.team_id)
+    _record(actor, EventTag.APPLICATION_DELETED, application, slug=application.slug)
+    RetiredSlug.objects.get_or_create(
+        slug=application.slug, defaults={"team_id": application.team_id}
+    )
+    try:
+        application.delete()
+    except models.ProtectedError as error:
+        if not any(isinstance(each, License) for each in error.protected_objects):
+            raise Conflict(
+                "application_has_images",
+                "This application has images in the private registry, so it stays. "
+                "Delete the images first.",
+            ) from error
+        raise Conflict(
+            "application_in_use",
+            "This application has licenses, whose pulls would break, so it stays. "
+            "Revoke the licenses to stop their pulls.",
+        ) from error
+
+
+@transaction.atomic
+def create_channel(
+    *,
+    actor: Actor,
+    application: Application,
+    name: str,
+    slug: str,
+    is_default: bool = False,
+) -> Channel:
+    """Add a channel; a new default takes over from the present one."""
+    actor.require(Permission.APPLICATION_MANAGE, team_id=application.team_id)
+    if is_default:
+        _clear_default_channel(application)
+    channel = Channel(
+        team_id=application.team_id,
+        application=application,
+        name=name,
+        slug=slug,
+        is_default=is_default,
+    )
+    channel.full_clean()
+    channel.save()
+    _record(actor, EventTag.CHANNEL_CREATED, channel, slug=slug, is_default=is_default)
+    return channel
+
+
+@transaction.atomic
+def change_channel(
+    *, actor: Actor, channel: Channel, changes: Mapping[str, object]
+) -> Channel:
+    """Change the name of a channel, or make it the default.
+
+    License files hold the name, so a new one raises the sequence of its licenses.
+    """
+    actor.require(Permission.APPLICATION_MANAGE, team_id=channel.team_id)
+    if changes.get("is_default") is False and channel.is_default:
+        raise Conflict(
+            "default_channel", "Make another channel the default instead of none."
+        )
+    if changes.get("is_default") and not channel.is_default:
+        _clear_default_channel(channel.application)
+    changed = apply_changes(channel, changes)
+    if "name" in changed:
+        raise_sequences(channel.licenses.all())
+    if changed:
+        _record(actor, EventTag.CHANNEL_CHANGED, channel, changed=changed)
+    return channel
+
+
+@transaction.atomic
+def delete_channel(*, actor: Actor, channel: Channel) -> None:
+    """Delete a channel that is not the default and has no licenses."""
+    actor.require(Permission.APPLICATION_MANAGE, team_id=channel.team_id)
+    if channel.is_default:
+        raise Conflict(
+            "default_channel",
+            "The default channel stays. Make another one the default first.",
+        )
+    _record(actor, EventTag.CHANNEL_DELETED, channel, slug=channel.slug)
+    try:
+        channel.delete()
+    except models.ProtectedError as error:
+        raise Conflict(
+            "channel_in_use", "Licenses are on this channel. Move them first."
+        ) from error
+
+
+def _clear_default_channel(application: Application) -> None:
+    Channel.objects.for_team(application.team_id).filter(
+        application=application, is_default=True
+    ).update(is_default=False)
+
+
+def _record(
+    actor: Actor, tag: EventTag, subject: Application | Channel, **data: object
+) -> None:
+    record(actor=actor, tag=tag, team_id=subject.team_id, subject=subject, data=data)

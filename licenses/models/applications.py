@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from licenses.triggers import SLUG_NOT_RETIRED
+from teams.models import TeamOwned, validate_printable, validate_slug
+
+
+class Application(TeamOwned):
+    """Software that a team ships. Its slug is part of image names everywhere."""
+
+    name = models.CharField(max_length=150, validators=[validate_printable])
+    slug = models.CharField(
+        max_length=64,
+        unique=True,
+        validators=[validate_slug],
+        error_messages={"unique": "This slug is taken. Choose another one."},
+    )
+
+    class Meta:
+        constraints = [
+            # The target of the composite team foreign keys.
+            models.UniqueConstraint(
+                fields=["team", "id"], name="licenses_application_team"
+            )
+        ]
+        triggers = [SLUG_NOT_RETIRED]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class RetiredSlug(TeamOwned):
+    """The slug of a deleted application, which no other team may ever take.
+
+    What a registry still holds under it, and what customers still write, was meant
+    for this team's images.
+    """
+
+    slug = models.CharField(max_length=64, unique=True)
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class Channel(TeamOwned):
+    """A line of releases of an application, such as Stable or Beta."""
+
+    application = models.ForeignKey(
+        Application, on_delete=models.CASCADE, related_name="channels"
+    )
+    name = models.CharField(max_length=150, validators=[validate_printable])
+    slug = models.CharField(max_length=64, validators=[validate_slug])
+    is_default = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["application", "slug"],
+                name="licenses_channel_slug",
+                violation_error_message="The application has a channel with this slug.",
+            ),
+            models.UniqueConstraint(
+                fields=["application"],
+                condition=Q(is_default=True),
+                name="licenses_channel_one_default",
+            ),
+            # The target of the license's foreign key to a channel of its application.
+            models.UniqueConstraint(
+                fields=["application", "id"], name="licenses_channel_application"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.application.slug}/{self.slug}"

@@ -1,0 +1,339 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import F, Func, Q, Value
+from django.db.models.functions import Cast, Lower
+from django.utils import timezone
+
+from licenses.models.applications import Application, Channel
+from portal.crypto.fields import EncryptedField
+from teams.models import TeamOwned, TeamOwnedQuerySet, User, validate_printable
+
+validate_field_name = RegexValidator(
+    r"\A[a-zA-Z_][a-zA-Z0-9_]{0,99}\Z",
+    "Start with a letter or '_'; use letters, digits and '_' only.",
+)
+# License files tell the license's own expiry among its fields, by this name.
+EXPIRY_NAME = "expires_at"
+MAX_FIELD_VALUE_BYTES = 64 * 1024
+EXPIRES_SOON = timedelta(days=30)
+
+
+def validate_name_is_free(name: str) -> None:
+    if name.lower() == EXPIRY_NAME:
+        raise ValidationError(
+            f"License files tell the license's own expiry as {EXPIRY_NAME}. Take "
+            "another name."
+        )
+
+
+class Customer(TeamOwned):
+    """Somebody who was sold software; holds licenses."""
+
+    name = models.CharField(max_length=254, validators=[validate_printable])
+    email = models.EmailField(max_length=254, blank=True)
+    custom_id = models.CharField(
+        max_length=254, blank=True, validators=[validate_printable]
+    )
+    archived_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # What people search in; no search runs across the end of a line.
+    search_text = models.GeneratedField(
+        expression=Func(
+            F("name"),
+            F("email"),
+            F("custom_id"),
+            function="lower",
+            arg_joiner=" || chr(10) || ",
+        ),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["team", "id"], name="licenses_customer_team"
+            ),
+            models.UniqueConstraint(
+                fields=["team", "custom_id"],
+                condition=~Q(custom_id=""),
+                name="licenses_customer_custom_id",
+                violation_error_message="Another customer has this custom ID.",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["team", "-created_at", "-id"], name="licenses_customer_page"
+            ),
+            GinIndex(
+                fields=["search_text"],
+                opclasses=["gin_trgm_ops"],
+                name="licenses_customer_search",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class LicenseField(TeamOwned):
+    """A typed value that every license of an application carries (entitlement)."""
+
+    class Type(models.TextChoices):
+        STRING = "String"
+        TEXT = "Text"
+        INTEGER = "Integer"
+        BOOLEAN = "Boolean"
+        PASSWORD = "Password"  # noqa: S105 -- a type
+        ENUM = "Enum"
+
+    application = models.ForeignKey(
+        Application, on_delete=models.CASCADE, related_name="license_fields"
+    )
+    name = models.CharField(
+        max_length=100, validators=[validate_field_name, validate_name_is_free]
+    )
+    title = models.CharField(max_length=150, validators=[validate_printable])
+    type = models.CharField(max_length=16, choices=Type.choices)
+    default = models.JSONField(null=True, blank=True)
+    required = models.BooleanField(default=False)
+    hidden = models.BooleanField(default=False)
+    options = ArrayField(models.CharField(max_length=254), default=list, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["application", "name"],
+                name="licenses_licensefield_name",
+                violation_error_message="The application has a field with this name.",
+            ),
+            models.CheckConstraint(
+                condition=(Q(type="Enum") & ~Q(options=[]))
+                | (~Q(type="Enum") & Q(options=[])),
+                name="licenses_licensefield_options",
+                violation_error_message="An Enum needs options, and only an Enum.",
+            ),
+            models.CheckConstraint(
+                condition=~Q(name__iexact=EXPIRY_NAME),
+                name="licenses_licensefield_name_is_free",
+            ),
+            # A default is stored in clear, and every license would share it.
+            models.CheckConstraint(
+                condition=~Q(type="Password") | Q(default__isnull=True),
+                name="licenses_licensefield_password",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        if self.default is not None:
+            if self.type == self.Type.PASSWORD:
+                raise ValidationError({"default": "A Password takes no default."})
+            try:
+                self.check_value(self.default)
+            except ValidationError as error:
+                raise ValidationError({"default": error.messages}) from error
+
+    def check_value(self, value: object) -> None:
+        """Pass if the value is of this field's type.
+
+        Raises:
+            ValidationError: it is not, with a sentence for the form.
+        """
+        expected = {"Integer": int, "Boolean": bool}.get(self.type, str)
+        if not isinstance(value, expected) or (
+            expected is int and isinstance(value, bool)
+        ):
+            raise ValidationError(f"{self.name} takes {self.type}.")
+        if isinstance(value, str):
+            self._check_text(value)
+        elif isinstance(value, int) and abs(value) >= 2**63:
+            raise ValidationError(f"{self.name} takes a 64-bit integer.")
+
+    def _check_text(self, value: str) -> None:
+        if "\x00" in value or len(value.encode()) > MAX_FIELD_VALUE_BYTES:
+            raise ValidationError(f"{self.name} takes text of at most 64 KB.")
+        if self.type == self.Type.ENUM and value not in self.options:
+            raise ValidationError(
+                f"{self.name} takes one of: {', '.join(self.options)}."
+            )
+
+
+class LicenseSigningKey(TeamOwned):
+    """The RSA key that an application's license files are signed with.
+
+    The root's signature of the public key is kept, so that the root is asked once.
+    """
+
+    application = models.OneToOneField(
+        Application,
+        on_delete=models.CASCADE,
+        related_name="license_signing_key",
+        editable=False,
+    )
+    private_key = EncryptedField(editable=False)
+    public_key = models.TextField(editable=False)
+    root_id = models.CharField(max_length=32, editable=False)
+    root_signature = models.TextField(editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.application.slug}: {self.root_id}"
+
+
+class LicenseState(StrEnum):
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class Standing(StrEnum):
+    """What a license is worth to whoever looks after it: the state, and what nears."""
+
+    ACTIVE = "active"
+    EXPIRING = "expiring"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+    CUSTOMER_ARCHIVED = "customer archived"
+
+
+class LicenseQuerySet(TeamOwnedQuerySet["License"]):
+    def active(self, at: datetime | None = None) -> Self:
+        """Keep licenses that are neither revoked nor expired."""
+        unexpired = Q(expires_at__isnull=True) | Q(expires_at__gt=at or timezone.now())
+        return self.filter(unexpired, revoked_at__isnull=True)
+
+    def expiring(self, at: datetime | None = None) -> Self:
+        """Keep active licenses that expire within 30 days."""
+        now = at or timezone.now()
+        return self.active(now).filter(expires_at__lte=now + EXPIRES_SOON)
+
+    def expired(self, at: datetime | None = None) -> Self:
+        """Keep licenses past their expiry that were not revoked."""
+        return self.filter(
+            revoked_at__isnull=True, expires_at__lte=at or timezone.now()
+        )
+
+    def revoked(self) -> Self:
+        return self.filter(revoked_at__isnull=False)
+
+
+class License(TeamOwned):
+    """A customer's right to one application. Its ID is a pull credential."""
+
+    class Type(models.TextChoices):
+        DEV = "dev"
+        TRIAL = "trial"
+        PAID = "paid"
+        COMMUNITY = "community"
+
+    customer = models.ForeignKey(
+        Customer, on_delete=models.PROTECT, related_name="licenses"
+    )
+    application = models.ForeignKey(
+        Application, on_delete=models.PROTECT, related_name="licenses"
+    )
+    channel = models.ForeignKey(
+        Channel, on_delete=models.PROTECT, related_name="licenses"
+    )
+    type = models.CharField(max_length=16, choices=Type.choices)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_by = models.ForeignKey(
+        User,
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    revoke_reason = models.CharField(
+        max_length=1000, blank=True, validators=[validate_printable]
+    )
+    sequence = models.PositiveBigIntegerField(default=1, editable=False)
+    field_values = models.JSONField(default=dict, blank=True)
+    # Those of Password fields, as JSON; null is none.
+    secret_field_values = EncryptedField(  # type: ignore[misc]  # null is no password
+        null=True, blank=True, editable=False
+    )
+    # The values without their names, and without passwords.
+    search_text = models.GeneratedField(
+        expression=Lower(
+            Cast(
+                Func(
+                    F("field_values"),
+                    Value("$.*"),
+                    function="jsonb_path_query_array",
+                    output_field=models.JSONField(),
+                ),
+                models.TextField(),
+            )
+        ),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
+    license_id = EncryptedField(editable=False)
+    license_id_digest = models.CharField(max_length=100, unique=True, editable=False)
+
+    objects = LicenseQuerySet.as_manager()  # type: ignore[misc]  # narrower
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(type__in=["dev", "trial", "paid", "community"]),
+                name="licenses_license_type",
+            ),
+            models.CheckConstraint(
+                condition=Q(revoked_at__isnull=True, revoke_reason="")
+                | (Q(revoked_at__isnull=False) & ~Q(revoke_reason="")),
+                name="licenses_license_revoked_with_reason",
+            ),
+            models.CheckConstraint(
+                condition=~Q(type="community") | Q(expires_at__isnull=True),
+                name="licenses_license_community_unexpiring",
+                violation_error_message="A community license does not expire.",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["team", "-created_at", "-id"], name="licenses_license_page"
+            ),
+            models.Index(fields=["team", "expires_at"], name="licenses_license_expiry"),
+            GinIndex(
+                fields=["search_text"],
+                opclasses=["gin_trgm_ops"],
+                name="licenses_license_search",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.customer.name}: {self.application.slug}"
+
+    def state(self, at: datetime | None = None) -> LicenseState:
+        """Return what the license is worth now, or at another instant."""
+        if self.revoked_at is not None:
+            return LicenseState.REVOKED
+        if self.expires_at is not None and self.expires_at <= (at or timezone.now()):
+            return LicenseState.EXPIRED
+        return LicenseState.ACTIVE
+
+    def standing(self, at: datetime | None = None) -> Standing:
+        """Return the state, with what else decides about pulls or soon will."""
+        now = at or timezone.now()
+        state = self.state(now)
+        if state is not LicenseState.ACTIVE:
+            return Standing(state.value)
+        if self.customer.archived_at is not None:
+            return Standing.CUSTOMER_ARCHIVED
+        if self.expires_at is not None and self.expires_at <= now + EXPIRES_SOON:
+            return Standing.EXPIRING
+        return Standing.ACTIVE

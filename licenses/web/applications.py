@@ -1,0 +1,171 @@
+"""Pages of applications and of their channels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import Http404, HttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from licenses.applications import (
+    change_application,
+    create_application,
+    delete_application,
+)
+from licenses.models import Application
+from licenses.selectors import applications_with_licenses, channels_with_licenses
+from portal.http.forms import CreateForm, EditForm, edit, saved
+from portal.http.keyset import keyset_page
+from portal.http.pages import go_to, render_dialog, render_page
+from teams.permissions import Permission
+from teams.web.base import TeamRequest, team_page
+from teams.web.forms import SLUG_HELP, SLUG_LENGTH, slug_from
+from teams.web.once import once
+
+
+class SluggedForm(CreateForm):
+    """A form whose slug is made from the name if none is given."""
+
+    def clean(self) -> dict[str, Any]:
+        values: dict[str, Any] = super().clean() or {}
+        name = values.get("name")
+        if name and not values.get("slug") and "slug" not in self.errors:
+            values["slug"] = slug_from(name)
+            if not values["slug"]:
+                self.add_error("slug", "None can be made from this name. Enter one.")
+        return values
+
+
+class NewApplicationForm(SluggedForm):
+    name = forms.CharField(max_length=150, help_text="As your customers know it.")
+    slug = forms.CharField(
+        max_length=SLUG_LENGTH,
+        required=False,
+        help_text="Part of every image name, so it stays as it is once chosen. "
+        f"{SLUG_HELP} Left empty, it is made from the name.",
+    )
+
+
+class ApplicationForm(EditForm):
+    name = forms.CharField(
+        max_length=150, help_text="The slug, and with it every image name, stays."
+    )
+
+
+@require_safe
+@team_page(Permission.APPLICATION_READ)
+def applications(request: TeamRequest) -> HttpResponse:
+    """List the team's applications."""
+    rows = applications_with_licenses(request.team.pk)
+    page = keyset_page(rows, request.GET.get("page", ""))
+    return render_page(request, "licenses/applications.html", {"page": page})
+
+
+@team_page(Permission.APPLICATION_MANAGE)
+def add_application(request: TeamRequest) -> HttpResponse:
+    """Add an application."""
+    form = NewApplicationForm(request.POST or None)
+
+    def create() -> HttpResponse:
+        application = create_application(
+            actor=request.actor,
+            team=request.team,
+            name=form.cleaned_data["name"],
+            slug=form.cleaned_data["slug"],
+        )
+        messages.success(request, f"{application.name} is added.")
+        return go_to(request, application_address(request, application))
+
+    if request.method == "POST":
+        response = saved(form, lambda: once(request, form, create))
+        if response is not None:
+            return response
+    return render_dialog(
+        request,
+        "licenses/application_add.html",
+        {"form": form},
+        back=_list_address(request),
+    )
+
+
+@require_safe
+@team_page(Permission.APPLICATION_READ)
+def application_detail(request: TeamRequest, application_slug: str) -> HttpResponse:
+    """Show an application: image names, channels and license fields."""
+    found = find_application(request, application_slug)
+    context = {
+        "application": found,
+        "channels": channels_with_licenses(found),
+        # A room above this one knows license fields; the relation leads there.
+        "license_fields": found.license_fields.order_by("name"),
+    }
+    return render_page(request, "licenses/application.html", context)
+
+
+@team_page(Permission.APPLICATION_MANAGE)
+def edit_application(request: TeamRequest, application_slug: str) -> HttpResponse:
+    """Rename an application."""
+    found = find_application(request, application_slug)
+
+    def save(present: Application, changes: dict[str, Any]) -> object:
+        return change_application(actor=request.actor, application=present, **changes)
+
+    form, is_saved = edit(
+        request, ApplicationForm, found, values=_application_values, save=save
+    )
+    if is_saved:
+        messages.success(request, "The application is saved.")
+        return go_to(request, application_address(request, found))
+    return render_dialog(
+        request,
+        "licenses/application_edit.html",
+        {"form": form, "application": found},
+        back=application_address(request, found),
+    )
+
+
+@team_page(Permission.APPLICATION_MANAGE)
+def remove_application(request: TeamRequest, application_slug: str) -> HttpResponse:
+    """Delete an application without licenses, after saying what goes with it."""
+    found = find_application(request, application_slug)
+    form = forms.Form(request.POST if request.method == "POST" else None)
+
+    def delete() -> bool:
+        delete_application(actor=request.actor, application=found)
+        return True
+
+    name = found.name
+    if request.method == "POST" and saved(form, delete):
+        messages.success(request, f"{name} is deleted.")
+        return go_to(request, _list_address(request))
+    return render_dialog(
+        request,
+        "licenses/application_delete.html",
+        {"form": form, "application": found},
+        back=application_address(request, found),
+    )
+
+
+def find_application(request: TeamRequest, slug: str) -> Application:
+    """Return the team's application with this slug; raises Http404 if it has none."""
+    found = applications_with_licenses(request.team.pk).filter(slug=slug).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def application_address(request: TeamRequest, application: Application) -> str:
+    """Return the address of the application's page."""
+    names = {"team": request.team.slug, "application_slug": application.slug}
+    return reverse("applications-detail", kwargs=names)
+
+
+def _application_values(application: Application) -> dict[str, Any]:
+    return {"name": application.name}
+
+
+def _list_address(request: TeamRequest) -> str:
+    return reverse("applications", kwargs={"team": request.team.slug})

@@ -1,0 +1,142 @@
+"""Pages of an application's channels."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpResponse
+
+from licenses.applications import (
+    change_channel,
+    create_channel,
+    delete_channel,
+)
+from licenses.models import Channel
+from licenses.selectors import (
+    channels_with_licenses,
+)
+from licenses.web.applications import SluggedForm, application_address, find_application
+from portal.http.forms import EditForm, edit, saved
+from portal.http.pages import go_to, render_dialog
+from teams.permissions import Permission
+from teams.web.base import TeamRequest, find, team_page
+from teams.web.forms import SLUG_HELP, SLUG_LENGTH
+from teams.web.once import once
+
+
+class ChannelForm(EditForm):
+    name = forms.CharField(max_length=150, help_text="It stands in license files.")
+    is_default = forms.BooleanField(
+        label="Default for new licenses",
+        required=False,
+        help_text="Takes over from the present default channel.",
+    )
+
+    def __init__(self, *args: Any, is_default: bool, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if is_default:
+            # It stops being the default by another one becoming it.
+            del self.fields["is_default"]
+
+
+@team_page(Permission.APPLICATION_MANAGE)
+def edit_channel(
+    request: TeamRequest, application_slug: str, channel_id: uuid.UUID
+) -> HttpResponse:
+    """Rename a channel, or make it the default; license files follow."""
+    found = find_application(request, application_slug)
+    channel: Channel = find(channels_with_licenses(found), channel_id)
+
+    def save(present: Channel, changes: dict[str, Any]) -> object:
+        return change_channel(actor=request.actor, channel=present, changes=changes)
+
+    form, is_saved = edit(
+        request,
+        ChannelForm,
+        channel,
+        values=_channel_values,
+        save=save,
+        is_default=channel.is_default,
+    )
+    if is_saved:
+        messages.success(request, "The channel is saved.")
+        return go_to(request, application_address(request, found))
+    return render_dialog(
+        request,
+        "licenses/channel_edit.html",
+        {"form": form, "application": found, "channel": channel},
+        back=application_address(request, found),
+    )
+
+
+def _channel_values(channel: Channel) -> dict[str, Any]:
+    return {"name": channel.name, "is_default": channel.is_default}
+
+
+class NewChannelForm(SluggedForm):
+    name = forms.CharField(
+        max_length=150, help_text="Such as Beta. It stands in license files."
+    )
+    slug = forms.CharField(
+        max_length=SLUG_LENGTH,
+        required=False,
+        help_text=f"For programs. {SLUG_HELP} Left empty, it is made from the name.",
+    )
+    is_default = forms.BooleanField(
+        label="Default for new licenses",
+        required=False,
+        help_text="Takes over from the present default channel.",
+    )
+
+
+@team_page(Permission.APPLICATION_MANAGE)
+def add_channel(request: TeamRequest, application_slug: str) -> HttpResponse:
+    """Add a channel to an application."""
+    found = find_application(request, application_slug)
+    form = NewChannelForm(request.POST or None)
+
+    def create() -> HttpResponse:
+        values = dict(form.cleaned_data)
+        del values["submission"]
+        channel = create_channel(actor=request.actor, application=found, **values)
+        messages.success(request, f"{channel.name} is added.")
+        return go_to(request, application_address(request, found))
+
+    if request.method == "POST":
+        response = saved(form, lambda: once(request, form, create))
+        if response is not None:
+            return response
+    return render_dialog(
+        request,
+        "licenses/channel_add.html",
+        {"form": form, "application": found},
+        back=application_address(request, found),
+    )
+
+
+@team_page(Permission.APPLICATION_MANAGE)
+def remove_channel(
+    request: TeamRequest, application_slug: str, channel_id: uuid.UUID
+) -> HttpResponse:
+    """Delete a channel that no license is on and that is not the default."""
+    found = find_application(request, application_slug)
+    channel: Channel = find(channels_with_licenses(found), channel_id)
+    form = forms.Form(request.POST if request.method == "POST" else None)
+
+    def delete() -> bool:
+        delete_channel(actor=request.actor, channel=channel)
+        return True
+
+    name = channel.name
+    if request.method == "POST" and saved(form, delete):
+        messages.success(request, f"{name} is deleted.")
+        return go_to(request, application_address(request, found))
+    return render_dialog(
+        request,
+        "licenses/channel_delete.html",
+        {"form": form, "application": found, "channel": channel},
+        back=application_address(request, found),
+    )

@@ -1,1 +1,0 @@
-"""The private registry: CNCF Distribution, with Berth as its token server."""
