@@ -44,7 +44,7 @@ bench: .venv/stamp node_modules/stamp ## Measure pulls, tokens and pages on this
 	$(BIN)/python -m bench
 
 screenshots: .venv/stamp node_modules/stamp test-packages ## Take pictures of all pages
-	$(BIN)/python -m deploy.local.screenshots
+	$(BIN)/python -m tests.support.browser.screenshots
 
 clean: ## Remove the virtual environment and caches; var/ with the demo's data stays
 	rm -rf .venv node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \

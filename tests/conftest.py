@@ -9,8 +9,8 @@ import pytest
 from teams.actors import Actor, member_actor
 from teams.models import Membership, Team
 from teams.permissions import Role
-from tests.support.clients import ApiClient, member_client
-from tests.support.factories import MembershipFactory, TeamFactory
+from tests.support.clients.api import ApiClient, member_client
+from tests.support.rows.factories import MembershipFactory, TeamFactory
 
 NEVER_EMPTIED = "audit.AuditEvent:never_emptied"
 LAYERS = ("unit", "integration", "e2e", "browser")

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser
 
-from deploy.local.chromium import ChromiumMissing, start_chromium
-from tests.support.browsing import Browsing
-from tests.support.portal_stack import (
+from tests.support.browser.browsing import Browsing
+from tests.support.browser.chromium import ChromiumMissing, start_chromium
+from tests.support.stacks.portal_stack import (
     Crew,
     ExampleTeam,
     PortalStack,

@@ -4,11 +4,17 @@ import pytest
 import urllib3
 from playwright.sync_api import expect
 
-from deploy.local.chromium import send_form
-from deploy.local.portal_pages import PAGES, PARAMETERS, PortalPage, Visitor, address_of
-from tests.support.axe import problems_in_all_looks
-from tests.support.browsing import Browsing
-from tests.support.portal_stack import Crew, ExampleTeam, PortalStack
+from tests.support.browser.axe import problems_in_all_looks
+from tests.support.browser.browsing import Browsing
+from tests.support.browser.chromium import send_form
+from tests.support.browser.portal_pages import (
+    PAGES,
+    PARAMETERS,
+    PortalPage,
+    Visitor,
+    address_of,
+)
+from tests.support.stacks.portal_stack import Crew, ExampleTeam, PortalStack
 
 # Pages that say what is not possible.
 STATUSES = {"team-settings-viewer": {403}, "socialaccount_login_error-nobody": {401}}

@@ -12,10 +12,10 @@ import bcrypt
 import psycopg
 from playwright.sync_api import Page, expect
 
-from tests.support.axe import accessibility_problems
-from tests.support.browsing import Browsing
-from tests.support.portal_stack import Crew, PortalStack
-from tests.support.receiver import Receiver
+from tests.support.browser.axe import accessibility_problems
+from tests.support.browser.browsing import Browsing
+from tests.support.servers.receiver import Receiver
+from tests.support.stacks.portal_stack import Crew, PortalStack
 
 NEW_PASSWORD = "changed-upstream-51c7"
 # So that a test need not wait for an interval, nor for a failure to be confirmed.

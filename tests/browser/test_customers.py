@@ -4,8 +4,8 @@ import re
 
 from playwright.sync_api import expect
 
-from tests.support.browsing import Browsing
-from tests.support.portal_stack import Crew
+from tests.support.browser.browsing import Browsing
+from tests.support.stacks.portal_stack import Crew
 
 
 def test_a_dialog_is_worked_by_keyboard_alone(browsing: Browsing, crew: Crew) -> None:

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.support.axe import accessibility_problems
-from tests.support.browsing import Browsing
-from tests.support.portal_stack import Crew, PortalStack
+from tests.support.browser.axe import accessibility_problems
+from tests.support.browser.browsing import Browsing
+from tests.support.stacks.portal_stack import Crew, PortalStack
 
 MANIFEST = """
 apiVersion: apps/v1

@@ -4,9 +4,9 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.support.axe import accessibility_problems
-from tests.support.browsing import Browsing
-from tests.support.portal_stack import Crew, PortalStack
+from tests.support.browser.axe import accessibility_problems
+from tests.support.browser.browsing import Browsing
+from tests.support.stacks.portal_stack import Crew, PortalStack
 
 PASSWORD = "nine green kites over Riga"
 

@@ -10,11 +10,11 @@ import pytest
 import yaml
 from playwright.sync_api import Locator, Page, expect
 
-from deploy.local.chromium import WIDE
-from tests.support.axe import accessibility_problems, problems_in_all_looks
-from tests.support.browsing import Browsing
-from tests.support.portal_stack import PortalStack
-from tests.support.pulling import pull
+from tests.support.browser.axe import accessibility_problems, problems_in_all_looks
+from tests.support.browser.browsing import Browsing
+from tests.support.browser.chromium import WIDE
+from tests.support.clients.pulling import pull
+from tests.support.stacks.portal_stack import PortalStack
 
 PASSWORD = "a long way to the sea"
 REVOKED_SENTENCE = "This license was revoked on"

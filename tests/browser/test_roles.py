@@ -4,11 +4,11 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from deploy.local.example_names import TEAM_NAME
-from deploy.local.portal_pages import PAGES, Visitor
-from tests.support.browsing import Browsing
-from tests.support.portal_stack import Crew, ExampleTeam, PortalStack
-from tests.support.pulling import pull
+from tests.support.browser.browsing import Browsing
+from tests.support.browser.portal_pages import PAGES, Visitor
+from tests.support.clients.pulling import pull
+from tests.support.example.names import TEAM_NAME
+from tests.support.stacks.portal_stack import Crew, ExampleTeam, PortalStack
 
 USERNAME = "robot-7f3a91"
 # Forms that only ask, and the way out of the team.

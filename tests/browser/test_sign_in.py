@@ -4,10 +4,10 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.support.axe import problems_in_all_looks
-from tests.support.browsing import Browsing
-from tests.support.one_time_codes import one_time_code
-from tests.support.portal_stack import Crew, PortalStack
+from tests.support.browser.axe import problems_in_all_looks
+from tests.support.browser.browsing import Browsing
+from tests.support.browser.one_time_codes import one_time_code
+from tests.support.stacks.portal_stack import Crew, PortalStack
 
 
 def sign_in(page: Page, address: str, password: str) -> None:

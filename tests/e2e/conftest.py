@@ -13,9 +13,9 @@ from django.db import connection
 
 from deploy.local.process import ManagedProcess, free_port
 from deploy.local.registry import TokenAuth, start_registry
-from tests.support.edge_client import EdgeClient
-from tests.support.hostile_upstream import HostileUpstream, hostile_upstream
-from tests.support.vendor import Vendor, create_vendor
+from tests.support.clients.edge import EdgeClient
+from tests.support.rows.vendor import Vendor, create_vendor
+from tests.support.servers.hostile_upstream import HostileUpstream, hostile_upstream
 
 PROJECT = Path(__file__).resolve().parents[2]
 UPSTREAM_LOGIN = ("sample", "upstream-password-9d2c")

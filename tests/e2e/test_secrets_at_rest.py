@@ -23,8 +23,8 @@ from teams.models import ApiToken
 from teams.permissions import Role
 from teams.services import create_service_account
 from tests.e2e.conftest import UPSTREAM_LOGIN
-from tests.support.edge_client import EdgeClient
-from tests.support.vendor import PASSWORD, Vendor
+from tests.support.clients.edge import EdgeClient
+from tests.support.rows.vendor import PASSWORD, Vendor
 
 REPLACED = ("sample-two", "replaced-password-55e1")
 

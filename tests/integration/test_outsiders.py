@@ -11,9 +11,9 @@ from django.urls import URLPattern, get_resolver
 
 from portal import api_urls
 from teams.models import Team
-from tests.support.clients import ApiClient, code_of
-from tests.support.license_holder import LicenseClient
-from tests.support.world import World, make_world, rows_of
+from tests.support.clients.api import ApiClient, code_of
+from tests.support.clients.license_holder import LicenseClient
+from tests.support.rows.world import World, make_world, rows_of
 
 METHODS = ("get", "post", "put", "patch", "delete")
 

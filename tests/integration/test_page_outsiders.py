@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from teams.models import Membership, Team
 from teams.permissions import Permission, permissions_of
-from tests.support.world import World, make_world, rows_of
+from tests.support.rows.world import World, make_world, rows_of
 
 OPEN_TO_ALL_MEMBERS = {"second-factor"}
 

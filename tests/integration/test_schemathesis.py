@@ -19,10 +19,13 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from portal.wsgi import application
-from tests.support.clients import ApiClient
-from tests.support.license_holder import basic
-from tests.support.private_registry import PrivateRegistry, running_private_registry
-from tests.support.world import World, make_world
+from tests.support.clients.api import ApiClient
+from tests.support.clients.license_holder import basic
+from tests.support.rows.world import World, make_world
+from tests.support.stacks.private_registry import (
+    PrivateRegistry,
+    running_private_registry,
+)
 
 CHECKS = [
     not_a_server_error,

@@ -9,7 +9,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from teams.models import Team
-from tests.support.factories import (
+from tests.support.rows.factories import (
     ApiTokenFactory,
     ApplicationFactory,
     ChannelFactory,

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.canned_server import silent_server
-from tests.support.check_stack import (
+from tests.support.servers.canned_server import silent_server
+from tests.support.stacks.check_stack import (
     LOGIN,
     WRONG,
     CheckStack,

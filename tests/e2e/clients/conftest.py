@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.process import ManagedProcess
-from tests.support.engines import log_in, run
+from tests.support.clients.engines import log_in, run
 
 
 @pytest.fixture(scope="session")

@@ -12,9 +12,9 @@ from django.utils import timezone
 from deploy.local import images
 from licenses.services import revoke_license
 from tests.e2e.conftest import Upstream
-from tests.support.edge_client import EdgeClient
-from tests.support.engines import containerd_pull, docker_pull, podman_pull
-from tests.support.vendor import Vendor
+from tests.support.clients.edge import EdgeClient
+from tests.support.clients.engines import containerd_pull, docker_pull, podman_pull
+from tests.support.rows.vendor import Vendor
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0, reason="container engines are started as root"

@@ -16,16 +16,16 @@ from teams.models import ApiToken
 from teams.permissions import Role
 from teams.services import create_service_account
 from tests.e2e.conftest import Ports, Upstream
-from tests.support.edge_client import EdgeClient
-from tests.support.engines import (
+from tests.support.clients.edge import EdgeClient
+from tests.support.clients.engines import (
     IMAGE_CLIENTS,
     Docker,
     ImageClient,
     Skopeo,
     succeeded,
 )
-from tests.support.nginx import registry_behind_nginx
-from tests.support.vendor import Vendor, create_vendor
+from tests.support.rows.vendor import Vendor, create_vendor
+from tests.support.servers.nginx import registry_behind_nginx
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0, reason="container engines are started as root"

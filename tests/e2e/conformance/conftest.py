@@ -14,10 +14,10 @@ from teams.api_tokens import create_api_token
 from teams.models import ApiToken
 from teams.permissions import Role
 from tests.e2e.conftest import Ports, Upstream
-from tests.support import nginx
+from tests.support.clients.edge import EdgeClient
 from tests.support.conformance.client import Target
-from tests.support.edge_client import EdgeClient
-from tests.support.vendor import Vendor, create_vendor
+from tests.support.rows.vendor import Vendor, create_vendor
+from tests.support.servers import nginx
 
 # Each is the name of a fixture of an address, compared with a registry open to all.
 TARGETS = ["token_registry", "registry_behind_nginx"]

@@ -10,10 +10,10 @@ from oci.media_types import OCI_MANIFEST
 from teams.api_tokens import create_api_token
 from teams.models import ApiToken
 from teams.permissions import Role
+from tests.support.clients.edge import Answer, EdgeClient
 from tests.support.conformance.client import RegistryClient, Repository, Target, sha256
 from tests.support.conformance.images import Manifest, push_image
-from tests.support.edge_client import Answer, EdgeClient
-from tests.support.vendor import Vendor, create_vendor
+from tests.support.rows.vendor import Vendor, create_vendor
 
 Login = tuple[str, str]
 READS: dict[str, Callable[[Repository, Manifest], Answer]] = {

@@ -12,8 +12,8 @@ from django.utils import timezone
 from licenses.services import archive_customer, change_license, revoke_license
 from registries.models import ExternalRegistry
 from registries.services import change_registry
-from tests.support.edge_client import EdgeClient
-from tests.support.vendor import Vendor
+from tests.support.clients.edge import EdgeClient
+from tests.support.rows.vendor import Vendor
 
 NAME = "my-org/api"
 

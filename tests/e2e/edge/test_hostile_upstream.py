@@ -11,9 +11,9 @@ import urllib3
 
 from registries.models import CredentialCheck
 from tests.e2e.conftest import SIZE_LIMIT
-from tests.support.edge_client import Answer, EdgeClient
-from tests.support.hostile_upstream import BODY_SECRET, HostileUpstream
-from tests.support.vendor import Vendor
+from tests.support.clients.edge import Answer, EdgeClient
+from tests.support.rows.vendor import Vendor
+from tests.support.servers.hostile_upstream import BODY_SECRET, HostileUpstream
 
 DIGEST = "sha256:" + "a" * 64
 PASSWORD = "upstream-password-9d2c"

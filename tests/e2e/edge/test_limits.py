@@ -9,8 +9,8 @@ import pytest
 
 from deploy.local.process import free_port
 from tests.e2e.conftest import Ports, edge_environment, start_edge
-from tests.support.edge_client import EdgeClient
-from tests.support.vendor import Vendor
+from tests.support.clients.edge import EdgeClient
+from tests.support.rows.vendor import Vendor
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ from django.db import connection
 from deploy.local import images
 from deploy.local.process import ManagedProcess, free_port
 from tests.e2e.conftest import Ports, Upstream, edge_environment, start_edge
-from tests.support.edge_client import EdgeClient
-from tests.support.forwarder import Forwarder, forwarder
-from tests.support.vendor import Vendor
+from tests.support.clients.edge import EdgeClient
+from tests.support.rows.vendor import Vendor
+from tests.support.servers.forwarder import Forwarder, forwarder
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from deploy.local import images
 from portal.crypto.secrets import Secret
 from teams.models import Team
 from tests.e2e.conftest import Upstream
-from tests.support.edge_client import Answer, EdgeClient
-from tests.support.vendor import Vendor
+from tests.support.clients.edge import Answer, EdgeClient
+from tests.support.rows.vendor import Vendor
 
 CONTENT = bytes(range(256)) * 4
 

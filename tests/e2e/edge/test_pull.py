@@ -11,8 +11,8 @@ from deploy.local import images
 from teams.api_tokens import create_api_token
 from teams.models import ApiToken
 from tests.e2e.conftest import Upstream
-from tests.support.edge_client import EdgeClient
-from tests.support.vendor import Vendor
+from tests.support.clients.edge import EdgeClient
+from tests.support.rows.vendor import Vendor
 
 GIB = 2**30
 

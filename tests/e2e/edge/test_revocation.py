@@ -20,8 +20,8 @@ from registries.services import change_registry, delete_registry
 from teams.api_tokens import create_api_token, revoke_api_token
 from teams.models import ApiToken
 from tests.e2e.conftest import Upstream
-from tests.support.edge_client import EdgeClient
-from tests.support.vendor import Vendor
+from tests.support.clients.edge import EdgeClient
+from tests.support.rows.vendor import Vendor
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from portal.crypto.secrets import Secret
 from registries.checks.new_credentials import NewCredential
 from registries.models import ExternalRegistry
 from registries.services import replace_credential
-from tests.support.edge_client import Answer, EdgeClient
-from tests.support.hostile_upstream import SMALL, SMALL_DIGEST, HostileUpstream
-from tests.support.vendor import Vendor, create_vendor
+from tests.support.clients.edge import Answer, EdgeClient
+from tests.support.rows.vendor import Vendor, create_vendor
+from tests.support.servers.hostile_upstream import SMALL, SMALL_DIGEST, HostileUpstream
 
 
 class Puller:

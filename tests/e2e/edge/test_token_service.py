@@ -15,8 +15,8 @@ from teams.api_tokens import create_api_token
 from teams.models import ApiToken
 from teams.permissions import Role
 from teams.services import create_service_account
-from tests.support.edge_client import Answer, EdgeClient
-from tests.support.vendor import Vendor
+from tests.support.clients.edge import Answer, EdgeClient
+from tests.support.rows.vendor import Vendor
 
 
 def claims(answer: Answer) -> dict[str, Any]:

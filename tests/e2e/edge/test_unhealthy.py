@@ -11,8 +11,8 @@ from deploy.local import images
 from registries.models import ExternalRegistry
 from registries.models.health import Outcome
 from tests.e2e.conftest import Upstream
-from tests.support.edge_client import EdgeClient
-from tests.support.vendor import Vendor
+from tests.support.clients.edge import EdgeClient
+from tests.support.rows.vendor import Vendor
 
 UNHEALTHY = [each for each in Outcome if each is not Outcome.VALID]
 

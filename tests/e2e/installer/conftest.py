@@ -18,8 +18,8 @@ from deploy.local.process import free_port
 from deploy.local.registry import start_registry
 from licenses.models import License
 from tests.e2e.conftest import PROJECT, Upstream
-from tests.support.edge_client import EdgeClient
-from tests.support.vendor import Vendor
+from tests.support.clients.edge import EdgeClient
+from tests.support.rows.vendor import Vendor
 
 
 @dataclass

@@ -21,7 +21,7 @@ from teams.api_tokens import create_api_token
 from teams.models import ApiToken
 from tests.e2e.conftest import Upstream
 from tests.e2e.installer.conftest import Site, push, skopeo
-from tests.support.vendor import Vendor
+from tests.support.rows.vendor import Vendor
 
 SHIPPED = Path(__file__).parent / "vendor"
 pytestmark = pytest.mark.skipif(

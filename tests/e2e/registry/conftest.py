@@ -21,9 +21,9 @@ from teams.models import ApiToken, Membership, User
 from teams.permissions import Role
 from teams.services import add_member
 from tests.e2e.conftest import Ports
-from tests.support.edge_client import Answer, EdgeClient
-from tests.support.nginx import registry_behind_nginx
-from tests.support.vendor import Vendor
+from tests.support.clients.edge import Answer, EdgeClient
+from tests.support.rows.vendor import Vendor
+from tests.support.servers.nginx import registry_behind_nginx
 
 SERVICE = "berth-registry"
 

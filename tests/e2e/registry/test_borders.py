@@ -18,8 +18,8 @@ from tests.e2e.registry.conftest import (
     path_of,
     user_token,
 )
-from tests.support.edge_client import Answer
-from tests.support.vendor import PASSWORD, Vendor, create_vendor
+from tests.support.clients.edge import Answer
+from tests.support.rows.vendor import PASSWORD, Vendor, create_vendor
 
 
 @dataclass(frozen=True, slots=True)

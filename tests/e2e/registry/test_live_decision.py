@@ -22,8 +22,8 @@ from tests.e2e.registry.conftest import (
     path_of,
     user_token,
 )
-from tests.support.edge_client import Answer
-from tests.support.vendor import Vendor
+from tests.support.clients.edge import Answer
+from tests.support.rows.vendor import Vendor
 
 
 def refused_within_a_second(ask: Callable[[], Answer]) -> Answer:

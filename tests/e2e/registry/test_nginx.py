@@ -22,11 +22,11 @@ from tests.e2e.registry.conftest import (
     bearer,
     path_of,
 )
-from tests.support.certificates import Authority
-from tests.support.edge_client import EdgeClient
-from tests.support.forwarder import forwarder
-from tests.support.nginx import DEPLOYED, NginxPorts, start_nginx
-from tests.support.vendor import Vendor
+from tests.support.clients.edge import EdgeClient
+from tests.support.rows.vendor import Vendor
+from tests.support.servers.certificates import Authority
+from tests.support.servers.forwarder import forwarder
+from tests.support.servers.nginx import DEPLOYED, NginxPorts, start_nginx
 
 SIZE = 24 * 2**20
 

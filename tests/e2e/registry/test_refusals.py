@@ -19,7 +19,7 @@ from tests.e2e.registry.conftest import (
     skopeo,
     user_token,
 )
-from tests.support.vendor import Vendor, create_vendor
+from tests.support.rows.vendor import Vendor, create_vendor
 
 SLUGS = "the slugs of your applications are on the portal's Images page."
 

@@ -17,7 +17,7 @@ from registries.decision.credentials import Subject, SubjectKind
 from registries.tokens.registry_token import TokenIssuer
 from registries.tokens.signing_keys import SigningKey
 from tests.e2e.registry.conftest import SERVICE, Pushed, Registry, bearer
-from tests.support.vendor import Vendor
+from tests.support.rows.vendor import Vendor
 
 
 def _token(license: License, repository: str, *, expired_for: int) -> str:

@@ -20,9 +20,9 @@ from deploy.local.registry import find_registry
 from teams.api_tokens import create_api_token
 from teams.models import ApiToken
 from tests.e2e.conftest import Upstream
-from tests.support.edge_client import Answer, EdgeClient
-from tests.support.receiver import Receiver, running_receiver
-from tests.support.vendor import Vendor
+from tests.support.clients.edge import Answer, EdgeClient
+from tests.support.rows.vendor import Vendor
+from tests.support.servers.receiver import Receiver, running_receiver
 
 NOTIFICATION_TOKEN = "notification-token-of-the-tests-0a1b2c"
 # REGISTRY_* variables of the caller would override the file.

@@ -19,8 +19,8 @@ from teams.models import ApiToken
 from teams.permissions import Role
 from tests.e2e.conftest import PROJECT, Ports, edge_environment
 from tests.e2e.registry_crowd.identities import Identity
-from tests.support.nginx import registry_behind_nginx
-from tests.support.vendor import Vendor, create_vendor
+from tests.support.rows.vendor import Vendor, create_vendor
+from tests.support.servers.nginx import registry_behind_nginx
 
 NOTIFICATION_TOKEN = "notification-token-77aa"
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from oci.media_types import OCI_MANIFEST
+from tests.support.clients.edge import Answer
 from tests.support.conformance.client import Body, RegistryClient, Repository, Target
 from tests.support.conformance.images import image_manifest
-from tests.support.edge_client import Answer
 
 # Kept no longer than this before its end.
 TOKEN_RESERVE = 10

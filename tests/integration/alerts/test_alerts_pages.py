@@ -12,17 +12,17 @@ from alerts.models import Subscription
 from alerts.services import subscribe
 from teams.actors import member_actor
 from teams.models import Membership, Team
-from tests.support.audit import audited
-from tests.support.factories import (
+from tests.support.pages.license_pages import HTMX
+from tests.support.pages.team_pages import message_of, seen, signed_in, text_of
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import (
     AlertFactory,
     DeliveryFactory,
     ExternalRegistryFactory,
     LicenseFactory,
     MembershipFactory,
 )
-from tests.support.license_pages import HTMX
-from tests.support.team_pages import message_of, seen, signed_in, text_of
-from tests.support.world import rows_of
+from tests.support.rows.world import rows_of
 
 LIST = "/t/acme/alerts"
 MAIL = f"{LIST}/mail"

@@ -9,16 +9,16 @@ from standardwebhooks import Webhook as Verifier
 from alerts.dispatch import send_due_webhooks
 from alerts.models import Alert, Delivery, Webhook
 from teams.models import Team
-from tests.support.audit import audited
-from tests.support.clients import ApiClient, code_of
-from tests.support.factories import (
+from tests.support.clients.api import ApiClient, code_of
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import (
     WEBHOOK_SECRET,
     AlertFactory,
     DeliveryFactory,
     WebhookFactory,
 )
-from tests.support.receiver import Receiver, running_receiver
-from tests.support.world import rows_of
+from tests.support.rows.world import rows_of
+from tests.support.servers.receiver import Receiver, running_receiver
 
 BODY = {
     "name": "Pager",

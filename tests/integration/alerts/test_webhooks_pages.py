@@ -14,23 +14,23 @@ from pytest_django import DjangoAssertNumQueries
 from alerts.dispatch import send_due_webhooks
 from alerts.models import Delivery, Webhook
 from teams.models import Membership, Team
-from tests.support.audit import audited
-from tests.support.factories import (
-    WEBHOOK_SECRET,
-    AlertFactory,
-    DeliveryFactory,
-    WebhookFactory,
-)
-from tests.support.license_pages import HTMX
-from tests.support.receiver import Receiver, running_receiver
-from tests.support.team_pages import (
+from tests.support.pages.license_pages import HTMX
+from tests.support.pages.team_pages import (
     message_of,
     seen,
     signed_in,
     submission,
     text_of,
 )
-from tests.support.world import rows_of
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import (
+    WEBHOOK_SECRET,
+    AlertFactory,
+    DeliveryFactory,
+    WebhookFactory,
+)
+from tests.support.rows.world import rows_of
+from tests.support.servers.receiver import Receiver, running_receiver
 
 LIST = "/t/acme/alerts/webhooks"
 ADD = f"{LIST}/new"

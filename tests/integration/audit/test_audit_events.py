@@ -13,7 +13,7 @@ from audit.tags import EventTag
 from teams.actors import Actor
 from teams.models import Team
 from tests.conftest import NEVER_EMPTIED
-from tests.support.clients import ApiClient
+from tests.support.clients.api import ApiClient
 
 
 @pytest.fixture

@@ -5,9 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.support.failing_registry import FailingRegistry, failing_registry
-from tests.support.private_registry import PrivateRegistry, running_private_registry
-from tests.support.vendor import Vendor, create_vendor
+from tests.support.rows.vendor import Vendor, create_vendor
+from tests.support.servers.failing_registry import FailingRegistry, failing_registry
+from tests.support.stacks.private_registry import (
+    PrivateRegistry,
+    running_private_registry,
+)
 
 
 @pytest.fixture(scope="session")

@@ -16,10 +16,10 @@ from images.services import delete_manifest, delete_repository, delete_tag
 from licenses.applications import delete_application
 from portal.errors import Conflict, NotAllowed
 from teams.actors import member_actor
-from tests.support.factories import ImageTagFactory, MembershipFactory
-from tests.support.failing_registry import FailingRegistry, nothing
-from tests.support.private_registry import PrivateRegistry
-from tests.support.vendor import Vendor
+from tests.support.rows.factories import ImageTagFactory, MembershipFactory
+from tests.support.rows.vendor import Vendor
+from tests.support.servers.failing_registry import FailingRegistry, nothing
+from tests.support.stacks.private_registry import PrivateRegistry
 
 
 def tag_named(vendor: Vendor, name: str) -> ImageTag:

@@ -11,15 +11,15 @@ from images.models import ImageManifest, ImageRepository, ImageTag
 from images.reconciliation import reconcile_to_the_end
 from licenses.models import Application
 from teams.models import IdempotencyRecord, Membership, Team
-from tests.support.audit import audited
-from tests.support.clients import ApiClient, code_of, member_client
-from tests.support.factories import (
+from tests.support.clients.api import ApiClient, code_of, member_client
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import (
     ApplicationFactory,
     ImageManifestFactory,
     ImageTagFactory,
 )
-from tests.support.private_registry import PrivateRegistry
-from tests.support.world import rows_of
+from tests.support.rows.world import rows_of
+from tests.support.stacks.private_registry import PrivateRegistry
 
 
 @pytest.fixture

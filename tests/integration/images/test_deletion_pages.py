@@ -14,14 +14,14 @@ from images.models import ImageManifest, ImageTag
 from images.reconciliation import reconcile_to_the_end
 from oci.media_types import DOCKER_LIST, OCI_INDEX
 from registries.models import PRIVATE_REGISTRY_ID
-from tests.support.factories import (
+from tests.support.pages.team_pages import text_of
+from tests.support.rows.factories import (
     ImageManifestFactory,
     ImageTagFactory,
     PullEventFactory,
 )
-from tests.support.private_registry import PrivateRegistry
-from tests.support.team_pages import text_of
-from tests.support.vendor import Vendor
+from tests.support.rows.vendor import Vendor
+from tests.support.stacks.private_registry import PrivateRegistry
 
 
 @pytest.fixture

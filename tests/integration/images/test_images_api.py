@@ -12,8 +12,8 @@ from licenses.models import Application
 from oci.media_types import OCI_INDEX, OCI_MANIFEST
 from registries.models import PRIVATE_REGISTRY_ID, PRIVATE_REGISTRY_SLUG
 from teams.models import Team
-from tests.support.clients import ApiClient
-from tests.support.factories import (
+from tests.support.clients.api import ApiClient
+from tests.support.rows.factories import (
     ApplicationFactory,
     ExternalRegistryFactory,
     ImageBlobFactory,
@@ -22,7 +22,7 @@ from tests.support.factories import (
     ImageTagFactory,
     PullEventFactory,
 )
-from tests.support.world import rows_of
+from tests.support.rows.world import rows_of
 
 HOST = "registry.acme.example"
 MONDAY = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

@@ -17,7 +17,8 @@ from licenses.models import Application
 from oci.media_types import OCI_INDEX
 from registries.models import PRIVATE_REGISTRY_ID
 from teams.models import Membership, Team
-from tests.support.factories import (
+from tests.support.pages.team_pages import signed_in, text_of
+from tests.support.rows.factories import (
     ApiTokenFactory,
     ApplicationFactory,
     ExternalRegistryFactory,
@@ -28,7 +29,6 @@ from tests.support.factories import (
     LicenseFactory,
     PullEventFactory,
 )
-from tests.support.team_pages import signed_in, text_of
 
 HOST = "registry.acme.example"
 IMAGES = "/t/acme/images"

@@ -16,8 +16,8 @@ from audit.models import AuditEvent
 from images.events import forget_notifications
 from images.models import ImageManifest, ImageTag, RegistryNotification
 from registries.models import PRIVATE_REGISTRY_ID, PullEvent
-from tests.support.factories import ApiTokenFactory
-from tests.support.vendor import Vendor, create_vendor
+from tests.support.rows.factories import ApiTokenFactory
+from tests.support.rows.vendor import Vendor, create_vendor
 
 TOKEN = "notification-token-f3a1"
 A, B, C = (f"sha256:{letter * 64}" for letter in "abc")

@@ -28,11 +28,14 @@ from images.selectors import (
 )
 from images.tasks import confirm_images_task, reconcile_images_task
 from oci.media_types import OCI_MANIFEST
-from tests.support.canned_server import canned_server
-from tests.support.factories import ImageManifestFactory, ImageTagFactory
-from tests.support.failing_registry import FailingRegistry
-from tests.support.private_registry import PrivateRegistry, running_private_registry
-from tests.support.vendor import Vendor, create_vendor
+from tests.support.rows.factories import ImageManifestFactory, ImageTagFactory
+from tests.support.rows.vendor import Vendor, create_vendor
+from tests.support.servers.canned_server import canned_server
+from tests.support.servers.failing_registry import FailingRegistry
+from tests.support.stacks.private_registry import (
+    PrivateRegistry,
+    running_private_registry,
+)
 
 GONE = f"sha256:{'0' * 64}"
 

@@ -13,7 +13,7 @@ from licenses.license_id import generate_license_id
 from licenses.models import Customer, License
 from registries.models import ExternalRegistry
 from teams.models import Membership, Team
-from tests.support.factories import (
+from tests.support.rows.factories import (
     ApiTokenFactory,
     ApplicationFactory,
     ExternalRegistryFactory,
@@ -22,7 +22,7 @@ from tests.support.factories import (
     LicenseFactory,
     PullEventFactory,
 )
-from tests.support.world import rows_of
+from tests.support.rows.world import rows_of
 
 ADDRESS = "/t/acme/why"
 IMAGE = "proxy/my-app/quay.io/my-org/api:v1"

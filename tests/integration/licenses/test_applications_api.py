@@ -5,9 +5,9 @@ import uuid
 import pytest
 
 from licenses.models import Application, Channel
-from tests.support.audit import audited
-from tests.support.clients import ApiClient, code_of
-from tests.support.factories import (
+from tests.support.clients.api import ApiClient, code_of
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import (
     ApplicationFactory,
     ChannelFactory,
     ExternalRegistryFactory,
@@ -15,7 +15,7 @@ from tests.support.factories import (
     LicenseFactory,
     RegistryShareFactory,
 )
-from tests.support.world import rows_of
+from tests.support.rows.world import rows_of
 
 
 def test_team_tells_role_and_permissions(viewer_api: ApiClient) -> None:

@@ -11,14 +11,14 @@ from pytest_django import DjangoAssertNumQueries
 from licenses.models import Application, Channel
 from teams.models import Membership, Team
 from teams.web.forms import slug_from
-from tests.support.audit import audited
-from tests.support.factories import (
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import (
     ApplicationFactory,
     ChannelFactory,
     LicenseFactory,
     LicenseFieldFactory,
 )
-from tests.support.world import rows_of
+from tests.support.rows.world import rows_of
 
 LIST = "/t/acme/applications"
 ADD = "/t/acme/new-application"

@@ -3,9 +3,9 @@ from __future__ import annotations
 import pytest
 
 from licenses.models import Customer
-from tests.support.audit import audited
-from tests.support.clients import ApiClient
-from tests.support.factories import CustomerFactory, LicenseFactory
+from tests.support.clients.api import ApiClient
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import CustomerFactory, LicenseFactory
 
 
 def names(api: ApiClient, query: str) -> list[str]:

@@ -13,13 +13,7 @@ from audit.models import AuditEvent
 from licenses.models import Customer
 from teams.models import Membership, Team
 from teams.permissions import Role
-from tests.support.audit import audited
-from tests.support.factories import (
-    CustomerFactory,
-    LicenseFactory,
-    MembershipFactory,
-)
-from tests.support.license_pages import (
+from tests.support.pages.license_pages import (
     HTMX,
     customers_listed,
     error_beside,
@@ -27,7 +21,13 @@ from tests.support.license_pages import (
     page,
     signed_in,
 )
-from tests.support.world import rows_of
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import (
+    CustomerFactory,
+    LicenseFactory,
+    MembershipFactory,
+)
+from tests.support.rows.world import rows_of
 
 CUSTOMERS = "/t/acme/customers"
 # Of which seven are of every first page of a session.

@@ -12,14 +12,14 @@ from licenses.selectors import password_values
 from licenses.services import change_license
 from teams.actors import Actor
 from teams.models import Membership, Team
-from tests.support.audit import audited
-from tests.support.factories import (
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import (
     ApplicationFactory,
     ChannelFactory,
     LicenseFactory,
     LicenseFieldFactory,
 )
-from tests.support.world import rows_of
+from tests.support.rows.world import rows_of
 
 PAGE = "/t/acme/applications/my-app"
 ADD = f"{PAGE}/fields/new"

@@ -12,15 +12,7 @@ from django.utils import timezone
 from licenses.models import Customer, License
 from teams.models import Membership, Team
 from teams.permissions import Role
-from tests.support.audit import audited
-from tests.support.factories import (
-    ApplicationFactory,
-    ChannelFactory,
-    CustomerFactory,
-    LicenseFieldFactory,
-    MembershipFactory,
-)
-from tests.support.license_pages import (
+from tests.support.pages.license_pages import (
     HTMX,
     LICENSES,
     error_beside,
@@ -28,7 +20,15 @@ from tests.support.license_pages import (
     page,
     signed_in,
 )
-from tests.support.world import rows_of
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import (
+    ApplicationFactory,
+    ChannelFactory,
+    CustomerFactory,
+    LicenseFieldFactory,
+    MembershipFactory,
+)
+from tests.support.rows.world import rows_of
 
 # Of which seven are of every first page of a session.
 ISSUE_QUERIES = 11

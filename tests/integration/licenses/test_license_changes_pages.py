@@ -10,15 +10,7 @@ from licenses.models import License
 from portal.crypto.secrets import Secret
 from teams.models import Membership, Team
 from teams.permissions import Role
-from tests.support.audit import audited
-from tests.support.factories import (
-    ChannelFactory,
-    LicenseFactory,
-    LicenseFieldFactory,
-    MembershipFactory,
-    PullEventFactory,
-)
-from tests.support.license_pages import (
+from tests.support.pages.license_pages import (
     HTMX,
     address,
     error_beside,
@@ -26,7 +18,15 @@ from tests.support.license_pages import (
     page,
     signed_in,
 )
-from tests.support.world import rows_of
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import (
+    ChannelFactory,
+    LicenseFactory,
+    LicenseFieldFactory,
+    MembershipFactory,
+    PullEventFactory,
+)
+from tests.support.rows.world import rows_of
 
 
 @pytest.fixture

@@ -18,8 +18,8 @@ from licenses.files.signed_files import license_file
 from licenses.models import License, LicenseSigningKey
 from portal.crypto.fields import encryption_keyring
 from teams.models import Team
-from tests.support.factories import ApplicationFactory, LicenseFactory
-from tests.support.license_verifier import root_id, verify_license
+from tests.support.clients.license_verifier import root_id, verify_license
+from tests.support.rows.factories import ApplicationFactory, LicenseFactory
 
 
 def call(command: str, *args: str) -> str:

@@ -15,11 +15,11 @@ from licenses.files.license_keys import (
 )
 from licenses.models import LicenseSigningKey
 from teams.models import Membership
-from tests.support.audit import audited
-from tests.support.clients import ApiClient, code_of
-from tests.support.factories import LicenseFactory
-from tests.support.license_verifier import verify_license
-from tests.support.team_pages import text_of
+from tests.support.clients.api import ApiClient, code_of
+from tests.support.clients.license_verifier import verify_license
+from tests.support.pages.team_pages import text_of
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import LicenseFactory
 
 ROOT = "/.well-known/berth-license-root.pem"
 

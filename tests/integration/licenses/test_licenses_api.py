@@ -9,16 +9,16 @@ from django.utils import timezone
 from audit.models import AuditEvent
 from licenses.models import License, LicenseField
 from portal.crypto.secrets import Secret
-from tests.support.audit import audited
-from tests.support.clients import ApiClient, code_of
-from tests.support.factories import (
+from tests.support.clients.api import ApiClient, code_of
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import (
     ApplicationFactory,
     ChannelFactory,
     CustomerFactory,
     LicenseFactory,
     LicenseFieldFactory,
 )
-from tests.support.world import rows_of
+from tests.support.rows.world import rows_of
 
 
 def ids(api: ApiClient, query: str) -> list[str]:

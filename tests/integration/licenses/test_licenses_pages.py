@@ -14,20 +14,20 @@ from audit.models import AuditEvent
 from portal.crypto.secrets import Secret
 from teams.models import Membership, Team
 from teams.permissions import Role
-from tests.support.audit import audited
-from tests.support.factories import (
-    LicenseFactory,
-    LicenseFieldFactory,
-    MembershipFactory,
-    PullEventFactory,
-)
-from tests.support.license_pages import (
+from tests.support.pages.license_pages import (
     HTMX,
     LICENSES,
     address,
     customers_listed,
     page,
     signed_in,
+)
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import (
+    LicenseFactory,
+    LicenseFieldFactory,
+    MembershipFactory,
+    PullEventFactory,
 )
 
 # Of which seven are of every first page of a session.

@@ -13,7 +13,11 @@ from licenses.applications import delete_application
 from licenses.models import Application, RetiredSlug
 from teams.actors import member_actor
 from teams.models import Team
-from tests.support.factories import ApplicationFactory, MembershipFactory, TeamFactory
+from tests.support.rows.factories import (
+    ApplicationFactory,
+    MembershipFactory,
+    TeamFactory,
+)
 
 
 def create(team: Team, slug: str = "my-app") -> Application:

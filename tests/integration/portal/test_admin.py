@@ -6,9 +6,9 @@ from django.test import Client
 
 from portal.crypto.fields import EncryptedField
 from teams.models import Team
-from tests.support.clients import ApiClient
-from tests.support.factories import UserFactory
-from tests.support.world import make_world
+from tests.support.clients.api import ApiClient
+from tests.support.rows.factories import UserFactory
+from tests.support.rows.world import make_world
 
 SECRET_COLUMNS = {"password", "key", "digest", "license_id_digest", "field_values"}
 

@@ -17,8 +17,8 @@ from audit.services import record
 from audit.tags import EventTag
 from teams.actors import Actor
 from teams.models import Team
-from tests.support.clients import ApiClient, code_of
-from tests.support.factories import (
+from tests.support.clients.api import ApiClient, code_of
+from tests.support.rows.factories import (
     AlertFactory,
     ApiTokenFactory,
     ApplicationFactory,

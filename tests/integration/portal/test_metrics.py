@@ -16,13 +16,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from alerts.models import Alert
 from registries.models import CredentialCheck, ExternalRegistry
 from teams.models import Membership, Team
-from tests.support.factories import (
+from tests.support.pages.team_pages import signed_in
+from tests.support.rows.factories import (
     AlertFactory,
     CredentialCheckFactory,
     DeliveryFactory,
     ExternalRegistryFactory,
 )
-from tests.support.team_pages import signed_in
 
 TOKEN = "metrics-token-8f1c22d09b"
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from tests.support.clients import ApiClient, member_client
-from tests.support.factories import (
+from tests.support.clients.api import ApiClient, member_client
+from tests.support.rows.factories import (
     PASSWORD,
     ExternalRegistryFactory,
     LicenseFactory,

@@ -12,7 +12,7 @@ from django.test import Client
 
 from registries.providers.amazon.web_identity import identity_token, subject
 from teams.models import Team
-from tests.support.identity_keys import ISSUER, new_key
+from tests.support.rows.identity_keys import ISSUER, new_key
 
 DISCOVERY = "/.well-known/openid-configuration"
 JWKS = "/.well-known/jwks.json"

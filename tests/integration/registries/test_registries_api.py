@@ -9,16 +9,16 @@ from registries.models import Credential, CredentialCheck, ExternalRegistry
 from registries.providers import PROVIDERS
 from registries.selectors import active_credential
 from tests.integration.registries.conftest import Upstream
-from tests.support.audit import audited
-from tests.support.clients import ApiClient, code_of
-from tests.support.factories import (
+from tests.support.clients.api import ApiClient, code_of
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import (
     ApplicationFactory,
     CredentialCheckFactory,
     ExternalRegistryFactory,
     LicenseFactory,
     PullEventFactory,
 )
-from tests.support.world import rows_of
+from tests.support.rows.world import rows_of
 
 
 def test_connect_registry_that_accepts_the_credential(

@@ -11,15 +11,15 @@ from pytest_django import DjangoAssertNumQueries
 
 from teams.idempotency import delete_expired_idempotency_records
 from teams.models import ApiToken, IdempotencyRecord, Membership, Team
-from tests.support.audit import audited
-from tests.support.clients import ApiClient
-from tests.support.factories import (
+from tests.support.clients.api import ApiClient
+from tests.support.pages.team_pages import message_of, signed_in, submission, text_of
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import (
     ApiTokenFactory,
     MembershipFactory,
     ServiceAccountFactory,
 )
-from tests.support.team_pages import message_of, signed_in, submission, text_of
-from tests.support.world import rows_of
+from tests.support.rows.world import rows_of
 
 LIST = "/t/acme/api-tokens"
 ADD = f"{LIST}/new"

@@ -19,10 +19,10 @@ from audit.selectors import audit_events_for_team, in_batches
 from audit.tags import EventTag, describe
 from teams.models import Membership, Team
 from teams.web.audit import COLUMNS, SUBJECT_WORDS, csv_lines, plain_cell
-from tests.support.clients import ApiClient
-from tests.support.factories import ApplicationFactory, MembershipFactory
-from tests.support.team_pages import signed_in, text_of
-from tests.support.world import make_world
+from tests.support.clients.api import ApiClient
+from tests.support.pages.team_pages import signed_in, text_of
+from tests.support.rows.factories import ApplicationFactory, MembershipFactory
+from tests.support.rows.world import make_world
 
 LIST = "/t/acme/audit"
 EXPORT = "/t/acme/audit.csv"

@@ -13,9 +13,9 @@ from licenses.models import Customer
 from registries.models import Credential, ExternalRegistry
 from teams.idempotency import delete_expired_idempotency_records
 from teams.models import ApiToken, IdempotencyRecord, Membership
-from tests.support.audit import audited
-from tests.support.clients import ApiClient, code_of, member_client
-from tests.support.factories import ExternalRegistryFactory
+from tests.support.clients.api import ApiClient, code_of, member_client
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import ExternalRegistryFactory
 
 BODY = {"name": "Initech"}
 

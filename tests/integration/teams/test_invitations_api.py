@@ -7,10 +7,10 @@ from django.core.mail import EmailMessage
 from django.test import Client
 
 from teams.models import IdempotencyRecord, Invitation, Membership, Team
-from tests.support.audit import audited
-from tests.support.clients import ApiClient, code_of, member_client
-from tests.support.factories import InvitationFactory, MembershipFactory
-from tests.support.world import rows_of
+from tests.support.clients.api import ApiClient, code_of, member_client
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import InvitationFactory, MembershipFactory
+from tests.support.rows.world import rows_of
 
 BODY = {"email": "ada@acme.example", "role": "support"}
 KEYED = {"Idempotency-Key": "k"}

@@ -12,20 +12,20 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from teams.models import IdempotencyRecord, Invitation, Membership, Team
-from tests.support.audit import audited
-from tests.support.factories import (
-    ApiTokenFactory,
-    InvitationFactory,
-    MembershipFactory,
-)
-from tests.support.team_pages import (
+from tests.support.pages.team_pages import (
     message_of,
     seen,
     signed_in,
     submission,
     text_of,
 )
-from tests.support.world import rows_of
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import (
+    ApiTokenFactory,
+    InvitationFactory,
+    MembershipFactory,
+)
+from tests.support.rows.world import rows_of
 
 LIST = "/t/acme/members"
 INVITE = f"{LIST}/invite"

@@ -6,9 +6,9 @@ import pytest
 from django.utils import timezone
 
 from teams.models import ApiToken, Membership, ServiceAccount
-from tests.support.audit import audited
-from tests.support.clients import ApiClient, code_of, member_client
-from tests.support.factories import (
+from tests.support.clients.api import ApiClient, code_of, member_client
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import (
     ApiTokenFactory,
     MembershipFactory,
     ServiceAccountFactory,

@@ -8,20 +8,20 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from teams.models import ApiToken, Membership, ServiceAccount, Team
-from tests.support.audit import audited
-from tests.support.factories import (
-    ApiTokenFactory,
-    MembershipFactory,
-    ServiceAccountFactory,
-)
-from tests.support.team_pages import (
+from tests.support.pages.team_pages import (
     message_of,
     seen,
     signed_in,
     submission,
     text_of,
 )
-from tests.support.world import rows_of
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import (
+    ApiTokenFactory,
+    MembershipFactory,
+    ServiceAccountFactory,
+)
+from tests.support.rows.world import rows_of
 
 LIST = "/t/acme/service-accounts"
 ADD = f"{LIST}/new"

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from tests.support.clients.edge import Answer
 from tests.support.conformance.client import RegistryClient, Target
 from tests.support.conformance.result import Result, result_of
-from tests.support.edge_client import Answer
 
 
 class Category(StrEnum):

@@ -10,7 +10,7 @@ from urllib.parse import urlencode, urljoin
 import urllib3
 
 from oci.challenge import Challenge, parse_challenges
-from tests.support.edge_client import Answer
+from tests.support.clients.edge import Answer
 
 Body = bytes | Sequence[bytes]
 MAX_BYTES = 32 * 2**20

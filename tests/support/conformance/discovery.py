@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from tests.support.clients.edge import Answer
 from tests.support.conformance.check import Category, Checks
 from tests.support.conformance.client import RegistryClient, Repository
 from tests.support.conformance.images import push_image
-from tests.support.edge_client import Answer
 
 check = Checks(Category.DISCOVERY)
 TAGS = ["a", "b", "c", "d"]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from oci.media_types import OCI_MANIFEST
+from tests.support.clients.edge import Answer
 from tests.support.conformance.check import Category, Checks
 from tests.support.conformance.client import RegistryClient, Repository, sha256
 from tests.support.conformance.images import Manifest, push_image, push_index
-from tests.support.edge_client import Answer
 
 check = Checks(Category.MANAGEMENT)
 

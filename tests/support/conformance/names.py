@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from oci.media_types import OCI_MANIFEST
+from tests.support.clients.edge import Answer
 from tests.support.conformance.check import Category, Checks
 from tests.support.conformance.client import RegistryClient
 from tests.support.conformance.images import push_blobs_of_image
-from tests.support.edge_client import Answer
 
 check = Checks(Category.PUSH)
 # Of all of a name (Distribution, reference.RepositoryNameTotalLengthMax).

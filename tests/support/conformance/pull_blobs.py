@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from tests.support.clients.edge import Answer
 from tests.support.conformance.check import Category, Checks
 from tests.support.conformance.client import RegistryClient, Repository, sha256
-from tests.support.edge_client import Answer
 
 check = Checks(Category.PULL)
 TEXT = b"0123456789abcdef" * 4

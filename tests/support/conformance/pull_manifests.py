@@ -9,10 +9,10 @@ from oci.media_types import (
     OCI_INDEX,
     OCI_MANIFEST,
 )
+from tests.support.clients.edge import Answer
 from tests.support.conformance.check import Category, Checks
 from tests.support.conformance.client import RegistryClient, Repository, sha256
 from tests.support.conformance.images import Manifest, push_image, push_index
-from tests.support.edge_client import Answer
 
 check = Checks(Category.PULL)
 EQUAL = ("Content-Length", "Content-Type", "Docker-Content-Digest", "ETag")

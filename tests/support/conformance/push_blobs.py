@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+from tests.support.clients.edge import Answer
 from tests.support.conformance.check import Category, Checks
 from tests.support.conformance.client import (
     RegistryClient,
@@ -11,7 +12,6 @@ from tests.support.conformance.client import (
     location,
     sha256,
 )
-from tests.support.edge_client import Answer
 
 check = Checks(Category.PUSH)
 UPLOAD = "/v2/<namespace>/image/blobs/uploads/<uuid>?_state=<state>"

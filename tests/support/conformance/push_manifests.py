@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from oci.media_types import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
+from tests.support.clients.edge import Answer
 from tests.support.conformance.check import Category, Checks
 from tests.support.conformance.client import RegistryClient, Repository, sha256
 from tests.support.conformance.images import (
@@ -15,7 +16,6 @@ from tests.support.conformance.images import (
     push_image,
     push_index,
 )
-from tests.support.edge_client import Answer
 
 check = Checks(Category.PUSH)
 # What Distribution 2.8 reads of a manifest.

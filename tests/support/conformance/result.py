@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from tests.support.clients.edge import Answer
 from tests.support.conformance.client import Target
-from tests.support.edge_client import Answer
 
 # Those that the distribution spec or its clients give a meaning to.
 HEADERS = (

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-from tests.support.canned_server import Answer
+from tests.support.servers.canned_server import Answer
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OK = Answer(200, {"Content-Type": MANIFEST}, b"{}")

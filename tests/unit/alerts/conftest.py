@@ -11,7 +11,7 @@ from alerts.services import create_webhook
 from portal.crypto.secrets import Secret
 from teams.actors import Actor
 from teams.models import Team
-from tests.support.receiver import Receiver, running_receiver
+from tests.support.servers.receiver import Receiver, running_receiver
 
 
 @pytest.fixture

@@ -31,11 +31,11 @@ from portal.crypto.secrets import Secret
 from portal.errors import Conflict, Invalid, NotAllowed, TooMany
 from teams.actors import Actor, member_actor
 from teams.models import Membership, Team
-from tests.support.alerting import alert, deliver, make_due
-from tests.support.audit import audited
-from tests.support.factories import MembershipFactory
-from tests.support.receiver import Receiver
-from tests.support.vendor import create_vendor
+from tests.support.rows.alerting import alert, deliver, make_due
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import MembershipFactory
+from tests.support.rows.vendor import create_vendor
+from tests.support.servers.receiver import Receiver
 
 EVENTS = [Event.LICENSE_REVOKED.value]
 

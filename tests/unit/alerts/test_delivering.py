@@ -19,11 +19,11 @@ from alerts.tasks import MAILING, send_mails_task
 from portal.crypto.secrets import Secret
 from teams.actors import Actor
 from teams.models import Membership, Team
-from tests.support.alerting import alert, deliver, make_due
-from tests.support.canned_server import silent_server
-from tests.support.factories import MembershipFactory
-from tests.support.mail_server import MailServer, running_mail_server
-from tests.support.receiver import Receiver
+from tests.support.rows.alerting import alert, deliver, make_due
+from tests.support.rows.factories import MembershipFactory
+from tests.support.servers.canned_server import silent_server
+from tests.support.servers.mail_server import MailServer, running_mail_server
+from tests.support.servers.receiver import Receiver
 
 
 def use_mail_server(settings: Any, port: int) -> None:

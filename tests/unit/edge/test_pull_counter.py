@@ -15,7 +15,7 @@ from registries.decision.credentials import Subject, SubjectKind
 from registries.decision.pull import Denied
 from registries.decision.steps import Reason
 from registries.models import PullEvent
-from tests.support.factories import LicenseFactory
+from tests.support.rows.factories import LicenseFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from oci.media_types import DOCKER_LIST, OCI_INDEX, OCI_MANIFEST
-from tests.support.canned_server import Answer
 from tests.support.installer.airgapping import LOGIN, Airgap, checked
 from tests.support.installer.command import Outcome, tree
 from tests.support.installer.licenses import LICENSE_ID
 from tests.support.installer.servers import server
+from tests.support.servers.canned_server import Answer
 
 TOKEN = Answer(200, {}, b'{"token": "from-elsewhere"}')
 SHARED = b"shared layer " * 1000

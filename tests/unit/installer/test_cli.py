@@ -15,10 +15,10 @@ import pytest
 import yaml
 
 from installer.output import Progress
-from tests.support.canned_server import Answer, silent_server
 from tests.support.installer.command import Installer
 from tests.support.installer.licenses import document, write_license
 from tests.support.installer.servers import OK, server
+from tests.support.servers.canned_server import Answer, silent_server
 
 PROJECT = Path(__file__).parents[3]
 POD = """\

@@ -17,8 +17,6 @@ import pytest
 from installer.http import Web
 from installer.lookup import Status, Verdict, look_up
 from installer.registry import Registry
-from tests.support.canned_server import Answer
-from tests.support.certificates import Authority
 from tests.support.installer.command import Installer
 from tests.support.installer.servers import (
     MANIFEST,
@@ -28,6 +26,8 @@ from tests.support.installer.servers import (
     raw_server,
     server,
 )
+from tests.support.servers.canned_server import Answer
+from tests.support.servers.certificates import Authority
 
 SECONDS = 1.0
 

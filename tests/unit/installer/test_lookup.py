@@ -14,8 +14,6 @@ from installer.http import Web
 from installer.lookup import Status, Verdict, look_up
 from installer.patience import AT_ONCE_PER_HOST
 from installer.registry import Registry
-from tests.support.canned_server import Answer, silent_server
-from tests.support.certificates import Authority
 from tests.support.installer.servers import (
     OK,
     Request,
@@ -23,6 +21,8 @@ from tests.support.installer.servers import (
     closed_port,
     server,
 )
+from tests.support.servers.canned_server import Answer, silent_server
+from tests.support.servers.certificates import Authority
 
 BEARER = {
     "WWW-Authenticate": (

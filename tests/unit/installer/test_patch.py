@@ -8,11 +8,11 @@ from pathlib import Path
 
 import yaml
 
-from tests.support.canned_server import Answer
 from tests.support.installer.command import Installer, tree
 from tests.support.installer.licenses import LICENSE_ID, document, write_license
 from tests.support.installer.patching import Patch, pod
 from tests.support.installer.servers import Server, server
+from tests.support.servers.canned_server import Answer
 
 NAMESPACED = """\
 apiVersion: kots.io/v1beta1

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.canned_server import Answer
 from tests.support.installer.command import Installer
 from tests.support.installer.licenses import document, write_license
 from tests.support.installer.patching import Patch, pod
 from tests.support.installer.servers import OK, Request, Server, server
+from tests.support.servers.canned_server import Answer
 
 BUSY = Answer(429, {"Retry-After": "3600"})
 SHA512 = "sha512:" + "0" * 128

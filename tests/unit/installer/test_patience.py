@@ -19,7 +19,6 @@ import pytest
 from installer.http import Web
 from installer.lookup import Status, Verdict, look_up
 from installer.registry import Registry
-from tests.support.canned_server import Answer, silent_server
 from tests.support.installer.servers import (
     OK,
     BreakingServer,
@@ -29,6 +28,7 @@ from tests.support.installer.servers import (
     raw_server,
     server,
 )
+from tests.support.servers.canned_server import Answer, silent_server
 
 PROJECT = Path(__file__).parents[3]
 

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.support.canned_server import Answer
 from tests.support.installer.command import Installer, Outcome
 from tests.support.installer.licenses import (
     LICENSE_ID,
@@ -21,6 +20,7 @@ from tests.support.installer.licenses import (
     write_license,
 )
 from tests.support.installer.servers import closed_port, server
+from tests.support.servers.canned_server import Answer
 
 YAML = {"Content-Type": "application/yaml"}
 Sync = Callable[[Answer], Outcome]

@@ -14,8 +14,8 @@ from portal.crypto.secrets import Secret
 from portal.errors import Conflict, Invalid, NotAllowed
 from teams.actors import Actor, member_actor, system_actor
 from teams.models import Membership, Team
-from tests.support.audit import audited
-from tests.support.factories import (
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import (
     ApplicationFactory,
     CustomerFactory,
     LicenseFactory,

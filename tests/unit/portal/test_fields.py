@@ -16,7 +16,7 @@ from portal.crypto.keyring import KeyringError
 from portal.crypto.secrets import Secret
 from registries.models import Credential
 from teams.models import Team
-from tests.support.factories import CredentialFactory, LicenseFactory
+from tests.support.rows.factories import CredentialFactory, LicenseFactory
 
 
 def new_key(name: str) -> str:

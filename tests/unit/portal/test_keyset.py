@@ -11,7 +11,7 @@ from django.utils import timezone
 from licenses.models import Customer
 from portal.http.keyset import keyset_page
 from teams.models import Team
-from tests.support.factories import CustomerFactory
+from tests.support.rows.factories import CustomerFactory
 
 
 @pytest.fixture

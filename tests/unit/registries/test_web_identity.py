@@ -15,7 +15,7 @@ from registries.providers.amazon.web_identity import (
     published_keys,
     trust_policy,
 )
-from tests.support.identity_keys import ISSUER, new_key, pem_of
+from tests.support.rows.identity_keys import ISSUER, new_key, pem_of
 
 
 @pytest.mark.parametrize("issuer", [ISSUER, "http://localhost", "http://localhost:80"])

@@ -20,8 +20,8 @@ from teams.models import Invitation, Membership, Team, User
 from teams.permissions import Role
 from teams.selectors import invitation_by_secret, invitations_of_team
 from teams.services import change_member_role, remove_member
-from tests.support.audit import audited
-from tests.support.factories import (
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import (
     PASSWORD,
     InvitationFactory,
     MembershipFactory,

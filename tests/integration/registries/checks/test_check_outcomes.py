@@ -29,8 +29,9 @@ from registries.selectors import active_credential
 from registries.services import try_registry
 from registries.upstream.client import upstream_client
 from registries.upstream.target import upstream_target
-from tests.support.certificates import Authority
-from tests.support.check_places import (
+from tests.support.rows.vendor import Vendor, create_vendor
+from tests.support.servers.certificates import Authority
+from tests.support.servers.check_places import (
     BODY,
     LOGIN,
     NO_WAY,
@@ -38,7 +39,6 @@ from tests.support.check_places import (
     UNREADABLE,
     Places,
 )
-from tests.support.vendor import Vendor, create_vendor
 
 WRONG = (LOGIN[0], "wrong-password-41aa")
 

@@ -12,8 +12,8 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from registries.models import CredentialCheck, ExternalRegistry
-from tests.support.fake_registry import FakeRegistry, running_registry
-from tests.support.vendor import Vendor, create_vendor
+from tests.support.rows.vendor import Vendor, create_vendor
+from tests.support.servers.fake_registry import FakeRegistry, running_registry
 
 LOGIN = ("sample", "upstream-password-9d2c")
 

@@ -14,7 +14,7 @@ from deploy.local.process import ManagedProcess, free_port
 from deploy.local.registry import start_registry
 from registries.checks.queue import check_due_registries
 from registries.models import ExternalRegistry
-from tests.support.vendor import Vendor, create_vendor
+from tests.support.rows.vendor import Vendor, create_vendor
 
 LOGIN = ("puller", "upstream-password-9d2c")
 ANOTHER = "another-password-41aa"

@@ -22,7 +22,8 @@ from registries.providers.problems import Problem
 from registries.upstream.client import UpstreamClient, UpstreamRequest, upstream_client
 from registries.upstream.errors import CredentialRejected, RepositoryDenied
 from registries.upstream.target import UpstreamTarget, upstream_target
-from tests.support.aws import (
+from tests.support.rows.identity_keys import ISSUER, new_key
+from tests.support.servers.aws import (
     ACCOUNT,
     ENDPOINT,
     KEY_ID,
@@ -32,8 +33,7 @@ from tests.support.aws import (
     fake_aws,
     moto_server,
 )
-from tests.support.identity_keys import ISSUER, new_key
-from tests.support.provider_server import (
+from tests.support.servers.provider_server import (
     ProviderServer,
     Registry,
     errors,

@@ -26,8 +26,8 @@ from registries.upstream.errors import RepositoryDenied
 from registries.upstream.target import UpstreamTarget, upstream_target
 from teams.actors import Actor
 from teams.models import Team
-from tests.support.canned_server import Answer
-from tests.support.provider_registries import (
+from tests.support.servers.canned_server import Answer
+from tests.support.servers.provider_registries import (
     ACR,
     CASES,
     DOCKERHUB,
@@ -40,7 +40,7 @@ from tests.support.provider_registries import (
     SECRET,
     ProviderCase,
 )
-from tests.support.provider_server import (
+from tests.support.servers.provider_server import (
     ProviderServer,
     Registry,
     errors,

@@ -23,11 +23,11 @@ from registries.services import (
 )
 from teams.actors import Actor
 from teams.models import Team
-from tests.support.audit import audited
-from tests.support.clients import ApiClient
-from tests.support.factories import ExternalRegistryFactory
-from tests.support.registry_forms import JSON_KEY
-from tests.support.world import rows_of
+from tests.support.clients.api import ApiClient
+from tests.support.pages.registry_forms import JSON_KEY
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import ExternalRegistryFactory
+from tests.support.rows.world import rows_of
 
 ECR = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
 ECR_CHINA = "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn"

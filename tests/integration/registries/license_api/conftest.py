@@ -8,11 +8,8 @@ import pytest
 from licenses.models import License
 from portal.crypto.secrets import Secret
 from teams.models import Team
-from tests.support.factories import (
-    LicenseFactory,
-    LicenseFieldFactory,
-)
-from tests.support.license_holder import PROXY, REGISTRY, LicenseClient
+from tests.support.clients.license_holder import PROXY, REGISTRY, LicenseClient
+from tests.support.rows.factories import LicenseFactory, LicenseFieldFactory
 
 
 @pytest.fixture(autouse=True)

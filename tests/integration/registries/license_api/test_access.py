@@ -19,15 +19,11 @@ from registries.decision.credentials import LicenseHolder
 from registries.decision.pull import Denied, authorize_pull
 from teams.actors import Actor
 from teams.models import Team
-from tests.support.clients import ApiClient, code_of
-from tests.support.factories import (
-    LicenseFactory,
-    UserFactory,
-    api_token_text,
-)
-from tests.support.license_holder import PROXY, REGISTRY, LicenseClient, basic
+from tests.support.clients.api import ApiClient, code_of
+from tests.support.clients.license_holder import PROXY, REGISTRY, LicenseClient, basic
 from tests.support.minutes import within_a_minute
-from tests.support.world import rows_of
+from tests.support.rows.factories import LicenseFactory, UserFactory, api_token_text
+from tests.support.rows.world import rows_of
 
 GETS = ["", "/file", "/pull-secret"]
 

@@ -14,13 +14,11 @@ from licenses.models import License
 from licenses.services import change_license
 from teams.actors import Actor
 from teams.models import Team
-from tests.support.audit import audited
-from tests.support.clients import code_of
-from tests.support.factories import (
-    LicenseFactory,
-)
-from tests.support.license_holder import PROXY, REGISTRY, LicenseClient
-from tests.support.license_verifier import verify_license
+from tests.support.clients.api import code_of
+from tests.support.clients.license_holder import PROXY, REGISTRY, LicenseClient
+from tests.support.clients.license_verifier import verify_license
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import LicenseFactory
 
 # The license file.
 

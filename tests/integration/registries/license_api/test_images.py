@@ -13,11 +13,8 @@ from registries.decision.credentials import LicenseHolder
 from registries.decision.proxied_name import parse_proxied_name
 from registries.decision.pull import Allowed, Denied, authorize_pull
 from teams.models import Team
-from tests.support.factories import (
-    ExternalRegistryFactory,
-    RegistryShareFactory,
-)
-from tests.support.license_holder import PROXY, REGISTRY, LicenseClient
+from tests.support.clients.license_holder import PROXY, REGISTRY, LicenseClient
+from tests.support.rows.factories import ExternalRegistryFactory, RegistryShareFactory
 
 
 @pytest.fixture

@@ -14,8 +14,11 @@ from registries.models import Credential, CredentialCheck, ExternalRegistry
 from registries.selectors import active_credential
 from teams.models import Membership, Team
 from tests.integration.registries.conftest import Upstream
-from tests.support.audit import audited
-from tests.support.canned_server import (
+from tests.support.pages.registry_forms import SECRET, new
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import ApplicationFactory, ExternalRegistryFactory
+from tests.support.rows.world import rows_of
+from tests.support.servers.canned_server import (
     BEARER,
     STRANGE_REALM,
     Answer,
@@ -23,9 +26,6 @@ from tests.support.canned_server import (
     registry_answers,
     silent_server,
 )
-from tests.support.factories import ApplicationFactory, ExternalRegistryFactory
-from tests.support.registry_forms import SECRET, new
-from tests.support.world import rows_of
 
 ADD = "/t/acme/registries/add?provider=other"
 

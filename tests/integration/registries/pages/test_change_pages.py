@@ -17,8 +17,8 @@ from registries.models import Credential, CredentialCheck, ExternalRegistry
 from registries.selectors import active_credential
 from teams.models import Membership, Team
 from tests.integration.registries.conftest import Upstream
-from tests.support.audit import audited
-from tests.support.factories import (
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import (
     ApplicationFactory,
     CredentialFactory,
     ExternalRegistryFactory,
@@ -26,7 +26,7 @@ from tests.support.factories import (
     PullEventFactory,
     RegistryShareFactory,
 )
-from tests.support.world import rows_of
+from tests.support.rows.world import rows_of
 
 IMAGES = "/t/acme/images"
 

@@ -13,7 +13,7 @@ from registries.models import PullEvent
 from registries.models.health import Outcome
 from registries.selectors import pulls_per_day, refusals_since
 from teams.models import Membership, Team
-from tests.support.factories import (
+from tests.support.rows.factories import (
     ApplicationFactory,
     ExternalRegistryFactory,
     LicenseFactory,

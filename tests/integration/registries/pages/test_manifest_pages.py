@@ -13,13 +13,13 @@ from registries.decision.proxied_name import parse_proxied_name
 from registries.decision.pull import Allowed, authorize_pull
 from registries.preview.manifest import Fate, Hosts, preview_manifest
 from teams.models import Membership, Team
-from tests.support.factories import (
+from tests.support.rows.factories import (
     ApplicationFactory,
     ExternalRegistryFactory,
     LicenseFactory,
     RegistryShareFactory,
 )
-from tests.support.world import rows_of
+from tests.support.rows.world import rows_of
 
 ADDRESS = "/t/acme/manifest"
 HOSTS = Hosts("proxy.example.com", "registry.example.com")

@@ -10,7 +10,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from teams.models import Membership, Team
-from tests.support.factories import (
+from tests.support.rows.factories import (
     ApiTokenFactory,
     ApplicationFactory,
     ExternalRegistryFactory,

@@ -15,7 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 from licenses.models import Application
 from registries.models import ExternalRegistry
 from teams.models import Membership, Team
-from tests.support.factories import (
+from tests.support.rows.factories import (
     ApplicationFactory,
     CredentialCheckFactory,
     ExternalRegistryFactory,

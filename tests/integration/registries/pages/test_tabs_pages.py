@@ -15,10 +15,10 @@ from registries.models import ExternalRegistry
 from registries.providers import PROVIDERS
 from registries.selectors import active_credential
 from teams.models import Membership
-from tests.support.clients import member_client
-from tests.support.factories import ApplicationFactory
-from tests.support.identity_keys import new_key
-from tests.support.registry_forms import JSON_KEY, new
+from tests.support.clients.api import member_client
+from tests.support.pages.registry_forms import JSON_KEY, new
+from tests.support.rows.factories import ApplicationFactory
+from tests.support.rows.identity_keys import new_key
 
 ADD = "/t/acme/registries/add"
 

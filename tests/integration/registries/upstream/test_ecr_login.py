@@ -17,7 +17,8 @@ from portal.crypto.secrets import Secret
 from registries.providers import LoginNotMade, StoredLogin, TemporaryLogin
 from registries.providers.amazon.ecr import ECR
 from registries.providers.problems import Problem
-from tests.support.aws import (
+from tests.support.rows.identity_keys import ISSUER, new_key
+from tests.support.servers.aws import (
     DAY_HALF,
     ENDPOINT,
     KEY_ID,
@@ -29,8 +30,7 @@ from tests.support.aws import (
     FakeAws,
     fake_aws,
 )
-from tests.support.canned_server import silent_server
-from tests.support.identity_keys import ISSUER, new_key
+from tests.support.servers.canned_server import silent_server
 
 TEAM = uuid.UUID("0192d3a4-0000-7000-8000-000000000001")
 ECR_ACTION = "GetAuthorizationToken"

@@ -12,9 +12,9 @@ from django.test import Client
 
 from registries.models import Credential, ExternalRegistry
 from teams.models import Membership
-from tests.support.clients import ApiClient, member_client
-from tests.support.fake_registry import FakeRegistry, running_registry
-from tests.support.registry_forms import new
+from tests.support.clients.api import ApiClient, member_client
+from tests.support.pages.registry_forms import new
+from tests.support.servers.fake_registry import FakeRegistry, running_registry
 
 LOGIN = ("puller", "upstream-password-9d2c")
 OPEN = """

@@ -15,15 +15,15 @@ from django.test import Client
 
 from audit.models import AuditEvent
 from teams.models import Membership, Team, User
-from tests.support.audit import audited
-from tests.support.browser import (
+from tests.support.pages.reading import (
     give_password,
     links_in,
     new_browser,
     sign_in,
     totp_code,
 )
-from tests.support.factories import PASSWORD, MembershipFactory
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import PASSWORD, MembershipFactory
 
 NEW = "another good phrase"
 ACTIVATE = "/accounts/2fa/totp/activate/"

@@ -8,8 +8,8 @@ from django.test import Client
 
 from audit.models import AuditEvent
 from teams.models import Membership, Team
-from tests.support.clients import ApiClient, code_of
-from tests.support.factories import (
+from tests.support.clients.api import ApiClient, code_of
+from tests.support.rows.factories import (
     MembershipFactory,
     ServiceAccountFactory,
     api_token_text,

@@ -17,9 +17,9 @@ from teams.invitations import invite, renew_invitation, withdraw_invitation
 from teams.models import Invitation, Membership, Team, User
 from teams.permissions import Role
 from teams.services import remove_member
-from tests.support.audit import audited
-from tests.support.clients import code_of
-from tests.support.factories import PASSWORD, MembershipFactory, UserFactory
+from tests.support.clients.api import code_of
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import PASSWORD, MembershipFactory, UserFactory
 
 SET_UP = {
     "team_name": "Acme",

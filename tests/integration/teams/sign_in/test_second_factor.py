@@ -21,7 +21,7 @@ from portal.crypto.keyring import KeyringError
 from teams.models import Membership, User
 from teams.sign_in.accounts import SecondFactorAdapter
 from teams.sign_in.second_factor import has_second_factor, reencrypt_second_factors
-from tests.support.browser import (
+from tests.support.pages.reading import (
     give_password,
     is_signed_in,
     new_browser,
@@ -29,7 +29,7 @@ from tests.support.browser import (
     text_of,
     totp_code,
 )
-from tests.support.factories import PASSWORD, UserFactory
+from tests.support.rows.factories import PASSWORD, UserFactory
 
 SIGN_IN = "/accounts/2fa/authenticate/"
 ACTIVATE = "/accounts/2fa/totp/activate/"

@@ -17,7 +17,7 @@ from teams.invitations import invite
 from teams.models import Membership, Team, User
 from teams.permissions import Role
 from teams.sign_in.accounts import note_proven_address
-from tests.support.browser import (
+from tests.support.pages.reading import (
     give_password,
     is_signed_in,
     links_in,
@@ -25,7 +25,7 @@ from tests.support.browser import (
     sign_in,
     text_of,
 )
-from tests.support.factories import PASSWORD, UserFactory
+from tests.support.rows.factories import PASSWORD, UserFactory
 
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 WEBKIT = "AppleWebKit/537.36 (KHTML, like Gecko)"

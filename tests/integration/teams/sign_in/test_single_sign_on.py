@@ -23,8 +23,7 @@ from teams.actors import member_actor
 from teams.invitations import invite
 from teams.models import Invitation, Membership, Team, User
 from teams.permissions import Role
-from tests.support.audit import audited
-from tests.support.browser import (
+from tests.support.pages.reading import (
     give_password,
     is_signed_in,
     new_browser,
@@ -32,8 +31,9 @@ from tests.support.browser import (
     text_of,
     totp_code,
 )
-from tests.support.factories import PASSWORD, UserFactory
-from tests.support.identity_provider import (
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import PASSWORD, UserFactory
+from tests.support.servers.identity_provider import (
     CLIENT_ID,
     CLIENT_SECRET,
     IdentityProvider,

@@ -19,9 +19,9 @@ from licenses.files.signed_files import license_file
 from licenses.models import Application, LicenseSigningKey
 from portal.errors import Conflict
 from teams.models import Team
-from tests.support.audit import audited
-from tests.support.factories import ApplicationFactory, LicenseFactory
-from tests.support.license_verifier import LicenseRefused, verify_license
+from tests.support.clients.license_verifier import LicenseRefused, verify_license
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import ApplicationFactory, LicenseFactory
 
 OLD, NEW = generate_key(), generate_key()
 OLD_PEM, NEW_PEM = (public_pem(key.public_key()) for key in (OLD, NEW))

@@ -11,7 +11,7 @@ from licenses.license_id import generate_license_id, is_license_id
 from licenses.models import LicenseField
 from licenses.selectors import effective_field_values
 from teams.models import Team
-from tests.support.factories import LicenseFactory, LicenseFieldFactory
+from tests.support.rows.factories import LicenseFactory, LicenseFieldFactory
 
 
 def test_license_file_of_a_paid_license(team: Team, settings: Any) -> None:

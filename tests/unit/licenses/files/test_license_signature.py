@@ -13,7 +13,11 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from licenses.files.license_keys import generate_key, public_pem, sign
 from licenses.files.signature import RootSignature, signed_document, signed_text
 from licenses.files.yaml_text import to_yaml
-from tests.support.license_verifier import LicenseRefused, root_id, verify_license
+from tests.support.clients.license_verifier import (
+    LicenseRefused,
+    root_id,
+    verify_license,
+)
 
 ROOT, KEY, STRANGE_KEY = (generate_key() for _ in range(3))
 VOUCHED = RootSignature.make(ROOT, public_pem(KEY.public_key()))

@@ -36,9 +36,9 @@ from registries.services import (
 )
 from teams.actors import member_actor
 from teams.models import Membership
-from tests.support.factories import ExternalRegistryFactory
-from tests.support.fake_registry import FakeRegistry, running_registry
-from tests.support.vendor import Vendor, create_vendor
+from tests.support.rows.factories import ExternalRegistryFactory
+from tests.support.rows.vendor import Vendor, create_vendor
+from tests.support.servers.fake_registry import FakeRegistry, running_registry
 
 HOUR = timedelta(hours=1)
 LOGIN = ("sample", "upstream-password-9d2c")

@@ -14,8 +14,8 @@ from registries.decision.credentials import (
     identify,
 )
 from teams.models import Membership, User
-from tests.support.browser import give_password
-from tests.support.factories import PASSWORD, api_token_text
+from tests.support.pages.reading import give_password
+from tests.support.rows.factories import PASSWORD, api_token_text
 
 
 @pytest.fixture

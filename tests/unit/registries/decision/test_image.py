@@ -13,7 +13,7 @@ from teams.api_tokens import create_api_token
 from teams.models import ApiToken, User
 from teams.permissions import Role
 from teams.services import add_member
-from tests.support.vendor import Vendor, create_vendor
+from tests.support.rows.vendor import Vendor, create_vendor
 
 ACTIONS = ("pull", "push", "delete")
 

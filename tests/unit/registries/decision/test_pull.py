@@ -34,7 +34,7 @@ from registries.services import NewRegistry, change_registry, connect_registry
 from teams.api_tokens import create_api_token
 from teams.models import ApiToken
 from teams.permissions import Role
-from tests.support.vendor import Vendor, create_vendor
+from tests.support.rows.vendor import Vendor, create_vendor
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import pytest
 from licenses.models import License
 from registries.models import PullEvent
 from registries.pulls.events import Pull, record_pulls
-from tests.support.vendor import Vendor, create_vendor
+from tests.support.rows.vendor import Vendor, create_vendor
 
 HOUR = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from django.apps import apps
 
 from audit.models import AuditEvent
 from teams.models import Membership, Team, TeamOwned
-from tests.support.factories import (
+from tests.support.rows.factories import (
     ApiTokenFactory,
     ChannelFactory,
     CredentialCheckFactory,

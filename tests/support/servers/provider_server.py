@@ -21,8 +21,8 @@ from urllib.parse import parse_qs, urlsplit
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from tests.support.canned_server import Answer
-from tests.support.certificates import Authority
+from tests.support.servers.canned_server import Answer
+from tests.support.servers.certificates import Authority
 
 TOKEN = "a-token-of-the-token-service"
 EMPTY_TOKEN = "a-token-that-grants-nothing"

@@ -6,10 +6,10 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
-from deploy.local.example_names import REPOSITORIES, TAGS
 from licenses.models import License, LicenseState
 from registries.models import ExternalRegistry, PullEvent
 from teams.models import Team
+from tests.support.example.names import REPOSITORIES, TAGS
 
 DAYS = 30
 

@@ -13,7 +13,7 @@ from playwright.sync_api import (
     expect,
 )
 
-from deploy.local.chromium import WIDE
+from tests.support.browser.chromium import WIDE
 
 PATIENCE_MS = 15_000
 

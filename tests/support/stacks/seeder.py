@@ -1,4 +1,4 @@
-"""How browser tests ask for rows: see ``tests/support/seeder_process.py``."""
+"""How browser tests ask for rows: see ``tests/support/stacks/seeder_process.py``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 
 
 class Seeder:
@@ -19,7 +19,7 @@ class Seeder:
         self._log = log
         with log.open("ab") as stderr:
             self._child = subprocess.Popen(
-                [sys.executable, "-m", "tests.support.seeder_process"],
+                [sys.executable, "-m", "tests.support.stacks.seeder_process"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,

@@ -12,9 +12,9 @@ from pathlib import Path
 from deploy.local.process import ManagedProcess, free_port
 from deploy.local.registry import TokenAuth, start_registry
 from images.distribution_config import Notifications
-from tests.support.certificates import Authority, ServerCertificate
+from tests.support.servers.certificates import Authority, ServerCertificate
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 DEPLOYED = PROJECT / "deploy" / "nginx"
 # Where Debian puts it; only root has the directory in PATH.
 NGINX = "/usr/sbin/nginx"

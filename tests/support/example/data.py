@@ -24,11 +24,6 @@ from django.test import Client
 from django.utils import timezone
 
 from audit.models import AuditEvent
-from deploy.local import example_names as names
-from deploy.local.example_alerts import add_alerts
-from deploy.local.example_images import add_images
-from deploy.local.example_pulls import add_pulls
-from deploy.local.example_registries import add_registries
 from licenses.applications import create_application, create_channel
 from licenses.models import Application, Customer, License
 from licenses.services import (
@@ -47,6 +42,11 @@ from teams.invitations import invite
 from teams.models import ApiToken, Membership, Team, User
 from teams.permissions import Role
 from teams.services import add_member, change_team, create_service_account, create_team
+from tests.support.example import names
+from tests.support.example.alerts import add_alerts
+from tests.support.example.images import add_images
+from tests.support.example.pulls import add_pulls
+from tests.support.example.registries import add_registries
 
 DAY = timedelta(days=1)
 
@@ -60,7 +60,7 @@ class Example:
     # Values that addresses of the filled team's pages take, and of the empty one's.
     ids: dict[str, str] = field(default_factory=dict)
     newcomer_ids: dict[str, str] = field(default_factory=dict)
-    # By the names of deploy.local.portal_pages.Visitor.
+    # By the names of tests.support.browser.portal_pages.Visitor.
     visitors: dict[str, User] = field(default_factory=dict)
 
     def ids_for(self, visitor: str) -> dict[str, str]:

@@ -77,7 +77,7 @@ class ApplicationFactory(DjangoModelFactory[Application]):
     name = factory.Sequence(lambda n: f"Application {n}")
     slug = factory.Sequence(lambda n: f"app-{n}")
     stable = factory.RelatedFactory(
-        "tests.support.factories.ChannelFactory",
+        "tests.support.rows.factories.ChannelFactory",
         factory_related_name="application",
         name="Stable",
         slug="stable",
@@ -214,7 +214,8 @@ class ExternalRegistryFactory(DjangoModelFactory[ExternalRegistry]):
     endpoint = factory.Sequence(lambda n: f"registry{n}.example.com")
     slug = factory.LazyAttribute(lambda registry: registry.endpoint.partition(":")[0])
     credential = factory.RelatedFactory(
-        "tests.support.factories.CredentialFactory", factory_related_name="registry"
+        "tests.support.rows.factories.CredentialFactory",
+        factory_related_name="registry",
     )
 
 

@@ -9,7 +9,7 @@ from django.http import HttpResponseBase
 from django.test import Client
 
 from teams.models import Membership, Team
-from tests.support.factories import api_token_text
+from tests.support.rows.factories import api_token_text
 
 API = "/api/v1"
 

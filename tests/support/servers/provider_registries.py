@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tests.support.canned_server import Answer
-from tests.support.provider_server import Registry, errors
-from tests.support.registry_forms import JSON_KEY
+from tests.support.pages.registry_forms import JSON_KEY
+from tests.support.servers.canned_server import Answer
+from tests.support.servers.provider_server import Registry, errors
 
 SECRET = "upstream-secret-51d0"
 # A token with too little in it: distribution, registry/auth/token/accesscontroller.go.

@@ -22,9 +22,9 @@ import psycopg
 from deploy.local.postgres import start_postgres
 from deploy.local.process import ManagedProcess
 from deploy.local.valkey import start_valkey
-from tests.support.fake_registry import FakeRegistry, running_registry
-from tests.support.receiver import Receiver, running_receiver
-from tests.support.seeder import PROJECT, Seeder
+from tests.support.servers.fake_registry import FakeRegistry, running_registry
+from tests.support.servers.receiver import Receiver, running_receiver
+from tests.support.stacks.seeder import PROJECT, Seeder
 
 LOGIN = ("sample", "upstream-password-9d2c")
 WRONG = ("sample", "wrong-password-41aa")

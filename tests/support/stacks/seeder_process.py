@@ -20,12 +20,12 @@ from django.db import close_old_connections  # noqa: E402
 
 from alerts.events import CHOOSABLE  # noqa: E402
 from alerts.services import create_webhook  # noqa: E402
-from deploy.local.example_data import fill_example_team, session_of  # noqa: E402
 from portal.celery import app as celery_app  # noqa: E402
 from teams.models import Membership, User  # noqa: E402
 from teams.permissions import Role  # noqa: E402
-from tests.support.vendor import Vendor, create_vendor  # noqa: E402
-from tests.support.world import rows_of  # noqa: E402
+from tests.support.example.data import fill_example_team, session_of  # noqa: E402
+from tests.support.rows.vendor import Vendor, create_vendor  # noqa: E402
+from tests.support.rows.world import rows_of  # noqa: E402
 
 # Into the void: a check that the worker makes of a registry would change rows later.
 celery_app.conf.update(broker_url="memory://")

@@ -26,8 +26,8 @@ from deploy.local.stack import (
     start_portal,
     start_servers,
 )
-from tests.support.receiver import Receiver, running_receiver
-from tests.support.seeder import Seeder
+from tests.support.servers.receiver import Receiver, running_receiver
+from tests.support.stacks.seeder import Seeder
 
 PRISTINE = "pristine"
 

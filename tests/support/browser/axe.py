@@ -8,7 +8,7 @@ from typing import Any
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
-from deploy.local.chromium import NARROW, WIDE
+from tests.support.browser.chromium import NARROW, WIDE
 
 # A theme changes colours and nothing else, and axe takes its time.
 COLOUR_RULES = ("color-contrast", "link-in-text-block")

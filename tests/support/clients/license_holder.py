@@ -11,7 +11,7 @@ from typing import Any
 from django.test import Client
 
 from licenses.models import License
-from tests.support.clients import API
+from tests.support.clients.api import API
 
 PROXY, REGISTRY = "proxy.example.com", "registry.example.com"
 # RFC 2544's, of which each client takes one: failures count by address.

@@ -24,13 +24,13 @@ from deploy.local.registry import TokenAuth, find_registry, start_registry
 from oci.scope import parse_scopes
 from registries.tokens.registry_token import ISSUER, TokenIssuer
 from registries.tokens.signing_keys import SigningKey, create_signing_material
-from tests.support.canned_server import (
+from tests.support.servers.canned_server import (
     STRANGE_REALM,
     Answer,
     canned_server,
     silent_server,
 )
-from tests.support.certificates import Authority, ServerCertificate
+from tests.support.servers.certificates import Authority, ServerCertificate
 
 LOGIN = ("puller", "upstream-password-9d2c")
 READABLE, UNREADABLE = "my-org/api", "secret/api"

@@ -15,21 +15,21 @@ from typing import TYPE_CHECKING
 import django
 from playwright.sync_api import Browser, Page
 
-from deploy.local.chromium import (
+from deploy.local.demo_settings import PROJECT, DemoSettings
+from deploy.local.private_files import private_directory
+from deploy.local.process import LocalStackError, free_port
+from deploy.local.registry import ensure_registry
+from deploy.local.stack import start_berth, start_servers
+from tests.support.browser.chromium import (
     NARROW,
     WIDE,
     ChromiumMissing,
     send_form,
     start_chromium,
 )
-from deploy.local.demo_settings import PROJECT, DemoSettings
-from deploy.local.private_files import private_directory
-from deploy.local.process import LocalStackError, free_port
-from deploy.local.registry import ensure_registry
-from deploy.local.stack import start_berth, start_servers
 
 if TYPE_CHECKING:
-    from deploy.local.portal_pages import PortalPage
+    from tests.support.browser.portal_pages import PortalPage
 
 OUTPUT = PROJECT / "var" / "screenshots"
 # What the pages say to type; nothing is reached there.
@@ -94,15 +94,15 @@ def _is_wanted(shot: _Shot, words: list[str]) -> bool:
 
 
 def _first_shot() -> Iterator[_Shot]:
-    from deploy.local.portal_pages import SET_UP
+    from tests.support.browser.portal_pages import SET_UP
 
     yield _Shot(SET_UP, SET_UP.address({}), None)
 
 
 def _shots() -> Iterator[_Shot]:
     # They are of Django, which only now has its settings.
-    from deploy.local.example_data import fill_example_team, session_of
-    from deploy.local.portal_pages import PAGES
+    from tests.support.browser.portal_pages import PAGES
+    from tests.support.example.data import fill_example_team, session_of
 
     example = fill_example_team("kestrel")
     sessions = {name: session_of(user) for name, user in example.visitors.items()}

@@ -15,7 +15,7 @@ from allauth.mfa.totp.internal.auth import (
 from django.test import Client
 
 from teams.models import User
-from tests.support.factories import PASSWORD
+from tests.support.rows.factories import PASSWORD
 
 _numbers = itertools.count(1)
 
