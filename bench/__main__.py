@@ -10,11 +10,11 @@ import time
 
 import django
 
-from bench.errors import BenchError
-from bench.pages import running_database
-from bench.plan import FULL, QUICK
-from bench.servers import bench_directory, running_servers
-from bench.tools import require_tools
+from bench.harness.errors import BenchError
+from bench.harness.servers import bench_directory, running_servers
+from bench.harness.tools import require_tools
+from bench.pages.measure import running_database
+from bench.pulls.plan import FULL, QUICK
 from deploy.local.demo_settings import PROJECT
 from deploy.local.process import LocalStackError
 
@@ -66,8 +66,8 @@ def _measure(*, quick: bool) -> None:
         os.environ.update(servers.environment)
         django.setup()
         # Models can be imported only now.
-        from bench.report import render, write_report
-        from bench.run import run
+        from bench.pulls.report import render, write_report
+        from bench.pulls.run import run
 
         report = render(run(servers, QUICK if quick else FULL, _say))
     print(f"\n{report}\n")
@@ -86,11 +86,11 @@ def _measure_part(name: str, *, quick: bool) -> None:
         os.environ.update(environment)
         django.setup()
         # Models can be imported only now.
-        from bench.check_run import run_checks
+        from bench.checks.run import run_checks
         from bench.installer import run_installer
-        from bench.page_run import run_pages
-        from bench.report import CHECKS, INSTALLER, PAGES, TOKENS, write_report
-        from bench.token_run import run_tokens
+        from bench.pages.run import run_pages
+        from bench.pulls.report import CHECKS, INSTALLER, PAGES, TOKENS, write_report
+        from bench.tokens.run import run_tokens
 
         runs = {
             CHECKS: run_checks,
@@ -110,7 +110,7 @@ def _seed(licenses: int) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     django.setup()
     # Models can be imported only now.
-    from bench.seed import analyze, seed_licenses
+    from bench.seed.licenses import analyze, seed_licenses
 
     started = time.monotonic()
     seed_licenses(licenses)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import yaml
 
-from bench.errors import BenchError
-from bench.machine import MachineWatch
-from bench.pulls import Say
-from bench.report import table
+from bench.harness.errors import BenchError
+from bench.harness.machine import MachineWatch
+from bench.pulls.report import table
+from bench.pulls.rounds import Say
 from deploy.local import images
 from deploy.local.demo_settings import PROJECT
 from deploy.local.process import free_port

@@ -1,0 +1,3 @@
+"""Credential checks: choosing what is due, and checking it."""
+
+from __future__ import annotations

@@ -1,0 +1,46 @@
+"""The programs that make the load."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+
+from bench.harness.errors import BenchError
+
+PACKAGES = ("wrk", "curl", "docker-registry")
+
+
+def require_tools(*programs: str) -> None:
+    """Return if the programs are installed; without any named, all of a run of pulls.
+
+    Raises:
+        BenchError: some are not; the message says how to install them.
+    """
+    missing = [name for name in programs or PACKAGES if shutil.which(name) is None]
+    if missing:
+        names = " ".join(missing)
+        raise BenchError(
+            f"The benchmark needs these programs: {names}. They are in the Debian and "
+            f"Ubuntu packages of that name: sudo apt-get install {names}"
+        )
+
+
+def run_tool(command: Sequence[str]) -> str:
+    """Run a program and return what it printed.
+
+    Raises:
+        BenchError: it failed.
+    """
+    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
+    if outcome.returncode != 0:
+        raise BenchError(f"{command[0]} failed:\n{outcome.stdout}{outcome.stderr}")
+    return outcome.stdout
+
+
+def first_line(command: Sequence[str]) -> str:
+    """Return the first line of what a program prints, whatever it thinks of it."""
+    if shutil.which(command[0]) is None:
+        return "unknown"
+    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
+    return (outcome.stdout or outcome.stderr).partition("\n")[0]

@@ -1,0 +1,3 @@
+"""The portal's lists and searches."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Pulls, tokens and decisions: what ``make bench`` measures."""
+
+from __future__ import annotations

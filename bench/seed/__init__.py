@@ -1,0 +1,3 @@
+"""Rows in very large numbers."""
+
+from __future__ import annotations

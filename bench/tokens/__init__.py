@@ -1,0 +1,3 @@
+"""Token requests at few and at many licenses."""
+
+from __future__ import annotations
