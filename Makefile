@@ -40,7 +40,7 @@ openapi: .venv/stamp ## Write docs/api/openapi.yaml from the code
 	$(PLACEHOLDERS) $(BIN)/python manage.py spectacular --validate --fail-on-warn \
 		--file docs/api/openapi.yaml
 
-bench: .venv/stamp node_modules/stamp ## Measure pulls, tokens and pages on this machine
+bench: .venv/stamp node_modules/stamp ## Measure pulls, tokens and decisions on this machine
 	$(BIN)/python -m bench
 
 screenshots: .venv/stamp node_modules/stamp test-packages ## Take pictures of all pages
