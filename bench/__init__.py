@@ -1,6 +1,6 @@
 """``make bench``: what a pull, a token and a decision cost, on this machine.
 
-Everything runs on loopback and is started and ended by the command itself.
+The command starts everything it needs on loopback, and stops it afterwards.
 """
 
 from __future__ import annotations

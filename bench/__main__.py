@@ -1,4 +1,4 @@
-"""Measurements: of pulls, or of what a command names; with ``seed`` only rows."""
+"""Measure Berth on this machine, or seed licenses with ``seed --licenses N``."""
 
 from __future__ import annotations
 
@@ -7,120 +7,102 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 
 import django
 
 from bench.harness.errors import BenchError
-from bench.harness.servers import bench_directory, running_servers
-from bench.harness.tools import require_tools
-from bench.pages.measure import running_database
-from bench.pulls.plan import FULL, QUICK
+from bench.harness.report import Report, write_report
+from bench.harness.rounds import say
+from bench.harness.servers import running_servers
 from deploy.local.demo_settings import PROJECT
 from deploy.local.process import LocalStackError
 
 PAGE = PROJECT / "docs" / "performance.md"
+PULLS = "pulls"
+SEED = "seed"
+COMMANDS = (PULLS, "pages", "checks", "tokens", "installer", SEED)
 
 
 def main() -> int:
-    # A terminal that closes and `kill` end all servers as cleanly as Ctrl-C.
+    # A closed terminal and `kill` stop all servers as cleanly as Ctrl-C.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
-    options = _parser().parse_args()
+    options = _parse()
     try:
-        if options.command == "seed":
+        if options.command == SEED:
             _seed(options.licenses)
-        elif options.command:
-            _measure_part(options.command, quick=options.quick)
         else:
-            _measure(quick=options.quick)
+            _measure(options.command, quick=options.quick)
     except (BenchError, LocalStackError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nStopped; nothing was written.", file=sys.stderr)
+        print("\nStopped; no document was updated.", file=sys.stderr)
         return 130
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("command", nargs="?", choices=COMMANDS, default=PULLS)
     parser.add_argument(
-        "--quick", action="store_true", help="short rounds; writes no document"
+        "--quick", action="store_true", help="short rounds; updates no document"
     )
-    commands = parser.add_subparsers(dest="command")
-    commands.add_parser("pages", help="measure the portal's lists and searches")
-    commands.add_parser("checks", help="measure the checks of credentials")
-    commands.add_parser("tokens", help="measure token requests at many licenses")
-    commands.add_parser("installer", help="measure look-ups, patches and bundles")
-    seed = commands.add_parser(
-        "seed", help="add licenses to the database that DATABASE_URL names"
+    parser.add_argument(
+        "--licenses",
+        type=int,
+        metavar="N",
+        help="seed: how many licenses to add to the database in DATABASE_URL",
     )
-    seed.add_argument("--licenses", type=int, required=True, metavar="N")
-    return parser
+    options = parser.parse_args()
+    if (options.command == SEED) != (options.licenses is not None):
+        parser.error("seed requires --licenses, and no other command accepts it")
+    return options
 
 
-def _measure(*, quick: bool) -> None:
-    require_tools()
+def _measure(name: str, *, quick: bool) -> None:
     started = time.monotonic()
-    with bench_directory() as directory, running_servers(directory) as servers:
+    say("Starting PostgreSQL and Valkey …")
+    with running_servers() as servers:
         os.environ.update(servers.environment)
         django.setup()
-        # Models can be imported only now.
-        from bench.pulls.report import render, write_report
-        from bench.pulls.run import run
+        from bench.harness.machine import MachineWatch
 
-        report = render(run(servers, QUICK if quick else FULL, _say))
+        watch = MachineWatch.start()
+        result = _measurements()[name](servers, quick=quick)
+        report = result.render(name, watch.finish())
     print(f"\n{report}\n")
-    _say(f"Measured in {time.monotonic() - started:.0f} s.")
+    say(f"Measured in {time.monotonic() - started:.0f} s.")
     if not quick:
-        write_report(PAGE, report)
-        _say(f"Wrote {PAGE.relative_to(PROJECT)}.")
+        write_report(PAGE, name, report)
+        say(f"Updated {PAGE.relative_to(PROJECT)}.")
 
 
-def _measure_part(name: str, *, quick: bool) -> None:
-    started = time.monotonic()
-    with (
-        bench_directory() as directory,
-        running_database(directory) as environment,
-    ):
-        os.environ.update(environment)
-        django.setup()
-        # Models can be imported only now.
-        from bench.checks.run import run_checks
-        from bench.installer import run_installer
-        from bench.pages.run import run_pages
-        from bench.pulls.report import CHECKS, INSTALLER, PAGES, TOKENS, write_report
-        from bench.tokens.run import run_tokens
+def _measurements() -> dict[str, Callable[..., Report]]:
+    # Models can be imported only after django.setup().
+    from bench.checks.run import measure_claims_and_checks
+    from bench.installer import measure_installer
+    from bench.pages.run import measure_pages
+    from bench.pulls.run import measure_pulls
+    from bench.tokens.run import measure_tokens
 
-        runs = {
-            CHECKS: run_checks,
-            INSTALLER: run_installer,
-            PAGES: run_pages,
-            TOKENS: run_tokens,
-        }
-        report = runs[name](directory, _say, quick=quick)
-    print(f"\n{report}\n")
-    _say(f"Measured in {time.monotonic() - started:.0f} s.")
-    if not quick:
-        write_report(PAGE, report, name)
-        _say(f"Wrote {PAGE.relative_to(PROJECT)}.")
+    return {
+        PULLS: measure_pulls,
+        "pages": measure_pages,
+        "checks": measure_claims_and_checks,
+        "tokens": measure_tokens,
+        "installer": measure_installer,
+    }
 
 
 def _seed(licenses: int) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     django.setup()
     # Models can be imported only now.
-    from bench.seed.licenses import analyze, seed_licenses
+    from bench.seed.licenses import seed_licenses
 
-    started = time.monotonic()
     seed_licenses(licenses)
-    analyze()
-    _say(f"Added {licenses:,} licenses in {time.monotonic() - started:.0f} s.")
-
-
-def _say(text: str) -> None:
-    # What is measured goes to standard output, what goes on meanwhile does not.
-    print(text, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,28 +1,26 @@
-"""One run over the installer's commands: look-ups, a patch and a bundle."""
+"""``python -m bench installer``: look-ups, a bundle and a patch."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-import time
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import yaml
 
 from bench.harness.errors import BenchError
-from bench.harness.machine import MachineWatch
-from bench.pulls.report import table
-from bench.pulls.rounds import Say
+from bench.harness.report import Report, table
+from bench.harness.rounds import say, timed
+from bench.harness.servers import Servers
 from deploy.local import images
 from deploy.local.demo_settings import PROJECT
 from deploy.local.process import free_port
 from deploy.local.registry import start_registry
 
-MIB = 2**20
-# The command, and then the peak of its memory in KiB.
+# Runs a command, then prints its peak memory in KiB.
 _RUN = """
 import sys
 from installer.cli import main
@@ -32,15 +30,14 @@ lines = open("/proc/self/status").read().splitlines()
 print(*(line for line in lines if line.startswith("VmHWM")), file=sys.stderr)
 sys.exit(code)
 """
-_LICENSE = {
-    "apiVersion": "kots.io/v1beta2",
-    "kind": "License",
-    "spec": {
-        "licenseID": "bench",
-        "appSlug": "my-app",
-        "replicatedProxyDomain": "proxy.example.com",
-    },
-}
+_LICENSE = """
+apiVersion: kots.io/v1beta2
+kind: License
+spec:
+  licenseID: bench
+  appSlug: my-app
+  replicatedProxyDomain: proxy.example.com
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,98 +52,87 @@ QUICK = Size(images=100, manifests=500, blob_mib=128)
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
-    """One command, start of Python included, and the peak of its memory in MiB."""
+class _Work:
+    """A command's title in the report, and the amount and unit of its work."""
 
     title: str
-    seconds: float
-    pace: str
-    peak: int
+    amount: int
+    unit: str = ""
+
+    def run(self, *arguments: str | Path) -> tuple[str, ...]:
+        """Run the command; return its row with the time, Python's start included."""
+        command = [sys.executable, "-c", _RUN, *map(str, arguments)]
+        run = partial(subprocess.run, cwd=PROJECT, capture_output=True, text=True)
+        outcome, ms = timed(partial(run, command))
+        if outcome.returncode:
+            raise BenchError(f"The installer failed: {outcome.stderr[-500:]}")
+        pace = f"{self.amount / ms * 1000:,.0f}{self.unit}/s"
+        peak = int(outcome.stderr.split()[-2]) // 1024
+        return (self.title, f"{ms / 1000:.1f} s", pace, f"{peak} MiB")
 
 
-def run_installer(directory: Path, say: Say, *, quick: bool) -> str:
-    """Measure the installer's commands; return the report.
+def measure_installer(servers: Servers, *, quick: bool) -> Report:
+    """Measure the installer's commands.
 
     Raises:
         BenchError: a command failed.
         LocalStackError: the registry did not start.
     """
     size = QUICK if quick else FULL
-    watch = MachineWatch.start()
-    (directory / "license.yaml").write_text(yaml.safe_dump(_LICENSE))
-    with _registry(directory) as host:
-        say("Look-ups …")
-        runs = [_look_ups(directory, host, size.images)]
-        say("A bundle …")
-        runs.append(_bundle(directory, host, size.blob_mib))
-    say("A patch …")
-    runs.append(_patch(directory, size.manifests))
-    return _report(runs, watch.finish())
-
-
-def _report(runs: Iterable[_Run], machine: Mapping[str, str]) -> str:
-    rows = (
-        (each.title, f"{each.seconds:.1f} s", each.pace, f"{each.peak} MiB")
-        for each in runs
-    )
-    head = ("", "Time", "Pace", "Memory at most")
-    sections = {
-        "The installer": table(head, rows),
-        "Machine of the installer": table(("", ""), machine.items()),
-    }
-    return "\n\n".join(f"### {title}\n\n{body}" for title, body in sections.items())
-
-
-@contextmanager
-def _registry(directory: Path) -> Iterator[str]:
+    directory = servers.directory
+    (directory / "license.yaml").write_text(_LICENSE)
     port = free_port()
+    host = f"localhost:{port}"
     with start_registry(directory / "registry", port):
-        yield f"localhost:{port}"
+        say("Look-ups …")
+        rows = [_look_ups(directory, host, size.images)]
+        say("Bundle …")
+        rows.append(_bundle(directory, host, size.blob_mib))
+    say("Patch …")
+    rows.append(_patch(directory, size.manifests))
+    return Report({"Commands": table(("", "Time", "Pace", "Peak memory"), rows)})
 
 
-def _look_ups(directory: Path, host: str, number: int) -> _Run:
+def _look_ups(directory: Path, host: str, count: int) -> tuple[str, ...]:
     layer = images.tar_layer({"file": b"bench"})
-    for each in range(number):
-        images.push_image(f"http://{host}", "my-org/api", f"v{each}", layers=[layer])
-    names = [f"{host}/my-org/api:v{each}" for each in range(number)]
-    vendor = _vendor(directory / "look-ups", [names])
-    seconds, peak = _timed("images", vendor, "--plain-http", host)
-    title = f"Look-ups of {number:,} images of one registry, in one folder"
-    return _Run(title, seconds, f"{number / seconds:,.0f}/s", peak)
+    tags = [f"v{number}" for number in range(count)]
+    for tag in tags:
+        images.push_image(f"http://{host}", "my-org/api", tag, layers=[layer])
+    names = [f"{host}/my-org/api:{tag}" for tag in tags]
+    vendor = _write_pods(directory / "look-ups", [names])
+    title = f"Look-ups of {count:,} images of one registry, in one folder"
+    return _Work(title, count).run("images", vendor, "--plain-http", host)
 
 
-def _bundle(directory: Path, host: str, mib: int) -> _Run:
+def _bundle(directory: Path, host: str, mib: int) -> tuple[str, ...]:
     url = f"http://{host}"
-    blob = images.push_blob_stream(url, "my-org/large", mib * MIB)
+    blob = images.push_blob_stream(url, "my-org/large", mib * 2**20)
     images.push_artifact(
         url, "my-org/large", "v1", artifact_type="application/x", blobs=[blob]
     )
-    vendor = _vendor(directory / "bundle", [[f"{host}/my-org/large:v1"]])
-    seconds, peak = _timed(
+    vendor = _write_pods(directory / "bundle", [[f"{host}/my-org/large:v1"]])
+    return _Work(f"A bundle of {mib:,} MiB", mib, " MiB").run(
         *("airgap", vendor, "--license", directory / "license.yaml"),
         *("--bundle", directory / "bundle.oci", "--plain-http", host),
     )
-    title = f"A bundle of {mib:,} MiB"
-    return _Run(title, seconds, f"{mib / seconds:,.0f} MiB/s", peak)
 
 
-def _patch(directory: Path, number: int) -> _Run:
-    names = [[f"quay.io/my-org/api{each}:v1"] for each in range(number)]
-    vendor = _vendor(directory / "patch", names)
-    seconds, peak = _timed(
+def _patch(directory: Path, count: int) -> tuple[str, ...]:
+    names = [[f"quay.io/my-org/api{number}:v1"] for number in range(count)]
+    vendor = _write_pods(directory / "patch", names)
+    title = f"A patch of {count:,} manifests, each with an image of its own"
+    return _Work(title, count).run(
         *("patch", vendor, "--license", directory / "license.yaml"),
         *("--out", directory / "out", "--airgap", "--registry", "own.example/apps"),
     )
-    title = f"A patch of {number:,} manifests, each with an image of its own"
-    return _Run(title, seconds, f"{number / seconds:,.0f}/s", peak)
 
 
-def _vendor(directory: Path, pods: list[list[str]]) -> Path:
+def _write_pods(directory: Path, pods: Sequence[Sequence[str]]) -> Path:
     """Write one manifest for each list of images."""
     directory.mkdir()
     for number, names in enumerate(pods):
         containers = [
-            {"name": f"c{at}", "image": each} for at, each in enumerate(names)
+            {"name": f"c{place}", "image": name} for place, name in enumerate(names)
         ]
         pod = {
             "apiVersion": "v1",
@@ -156,18 +142,3 @@ def _vendor(directory: Path, pods: list[list[str]]) -> Path:
         }
         (directory / f"pod{number}.yaml").write_text(yaml.safe_dump(pod))
     return directory
-
-
-def _timed(*arguments: str | Path) -> tuple[float, int]:
-    """Run a command; return its seconds, start included, and its peak in MiB."""
-    started = time.monotonic()
-    ran = subprocess.run(
-        [sys.executable, "-c", _RUN, *map(str, arguments)],
-        cwd=PROJECT,
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    if ran.returncode:
-        raise BenchError(f"The installer failed: {ran.stderr[-500:]}")
-    return time.monotonic() - started, int(ran.stderr.split()[-2]) // 1024

@@ -1,3 +1,3 @@
-"""Credential checks: choosing what is due, and checking it."""
+"""Credential checks: claiming due registries, and checking them."""
 
 from __future__ import annotations

@@ -1,30 +1,19 @@
-"""``python -m bench checks``: choosing what is due, and checking it."""
+"""``python -m bench checks``: claiming due registries, and checking them."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-
-from django.core.management import call_command
+from statistics import median
 
 from bench.checks.claims import ClaimTimes, measure_claims
-from bench.checks.worker import (
-    CheckSpeed,
-    measure_checks,
-    running_upstreams,
-    running_worker,
-)
-from bench.harness.machine import LOAD, MachineWatch
-from bench.pulls.goals import Goal
-from bench.pulls.report import met_and_missed, table
-from bench.pulls.rounds import Say
-from bench.seed.registries import Login, plan_checks, seed_registries
+from bench.checks.worker import CheckSpeed, measure_checks
+from bench.harness.report import Goal, Report, table
+from bench.harness.rounds import percentile, say
+from bench.harness.servers import Servers
+from bench.seed.registries import Login, seed_registries
 from portal.crypto.secrets import Secret
-
-CLAIM_MS = 50
-CHECKS_PER_SECOND = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,107 +30,66 @@ FULL = CheckPlan(registries=100_000, claims=300, checks=2_000, rounds=3)
 QUICK = CheckPlan(registries=5_000, claims=50, checks=300, rounds=1)
 
 
-def run_checks(directory: Path, say: Say, *, quick: bool) -> str:
-    """Measure claims and checks; return the report.
+def measure_claims_and_checks(servers: Servers, *, quick: bool) -> Report:
+    """Measure claims and checks.
 
     Raises:
-        BenchError: claims did not give what they should.
-        LocalStackError: a server did not start, or checks did not sign in.
+        BenchError: a claim returned too few or too many registries.
+        LocalStackError: a server did not start, or a check did not sign in.
     """
     plan = QUICK if quick else FULL
-    watch = MachineWatch.start()
-    call_command("migrate", interactive=False, verbosity=0)
     say(f"Seeding {plan.registries:,} registries …")
     seed_registries(plan.registries)
-    claims = list(measure_claims(plan.claims, say))
-    # They stay, so that the checks are made among many others.
-    plan_checks(due=0)
-    speeds = list(_measure_speeds(directory, plan, say))
-    return _render(plan, claims, speeds, watch.finish())
-
-
-def _measure_speeds(directory: Path, plan: CheckPlan, say: Say) -> Iterator[CheckSpeed]:
+    claims = list(measure_claims(plan.claims))
+    # These registries stay, so that checks are made among many others.
     login = Login("bench", Secret(secrets.token_urlsafe(16)))
-    with (
-        running_upstreams(directory, login) as upstreams,
-        running_worker(directory, upstreams) as worker,
-    ):
-        for upstream in upstreams:
-            yield measure_checks(
-                worker,
-                upstream,
-                login,
-                checks=plan.checks,
-                rounds=plan.rounds,
-                say=say,
-            )
-
-
-def _render(
-    plan: CheckPlan,
-    claims: list[ClaimTimes],
-    speeds: list[CheckSpeed],
-    machine: Mapping[str, str],
-) -> str:
-    # No program makes the load here: the worker works off what is due.
-    facts = [(name, value) for name, value in machine.items() if name != LOAD]
-    judged = [*map(_claim_goal, claims), *map(_speed_goal, speeds)]
-    sections = {
-        f"Choosing what is due of {plan.registries:,} registries": _claims(claims),
-        "Checks by one worker process": _speeds(speeds),
-        "Machine of the checks": table(("", ""), facts),
-    }
-    return "\n\n".join(
-        [
-            met_and_missed(judged),
-            *(f"### {title}\n\n{body}" for title, body in sections.items()),
-        ]
+    speeds = measure_checks(servers, login, checks=plan.checks, rounds=plan.rounds)
+    return Report(
+        {
+            f"Claiming among {plan.registries:,} registries": _claims(claims),
+            "Checks by one worker process": _speeds(plan, speeds),
+        },
+        [*map(_claim_goal, claims), *_speed_goals(speeds)],
     )
 
 
 def _claim_goal(times: ClaimTimes) -> Goal:
-    return Goal(
-        name=f"Choosing what is due, p95. {times.name}",
-        bound=f"under {CLAIM_MS} ms",
-        measured=f"{times.p95_ms:.1f} ms",
-        met=times.p95_ms < CLAIM_MS,
+    p95 = percentile(times.milliseconds, 95)
+    return Goal(f"Claiming due registries, p95. {times.name}", p95, "under", 50, " ms")
+
+
+def _speed_goals(speeds: Mapping[str, CheckSpeed]) -> list[Goal]:
+    return [
+        Goal(f"Checks/s. {upstream}", speed.per_second, "at least", 100)
+        for upstream, speed in speeds.items()
+    ]
+
+
+def _claims(claims: Sequence[ClaimTimes]) -> str:
+    head = ("", "Claims", "Registries claimed, median", "p50", "p95", "Longest")
+    return table(head, map(_claim_row, claims))
+
+
+def _claim_row(times: ClaimTimes) -> tuple[str, ...]:
+    percentiles = (percentile(times.milliseconds, percent) for percent in (50, 95, 100))
+    return (
+        times.name,
+        f"{len(times.milliseconds):,}",
+        f"{median(times.claimed):.0f}",
+        *(f"{time:.1f} ms" for time in percentiles),
     )
 
 
-def _speed_goal(speed: CheckSpeed) -> Goal:
-    return Goal(
-        name=f"Checks/s. {speed.upstream}",
-        bound=f"at least {CHECKS_PER_SECOND}",
-        measured=f"{speed.per_second:.0f}",
-        met=speed.per_second >= CHECKS_PER_SECOND,
-    )
-
-
-def _claims(claims: list[ClaimTimes]) -> str:
+def _speeds(plan: CheckPlan, speeds: Mapping[str, CheckSpeed]) -> str:
     return table(
-        ("", "Claims", "Registries claimed, median", "p50", "p95", "Longest"),
+        ("Upstream", "Checks", "Checks/s", "Worker processor time per check"),
         (
             (
-                each.name,
-                f"{each.calls:,}",
-                f"{each.claimed:.0f}",
-                *(f"{ms:.1f} ms" for ms in (each.p50_ms, each.p95_ms, each.longest_ms)),
+                upstream,
+                f"{plan.rounds} times {plan.checks:,}",
+                f"{speed.per_second:.0f}",
+                f"{speed.cpu_ms:.1f} ms",
             )
-            for each in claims
-        ),
-    )
-
-
-def _speeds(speeds: list[CheckSpeed]) -> str:
-    return table(
-        ("The upstream", "Checks", "Checks/s", "The worker's processor time for each"),
-        (
-            (
-                each.upstream,
-                f"{each.rounds} times {each.checks:,}",
-                f"{each.per_second:.0f}",
-                f"{each.cpu_ms:.1f} ms",
-            )
-            for each in speeds
+            for upstream, speed in speeds.items()
         ),
     )

@@ -1,6 +1,6 @@
-"""A registry that only signs people in, as fast as it goes: an ASGI application.
+"""A minimal, fast registry that only handles logins: an ASGI application.
 
-It asks for a Bearer token, has a token service of its own, and takes a login of
+It requires a Bearer token, has its own token service, and accepts the login in
 ``BENCH_UPSTREAM_LOGIN``, which is ``name:password``.
 """
 
@@ -28,7 +28,7 @@ async def app(scope: Mapping[str, Any], receive: object, send: Send) -> None:
     if scope["path"] == "/token":
         status, body = _token(authorization)
     elif authorization in _issued:
-        # Good for once, so that every check has to sign in anew.
+        # A token works once, so that every check signs in again.
         _issued.remove(authorization)
         status, body = 200, b"{}"
     else:

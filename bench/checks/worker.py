@@ -1,25 +1,25 @@
-"""How many checks a second one worker process makes, with a registry close by."""
+"""How many checks a second one worker process makes, with registries on loopback."""
 
 from __future__ import annotations
 
-import os
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from statistics import median
 
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from bench.checks.upstream import LOGIN_VARIABLE
-from bench.harness.process_facts import cpu_seconds
-from bench.pulls.rounds import Say
-from bench.seed.licenses import analyze
-from bench.seed.registries import Login, make_host_due, seed_upstream
+from bench.harness.processes import cpu_seconds
+from bench.harness.rounds import measure_in_turn, medians
+from bench.harness.servers import Servers, running_module
+from bench.seed.bulk import analyze
+from bench.seed.registries import Login, make_due, plan_checks, seed_upstream
 from deploy.local.demo_settings import PROJECT
 from deploy.local.process import ManagedProcess, free_port
 from deploy.local.registry import start_registry
@@ -27,82 +27,53 @@ from portal.celery import app
 from registries.models import CredentialCheck
 from registries.tasks import check_due_registries_task
 
-NO_LIMIT = 1_000_000
-# No check takes so long here: after it the task has ended, whatever is left.
+# No check takes this long here: without a new row, the task has ended.
 QUIET_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Upstream:
-    """A registry that is checked against: how it is called, and where it is."""
-
-    name: str
-    host: str
-
-
-@dataclass(frozen=True, slots=True)
 class CheckSpeed:
-    """What came of all rounds with one upstream; both figures are medians."""
+    """Checks per second, and the worker's processor time for each."""
 
-    upstream: str
-    checks: int
-    rounds: int
     per_second: float
     cpu_ms: float
 
 
 @contextmanager
-def running_upstreams(directory: Path, login: Login) -> Iterator[list[Upstream]]:
-    """Start both registries, which take the same login."""
-    with ExitStack() as stack:
-        port, other = free_port(), free_port()
-        stack.enter_context(_start_upstream(directory, port, login))
-        stack.enter_context(
-            start_registry(
-                directory / "distribution",
-                other,
-                htpasswd=(login.username, login.password.reveal()),
-            )
-        )
-        yield [
-            Upstream("Bearer tokens, from a minimal server", f"localhost:{port}"),
-            Upstream("Basic, from Distribution with htpasswd", f"localhost:{other}"),
-        ]
-
-
-def _start_upstream(directory: Path, port: int, login: Login) -> ManagedProcess:
-    process = ManagedProcess(
-        [
-            *(sys.executable, "-m", "uvicorn", "bench.checks.upstream:app"),
-            *("--host", "127.0.0.1", "--port", str(port), "--lifespan", "off"),
+def running_upstreams(servers: Servers, login: Login) -> Iterator[dict[str, str]]:
+    """Run two registries that accept the same login; yield their hosts by name."""
+    pair = (login.username, login.password.reveal())
+    environment = servers.environment | {LOGIN_VARIABLE: ":".join(pair)}
+    port = free_port()
+    with (
+        running_module(
+            *("uvicorn", "bench.checks.upstream:app", "--lifespan", "off"),
             *("--loop", "uvloop", "--http", "httptools", "--no-access-log"),
-        ],
-        name="The upstream",
-        log=directory / "upstream.log",
-        env=os.environ
-        | {LOGIN_VARIABLE: f"{login.username}:{login.password.reveal()}"},
-        cwd=PROJECT,
-    )
-    process.wait_for_http(f"http://127.0.0.1:{port}/v2/")
-    return process
+            env=environment,
+            log=servers.directory,
+        ) as minimal,
+        start_registry(servers.directory / "distribution", port, htpasswd=pair),
+    ):
+        yield {
+            "Bearer tokens, from a minimal server": minimal.host,
+            "Basic, from Distribution with htpasswd": f"localhost:{port}",
+        }
 
 
 @contextmanager
-def running_worker(
-    directory: Path, upstreams: list[Upstream]
-) -> Iterator[ManagedProcess]:
-    """Start the worker as production does, but with one process and no beat."""
+def running_worker(servers: Servers, hosts: Sequence[str]) -> Iterator[ManagedProcess]:
+    """Run the worker as in production, but with one process and no beat."""
     process = ManagedProcess(
         [
             *(sys.executable, "-m", "celery", "-A", "portal.celery:app"),
             *("worker", "--concurrency", "1", "--loglevel", "INFO"),
         ],
         name="The worker",
-        log=directory / "worker.log",
-        env=os.environ
+        log=servers.directory / "worker.log",
+        env=servers.environment
         | {
-            "BERTH_CHECKS_PER_HOST": str(NO_LIMIT),
-            "BERTH_INSECURE_REGISTRIES": ",".join(each.host for each in upstreams),
+            "BERTH_CHECKS_PER_HOST": "1000000",
+            "BERTH_INSECURE_REGISTRIES": ",".join(hosts),
         },
         cwd=PROJECT,
     )
@@ -112,76 +83,65 @@ def running_worker(
 
 
 def measure_checks(
-    worker: ManagedProcess,
-    upstream: Upstream,
-    login: Login,
-    *,
-    checks: int,
-    rounds: int,
-    say: Say,
-) -> CheckSpeed:
-    """Have the worker check registries, all of them due at once, over and over.
+    servers: Servers, login: Login, *, checks: int, rounds: int
+) -> dict[str, CheckSpeed]:
+    """Have the worker check registries that are all due at once; return medians.
 
     Raises:
         LocalStackError: a check did not sign in, or none was made.
     """
-    seed_upstream(upstream.host, checks, login)
-    analyze()
-    # The first round opens connections and fills caches.
-    measured = []
-    for number in range(1 + rounds):
-        say(f"Checks: {upstream.name}, round {number} of {rounds} …")
-        measured.append(_round(worker, upstream, checks))
-    return CheckSpeed(
-        upstream=upstream.name,
-        checks=checks,
-        rounds=rounds,
-        per_second=median(speed for speed, _ in measured[1:]),
-        cpu_ms=median(cpu_ms for _, cpu_ms in measured[1:]),
-    )
+    with (
+        running_upstreams(servers, login) as hosts,
+        running_worker(servers, list(hosts.values())) as worker,
+    ):
+        for host in hosts.values():
+            seed_upstream(host, checks, login)
+        plan_checks(due=0)
+        analyze()
+        measurements = {
+            name: partial(_round, worker, host, checks) for name, host in hosts.items()
+        }
+        # The warm-up round opens connections and fills caches.
+        speeds = measure_in_turn("Checks", rounds, measurements, warm_up=True)
+    return {name: medians(items) for name, items in speeds.items()}
 
 
-def _round(
-    worker: ManagedProcess, upstream: Upstream, checks: int
-) -> tuple[float, float]:
-    """Return the checks per second, and the worker's milliseconds for each."""
-    make_host_due(upstream.host)
+def _round(worker: ManagedProcess, host: str, checks: int) -> CheckSpeed:
+    make_due(endpoint=host)
     cpu = _cpu_seconds(worker.pid)
     started = timezone.now()
-    written = CredentialCheck.objects.filter(
-        registry__endpoint=upstream.host, created_at__gte=started
+    results = CredentialCheck.objects.filter(
+        registry__endpoint=host, created_at__gte=started
     )
     check_due_registries_task.delay()
-    number = _wait_for_rows(written, checks)
+    number = _wait_for_rows(results, checks)
     spent = _cpu_seconds(worker.pid) - cpu
-    signed_in = written.filter(
-        outcome="valid", http_status=200, detail=f"Signed in to {upstream.host}."
+    signed_in = results.filter(
+        outcome="valid", http_status=200, detail=f"Signed in to {host}."
     )
     if not number or signed_in.count() != number:
-        raise worker.failure(
-            f"made {number} checks, {signed_in.count()} of them as they should be"
-        )
-    return number / _seconds(started, written), spent * 1000 / number
+        raise worker.failure(f"made {number} checks; {signed_in.count()} signed in")
+    return CheckSpeed(number / _seconds(started, results), spent * 1000 / number)
 
 
-def _wait_for_rows(written: QuerySet[CredentialCheck], expected: int) -> int:
-    """Return how many checks were written down, once no more are."""
+def _wait_for_rows(results: QuerySet[CredentialCheck], expected: int) -> int:
+    """Return the number of stored results once it stops growing."""
     number, changed = 0, time.monotonic()
     while number < expected and time.monotonic() - changed < QUIET_SECONDS:
         time.sleep(0.2)
-        found = written.count()
-        if found != number:
-            number, changed = found, time.monotonic()
+        count = results.count()
+        if count != number:
+            number, changed = count, time.monotonic()
     return number
 
 
-def _seconds(started: datetime, written: QuerySet[CredentialCheck]) -> float:
-    # Until the last row, and not until somebody looked.
-    last = written.latest("created_at").created_at
+def _seconds(started: datetime, results: QuerySet[CredentialCheck]) -> float:
+    # Until the last row, not until this process noticed it.
+    last = results.latest("created_at").created_at
     return (last - started).total_seconds()
 
 
 def _cpu_seconds(pid: int) -> float:
-    # Celery's own process, and the one that the tasks run in.
+    # Celery's main process, and the child that runs the tasks.
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
-    return sum(cpu_seconds(each) for each in (pid, *map(int, children.split())))
+    return sum(cpu_seconds(process) for process in (pid, *map(int, children.split())))

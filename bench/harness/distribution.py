@@ -1,78 +1,58 @@
-"""Distribution as it is deployed: with the cache of blob descriptors switched on.
+"""Distribution with its cache of blob descriptors switched on.
 
-Debian's own configuration has that cache; without it the comparison would be unfair.
+Debian's default configuration has this cache; without it the comparison would be
+unfair.
 """
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import yaml
 
+from bench.harness.servers import Server
 from deploy.local.private_files import private_directory, write_private
-from deploy.local.process import ManagedProcess
+from deploy.local.process import ManagedProcess, free_port
 from deploy.local.registry import TokenAuth, find_registry
+from images.distribution_config import FilesystemStorage, distribution_config
 
 
-@dataclass(frozen=True, slots=True)
-class Distribution:
-    """One registry: several may serve the same ``storage``."""
-
-    name: str
-    port: int
-    storage: Path
-    token: TokenAuth | None = None
-    proxy_remote: str | None = None
-
-    @property
-    def endpoint(self) -> str:
-        return f"localhost:{self.port}"
-
-    @property
-    def url(self) -> str:
-        return f"http://{self.endpoint}"
-
-
-def start_distribution(registry: Distribution, directory: Path) -> ManagedProcess:
-    """Start a registry on 127.0.0.1 and return it once it answers.
+@contextmanager
+def running_distribution(
+    directory: Path,
+    storage: Path,
+    *,
+    port: int | None = None,
+    token: TokenAuth | None = None,
+    proxy_remote: str | None = None,
+) -> Iterator[Server]:
+    """Run a registry on 127.0.0.1; several may serve the same storage.
 
     Raises:
         LocalStackError: it did not start; the message quotes its log.
     """
-    private_directory(directory)
-    config = write_private(directory / "config.yml", yaml.safe_dump(_config(registry)))
-    process = ManagedProcess(
-        [str(find_registry()), "serve", str(config)],
-        name=registry.name,
+    port = port or free_port()
+    config = distribution_config(
+        addr=f"127.0.0.1:{port}",
+        http_secret=secrets.token_hex(),
+        storage=FilesystemStorage(storage),
+        token=token,
+        notifications=None,
+    )
+    config["storage"]["cache"] = {"blobdescriptor": "inmemory"}
+    if proxy_remote is not None:
+        config["proxy"] = {"remoteurl": proxy_remote}
+    path = private_directory(directory) / "config.yml"
+    write_private(path, yaml.safe_dump(config))
+    with ManagedProcess(
+        [str(find_registry()), "serve", str(path)],
+        name=directory.name,
         log=directory / "registry.log",
         env={"PATH": os.environ.get("PATH", os.defpath)},
-    )
-    process.wait_for_http(f"http://127.0.0.1:{registry.port}/v2/")
-    return process
-
-
-def _config(registry: Distribution) -> dict[str, Any]:
-    config: dict[str, Any] = {
-        "version": 0.1,
-        "log": {"level": "error", "accesslog": {"disabled": True}},
-        "storage": {
-            "cache": {"blobdescriptor": "inmemory"},
-            "filesystem": {"rootdirectory": str(registry.storage)},
-        },
-        "http": {"addr": f"127.0.0.1:{registry.port}", "secret": "bench"},
-    }
-    if registry.token is not None:
-        config["auth"] = {
-            "token": {
-                "realm": registry.token.realm,
-                "service": registry.token.service,
-                "issuer": registry.token.issuer,
-                "rootcertbundle": str(registry.token.root_bundle),
-            }
-        }
-    if registry.proxy_remote is not None:
-        config["proxy"] = {"remoteurl": registry.proxy_remote}
-    return config
+    ) as process:
+        process.wait_for_http(f"http://127.0.0.1:{port}/v2/")
+        yield Server(process.pid, f"localhost:{port}")

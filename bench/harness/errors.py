@@ -2,4 +2,4 @@ from __future__ import annotations
 
 
 class BenchError(Exception):
-    """The benchmark cannot go on, or measured answers that are not the right ones."""
+    """The benchmark cannot continue, or a measured server answered wrongly."""

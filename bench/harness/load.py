@@ -1,4 +1,4 @@
-"""Load by ``wrk`` for small answers, by ``curl`` for large ones."""
+"""Load from ``wrk`` for small responses and from ``curl`` for large ones."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.harness.errors import BenchError
-from bench.harness.process_facts import cpu_seconds
+from bench.harness.processes import cpu_seconds
+from bench.harness.servers import Server
 from bench.harness.tools import run_tool
 
 CONNECTIONS = 16
@@ -18,7 +19,7 @@ _RESULT = re.compile(r"^berth (\d+) (\d+) (\d+) (\d+) (\d+)$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A GET that is repeated."""
+    """A GET request to repeat."""
 
     url: str
     headers: Mapping[str, str]
@@ -31,10 +32,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """What one round of load came to.
+    """The result of one round of load.
 
-    ``cpu_ms`` is the processor time per request of the process that answered, without
-    that of whatever it asked in turn.
+    ``cpu_ms`` is the processor time per request of the process that answers, without
+    that of the servers behind it.
     """
 
     requests_per_second: float
@@ -43,46 +44,40 @@ class Load:
     cpu_ms: float
 
 
-@dataclass(frozen=True, slots=True)
-class RequestFiles:
-    """Different requests for ``wrk.lua`` to take in turn, and where answers go."""
-
-    requests: Path
-    answers: Path
-
-
 def load(request: Request, seconds: int, pid: int) -> Load:
-    """Send a request to the process ``pid`` from 16 connections, over and over.
+    """Repeat a request to the process ``pid`` from 16 connections.
 
     Raises:
-        BenchError: any answer was an error, or a connection broke.
+        BenchError: a response was an error, or a connection broke.
     """
     return _run_wrk([*request.header_options, request.url], seconds, pid)
 
 
-def load_from_files(host: str, files: RequestFiles, seconds: int, pid: int) -> Load:
-    """Send requests from a file to the process ``pid`` from 16 connections, in turn.
+def load_from_file(
+    server: Server, requests: Path, responses: Path, seconds: int
+) -> Load:
+    """Send requests from a file to a server from 16 connections, in turn.
 
     Raises:
-        BenchError: any answer was an error, or a connection broke.
+        BenchError: a response was an error, or a connection broke.
     """
-    names = map(str, (files.requests, files.answers))
-    return _run_wrk([f"http://{host}/", "--", *names], seconds, pid)
+    files = map(str, (requests, responses))
+    return _run_wrk([f"http://{server.host}/", "--", *files], seconds, server.pid)
 
 
-def _run_wrk(what: Sequence[str], seconds: int, pid: int) -> Load:
+def _run_wrk(arguments: Sequence[str], seconds: int, pid: int) -> Load:
     cpu_before = cpu_seconds(pid)
     output = run_tool(
         [
             *("wrk", "--threads", "1", "--connections", str(CONNECTIONS)),
             *("--duration", f"{seconds}s", "--timeout", "10s"),
-            *("--script", str(_SCRIPT), *what),
+            *("--script", str(_SCRIPT), *arguments),
         ]
     )
     cpu = cpu_seconds(pid) - cpu_before
     result = _RESULT.search(output)
     if result is None:
-        raise BenchError(f"wrk did not say what it measured:\n{output}")
+        raise BenchError(f"wrk did not print its results:\n{output}")
     requests, microseconds, p50, p99, failed = map(int, result.groups())
     if failed or not requests:
         raise BenchError(f"{failed} of {requests} requests failed:\n{output}")
@@ -98,7 +93,7 @@ def download(request: Request, size: int) -> float:
     """Get a body of ``size`` bytes once; return its megabytes (10^6) per second.
 
     Raises:
-        BenchError: the answer is not 200, or not of that size.
+        BenchError: the status is not 200, or the body has another size.
     """
     output = run_tool(
         [

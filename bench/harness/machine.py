@@ -1,4 +1,4 @@
-"""What the figures were measured on and with."""
+"""The hardware and software that a report was measured with."""
 
 from __future__ import annotations
 
@@ -20,23 +20,20 @@ from bench.harness.tools import first_line
 from deploy.local.demo_settings import PROJECT
 
 _MEASURED = (
-    *("edge", "registries", "licenses", "alerts", "teams", "audit", "portal", "oci"),
-    "installer",
+    *("edge", "images", "registries", "licenses", "alerts", "teams", "audit"),
+    *("portal", "oci", "installer"),
 )
 _GIT_DESCRIBE = (
     *("git", "-C", str(PROJECT)),
     *("describe", "--always", "--dirty=, with changes"),
 )
-LOAD = "Load made by"
 _STOLEN = 7  # the column of /proc/stat
-PYTHON_PACKAGES = (
-    *("Django", "psycopg", "uvicorn", "uvloop", "httptools", "aiohttp", "celery"),
-)
+_PACKAGES = "Django psycopg uvicorn uvloop httptools aiohttp celery"
 
 
 @dataclass(frozen=True, slots=True)
 class MachineWatch:
-    """The machine and the program as they were when a run began."""
+    """The machine and Berth's code at the start of a run."""
 
     facts: dict[str, str]
     code: str
@@ -44,44 +41,42 @@ class MachineWatch:
 
     @classmethod
     def start(cls) -> MachineWatch:
-        """Look at the machine; the servers must be running."""
+        """Record the machine's state; the servers must be running."""
         return cls(_describe(), _code_digest(), _cpu_times())
 
     def finish(self) -> dict[str, str]:
         """Return names and values for the report.
 
         Raises:
-            BenchError: the program is not the one that the run began with.
+            BenchError: the code has changed since the run began.
         """
         if _code_digest() != self.code:
             raise BenchError(
-                "The code was changed during the run: the figures would be of two "
-                "different programs. Run it again."
+                "The code changed during the run, so the figures mix two versions. "
+                "Run it again."
             )
         pairs = zip(self.cpu_times, _cpu_times(), strict=True)
         spent = [late - early for early, late in pairs]
         stolen = spent[_STOLEN] / sum(spent)
-        return self.facts | {"Time stolen by the host meanwhile": f"{stolen:.1%}"}
+        return self.facts | {"CPU time stolen by the host": f"{stolen:.1%}"}
 
 
 def _describe() -> dict[str, str]:
-    packages = [f"{name} {version(name)}" for name in PYTHON_PACKAGES]
+    packages = [f"{name} {version(name)}" for name in _PACKAGES.split()]
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return {
         "Berth": first_line(_GIT_DESCRIBE),
         "Date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
         "CPU": f"{_processor()}, {len(os.sched_getaffinity(0))} cores",
-        "Memory": f"{_memory_bytes() / 2**30:.0f} GiB",
+        "Memory": f"{memory / 2**30:.0f} GiB",
         "Kernel": f"{platform.system()} {platform.release()}",
         "Load before the run": f"{os.getloadavg()[0]:.1f}",
         "Python": f"{platform.python_version()} with {', '.join(packages)}",
         "Servers": (
             f"PostgreSQL {_postgres_version()}, Valkey {_valkey_version()}, "
-            f"Distribution {_number(first_line(['docker-registry', '--version']))}"
+            f"Distribution {_program_version('docker-registry')}"
         ),
-        LOAD: (
-            f"wrk {_number(first_line(['wrk', '--version']))}, "
-            f"curl {_number(first_line(['curl', '--version']))}"
-        ),
+        "Load tools": f"wrk {_program_version('wrk')}, curl {_program_version('curl')}",
     }
 
 
@@ -99,22 +94,14 @@ def _cpu_times() -> list[int]:
 
 
 def _processor() -> str:
-    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
-        name, _, value = line.partition(":")
-        if name.strip() == "model name":
-            return value.strip()
-    return platform.machine()
-
-
-def _memory_bytes() -> int:
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    facts = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    name = re.search(r"^model name\s*:\s*(.*)$", facts, re.MULTILINE)
+    return name[1] if name else platform.machine()
 
 
 def _postgres_version() -> str:
     with connection.cursor() as cursor:
-        cursor.execute("SHOW server_version")
-        (found,) = cursor.fetchone()
-    return str(found)
+        return str(cursor.execute("SHOW server_version").fetchone()[0])
 
 
 def _valkey_version() -> str:
@@ -123,6 +110,7 @@ def _valkey_version() -> str:
     return str(facts.get("valkey_version") or facts["redis_version"])
 
 
-def _number(text: str) -> str:
-    found = re.search(r"\d+(?:\.\d+)+", text)
-    return found[0] if found else text
+def _program_version(program: str) -> str:
+    line = first_line([program, "--version"])
+    number = re.search(r"\d+(?:\.\d+)+", line)
+    return number[0] if number else line

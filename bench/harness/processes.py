@@ -1,4 +1,4 @@
-"""What Linux knows of a process."""
+"""What Linux reports about a process."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from bench.harness.errors import BenchError
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the processor time that a process has used, its own and the kernel's."""
+    """Return the processor time that a process has used, in user and kernel mode."""
     fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2]
     user, system = fields.split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def peak_memory_bytes(pid: int) -> int:
-    """Return the most resident memory that a process has ever had."""
+    """Return a process's peak resident memory."""
     for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
-    raise BenchError("This system does not tell the peak memory of a process.")
+    raise BenchError("This system does not report the peak memory of a process.")

@@ -1,4 +1,4 @@
-"""The programs that make the load."""
+"""The programs that generate load."""
 
 from __future__ import annotations
 
@@ -8,21 +8,19 @@ from collections.abc import Sequence
 
 from bench.harness.errors import BenchError
 
-PACKAGES = ("wrk", "curl", "docker-registry")
-
 
 def require_tools(*programs: str) -> None:
-    """Return if the programs are installed; without any named, all of a run of pulls.
+    """Check that programs are installed.
 
     Raises:
-        BenchError: some are not; the message says how to install them.
+        BenchError: some are missing; the message says how to install them.
     """
-    missing = [name for name in programs or PACKAGES if shutil.which(name) is None]
+    missing = [name for name in programs if shutil.which(name) is None]
     if missing:
         names = " ".join(missing)
         raise BenchError(
-            f"The benchmark needs these programs: {names}. They are in the Debian and "
-            f"Ubuntu packages of that name: sudo apt-get install {names}"
+            f"The benchmark needs these programs: {names}. The Debian and Ubuntu "
+            f"packages have the same names: sudo apt-get install {names}"
         )
 
 
@@ -39,7 +37,7 @@ def run_tool(command: Sequence[str]) -> str:
 
 
 def first_line(command: Sequence[str]) -> str:
-    """Return the first line of what a program prints, whatever it thinks of it."""
+    """Return the first line that a program prints, even if it fails."""
     if shutil.which(command[0]) is None:
         return "unknown"
     outcome = subprocess.run(command, capture_output=True, text=True, check=False)

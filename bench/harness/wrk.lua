@@ -1,6 +1,6 @@
 -- With two files named after the URL, requests are taken from the first in turn: a
--- path, a tab, and what the Authorization header holds, if any. What is answered goes
--- to the second: the status, a space and the body.
+-- path, a tab and the value of the Authorization header, which may be empty. Responses
+-- are written to the second: the status, a space and the body.
 function init(args)
   if not args[1] then
     return
@@ -25,7 +25,7 @@ function init(args)
 end
 
 -- wrk rounds what it prints; this line is exact: requests, microseconds, p50 and p99 in
--- microseconds, and how many requests failed.
+-- microseconds, and the number of failed requests.
 function done(summary, latency, requests)
   local e = summary.errors
   io.write(string.format("berth %d %d %d %d %d\n", summary.requests, summary.duration,

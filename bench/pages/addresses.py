@@ -1,4 +1,4 @@
-"""The lists and searches of the portal that are measured, with what they must show."""
+"""The portal's lists and searches to measure, each with a text that it shows."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from portal.http.keyset import cursor_after
 from registries.selectors import pulls_for_team
 from teams.models import Team
 
-# How far into a list the deep page lies: what would be page 2,000 of the customers.
+# The offset of the deep page, equivalent to page 2,000 of the customers.
 DEEP = 50_000
 
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A page: its name for the report, its path, and a text that it must show."""
+    """A page: its name in the report, its path, and a text that it must show."""
 
     name: str
     path: str
@@ -28,7 +28,7 @@ class Address:
 
 
 def page_addresses(team: Team) -> list[Address]:
-    """Return what is measured of a team that :mod:`bench.seed.crowd` has filled."""
+    """Return the pages of a team that :mod:`bench.seed.crowd` has filled."""
     base = f"/t/{team.slug}/"
     customer = customers_for_team(team.pk)[10]
     license = licenses_for_team(team.pk)[10]
@@ -46,25 +46,26 @@ def page_addresses(team: Team) -> list[Address]:
 
 def _customers(path: str, team: Team, customer: Customer) -> list[Address]:
     deep = _deep(customers_for_team(team.pk))
+    searches = {
+        "a whole name": customer.name,
+        "a common word": "Acme",
+        "a part of an address": customer.email,
+        "a custom ID": customer.custom_id,
+        "nothing found": "qqqqqqqq",
+    }
     return [
         Address("Customers", path, "Active licenses"),
         Address("Customers, deep in the list", _with(path, page=deep), "Newer"),
         *(
             Address(f"Customers, search: {what}", _with(path, search=text), text)
-            for what, text in (
-                ("a whole name", customer.name),
-                ("a common word", "Acme"),
-                ("a part of an address", customer.email),
-                ("a custom ID", customer.custom_id),
-                ("nothing found", "qqqqqqqq"),
-            )
+            for what, text in searches.items()
         ),
         Address("A customer", f"{path}/{customer.pk}", customer.name),
     ]
 
 
 def _licenses(path: str, team: Team, license: License) -> list[Address]:
-    deep = _deep(licenses_for_team(team.pk))
+    deep, name = _deep(licenses_for_team(team.pk)), license.customer.name
     return [
         Address("Licenses", path, "Expires"),
         Address("Licenses, deep in the list", _with(path, page=deep), "Newer"),
@@ -73,35 +74,24 @@ def _licenses(path: str, team: Team, license: License) -> list[Address]:
             for state in ("active", "expiring", "expired", "revoked")
         ),
         Address("Licenses, a type", _with(path, type="trial"), "No license"),
-        Address(
-            "Licenses, search: a customer",
-            _with(path, search=license.customer.name),
-            license.customer.name,
-        ),
+        Address("Licenses, search: a customer", _with(path, search=name), name),
         Address("Licenses, search: a common word", _with(path, search="Acme"), "Acme"),
-        Address("A license", f"{path}/{license.pk}", license.customer.name),
+        Address("A license", f"{path}/{license.pk}", name),
     ]
 
 
 def _pulls(path: str, team: Team, license: License) -> list[Address]:
     deep = _deep(pulls_for_team(team.pk), by="last_at")
-    slug = license.application.slug
+    slug, pk, name = license.application.slug, str(license.pk), license.customer.name
+    service = _with(path, search="registry0/my-org/service7")
     return [
         Address("Pulls", path, "my-org/service"),
         Address("Pulls, deep in the list", _with(path, page=deep), "Newer"),
         Address("Pulls, refused", _with(path, outcome="refused"), "License expired"),
         Address("Pulls, an application", _with(path, application=slug), slug),
         Address("Pulls, a registry", _with(path, registry="registry0"), "registry0"),
-        Address(
-            "Pulls, a license",
-            _with(path, license=str(license.pk)),
-            license.customer.name,
-        ),
-        Address(
-            "Pulls, a repository",
-            _with(path, search="registry0/my-org/service7"),
-            "service7",
-        ),
+        Address("Pulls, a license", _with(path, license=pk), name),
+        Address("Pulls, a repository", service, "service7"),
     ]
 
 

@@ -1,95 +1,58 @@
-"""How long one decision takes, at a few licenses and at very many.
+"""How long a decision takes with few licenses and with many.
 
-The two sizes lie in databases of their own and are asked in turn, by this process.
+Each size has a database of its own. This process asks both in turn.
 """
 
 from __future__ import annotations
 
 import random
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain, islice
 
-from bench.harness.database import use_database
 from bench.harness.errors import BenchError
-from bench.harness.stats import percentile
+from bench.harness.rounds import measure_in_turn, timed
 from bench.pulls.plan import Plan
-from bench.pulls.rounds import Say
-from bench.seed.licenses import REGISTRIES, analyze, seed_licenses
+from bench.seed.databases import DATABASES, fill_database, use_database
+from bench.seed.licenses import REGISTRIES
 from licenses.models import License
 from portal.crypto.secrets import Secret
 from registries.decision.credentials import PresentedCredential
-from registries.decision.pull import Denied, authorize_pull
+from registries.decision.pull import Allowed, Denied, authorize_pull
 from registries.decision.steps import Reason
 
 WARM_UP = 200
 _EXPECTED = {Reason.LICENSE_EXPIRED, Reason.LICENSE_REVOKED}
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionTimes:
-    """Milliseconds of all decisions at one number of licenses."""
-
-    licenses: int
-    calls: int
-    p50_ms: float
-    p99_ms: float
+# All times in milliseconds, by the number of licenses.
+Decisions = Mapping[int, Sequence[float]]
+Question = partial[Allowed | Denied]
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """Somebody's license ID, and what they want to pull with it."""
-
-    license_id: Secret
-    application_slug: str
-    upstream: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Size:
-    database: str
-    licenses: int
-    questions: list[Question]
-    milliseconds: list[float]
-
-
-def measure_decisions(
-    databases: tuple[str, str], plan: Plan, say: Say
-) -> tuple[DecisionTimes, DecisionTimes]:
-    """Seed the two databases and time decisions about licenses drawn at random."""
-    numbers = (plan.few_licenses, plan.many_licenses)
-    sizes = [
-        _prepare(database, number, plan, say)
-        for database, number in zip(databases, numbers, strict=True)
-    ]
-    for number in range(plan.rounds):
-        say(f"Decisions, round {number + 1} of {plan.rounds} …")
-        for size in sizes:
-            use_database(size.database)
-            size.milliseconds.extend(_time_round(size, number, plan))
-    few, many = (_times(size) for size in sizes)
-    return few, many
-
-
-def _prepare(database: str, licenses: int, plan: Plan, say: Say) -> _Size:
-    use_database(database)
-    say(f"Seeding {licenses:,} licenses …")
-    started = time.perf_counter()
-    seed_licenses(licenses)
-    analyze()
-    say(f"  took {time.perf_counter() - started:.0f} s")
-    questions = draw_questions(plan.rounds * (plan.decisions_per_round + WARM_UP))
-    return _Size(database, licenses, questions, [])
+def measure_decisions(plan: Plan) -> Decisions:
+    """Seed both databases and time decisions about random licenses."""
+    sizes = zip(DATABASES, (plan.few_licenses, plan.many_licenses), strict=True)
+    per_round = plan.decisions_per_round + WARM_UP
+    measurements = {}
+    for database, licenses in sizes:
+        fill_database(database, licenses)
+        questions = iter(draw_questions(plan.rounds * per_round))
+        measurements[licenses] = partial(_round, database, questions, per_round)
+    rounds = measure_in_turn("Decisions", plan.rounds, measurements)
+    return {licenses: list(chain(*times)) for licenses, times in rounds.items()}
 
 
 def draw_questions(count: int) -> list[Question]:
-    """Draw licenses over the whole table, one more than once if there are too few."""
+    """Draw from the whole table, repeating licenses if there are too few."""
     drawn = License._base_manager.select_related("application").order_by("?")[:count]
     questions = [
-        Question(
-            license_id=Secret(license.license_id.reveal()),
-            application_slug=license.application.slug,
-            upstream=f"registry{random.randrange(REGISTRIES)}",
+        partial(
+            authorize_pull,
+            PresentedCredential("bench", Secret(license.license_id.reveal())),
+            license.application.slug,
+            f"registry{random.randrange(REGISTRIES)}",
+            "my-org/api",
         )
         for license in drawn
     ]
@@ -97,37 +60,15 @@ def draw_questions(count: int) -> list[Question]:
     return questions + random.choices(questions, k=missing) if missing else questions
 
 
-def _time_round(size: _Size, number: int, plan: Plan) -> Iterator[float]:
-    per_round = plan.decisions_per_round + WARM_UP
-    questions = size.questions[number * per_round : (number + 1) * per_round]
+def _round(database: str, questions: Iterator[Question], count: int) -> list[float]:
+    use_database(database)
+    times = [_ask(question) for question in islice(questions, count)]
     # The connection is new.
-    for question in questions[:WARM_UP]:
-        _decide(question)
-    yield from _time(questions[WARM_UP:])
+    return times[WARM_UP:]
 
 
-def _time(questions: Sequence[Question]) -> Iterator[float]:
-    for question in questions:
-        started = time.perf_counter()
-        _decide(question)
-        yield (time.perf_counter() - started) * 1000
-
-
-def _decide(question: Question) -> None:
-    decision = authorize_pull(
-        PresentedCredential("bench", question.license_id),
-        question.application_slug,
-        question.upstream,
-        "my-org/api",
-    )
+def _ask(question: Question) -> float:
+    decision, milliseconds = timed(question)
     if isinstance(decision, Denied) and decision.reason not in _EXPECTED:
         raise BenchError(f"A seeded license was refused: {decision.message}")
-
-
-def _times(size: _Size) -> DecisionTimes:
-    return DecisionTimes(
-        licenses=size.licenses,
-        calls=len(size.milliseconds),
-        p50_ms=percentile(size.milliseconds, 50),
-        p99_ms=percentile(size.milliseconds, 99),
-    )
+    return milliseconds

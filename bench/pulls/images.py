@@ -1,4 +1,4 @@
-"""What is pulled."""
+"""The images to pull."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SMALL_BLOB_BYTES = 1024
 
 @dataclass(frozen=True, slots=True)
 class Images:
-    """Digests of what was pushed, and repositories with one image each."""
+    """Digests of pushed content, and repositories with one image each."""
 
     manifest: str
     small_blob: str
@@ -25,12 +25,12 @@ class Images:
 
 
 def push_images(registry_url: str, plan: Plan) -> Images:
-    """Push an image, a small and a large blob, and images for the cold pulls."""
+    """Push an image, a small and a large blob, and images for first pulls."""
     layer = os.urandom(SMALL_BLOB_BYTES)
     manifest = push_image(registry_url, REPOSITORY, TAG, layers=[layer])
     small = push_blob(registry_url, REPOSITORY, os.urandom(SMALL_BLOB_BYTES))
     large = push_blob_stream(registry_url, REPOSITORY, plan.large_blob_bytes)
-    # One of the pairs is for warming up the service that gives upstream tokens.
+    # One more repository warms up the upstream's token service.
     count = plan.fresh_edges + plan.new_pairs + 1
     repositories = [f"{APPLICATION}/cold-{number}" for number in range(count)]
     for repository in repositories:

@@ -1,55 +1,72 @@
-"""One run: everything started, measured in turn, and stopped."""
+"""``python -m bench``: pulls, tokens and decisions."""
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
-from django.core.management import call_command
-
-from bench.harness.database import copy_database
-from bench.harness.machine import MachineWatch
+from bench.harness.report import Report
+from bench.harness.rounds import say
 from bench.harness.servers import Servers, running_edge
+from bench.harness.tools import require_tools
 from bench.pulls.cold import measure_cold
 from bench.pulls.decision import measure_decisions
 from bench.pulls.images import push_images
-from bench.pulls.plan import Plan
-from bench.pulls.results import PullResults, Results
-from bench.pulls.rounds import Say, check_targets, measure_large, measure_small
+from bench.pulls.plan import FULL, QUICK, Plan
+from bench.pulls.registries import Registries, running_registries
+from bench.pulls.report import PullResults, make_report
+from bench.pulls.rounds import (
+    check_targets,
+    measure_large,
+    measure_small,
+    measure_tokens,
+)
 from bench.pulls.targets import make_targets
-from bench.pulls.tokens import measure_tokens
-from bench.pulls.vendor import create_vendor
+from bench.pulls.vendor import OPEN, WITH_TOKENS, Vendor, create_vendor
+from bench.seed.databases import copy_databases
+from portal.crypto.secrets import Secret
 
-DATABASES = ("bench_few", "bench_many")
 
-
-def run(servers: Servers, plan: Plan, say: Say) -> Results:
-    """Measure everything on servers that are running.
+def measure_pulls(servers: Servers, *, quick: bool) -> Report:
+    """Measure pulls, tokens and decisions.
 
     Raises:
-        BenchError: something that was measured did not give the right answers.
-        LocalStackError: an edge did not start.
+        BenchError: a server answered wrongly, or a tool is missing.
+        LocalStackError: a server did not start.
     """
-    say("Preparing the database and the images …")
-    watch = MachineWatch.start()
-    call_command("migrate", interactive=False, verbosity=0)
-    for name in DATABASES:
-        copy_database(name)
-    pulls = _measure_pulls(servers, plan, say)
-    few, many = measure_decisions(DATABASES, plan, say)
-    return Results(plan, watch.finish(), pulls, few, many)
+    require_tools("wrk", "curl", "docker-registry")
+    plan = QUICK if quick else FULL
+    copy_databases()
+    say("Pushing images …")
+    vendor = create_vendor()
+    with running_registries(servers) as registries:
+        _connect(servers, registries, vendor)
+        pulls = _measure(servers, registries, vendor, plan)
+    return make_report(pulls, measure_decisions(plan))
 
 
-def _measure_pulls(servers: Servers, plan: Plan, say: Say) -> PullResults:
-    vendor = create_vendor(servers)
-    images = push_images(servers.upstream.url, plan)
-    port = urlsplit(f"//{servers.token_service_host}").port
-    with running_edge(servers, port), running_edge(servers) as edge:
-        targets = make_targets(servers, edge, vendor)
+def _connect(servers: Servers, registries: Registries, vendor: Vendor) -> None:
+    vendor.connect(OPEN, registries.upstream.host, Secret("unused"))
+    realm = servers.settings.portal_host
+    token = vendor.create_token()
+    vendor.connect(WITH_TOKENS, registries.token_upstream.host, token, realm)
+
+
+def _measure(
+    servers: Servers, registries: Registries, vendor: Vendor, plan: Plan
+) -> PullResults:
+    images = push_images(f"http://{registries.upstream.host}", plan)
+    license_id = vendor.issue_license()
+    environment, directory = servers.environment, servers.directory
+    token_port = servers.settings.portal_port
+    with (
+        running_edge(environment, directory, token_port),
+        running_edge(environment, directory) as edge,
+    ):
+        targets = make_targets(registries, edge, license_id)
         check_targets(targets, images)
         return PullResults(
+            plan=plan,
             targets=[target.name for target in targets],
-            small=measure_small(targets, images, plan, say),
-            large=measure_large(targets, images, plan, edge, say),
-            tokens=measure_tokens(edge, vendor, plan, say),
-            cold=measure_cold(servers, edge, vendor, images, plan, say),
+            small=measure_small(targets, images, plan),
+            large=measure_large(targets, images, plan, edge),
+            tokens=measure_tokens(edge, license_id, plan),
+            cold=measure_cold(servers, edge, vendor, images, plan),
         )

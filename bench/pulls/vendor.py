@@ -1,10 +1,9 @@
-"""The vendor whose images are pulled, made through the services."""
+"""The vendor of the pulled images, created through the services."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bench.harness.servers import Servers
 from licenses.applications import create_application
 from licenses.models import Application
 from licenses.services import create_customer, issue_license
@@ -18,78 +17,64 @@ from teams.permissions import Role
 from teams.services import create_team
 
 APPLICATION = "bench-app"
-# How the vendor's two registries are called in image names.
+# The slugs of the vendor's two registries in image names.
 OPEN = "open"
 WITH_TOKENS = "with-tokens"
 
 
 @dataclass(frozen=True, slots=True)
 class Vendor:
-    """A team with an application, two connected registries and a license."""
+    """A team with one application."""
 
     actor: Actor
     team: Team
     application: Application
-    license_id: Secret
 
-    def another_license(self) -> Secret:
+    def issue_license(self) -> Secret:
         """Issue a license to a new customer and return its ID."""
-        return _issue_license(self.actor, self.team, self.application)
+        customer = create_customer(actor=self.actor, team=self.team, name="Customer")
+        license = issue_license(
+            actor=self.actor,
+            customer=customer,
+            application=self.application,
+            type="paid",
+        )
+        return Secret(license.license_id.reveal())
+
+    def create_token(self) -> Secret:
+        """Create a team token for the upstream that requires tokens."""
+        _, text = create_api_token(
+            actor=self.actor,
+            team=self.team,
+            name="Upstream",
+            kind=ApiToken.Kind.TEAM,
+            role=Role.DEVELOPER,
+        )
+        return text
+
+    def connect(
+        self, slug: str, endpoint: str, secret: Secret, trusted_realm: str = ""
+    ) -> None:
+        """Connect a registry without testing it; its token service starts later."""
+        connect_registry(
+            actor=self.actor,
+            team=self.team,
+            new=NewRegistry(
+                provider="other",
+                endpoint=endpoint,
+                slug=slug,
+                trusted_realm=trusted_realm,
+                credential=NewCredential("password", "bench", secret),
+            ),
+            skip_test=True,
+        )
 
 
-def create_vendor(servers: Servers) -> Vendor:
-    """Make the vendor, with the registries of a run connected."""
+def create_vendor() -> Vendor:
     owner = User.objects.create_user("owner@bench.example")
     team = create_team(name="Bench", slug="bench", owner=owner)
     actor = member_actor(Membership.objects.get(user=owner, team=team))
     application = create_application(
         actor=actor, team=team, name="Bench", slug=APPLICATION
     )
-    _connect(actor, team, OPEN, servers.upstream.endpoint, Secret("unused"))
-    _, text = create_api_token(
-        actor=actor,
-        team=team,
-        name="Upstream",
-        kind=ApiToken.Kind.TEAM,
-        role=Role.DEVELOPER,
-    )
-    _connect(
-        actor,
-        team,
-        WITH_TOKENS,
-        servers.token_upstream.endpoint,
-        text,
-        trusted_realm=servers.token_service_host,
-    )
-    license_id = _issue_license(actor, team, application)
-    return Vendor(actor, team, application, license_id)
-
-
-def _issue_license(actor: Actor, team: Team, application: Application) -> Secret:
-    customer = create_customer(actor=actor, team=team, name="Customer")
-    license = issue_license(
-        actor=actor, customer=customer, application=application, type="paid"
-    )
-    return Secret(license.license_id.reveal())
-
-
-def _connect(
-    actor: Actor,
-    team: Team,
-    slug: str,
-    endpoint: str,
-    secret: Secret,
-    trusted_realm: str = "",
-) -> None:
-    connect_registry(
-        actor=actor,
-        team=team,
-        new=NewRegistry(
-            provider="other",
-            endpoint=endpoint,
-            slug=slug,
-            trusted_realm=trusted_realm,
-            credential=NewCredential("password", "bench", secret),
-        ),
-        skip_test=True,  # the token service of the second one starts later
-    )
+    return Vendor(actor, team, application)

@@ -1,4 +1,4 @@
-"""One team with very many customers, licenses and pulls, for its pages."""
+"""One team with many customers, licenses and pulls, for its pages."""
 
 from __future__ import annotations
 
@@ -9,28 +9,25 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
-from psycopg import sql
 
-from bench.seed.bulk import foreign_keys_checked_at_once
+from bench.seed.bulk import copy_rows, foreign_keys_checked_at_once
 from bench.seed.license_rows import COLUMNS, Holder, license_rows
 from licenses.models import Channel, Customer, License
 from registries.models import ExternalRegistry, PullEvent
 from teams.models import Team
 
 _FIRST = ("Acme", "Borealis", "Cobalt", "Delta", "Ember", "Fjord", "Granite", "Harbor")
-_SECOND = (
-    "Analytics",
-    "Bank",
-    "Clinics",
-    "Dynamics",
-    "Energy",
-    "Foods",
-    "Group",
-    "Labs",
-)
+_LAST = ("Analytics", "Bank", "Clinics", "Dynamics", "Energy", "Foods", "Group", "Labs")
 _CUSTOMER_COLUMNS = ("id", "team_id", "created_at", "name", "email", "custom_id")
-# Five of a hundred pulls are refused. One row is an hour of one license, repository
-# and tag, so rows that were drawn twice are left out and drawn again.
+_NUMBERED_LICENSES = """
+CREATE TEMPORARY TABLE crowd_license ON COMMIT DROP AS
+SELECT row_number() OVER () AS number, license.id, application.slug
+FROM licenses_license AS license
+JOIN licenses_application AS application ON application.id = license.application_id
+WHERE license.team_id = %s
+"""
+# Five in a hundred pulls are refused. A row counts one hour of one license, repository
+# and tag, so duplicates are skipped and drawn again.
 _PULLS = """
 INSERT INTO registries_pullevent (
     id, team_id, created_at, hour, last_at, application_slug, license_id, holder,
@@ -60,12 +57,10 @@ def seed_crowd(team: Team, *, customers: int, pulls: int) -> None:
     """
     channels = list(Channel.objects.for_team(team.pk).filter(is_default=True))
     ids = [uuid.uuid4() for _ in range(customers)]
-    with foreign_keys_checked_at_once(Customer._meta.db_table):
-        _copy(Customer._meta.db_table, _CUSTOMER_COLUMNS, _customer_rows(team, ids))
+    copy_rows(Customer, _CUSTOMER_COLUMNS, _customer_rows(team, ids))
     holders = list(_holders(channels, ids))
-    with foreign_keys_checked_at_once(License._meta.db_table):
-        _copy(License._meta.db_table, COLUMNS, license_rows(holders, customers))
-    with foreign_keys_checked_at_once(PullEvent._meta.db_table):
+    copy_rows(License, COLUMNS, license_rows(holders, customers))
+    with foreign_keys_checked_at_once(PullEvent):
         _insert_pulls(team, customers, pulls)
 
 
@@ -73,7 +68,7 @@ def _customer_rows(team: Team, ids: Sequence[uuid.UUID]) -> Iterator[str]:
     now = timezone.now()
     for number, pk in enumerate(ids):
         first = random.choice(_FIRST)
-        name = f"{first} {random.choice(_SECOND)} {number}"
+        name = f"{first} {random.choice(_LAST)} {number}"
         email = f"it{number}@{first.lower()}.example"
         yield f"{pk}\t{team.pk}\t{now}\t{name}\t{email}\tcrm-{number}\n"
 
@@ -84,32 +79,16 @@ def _holders(channels: Sequence[Channel], ids: Sequence[uuid.UUID]) -> Iterator[
         yield Holder(channel.team_id, pk, channel.application_id, channel.pk)
 
 
-def _copy(table: str, columns: Sequence[str], rows: Iterator[str]) -> None:
-    names = sql.SQL(", ").join(map(sql.Identifier, columns))
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table), names)
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write(row)
-
-
 def _insert_pulls(team: Team, licenses: int, pulls: int) -> None:
     registry = ExternalRegistry.objects.for_team(team.pk).earliest("created_at")
+    values: dict[str, Any] = {
+        "team": team.pk,
+        "registry": registry.pk,
+        "licenses": licenses,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TEMPORARY TABLE crowd_license ON COMMIT DROP AS "
-            "SELECT row_number() OVER () AS number, license.id, application.slug "
-            "FROM licenses_license AS license "
-            "JOIN licenses_application AS application "
-            "ON application.id = license.application_id WHERE license.team_id = %s",
-            [team.pk],
-        )
+        cursor.execute(_NUMBERED_LICENSES, [team.pk])
         missing = pulls
         while missing:
-            values: dict[str, Any] = {
-                "team": team.pk,
-                "registry": registry.pk,
-                "licenses": licenses,
-                "rows": missing,
-            }
-            cursor.execute(_PULLS, values)
+            cursor.execute(_PULLS, values | {"rows": missing})
             missing -= cursor.rowcount

@@ -1,4 +1,4 @@
-"""Databases of equal shape with few and with many rows, used in turn."""
+"""Databases of the same shape with few and with many licenses, used in turn."""
 
 from __future__ import annotations
 
@@ -9,29 +9,38 @@ from django.conf import settings
 from django.db import connection
 from psycopg import sql
 
+from bench.seed.licenses import seed_licenses
 
-def copy_database(name: str) -> None:
-    """Make a database that is a copy of the present one, which nobody may use."""
+DATABASES = ("bench_few", "bench_many")
+
+
+def copy_databases() -> None:
+    """Make both databases as copies of the current one, which nobody may use."""
     original = connection.settings_dict["NAME"]
     _disconnect()
     with psycopg.connect(
         settings.DATABASE_URL, dbname="template1", autocommit=True
     ) as server:
-        server.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
-                sql.Identifier(name), sql.Identifier(original)
-            )
-        )
+        for name in DATABASES:
+            statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+            identifiers = map(sql.Identifier, (name, original))
+            server.execute(statement.format(*identifiers))
+
+
+def fill_database(name: str, licenses: int) -> None:
+    """Switch to a database and seed its licenses."""
+    use_database(name)
+    seed_licenses(licenses)
 
 
 def use_database(name: str) -> None:
-    """Have every later query of this process go to another database."""
+    """Switch this process to another database."""
     _disconnect()
     connection.settings_dict["NAME"] = name
 
 
 def database_url(name: str) -> str:
-    """Return the URL of another database of this process's server."""
+    """Return the URL of another database on the same server."""
     return urlsplit(settings.DATABASE_URL)._replace(path=f"/{name}").geturl()
 
 

@@ -22,15 +22,15 @@ COLUMNS = (
     *("field_values", "license_id", "license_id_digest"),
 )
 _NULL = "\\N"
-# licenses.license_id draws every character by itself, which takes minutes for a
-# million IDs. That some characters come a little more often does no harm here.
+# licenses.license_id draws each character separately, which takes minutes for a
+# million IDs. Here some characters may be a little more frequent.
 _ALPHABET = (string.digits + string.ascii_letters).encode()
 _TO_ALPHABET = bytes(_ALPHABET[byte % len(_ALPHABET)] for byte in range(256))
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """What a license needs to know of its customer and its application."""
+    """The keys in a license row of its team, customer, application and channel."""
 
     team_id: uuid.UUID
     customer_id: uuid.UUID
@@ -39,10 +39,10 @@ class Holder:
 
 
 def license_rows(holders: Sequence[Holder], count: int) -> Iterator[str]:
-    """Yield ``count`` lines for COPY, the holders taken in turn.
+    """Yield ``count`` lines for COPY, taking the holders in turn.
 
-    Of a hundred licenses, about five have expired and three are revoked. No value
-    holds a character that COPY would want escaped.
+    About five in a hundred licenses have expired and three are revoked. No value
+    contains a character that COPY requires to be escaped.
     """
     end = _Ends()
     identity = _Identities()
@@ -59,7 +59,7 @@ def license_rows(holders: Sequence[Holder], count: int) -> Iterator[str]:
 
 
 class _Ends:
-    """Draws how a license ends: when it expires, when it was revoked and why."""
+    """Draws expiry dates, and revocation dates with reasons."""
 
     def __init__(self) -> None:
         now = timezone.now()
@@ -77,7 +77,7 @@ class _Ends:
 
 
 class _Identities:
-    """Draws license IDs as their rows store them: encrypted, and as a digest."""
+    """Draws license IDs in their stored forms: encrypted, and as a digest."""
 
     def __init__(self) -> None:
         self._field = License._meta.get_field("license_id")

@@ -1,73 +1,64 @@
-"""Many licenses, fast: real encrypted IDs and look-up digests, written with COPY."""
+"""Many licenses: real encrypted IDs and look-up digests, written with COPY."""
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
-from typing import Any
+from functools import partial
 
-from django.db import connection, transaction
-from psycopg import sql
+from django.db import transaction
 
-from bench.seed.bulk import foreign_keys_checked_at_once
+from bench.harness.rounds import say, timed
+from bench.seed.bulk import analyze, copy_rows
 from bench.seed.license_rows import COLUMNS, Holder, license_rows
+from bench.seed.registries import TEAMS, Login, add_registries, add_teams, registry_row
 from licenses.models import Application, Channel, Customer, License
 from portal.crypto.secrets import Secret
-from registries.models import Credential, ExternalRegistry
 from teams.models import Team
 
-TEAMS = 50
 APPLICATIONS = 4
 REGISTRIES = 3
 LICENSES_PER_CUSTOMER = 40
 
 
-@transaction.atomic
 def seed_licenses(count: int) -> None:
     """Add teams with applications, registries and customers, and ``count`` licenses.
 
-    Of a hundred licenses, about five have expired and three are revoked. It can be
-    repeated: names of one run do not clash with those of another.
+    About five in a hundred licenses have expired and three are revoked. Repeated calls
+    use different names.
     """
-    prefix = f"seed-{secrets.token_hex(3)}"
-    teams = Team.objects.bulk_create(
-        Team(name=f"Team {number}", slug=f"{prefix}-{number}")
-        for number in range(TEAMS)
-    )
+    say(f"Seeding {count:,} licenses …")
+    _, milliseconds = timed(partial(_seed, count))
+    say(f"  took {milliseconds / 1000:.0f} s")
+    analyze()
+
+
+@transaction.atomic
+def _seed(count: int) -> None:
     holders: list[Holder] = []
-    for team in teams:
-        _connect_registries(team)
-        customers = _add_customers(team, count)
-        holders += _holders(team, _add_channels(team), customers)
-    with foreign_keys_checked_at_once(License._meta.db_table):
-        _copy_licenses(holders, count)
+    for team in add_teams(f"seed-{secrets.token_hex(3)}"):
+        channels = seed_vendor(team)
+        holders += _holders(team, channels, _add_customers(team, count))
+    copy_rows(License, COLUMNS, license_rows(holders, count))
 
 
-def seed_vendor(team: Team) -> None:
-    """Give a team applications with a channel each, and registries."""
-    _connect_registries(team)
-    _add_channels(team)
-
-
-def _copy_licenses(holders: Sequence[Holder], count: int) -> None:
-    table = sql.Identifier(License._meta.db_table)
-    columns = sql.SQL(", ").join(map(sql.Identifier, COLUMNS))
-    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(table, columns)
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for row in license_rows(holders, count):
-            copy.write(row)
-
-
-def analyze() -> None:
-    """Let the planner know how many rows there are."""
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM (ANALYZE)")
+def seed_vendor(team: Team) -> list[Channel]:
+    """Give a team registries, and applications with a channel each."""
+    login = Login("seed", Secret(secrets.token_urlsafe(16)))
+    add_registries(
+        [
+            registry_row(team, number, f"registry{number}.example.com")
+            for number in range(REGISTRIES)
+        ],
+        login,
+    )
+    return _add_channels(team)
 
 
 def _add_customers(team: Team, licenses: int) -> list[Customer]:
-    number = max(1, licenses // LICENSES_PER_CUSTOMER // TEAMS)
+    count = max(1, licenses // LICENSES_PER_CUSTOMER // TEAMS)
     return Customer.objects.bulk_create(
-        Customer(team=team, name=f"Customer {each}") for each in range(number)
+        Customer(team=team, name=f"Customer {number}") for number in range(count)
     )
 
 
@@ -86,35 +77,6 @@ def _add_channels(team: Team) -> list[Channel]:
         )
         for application in applications
     )
-
-
-def _connect_registries(team: Team) -> None:
-    registries = ExternalRegistry.objects.bulk_create(
-        ExternalRegistry(
-            team=team,
-            provider="other",
-            endpoint=f"registry{number}.example.com",
-            slug=f"registry{number}",
-        )
-        for number in range(REGISTRIES)
-    )
-    Credential.objects.bulk_create(
-        Credential(
-            team=team,
-            registry=registry,
-            auth_type="password",
-            active=True,
-            **_login(),
-        )
-        for registry in registries
-    )
-
-
-def _login() -> dict[str, Any]:
-    return {
-        "username": Secret("seed"),
-        "secret": Secret(secrets.token_urlsafe(16)),
-    }
 
 
 def _holders(

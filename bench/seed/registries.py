@@ -1,4 +1,4 @@
-"""Very many connected registries, for choosing which of them are checked next."""
+"""Many connected registries, to choose from for the next checks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import random
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -16,17 +17,16 @@ from teams.models import Team
 
 TEAMS = 50
 BATCH = 5_000
-# Provider, host and how many of a hundred registries are on it. The others have a host
-# of their own.
+# Host, provider and percentage of all registries. The others have a host each.
 SHARED_HOSTS = (
-    ("dockerhub", "index.docker.io", 15),
-    ("ghcr", "ghcr.io", 8),
-    ("quay", "quay.io", 5),
-    ("gitlab", "registry.gitlab.com", 2),
+    ("index.docker.io", "dockerhub", 15),
+    ("ghcr.io", "ghcr", 8),
+    ("quay.io", "quay", 5),
+    ("registry.gitlab.com", "gitlab", 2),
 )
 
-# Those that are due have been for up to a quarter of an hour, the others are not for
-# an hour at least.
+# Due registries have been due for up to 15 minutes; the others are not due for at
+# least an hour.
 _PLAN = """
 UPDATE registries_externalregistry
 SET claimed_until = NULL,
@@ -37,7 +37,7 @@ SET claimed_until = NULL,
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """A name and a password that an upstream takes."""
+    """The username and password for an upstream."""
 
     username: str
     password: Secret
@@ -45,51 +45,51 @@ class Login:
 
 @transaction.atomic
 def seed_registries(count: int) -> None:
-    """Add teams with ``count`` registries in all, each with a credential in use."""
-    teams = Team.objects.bulk_create(
-        Team(name=f"Team {number}", slug=f"team-{number}") for number in range(TEAMS)
-    )
+    """Add teams with ``count`` registries in all, each with an active credential."""
+    teams = add_teams("team")
     login = Login("seed", Secret(secrets.token_urlsafe(16)))
     for start in range(0, count, BATCH):
-        numbers = range(start, min(start + BATCH, count))
-        _connect(
-            [_registry(teams[number % TEAMS], number) for number in numbers], login
-        )
+        registries = [
+            registry_row(teams[number % TEAMS], number, *_draw_host(number))
+            for number in range(start, min(start + BATCH, count))
+        ]
+        add_registries(registries, login)
 
 
 @transaction.atomic
 def seed_upstream(host: str, count: int, login: Login) -> None:
-    """Add a team with ``count`` registries, all of them the one at ``host``."""
+    """Add a team with ``count`` registries, all at ``host``."""
     name = host.replace(":", "-")
     team = Team.objects.create(name=name, slug=name)
-    _connect(
-        [
-            ExternalRegistry(
-                team=team, provider="other", endpoint=host, slug=f"registry{number}"
-            )
-            for number in range(count)
-        ],
-        login,
+    add_registries([registry_row(team, number, host) for number in range(count)], login)
+
+
+def add_teams(prefix: str) -> list[Team]:
+    return Team.objects.bulk_create(
+        Team(name=f"Team {number}", slug=f"{prefix}-{number}")
+        for number in range(TEAMS)
     )
 
 
-def _registry(team: Team, number: int) -> ExternalRegistry:
-    provider, endpoint = _host(number)
+def registry_row(
+    team: Team, number: int, endpoint: str, provider: str = "other"
+) -> ExternalRegistry:
     return ExternalRegistry(
         team=team, provider=provider, endpoint=endpoint, slug=f"registry{number}"
     )
 
 
-def _host(number: int) -> tuple[str, str]:
+def _draw_host(number: int) -> tuple[str, str]:
     place = random.randrange(100)
-    for provider, host, share in SHARED_HOSTS:
+    for host, provider, share in SHARED_HOSTS:
         if place < share:
-            return provider, host
+            return host, provider
         place -= share
-    return "other", f"registry.customer{number}.example"
+    return f"registry.customer{number}.example", "other"
 
 
-def _connect(registries: Sequence[ExternalRegistry], login: Login) -> None:
+def add_registries(registries: Sequence[ExternalRegistry], login: Login) -> None:
+    """Store registries, each with an active credential."""
     ExternalRegistry.objects.bulk_create(registries)
     Credential.objects.bulk_create(
         Credential(
@@ -105,18 +105,13 @@ def _connect(registries: Sequence[ExternalRegistry], login: Login) -> None:
 
 
 def plan_checks(*, due: float) -> None:
-    """Have that share of all registries due, none of them claimed."""
+    """Make this share of all registries due, and release all claims."""
     with connection.cursor() as cursor:
         cursor.execute(_PLAN, [due])
 
 
-def make_host_due(host: str) -> None:
-    """Have all registries of a host due, none of them claimed."""
-    ExternalRegistry.objects.filter(endpoint=host).update(
+def make_due(**filters: Any) -> None:
+    """Make some registries due, and release their claims."""
+    ExternalRegistry.objects.filter(**filters).update(
         claimed_until=None, next_check_at=timezone.now()
     )
-
-
-def move_to_one_host(host: str) -> None:
-    """Have all registries be on one host."""
-    ExternalRegistry.objects.update(endpoint=host)

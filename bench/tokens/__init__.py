@@ -1,3 +1,3 @@
-"""Token requests at few and at many licenses."""
+"""Token requests with few licenses and with many."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Load of different token requests, of which every answer is checked afterwards."""
+"""Load of different token requests; every response is verified afterwards."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography import x509
+
 from bench.harness.errors import BenchError
-from bench.harness.load import Load, RequestFiles, load_from_files
-from bench.harness.servers import Edge
+from bench.harness.load import Load, load_from_file
+from bench.harness.servers import Server
 from bench.tokens.questions import TokenQuestion
 from deploy.local.private_files import write_private
 from registries.decision.credentials import Subject
@@ -20,7 +22,7 @@ Grants = frozenset[tuple[str, str, str]]
 
 @dataclass(frozen=True, slots=True)
 class TokenLoad:
-    """One round of load, how many tokens came of it, and whose."""
+    """One round of load, with the number of tokens and their subjects."""
 
     load: Load
     tokens: int
@@ -28,45 +30,44 @@ class TokenLoad:
 
 
 def load_tokens(
-    edge: Edge,
+    edge: Server,
     questions: Sequence[TokenQuestion],
     seconds: int,
     directory: Path,
-    verifier: TokenVerifier,
+    roots: list[x509.Certificate],
 ) -> TokenLoad:
-    """Ask the questions in turn from 16 connections, and check all of the tokens.
+    """Ask questions of one kind from 16 connections, and verify all tokens.
 
     Raises:
-        BenchError: a request failed, or a token is not valid or not the right one.
+        BenchError: a request failed, or a token is invalid or grants something else.
     """
     lines = "".join(question.line for question in questions)
-    files = RequestFiles(
-        write_private(directory / "token-requests", lines),
-        write_private(directory / "token-answers", ""),
-    )
-    load = load_from_files(edge.host, files, seconds, edge.process.pid)
+    requests = write_private(directory / "token-requests", lines)
+    answers = write_private(directory / "token-responses", "")
+    load = load_from_file(edge, requests, answers, seconds)
+    verifier = TokenVerifier(roots, questions[0].service)
     expected = {question.subject: question.grants for question in questions}
-    with files.answers.open(encoding="utf-8") as answers:
-        subjects = [_check(line, expected, verifier) for line in answers]
+    with answers.open(encoding="utf-8") as responses:
+        subjects = [_verify(line, expected, verifier) for line in responses]
     if not subjects:
-        raise BenchError("wrk wrote down no answer.")
+        raise BenchError("wrk recorded no response.")
     return TokenLoad(load, len(subjects), frozenset(subjects))
 
 
-def _check(
+def _verify(
     line: str, expected: dict[Subject | None, Grants], verifier: TokenVerifier
 ) -> Subject | None:
-    """Return whose token an answer holds."""
+    """Return the subject of the token in a response."""
     status, _, body = line.partition(" ")
     if status != "200":
         raise BenchError(f"A token request gave {line.strip()}")
     try:
         token = verifier.verify(json.loads(body)["token"])
     except TokenInvalid as error:
-        raise BenchError("A token that the edge issued is not valid.") from error
+        raise BenchError("The edge issued an invalid token.") from error
     if token.subject not in expected or expected[token.subject] != token.grants:
         raise BenchError(
-            f"The token of {token.subject} grants {sorted(token.grants)}, and not "
+            f"The token of {token.subject} grants {sorted(token.grants)} instead of "
             f"{sorted(expected.get(token.subject, ()))}."
         )
     return token.subject

@@ -1,16 +1,16 @@
-"""Token requests as docker sends them, each with the token that must come of it."""
+"""Token requests as docker sends them, each with the grants to expect."""
 
 from __future__ import annotations
 
-import base64
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import cycle, islice
 from urllib.parse import urlencode
 
 from django.conf import settings
 
+from bench.harness.client import basic
 from bench.seed.licenses import REGISTRIES
 from licenses.models import Application, License
 from portal.crypto.secrets import Secret
@@ -29,23 +29,21 @@ KINDS = (*WITH_LICENSE, PUSH, ANONYMOUS)
 
 
 @dataclass(frozen=True, slots=True)
-class Login:
-    """Who asks. ``subject`` is how tokens name them."""
+class Asker:
+    """A login with its subject in tokens, and the slug of its only application.
+
+    With one application each, a token's subject determines what it must grant.
+    """
 
     username: str
     password: Secret
     subject: Subject
-
-    @property
-    def basic(self) -> str:
-        """Return what the Authorization header holds (RFC 7617)."""
-        pair = f"{self.username}:{self.password.reveal()}"
-        return f"Basic {base64.b64encode(pair.encode()).decode()}"
+    application: str
 
 
 @dataclass(frozen=True, slots=True)
 class TokenQuestion:
-    """A token request of somebody, or of nobody: an anonymous one is granted nothing.
+    """A token request; an anonymous one, without an asker, is granted nothing.
 
     ``repository`` is the name in the scope, with any prefix.
     """
@@ -53,92 +51,63 @@ class TokenQuestion:
     service: str
     repository: str
     actions: tuple[str, ...]
-    login: Login | None
+    asker: Asker | None
 
     @property
     def line(self) -> str:
-        """Return what ``wrk.lua`` reads."""
-        query = {"account": self.login.username} if self.login else {}
-        query["scope"] = f"repository:{self.repository}:{','.join(self.actions)}"
-        query["service"] = self.service
-        basic = self.login.basic if self.login else ""
-        return f"/v2/token?{urlencode(query)}\t{basic}\n"
+        """Return the line for ``wrk.lua``."""
+        query = {
+            "scope": f"repository:{self.repository}:{','.join(self.actions)}",
+            "service": self.service,
+        }
+        if self.asker is None:
+            return f"/v2/token?{urlencode(query)}\t\n"
+        query = {"account": self.asker.username, **query}
+        header = basic(self.asker.username, self.asker.password)
+        return f"/v2/token?{urlencode(query)}\t{header}\n"
 
     @property
     def subject(self) -> Subject | None:
-        return self.login.subject if self.login else None
+        return self.asker.subject if self.asker else None
 
     @property
     def grants(self) -> frozenset[tuple[str, str, str]]:
-        """Return what the token must grant: all that is asked for."""
-        if self.login is None:
-            return frozenset()
-        return frozenset(
-            ("repository", self.repository, action) for action in self.actions
-        )
+        """Return the grants of the token: everything in the scope."""
+        actions = self.actions if self.asker else ()
+        return frozenset(("repository", self.repository, action) for action in actions)
 
 
-@dataclass(frozen=True, slots=True)
-class Asker:
-    """A login, and the slug of the one application that it asks for.
-
-    One alone, so that the subject of a token tells what it must grant.
-    """
-
-    login: Login
-    application: str
-
-
-@dataclass(slots=True)
 class TokenQuestions:
-    """Questions of each kind about what is in the present database, in random order.
+    """Questions about the current database, in random order.
 
-    At most ``licenses`` are drawn over the whole table, active ones alone. None comes
-    twice before all have come.
+    At most ``licenses`` active licenses are drawn from the whole table. None is
+    repeated before all have been used.
     """
 
-    licenses: int
-    _customers: Iterator[Asker] = field(init=False)
-    _pushers: Sequence[Asker] = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._customers = cycle(list(_customers(self.licenses)))
-        self._pushers = list(_pushers())
+    def __init__(self, licenses: int) -> None:
+        self._customers = cycle(list(_customers(licenses)))
+        self._pushers: Sequence[Asker] = list(_pushers())
 
     def take(self, kind: str, count: int) -> list[TokenQuestion]:
         """Return the next questions of a kind."""
         if kind in WITH_LICENSE:
-            ask = _ask_to_pull if kind == PULL else _ask_the_proxy
-            return [ask(each) for each in islice(self._customers, count)]
-        ask = _ask_to_push if kind == PUSH else _ask_as_nobody
-        return [ask(each) for each in random.choices(self._pushers, k=count)]
+            askers = list(islice(self._customers, count))
+        else:
+            askers = random.choices(self._pushers, k=count)
+        return [_question(kind, asker) for asker in askers]
 
 
-def _ask_to_pull(asker: Asker) -> TokenQuestion:
-    return _ask_the_registry(asker, ("pull",), asker.login)
-
-
-def _ask_to_push(asker: Asker) -> TokenQuestion:
-    return _ask_the_registry(asker, ("pull", "push"), asker.login)
-
-
-def _ask_as_nobody(asker: Asker) -> TokenQuestion:
-    return _ask_the_registry(asker, ("pull",), None)
-
-
-def _ask_the_registry(
-    asker: Asker, actions: tuple[str, ...], login: Login | None
-) -> TokenQuestion:
-    repository = f"{asker.application}/api"
-    return TokenQuestion(settings.BERTH_REGISTRY_SERVICE, repository, actions, login)
-
-
-def _ask_the_proxy(asker: Asker) -> TokenQuestion:
-    # The same registry whenever the license comes.
-    registry = f"registry{asker.login.subject.id.int % REGISTRIES}"
-    repository = f"proxy/{asker.application}/{registry}/my-org/api"
+def _question(kind: str, asker: Asker) -> TokenQuestion:
+    if kind == PROXIED_PULL:
+        # A license always asks for the same registry.
+        registry = f"registry{asker.subject.id.int % REGISTRIES}"
+        repository = f"proxy/{asker.application}/{registry}/my-org/api"
+        return TokenQuestion(settings.BERTH_PROXY_SERVICE, repository, ("pull",), asker)
     return TokenQuestion(
-        settings.BERTH_PROXY_SERVICE, repository, ("pull",), asker.login
+        service=settings.BERTH_REGISTRY_SERVICE,
+        repository=f"{asker.application}/api",
+        actions=("pull", "push") if kind == PUSH else ("pull",),
+        asker=None if kind == ANONYMOUS else asker,
     )
 
 
@@ -146,8 +115,8 @@ def _customers(count: int) -> Iterator[Asker]:
     drawn = License.objects.active().select_related("application").order_by("?")
     for license in drawn[:count].iterator():
         subject = Subject(SubjectKind.LICENSE, license.pk)
-        login = Login("bench", Secret(license.license_id.reveal()), subject)
-        yield Asker(login, license.application.slug)
+        password = Secret(license.license_id.reveal())
+        yield Asker("bench", password, subject, license.application.slug)
 
 
 def _pushers() -> Iterator[Asker]:
@@ -164,4 +133,4 @@ def _pushers() -> Iterator[Asker]:
             user=user,
         )
         subject = Subject(SubjectKind.API_TOKEN, api_token.pk)
-        yield Asker(Login(user.email, text, subject), application.slug)
+        yield Asker(user.email, text, subject, application.slug)

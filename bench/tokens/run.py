@@ -1,46 +1,24 @@
-"""``python -m bench tokens``: token requests at a few licenses and at very many."""
+"""``python -m bench tokens``: token requests with few licenses and with many."""
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from functools import partial
 
-from django.conf import settings
-from django.core.management import call_command
-
-from bench.harness.database import copy_database, database_url, use_database
 from bench.harness.load import CONNECTIONS, Load
-from bench.harness.machine import MachineWatch
-from bench.harness.servers import (
-    NO_TOKEN_LIMIT,
-    Edge,
-    running_edge_in,
-    write_signing_keys,
-)
+from bench.harness.report import Goal, Report, table
+from bench.harness.rounds import measure_in_turn, medians
+from bench.harness.servers import Server, Servers, running_edge
 from bench.harness.tools import require_tools
-from bench.pulls.goals import Goal
-from bench.pulls.report import met_and_missed, table
-from bench.pulls.rounds import Say, median_load
-from bench.seed.licenses import analyze, seed_licenses
+from bench.seed.databases import DATABASES, copy_databases, database_url, fill_database
 from bench.tokens.load import TokenLoad, load_tokens
-from bench.tokens.questions import (
-    ANONYMOUS,
-    KINDS,
-    PROXIED_PULL,
-    WITH_LICENSE,
-    TokenQuestions,
-)
+from bench.tokens.questions import ANONYMOUS, KINDS, WITH_LICENSE, TokenQuestions
 from deploy.local.private_files import private_directory, write_private
-from registries.tokens.registry_token import TokenVerifier
 from registries.tokens.signing_keys import load_roots
 
-DATABASES = ("bench_few", "bench_many")
-GOAL = 0.8
-# More than one edge gives, so that no license comes twice in a round.
+# More than one edge answers, so that no license is repeated within a round.
 QUESTIONS_PER_SECOND = 2_000
 
 
@@ -55,7 +33,7 @@ class TokenPlan:
 
     @property
     def questions(self) -> int:
-        """Return how many questions a round of one kind has at hand."""
+        """Return how many questions are prepared for a round of one kind."""
         return self.load_seconds * QUESTIONS_PER_SECOND
 
 
@@ -63,144 +41,102 @@ FULL = TokenPlan(few_licenses=1_000, many_licenses=1_000_000, rounds=5, load_sec
 QUICK = TokenPlan(few_licenses=1_000, many_licenses=20_000, rounds=2, load_seconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Size:
-    """A database with so many licenses, and an edge of its own on it."""
-
-    licenses: int
-    questions: TokenQuestions
-    edge: Edge
-    rounds: dict[str, list[TokenLoad]] = field(default_factory=dict)
-
-    def median(self, kind: str) -> Load:
-        return median_load([each.load for each in self.rounds[kind]])
+Rounds = Mapping[tuple[str, int], Sequence[TokenLoad]]
 
 
-def run_tokens(directory: Path, say: Say, *, quick: bool) -> str:
-    """Measure token requests of every kind; return the report.
+def measure_tokens(servers: Servers, *, quick: bool) -> Report:
+    """Measure token requests of every kind.
 
     Raises:
-        BenchError: a request failed, or gave something else than the right token.
+        BenchError: a request failed or returned a wrong token, or wrk is missing.
         LocalStackError: an edge did not start.
     """
     require_tools("wrk")
     plan = QUICK if quick else FULL
-    watch = MachineWatch.start()
-    call_command("migrate", interactive=False, verbosity=0)
-    signing = directory / "secrets" / "signing"
-    write_signing_keys(signing)
-    root = (signing / "root.crt").read_text(encoding="utf-8")
-    for name in DATABASES:
-        copy_database(name)
-    numbers = (plan.few_licenses, plan.many_licenses)
+    copy_databases()
+    sizes = zip(DATABASES, (plan.few_licenses, plan.many_licenses), strict=True)
     with ExitStack() as stack:
-        sizes = [
-            stack.enter_context(_prepared(database, licenses, directory, plan, say))
-            for database, licenses in zip(DATABASES, numbers, strict=True)
-        ]
-        _measure(directory, sizes, root, plan, say)
-    return _render(sizes, plan, watch.finish())
+        measures = {}
+        for database, licenses in sizes:
+            fill_database(database, licenses)
+            edge = stack.enter_context(_running_edge(servers, database))
+            measures[licenses] = _measure(servers, edge, plan)
+        measurements = {
+            (kind, licenses): partial(measure, kind)
+            for kind in KINDS
+            for licenses, measure in measures.items()
+        }
+        rounds = measure_in_turn("Tokens", plan.rounds, measurements, warm_up=True)
+    return _report(plan, rounds)
 
 
-@contextmanager
-def _prepared(
-    database: str, licenses: int, directory: Path, plan: TokenPlan, say: Say
-) -> Iterator[Size]:
-    """Fill a database and start an edge on it."""
-    use_database(database)
-    say(f"Seeding {licenses:,} licenses …")
-    started = time.perf_counter()
-    seed_licenses(licenses)
-    analyze()
-    say(f"  took {time.perf_counter() - started:.0f} s")
-    rounds = len(WITH_LICENSE) * (plan.rounds + 1)
-    questions = TokenQuestions(licenses=rounds * plan.questions)
-    own = private_directory(directory / database)
+def _running_edge(servers: Servers, database: str) -> AbstractContextManager[Server]:
+    """Run an edge on a database."""
+    own = private_directory(servers.directory / database)
     url = write_private(own / "database-url", database_url(database))
-    environment = {**os.environ, **NO_TOKEN_LIMIT, "DATABASE_URL_FILE": str(url)}
-    with running_edge_in(environment, own) as edge:
-        yield Size(licenses, questions, edge)
+    return running_edge({**servers.environment, "DATABASE_URL_FILE": str(url)}, own)
 
 
 def _measure(
-    directory: Path, sizes: Sequence[Size], root: str, plan: TokenPlan, say: Say
-) -> None:
-    """Load the edges in turn, either one first; a first round only warms up."""
-    for number in range(plan.rounds + 1):
-        say(f"Tokens, round {number} of {plan.rounds} …")
-        in_turn = sizes if number % 2 else sizes[::-1]
-        for kind in KINDS:
-            for size in in_turn:
-                measured = load_tokens(
-                    size.edge,
-                    size.questions.take(kind, plan.questions),
-                    plan.load_seconds,
-                    directory,
-                    TokenVerifier(load_roots(root), _service(kind)),
-                )
-                if number:
-                    size.rounds.setdefault(kind, []).append(measured)
+    servers: Servers, edge: Server, plan: TokenPlan
+) -> Callable[[str], TokenLoad]:
+    """Return a function that loads an edge with questions of a kind."""
+    rounds = len(WITH_LICENSE) * (plan.rounds + 1)
+    questions = TokenQuestions(rounds * plan.questions)
+    root = servers.settings.signing / "root.crt"
+    roots = load_roots(root.read_text(encoding="utf-8"))
+
+    def measure(kind: str) -> TokenLoad:
+        return load_tokens(
+            edge,
+            questions.take(kind, plan.questions),
+            plan.load_seconds,
+            servers.directory,
+            roots,
+        )
+
+    return measure
 
 
-def _service(kind: str) -> str:
-    if kind == PROXIED_PULL:
-        return str(settings.BERTH_PROXY_SERVICE)
-    return str(settings.BERTH_REGISTRY_SERVICE)
-
-
-def _render(sizes: Sequence[Size], plan: TokenPlan, machine: Mapping[str, str]) -> str:
-    few, many = sizes
+def _report(plan: TokenPlan, rounds: Rounds) -> Report:
     about = (
         f"{CONNECTIONS} connections, {plan.rounds} rounds of {plan.load_seconds} s; "
-        "medians over the rounds. Every token that came was verified: its signature, "
-        "its subject, and that it grants just what was asked for."
+        "medians over the rounds. The signature, subject and exact grants of every "
+        "token were verified."
     )
-    return "\n\n".join(
-        [
-            met_and_missed(_goal(kind, few, many) for kind in KINDS),
-            "### Tokens by number of licenses",
-            about,
-            _table(sizes),
-            "### Machine of the tokens",
-            table(("", ""), machine.items()),
-        ]
+    head = (
+        *("", "Licenses", "Tokens/s", "p50", "p99"),
+        *("Edge processor time per token", "Tokens verified", "Different logins"),
     )
-
-
-def _goal(kind: str, few: Size, many: Size) -> Goal:
-    ratio = many.median(kind).requests_per_second / few.median(kind).requests_per_second
-    return Goal(
-        name=f"Tokens/s at {many.licenses:,} against {few.licenses:,} licenses. {kind}",
-        bound=f"at least {GOAL} times",
-        measured=f"{ratio:.2f} times",
-        met=ratio >= GOAL,
+    rows = (_row(kind, number, loads) for (kind, number), loads in rounds.items())
+    return Report(
+        {"Tokens by number of licenses": f"{about}\n\n{table(head, rows)}"},
+        [_goal(kind, plan, rounds) for kind in KINDS],
     )
 
 
-def _table(sizes: Sequence[Size]) -> str:
-    return table(
-        (
-            *("", "Licenses", "Tokens/s", "p50", "p99"),
-            *(
-                "The edge's processor time for each",
-                "Tokens verified",
-                "Different logins",
-            ),
-        ),
-        (_row(kind, size) for kind in KINDS for size in sizes),
-    )
+def _goal(kind: str, plan: TokenPlan, rounds: Rounds) -> Goal:
+    few, many = plan.few_licenses, plan.many_licenses
+    fast, slow = (_median(rounds[kind, number]) for number in (few, many))
+    ratio = slow.requests_per_second / fast.requests_per_second
+    name = f"Tokens/s at {many:,} against {few:,} licenses. {kind}"
+    return Goal(name, ratio, "at least", 0.8, " times")
 
 
-def _row(kind: str, size: Size) -> tuple[str, ...]:
-    load, rounds = size.median(kind), size.rounds[kind]
-    subjects = frozenset[object]().union(*(each.subjects for each in rounds))
+def _median(rounds: Sequence[TokenLoad]) -> Load:
+    return medians([item.load for item in rounds])
+
+
+def _row(kind: str, licenses: int, rounds: Sequence[TokenLoad]) -> tuple[str, ...]:
+    load = _median(rounds)
+    subjects = {subject for item in rounds for subject in item.subjects}
     return (
         kind,
-        f"{size.licenses:,}",
+        f"{licenses:,}",
         f"{load.requests_per_second:,.0f}",
         f"{load.p50_ms:.1f} ms",
         f"{load.p99_ms:.1f} ms",
         f"{load.cpu_ms:.2f} ms",
-        f"{sum(each.tokens for each in rounds):,}",
+        f"{sum(item.tokens for item in rounds):,}",
         f"{len(subjects):,}" if kind != ANONYMOUS else "none",
     )
