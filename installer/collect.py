@@ -19,8 +19,9 @@ from typing import Any, Final, Generic, TypeVar
 
 from installer.as_oci import INDEXES, index_as_oci, is_dockers, manifest_as_oci
 from installer.errors import InstallerError
-from installer.http import Answer, NoAnswer, retry_after
 from installer.lookup import MAX_WAIT_SECONDS, Target, target_of
+from installer.net.client import Answer, NoAnswer, retry_after
+from installer.net.registry import Busy, Refused, Registry, error_sentence
 from installer.oci_layout import (
     Descriptor,
     OciLayout,
@@ -29,7 +30,6 @@ from installer.oci_layout import (
     check_digest,
     read_descriptor,
 )
-from installer.registry import Busy, Refused, Registry, error_sentence
 from oci.digest import Digest, MalformedDigest, parse_digest
 from oci.media_types import OCI_INDEX, OCI_MANIFEST
 from oci.reference import parse_reference

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Final
 
 from installer.errors import Unreachable, UsageFault
-from installer.http import Web
 from installer.license import License, read_license
+from installer.net.client import Web
+from installer.net.portal import LicenseFacts, Portal
 from installer.plan import Hosts
-from installer.portal import LicenseFacts, Portal
 from installer.verification import read_root_keys, verify_license
 from oci.reference import MalformedName, parse_registry_host
 

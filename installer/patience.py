@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
-from installer.http import NoAnswer, Trouble
-from installer.registry import Busy
+from installer.net.client import NoAnswer, Trouble
+from installer.net.registry import Busy
 
 AT_ONCE_PER_HOST: Final = 4
 _TIME_OUTS: Final = 3

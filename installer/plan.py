@@ -9,7 +9,7 @@ from typing import Final
 
 from installer.lookup import PRIVATE, Status, Verdict, read_image
 from installer.manifests import Place
-from installer.portal import ResolvedImage
+from installer.net.portal import ResolvedImage
 from oci.kustomize import (
     Renaming,
     home_of,

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from installer.flatten import flat_names, refuse_digests
-from installer.http import Web
 from installer.kustomizations import (
     Kustomization,
     namespace_of,
@@ -18,6 +17,9 @@ from installer.layout import midstream_text
 from installer.license import License
 from installer.lookup import Verdict, look_up, read_image
 from installer.manifests import Manifests, Place, additional_namespaces
+from installer.net.client import Web
+from installer.net.portal import Portal
+from installer.net.registry import Registry
 from installer.options import facts_of, hosts_of, portal_of, web_of
 from installer.output import Progress, watched
 from installer.plan import (
@@ -33,8 +35,6 @@ from installer.plan import (
     resolve_offline,
     version_of,
 )
-from installer.portal import Portal
-from installer.registry import Registry
 from installer.secrets import Namespaces, namespaces_for, pull_secrets, secrets_yaml
 from installer.verification import check_pulls
 from oci.pull_secrets import pull_secret_name, pull_secret_patches

@@ -15,6 +15,7 @@ from installer.errors import ExitCode, UsageFault
 from installer.flatten import flat_names, parse_target, refuse_digests
 from installer.license import License
 from installer.manifests import Manifests, Place, read_directories
+from installer.net.registry import Login, Registry
 from installer.oci_layout import OciLayout, check_place, pack
 from installer.options import (
     add_format,
@@ -27,7 +28,6 @@ from installer.options import (
 )
 from installer.output import Progress, Report, watched
 from installer.plan import FAILED, PlannedImage
-from installer.registry import Login, Registry
 from installer.work import Decision, decide, own_hosts
 from oci.reference import MalformedName, parse_reference
 

@@ -11,6 +11,7 @@ from installer.errors import ExitCode
 from installer.license import read_license
 from installer.lookup import KNOWN, PRIVATE, Status, Verdict, look_up
 from installer.manifests import ManifestFile, Manifests, Place, read_directories
+from installer.net.registry import Registry
 from installer.options import (
     add_format,
     add_hosts,
@@ -20,7 +21,6 @@ from installer.options import (
 )
 from installer.output import Progress, Report, watched
 from installer.plan import Fate, Hosts, own_images
-from installer.registry import Registry
 
 _OURS = {
     Fate.ALREADY_PROXIED: "It is pulled through the proxy, with the license.",

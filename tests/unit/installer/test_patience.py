@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from installer.http import Web
 from installer.lookup import Status, Verdict, look_up
-from installer.registry import Registry
+from installer.net.client import Web
+from installer.net.registry import Registry
 from tests.support.installer.servers import (
     OK,
     BreakingServer,

@@ -34,9 +34,9 @@ from urllib3.exceptions import (
     SSLError,
 )
 
-from installer.deadline import Deadline
 from installer.errors import UsageFault
-from installer.proxies import company_proxies, manager_for
+from installer.net.company_proxies import company_proxies, manager_for
+from installer.net.deadline import Deadline
 
 CONNECT_SECONDS: Final = 5.0
 READ_SECONDS: Final = 20.0

@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urljoin
 
 import urllib3
 
-from installer.http import Answer, NoAnswer, Trouble, Web, host_of
+from installer.net.client import Answer, NoAnswer, Trouble, Web, host_of
 from oci.challenge import Challenge, parse_challenges
 from oci.kustomize import DOCKER_HUB
 from oci.media_types import DEFAULT_MANIFEST_ACCEPT

@@ -9,9 +9,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from installer.errors import InstallerError, Unreachable, UsageFault
-from installer.http import Answer, NoAnswer, Web
 from installer.license import License
-from installer.registry import Login, plain_sentence
+from installer.net.client import Answer, NoAnswer, Web
+from installer.net.registry import Login, plain_sentence
 from oci.reference import MalformedName, parse_registry_host
 
 MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024

@@ -12,8 +12,8 @@ import urllib3
 from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
 
-from installer.deadline import watch_connections
 from installer.errors import UsageFault
+from installer.net.deadline import watch_connections
 
 
 def company_proxies() -> dict[str, str]:

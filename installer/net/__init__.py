@@ -1,0 +1,1 @@
+"""HTTP: one client with limits, and the registries and the portal behind it."""
