@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from installer.errors import Unreachable, UsageFault
-from installer.license import License, read_license
+from installer.license.file import License, read_license
+from installer.license.signatures import read_root_keys, verify_license
 from installer.net.client import Web
 from installer.net.portal import LicenseFacts, Portal
 from installer.plan import Hosts
-from installer.verification import read_root_keys, verify_license
 from oci.reference import MalformedName, parse_registry_host
 
 _NAMESPACE: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from installer.license import License
+from installer.license.file import License
 from installer.options import is_namespace
 from installer.plan import Hosts
 from oci.kustomize import dump_yaml

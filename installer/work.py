@@ -14,7 +14,8 @@ from installer.kustomizations import (
     vendors_kustomizations,
 )
 from installer.layout import midstream_text
-from installer.license import License
+from installer.license.file import License
+from installer.license.signatures import check_pulls
 from installer.lookup import Verdict, look_up, read_image
 from installer.manifests import Manifests, Place, additional_namespaces
 from installer.net.client import Web
@@ -36,7 +37,6 @@ from installer.plan import (
     version_of,
 )
 from installer.secrets import Namespaces, namespaces_for, pull_secrets, secrets_yaml
-from installer.verification import check_pulls
 from oci.pull_secrets import pull_secret_name, pull_secret_patches
 
 OFFLINE = (

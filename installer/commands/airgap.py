@@ -13,7 +13,7 @@ from installer.collect import Collected, Source, collect
 from installer.commands.images import problem_entry, problem_lines
 from installer.errors import ExitCode, UsageFault
 from installer.flatten import flat_names, parse_target, refuse_digests
-from installer.license import License
+from installer.license.file import License
 from installer.manifests import Manifests, Place, read_directories
 from installer.net.registry import Login, Registry
 from installer.oci_layout import OciLayout, check_place, pack

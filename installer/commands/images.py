@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from installer.errors import ExitCode
-from installer.license import read_license
+from installer.license.file import read_license
 from installer.lookup import KNOWN, PRIVATE, Status, Verdict, look_up
 from installer.manifests import ManifestFile, Manifests, Place, read_directories
 from installer.net.registry import Registry

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from installer.errors import ExitCode, UsageFault
+from installer.license.signatures import check_pulls
 from installer.manifests import additional_namespaces, manifest_paths
 from installer.options import (
     add_format,
@@ -25,7 +26,6 @@ from installer.options import (
 )
 from installer.output import Report
 from installer.secrets import namespaces_for, pull_secrets, secrets_yaml
-from installer.verification import check_pulls
 from installer.written import GeneratedFile, check_ours, write_file
 
 

@@ -10,7 +10,12 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from installer.commands.verify import license_entry
 from installer.errors import UsageFault
-from installer.license import License, LicenseFault, parse_license, read_license
+from installer.license.file import License, LicenseFault, parse_license, read_license
+from installer.license.signatures import (
+    read_root_keys,
+    verify_license,
+    without_signatures,
+)
 from installer.options import (
     add_format,
     add_license,
@@ -21,11 +26,6 @@ from installer.options import (
     web_of,
 )
 from installer.output import Report
-from installer.verification import (
-    read_root_keys,
-    verify_license,
-    without_signatures,
-)
 from installer.written import write_file
 
 

@@ -6,16 +6,16 @@ import argparse
 from datetime import UTC, datetime
 from typing import Any
 
-from installer.license import License, read_license
-from installer.options import add_format, add_license, add_root_key
-from installer.output import Report
-from installer.verification import (
+from installer.license.file import License, read_license
+from installer.license.signatures import (
     check_application,
     check_expiry,
     instant,
     read_root_keys,
     verify_license,
 )
+from installer.options import add_format, add_license, add_root_key
+from installer.output import Report
 
 
 def add_parser(commands: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from installer.errors import InstallerError, Unreachable, UsageFault
-from installer.license import License
+from installer.license.file import License
 from installer.net.client import Answer, NoAnswer, Web
 from installer.net.registry import Login, plain_sentence
 from oci.reference import MalformedName, parse_registry_host

@@ -19,7 +19,7 @@ import yaml
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from installer.license import License, parse_license
+from installer.license.file import License, parse_license
 
 LICENSE_ID = "2c8HgTq0V5yWn3RkLm7XzB4pDs1"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from installer.license import LicenseFault, parse_license
+from installer.license.file import LicenseFault, parse_license
 from tests.support.installer.licenses import Signer, document
 
 

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from installer.errors import UsageFault
-from installer.license import License, LicenseFault
+from installer.license.file import License, LicenseFault
 
 _MIN_KEY_BITS: Final = 2048
 _MAX_ROOT_BYTES: Final = 100_000
