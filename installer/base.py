@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from installer.errors import NotOurFile, UsageFault
-from installer.manifests import (
+from installer.manifests.directory import (
     KUSTOMIZATIONS,
     Manifests,
     is_text,

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Final
 
 from installer.lookup import PRIVATE, Status, Verdict, read_image
-from installer.manifests import Place
+from installer.manifests.directory import Place
 from installer.net.portal import ResolvedImage
 from oci.kustomize import (
     Renaming,

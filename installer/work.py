@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from installer.flatten import flat_names, refuse_digests
-from installer.kustomizations import (
-    Kustomization,
-    namespace_of,
-    vendors_kustomizations,
-)
 from installer.layout import midstream_text
 from installer.license.file import License
 from installer.license.signatures import check_pulls
 from installer.lookup import Verdict, look_up, read_image
-from installer.manifests import Manifests, Place, additional_namespaces
+from installer.manifests.directory import Manifests, Place, additional_namespaces
+from installer.manifests.kustomizations import (
+    Kustomization,
+    namespace_of,
+    vendors_kustomizations,
+)
 from installer.net.client import Web
 from installer.net.portal import Portal
 from installer.net.registry import Registry

@@ -14,7 +14,7 @@ from installer.commands.images import problem_entry, problem_lines
 from installer.errors import ExitCode, UsageFault
 from installer.flatten import flat_names, parse_target, refuse_digests
 from installer.license.file import License
-from installer.manifests import Manifests, Place, read_directories
+from installer.manifests.directory import Manifests, Place, read_directories
 from installer.net.registry import Login, Registry
 from installer.oci_layout import OciLayout, check_place, pack
 from installer.options import (

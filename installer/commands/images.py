@@ -10,7 +10,12 @@ from typing import Any
 from installer.errors import ExitCode
 from installer.license.file import read_license
 from installer.lookup import KNOWN, PRIVATE, Status, Verdict, look_up
-from installer.manifests import ManifestFile, Manifests, Place, read_directories
+from installer.manifests.directory import (
+    ManifestFile,
+    Manifests,
+    Place,
+    read_directories,
+)
 from installer.net.registry import Registry
 from installer.options import (
     add_format,

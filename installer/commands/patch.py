@@ -12,7 +12,7 @@ from installer.commands.images import place_entry, problem_entry, problem_lines
 from installer.errors import ExitCode, UsageFault
 from installer.flatten import parse_target
 from installer.layout import Layout, plan_layout, write_layout
-from installer.manifests import Manifests, read_directories
+from installer.manifests.directory import Manifests, read_directories
 from installer.options import (
     add_format,
     add_hosts,

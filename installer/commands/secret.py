@@ -9,7 +9,7 @@ from typing import Any
 
 from installer.errors import ExitCode, UsageFault
 from installer.license.signatures import check_pulls
-from installer.manifests import additional_namespaces, manifest_paths
+from installer.manifests.directory import additional_namespaces, manifest_paths
 from installer.options import (
     add_format,
     add_hosts,

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from installer.layout import midstream_text, plan_layout, write_layout
-from installer.manifests import read_directories
+from installer.manifests.directory import read_directories
 from installer.plan import kept_names, pod_specs_with_secret, renamings
 from installer.secrets import Namespaces, pull_secrets, secrets_yaml
 from oci.kustomize import Renaming, kustomization

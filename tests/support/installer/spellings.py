@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from installer.lookup import Status, Verdict, read_image
-from installer.manifests import Manifests
+from installer.manifests.directory import Manifests
 from installer.plan import Hosts, PlannedImage, own_images, plan_images, resolve_offline
 from oci.reference import Reference
 

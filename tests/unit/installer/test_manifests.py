@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from installer.manifests import (
+from installer.manifests.directory import (
     MAX_FILE_BYTES,
     additional_namespaces,
     read_directories,

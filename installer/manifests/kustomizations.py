@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
-from installer.manifests import (
+from installer.manifests.directory import (
     KUSTOMIZATIONS,
     MAX_FILE_BYTES,
     ManifestFile,

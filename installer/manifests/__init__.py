@@ -1,0 +1,1 @@
+"""The vendor's manifests as they are on disk."""
