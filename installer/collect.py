@@ -19,7 +19,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from installer.as_oci import INDEXES, index_as_oci, is_dockers, manifest_as_oci
 from installer.errors import InstallerError
-from installer.lookup import MAX_WAIT_SECONDS, Target, target_of
+from installer.lookup.look_up import MAX_WAIT_SECONDS, Target, target_of
 from installer.net.client import Answer, NoAnswer, retry_after
 from installer.net.registry import Busy, Refused, Registry, error_sentence
 from installer.oci_layout import (

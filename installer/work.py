@@ -11,7 +11,7 @@ from installer.flatten import flat_names, refuse_digests
 from installer.layout import midstream_text
 from installer.license.file import License
 from installer.license.signatures import check_pulls
-from installer.lookup import Verdict, look_up, read_image
+from installer.lookup.look_up import Verdict, look_up, read_image
 from installer.manifests.directory import Manifests, Place, additional_namespaces
 from installer.manifests.kustomizations import (
     Kustomization,

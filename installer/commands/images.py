@@ -9,7 +9,7 @@ from typing import Any
 
 from installer.errors import ExitCode
 from installer.license.file import read_license
-from installer.lookup import KNOWN, PRIVATE, Status, Verdict, look_up
+from installer.lookup.look_up import KNOWN, PRIVATE, Status, Verdict, look_up
 from installer.manifests.directory import (
     ManifestFile,
     Manifests,

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from installer.lookup import Status, Verdict, read_image
+from installer.lookup.look_up import Status, Verdict, read_image
 from installer.manifests.directory import Manifests
 from installer.plan import Hosts, PlannedImage, own_images, plan_images, resolve_offline
 from oci.reference import Reference

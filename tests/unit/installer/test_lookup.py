@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from installer.lookup import Status, Verdict, look_up
+from installer.lookup.host_limits import AT_ONCE_PER_HOST
+from installer.lookup.look_up import Status, Verdict, look_up
 from installer.net.client import Web
 from installer.net.registry import Registry
-from installer.patience import AT_ONCE_PER_HOST
 from tests.support.installer.servers import (
     OK,
     Request,

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from installer.lookup import Status, Verdict, look_up
+from installer.lookup.look_up import Status, Verdict, look_up
 from installer.net.client import Web
 from installer.net.registry import Registry
 from tests.support.installer.servers import (

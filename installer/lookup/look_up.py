@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
+from installer.lookup.host_limits import Gates, Stopped
 from installer.net.client import Answer, NoAnswer, Trouble, retry_after
 from installer.net.registry import Busy, Refused, Registry
-from installer.patience import Gates, Stopped
 from oci.digest import MalformedDigest
 from oci.kustomize import DOCKER_HUB, home_of
 from oci.reference import MalformedName, Reference, parse_reference

@@ -1,0 +1,1 @@
+"""Which images are public and which are private."""
