@@ -12,7 +12,7 @@ from installer.license.file import License, read_license
 from installer.license.signatures import read_root_keys, verify_license
 from installer.net.client import Web
 from installer.net.portal import LicenseFacts, Portal
-from installer.plan import Hosts
+from installer.plan.images import Hosts
 from oci.reference import MalformedName, parse_registry_host
 
 _NAMESPACE: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")

@@ -12,7 +12,6 @@ from typing import Any, Final
 from installer.collect import Collected, Source, collect
 from installer.commands.images import problem_entry, problem_lines
 from installer.errors import ExitCode, UsageFault
-from installer.flatten import flat_names, parse_target, refuse_digests
 from installer.license.file import License
 from installer.manifests.directory import Manifests, Place, read_directories
 from installer.net.registry import Login, Registry
@@ -27,8 +26,9 @@ from installer.options import (
     license_of,
 )
 from installer.output import Progress, Report, watched
-from installer.plan import FAILED, PlannedImage
-from installer.work import Decision, decide, own_hosts
+from installer.plan.images import FAILED, PlannedImage
+from installer.plan.own_registry import flat_names, parse_target, refuse_digests
+from installer.plan.patch import Decision, decide, own_hosts
 from oci.reference import MalformedName, parse_reference
 
 _ANY_TARGET: Final = "REGISTRY/NAMESPACE"

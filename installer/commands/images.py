@@ -25,7 +25,7 @@ from installer.options import (
     web_of,
 )
 from installer.output import Progress, Report, watched
-from installer.plan import Fate, Hosts, own_images
+from installer.plan.images import Fate, Hosts, own_images
 
 _OURS = {
     Fate.ALREADY_PROXIED: "It is pulled through the proxy, with the license.",

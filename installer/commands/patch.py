@@ -10,7 +10,6 @@ from typing import Any
 from installer.base import own_lists
 from installer.commands.images import place_entry, problem_entry, problem_lines
 from installer.errors import ExitCode, UsageFault
-from installer.flatten import parse_target
 from installer.layout import Layout, plan_layout, write_layout
 from installer.manifests.directory import Manifests, read_directories
 from installer.options import (
@@ -24,8 +23,9 @@ from installer.options import (
     license_of,
 )
 from installer.output import Report
-from installer.plan import FAILED, PlannedImage
-from installer.work import Work, airgapped_work, online_work
+from installer.plan.images import FAILED, PlannedImage
+from installer.plan.own_registry import parse_target
+from installer.plan.patch import Work, airgapped_work, online_work
 from oci.reference import MalformedName
 
 _OWN_LIST = (

@@ -25,7 +25,7 @@ from installer.options import (
     web_of,
 )
 from installer.output import Report
-from installer.secrets import namespaces_for, pull_secrets, secrets_yaml
+from installer.plan.pull_secrets import namespaces_for, pull_secrets, secrets_yaml
 from installer.written import GeneratedFile, check_ours, write_file
 
 

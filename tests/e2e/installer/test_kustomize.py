@@ -12,8 +12,8 @@ import yaml
 
 from installer.layout import midstream_text, plan_layout, write_layout
 from installer.manifests.directory import read_directories
-from installer.plan import kept_names, pod_specs_with_secret, renamings
-from installer.secrets import Namespaces, pull_secrets, secrets_yaml
+from installer.plan.images import kept_names, pod_specs_with_secret, renamings
+from installer.plan.pull_secrets import Namespaces, pull_secrets, secrets_yaml
 from oci.kustomize import Renaming, kustomization
 from oci.pod_images import read_manifest
 from oci.pull_secrets import pull_secret_patches

@@ -10,7 +10,13 @@ import yaml
 
 from installer.lookup.look_up import Status, Verdict, read_image
 from installer.manifests.directory import Manifests
-from installer.plan import Hosts, PlannedImage, own_images, plan_images, resolve_offline
+from installer.plan.images import (
+    Hosts,
+    PlannedImage,
+    own_images,
+    plan_images,
+    resolve_offline,
+)
 from oci.reference import Reference
 
 FILE = Path(__file__).parents[2] / "unit" / "installer" / "spellings.yaml"

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from installer.license.file import License
 from installer.options import is_namespace
-from installer.plan import Hosts
+from installer.plan.images import Hosts
 from oci.kustomize import dump_yaml
 from oci.pull_secrets import docker_config, pull_secret, pull_secret_name
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from installer.flatten import flat_names, refuse_digests
 from installer.layout import midstream_text
 from installer.license.file import License
 from installer.license.signatures import check_pulls
@@ -23,7 +22,7 @@ from installer.net.portal import Portal
 from installer.net.registry import Registry
 from installer.options import facts_of, hosts_of, portal_of, web_of
 from installer.output import Progress, watched
-from installer.plan import (
+from installer.plan.images import (
     Fate,
     Hosts,
     PlannedImage,
@@ -36,7 +35,13 @@ from installer.plan import (
     resolve_offline,
     version_of,
 )
-from installer.secrets import Namespaces, namespaces_for, pull_secrets, secrets_yaml
+from installer.plan.own_registry import flat_names, refuse_digests
+from installer.plan.pull_secrets import (
+    Namespaces,
+    namespaces_for,
+    pull_secrets,
+    secrets_yaml,
+)
 from oci.pull_secrets import pull_secret_name, pull_secret_patches
 
 OFFLINE = (

@@ -1,0 +1,1 @@
+"""What to do about each image, and which namespaces need the pull secret."""
