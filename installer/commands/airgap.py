@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from installer.collect import Collected, Source, collect
+from installer.bundle.collect import Collected, Source, collect
+from installer.bundle.oci_layout import OciLayout, check_place, pack
 from installer.commands.images import problem_entry, problem_lines
 from installer.errors import ExitCode, UsageFault
 from installer.license.file import License
 from installer.manifests.directory import Manifests, Place, read_directories
 from installer.net.registry import Login, Registry
-from installer.oci_layout import OciLayout, check_place, pack
 from installer.options import (
     add_format,
     add_hosts,

@@ -17,12 +17,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
-from installer.as_oci import INDEXES, index_as_oci, is_dockers, manifest_as_oci
-from installer.errors import InstallerError
-from installer.lookup.look_up import MAX_WAIT_SECONDS, Target, target_of
-from installer.net.client import Answer, NoAnswer, retry_after
-from installer.net.registry import Busy, Refused, Registry, error_sentence
-from installer.oci_layout import (
+from installer.bundle.docker_to_oci import (
+    INDEXES,
+    index_as_oci,
+    is_dockers,
+    manifest_as_oci,
+)
+from installer.bundle.oci_layout import (
     Descriptor,
     OciLayout,
     PartialBlob,
@@ -30,6 +31,10 @@ from installer.oci_layout import (
     check_digest,
     read_descriptor,
 )
+from installer.errors import InstallerError
+from installer.lookup.look_up import MAX_WAIT_SECONDS, Target, target_of
+from installer.net.client import Answer, NoAnswer, retry_after
+from installer.net.registry import Busy, Refused, Registry, error_sentence
 from oci.digest import Digest, MalformedDigest, parse_digest
 from oci.media_types import OCI_INDEX, OCI_MANIFEST
 from oci.reference import parse_reference

@@ -1,0 +1,1 @@
+"""All images in one OCI image layout, to carry to a cluster without the Internet."""
