@@ -14,6 +14,14 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 from installer.errors import NotOurFile, UsageFault
+from installer.files import (
+    GeneratedFile,
+    check_ours,
+    copy_file,
+    file_sha256,
+    is_untouched,
+    write_file,
+)
 from installer.manifests.directory import (
     KUSTOMIZATIONS,
     Manifests,
@@ -21,14 +29,6 @@ from installer.manifests.directory import (
     leads_out,
     shown_name,
     walk,
-)
-from installer.written import (
-    GeneratedFile,
-    check_ours,
-    copy_file,
-    file_sha256,
-    is_untouched,
-    write_file,
 )
 from oci.kustomize import API_VERSION, dump_yaml
 

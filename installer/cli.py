@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from installer.commands import airgap, images, patch, secret, sync, verify
 from installer.errors import ExitCode, InstallerError, UsageFault
-from installer.output import print_error, print_report
+from installer.report import print_error, print_report
 
 _COMMANDS = (images, patch, secret, verify, sync, airgap)
 

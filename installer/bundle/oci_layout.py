@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from installer.errors import InstallerError, NotOurFile
-from installer.written import write_file
+from installer.files import write_file
 from oci.digest import MalformedDigest, parse_digest
 from oci.media_types import OCI_INDEX
 

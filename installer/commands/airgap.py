@@ -12,11 +12,7 @@ from typing import Any, Final
 from installer.bundle.collect import Collected, Source, collect
 from installer.bundle.oci_layout import OciLayout, check_place, pack
 from installer.commands.images import problem_entry, problem_lines
-from installer.errors import ExitCode, UsageFault
-from installer.license.file import License
-from installer.manifests.directory import Manifests, Place, read_directories
-from installer.net.registry import Login, Registry
-from installer.options import (
+from installer.commands.options import (
     add_format,
     add_hosts,
     add_license,
@@ -25,10 +21,14 @@ from installer.options import (
     add_root_key,
     license_of,
 )
-from installer.output import Progress, Report, watched
+from installer.errors import ExitCode, UsageFault
+from installer.license.file import License
+from installer.manifests.directory import Manifests, Place, read_directories
+from installer.net.registry import Login, Registry
 from installer.plan.images import FAILED, PlannedImage
 from installer.plan.own_registry import flat_names, parse_target, refuse_digests
 from installer.plan.patch import Decision, decide, own_hosts
+from installer.report import Progress, Report, watched
 from oci.reference import MalformedName, parse_reference
 
 _ANY_TARGET: Final = "REGISTRY/NAMESPACE"

@@ -7,6 +7,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from installer.commands.options import (
+    add_format,
+    add_hosts,
+    add_license,
+    add_network,
+    web_of,
+)
 from installer.errors import ExitCode
 from installer.license.file import read_license
 from installer.lookup.look_up import KNOWN, PRIVATE, Status, Verdict, look_up
@@ -17,15 +24,8 @@ from installer.manifests.directory import (
     read_directories,
 )
 from installer.net.registry import Registry
-from installer.options import (
-    add_format,
-    add_hosts,
-    add_license,
-    add_network,
-    web_of,
-)
-from installer.output import Progress, Report, watched
 from installer.plan.images import Fate, Hosts, own_images
+from installer.report import Progress, Report, watched
 
 _OURS = {
     Fate.ALREADY_PROXIED: "It is pulled through the proxy, with the license.",

@@ -9,10 +9,7 @@ from typing import Any
 
 from installer.base import own_lists
 from installer.commands.images import place_entry, problem_entry, problem_lines
-from installer.errors import ExitCode, UsageFault
-from installer.layout import Layout, plan_layout, write_layout
-from installer.manifests.directory import Manifests, read_directories
-from installer.options import (
+from installer.commands.options import (
     add_format,
     add_hosts,
     add_license,
@@ -22,10 +19,13 @@ from installer.options import (
     add_root_key,
     license_of,
 )
-from installer.output import Report
+from installer.errors import ExitCode, UsageFault
+from installer.layout import Layout, plan_layout, write_layout
+from installer.manifests.directory import Manifests, read_directories
 from installer.plan.images import FAILED, PlannedImage
 from installer.plan.own_registry import parse_target
 from installer.plan.patch import Work, airgapped_work, online_work
+from installer.report import Report
 from oci.reference import MalformedName
 
 _OWN_LIST = (

@@ -7,10 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from installer.errors import ExitCode, UsageFault
-from installer.license.signatures import check_pulls
-from installer.manifests.directory import additional_namespaces, manifest_paths
-from installer.options import (
+from installer.commands.options import (
     add_format,
     add_hosts,
     add_license,
@@ -24,9 +21,12 @@ from installer.options import (
     portal_of,
     web_of,
 )
-from installer.output import Report
+from installer.errors import ExitCode, UsageFault
+from installer.files import GeneratedFile, check_ours, write_file
+from installer.license.signatures import check_pulls
+from installer.manifests.directory import additional_namespaces, manifest_paths
 from installer.plan.pull_secrets import namespaces_for, pull_secrets, secrets_yaml
-from installer.written import GeneratedFile, check_ours, write_file
+from installer.report import Report
 
 
 def add_parser(commands: Any) -> None:

@@ -8,15 +8,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from installer.commands.verify import license_entry
-from installer.errors import UsageFault
-from installer.license.file import License, LicenseFault, parse_license, read_license
-from installer.license.signatures import (
-    read_root_keys,
-    verify_license,
-    without_signatures,
-)
-from installer.options import (
+from installer.commands.options import (
     add_format,
     add_license,
     add_network,
@@ -25,8 +17,16 @@ from installer.options import (
     portal_of,
     web_of,
 )
-from installer.output import Report
-from installer.written import write_file
+from installer.commands.verify import license_entry
+from installer.errors import UsageFault
+from installer.files import write_file
+from installer.license.file import License, LicenseFault, parse_license, read_license
+from installer.license.signatures import (
+    read_root_keys,
+    verify_license,
+    without_signatures,
+)
+from installer.report import Report
 
 
 def add_parser(commands: Any) -> None:

@@ -6,6 +6,7 @@ import argparse
 from datetime import UTC, datetime
 from typing import Any
 
+from installer.commands.options import add_format, add_license, add_root_key
 from installer.license.file import License, read_license
 from installer.license.signatures import (
     check_application,
@@ -14,8 +15,7 @@ from installer.license.signatures import (
     read_root_keys,
     verify_license,
 )
-from installer.options import add_format, add_license, add_root_key
-from installer.output import Report
+from installer.report import Report
 
 
 def add_parser(commands: Any) -> None:

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
+from installer.files import is_untouched
 from installer.manifests.directory import (
     KUSTOMIZATIONS,
     MAX_FILE_BYTES,
     ManifestFile,
     Manifests,
 )
-from installer.written import is_untouched
 from oci.yaml_documents import Mapping, Scalar, Sequence, yaml_documents
 
 _LISTS: Final = ("resources", "bases", "components")

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from installer.commands.options import facts_of, hosts_of, portal_of, web_of
 from installer.layout import midstream_text
 from installer.license.file import License
 from installer.license.signatures import check_pulls
@@ -20,8 +21,6 @@ from installer.manifests.kustomizations import (
 from installer.net.client import Web
 from installer.net.portal import Portal
 from installer.net.registry import Registry
-from installer.options import facts_of, hosts_of, portal_of, web_of
-from installer.output import Progress, watched
 from installer.plan.images import (
     Fate,
     Hosts,
@@ -42,6 +41,7 @@ from installer.plan.pull_secrets import (
     pull_secrets,
     secrets_yaml,
 )
+from installer.report import Progress, watched
 from oci.pull_secrets import pull_secret_name, pull_secret_patches
 
 OFFLINE = (

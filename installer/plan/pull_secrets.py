@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from installer.commands.options import is_namespace
 from installer.license.file import License
-from installer.options import is_namespace
 from installer.plan.images import Hosts
 from oci.kustomize import dump_yaml
 from oci.pull_secrets import docker_config, pull_secret, pull_secret_name

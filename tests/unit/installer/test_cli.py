@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from installer.output import Progress
+from installer.report import Progress
 from tests.support.installer.command import Installer
 from tests.support.installer.licenses import document, write_license
 from tests.support.installer.servers import OK, server
