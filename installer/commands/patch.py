@@ -7,7 +7,6 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from installer.base import own_lists
 from installer.commands.images import place_entry, problem_entry, problem_lines
 from installer.commands.options import (
     add_format,
@@ -20,8 +19,9 @@ from installer.commands.options import (
     license_of,
 )
 from installer.errors import ExitCode, UsageFault
-from installer.layout import Layout, plan_layout, write_layout
 from installer.manifests.directory import Manifests, read_directories
+from installer.output.base_copy import own_lists
+from installer.output.layout import Layout, plan_layout, write_layout
 from installer.plan.images import FAILED, PlannedImage
 from installer.plan.own_registry import parse_target
 from installer.plan.patch import Work, airgapped_work, online_work

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from installer.commands.options import facts_of, hosts_of, portal_of, web_of
-from installer.layout import midstream_text
 from installer.license.file import License
 from installer.license.signatures import check_pulls
 from installer.lookup.look_up import Verdict, look_up, read_image
@@ -21,6 +20,7 @@ from installer.manifests.kustomizations import (
 from installer.net.client import Web
 from installer.net.portal import Portal
 from installer.net.registry import Registry
+from installer.output.layout import midstream_text
 from installer.plan.images import (
     Fate,
     Hosts,

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from installer.layout import midstream_text, plan_layout, write_layout
 from installer.manifests.directory import read_directories
+from installer.output.layout import midstream_text, plan_layout, write_layout
 from installer.plan.images import kept_names, pod_specs_with_secret, renamings
 from installer.plan.pull_secrets import Namespaces, pull_secrets, secrets_yaml
 from oci.kustomize import Renaming, kustomization

@@ -304,7 +304,7 @@ def test_large_files_are_not_held_in_memory(tmp_path: Path, vendor: Path) -> Non
         file.truncate(size)
     program = (
         "import sys, tracemalloc; from pathlib import Path\n"
-        "from installer.base import copy_base, plan_base\n"
+        "from installer.output.base_copy import copy_base, plan_base\n"
         "vendor, base = map(Path, sys.argv[1:])\n"
         "tracemalloc.start()\n"
         "copy_base(plan_base(vendor, base, without=base, left_out=(), force=False))\n"

@@ -7,11 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from installer.base import BaseCopy, copy_base, plan_base, plan_list, vendor_files
 from installer.errors import UsageFault
 from installer.files import GeneratedFile, check_ours, write_file
 from installer.manifests.directory import Manifests
 from installer.manifests.kustomizations import list_resources, own_problems
+from installer.output.base_copy import (
+    BaseCopy,
+    copy_base,
+    plan_base,
+    plan_list,
+    vendor_files,
+)
 from oci.kustomize import (
     API_VERSION,
     BASES,

@@ -1,0 +1,1 @@
+"""The Kustomize files that patch writes below --out."""
