@@ -19,7 +19,7 @@ from installer.plan.images import (
 )
 from oci.reference import Reference
 
-FILE = Path(__file__).parents[2] / "unit" / "installer" / "spellings.yaml"
+FILE = Path(__file__).parents[2] / "unit" / "installer" / "plan" / "spellings.yaml"
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 SHA512 = "sha512:" + "0123456789abcdef" * 8
 HOSTS = Hosts(

@@ -30,7 +30,7 @@ from tests.support.installer.servers import (
 )
 from tests.support.servers.canned_server import Answer, silent_server
 
-PROJECT = Path(__file__).parents[3]
+PROJECT = Path(__file__).parents[4]
 
 
 def bearer(realm: str) -> Answer:

@@ -223,7 +223,7 @@ def test_images_tells_of_a_name_that_is_not_utf_8(
 
     ran = subprocess.run(
         [sys.executable, "-m", "installer", "images", vendor, "-o", "json"],
-        cwd=Path(__file__).parents[3],
+        cwd=Path(__file__).parents[4],
         check=False,
         capture_output=True,
     )
@@ -313,7 +313,7 @@ def test_large_files_are_not_held_in_memory(tmp_path: Path, vendor: Path) -> Non
 
     ran = subprocess.run(
         [sys.executable, "-c", program, vendor, tmp_path / "out" / "base"],
-        cwd=Path(__file__).parents[3],
+        cwd=Path(__file__).parents[4],
         check=True,
         capture_output=True,
         text=True,
