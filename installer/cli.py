@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from installer.commands import airgap, images, patch, secret, sync, verify
-from installer.errors import ExitCode, InstallerError, UsageFault
+from installer.errors import ExitCode, InstallerError, UsageError
 from installer.report import print_error, print_report
 
 _COMMANDS = (images, patch, secret, verify, sync, airgap)
@@ -37,10 +37,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return int(report.exit_code)
 
 
-def _system_fault(error: OSError) -> UsageFault:
+def _system_fault(error: OSError) -> UsageError:
     """Return what the system refused: no right, no room, no such device."""
     where = f"{error.filename}: " if error.filename else ""
-    return UsageFault(f"{where}{error.strerror or error}.", "system")
+    return UsageError(f"{where}{error.strerror or error}.", "system")
 
 
 def _version() -> str:

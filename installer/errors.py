@@ -25,7 +25,7 @@ class InstallerError(Exception):
         self.code = code
 
 
-class UsageFault(InstallerError):  # noqa: N818 -- states the fact
+class UsageError(InstallerError):
     """What was asked for cannot be done with these options and files."""
 
     exit_code = ExitCode.USAGE
@@ -34,7 +34,7 @@ class UsageFault(InstallerError):  # noqa: N818 -- states the fact
         super().__init__(message, code)
 
 
-class NotOurFile(InstallerError):  # noqa: N818 -- the same
+class NotOurFile(InstallerError):  # noqa: N818 -- states the fact
     """A file that somebody made or changed by hand stands where we would write."""
 
     exit_code = ExitCode.NOT_OURS
@@ -43,7 +43,7 @@ class NotOurFile(InstallerError):  # noqa: N818 -- the same
         super().__init__(message, "edited_by_hand")
 
 
-class Unreachable(InstallerError):  # noqa: N818 -- the same
+class Unreachable(InstallerError):  # noqa: N818 -- states the fact
     """Berth, or a registry that everything hangs on, gave no usable answer."""
 
     exit_code = ExitCode.UNREACHABLE

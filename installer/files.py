@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from installer.errors import NotOurFile, UsageFault
+from installer.errors import NotOurFile, UsageError
 
 _HEADER: Final = (
     "# Written by berth-installer, which writes it again: change an overlay of your "
@@ -77,7 +77,7 @@ def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Replace a file at one stroke; at no time can more people read it than ``mode``.
 
     Raises:
-        UsageFault: it cannot be written.
+        UsageError: it cannot be written.
     """
     with _replaced(path, mode) as file:
         file.write(content)
@@ -87,7 +87,7 @@ def copy_file(source: Path, path: Path, mode: int) -> str:
     """Copy a file as ``write_file`` writes one; return the SHA-256 of what it had.
 
     Raises:
-        UsageFault: it cannot be written.
+        UsageError: it cannot be written.
     """
     hasher = hashlib.sha256()
     with source.open("rb") as read, _replaced(path, mode) as file:
@@ -118,6 +118,6 @@ def _replaced(path: Path, mode: int) -> Iterator[BinaryIO]:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise UsageFault(
+        raise UsageError(
             f"{path} cannot be written: {error.strerror}.", "cannot_write"
         ) from error

@@ -21,7 +21,7 @@ from installer.commands.options import (
     add_root_key,
     license_of,
 )
-from installer.errors import ExitCode, UsageFault
+from installer.errors import ExitCode, UsageError
 from installer.license.file import License
 from installer.manifests.directory import Manifests, Place, read_directories
 from installer.net.registry import Login, Registry
@@ -107,7 +107,7 @@ def _without(
 ) -> dict[str, list[Place]]:
     for image in left_out:
         if image not in places:
-            raise UsageFault(f"--leave-out: no manifest names {image}.", "leave_out")
+            raise UsageError(f"--leave-out: no manifest names {image}.", "leave_out")
     return {image: named for image, named in places.items() if image not in left_out}
 
 
@@ -116,7 +116,7 @@ def _working_directory(options: argparse.Namespace) -> Path:
     directory: Path = options.bundle
     if directory.suffix == ".tar":
         if directory.exists() and not options.force:
-            raise UsageFault(
+            raise UsageError(
                 f"{directory} is there, and whole. Move it away, or replace it with "
                 "--force.",
                 "bundle",

@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from installer.errors import Unreachable, UsageFault
+from installer.errors import Unreachable, UsageError
 from installer.license.file import License, read_license
 from installer.license.signatures import read_root_keys, verify_license
 from installer.net.client import Web
@@ -77,7 +77,7 @@ def license_of(options: argparse.Namespace) -> License:
     """Return the license; it is genuine if a root key was given.
 
     Raises:
-        LicenseFault: it is no license, or not as it was signed.
+        LicenseError: it is no license, or not as it was signed.
     """
     license = read_license(options.license)
     if options.root_key is not None:
@@ -167,7 +167,7 @@ def hosts_of(
     """Return the hosts to pull from: of the options, the license, and the portal.
 
     Raises:
-        UsageFault: none of them names a proxy, or the portal knows the license as one
+        UsageError: none of them names a proxy, or the portal knows the license as one
             of another application.
     """
     _check_same_application(license, facts)
@@ -183,7 +183,7 @@ def hosts_of(
         registries=tuple(dict.fromkeys(filter(None, registries))),
     )
     if not found.proxies:
-        raise UsageFault(
+        raise UsageError(
             "The license names no proxy. Give its host with --proxy, or --portal.",
             "no_proxy",
         )
@@ -192,7 +192,7 @@ def hosts_of(
 
 def _check_same_application(license: License, facts: LicenseFacts | None) -> None:
     if facts is not None and facts.application != license.application:
-        raise UsageFault(
+        raise UsageError(
             f"The portal says that this license is for {facts.application}, the file "
             f"says {license.application}. Run sync, or download the file again.",
             "other_application",

@@ -18,7 +18,7 @@ from installer.commands.options import (
     add_root_key,
     license_of,
 )
-from installer.errors import ExitCode, UsageFault
+from installer.errors import ExitCode, UsageError
 from installer.manifests.directory import Manifests, read_directories
 from installer.output.base_copy import own_lists
 from installer.output.layout import Layout, plan_layout, write_layout
@@ -81,9 +81,9 @@ def _add_airgap(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Report:
     """Look up all images, decide about each, and write what that needs."""
     if options.airgap != bool(options.registry):
-        raise UsageFault("--airgap and --registry HOST/NAMESPACE go together.")
+        raise UsageError("--airgap and --registry HOST/NAMESPACE go together.")
     if not options.directory.is_dir():
-        raise UsageFault(f"{options.directory} is no directory.", "no_directory")
+        raise UsageError(f"{options.directory} is no directory.", "no_directory")
     manifests = read_directories([options.directory], without=options.out)
     license = license_of(options)
     decide = airgapped_work if options.airgap else online_work

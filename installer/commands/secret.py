@@ -21,7 +21,7 @@ from installer.commands.options import (
     portal_of,
     web_of,
 )
-from installer.errors import ExitCode, UsageFault
+from installer.errors import ExitCode, UsageError
 from installer.files import GeneratedFile, check_ours, write_file
 from installer.license.signatures import check_pulls
 from installer.manifests.directory import additional_namespaces, manifest_paths
@@ -87,5 +87,5 @@ def _additional(path: Path | None) -> tuple[str, ...]:
     if path is None:
         return ()
     if not path.exists():
-        raise UsageFault(f"There is no {path}.", "no_application")
+        raise UsageError(f"There is no {path}.", "no_application")
     return additional_namespaces(list(manifest_paths(path)))

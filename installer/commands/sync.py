@@ -18,9 +18,9 @@ from installer.commands.options import (
     web_of,
 )
 from installer.commands.verify import license_entry
-from installer.errors import UsageFault
+from installer.errors import UsageError
 from installer.files import write_file
-from installer.license.file import License, LicenseFault, parse_license, read_license
+from installer.license.file import License, LicenseError, parse_license, read_license
 from installer.license.signatures import (
     read_root_keys,
     verify_license,
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> Report:
     old = read_license(options.license)
     portal = portal_of(options, old, web_of(options))
     if portal is None:
-        raise UsageFault("The license names no portal. Give its address with --portal.")
+        raise UsageError("The license names no portal. Give its address with --portal.")
     content = portal.license_file()
     new = parse_license(content, f"What {portal.host} sent")
     verify_license(new, roots)
@@ -75,25 +75,25 @@ def _says_the_same(old: License, new: License) -> bool:
 def _is_genuine(license: License, roots: Mapping[str, RSAPublicKey]) -> bool:
     try:
         verify_license(license, roots)
-    except LicenseFault:
+    except LicenseError:
         return False
     return True
 
 
 def _check_successor(old: License, new: License) -> None:
     if new.license_id != old.license_id:
-        raise LicenseFault(
+        raise LicenseError(
             "The portal sent another license than this one. The old file is kept.",
             "other_license",
         )
     if new.application != old.application:
-        raise LicenseFault(
+        raise LicenseError(
             f"The portal sent a license for {new.application}, and this one is for "
             f"{old.application}. The old file is kept.",
             "other_application",
         )
     if new.sequence < old.sequence:
-        raise LicenseFault(
+        raise LicenseError(
             f"The portal sent an older license: sequence {new.sequence}, and this one "
             f"has {old.sequence}. The old file is kept.",
             "older_license",

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import yaml
 
-from installer.errors import InstallerError, UsageFault
+from installer.errors import InstallerError, UsageError
 from oci.reference import MalformedName, parse_registry_host
 
 MAX_BYTES: Final = 1_000_000
@@ -21,7 +21,7 @@ _RFC3339: Final = re.compile(
 _TEXT: Final = "tag:yaml.org,2002:str"
 
 
-class LicenseFault(InstallerError):  # noqa: N818 -- states the fact
+class LicenseError(InstallerError):
     """What is wrong with a license file; ``code`` names the kind of fault."""
 
 
@@ -70,14 +70,14 @@ def read_license(path: Path) -> License:
     """Read a license file, and verify nothing.
 
     Raises:
-        UsageFault: there is no such file.
-        LicenseFault: it is no license.
+        UsageError: there is no such file.
+        LicenseError: it is no license.
     """
     try:
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise UsageFault(
+        raise UsageError(
             f"{path} cannot be read: {error.strerror}.", "no_license_file"
         ) from error
     return parse_license(content, str(path))
@@ -87,13 +87,13 @@ def parse_license(content: bytes, name: str) -> License:
     """Read the content of a license file; ``name`` is what messages call it.
 
     Raises:
-        LicenseFault: it is no license.
+        LicenseError: it is no license.
     """
     document = _document(content, name)
     spec = document["spec"]
     license_id, application = spec.get("licenseID"), spec.get("appSlug")
     if not _is_word(license_id) or not _is_word(application):
-        raise LicenseFault(
+        raise LicenseError(
             f"{name} is a License without a licenseID or an appSlug. Download it "
             "again.",
             "not_a_license",
@@ -114,33 +114,33 @@ def parse_license(content: bytes, name: str) -> License:
 
 def _document(content: bytes, name: str) -> dict[str, Any]:
     if len(content) > MAX_BYTES:
-        raise LicenseFault(f"{name} is too large to be a license.", "not_a_license")
+        raise LicenseError(f"{name} is too large to be a license.", "not_a_license")
     if content.lstrip()[:1] == b"<":
-        raise LicenseFault(
+        raise LicenseError(
             f"{name} is a web page and no license. Download the license file itself.",
             "not_yaml",
         )
     try:
         document = yaml.load(content.decode(), Loader=_Loader)  # noqa: S506 -- is safe
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError):
-        raise LicenseFault(
+        raise LicenseError(
             f"{name} is not YAML, or has what no license has, such as a member twice. "
             "Download the license file again.",
             "not_yaml",
         ) from None
     if not isinstance(document, dict) or document.get("kind") != "License":
-        raise LicenseFault(
+        raise LicenseError(
             f"{name} is YAML, but no license: its kind is not License.",
             "not_a_license",
         )
     if document.get("apiVersion") != _API_VERSION:
-        raise LicenseFault(
+        raise LicenseError(
             f"{name} is no license of {_API_VERSION}. Download it again, or use a "
             "newer installer.",
             "unknown_version",
         )
     if not isinstance(document.get("spec"), dict):
-        raise LicenseFault(f"{name} is a License without a spec.", "not_a_license")
+        raise LicenseError(f"{name} is a License without a spec.", "not_a_license")
     return document
 
 
@@ -159,7 +159,7 @@ def _host(value: object, name: str) -> str:
     try:
         return parse_registry_host(_text(value))
     except MalformedName as error:
-        raise LicenseFault(
+        raise LicenseError(
             f"{name} names a host that is none. Download it again.", "not_a_license"
         ) from error
 
@@ -171,7 +171,7 @@ def _expiry(spec: dict[str, Any], name: str) -> datetime | None:
         return None
     if text in {"", None}:
         return None
-    fault = LicenseFault(
+    fault = LicenseError(
         f"{name} has an expiry that is no RFC 3339 instant.", "not_a_license"
     )
     if not isinstance(text, str) or not _RFC3339.fullmatch(text):

@@ -23,8 +23,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from installer.errors import UsageFault
-from installer.license.file import License, LicenseFault
+from installer.errors import UsageError
+from installer.license.file import License, LicenseError
 
 _MIN_KEY_BITS: Final = 2048
 _MAX_ROOT_BYTES: Final = 100_000
@@ -54,20 +54,20 @@ def read_root_keys(path: Path) -> dict[str, RSAPublicKey]:
     The ID is the beginning of the SHA-256 of the key's SubjectPublicKeyInfo.
 
     Raises:
-        UsageFault: the file is not there, or holds no RSA public key.
+        UsageError: the file is not there, or holds no RSA public key.
     """
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_ROOT_BYTES)
         keys = [_rsa_key(each) for each in _PEM.findall(content)]
     except OSError as error:
-        raise UsageFault(
+        raise UsageError(
             f"{path} cannot be read: {error.strerror}.", "no_root_key"
         ) from error
     except ValueError:
         keys = []
     if not keys:
-        raise UsageFault(
+        raise UsageError(
             f"{path} holds no RSA public key in PEM. Your vendor's portal serves it at "
             "/.well-known/berth-license-root.pem.",
             "no_root_key",
@@ -79,7 +79,7 @@ def verify_license(license: License, roots: Mapping[str, RSAPublicKey]) -> None:
     """Return if the license is as it was signed; its expiry is not looked at.
 
     Raises:
-        LicenseFault: the first fault, the root key's signature being looked at first.
+        LicenseError: the first fault, the root key's signature being looked at first.
     """
     envelope = _envelope(license.document["spec"].get("signature"))
     _check_root(envelope, roots)
@@ -88,12 +88,12 @@ def verify_license(license: License, roots: Mapping[str, RSAPublicKey]) -> None:
     except ValueError as error:
         raise _unreadable("its application key is no RSA public key") from error
     if len(envelope.signature) != key.key_size // 8:
-        raise LicenseFault(
+        raise LicenseError(
             "The license's signature is not whole. Download the license again.",
             "bad_signature",
         )
     if not _fits(key, envelope.signature, envelope.data):
-        raise LicenseFault(
+        raise LicenseError(
             "The license was changed after it was signed: its signature does not fit "
             "its data. Download it again.",
             "changed_data",
@@ -124,10 +124,10 @@ def check_application(license: License, application: str | None) -> None:
     """Return if the license is for an application.
 
     Raises:
-        LicenseFault: it is for another one.
+        LicenseError: it is for another one.
     """
     if application is not None and license.application != application:
-        raise LicenseFault(
+        raise LicenseError(
             f"This license is for the application {license.application}, not for "
             f"{application}.",
             "other_application",
@@ -138,10 +138,10 @@ def check_expiry(license: License, now: datetime) -> None:
     """Return if the license has not expired.
 
     Raises:
-        LicenseFault: it has.
+        LicenseError: it has.
     """
     if license.expires_at is not None and license.expires_at <= now:
-        raise LicenseFault(
+        raise LicenseError(
             f"This license expired on {instant(license.expires_at)}. Ask your vendor "
             "for a renewal, then run sync.",
             "expired",
@@ -152,12 +152,12 @@ def check_pulls(license: License, now: datetime) -> None:
     """Return if the license file does not say that nothing is pulled with it.
 
     Raises:
-        LicenseFault: it has expired; the code is the portal's.
+        LicenseError: it has expired; the code is the portal's.
     """
     try:
         check_expiry(license, now)
-    except LicenseFault as fault:
-        raise LicenseFault(
+    except LicenseError as fault:
+        raise LicenseError(
             f"{fault} Until then nothing can be pulled with it.", "license_expired"
         ) from fault
 
@@ -170,14 +170,14 @@ def instant(at: datetime) -> str:
 def _check_root(envelope: _Envelope, roots: Mapping[str, RSAPublicKey]) -> None:
     root = roots.get(envelope.root_key_id)
     if root is None:
-        raise LicenseFault(
+        raise LicenseError(
             "This license was signed under another root key than the one given: it "
             f"names {envelope.root_key_id[:32]!r}. Take that of the portal that "
             "the license is from.",
             "wrong_root_key",
         )
     if not _fits(root, envelope.key_signature, envelope.public_key.encode()):
-        raise LicenseFault(
+        raise LicenseError(
             "The key that signed this license was not signed by the root key. Do not "
             "use this license; download it again.",
             "bad_key_signature",
@@ -198,7 +198,7 @@ def _check_field(name: str, text: str, signature: object, key: RSAPublicKey) -> 
     if signature is None:
         if _COULD_BE_LICENSE.match(text):
             return
-        raise LicenseFault(
+        raise LicenseError(
             f"The license field {name} has no signature. Download the license again.",
             "unsigned_field",
         )
@@ -214,14 +214,14 @@ def _check_same(document: dict[str, Any], signed: Any) -> None:
         field = _FIELD_SIGNATURE.fullmatch(changed)
         if field is not None:
             raise _bad_field(field[1])
-        raise LicenseFault(
+        raise LicenseError(
             f"{changed} was changed after the license was signed. Download it again.",
             "changed_field",
         )
 
 
-def _bad_field(name: str) -> LicenseFault:
-    return LicenseFault(
+def _bad_field(name: str) -> LicenseError:
+    return LicenseError(
         f"The signature of the license field {name} does not fit its value. Download "
         "the license again.",
         "bad_field_signature",
@@ -247,7 +247,7 @@ def _differences(shown: Any, signed: Any, path: str = "") -> Iterator[str]:
 
 def _envelope(signature: object) -> _Envelope:
     if signature in (None, ""):
-        raise LicenseFault(
+        raise LicenseError(
             "This license is not signed. Download it again, or ask your vendor for a "
             "signed one.",
             "unsigned",
@@ -267,8 +267,8 @@ def _envelope(signature: object) -> _Envelope:
         raise _unreadable("a part of its signature is missing or garbled") from error
 
 
-def _unreadable(what: str) -> LicenseFault:
-    return LicenseFault(
+def _unreadable(what: str) -> LicenseError:
+    return LicenseError(
         f"The license's signature cannot be read: {what}. Download the license again.",
         "bad_signature",
     )

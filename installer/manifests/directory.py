@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from installer.errors import UsageFault
+from installer.errors import UsageError
 from oci.pod_images import KubernetesObject, Manifest, PodImage, read_manifest
 from oci.yaml_documents import (
     MalformedYaml,
@@ -100,13 +100,13 @@ def read_directories(
     ``without`` is a directory to pass over, because it is our own output.
 
     Raises:
-        UsageFault: one of them is not there.
+        UsageError: one of them is not there.
     """
     several = len(directories) > 1
     files = []
     for directory in directories:
         if not directory.exists():
-            raise UsageFault(f"There is no {directory}.", "no_directory")
+            raise UsageError(f"There is no {directory}.", "no_directory")
         for path in manifest_paths(directory, without=without):
             is_single = path == directory
             below = path.name if is_single else path.relative_to(directory).as_posix()

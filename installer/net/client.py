@@ -34,7 +34,7 @@ from urllib3.exceptions import (
     SSLError,
 )
 
-from installer.errors import UsageFault
+from installer.errors import UsageError
 from installer.net.company_proxies import company_proxies, manager_for
 from installer.net.deadline import Deadline
 
@@ -350,7 +350,7 @@ def _tls_context(ca_file: Path | None) -> ssl.SSLContext:
         try:
             context.load_verify_locations(ca_file)
         except (OSError, ssl.SSLError) as error:
-            raise UsageFault(
+            raise UsageError(
                 f"{ca_file} holds no certificates in PEM, or cannot be read.", "ca_file"
             ) from error
     return context

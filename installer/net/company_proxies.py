@@ -12,7 +12,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
 
-from installer.errors import UsageFault
+from installer.errors import UsageError
 from installer.net.deadline import watch_connections
 
 
@@ -30,7 +30,7 @@ def manager_for(proxy: str, context: ssl.SSLContext) -> urllib3.PoolManager:
     """Return what keeps connections, through a proxy if one is given.
 
     Raises:
-        UsageFault: that is no proxy.
+        UsageError: that is no proxy.
     """
     if not proxy:
         found = urllib3.PoolManager(maxsize=16, ssl_context=context)
@@ -44,7 +44,7 @@ def manager_for(proxy: str, context: ssl.SSLContext) -> urllib3.PoolManager:
             proxy_headers=_login(url.auth),
         )
     except (HTTPError, ValueError) as error:
-        raise UsageFault(
+        raise UsageError(
             "HTTPS_PROXY or HTTP_PROXY names a proxy that is not spoken to here. "
             "Give one like http://proxy.example.com:3128.",
             "http_proxy",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from installer.errors import InstallerError, Unreachable, UsageFault
+from installer.errors import InstallerError, Unreachable, UsageError
 from installer.license.file import License
 from installer.net.client import Answer, NoAnswer, Web
 from installer.net.registry import Login, plain_sentence
@@ -48,7 +48,7 @@ class Portal:
     def __init__(self, web: Web, url: str, license: License) -> None:
         host = _portal_host(url)
         if not host:
-            raise UsageFault(
+            raise UsageError(
                 "What --portal or the license gives is no address of a portal. Give "
                 "one like https://portal.example.com.",
                 "portal",

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from installer.errors import NotOurFile, UsageFault
+from installer.errors import NotOurFile, UsageError
 from installer.files import (
     GeneratedFile,
     check_ours,
@@ -70,7 +70,7 @@ def plan_base(
 
     Raises:
         NotOurFile: a file there was made or changed by hand.
-        UsageFault: a file has a name that cannot be written down.
+        UsageError: a file has a name that cannot be written down.
     """
     files = {
         name: _source(path)
@@ -108,7 +108,7 @@ def _source(path: Path) -> SourceFile:
 def _check_names(names: Iterable[str]) -> None:
     for name in names:
         if not is_text(name) or "\n" in name or "\r" in name:
-            raise UsageFault(
+            raise UsageError(
                 f"The file {shown_name(name)!r} has a name that is not UTF-8, or has a "
                 "line break. Rename it; nothing was written.",
                 "file_name",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from installer.errors import UsageFault
+from installer.errors import UsageError
 from installer.files import GeneratedFile, check_ours, write_file
 from installer.manifests.directory import Manifests
 from installer.manifests.kustomizations import list_resources, own_problems
@@ -77,7 +77,7 @@ def plan_layout(
 
     Raises:
         NotOurFile: somebody made or changed a file there.
-        UsageFault: the manifests are in no directory of their own, or one has a name
+        UsageError: the manifests are in no directory of their own, or one has a name
             that cannot be written down.
     """
     base, directory = out / "base", out / _MIDSTREAM
@@ -103,12 +103,12 @@ def _is_base(vendor: Path, out: Path) -> bool:
     """Tell whether the vendor's directory is the base already.
 
     Raises:
-        UsageFault: it is some other part of our output.
+        UsageError: it is some other part of our output.
     """
     base = out / "base"
     is_base = vendor.resolve() == base.resolve()
     if not is_base and vendor.resolve().is_relative_to(out.resolve()):
-        raise UsageFault(
+        raise UsageError(
             f"{vendor} is inside {out}. Give the vendor's own directory, or {base}."
         )
     return is_base

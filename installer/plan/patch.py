@@ -85,7 +85,7 @@ def decide(
     """Look up all images, and ask the portal about the private ones if there is one.
 
     Raises:
-        LicenseFault: no portal is asked, and the license file says that it has expired.
+        LicenseError: no portal is asked, and the license file says that it has expired.
     """
     web = web_of(options)
     portal = portal_of(options, license, web)

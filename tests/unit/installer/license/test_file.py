@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from installer.license.file import LicenseFault, parse_license
+from installer.license.file import LicenseError, parse_license
 from tests.support.installer.licenses import Signer, document
 
 
@@ -47,7 +47,7 @@ def test_what_readers_take_differently_is_refused(old: str, new: str) -> None:
     assert parse_license(text.encode(), "license.yaml").sequence == 7
     assert old in text
 
-    with pytest.raises(LicenseFault, match=r"^license\.yaml is not YAML") as caught:
+    with pytest.raises(LicenseError, match=r"^license\.yaml is not YAML") as caught:
         parse_license(text.replace(old, new, 1).encode(), "license.yaml")
 
     assert caught.value.code == "not_yaml"
