@@ -1,8 +1,8 @@
-"""Files that a command writes again and again, and the people's work beside them.
+"""Files that a command rewrites on each run, without losing anybody's edits.
 
-Each begins with a line that holds the checksum of the rest. A file without that line
-was made by hand, one with another checksum was edited: both are left alone unless the
-user insists.
+A generated file begins with a header that has the checksum of the rest. A file without
+the header was made by hand, and one with another checksum was edited. Both are left
+alone unless the user forces the change.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import BinaryIO, Final
 
 from installer.errors import NotOurFile, UsageError
 
+BLOCK_BYTES: Final = 1024 * 1024
 _HEADER: Final = (
     "# Written by berth-installer, which writes it again: change an overlay of your "
     "own instead.\n"
@@ -27,29 +28,27 @@ _HEADER: Final = (
 _HEADER_LINES: Final = re.compile(
     rb"# Written by berth-installer[^\n]*\n# sha256 of what follows: ([0-9a-f]{64})\n"
 )
-
-_BLOCK_BYTES: Final = 1024 * 1024
-# A name of its own: one made of the file's may be longer than names can be.
+# Not derived from the file's name, which may be as long as names can be.
 _TEMPORARY: Final = ".berth-installer-"
 
 
 @dataclass(frozen=True, slots=True)
 class GeneratedFile:
-    """A file to write. ``mode`` is 0600 for what holds a secret."""
+    """A file to write. ``mode`` is 0600 if it has a secret."""
 
     path: Path
     text: str = field(repr=False)
     mode: int = 0o644
 
-    @property
-    def content(self) -> bytes:
-        """The text under its header."""
+    def write(self) -> None:
+        """Write the text under its header. Raises like ``write_file``."""
         body = self.text.encode()
-        return _HEADER.format(hashlib.sha256(body).hexdigest()).encode() + body
+        header = _HEADER.format(hashlib.sha256(body).hexdigest()).encode()
+        write_file(self.path, header + body, self.mode)
 
 
 def is_untouched(content: bytes) -> bool:
-    """Tell whether a file is as it was generated."""
+    """Return whether a file is still as it was generated."""
     header = _HEADER_LINES.match(content)
     if header is None:
         return False
@@ -57,24 +56,24 @@ def is_untouched(content: bytes) -> bool:
 
 
 def check_ours(path: Path, *, force: bool) -> None:
-    """Return if a generated file may be written here.
+    """Check that a generated file may be written here.
 
     Raises:
-        NotOurFile: somebody made or changed it, and ``force`` was not given.
+        NotOurFile: somebody made or edited the file, and ``force`` is not set.
     """
     if force or not (path.exists() or path.is_symlink()):
         return
     content = path.read_bytes() if path.is_file() else b""
     if not is_untouched(content):
-        what = "was edited" if _HEADER_LINES.match(content) else "was made"
+        change = "edited" if _HEADER_LINES.match(content) else "created"
         raise NotOurFile(
-            f"{path} {what} by hand, so it is left as it is and nothing was written. "
-            "Move it away, or let it be replaced with --force."
+            f"{path} was {change} by hand. Nothing was written. Move it away, or "
+            "replace it with --force."
         )
 
 
 def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
-    """Replace a file at one stroke; at no time can more people read it than ``mode``.
+    """Replace a file atomically; it is never readable by more people than ``mode``.
 
     Raises:
         UsageError: it cannot be written.
@@ -84,22 +83,22 @@ def write_file(path: Path, content: bytes, mode: int = 0o644) -> None:
 
 
 def copy_file(source: Path, path: Path, mode: int) -> str:
-    """Copy a file as ``write_file`` writes one; return the SHA-256 of what it had.
+    """Copy a file like ``write_file``; return the SHA-256 of the content.
 
     Raises:
         UsageError: it cannot be written.
     """
     hasher = hashlib.sha256()
     with source.open("rb") as read, _replaced(path, mode) as file:
-        while block := read.read(_BLOCK_BYTES):
+        while block := read.read(BLOCK_BYTES):
             hasher.update(block)
             file.write(block)
     return hasher.hexdigest()
 
 
-def file_sha256(path: Path) -> str:
+def file_hash(path: Path, algorithm: str = "sha256") -> str:
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        return hashlib.file_digest(file, algorithm).hexdigest()
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Final
 
 from installer.errors import InstallerError, NotOurFile
-from installer.files import write_file
+from installer.files import BLOCK_BYTES, file_hash, write_file
 from oci.digest import MalformedDigest, parse_digest
 from oci.media_types import OCI_INDEX
 
@@ -30,7 +30,6 @@ _PARTIAL: Final = "partial"
 # Says that a directory was begun by us, so that nobody's own is written to or deleted.
 _MARKER: Final = ".berth-installer-bundle"
 _LAYOUT: Final = b'{"imageLayoutVersion":"1.0.0"}'
-_BLOCK_BYTES: Final = 1024 * 1024
 
 
 class WrongBytes(InstallerError):  # noqa: N818 -- states the fact
@@ -93,8 +92,7 @@ class OciLayout:
         if not path.is_file() or path.stat().st_size != blob.size:
             return False
         algorithm, _, encoded = blob.digest.partition(":")
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, algorithm).hexdigest() == encoded
+        return file_hash(path, algorithm) == encoded
 
     def path(self, digest: str) -> Path:
         algorithm, _, encoded = digest.partition(":")
@@ -194,7 +192,7 @@ class PartialBlob:
         self._final = final
         self._hasher = hashlib.new(blob.digest.partition(":")[0])
         self.size = 0
-        while block := file.read(_BLOCK_BYTES):
+        while block := file.read(BLOCK_BYTES):
             self._take(block)
         if self.size > blob.size:
             self.restart()
@@ -272,10 +270,7 @@ def check_digest(content: bytes, digest: str) -> None:
 
 
 def _checksum(path: Path) -> str:
-    if path.parent.name == "sha256":
-        return path.name
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return path.name if path.parent.name == "sha256" else file_hash(path)
 
 
 def _wrong_digest(digest: str) -> WrongBytes:

@@ -22,7 +22,7 @@ from installer.commands.options import (
     web_of,
 )
 from installer.errors import ExitCode, UsageError
-from installer.files import GeneratedFile, check_ours, write_file
+from installer.files import GeneratedFile, check_ours
 from installer.license.signatures import check_pulls
 from installer.manifests.directory import additional_namespaces, manifest_paths
 from installer.plan.pull_secrets import namespaces_for, pull_secrets, secrets_yaml
@@ -74,7 +74,7 @@ def run(options: argparse.Namespace) -> Report:
         items = {"apiVersion": "v1", "kind": "List", "items": secrets}
         return Report(text, items, notes, code)
     check_ours(options.file, force=options.force)
-    write_file(options.file, GeneratedFile(options.file, text).content, 0o600)
+    GeneratedFile(options.file, text, 0o600).write()
     return Report(
         f"Wrote {options.file}. It holds your license: do not commit it to git.",
         {"file": str(options.file), "namespaces": list(namespaces.names)},

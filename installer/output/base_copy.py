@@ -18,7 +18,7 @@ from installer.files import (
     GeneratedFile,
     check_ours,
     copy_file,
-    file_sha256,
+    file_hash,
     is_untouched,
     write_file,
 )
@@ -102,7 +102,7 @@ def vendor_files(vendor: Path, *, without: Path) -> dict[str, Path]:
 
 
 def _source(path: Path) -> SourceFile:
-    return SourceFile(path, file_sha256(path), path.stat().st_mode & 0o777)
+    return SourceFile(path, file_hash(path), path.stat().st_mode & 0o777)
 
 
 def _check_names(names: Iterable[str]) -> None:
@@ -116,7 +116,7 @@ def _check_names(names: Iterable[str]) -> None:
 
 
 def _is_as_copied(path: Path, checksums: Collection[str]) -> bool:
-    return path.is_file() and file_sha256(path) in checksums
+    return path.is_file() and file_hash(path) in checksums
 
 
 def _check_file(there: Path, ours: Collection[str]) -> None:

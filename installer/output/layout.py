@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from installer.errors import UsageError
-from installer.files import GeneratedFile, check_ours, write_file
+from installer.files import GeneratedFile, check_ours
 from installer.manifests.directory import Manifests
 from installer.manifests.kustomizations import list_resources, own_problems
 from installer.output.base_copy import (
@@ -143,7 +143,7 @@ def write_layout(layout: Layout) -> list[Path]:
     if layout.base is not None:
         copy_base(layout.base)
     for each in layout.files:
-        write_file(each.path, each.content, each.mode)
+        each.write()
     for path in layout.gone:
         path.unlink()
     return [each.path for each in layout.files]
