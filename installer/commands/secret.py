@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from installer.commands.options import (
 )
 from installer.errors import ExitCode, UsageError
 from installer.files import GeneratedFile, check_ours
-from installer.license.signatures import check_pulls
+from installer.license.validity import check_pulls
 from installer.manifests.directory import additional_namespaces, manifest_paths
 from installer.plan.pull_secrets import namespaces_for, pull_secrets, secrets_yaml
 from installer.report import Report
@@ -60,7 +59,7 @@ def run(options: argparse.Namespace) -> Report:
     license = license_of(options)
     portal = portal_of(options, license, web_of(options))
     if portal is None:
-        check_pulls(license, datetime.now(UTC))
+        check_pulls(license)
     facts = facts_of(portal)
     hosts = hosts_of(options, license, facts)
     namespaces = namespaces_for(

@@ -1,20 +1,14 @@
-"""``verify``: is the license file genuine and in force? Told offline."""
+"""``verify``: check offline that the license file is genuine and has not expired."""
 
 from __future__ import annotations
 
 import argparse
-from datetime import UTC, datetime
 from typing import Any
 
 from installer.commands.options import add_format, add_license, add_root_key
 from installer.license.file import License, read_license
-from installer.license.signatures import (
-    check_application,
-    check_expiry,
-    instant,
-    read_root_keys,
-    verify_license,
-)
+from installer.license.signatures import read_root_keys, verify_license
+from installer.license.validity import check_application, check_expiry, format_time
 from installer.report import Report
 
 
@@ -25,7 +19,7 @@ def add_parser(commands: Any) -> None:
     add_license(parser)
     add_root_key(parser, required=True)
     parser.add_argument(
-        "--application", metavar="SLUG", help="the application it has to be for"
+        "--application", metavar="SLUG", help="the application it must be for"
     )
     add_format(parser)
     parser.set_defaults(run=run)
@@ -37,12 +31,12 @@ def run(options: argparse.Namespace) -> Report:
     license = read_license(options.license)
     verify_license(license, roots)
     check_application(license, options.application)
-    check_expiry(license, datetime.now(UTC))
+    check_expiry(license)
     return Report(_text(license), {"valid": True, **license_entry(license)})
 
 
 def license_entry(license: License) -> dict[str, Any]:
-    """Return a license for scripts, without its ID."""
+    """Return a license without its ID, for scripts."""
     expires = license.expires_at
     return {
         "application": license.application,
@@ -53,13 +47,13 @@ def license_entry(license: License) -> dict[str, Any]:
 
 
 def _text(license: License) -> str:
-    until = (
-        f"It expires on {instant(license.expires_at)}."
+    expiry = (
+        f"It expires on {format_time(license.expires_at)}."
         if license.expires_at
         else "It does not expire."
     )
     return (
         f"The license of {license.customer or 'this customer'} for "
-        f"{license.application} is genuine (sequence {license.sequence}). {until} "
-        "Whether it was revoked, only the portal knows: sync asks it."
+        f"{license.application} is genuine (sequence {license.sequence}). {expiry} "
+        "Only the portal knows whether it was revoked: run sync to check."
     )

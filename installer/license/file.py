@@ -1,4 +1,4 @@
-"""The license file as its holder has it: YAML ``kind: License``."""
+"""Read a license file: YAML of ``kind: License``."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _TEXT: Final = "tag:yaml.org,2002:str"
 
 
 class LicenseError(InstallerError):
-    """What is wrong with a license file; ``code`` names the kind of fault."""
+    """A license file is invalid; ``code`` names the kind of fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class License:
-    """What commands need of a license. ``document`` is the whole of its file."""
+    """The fields that commands use. ``document`` is the whole file."""
 
     license_id: str = field(repr=False)
     application: str
@@ -41,10 +41,10 @@ class License:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads what JSON can say, and only what all readers understand alike.
+    """Accepts only what JSON can express and what every reader understands alike.
 
-    So no dates, no tags, no merge keys and no member twice, of which some readers take
-    the first and others the last; and no aliases, which could swell.
+    It rejects tags, merge keys and duplicate keys, of which some readers take the first
+    and others the last, and aliases, which could expand. Dates stay strings.
     """
 
     def compose_node(self, parent: Any, index: Any) -> Any:
@@ -67,11 +67,11 @@ _Loader.yaml_implicit_resolvers = {
 
 
 def read_license(path: Path) -> License:
-    """Read a license file, and verify nothing.
+    """Read a license file, without verifying it.
 
     Raises:
-        UsageError: there is no such file.
-        LicenseError: it is no license.
+        UsageError: the file cannot be read.
+        LicenseError: it is not a license.
     """
     try:
         with path.open("rb") as file:
@@ -84,17 +84,17 @@ def read_license(path: Path) -> License:
 
 
 def parse_license(content: bytes, name: str) -> License:
-    """Read the content of a license file; ``name`` is what messages call it.
+    """Read the content of a license file; messages call it ``name``.
 
     Raises:
-        LicenseError: it is no license.
+        LicenseError: it is not a license.
     """
     document = _document(content, name)
     spec = document["spec"]
     license_id, application = spec.get("licenseID"), spec.get("appSlug")
     if not _is_word(license_id) or not _is_word(application):
         raise LicenseError(
-            f"{name} is a License without a licenseID or an appSlug. Download it "
+            f"{name} is a License without a valid licenseID or appSlug. Download it "
             "again.",
             "not_a_license",
         )
@@ -117,25 +117,25 @@ def _document(content: bytes, name: str) -> dict[str, Any]:
         raise LicenseError(f"{name} is too large to be a license.", "not_a_license")
     if content.lstrip()[:1] == b"<":
         raise LicenseError(
-            f"{name} is a web page and no license. Download the license file itself.",
+            f"{name} is a web page, not a license. Download the license file itself.",
             "not_yaml",
         )
     try:
         document = yaml.load(content.decode(), Loader=_Loader)  # noqa: S506 -- is safe
     except (yaml.YAMLError, ValueError, OverflowError, RecursionError):
         raise LicenseError(
-            f"{name} is not YAML, or has what no license has, such as a member twice. "
-            "Download the license file again.",
+            f"{name} is not YAML, or has a feature that licenses do not use, such as a "
+            "duplicate key. Download the license file again.",
             "not_yaml",
         ) from None
     if not isinstance(document, dict) or document.get("kind") != "License":
         raise LicenseError(
-            f"{name} is YAML, but no license: its kind is not License.",
+            f"{name} is not a license: its kind is not License.",
             "not_a_license",
         )
     if document.get("apiVersion") != _API_VERSION:
         raise LicenseError(
-            f"{name} is no license of {_API_VERSION}. Download it again, or use a "
+            f"{name} is not a license of {_API_VERSION}. Download it again, or use a "
             "newer installer.",
             "unknown_version",
         )
@@ -145,7 +145,7 @@ def _document(content: bytes, name: str) -> dict[str, Any]:
 
 
 def _is_word(value: object) -> bool:
-    """Whether a value can stand in names, headers and paths."""
+    """Return whether a value is safe in names, headers and paths."""
     return isinstance(value, str) and bool(re.fullmatch(r"[0-9A-Za-z._~-]+", value))
 
 
@@ -160,7 +160,7 @@ def _host(value: object, name: str) -> str:
         return parse_registry_host(_text(value))
     except MalformedName as error:
         raise LicenseError(
-            f"{name} names a host that is none. Download it again.", "not_a_license"
+            f"{name} names an invalid host. Download it again.", "not_a_license"
         ) from error
 
 
@@ -171,12 +171,12 @@ def _expiry(spec: dict[str, Any], name: str) -> datetime | None:
         return None
     if text in {"", None}:
         return None
-    fault = LicenseError(
-        f"{name} has an expiry that is no RFC 3339 instant.", "not_a_license"
+    invalid = LicenseError(
+        f"{name} has an expiry that is not an RFC 3339 time.", "not_a_license"
     )
     if not isinstance(text, str) or not _RFC3339.fullmatch(text):
-        raise fault
+        raise invalid
     try:
         return datetime.fromisoformat(text.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise fault from None
+        raise invalid from None

@@ -1,8 +1,8 @@
-"""Is a license file what its vendor's portal signed? Told offline.
+"""Verify the signatures of a license file, offline.
 
 Source: the license file of kotskinds, ``kots.io/v1beta2``: the root key signs the
-application's key, which signs the whole license and each of its fields. All are
-RSASSA-PSS with SHA-256.
+application's key, which signs the whole license and each of its fields. All signatures
+are RSASSA-PSS with SHA-256.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,8 +28,8 @@ from installer.license.file import License, LicenseError
 _MIN_KEY_BITS: Final = 2048
 _MAX_ROOT_BYTES: Final = 100_000
 _FIELD_SIGNATURE: Final = re.compile(r"spec\.entitlements\.(.+)\.signature(?:\.v2)?")
-# What could be read as a license has no signature of its own, which would be one of a
-# license: docs/reference/license-file.md.
+# A value that could be read as a license has no signature, because that would also sign
+# the license: docs/reference/license-file.md.
 _COULD_BE_LICENSE: Final = re.compile(r"[^!-~]*\{")
 _PEM: Final = re.compile(
     rb"-----BEGIN PUBLIC KEY-----.+?-----END PUBLIC KEY-----", re.DOTALL
@@ -39,7 +38,7 @@ _PEM: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class _Envelope:
-    """What ``spec.signature`` holds."""
+    """The content of ``spec.signature``."""
 
     data: bytes
     signature: bytes
@@ -49,17 +48,17 @@ class _Envelope:
 
 
 def read_root_keys(path: Path) -> dict[str, RSAPublicKey]:
-    """Return the root keys of a file by their IDs.
+    """Return the root keys in a file by their IDs.
 
-    The ID is the beginning of the SHA-256 of the key's SubjectPublicKeyInfo.
+    An ID is the start of the SHA-256 of the key's SubjectPublicKeyInfo.
 
     Raises:
-        UsageError: the file is not there, or holds no RSA public key.
+        UsageError: the file cannot be read, or has no RSA public key.
     """
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_ROOT_BYTES)
-        keys = [_rsa_key(each) for each in _PEM.findall(content)]
+        keys = [_rsa_key(pem) for pem in _PEM.findall(content)]
     except OSError as error:
         raise UsageError(
             f"{path} cannot be read: {error.strerror}.", "no_root_key"
@@ -68,46 +67,46 @@ def read_root_keys(path: Path) -> dict[str, RSAPublicKey]:
         keys = []
     if not keys:
         raise UsageError(
-            f"{path} holds no RSA public key in PEM. Your vendor's portal serves it at "
+            f"{path} has no RSA public key in PEM. Your vendor's portal serves it at "
             "/.well-known/berth-license-root.pem.",
             "no_root_key",
         )
-    return {_key_id(each): each for each in keys}
+    return {_key_id(key): key for key in keys}
 
 
 def verify_license(license: License, roots: Mapping[str, RSAPublicKey]) -> None:
-    """Return if the license is as it was signed; its expiry is not looked at.
+    """Verify all signatures, beginning with the root key's, but not the expiry.
 
     Raises:
-        LicenseError: the first fault, the root key's signature being looked at first.
+        LicenseError: the first fault.
     """
     envelope = _envelope(license.document["spec"].get("signature"))
     _check_root(envelope, roots)
     try:
         key = _rsa_key(envelope.public_key.encode())
     except ValueError as error:
-        raise _unreadable("its application key is no RSA public key") from error
+        raise _unreadable("the application key is not an RSA public key") from error
     if len(envelope.signature) != key.key_size // 8:
         raise LicenseError(
-            "The license's signature is not whole. Download the license again.",
+            "The license's signature is incomplete. Download the license again.",
             "bad_signature",
         )
-    if not _fits(key, envelope.signature, envelope.data):
+    if not _is_signed(key, envelope.signature, envelope.data):
         raise LicenseError(
-            "The license was changed after it was signed: its signature does not fit "
+            "The license was changed after it was signed: its signature does not match "
             "its data. Download it again.",
             "changed_data",
         )
     try:
         signed = _json(envelope.data)
     except ValueError as error:
-        raise _unreadable("its signed data is no license") from error
+        raise _unreadable("the signed data is not a license") from error
     _check_fields(signed, key)
     _check_same(license.document, signed)
 
 
 def without_signatures(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a license's document as it was before it was signed."""
+    """Return a license's document without its signatures."""
     spec = {key: value for key, value in document["spec"].items() if key != "signature"}
     fields = spec.get("entitlements")
     if isinstance(fields, dict):
@@ -120,66 +119,19 @@ def without_signatures(document: Mapping[str, Any]) -> dict[str, Any]:
     return {**document, "spec": spec}
 
 
-def check_application(license: License, application: str | None) -> None:
-    """Return if the license is for an application.
-
-    Raises:
-        LicenseError: it is for another one.
-    """
-    if application is not None and license.application != application:
-        raise LicenseError(
-            f"This license is for the application {license.application}, not for "
-            f"{application}.",
-            "other_application",
-        )
-
-
-def check_expiry(license: License, now: datetime) -> None:
-    """Return if the license has not expired.
-
-    Raises:
-        LicenseError: it has.
-    """
-    if license.expires_at is not None and license.expires_at <= now:
-        raise LicenseError(
-            f"This license expired on {instant(license.expires_at)}. Ask your vendor "
-            "for a renewal, then run sync.",
-            "expired",
-        )
-
-
-def check_pulls(license: License, now: datetime) -> None:
-    """Return if the license file does not say that nothing is pulled with it.
-
-    Raises:
-        LicenseError: it has expired; the code is the portal's.
-    """
-    try:
-        check_expiry(license, now)
-    except LicenseError as fault:
-        raise LicenseError(
-            f"{fault} Until then nothing can be pulled with it.", "license_expired"
-        ) from fault
-
-
-def instant(at: datetime) -> str:
-    """Return an instant for people, with its zone."""
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
 def _check_root(envelope: _Envelope, roots: Mapping[str, RSAPublicKey]) -> None:
     root = roots.get(envelope.root_key_id)
     if root is None:
         raise LicenseError(
-            "This license was signed under another root key than the one given: it "
-            f"names {envelope.root_key_id[:32]!r}. Take that of the portal that "
-            "the license is from.",
+            "This license was signed with another root key: it names "
+            f"{envelope.root_key_id[:32]!r}. Use the root key of the portal that "
+            "issued the license.",
             "wrong_root_key",
         )
-    if not _fits(root, envelope.key_signature, envelope.public_key.encode()):
+    if not _is_signed(root, envelope.key_signature, envelope.public_key.encode()):
         raise LicenseError(
             "The key that signed this license was not signed by the root key. Do not "
-            "use this license; download it again.",
+            "use this license. Download it again.",
             "bad_key_signature",
         )
 
@@ -189,9 +141,9 @@ def _check_fields(signed: Any, key: RSAPublicKey) -> None:
         entitlements = signed["spec"].get("entitlements") or {}
         for name, entry in entitlements.items():
             signature = (entry.get("signature") or {}).get("v2")
-            _check_field(name, _as_go_prints(entry.get("value")), signature, key)
+            _check_field(name, _go_text(entry.get("value")), signature, key)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise _unreadable("its signed data is no license") from error
+        raise _unreadable("the signed data is not a license") from error
 
 
 def _check_field(name: str, text: str, signature: object, key: RSAPublicKey) -> None:
@@ -202,12 +154,12 @@ def _check_field(name: str, text: str, signature: object, key: RSAPublicKey) -> 
             f"The license field {name} has no signature. Download the license again.",
             "unsigned_field",
         )
-    if not _fits(key, _bytes(signature), text.encode()):
+    if not _is_signed(key, _bytes(signature), text.encode()):
         raise _bad_field(name)
 
 
 def _check_same(document: dict[str, Any], signed: Any) -> None:
-    """Compare what people read in the file with what was signed."""
+    """Compare the readable part of the file with the signed data."""
     spec = {key: value for key, value in document["spec"].items() if key != "signature"}
     changed = next(_differences({**document, "spec": spec}, signed), None)
     if changed is not None:
@@ -222,7 +174,7 @@ def _check_same(document: dict[str, Any], signed: Any) -> None:
 
 def _bad_field(name: str) -> LicenseError:
     return LicenseError(
-        f"The signature of the license field {name} does not fit its value. Download "
+        f"The signature of the license field {name} does not match its value. Download "
         "the license again.",
         "bad_field_signature",
     )
@@ -264,7 +216,7 @@ def _envelope(signature: object) -> _Envelope:
             root_key_id=_string(key_signature["globalKeyId"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise _unreadable("a part of its signature is missing or garbled") from error
+        raise _unreadable("a part is missing or garbled") from error
 
 
 def _unreadable(what: str) -> LicenseError:
@@ -289,7 +241,7 @@ def _bytes(value: object) -> bytes:
 
 def _json(content: bytes) -> Any:
     try:
-        # Decoded here, as bytes would be tried as UTF-16 and UTF-32 too.
+        # json.loads() would also accept bytes in UTF-16 and UTF-32.
         return json.loads(content.decode())
     except (UnicodeDecodeError, RecursionError) as error:
         raise ValueError from error
@@ -312,7 +264,7 @@ def _key_id(key: RSAPublicKey) -> str:
     return hashlib.sha256(encoded).hexdigest()[:32]
 
 
-def _fits(key: RSAPublicKey, signature: bytes, message: bytes) -> bool:
+def _is_signed(key: RSAPublicKey, signature: bytes, message: bytes) -> bool:
     scheme = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.AUTO)
     try:
         key.verify(signature, message, scheme, hashes.SHA256())
@@ -321,8 +273,8 @@ def _fits(key: RSAPublicKey, signature: bytes, message: bytes) -> bool:
     return True
 
 
-def _as_go_prints(value: object) -> str:
-    """Return a value as Go's ``fmt.Sprint`` does, which is what fields sign."""
+def _go_text(value: object) -> str:
+    """Return a value as Go's ``fmt.Sprint``, the text that is signed for a field."""
     if value is None:
         return "<nil>"
     if isinstance(value, bool):

@@ -5,11 +5,10 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from installer.commands.options import facts_of, hosts_of, portal_of, web_of
 from installer.license.file import License
-from installer.license.signatures import check_pulls
+from installer.license.validity import check_pulls
 from installer.lookup.look_up import Verdict, look_up, read_image
 from installer.manifests.directory import Manifests, Place, additional_namespaces
 from installer.manifests.kustomizations import (
@@ -90,7 +89,7 @@ def decide(
     web = web_of(options)
     portal = portal_of(options, license, web)
     if portal is None:
-        check_pulls(license, datetime.now(UTC))
+        check_pulls(license)
     facts = facts_of(portal)
     hosts = hosts_of(options, license, facts)
     resolve: Resolve = (

@@ -174,12 +174,12 @@ def test_a_license_that_does_not_verify_is_refused(sync: Sync, license: Path) ->
             "a sign-in page",
         ),
         (Answer(200, YAML, b"<html>Sign in"), 1, "not_yaml", "is a web page"),
-        (Answer(200, YAML, b"a: 1\na: 2"), 1, "not_yaml", "a member twice"),
+        (Answer(200, YAML, b"a: 1\na: 2"), 1, "not_yaml", "a duplicate key"),
         (Answer(200, YAML, b'a: !!int ""'), 1, "not_yaml", "is not YAML"),
         (Answer(200, YAML, b"a: !!bool maybe"), 1, "not_yaml", "is not YAML"),
         (Answer(200, YAML, b"a: !!timestamp x"), 1, "not_yaml", "is not YAML"),
-        (Answer(200, YAML, b"kind: Pod"), 1, "not_a_license", "no license"),
-        (Answer(200, YAML, b""), 1, "not_a_license", "no license"),
+        (Answer(200, YAML, b"kind: Pod"), 1, "not_a_license", "not a license"),
+        (Answer(200, YAML, b""), 1, "not_a_license", "not a license"),
     ],
 )
 def test_odd_answers_are_told_and_keep_the_file(

@@ -90,8 +90,8 @@ def test_people_are_told_until_when(
     assert outcome == Outcome(
         0,
         "The license of Initech for my-app is genuine (sequence 7). It expires on "
-        "2099-02-03 04:05:06 UTC. Whether it was revoked, only the portal knows: sync "
-        "asks it.\n",
+        "2099-02-03 04:05:06 UTC. Only the portal knows whether it was revoked: run "
+        "sync to check.\n",
         "",
     )
 
@@ -153,7 +153,7 @@ def test_changed_data(check: Check, signer: Signer) -> None:
     outer = unwrapped(license) | {"licenseData": unwrapped(other)["licenseData"]}
 
     refused(
-        check(with_signature(other, outer)), "changed_data", "does not fit its data"
+        check(with_signature(other, outer)), "changed_data", "does not match its data"
     )
 
 
@@ -229,7 +229,7 @@ def test_no_value_of_a_field_makes_a_license_of_another_application(
     }
     outcome = check(with_signature(wanted, outer), root=public_pem(root.public_key()))
 
-    refused(outcome, "bad_signature", "is not whole")
+    refused(outcome, "bad_signature", "is incomplete")
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "utf-8-sig"])
@@ -342,7 +342,7 @@ def test_an_expiry_that_is_none_is_no_license(check: Check, signer: Signer) -> N
     license = document()
     license["spec"]["entitlements"]["expires_at"]["value"] = "next year"
 
-    refused(check(signer.signed(license)), "not_a_license", "no RFC 3339 instant")
+    refused(check(signer.signed(license)), "not_a_license", "not an RFC 3339 time")
 
 
 @pytest.mark.parametrize("root", ["", "no key", "-----BEGIN PUBLIC KEY-----\nAAAA\n"])
