@@ -32,9 +32,17 @@ from installer.bundle.oci_layout import (
     read_descriptor,
 )
 from installer.errors import InstallerError
-from installer.lookup.look_up import MAX_WAIT_SECONDS, Target, target_of
-from installer.net.client import Answer, NoAnswer, retry_after
-from installer.net.registry import Busy, Refused, Registry, error_sentence
+from installer.lookup.look_up import MAX_WAIT_SECONDS
+from installer.lookup.targets import Target, target_of
+from installer.net.client import Response
+from installer.net.failures import RequestError
+from installer.net.registry import (
+    Busy,
+    Refused,
+    Registry,
+    error_sentence,
+    raise_if_busy,
+)
 from oci.digest import Digest, MalformedDigest, parse_digest
 from oci.media_types import OCI_INDEX, OCI_MANIFEST
 from oci.reference import parse_reference
@@ -272,8 +280,8 @@ class _Collector:
             except Refused as refused:
                 raise CannotFetch(_refusal(target, refused.sentence)) from refused
             except Busy as busy:
-                pause, trouble = retry_after(busy.headers), _too_busy(target, busy)
-            except NoAnswer as no_answer:
+                pause, trouble = busy.retry_after, _too_busy(target, busy)
+            except RequestError as no_answer:
                 pause, trouble = 0.0, f"{no_answer} Run this again to go on."
             if not left or pause > MAX_WAIT_SECONDS or self._stopped.wait(pause):
                 raise CannotFetch(trouble)
@@ -292,7 +300,7 @@ class _Collector:
                 raise CannotFetch(f"{target.host} sends {blob.digest} cut short.")
             begun.finish()
 
-    def _receive(self, answer: Answer, begun: PartialBlob) -> None:
+    def _receive(self, answer: Response, begun: PartialBlob) -> None:
         for block in answer.blocks():
             begun.add(block)
             if self._stopped.is_set():
@@ -317,11 +325,10 @@ def _too_busy(target: Target, busy: Busy) -> str:
     return f"{target.host} is busy or broken ({busy.status}). Try again later."
 
 
-def _check(answer: Answer, target: Target, wanted: set[int]) -> None:
+def _check(answer: Response, target: Target, wanted: set[int]) -> None:
     if answer.status in wanted:
         return
-    if answer.status == 429 or answer.status >= 500:
-        raise Busy(answer.status, answer.headers)
+    raise_if_busy(answer)
     sentence = error_sentence(answer)
     if answer.status in {401, 403}:
         raise CannotFetch(_refusal(target, sentence))
@@ -333,7 +340,7 @@ def _refusal(target: Target, sentence: str) -> str:
     return f"{target.host} refuses {target}: {sentence or 'it gives no reason.'}"
 
 
-def _goes_on(answer: Answer, size: int) -> bool:
+def _goes_on(answer: Response, size: int) -> bool:
     """Tell whether an answer begins where the bytes that we have end."""
     if answer.status != 206:
         return size == 0

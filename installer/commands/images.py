@@ -16,7 +16,8 @@ from installer.commands.options import (
 )
 from installer.errors import ExitCode
 from installer.license.file import read_license
-from installer.lookup.look_up import KNOWN, PRIVATE, Status, Verdict, look_up
+from installer.lookup.look_up import look_up
+from installer.lookup.verdicts import KNOWN, PRIVATE, Status, Verdict
 from installer.manifests.directory import (
     ManifestFile,
     Manifests,

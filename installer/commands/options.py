@@ -10,7 +10,7 @@ from typing import Final
 from installer.errors import Unreachable, UsageError
 from installer.license.file import License, read_license
 from installer.license.signatures import read_root_keys, verify_license
-from installer.net.client import Web
+from installer.net.client import HttpClient
 from installer.net.portal import LicenseFacts, Portal
 from installer.plan.images import Hosts
 from oci.reference import MalformedName, parse_registry_host
@@ -128,8 +128,8 @@ def add_namespaces(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def web_of(options: argparse.Namespace) -> Web:
-    return Web(
+def web_of(options: argparse.Namespace) -> HttpClient:
+    return HttpClient(
         plain_http=frozenset(options.plain_http),
         ca_file=options.ca_file,
         read_seconds=options.time_out,
@@ -137,12 +137,14 @@ def web_of(options: argparse.Namespace) -> Web:
     )
 
 
-def portal_of(options: argparse.Namespace, license: License, web: Web) -> Portal | None:
+def portal_of(
+    options: argparse.Namespace, license: License, web: HttpClient
+) -> Portal | None:
     """Return the portal to ask, None if none is named or ``--offline`` was given."""
     url = options.portal or license.portal
     if not url or getattr(options, "offline", False):
         return None
-    return Portal(web, url, license)
+    return Portal(web, url, license.license_id)
 
 
 def facts_of(portal: Portal | None) -> LicenseFacts | None:
@@ -157,7 +159,7 @@ def facts_of(portal: Portal | None) -> LicenseFacts | None:
     try:
         return portal.license_facts()
     except Unreachable as trouble:
-        advice = "With --offline it is not asked."
+        advice = "To go on without the portal, give --offline."
         raise Unreachable(f"{trouble} {advice}", trouble.code) from trouble
 
 

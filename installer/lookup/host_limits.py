@@ -1,7 +1,7 @@
-"""How hosts are asked: few requests at a time, with patience that comes to an end.
+"""Limits for each host: requests at a time, time spent waiting, failures.
 
-All is kept by the host that is really asked: a registry, its token server, or where one
-of them sends us. What one image meets on another host says nothing of its registry.
+Each limit belongs to the host that is actually asked: a registry, its token server, or
+the target of a redirect. Another host's trouble says nothing about the registry.
 """
 
 from __future__ import annotations
@@ -14,38 +14,38 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
-from installer.net.client import NoAnswer, Trouble
-from installer.net.registry import Busy
+from installer.net.failures import Failure, RequestError
+from installer.net.registry import TOO_MANY_REQUESTS, Busy
 
-AT_ONCE_PER_HOST: Final = 4
-_TIME_OUTS: Final = 3
-_TOO_MANY_REQUESTS: Final = 429
-# What is true of a host, and not of one image on it.
-_OF_A_HOST: Final = frozenset({Trouble.DNS, Trouble.TLS, Trouble.UNREACHABLE})
+REQUESTS_PER_HOST: Final = 4
+_MAX_TIMEOUTS: Final = 3
+# Failures of a whole host, rather than of one image on it.
+_OF_HOST: Final = frozenset({Failure.DNS, Failure.TLS, Failure.UNREACHABLE})
 
 
 class Stopped(Exception):  # noqa: N818 -- states the fact
-    """Nobody waits for an answer any more."""
+    """The run was interrupted."""
 
 
-class Gates:
-    """What is known of each host, for one run. ``max_wait`` is for each of them."""
+class HostLimits:
+    """The state of each host in one run. ``max_wait`` is for each of them."""
 
     def __init__(self, max_wait: float) -> None:
         self._max_wait = max_wait
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._slots: defaultdict[str, threading.Semaphore] = defaultdict(
-            lambda: threading.Semaphore(AT_ONCE_PER_HOST)
+            lambda: threading.Semaphore(REQUESTS_PER_HOST)
         )
         self._not_before: dict[str, float] = {}
-        self._waited: defaultdict[tuple[str, int], _Waited] = defaultdict(_Waited)
-        self._time_outs: defaultdict[str, int] = defaultdict(int)
-        self._answered: dict[str, float] = {}
+        self._waited: defaultdict[tuple[str, int], _WaitingTime]
+        self._waited = defaultdict(_WaitingTime)
+        self._timeouts: defaultdict[str, int] = defaultdict(int)
+        self._last_response: dict[str, float] = {}
         self._down: dict[str, Callable[[], Exception]] = {}
 
     def stop(self) -> None:
-        """Let nobody ask any more, nor wait."""
+        """End all waiting, and let no more requests through."""
         self._stopped.set()
 
     def slot(self, host: str) -> threading.Semaphore:
@@ -54,54 +54,58 @@ class Gates:
 
     @contextmanager
     def visit(self, host: str) -> Iterator[None]:
-        """Let one request through when the host may be asked, and learn from it.
+        """Let one request through when the host's pause ends, and record its outcome.
 
         Raises:
-            NoAnswer, Busy: the host has shown already that it will not answer.
-            Stopped: nobody waits for the answer.
+            RequestError, Busy: the host is known to be down.
+            Stopped: the run was interrupted.
         """
         self._enter(host)
-        began, is_silent = time.monotonic(), False
+        started, timed_out = time.monotonic(), False
         try:
             yield
-        except NoAnswer as trouble:
-            is_silent = trouble.trouble is Trouble.TIMED_OUT
-            self._note(trouble, began)
+        except RequestError as error:
+            timed_out = error.failure is Failure.TIMED_OUT
+            self._record(error, started)
             raise
         finally:
-            if not is_silent:
+            if not timed_out:
                 with self._lock:
-                    self._answered[host] = time.monotonic()
-                    self._time_outs[host] = 0
+                    self._last_response[host] = time.monotonic()
+                    self._timeouts[host] = 0
 
-    def pause(self, busy: Busy, seconds: float) -> bool:
-        """Ask the host no more for a while; false if that is more than there is.
+    def pause(self, busy: Busy) -> bool:
+        """Pause all requests to the host; return whether there is time for that.
 
-        Then it is not asked again in this run.
+        If not, the host is not asked again in this run.
         """
         with self._lock:
-            until = time.monotonic() + seconds
+            until = time.monotonic() + busy.retry_after
             if self._spend(busy, until):
                 known = self._not_before.get(busy.host, 0.0)
                 self._not_before[busy.host] = max(until, known)
                 return True
-            again = partial(Busy, busy.status, busy.headers, busy.host)
+            again = partial(Busy, busy.status, busy.retry_after, busy.host)
             self._down[busy.host] = again
             return False
 
-    def rest(self, busy: Busy, seconds: float) -> bool:
-        """Wait for the sake of one image; false, and at once, if there is no time."""
+    def wait(self, busy: Busy) -> bool:
+        """Wait for one image; return at once with False if there is no time for that.
+
+        Raises:
+            Stopped: the run was interrupted.
+        """
         with self._lock:
-            has_time = self._spend(busy, time.monotonic() + seconds)
-        if has_time and self._stopped.wait(seconds):
+            has_time = self._spend(busy, time.monotonic() + busy.retry_after)
+        if has_time and self._stopped.wait(busy.retry_after):
             raise Stopped
         return has_time
 
     def _spend(self, busy: Busy, until: float) -> bool:
-        """Take a wait from what there is. Waits of several at the same time are one."""
-        # Apart, so that one broken repository uses up nothing of its host's.
-        kind = busy.status if busy.status == _TOO_MANY_REQUESTS else 0
-        return self._waited[busy.host, kind].add(until, self._max_wait)
+        """Spend waiting time of the host. Simultaneous waits count once."""
+        # Separate budgets, so that a broken repository leaves the host's for 429 alone.
+        kind = busy.status if busy.status == TOO_MANY_REQUESTS else 0
+        return self._waited[busy.host, kind].spend(until, self._max_wait)
 
     def _enter(self, host: str) -> None:
         while not self._stopped.is_set():
@@ -115,27 +119,25 @@ class Gates:
             self._stopped.wait(left)
         raise Stopped
 
-    def _note(self, trouble: NoAnswer, began: float) -> None:
-        host, is_silent = trouble.host, trouble.trouble is Trouble.TIMED_OUT
+    def _record(self, error: RequestError, started: float) -> None:
+        host, timed_out = error.host, error.failure is Failure.TIMED_OUT
         with self._lock:
-            # A host that answered others in this time is not silent itself.
-            if is_silent and self._answered.get(host, 0.0) < began:
-                self._time_outs[host] += 1
-            is_down = is_silent and self._time_outs[host] >= _TIME_OUTS
-            if is_down or trouble.trouble in _OF_A_HOST:
-                again = partial(NoAnswer, trouble.trouble, str(trouble), host)
+            # A host that responded to another request since then is not down.
+            if timed_out and self._last_response.get(host, 0.0) < started:
+                self._timeouts[host] += 1
+            is_down = timed_out and self._timeouts[host] >= _MAX_TIMEOUTS
+            if is_down or error.failure in _OF_HOST:
+                again = partial(RequestError, error.failure, str(error), host)
                 self._down[host] = again
 
 
-class _Waited:
-    """How long was waited in all."""
-
+class _WaitingTime:
     def __init__(self) -> None:
         self._seconds = 0.0
         self._until = 0.0
 
-    def add(self, until: float, limit: float) -> bool:
-        """Add what is not waited for already, unless that is over the limit."""
+    def spend(self, until: float, limit: float) -> bool:
+        """Add the part that is not waited for already, unless it exceeds the limit."""
         more = max(0.0, until - max(self._until, time.monotonic()))
         if self._seconds + more > limit:
             return False

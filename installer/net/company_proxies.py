@@ -1,4 +1,4 @@
-"""The company's HTTP proxies, as the environment names them for curl too."""
+"""The company's HTTP proxies, from the environment variables that curl reads."""
 
 from __future__ import annotations
 
@@ -17,24 +17,23 @@ from installer.net.deadline import watch_connections
 
 
 def company_proxies() -> dict[str, str]:
-    """Return the HTTP proxies of the environment by scheme; ``all`` is the rest."""
-    found = getproxies_environment()
+    """Return the proxies by scheme; ``all`` serves schemes without one."""
     return {
         scheme: url if "://" in url else f"http://{url}"
-        for scheme, url in found.items()
+        for scheme, url in getproxies_environment().items()
         if scheme in {"http", "https", "all"} and url
     }
 
 
 def manager_for(proxy: str, context: ssl.SSLContext) -> urllib3.PoolManager:
-    """Return what keeps connections, through a proxy if one is given.
+    """Return a connection manager, through a proxy if one is given.
 
     Raises:
-        UsageError: that is no proxy.
+        UsageError: the proxy is invalid.
     """
     if not proxy:
-        found = urllib3.PoolManager(maxsize=16, ssl_context=context)
-        return watch_connections(found)
+        direct = urllib3.PoolManager(maxsize=16, ssl_context=context)
+        return watch_connections(direct)
     try:
         url = parse_url(proxy)
         through = urllib3.ProxyManager(
@@ -45,15 +44,15 @@ def manager_for(proxy: str, context: ssl.SSLContext) -> urllib3.PoolManager:
         )
     except (HTTPError, ValueError) as error:
         raise UsageError(
-            "HTTPS_PROXY or HTTP_PROXY names a proxy that is not spoken to here. "
-            "Give one like http://proxy.example.com:3128.",
+            "HTTPS_PROXY or HTTP_PROXY names an unsupported proxy. Use one like "
+            "http://proxy.example.com:3128.",
             "http_proxy",
         ) from error
     return watch_connections(through)
 
 
 def _login(auth: str | None) -> Mapping[str, str]:
-    """Return the header for ``user:password`` of a URL, where both are quoted."""
+    """Return the header for a URL's ``user:password``, both percent-encoded."""
     if not auth:
         return {}
     user, _, password = auth.partition(":")

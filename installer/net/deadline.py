@@ -1,7 +1,7 @@
 """One deadline for a whole request, whatever a server does to stretch it.
 
-The time-out of a socket counts from byte to byte: one byte a second, or a header line
-without end, would never pass it. So a timer shuts the socket down.
+A socket's timeout restarts with every byte, so one byte a second or an endless header
+line would never reach it. A timer shuts the socket down instead.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 
 class Deadline:
-    """The end of a request: what it reads from is shut down then."""
+    """The time by which a request must end; then its socket is shut down."""
 
     def __init__(self, seconds: float) -> None:
         self._lock = threading.Lock()
@@ -33,31 +33,31 @@ class Deadline:
         return self._passed.is_set()
 
     def wait(self, seconds: float) -> None:
-        """Wait, but not past the end."""
+        """Wait, but not past the deadline."""
         self._passed.wait(seconds)
 
     def end(self) -> None:
-        """Let it pass now."""
+        """End the request now."""
         with self._lock:
             self._passed.set()
             if self._socket is not None:
                 _shut_down(self._socket)
 
     def lift(self) -> None:
-        """Let it pass no more: who reads goes on for as long as bytes come."""
+        """Stop the timer, so that a body may take as long as bytes arrive."""
         self._timer.cancel()
 
     def close(self) -> None:
-        """Let go of the socket, which may serve another request now."""
+        """Release the socket, which may now serve another request."""
         self.lift()
         with self._lock:
             self._socket = None
 
     def watch(self, connected: socket.socket) -> None:
-        """Shut this socket down at the end, in place of an earlier one.
+        """Shut this socket down at the deadline, in place of an earlier one.
 
         Raises:
-            TimeoutError: the end has passed.
+            TimeoutError: the deadline has passed.
         """
         with self._lock:
             if self._passed.is_set():
@@ -66,7 +66,7 @@ class Deadline:
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Watch every socket that this thread uses."""
+        """Watch every socket that this thread opens or reuses."""
         before = _running.set(self)
         try:
             yield
@@ -78,7 +78,7 @@ _running: Final[ContextVar[Deadline | None]] = ContextVar("deadline", default=No
 
 
 def _shut_down(connected: socket.socket) -> None:
-    # Not the method of TLS sockets, which would read on as if there were no TLS.
+    # Not the TLS socket's own method, which would go on reading without TLS.
     with suppress(OSError):
         socket.socket.shutdown(connected, socket.SHUT_RDWR)
 
@@ -93,7 +93,7 @@ class _Connection(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         connected = super()._new_conn()
         try:
-            # From here on a proxy may already answer; TLS makes another object of it.
+            # A proxy may respond before TLS wraps this socket in another object.
             _watch(connected)
         except TimeoutError:
             connected.close()
@@ -119,6 +119,6 @@ class _TlsPool(urllib3.HTTPSConnectionPool):
 
 
 def watch_connections(manager: urllib3.PoolManager) -> urllib3.PoolManager:
-    """Have a manager's connections heed the running deadline; return the manager."""
+    """Make a manager's connections obey the running deadline; return the manager."""
     manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
     return manager

@@ -1,4 +1,4 @@
-"""The license holder's side of Berth's REST API."""
+"""The part of Berth's REST API that a license opens."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from installer.errors import InstallerError, Unreachable, UsageError
-from installer.license.file import License
-from installer.net.client import Answer, NoAnswer, Web
-from installer.net.registry import Login, plain_sentence
+from installer.net.client import HttpClient, Response
+from installer.net.failures import RequestError
+from installer.net.registry import TOO_MANY_REQUESTS, Login, plain_sentence
 from oci.reference import MalformedName, parse_registry_host
 
-MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
-_IMAGES_AT_ONCE: Final = 1_000
+_MAX_BODY_BYTES: Final = 8 * 1024 * 1024
+_IMAGES_PER_REQUEST: Final = 1_000
 
 
 class RefusedByPortal(InstallerError):  # noqa: N818 -- states the fact
-    """Berth says no; the message is its own sentence."""
+    """The portal refuses the request; the message is its own sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class LicenseFacts:
-    """What Berth says of a license at this moment."""
+    """The portal's current view of a license."""
 
     application: str
     sequence: int
@@ -34,7 +34,7 @@ class LicenseFacts:
 
 @dataclass(frozen=True, slots=True)
 class ResolvedImage:
-    """What Berth makes of an image. ``result`` is a word of its API."""
+    """The portal's decision about an image. ``result`` is a word of its API."""
 
     image: str
     result: str
@@ -43,23 +43,23 @@ class ResolvedImage:
 
 
 class Portal:
-    """Asks one Berth, with one license."""
+    """Asks one portal, with one license."""
 
-    def __init__(self, web: Web, url: str, license: License) -> None:
+    def __init__(self, client: HttpClient, url: str, license_id: str) -> None:
         host = _portal_host(url)
         if not host:
             raise UsageError(
-                "What --portal or the license gives is no address of a portal. Give "
-                "one like https://portal.example.com.",
+                "The portal address from --portal or the license is invalid. Use one "
+                "like https://portal.example.com.",
                 "portal",
             )
-        self._web = web
+        self._client = client
         self._url = url.rstrip("/")
         self.host = host
-        self._login = Login(license.license_id, frozenset())
+        self._login = Login(license_id, frozenset())
 
     def license_facts(self) -> LicenseFacts:
-        """Return what the license is, and where to pull with it."""
+        """Return the license's application, and the hosts to pull from."""
         document = self._json("GET", "/api/v1/license")
         try:
             return LicenseFacts(
@@ -75,52 +75,52 @@ class Portal:
             ValueError,
             OverflowError,
         ) as error:
-            raise self._strange("says nothing of the license") from error
+            raise self._unexpected("returned no details of the license") from error
 
     def license_file(self) -> bytes:
-        """Return the license file as it is now."""
-        kind, content = self._ask("GET", "/api/v1/license/file")
-        if "yaml" not in kind:
-            raise self._strange("answers with no license file")
+        """Return the current license file."""
+        media_type, content = self._ask("GET", "/api/v1/license/file")
+        if "yaml" not in media_type:
+            raise self._unexpected("returned no license file")
         return content
 
     def resolve_images(self, images: Iterable[str]) -> list[ResolvedImage]:
-        """Return where each image is to be pulled from, in their order."""
-        left, found = list(images), []
+        """Return where to pull each image from, in the same order."""
+        left, resolved = list(images), []
         while left:
-            part, left = left[:_IMAGES_AT_ONCE], left[_IMAGES_AT_ONCE:]
+            part, left = left[:_IMAGES_PER_REQUEST], left[_IMAGES_PER_REQUEST:]
             body = json.dumps({"images": part}).encode()
             document = self._json("POST", "/api/v1/license/resolve-images", body)
-            found += self._resolved(document, part)
-        return found
+            resolved += self._resolved(document, part)
+        return resolved
 
     def _resolved(self, document: Any, images: list[str]) -> list[ResolvedImage]:
         try:
             resolved = [
                 ResolvedImage(
-                    image=str(each["image"]),
-                    result=str(each["result"]),
-                    new_image=str(each.get("new_image") or ""),
-                    detail=str(each.get("detail") or ""),
+                    image=str(item["image"]),
+                    result=str(item["result"]),
+                    new_image=str(item.get("new_image") or ""),
+                    detail=str(item.get("detail") or ""),
                 )
-                for each in document["images"]
+                for item in document["images"]
             ]
         except (KeyError, TypeError, AttributeError) as error:
-            raise self._strange("resolves no images") from error
-        if [each.image for each in resolved] != images:
-            raise self._strange("tells of other images than it was asked for")
+            raise self._unexpected("did not resolve the images") from error
+        if [item.image for item in resolved] != images:
+            raise self._unexpected("resolved other images than requested")
         return resolved
 
     def _json(self, method: str, path: str, body: bytes | None = None) -> Any:
-        kind, content = self._ask(method, path, body)
+        media_type, content = self._ask(method, path, body)
         try:
-            if "json" not in kind:
-                raise self._strange("answers with no JSON")
+            if "json" not in media_type:
+                raise self._unexpected("returned no JSON")
             document = json.loads(content)
-            # Halves of characters, which JSON can spell, can be written nowhere.
+            # JSON can spell lone surrogates, which cannot be written anywhere.
             json.dumps(document, ensure_ascii=False).encode()
         except (ValueError, RecursionError) as error:
-            raise self._strange("answers with no JSON") from error
+            raise self._unexpected("returned no JSON") from error
         return document
 
     def _ask(
@@ -131,44 +131,44 @@ class Portal:
             headers["Content-Type"] = "application/json"
         url = self._url + path
         try:
-            with self._web.send(method, url, headers=headers, body=body) as answer:
-                if answer.status != 200:
-                    raise self._refusal(answer)
-                kind = answer.headers.get("Content-Type", "").lower()
-                return kind, answer.read(MAX_ANSWER_BYTES)
-        except NoAnswer as trouble:
-            raise Unreachable(str(trouble), trouble.trouble.value) from trouble
+            with self._client.send(method, url, headers=headers, body=body) as response:
+                if response.status != 200:
+                    raise self._refusal(response)
+                media_type = response.headers.get("Content-Type", "").lower()
+                return media_type, response.read(_MAX_BODY_BYTES)
+        except RequestError as error:
+            raise Unreachable(str(error), error.failure.value) from error
 
-    def _refusal(self, answer: Answer) -> InstallerError:
-        problem = _problem(answer)
+    def _refusal(self, response: Response) -> InstallerError:
+        problem = _problem(response)
         detail, code = problem.get("detail"), problem.get("code")
         if isinstance(detail, str) and isinstance(code, str):
             sentence = plain_sentence(detail)
-            if answer.status == 429 or answer.status >= 500:
+            if response.status == TOO_MANY_REQUESTS or response.status >= 500:
                 return Unreachable(sentence, code)
             return RefusedByPortal(sentence, code)
-        return self._strange(f"answers {answer.status}, and not as Berth does")
+        return self._unexpected(f"returned {response.status}, but not as Berth does")
 
-    def _strange(self, what: str) -> InstallerError:
+    def _unexpected(self, what: str) -> InstallerError:
         return Unreachable(
-            f"{self.host} {what}. Is it the portal of your vendor, or does something "
-            "stand between (a sign-in page, a proxy)?",
+            f"{self.host} {what}. Check that this is your vendor's portal, and that no "
+            "proxy or sign-in page intercepts the request.",
             "bad_answer",
         )
 
 
-def _problem(answer: Answer) -> Mapping[str, object]:
-    if "problem+json" not in answer.headers.get("Content-Type", ""):
+def _problem(response: Response) -> Mapping[str, object]:
+    if "problem+json" not in response.headers.get("Content-Type", ""):
         return {}
     try:
-        document = json.loads(answer.read(MAX_ANSWER_BYTES))
+        document = json.loads(response.read(_MAX_BODY_BYTES))
     except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}
 
 
 def _portal_host(url: str) -> str:
-    """Return host and port of a portal's address, empty if it is none."""
+    """Return the host and port of a portal's URL, empty if that is invalid."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -1,7 +1,7 @@
-"""Manifests and blobs of a registry, asked for as docker asks.
+"""Requests for a registry's manifests and blobs, made as docker makes them.
 
 Sources: OCI distribution spec 1.1, "Pulling manifests"; Distribution's "Token
-authentication" (the Bearer challenge and the token server's answer).
+authentication" (the Bearer challenge and the token server's response).
 """
 
 from __future__ import annotations
@@ -15,18 +15,22 @@ from typing import Final
 from urllib.parse import urlencode, urljoin
 
 import urllib3
+from urllib3.exceptions import InvalidHeader
 
-from installer.net.client import Answer, NoAnswer, Trouble, Web, host_of
+from installer.net.client import HttpClient, Response, host_of
+from installer.net.failures import Failure, RequestError
 from oci.challenge import Challenge, parse_challenges
 from oci.kustomize import DOCKER_HUB
 from oci.media_types import DEFAULT_MANIFEST_ACCEPT
 
+TOO_MANY_REQUESTS: Final = 429
 _DOCKER_HUB_REGISTRY: Final = "registry-1.docker.io"
 _MAX_REDIRECTS: Final = 5
 _TOKEN_BYTES: Final = 256 * 1024
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _ACCEPT: Final = {"Accept": DEFAULT_MANIFEST_ACCEPT}
-# What surrounds each request to a host: before it, and after the answer.
+_SHORT_PAUSE_SECONDS: Final = 0.5
+# Surrounds each request to a host, from before it until after the response.
 Visit = Callable[[str], AbstractContextManager[None]]
 
 
@@ -43,9 +47,9 @@ class Login:
 
 
 class Refused(Exception):  # noqa: N818 -- states the fact
-    """The token server, or the registry, gives this to nobody with our right.
+    """The registry or its token server denies access.
 
-    ``sentence`` is the registry's own, empty if it gave none.
+    ``sentence`` is the registry's own, empty if it sent none.
     """
 
     def __init__(self, sentence: str = "") -> None:
@@ -54,62 +58,64 @@ class Refused(Exception):  # noqa: N818 -- states the fact
 
 
 class Busy(Exception):  # noqa: N818 -- states the fact
-    """A registry or its token server asks to come back later, or failed.
+    """A registry or its token server has too many requests, or an internal error.
 
-    ``host`` is the one that says so.
+    ``host`` is the one that says so, ``retry_after`` the seconds to wait.
     """
 
-    def __init__(self, status: int, headers: Mapping[str, str], host: str = "") -> None:
+    def __init__(self, status: int, retry_after: float, host: str) -> None:
         super().__init__(str(status))
         self.status = status
-        self.headers = headers
+        self.retry_after = retry_after
         self.host = host
 
 
+def raise_if_busy(response: Response) -> None:
+    """Raise ``Busy`` for 429 and 5xx."""
+    if response.status == TOO_MANY_REQUESTS or response.status >= 500:
+        raise Busy(response.status, _retry_after(response.headers), response.host)
+
+
 class Registry:
-    """Asks registries, anonymously unless a login is for their host."""
+    """Asks registries, anonymously unless it has a login for their host."""
 
     def __init__(
-        self, web: Web, login: Login | None = None, visit: Visit | None = None
+        self, client: HttpClient, login: Login | None = None, visit: Visit | None = None
     ) -> None:
-        self._web = web
+        self._client = client
         self._login = login
         self._visit: Visit = visit or (lambda _host: nullcontext())
         self._lock = threading.Lock()
         self._headers: dict[tuple[str, str], dict[str, str]] = {}
 
     def visiting(self, visit: Visit) -> Registry:
-        """Return one that asks the same way, each time within ``visit`` of the host."""
-        return Registry(self._web, self._login, visit)
+        """Return a registry that makes each request within ``visit`` of the host."""
+        return Registry(self._client, self._login, visit)
 
     def stop(self) -> None:
-        """Break off all requests, and send no more."""
-        self._web.stop()
+        """Abort all requests, and send no more."""
+        self._client.stop()
 
-    @contextmanager
     def manifest(
         self, method: str, host: str, repository: str, reference: str
-    ) -> Iterator[Answer]:
-        """Yield the answer for a manifest, after a login if one is asked for.
+    ) -> AbstractContextManager[Response]:
+        """Yield the response for a manifest, logging in if the registry asks for that.
 
         Raises:
-            Refused: there is no login, or it is not enough.
-            Busy: the token server answers 429 or 5xx.
-            NoAnswer: the registry or its token server gave none.
+            Refused: there is no login, or it is insufficient.
+            Busy: the token server responds with 429 or 5xx.
+            RequestError: the registry or its token server gave no usable response.
         """
         path = f"/v2/{repository}/manifests/{reference}"
-        with self._ask(method, host, repository, path, _ACCEPT) as answer:
-            yield answer
+        return self._ask(method, host, repository, path, _ACCEPT)
 
-    @contextmanager
     def blob(
         self, host: str, repository: str, digest: str, start: int = 0
-    ) -> Iterator[Answer]:
-        """Yield the answer for a blob, from a byte on. Raises as ``manifest`` does."""
+    ) -> AbstractContextManager[Response]:
+        """Yield the response for a blob from an offset. Raises like ``manifest``."""
         headers = {"Range": f"bytes={start}-"} if start else {}
         path = f"/v2/{repository}/blobs/{digest}"
-        with self._ask("GET", host, repository, path, headers) as answer:
-            yield answer
+        return self._ask("GET", host, repository, path, headers)
 
     @contextmanager
     def _ask(
@@ -119,20 +125,21 @@ class Registry:
         repository: str,
         path: str,
         headers: Mapping[str, str],
-    ) -> Iterator[Answer]:
-        asked = _DOCKER_HUB_REGISTRY if host == DOCKER_HUB else host
-        url = self._web.url(asked, path)
+    ) -> Iterator[Response]:
+        server = _DOCKER_HUB_REGISTRY if host == DOCKER_HUB else host
+        url = self._client.url(server, path)
         known = self._headers.get((host, repository), {})
         with ExitStack() as stack:
-            answer = stack.enter_context(self._follow(method, url, headers, known))
-            if answer.status == 401:
-                challenges = _challenges(answer)
+            response = stack.enter_context(self._follow(method, url, headers, known))
+            if response.status == 401:
+                challenges = _challenges(response)
                 stack.pop_all().close()
-                known = self._log_in(asked, repository, challenges)
+                known = self._log_in(server, repository, challenges)
                 with self._lock:
                     self._headers[host, repository] = known
-                answer = stack.enter_context(self._follow(method, url, headers, known))
-            yield answer
+                retried = self._follow(method, url, headers, known)
+                response = stack.enter_context(retried)
+            yield response
 
     @contextmanager
     def _follow(
@@ -141,30 +148,30 @@ class Registry:
         url: str,
         headers: Mapping[str, str],
         authorization: Mapping[str, str],
-    ) -> Iterator[Answer]:
-        """Send a request, and on to where it is sent, with no login elsewhere."""
-        first = asked = host_of(url)
+    ) -> Iterator[Response]:
+        """Send a request and follow redirects, with no login for other hosts."""
+        first = host = host_of(url)
         for _ in range(_MAX_REDIRECTS):
-            sent = {**headers, **(authorization if asked == first else {})}
+            sent = {**headers, **(authorization if host == first else {})}
             with (
-                self._visit(asked),
-                self._web.send(method, url, headers=sent) as answer,
+                self._visit(host),
+                self._client.send(method, url, headers=sent) as response,
             ):
-                location = answer.headers.get("Location")
-                if answer.status not in _REDIRECTS or not location:
-                    yield answer
+                location = response.headers.get("Location")
+                if response.status not in _REDIRECTS or not location:
+                    yield response
                     return
-            url = _redirected(url, location, asked)
-            asked = host_of(url)
-        sentence = f"{first} redirects without end."
-        raise NoAnswer(Trouble.BAD_ANSWER, sentence, first)
+            url = _redirected(url, location, host)
+            host = host_of(url)
+        sentence = f"{first} redirects too many times."
+        raise RequestError(Failure.BAD_RESPONSE, sentence, first)
 
     def _log_in(
         self, host: str, repository: str, challenges: list[Challenge]
     ) -> dict[str, str]:
-        """Return the header that answers a challenge."""
+        """Return the header that satisfies a challenge."""
         login = self._login if self._login and host in self._login.hosts else None
-        schemes = {each.scheme: each for each in reversed(challenges)}
+        schemes = {item.scheme: item for item in reversed(challenges)}
         if "bearer" in schemes:
             return self._bearer(repository, schemes["bearer"].parameters, login)
         if login is None or "basic" not in schemes:
@@ -179,71 +186,76 @@ class Registry:
             "service": parameters.get("service", ""),
             "scope": parameters.get("scope") or f"repository:{repository}:pull",
         }
-        asked = urlencode({key: value for key, value in query.items() if value})
-        url = f"{realm}{'&' if '?' in realm else '?'}{asked}"
+        encoded = urlencode({key: value for key, value in query.items() if value})
+        url = f"{realm}{'&' if '?' in realm else '?'}{encoded}"
         server = _token_server(realm)
-        if not self._web.allows(url):
-            raise NoAnswer(
-                Trouble.BAD_ANSWER, "The registry names a token server without TLS."
-            )
-        # A registry can name any realm; the license is shown to hosts of Berth only.
+        if not self._client.allows(url):
+            sentence = "The registry names a token server without TLS."
+            raise RequestError(Failure.BAD_RESPONSE, sentence)
+        # A registry can name any realm, but only Berth's own hosts see the license.
         shown = login if login and server in login.hosts else None
-        with self._follow("GET", url, {}, shown.header if shown else {}) as answer:
-            if answer.status in {401, 403}:
-                raise Refused(error_sentence(answer))
-            if answer.status == 429 or answer.status >= 500:
-                raise Busy(answer.status, answer.headers, answer.host)
-            return {"Authorization": f"Bearer {_registry_token(answer)}"}
+        with self._follow("GET", url, {}, shown.header if shown else {}) as response:
+            if response.status in {401, 403}:
+                raise Refused(error_sentence(response))
+            raise_if_busy(response)
+            return {"Authorization": f"Bearer {_registry_token(response)}"}
 
 
-def error_sentence(answer: Answer) -> str:
+def error_sentence(response: Response) -> str:
     """Return the first message of an OCI error, empty if there is none."""
     try:
-        document = json.loads(answer.read(_TOKEN_BYTES))
+        document = json.loads(response.read(_TOKEN_BYTES))
         message = document["errors"][0]["message"]
-    except (NoAnswer, ValueError, KeyError, IndexError, TypeError, RecursionError):
+    except (RequestError, ValueError, KeyError, IndexError, TypeError, RecursionError):
         return ""
     return plain_sentence(message) if isinstance(message, str) else ""
 
 
 def plain_sentence(text: str) -> str:
-    """Return what a stranger says as one line that can be written anywhere."""
-    # JSON can spell halves of characters, which no file or terminal takes.
+    """Return untrusted text as one short line that can be written anywhere."""
+    # JSON can spell lone surrogates, which no file or terminal accepts.
     return " ".join(text.encode(errors="replace").decode().split())[:500]
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
+    """Return the seconds that ``Retry-After`` asks for, else a short pause."""
+    try:
+        return float(urllib3.Retry().parse_retry_after(headers.get("Retry-After", "")))
+    except (InvalidHeader, ValueError, TypeError, OverflowError):
+        return _SHORT_PAUSE_SECONDS
 
 
 def _redirected(url: str, location: str, host: str) -> str:
     try:
         return urljoin(url, location)
     except ValueError as error:
-        sentence = f"{host} redirects to what is no address."
-        raise NoAnswer(Trouble.BAD_ANSWER, sentence, host) from error
+        sentence = f"{host} redirects to an invalid address."
+        raise RequestError(Failure.BAD_RESPONSE, sentence, host) from error
 
 
 def _token_server(realm: str) -> str:
     try:
         return host_of(realm)
-    except NoAnswer as error:
-        raise NoAnswer(
-            Trouble.BAD_ANSWER, "The registry names a token server at no address."
-        ) from error
+    except RequestError as error:
+        sentence = "The registry names a token server with an invalid address."
+        raise RequestError(Failure.BAD_RESPONSE, sentence) from error
 
 
-def _challenges(answer: Answer) -> list[Challenge]:
-    return parse_challenges(answer.headers.getlist("WWW-Authenticate"))
+def _challenges(response: Response) -> list[Challenge]:
+    return parse_challenges(response.headers.getlist("WWW-Authenticate"))
 
 
-def _registry_token(answer: Answer) -> str:
+def _registry_token(response: Response) -> str:
     try:
-        document = json.loads(answer.read(_TOKEN_BYTES))
-        found = document.get("token") or document.get("access_token")
+        document = json.loads(response.read(_TOKEN_BYTES))
+        token = document.get("token") or document.get("access_token")
     except (ValueError, AttributeError, RecursionError):
-        found = None
-    usable = isinstance(found, str) and found.isascii() and found.isprintable()
-    if answer.status != 200 or not usable:
-        raise NoAnswer(
-            Trouble.BAD_ANSWER,
-            f"{answer.host} is no token server: it gave no token.",
-            answer.host,
+        token = None
+    is_usable = isinstance(token, str) and token.isascii() and token.isprintable()
+    if response.status != 200 or not is_usable:
+        raise RequestError(
+            Failure.BAD_RESPONSE,
+            f"{response.host} is not a token server: it returned no token.",
+            response.host,
         )
-    return str(found)
+    return str(token)

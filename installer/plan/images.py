@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
-from installer.lookup.look_up import PRIVATE, Status, Verdict, read_image
+from installer.lookup.verdicts import PRIVATE, Status, Verdict, read_image
 from installer.manifests.directory import Place
 from installer.net.portal import ResolvedImage
 from oci.kustomize import (

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from installer.errors import InstallerError
-from installer.lookup.look_up import Verdict, read_image
+from installer.lookup.verdicts import Verdict, read_image
 from installer.plan.images import Hosts
 from oci.kustomize import home_of, is_proxied
 from oci.reference import (

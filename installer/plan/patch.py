@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 from installer.commands.options import facts_of, hosts_of, portal_of, web_of
 from installer.license.file import License
 from installer.license.validity import check_pulls
-from installer.lookup.look_up import Verdict, look_up, read_image
+from installer.lookup.look_up import look_up
+from installer.lookup.verdicts import Verdict, read_image
 from installer.manifests.directory import Manifests, Place, additional_namespaces
 from installer.manifests.kustomizations import (
     Kustomization,
     namespace_of,
     vendors_kustomizations,
 )
-from installer.net.client import Web
+from installer.net.client import HttpClient
 from installer.net.portal import Portal
 from installer.net.registry import Registry
 from installer.output.layout import midstream_text
@@ -74,7 +75,7 @@ class Decision:
     planned: list[PlannedImage]
     hosts: Hosts
     portal: Portal | None
-    web: Web
+    web: HttpClient
     notes: tuple[str, ...]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from installer.lookup.look_up import Status, Verdict, read_image
+from installer.lookup.verdicts import Status, Verdict, read_image
 from installer.manifests.directory import Manifests
 from installer.plan.images import (
     Hosts,

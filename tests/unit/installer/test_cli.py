@@ -45,7 +45,7 @@ def test_images_for_people(installer: Installer, vendor: Path) -> None:
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out == (
         f"private: {image}\n"
-        f"    {registry.host} refuses it without a login: it is private.\n"
+        f"    {registry.host} denies anonymous access: the image is private.\n"
         "    at pod.yaml:4 Pod web, container a\n"
         "1 image: 0 public, 1 private, 0 other.\n"
     )
@@ -66,7 +66,7 @@ def test_images_for_scripts(installer: Installer, vendor: Path, name: str) -> No
             {
                 "image": image,
                 "status": "public",
-                "detail": f"{registry.host} gives it to everybody.",
+                "detail": f"{registry.host} serves it to everyone.",
                 "places": [
                     {
                         "file": "pod.yaml",

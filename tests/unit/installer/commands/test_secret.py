@@ -135,7 +135,8 @@ def test_a_portal_that_is_not_there_can_be_done_without(
     assert outcome == Outcome(
         5,
         "",
-        f"Error: {host} cannot be reached from here. With --offline it is not asked.\n",
+        f"Error: {host} cannot be reached. To go on without the portal, give "
+        "--offline.\n",
     )
     assert installer(*common, "--offline").code == 0
 

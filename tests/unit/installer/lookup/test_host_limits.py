@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from installer.lookup.look_up import Status, Verdict, look_up
-from installer.net.client import Web
+from installer.lookup.look_up import look_up
+from installer.lookup.verdicts import Status, Verdict
+from installer.net.client import HttpClient
 from installer.net.registry import Registry
 from tests.support.installer.servers import (
     OK,
@@ -51,10 +52,10 @@ def images_of(host: str, number: int = 24) -> list[str]:
 def look_all(
     images: list[str], *hosts: str, seconds: float = 5, wait: float = 30
 ) -> dict[str, Verdict]:
-    web = Web(
+    client = HttpClient(
         plain_http=frozenset(hosts), read_seconds=seconds, connect_seconds=seconds
     )
-    return look_up(images, Registry(web), max_wait=wait)
+    return look_up(images, Registry(client), max_wait=wait)
 
 
 @pytest.mark.parametrize(
@@ -64,13 +65,13 @@ def look_all(
         (bearer("https://no-such-host.invalid/token"), Status.DNS),
         (bearer("https://127.0.0.1:1/token"), Status.UNREACHABLE),
         (Answer(503, {"Retry-After": "120"}), Status.REGISTRY_ERROR),
-        (Answer(307, {"Location": "https://[::1"}), Status.BAD_ANSWER),
-        (bearer("https://[::1"), Status.BAD_ANSWER),
-        (bearer("https://[::1/token"), Status.BAD_ANSWER),
-        (Answer(307, {"Location": "https://127.0.0.1:port/"}), Status.BAD_ANSWER),
-        (Answer(307, {"Location": "https://a\\@127.0.0.1/"}), Status.BAD_ANSWER),
-        (Answer(307, {"Location": "https://u:p@127.0.0.1/"}), Status.BAD_ANSWER),
-        (bearer("https://u:p@127.0.0.1/token"), Status.BAD_ANSWER),
+        (Answer(307, {"Location": "https://[::1"}), Status.BAD_RESPONSE),
+        (bearer("https://[::1"), Status.BAD_RESPONSE),
+        (bearer("https://[::1/token"), Status.BAD_RESPONSE),
+        (Answer(307, {"Location": "https://127.0.0.1:port/"}), Status.BAD_RESPONSE),
+        (Answer(307, {"Location": "https://a\\@127.0.0.1/"}), Status.BAD_RESPONSE),
+        (Answer(307, {"Location": "https://u:p@127.0.0.1/"}), Status.BAD_RESPONSE),
+        (bearer("https://u:p@127.0.0.1/token"), Status.BAD_RESPONSE),
     ],
 )
 def test_trouble_on_the_way_to_one_image_is_that_image_s(
@@ -102,7 +103,7 @@ def test_a_token_server_without_patience_says_nothing_of_the_registry() -> None:
 
 
 def test_a_fault_of_ours_is_told_and_ends_nothing() -> None:
-    class Faulty(Web):
+    class Faulty(HttpClient):
         """No server is known to bring this about; so the test does."""
 
         def allows(self, url: str) -> bool:
@@ -112,10 +113,10 @@ def test_a_fault_of_ours_is_told_and_ends_nothing() -> None:
 
     with one_odd(OK) as registry:
         odd, *usual = images_of(registry.host)
-        web = Faulty(plain_http=frozenset({registry.host}))
-        found = look_up([odd, *usual], Registry(web))
+        client = Faulty(plain_http=frozenset({registry.host}))
+        found = look_up([odd, *usual], Registry(client))
 
-    assert found[odd].status is Status.BAD_ANSWER
+    assert found[odd].status is Status.BAD_RESPONSE
     assert "ZeroDivisionError" in found[odd].sentence
     assert {found[image].status for image in usual} == {Status.PUBLIC}
 
@@ -259,7 +260,7 @@ def test_a_dead_host_is_known_by_its_own_name() -> None:
         odd, *usual = images_of(registry.host)
         found = look_all([odd, *usual, f"{dead}/my-org/api:v1"], registry.host, dead)
 
-    sentence = f"{dead} cannot be reached from here."
+    sentence = f"{dead} cannot be reached."
     assert found[odd] == Verdict(Status.UNREACHABLE, sentence)
     assert found[f"{dead}/my-org/api:v1"] == found[odd]
     assert {found[image].status for image in usual} == {Status.PUBLIC}

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from installer.lookup.host_limits import AT_ONCE_PER_HOST
-from installer.lookup.look_up import Status, Verdict, look_up
-from installer.net.client import Web
+from installer.lookup.host_limits import REQUESTS_PER_HOST
+from installer.lookup.look_up import look_up
+from installer.lookup.verdicts import Status, Verdict
+from installer.net.client import HttpClient
 from installer.net.registry import Registry
 from tests.support.installer.servers import (
     OK,
@@ -41,10 +42,10 @@ def look(image: str, *hosts: str, seconds: float = 5, wait: float = 30) -> Verdi
 def look_all(
     images: Iterable[str], *hosts: str, seconds: float = 5, wait: float = 30
 ) -> dict[str, Verdict]:
-    web = Web(
+    client = HttpClient(
         plain_http=frozenset(hosts), read_seconds=seconds, connect_seconds=seconds
     )
-    return look_up(images, Registry(web), max_wait=wait)
+    return look_up(images, Registry(client), max_wait=wait)
 
 
 def token_server(token: Answer, with_token: Answer) -> object:
@@ -63,14 +64,18 @@ def token_server(token: Answer, with_token: Answer) -> object:
 @pytest.mark.parametrize(
     ("answer", "status", "sentence"),
     [
-        (OK, Status.PUBLIC, "gives it to everybody"),
-        (Answer(401, BASIC), Status.PRIVATE, "it is private"),
-        (Answer(401), Status.PRIVATE, "it is private"),
-        (Answer(403), Status.PRIVATE, "it is private"),
-        (Answer(404), Status.MISSING, "there is no my-org/api:v1"),
-        (Answer(418), Status.BAD_ANSWER, "answers 418"),
-        (Answer(302), Status.BAD_ANSWER, "answers 302"),
-        (Answer(200, {"Content-Type": "text/html"}, b"<p>"), Status.BAD_ANSWER, "no m"),
+        (OK, Status.PUBLIC, "serves it to everyone"),
+        (Answer(401, BASIC), Status.PRIVATE, "the image is private"),
+        (Answer(401), Status.PRIVATE, "the image is private"),
+        (Answer(403), Status.PRIVATE, "the image is private"),
+        (Answer(404), Status.MISSING, "my-org/api:v1 was not found"),
+        (Answer(418), Status.BAD_RESPONSE, "unexpected status (418)"),
+        (Answer(302), Status.BAD_RESPONSE, "unexpected status (302)"),
+        (
+            Answer(200, {"Content-Type": "text/html"}, b"<p>"),
+            Status.BAD_RESPONSE,
+            "other than a manifest",
+        ),
     ],
 )
 def test_what_one_answer_means(answer: Answer, status: Status, sentence: str) -> None:
@@ -102,10 +107,10 @@ def test_a_registry_with_a_problem_of_its_own_is_no_private_one(code: int) -> No
         (Answer(403), OK, Status.PRIVATE),
         (Answer(429, {"Retry-After": "999"}), OK, Status.RATE_LIMITED),
         (Answer(500), OK, Status.REGISTRY_ERROR),
-        (Answer(404), OK, Status.BAD_ANSWER),
-        (Answer(200, {}, b"<html>"), OK, Status.BAD_ANSWER),
-        (Answer(200, {}, b"[]"), OK, Status.BAD_ANSWER),
-        (Answer(200, {}, b'{"token": "a\\nb"}'), OK, Status.BAD_ANSWER),
+        (Answer(404), OK, Status.BAD_RESPONSE),
+        (Answer(200, {}, b"<html>"), OK, Status.BAD_RESPONSE),
+        (Answer(200, {}, b"[]"), OK, Status.BAD_RESPONSE),
+        (Answer(200, {}, b'{"token": "a\\nb"}'), OK, Status.BAD_RESPONSE),
         (Answer(200, {}, b'{"access_token": "anonymous"}'), OK, Status.PUBLIC),
     ],
 )
@@ -179,7 +184,7 @@ def test_more_patience_than_there_is_ends_all_look_ups_on_that_host() -> None:
 
     assert {each.status for each in found.values()} == {Status.RATE_LIMITED}
     assert time.monotonic() - started < 10
-    assert len(registry.requests) <= AT_ONCE_PER_HOST
+    assert len(registry.requests) <= REQUESTS_PER_HOST
 
 
 def test_few_requests_at_a_time_go_to_one_host() -> None:
@@ -193,7 +198,7 @@ def test_few_requests_at_a_time_go_to_one_host() -> None:
 
     assert {each.status for each in found.values()} == {Status.PUBLIC}
     assert len(registry.requests) == 40
-    assert registry.most_at_once <= AT_ONCE_PER_HOST
+    assert registry.most_at_once <= REQUESTS_PER_HOST
 
 
 def test_a_slow_host_holds_up_no_other() -> None:
@@ -214,7 +219,7 @@ def test_a_host_that_is_not_there() -> None:
 
     found = look(f"{host}/my-org/api:v1", host)
 
-    assert found == Verdict(Status.UNREACHABLE, f"{host} cannot be reached from here.")
+    assert found == Verdict(Status.UNREACHABLE, f"{host} cannot be reached.")
 
 
 def test_a_name_that_dns_does_not_know() -> None:
@@ -234,7 +239,7 @@ def test_a_connection_that_breaks(sent: bytes) -> None:
     with breaking_server(sent) as broken:
         found = look(f"{broken.host}/my-org/api:v1", broken.host)
 
-    assert found.status in {Status.BAD_ANSWER, Status.UNREACHABLE}
+    assert found.status in {Status.BAD_RESPONSE, Status.UNREACHABLE}
     assert broken.host in found.sentence
 
 
@@ -244,7 +249,7 @@ def test_a_host_that_nobody_can_speak_to_is_not_tried_for_every_image() -> None:
         found = look_all(images)
 
     assert {each.status for each in found.values()} == {Status.TLS}
-    assert broken.connections <= AT_ONCE_PER_HOST
+    assert broken.connections <= REQUESTS_PER_HOST
 
 
 @pytest.mark.parametrize(
@@ -264,9 +269,9 @@ def test_trouble_with_tls(
     with server(lambda _request: OK, tls=certificate.server_context()) as registry:
         ca = tmp_path / "ca.pem"
         ca.write_text(authority.pem)
-        web = Web(ca_file=ca)
+        client = HttpClient(ca_file=ca)
         image = f"{registry.host}/my-org/api:v1"
-        found = look_up([image], Registry(web))[image]
+        found = look_up([image], Registry(client))[image]
 
     assert found.status is Status.TLS
     assert reason in found.sentence
@@ -279,8 +284,8 @@ def test_an_authority_of_ones_own_is_trusted_when_it_is_named(tmp_path: Path) ->
         ca = tmp_path / "ca.pem"
         ca.write_text(authority.pem)
         image = f"{registry.host}/my-org/api:v1"
-        trusted = look_up([image], Registry(Web(ca_file=ca)))[image]
-        unknown = look_up([image], Registry(Web()))[image]
+        trusted = look_up([image], Registry(HttpClient(ca_file=ca)))[image]
+        unknown = look_up([image], Registry(HttpClient()))[image]
 
     assert (trusted.status, unknown.status) == (Status.PUBLIC, Status.TLS)
 
@@ -310,13 +315,13 @@ def test_redirects_without_end_and_out_of_tls() -> None:
     loop = Answer(302, {"Location": "/again"})
     with server(lambda _request: loop) as registry:
         found = look(f"{registry.host}/my-org/api:v1", registry.host)
-        assert found.status is Status.BAD_ANSWER
+        assert found.status is Status.BAD_RESPONSE
         assert len(registry.requests) == 5
 
     away = Answer(302, {"Location": "http://example.com/"})
     with server(lambda _request: away) as registry:
         found = look(f"{registry.host}/my-org/api:v1", registry.host)
-    assert found.status is Status.BAD_ANSWER
+    assert found.status is Status.BAD_RESPONSE
     assert "without TLS" in found.sentence
 
 
@@ -344,7 +349,7 @@ def test_a_registry_that_does_not_tell_is_not_taken_at_its_word(
 
     assert found.status is status
     assert host in found.sentence
-    assert ("not there" in found.sentence) is (status is Status.PRIVATE_OR_MISSING)
+    assert ("does not exist" in found.sentence) is (status is Status.PRIVATE_OR_MISSING)
 
 
 def test_names_that_cannot_be_read_cost_no_request() -> None:

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
-from installer.lookup.look_up import Status, Verdict, look_up
-from installer.net.client import Web
+from installer.lookup.look_up import look_up
+from installer.lookup.verdicts import Status, Verdict
+from installer.net.client import HttpClient
 from installer.net.registry import Registry
 from tests.support.installer.command import Installer
 from tests.support.installer.servers import (
@@ -33,11 +34,11 @@ SECONDS = 1.0
 
 
 def look(host: str, number: int = 1, *, seconds: float = SECONDS) -> list[Verdict]:
-    web = Web(
+    client = HttpClient(
         plain_http=frozenset({host}), read_seconds=seconds, connect_seconds=seconds
     )
     images = [f"{host}/my-org/api:v{each}" for each in range(number)]
-    return list(look_up(images, Registry(web)).values())
+    return list(look_up(images, Registry(client)).values())
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_bytes_that_drip_do_not_stretch_the_time_out(sent: bytes) -> None:
 
     # A HEAD, and a GET where that said nothing.
     assert found == Verdict(
-        Status.TIMED_OUT, f"{registry.host} did not answer in time."
+        Status.TIMED_OUT, f"{registry.host} did not respond in time."
     )
     assert took < 2 * SECONDS + 1
 
@@ -77,7 +78,7 @@ def test_a_dripping_portal_does_not_stretch_the_time_out(
         took = time.monotonic() - started
 
     assert outcome.code == 5
-    assert "did not answer in time" in outcome.err
+    assert "did not respond in time" in outcome.err
     assert took < 3
 
 
@@ -86,10 +87,10 @@ def test_a_token_that_drips_does_not_stretch_the_time_out() -> None:
         realm = f'Bearer realm="http://{tokens.host}/token",service="s"'
         with server(lambda _: Answer(401, {"WWW-Authenticate": realm})) as registry:
             hosts = frozenset({registry.host, tokens.host})
-            web = Web(plain_http=hosts, read_seconds=SECONDS)
+            client = HttpClient(plain_http=hosts, read_seconds=SECONDS)
             image = f"{registry.host}/my-org/api:v1"
             started = time.monotonic()
-            found = look_up([image], Registry(web))[image]
+            found = look_up([image], Registry(client))[image]
 
     assert found.status is Status.TIMED_OUT
     assert time.monotonic() - started < 3
@@ -98,10 +99,10 @@ def test_a_token_that_drips_does_not_stretch_the_time_out() -> None:
 def test_a_tls_handshake_that_drips_does_not_stretch_the_time_out() -> None:
     # A record of TLS that is as long as records may be.
     with dripping_server(b"\x16\x03\x03\x40\x00") as registry:
-        web = Web(read_seconds=SECONDS, connect_seconds=SECONDS)
+        client = HttpClient(read_seconds=SECONDS, connect_seconds=SECONDS)
         image = f"{registry.host}/my-org/api:v1"
         started = time.monotonic()
-        found = look_up([image], Registry(web))[image]
+        found = look_up([image], Registry(client))[image]
 
     assert found.status is Status.TIMED_OUT
     assert time.monotonic() - started < 3
@@ -116,8 +117,8 @@ def test_a_slow_blob_may_take_longer_than_an_answer() -> None:
             time.sleep(0.05)
 
     with raw_server(speak) as registry:
-        web = Web(plain_http=frozenset({registry.host}), read_seconds=0.5)
-        with web.send("GET", f"http://{registry.host}/") as answer:
+        client = HttpClient(plain_http=frozenset({registry.host}), read_seconds=0.5)
+        with client.send("GET", f"http://{registry.host}/") as answer:
             assert b"".join(answer.blocks()) == b"x" * 20
 
 
@@ -145,10 +146,10 @@ def test_what_may_be_done_but_once_is_not_sent_again() -> None:
         bodies.append(connection.recv(65536))
 
     with raw_server(speak) as portal:
-        web = Web(plain_http=frozenset({portal.host}))
+        client = HttpClient(plain_http=frozenset({portal.host}))
         with (
-            pytest.raises(Exception, match="broke"),
-            web.send("POST", f"http://{portal.host}/", body=b"{}"),
+            pytest.raises(Exception, match="was lost"),
+            client.send("POST", f"http://{portal.host}/", body=b"{}"),
         ):
             pass
 
@@ -219,8 +220,8 @@ def test_a_proxy_gets_its_login_before_tls_and_the_registry_does_not(
             monkeypatch.setenv("https_proxy", f"http://user:word@{proxy.host}")
             monkeypatch.setenv("no_proxy", "")
             image = f"{registry.host}/my-org/api:v1"
-            web = Web(ca_file=tmp_path / "ca.pem")
-            found = look_up([image], Registry(web))[image]
+            client = HttpClient(ca_file=tmp_path / "ca.pem")
+            found = look_up([image], Registry(client))[image]
 
     login = base64.b64encode(b"user:word").decode()
     assert found.status is Status.PUBLIC
@@ -292,4 +293,4 @@ def test_a_portal_at_no_address_is_told_as_wrong_use(
     )
 
     assert outcome.code == 2
-    assert "no address of a portal" in outcome.err
+    assert "portal address" in outcome.err
