@@ -1,8 +1,8 @@
-"""Docker's manifests as OCI's: the same blobs, under the names that a layout may have.
+"""Convert docker's manifests to OCI's, with the same blobs.
 
-Sources: OCI image spec 1.1, "Compatibility Matrix" (which of docker's media types is
-which of OCI's); docker image manifest v2, schema 2. Tools that read OCI layouts,
-skopeo first, pass over docker's types. A manifest that is changed has another digest.
+Sources: OCI image spec 1.1, "Compatibility Matrix" (which media types correspond);
+docker image manifest v2, schema 2. Tools that read OCI layouts, such as skopeo, ignore
+docker's media types. A converted manifest has another digest.
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ _BLOBS: Final = {
 INDEXES: Final = frozenset({OCI_INDEX, DOCKER_LIST})
 
 
-def index_as_oci(
+def oci_index(
     index: Mapping[str, Any], children: Sequence[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """Return an index of OCI with these descriptors, in the places of its own."""
+    """Return an OCI index with these descriptors in place of its own."""
     manifests = [
-        {**found, **child}
-        for found, child in zip(index["manifests"], children, strict=True)
+        {**entry, **child}
+        for entry, child in zip(index["manifests"], children, strict=True)
     ]
     return {**index, "mediaType": OCI_INDEX, "manifests": manifests}
 
 
-def manifest_as_oci(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an image's manifest of OCI for one of docker."""
+def oci_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the OCI manifest of an image for docker's."""
     return {
         **manifest,
         "mediaType": OCI_MANIFEST,
         "config": _blob(manifest["config"]),
-        "layers": [_blob(each) for each in manifest["layers"]],
+        "layers": [_blob(layer) for layer in manifest["layers"]],
     }
 
 
-def is_dockers(media_type: str) -> bool:
+def is_docker(media_type: str) -> bool:
     return media_type in {DOCKER_LIST, DOCKER_MANIFEST}
 
 
 def _blob(descriptor: Mapping[str, Any]) -> dict[str, Any]:
-    kind = descriptor["mediaType"]
-    return {**descriptor, "mediaType": _BLOBS.get(kind, kind)}
+    media_type = descriptor["mediaType"]
+    return {**descriptor, "mediaType": _BLOBS.get(media_type, media_type)}

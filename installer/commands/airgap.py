@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from installer.bundle.collect import Collected, Source, collect
-from installer.bundle.oci_layout import OciLayout, check_place, pack
+from installer.bundle.oci_layout import OciLayout, check_place
 from installer.commands.images import problem_entry, problem_lines
 from installer.commands.options import (
     add_format,
@@ -97,7 +97,7 @@ def run(options: argparse.Namespace) -> Report:
     broken = [each for each in planned if each.fate in FAILED]
     is_whole = not (collected.failed or broken or manifests.problems)
     if is_whole and directory != options.bundle:
-        pack(OciLayout(directory), options.bundle)
+        OciLayout(directory).pack(options.bundle)
         OciLayout(directory).remove()
     return _report(options, manifests, collected, broken, names, decision)
 
