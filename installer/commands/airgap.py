@@ -83,7 +83,7 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> Report:
     """Fetch private images through the proxy and public ones from where they are."""
     directory = _working_directory(options)
-    manifests = read_directories([options.directory], without=directory)
+    manifests = read_directories([options.directory], skip=directory)
     license = license_of(options)
     places = _without(manifests.places(), options.leave_out)
     refuse_digests(places)

@@ -103,7 +103,7 @@ def _entry(
 
 def place_entry(place: Place) -> dict[str, Any]:
     """Return where an image is named, for scripts."""
-    found = place.found
+    found = place.pod_image
     return {
         "file": place.file,
         "line": found.line,

@@ -20,8 +20,8 @@ from installer.commands.options import (
 )
 from installer.errors import ExitCode, UsageError
 from installer.manifests.directory import Manifests, read_directories
-from installer.output.base_copy import own_lists
-from installer.output.layout import Layout, plan_layout, write_layout
+from installer.manifests.kustomizations import top_kustomizations
+from installer.output.layout import Layout, plan_layout
 from installer.plan.images import FAILED, PlannedImage
 from installer.plan.own_registry import parse_target
 from installer.plan.patch import Work, airgapped_work, online_work
@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> Report:
         raise UsageError("--airgap and --registry HOST/NAMESPACE go together.")
     if not options.directory.is_dir():
         raise UsageError(f"{options.directory} is no directory.", "no_directory")
-    manifests = read_directories([options.directory], without=options.out)
+    manifests = read_directories([options.directory], skip=options.out)
     license = license_of(options)
     decide = airgapped_work if options.airgap else online_work
     return _written(options, manifests, decide(options, manifests, license))
@@ -100,11 +100,11 @@ def _written(options: argparse.Namespace, manifests: Manifests, work: Work) -> R
         license=options.license,
         force=options.force,
     )
-    written = [str(path) for path in write_layout(layout)]
+    written = [str(path) for path in layout.write()]
     failed = [each for each in work.planned if each.fate in FAILED]
     refused = [*_unnamed(manifests), *layout.problems, *_lost(manifests, layout)]
     is_whole = work.is_whole and not (failed or manifests.problems or refused)
-    own = [_OWN_LIST] if own_lists(manifests) else []
+    own = [_OWN_LIST] if top_kustomizations(manifests) else []
     return Report(
         text=_text(work.planned, manifests, written),
         document={

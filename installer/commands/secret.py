@@ -23,7 +23,8 @@ from installer.commands.options import (
 from installer.errors import ExitCode, UsageError
 from installer.files import GeneratedFile, check_ours
 from installer.license.validity import check_pulls
-from installer.manifests.directory import additional_namespaces, manifest_paths
+from installer.manifests.application import additional_namespaces
+from installer.manifests.paths import manifest_paths
 from installer.plan.pull_secrets import namespaces_for, pull_secrets, secrets_yaml
 from installer.report import Report
 

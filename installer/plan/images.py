@@ -228,7 +228,7 @@ def renamings(planned: Iterable[PlannedImage]) -> list[Renaming]:
         Renaming(
             name=image_name(each.image),
             new_name=image_name(each.new_image),
-            paths=tuple(dict.fromkeys(place.found.path for place in each.places)),
+            paths=tuple(dict.fromkeys(place.pod_image.path for place in each.places)),
         )
         for each in planned
         if each.new_image
@@ -247,8 +247,8 @@ def pod_specs_with_secret(
     found: dict[KubernetesObject, dict[PodSpec, None]] = {}
     for each in planned:
         for place in each.places if each.needs_secret else ():
-            specs = found.setdefault(place.found.object, {})
-            specs[place.found.pod_spec] = None
+            specs = found.setdefault(place.pod_image.object, {})
+            specs[place.pod_image.pod_spec] = None
     ordered = sorted(found.items(), key=lambda entry: _order(entry[0]))
     return {
         each: sorted(specs, key=lambda spec: spec.pointer) for each, specs in ordered

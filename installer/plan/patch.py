@@ -11,16 +11,17 @@ from installer.license.file import License
 from installer.license.validity import check_pulls
 from installer.lookup.look_up import look_up
 from installer.lookup.verdicts import Verdict, read_image
-from installer.manifests.directory import Manifests, Place, additional_namespaces
+from installer.manifests.application import additional_namespaces
+from installer.manifests.directory import Manifests, Place
 from installer.manifests.kustomizations import (
     Kustomization,
     namespace_of,
-    vendors_kustomizations,
+    vendor_kustomizations,
 )
 from installer.net.client import HttpClient
 from installer.net.portal import Portal
 from installer.net.registry import Registry
-from installer.output.layout import midstream_text
+from installer.output.midstream import midstream_text
 from installer.plan.images import (
     Fate,
     Hosts,
@@ -111,7 +112,7 @@ def online_work(
         additional_namespaces([each.path for each in manifests.files]),
         license.application,
     )
-    kustomizations = vendors_kustomizations(manifests)
+    kustomizations = vendor_kustomizations(manifests)
     wanted = _wanted(decision.planned, kustomizations)
     namespaces = namespaces.with_unnamed(wanted)
     problems = [
@@ -177,7 +178,7 @@ def _wanted(
     A namespace that a kustomization of the vendor sets is one, whatever the pods say.
     """
     wanted = {
-        namespace_of(place.file, kustomizations) or place.found.object.namespace
+        namespace_of(place.file, kustomizations) or place.pod_image.object.namespace
         for each in planned
         if each.needs_secret
         for place in each.places
@@ -226,7 +227,7 @@ def airgapped_work(
     text = midstream_text(
         renamings(planned), kept=kept_names(planned), patches=(), has_secret=False
     )
-    problems = _own_images(vendors_kustomizations(manifests))
+    problems = _own_images(vendor_kustomizations(manifests))
     notes = [_LEFT_TO_YOU, *problems]
     return Work(planned, text, secret="", notes=notes, is_whole=not problems)
 

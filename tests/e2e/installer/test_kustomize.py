@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from installer.manifests.directory import read_directories
-from installer.output.layout import midstream_text, plan_layout, write_layout
+from installer.output.layout import plan_layout
+from installer.output.midstream import midstream_text
 from installer.plan.images import kept_names, pod_specs_with_secret, renamings
 from installer.plan.pull_secrets import Namespaces, pull_secrets, secrets_yaml
 from oci.kustomize import Renaming, kustomization
@@ -45,7 +46,7 @@ def build(vendor: Path, out: Path) -> str:
         license=write_license(out.parent, document()),
         force=False,
     )
-    write_layout(layout)
+    layout.write()
     built = subprocess.run(
         ["kubectl", "kustomize", str(out / "overlays" / "midstream")],
         check=False,

@@ -186,7 +186,7 @@ def test_errors_for_scripts_are_documents(installer: Installer) -> None:
     outcome = installer("images", "/nowhere", "-o", "json")
 
     assert outcome.document == {
-        "error": {"code": "no_directory", "message": "There is no /nowhere."}
+        "error": {"code": "no_directory", "message": "/nowhere does not exist."}
     }
     assert outcome.err == ""
 

@@ -6,11 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from installer.manifests.directory import (
-    MAX_FILE_BYTES,
-    additional_namespaces,
-    read_directories,
-)
+from installer.manifests.application import additional_namespaces
+from installer.manifests.directory import MAX_FILE_BYTES, read_directories
 
 POD = b"kind: Pod\nspec: {containers: [{image: redis}]}\n"
 
@@ -54,7 +51,7 @@ def test_large_files_of_custom_resources_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"\xff\xfe", "not text in UTF-8"),
+        (b"\xff\xfe", "not UTF-8 text"),
         (b"kind: Pod\n\tspec:", "Line 2: This is not YAML"),
         (b"{{- if .Values.x }}\nkind: Pod\n{{- end }}\n", "render it first"),
         (b"a: &a [*a]\n", "contains itself"),

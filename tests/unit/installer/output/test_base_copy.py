@@ -119,12 +119,12 @@ def built(patch: Patch) -> subprocess.CompletedProcess[str]:
                 "prod/kustomization.yaml": "resources: [../base]\n",
                 "test/kustomization.yaml": "resources: [../base]\n",
             },
-            "prod and test build on base",
+            "prod and test both use base",
             id="two-overlays",
         ),
         pytest.param(
             {"a.yaml": pod("web", "{image}"), "b.yaml": pod("web", "{image}")},
-            "Pod web is there 2 times",
+            "Pod web occurs 2 times",
             id="the-same-object",
         ),
         pytest.param(
@@ -307,7 +307,7 @@ def test_large_files_are_not_held_in_memory(tmp_path: Path, vendor: Path) -> Non
         "from installer.output.base_copy import copy_base, plan_base\n"
         "vendor, base = map(Path, sys.argv[1:])\n"
         "tracemalloc.start()\n"
-        "copy_base(plan_base(vendor, base, without=base, left_out=(), force=False))\n"
+        "copy_base(plan_base(vendor, base, skip=base, left_out=(), force=False))\n"
         "print(tracemalloc.get_traced_memory()[1])\n"
     )
 
