@@ -41,7 +41,7 @@ def add_network(parser: argparse.ArgumentParser) -> None:
         "--ca-file", type=Path, metavar="FILE", help="more authorities to trust, in PEM"
     )
     parser.add_argument(
-        "--time-out",
+        "--timeout",
         type=_seconds,
         default=20.0,
         metavar="SECONDS",
@@ -132,8 +132,8 @@ def web_of(options: argparse.Namespace) -> HttpClient:
     return HttpClient(
         plain_http=frozenset(options.plain_http),
         ca_file=options.ca_file,
-        read_seconds=options.time_out,
-        connect_seconds=min(options.time_out, 5.0),
+        read_seconds=options.timeout,
+        connect_seconds=min(options.timeout, 5.0),
     )
 
 

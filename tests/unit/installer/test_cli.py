@@ -168,7 +168,7 @@ def test_what_strangers_write_cannot_steer_the_terminal(
         ("verify", "--license", "/nowhere", "--root-key", "/nowhere"),
         ("secret", "--license", "/nowhere"),
         ("images", ".", "--ca-file", "/nowhere"),
-        ("images", ".", "--time-out", "0"),
+        ("images", ".", "--timeout", "0"),
         ("images", ".", "--form", "json"),
     ],
 )
@@ -259,7 +259,7 @@ def test_ctrl_c_ends_at_once(vendor: Path) -> None:
                 # Whoever runs the tests in the background has it ignored.
                 *("env", "--default-signal=INT"),
                 *(sys.executable, "-m", "installer", "images", str(vendor)),
-                *("--plain-http", host, "--time-out", "5", "--progress"),
+                *("--plain-http", host, "--timeout", "5", "--progress"),
             ],
             cwd=PROJECT,
             env={"PATH": os.environ["PATH"]},

@@ -234,7 +234,7 @@ def interrupted(registry: BreakingServer, directory: Path) -> tuple[int, float]:
     # Whoever runs the tests in the background has it ignored.
     heeded = ["env", "--default-signal=INT"]
     command = [*heeded, sys.executable, "-m", "installer", "images", str(directory)]
-    options = ["--plain-http", registry.host, "--time-out", "60"]
+    options = ["--plain-http", registry.host, "--timeout", "60"]
     with subprocess.Popen(
         [*command, *options],
         cwd=PROJECT,

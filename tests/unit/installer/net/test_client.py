@@ -73,7 +73,7 @@ def test_a_dripping_portal_does_not_stretch_the_time_out(
         outcome = installer(
             *("patch", vendor, "--license", license, "--out", tmp_path / "out"),
             *("--portal", f"http://{portal.host}", "--plain-http", portal.host),
-            *("--time-out", "1"),
+            *("--timeout", "1"),
         )
         took = time.monotonic() - started
 
