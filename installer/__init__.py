@@ -1,4 +1,4 @@
-"""The app manager: it makes a vendor's manifests pull with a license.
+"""The customer's command: it makes a vendor's manifests pull with a license.
 
-It runs where the customer is, and speaks to registries and to Berth over HTTP only.
+It runs on the customer's side, and only sends HTTP requests to registries and Berth.
 """

@@ -1,4 +1,4 @@
-"""``python -m installer``, which the wheel also calls ``berth-installer``."""
+"""Runs ``python -m installer``; the wheel also installs it as ``berth-installer``."""
 
 from __future__ import annotations
 

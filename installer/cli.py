@@ -1,4 +1,4 @@
-"""The command line: which commands there are, and how each of them ends."""
+"""The command line: the commands, their errors and exit codes."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.DONE
     except OSError as error:
-        print_error(_system_fault(error), options.format)
+        print_error(_system_error(error), options.format)
         return ExitCode.USAGE
     return int(report.exit_code)
 
 
-def _system_fault(error: OSError) -> UsageError:
-    """Return what the system refused: no right, no room, no such device."""
-    where = f"{error.filename}: " if error.filename else ""
-    return UsageError(f"{where}{error.strerror or error}.", "system")
+def _system_error(error: OSError) -> UsageError:
+    """Return a system error as ours: no permission, no space, and so on."""
+    file = f"{error.filename}: " if error.filename else ""
+    return UsageError(f"{file}{error.strerror or error}.", "system")
 
 
 def _version() -> str:
@@ -54,8 +54,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="berth-installer",
         description="Make an application's manifests pull with your license.",
-        epilog="Exit codes: 0 done, 1 refused, 2 wrong use, 3 done in part, "
-        "4 a file edited by hand is in the way, 5 the portal gave no answer.",
+        epilog="Exit codes: 0 done, 1 refused, 2 usage error, 3 partly done, "
+        "4 a file edited by hand is in the way, 5 the portal gave no usable response.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=_version())

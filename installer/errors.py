@@ -1,4 +1,4 @@
-"""What ends a command, and with which exit code. docs/installer.md lists them."""
+"""Errors that end a command, and the exit codes that docs/installer.md lists."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class ExitCode(IntEnum):
 
 
 class InstallerError(Exception):
-    """A sentence for the person at the terminal, and a code for scripts."""
+    """An error with a sentence for people and a code for scripts."""
 
     exit_code = ExitCode.REFUSED
 
@@ -26,7 +26,7 @@ class InstallerError(Exception):
 
 
 class UsageError(InstallerError):
-    """What was asked for cannot be done with these options and files."""
+    """The command cannot run with these options and files."""
 
     exit_code = ExitCode.USAGE
 
@@ -35,7 +35,7 @@ class UsageError(InstallerError):
 
 
 class NotOurFile(InstallerError):  # noqa: N818 -- states the fact
-    """A file that somebody made or changed by hand stands where we would write."""
+    """A file that somebody made or edited by hand is in the way."""
 
     exit_code = ExitCode.NOT_OURS
 
@@ -44,6 +44,6 @@ class NotOurFile(InstallerError):  # noqa: N818 -- states the fact
 
 
 class Unreachable(InstallerError):  # noqa: N818 -- states the fact
-    """Berth, or a registry that everything hangs on, gave no usable answer."""
+    """The portal gave no usable response."""
 
     exit_code = ExitCode.UNREACHABLE
