@@ -1,4 +1,4 @@
-"""What a command says: sentences for people, or one document for scripts."""
+"""A command's output: sentences for people, or one document for scripts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _SECONDS_BETWEEN: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a command found or did. ``notes`` are what a person should also know."""
+    """The result of a command. ``notes`` are warnings for the user."""
 
     text: str
     document: Mapping[str, Any]
@@ -27,8 +27,8 @@ class Report:
 
 
 def print_report(report: Report, form: str) -> None:
-    """Print the result on standard output, and for people the notes on the other."""
-    # A Kubernetes object has no room for notes of ours.
+    """Print the result to standard output, and notes for people to standard error."""
+    # A Kubernetes object has no place for notes.
     is_object = "kind" in report.document
     if form == "text":
         _write(printable(report.text))
@@ -41,7 +41,7 @@ def print_report(report: Report, form: str) -> None:
 
 
 def print_error(error: InstallerError, form: str) -> None:
-    """Print what ended a command: for people on standard error."""
+    """Print an error: for people to standard error, for scripts to standard output."""
     if form == "text":
         print(f"Error: {printable(str(error))}", file=sys.stderr)  # noqa: T201 -- output
         return
@@ -49,8 +49,8 @@ def print_error(error: InstallerError, form: str) -> None:
 
 
 def printable(text: str) -> str:
-    """Return a text without what could steer a terminal: names come from strangers."""
-    return "".join(each if each.isprintable() or each == "\n" else "?" for each in text)
+    """Return untrusted text without characters that could control a terminal."""
+    return "".join(char if char.isprintable() or char == "\n" else "?" for char in text)
 
 
 def _write_document(document: Mapping[str, Any], form: str) -> None:
@@ -61,32 +61,29 @@ def _write_document(document: Mapping[str, Any], form: str) -> None:
 
 
 def _write(text: str) -> None:
-    # File names need not be text; what cannot be written is shown as its code.
+    # File names need not be valid text; invalid bytes are escaped.
     shown = text.encode("utf-8", "backslashreplace").decode()
     if shown:
         sys.stdout.write(shown if shown.endswith("\n") else f"{shown}\n")
 
 
 class Progress:
-    """One line that is written over, where somebody watches."""
+    """A progress line that is overwritten, on a terminal or if ``always`` is set."""
 
-    def __init__(self, what: str, *, shown: bool, stream: TextIO | None = None) -> None:
-        self._what = what
-        self._shown = shown
+    def __init__(
+        self, label: str, *, always: bool, stream: TextIO | None = None
+    ) -> None:
+        self._label = label
         self._stream = stream or sys.stderr
+        self._shown = always or self._stream.isatty()
         self._last = 0.0
 
-    def __call__(self, done: int, of: int) -> None:
+    def __call__(self, done: int, total: int) -> None:
         now = time.monotonic()
-        is_last = done >= of
+        is_last = done >= total
         if not self._shown or (now - self._last < _SECONDS_BETWEEN and not is_last):
             return
         self._last = now
         end = "\n" if is_last else ""
-        self._stream.write(f"\r{self._what}: {done} of {of}{end}")
+        self._stream.write(f"\r{self._label}: {done} of {total}{end}")
         self._stream.flush()
-
-
-def watched(*, wanted: bool) -> bool:
-    """Tell whether to show progress: somebody asked for it, or sits at a terminal."""
-    return wanted or sys.stderr.isatty()

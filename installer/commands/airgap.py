@@ -1,37 +1,41 @@
-"""``airgap``: all images in one OCI layout, to carry where there is no Internet."""
+"""``airgap``: fetch all images into one bundle for a cluster without the Internet."""
 
 from __future__ import annotations
 
 import argparse
 import re
 import shlex
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from installer.bundle.collect import Collected, Source, collect
 from installer.bundle.oci_layout import OciLayout, check_place
-from installer.commands.images import problem_entry, problem_lines
+from installer.commands.connect import (
+    Connection,
+    connect,
+    known_hosts,
+    verified_license,
+)
+from installer.commands.entries import problem_entry, problem_lines
 from installer.commands.options import (
-    add_format,
     add_hosts,
     add_license,
     add_network,
+    add_output,
+    add_own_registry,
     add_portal,
     add_root_key,
-    license_of,
 )
 from installer.errors import ExitCode, UsageError
 from installer.license.file import License
 from installer.manifests.directory import Manifests, Place, read_directories
 from installer.net.registry import Login, Registry
 from installer.plan.images import FAILED, PlannedImage
-from installer.plan.own_registry import flat_names, parse_target, refuse_digests
-from installer.plan.patch import Decision, decide, own_hosts
-from installer.report import Progress, Report, watched
-from oci.reference import MalformedName, parse_reference
+from installer.plan.own_registry import own_names, refuse_digests
+from installer.report import Progress, Report
+from oci.reference import parse_reference
 
-_ANY_TARGET: Final = "REGISTRY/NAMESPACE"
+_ANY_REGISTRY: Final = "REGISTRY/NAMESPACE"
 _PLATFORM: Final = re.compile(r"[a-z0-9]+/[a-z0-9]+(?:/[a-z0-9]+)?")
 
 
@@ -42,64 +46,71 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("directory", type=Path, metavar="DIR")
     add_license(parser)
     add_root_key(parser)
-    parser.add_argument(
-        "--bundle",
-        type=_bundle,
-        required=True,
-        metavar="FILE.tar|DIR",
-        help="an OCI image layout; run again to continue one that was interrupted",
-    )
-    _add_choices(parser)
-    parser.add_argument("--force", action="store_true", help="replace a whole tar")
-    add_portal(parser)
-    add_hosts(parser)
-    add_network(parser)
-    add_format(parser)
-    parser.set_defaults(run=run)
-
-
-def _add_choices(parser: argparse.ArgumentParser) -> None:
+    _add_bundle(parser)
     parser.add_argument(
         "--platform",
         type=_platform,
         metavar="OS/ARCH",
-        help="only this one",
+        help="fetch this platform only",
     )
     parser.add_argument(
         "--leave-out",
         action="append",
         default=[],
         metavar="IMAGE",
-        help="do without this image, as the manifests spell it; may be repeated",
+        help="skip this image, spelled as in the manifests; may be repeated",
     )
+    add_own_registry(parser, "for the commands that push the bundle")
+    add_portal(parser)
+    add_hosts(parser)
+    add_network(parser)
+    add_output(parser)
+    parser.set_defaults(run=run)
+
+
+def _add_bundle(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--registry",
-        type=_target,
-        metavar="HOST/NAMESPACE",
-        help="your own registry, for the lines that push the bundle",
+        "--bundle",
+        type=_bundle,
+        required=True,
+        metavar="FILE.tar|DIR",
+        help="an OCI image layout; rerun to resume an interrupted one",
     )
+    parser.add_argument("--force", action="store_true", help="replace a complete tar")
 
 
 def run(options: argparse.Namespace) -> Report:
-    """Fetch private images through the proxy and public ones from where they are."""
-    directory = _working_directory(options)
+    """Fetch private images through the proxy, and public ones directly."""
+    directory = _layout_directory(options)
     manifests = read_directories([options.directory], skip=directory)
-    license = license_of(options)
+    license = verified_license(options)
     places = _without(manifests.places(), options.leave_out)
     refuse_digests(places)
-    names = flat_names(
-        places, options.registry or _ANY_TARGET, own_hosts(options, license)
+    registry = options.registry or _ANY_REGISTRY
+    names = own_names(places, registry, known_hosts(options, license))
+    connection = connect(options, license)
+    looked_up = Progress("Looked up", always=options.progress)
+    planned = connection.plan_images(places, looked_up)
+    layout = OciLayout(directory)
+    collected = _collect(options, connection, license, planned, layout)
+    is_complete = not (collected.failed or manifests.problems)
+    if is_complete and directory != options.bundle:
+        layout.pack(options.bundle)
+        layout.remove()
+    push = push_commands(collected, names, options.bundle) if is_complete else None
+    return Report(
+        text=_text(options.bundle, manifests, collected, push),
+        document={
+            "bundle": str(options.bundle),
+            "complete": is_complete,
+            "images": {name: item.digest for name, item in collected.images.items()},
+            "failed": collected.failed,
+            "problems": [problem_entry(file) for file in manifests.problems],
+            "push": push or [],
+        },
+        notes=connection.notes,
+        exit_code=ExitCode.DONE if is_complete else ExitCode.INCOMPLETE,
     )
-    decision = decide(options, manifests, license)
-    planned = [each for each in decision.planned if each.image in places]
-    decision = replace(decision, planned=planned)
-    collected = _collected(options, decision, license, OciLayout(directory))
-    broken = [each for each in planned if each.fate in FAILED]
-    is_whole = not (collected.failed or broken or manifests.problems)
-    if is_whole and directory != options.bundle:
-        OciLayout(directory).pack(options.bundle)
-        OciLayout(directory).remove()
-    return _report(options, manifests, collected, broken, names, decision)
 
 
 def _without(
@@ -111,13 +122,13 @@ def _without(
     return {image: named for image, named in places.items() if image not in left_out}
 
 
-def _working_directory(options: argparse.Namespace) -> Path:
-    """Return where the layout grows: the bundle itself, or beside its tar."""
+def _layout_directory(options: argparse.Namespace) -> Path:
+    """Return where to build the layout: the bundle itself, or beside its tar."""
     directory: Path = options.bundle
     if directory.suffix == ".tar":
         if directory.exists() and not options.force:
             raise UsageError(
-                f"{directory} is there, and whole. Move it away, or replace it with "
+                f"{directory} exists and is complete. Move it away, or replace it with "
                 "--force.",
                 "bundle",
             )
@@ -126,94 +137,72 @@ def _working_directory(options: argparse.Namespace) -> Path:
     return directory
 
 
-def _collected(
+def _collect(
     options: argparse.Namespace,
-    decision: Decision,
+    connection: Connection,
     license: License,
+    planned: list[PlannedImage],
     layout: OciLayout,
 ) -> Collected:
-    portal = [decision.portal.host] if decision.portal else []
-    login = Login(license.license_id, frozenset([*decision.hosts.all, *portal]))
-    sources = [
-        Source(each.image, each.new_image or each.image)
-        for each in decision.planned
-        if each.fate not in FAILED
-    ]
-    return collect(
-        sources,
-        Registry(decision.web, login),
+    """Fetch the images that have a plan; the others have failed."""
+    portal = [connection.portal.host] if connection.portal else []
+    login = Login(license.license_id, frozenset([*connection.hosts.all, *portal]))
+    failed = {item.image: item.sentence for item in planned if item.fate in FAILED}
+    collected = collect(
+        [
+            Source(item.image, item.new_image or item.image)
+            for item in planned
+            if item.image not in failed
+        ],
+        Registry(connection.client, login),
         layout,
         platform=options.platform or "",
-        progress=Progress("Fetched", shown=watched(wanted=options.progress)),
+        progress=Progress("Fetched", always=options.progress),
     )
+    return Collected(collected.images, failed | collected.failed)
 
 
-def _report(
-    options: argparse.Namespace,
-    manifests: Manifests,
-    collected: Collected,
-    broken: list[PlannedImage],
-    names: dict[str, str],
-    decision: Decision,
-) -> Report:
-    failed = {**{each.image: each.sentence for each in broken}, **collected.failed}
-    is_whole = not failed and not manifests.problems
-    push = push_lines(collected, names, options.bundle) if is_whole else []
-    return Report(
-        text=_text(options, manifests, collected, failed, push),
-        document={
-            "bundle": str(options.bundle),
-            "complete": is_whole,
-            "images": {name: each.digest for name, each in collected.images.items()},
-            "failed": failed,
-            "problems": [problem_entry(each) for each in manifests.problems],
-            "push": push,
-        },
-        notes=decision.notes,
-        exit_code=ExitCode.DONE if is_whole else ExitCode.INCOMPLETE,
-    )
-
-
-def push_lines(collected: Collected, names: dict[str, str], bundle: Path) -> list[str]:
-    """Return shell lines that copy the bundle to the customer's registry."""
-    lines, layout = [], bundle
+def push_commands(
+    collected: Collected, names: dict[str, str], bundle: Path
+) -> list[str]:
+    """Return shell commands that copy the bundle to the customer's registry."""
+    commands, layout = [], bundle
     if bundle.suffix == ".tar":
         layout = Path(bundle.name).with_suffix("")
         quoted, archive = shlex.quote(str(layout)), shlex.quote(bundle.name)
-        lines.append(f"mkdir -p {quoted} && tar -xf {archive} -C {quoted}")
-    pushed: dict[str, None] = {}
+        commands.append(f"mkdir -p {quoted} && tar -xf {archive} -C {quoted}")
+    sources: dict[str, str] = {}
     for image in sorted(collected.images):
         tag = parse_reference(image).tag or "latest"
-        target = f"{names[image]}:{tag}"
-        if target not in pushed:
-            pushed[target] = None
-            source = shlex.quote(f"oci:{layout}:{image}")
-            lines.append(f"skopeo copy --all {source} docker://{target}")
-    return lines
+        sources.setdefault(f"{names[image]}:{tag}", f"oci:{layout}:{image}")
+    return commands + [
+        f"skopeo copy --all {shlex.quote(source)} docker://{target}"
+        for target, source in sources.items()
+    ]
 
 
 def _text(
-    options: argparse.Namespace,
-    manifests: Manifests,
-    collected: Collected,
-    failed: dict[str, str],
-    push: list[str],
+    bundle: Path, manifests: Manifests, collected: Collected, push: list[str] | None
 ) -> str:
     lines = [f"in the bundle: {name}" for name in sorted(collected.images)]
-    lines += [f"not in it: {name}\n    {why}" for name, why in sorted(failed.items())]
+    for name, sentence in sorted(collected.failed.items()):
+        lines.append(f"missing: {name}\n    {sentence}")
     lines += problem_lines(manifests)
-    if not push:
+    if push is not None:
         lines.append(
-            f"{options.bundle} is not whole. Mend that and run this again: it goes on. "
-            "Or do without an image: --leave-out IMAGE."
+            f"{bundle} is complete. Copy it to where your registry is, and run:"
         )
-        return "\n".join(lines)
-    lines += [f"{options.bundle} is whole. Carry it over, and there run:", "", *push]
+        lines += ["", *push]
+    else:
+        lines.append(
+            f"{bundle} is incomplete. Fix this and rerun to resume, or skip an image "
+            "with --leave-out IMAGE."
+        )
     return "\n".join(lines)
 
 
 def _bundle(text: str) -> Path:
-    # In oci:PATH:IMAGE, skopeo takes the first colon for the end of the path.
+    # In oci:PATH:IMAGE, skopeo ends the path at the first colon.
     if ":" in text:
         raise argparse.ArgumentTypeError(
             f"{text!r} has a colon, which skopeo cannot read. Give another name"
@@ -223,12 +212,5 @@ def _bundle(text: str) -> Path:
 
 def _platform(text: str) -> str:
     if not _PLATFORM.fullmatch(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no platform like linux/amd64")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a platform like linux/amd64")
     return text
-
-
-def _target(text: str) -> str:
-    try:
-        return parse_target(text)
-    except MalformedName as error:
-        raise argparse.ArgumentTypeError(str(error)) from error

@@ -4,145 +4,98 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from installer.commands.connect import http_client, known_hosts
+from installer.commands.entries import place_entry, problem_entry, problem_lines
 from installer.commands.options import (
-    add_format,
     add_hosts,
     add_license,
     add_network,
-    web_of,
+    add_output,
 )
 from installer.errors import ExitCode
 from installer.license.file import read_license
 from installer.lookup.look_up import look_up
-from installer.lookup.verdicts import KNOWN, PRIVATE, Status, Verdict
-from installer.manifests.directory import (
-    ManifestFile,
-    Manifests,
-    Place,
-    read_directories,
-)
+from installer.lookup.verdicts import KNOWN, PRIVATE, Status
+from installer.manifests.directory import Manifests, Place, read_directories
 from installer.net.registry import Registry
-from installer.plan.images import Fate, Hosts, own_images
-from installer.report import Progress, Report, watched
-
-_OURS = {
-    Fate.ALREADY_PROXIED: "It is pulled through the proxy, with the license.",
-    Fate.PRIVATE_REGISTRY: "It is on the private registry: pulled with the license.",
-    Fate.OTHER_APPLICATION: "It leads to another application than the license's.",
-}
+from installer.plan.images import BERTH_SENTENCES, berth_images
+from installer.report import Progress, Report
 
 
 def add_parser(commands: Any) -> None:
     parser = commands.add_parser(
-        "images", help="tell which images are private", allow_abbrev=False
+        "images", help="list images, public and private", allow_abbrev=False
     )
     parser.add_argument("directories", type=Path, nargs="+", metavar="DIR")
     add_license(parser, required=False)
     add_hosts(parser)
     add_network(parser)
-    add_format(parser)
+    add_output(parser)
     parser.set_defaults(run=run)
 
 
+@dataclass(frozen=True, slots=True)
+class _Image:
+    """An image with the status that scripts see."""
+
+    name: str
+    status: str
+    sentence: str
+    places: list[Place]
+
+    def entry(self) -> dict[str, Any]:
+        return {
+            "image": self.name,
+            "status": self.status,
+            "detail": self.sentence,
+            "places": [place_entry(place) for place in self.places],
+        }
+
+
 def run(options: argparse.Namespace) -> Report:
-    """Find all images, and look up each that does not lead to Berth already."""
+    """Find all images, and look up each that Berth does not serve already."""
     manifests = read_directories(options.directories)
     places = manifests.places()
-    ours = own_images(places, _hosts(options))
-    verdicts = look_up(
-        [image for image in places if image not in ours],
-        Registry(web_of(options)),
-        progress=Progress("Looked up", shown=watched(wanted=options.progress)),
-    )
-    found = {
-        image: _entry(image, named, ours, verdicts) for image, named in places.items()
-    }
-    incomplete = manifests.problems or any(
-        each.status not in KNOWN for each in verdicts.values()
-    )
-    return Report(
-        text=_text(list(found.values()), manifests),
-        document={
-            "images": list(found.values()),
-            "problems": [problem_entry(each) for each in manifests.problems],
-        },
-        exit_code=ExitCode.INCOMPLETE if incomplete else ExitCode.DONE,
-    )
-
-
-def _hosts(options: argparse.Namespace) -> Hosts:
     license = read_license(options.license) if options.license else None
-    proxies = [*options.proxy, license.proxy_host if license else ""]
-    registries = [*options.private_registry, license.registry_host if license else ""]
-    return Hosts(
-        application=license.application if license else "",
-        proxies=tuple(filter(None, proxies)),
-        registries=tuple(filter(None, registries)),
+    served = berth_images(places, known_hosts(options, license))
+    verdicts = look_up(
+        [image for image in places if image not in served],
+        Registry(http_client(options)),
+        progress=Progress("Looked up", always=options.progress),
+    )
+    is_complete = not manifests.problems and all(
+        verdict.status in KNOWN for verdict in verdicts.values()
+    )
+    results = {
+        **{name: (fate.value, BERTH_SENTENCES[fate]) for name, fate in served.items()},
+        **{name: (item.status.value, item.sentence) for name, item in verdicts.items()},
+    }
+    images = [_Image(name, *results[name], named) for name, named in places.items()]
+    return Report(
+        text=_text(images, manifests),
+        document={
+            "images": [image.entry() for image in images],
+            "problems": [problem_entry(file) for file in manifests.problems],
+        },
+        exit_code=ExitCode.DONE if is_complete else ExitCode.INCOMPLETE,
     )
 
 
-def _entry(
-    image: str,
-    places: list[Place],
-    ours: dict[str, Fate],
-    verdicts: dict[str, Verdict],
-) -> dict[str, Any]:
-    fate = ours.get(image)
-    status = fate.value if fate else verdicts[image].status.value
-    sentence = _OURS[fate] if fate else verdicts[image].sentence
-    return {
-        "image": image,
-        "status": status,
-        "detail": sentence,
-        "places": [place_entry(each) for each in places],
-    }
-
-
-def place_entry(place: Place) -> dict[str, Any]:
-    """Return where an image is named, for scripts."""
-    found = place.pod_image
-    return {
-        "file": place.file,
-        "line": found.line,
-        "kind": found.object.kind,
-        "name": found.object.name,
-        "namespace": found.object.namespace,
-        "container": found.container,
-        "path": found.path,
-    }
-
-
-def problem_entry(file: ManifestFile) -> dict[str, str]:
-    """Return a file that cannot be read, for scripts."""
-    return {"file": file.name, "detail": file.problem}
-
-
-def problem_lines(manifests: Manifests) -> list[str]:
-    """Return the files that cannot be read, for people."""
-    return [f"not read: {each.name}: {each.problem}" for each in manifests.problems]
-
-
-def _text(entries: list[dict[str, Any]], manifests: Manifests) -> str:
+def _text(images: list[_Image], manifests: Manifests) -> str:
     lines = []
-    for each in entries:
-        lines.append(f"{each['status'].replace('_', ' ')}: {each['image']}")
-        if each["status"] != Status.PUBLIC:
-            lines.append(f"    {each['detail']}")
-            lines += [f"    at {_where(place)}" for place in each["places"]]
+    for image in images:
+        lines.append(f"{image.status.replace('_', ' ')}: {image.name}")
+        if image.status != Status.PUBLIC:
+            lines.append(f"    {image.sentence}")
+            lines += [f"    at {place}" for place in image.places]
     lines += problem_lines(manifests)
-    counted = Counter(each["status"] for each in entries)
-    private = sum(counted[status] for status in PRIVATE)
-    images = "image" if len(entries) == 1 else "images"
-    lines.append(
-        f"{len(entries)} {images}: {counted[Status.PUBLIC]} public, {private} private, "
-        f"{len(entries) - private - counted[Status.PUBLIC]} other."
-    )
+    counts = Counter(image.status for image in images)
+    public, private = counts[Status.PUBLIC], sum(counts[status] for status in PRIVATE)
+    total = "1 image" if len(images) == 1 else f"{len(images)} images"
+    other = len(images) - public - private
+    lines.append(f"{total}: {public} public, {private} private, {other} other.")
     return "\n".join(lines)
-
-
-def _where(place: dict[str, Any]) -> str:
-    container = f", container {place['container']}" if place["container"] else ""
-    return f"{place['file']}:{place['line']} {place['kind']} {place['name']}{container}"

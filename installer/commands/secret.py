@@ -6,27 +6,24 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from installer.commands.connect import connect, verified_license
 from installer.commands.options import (
-    add_format,
     add_hosts,
     add_license,
     add_namespaces,
     add_network,
+    add_output,
     add_portal,
     add_root_key,
-    facts_of,
-    hosts_of,
-    license_of,
-    portal_of,
-    web_of,
 )
 from installer.errors import ExitCode, UsageError
 from installer.files import GeneratedFile, check_ours
-from installer.license.validity import check_pulls
 from installer.manifests.application import additional_namespaces
 from installer.manifests.paths import manifest_paths
-from installer.plan.pull_secrets import namespaces_for, pull_secrets, secrets_yaml
+from installer.plan.namespaces import namespaces_for
+from installer.plan.pull_secrets import pull_secrets, secrets_yaml
 from installer.report import Report
+from oci.pull_secrets import pull_secret_name
 
 
 def add_parser(commands: Any) -> None:
@@ -45,29 +42,27 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--file",
         type=Path,
-        help="write there, readable by you alone, and not to standard output",
+        help="write to this file, readable by you alone, instead of standard output",
     )
     parser.add_argument("--force", action="store_true", help="replace an edited file")
     add_portal(parser)
     add_hosts(parser)
     add_network(parser)
-    add_format(parser)
+    add_output(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> Report:
     """Write one Secret for each namespace, whether images are private or not."""
-    license = license_of(options)
-    portal = portal_of(options, license, web_of(options))
-    if portal is None:
-        check_pulls(license)
-    facts = facts_of(portal)
-    hosts = hosts_of(options, license, facts)
+    license = verified_license(options)
+    hosts = connect(options, license).hosts
     namespaces = namespaces_for(
-        options.namespace, _additional(options.application), license.application
+        options.namespace,
+        _additional(options.application),
+        pull_secret_name(license.application),
     )
-    secrets = pull_secrets(license, hosts, namespaces)
-    notes = tuple(namespaces.problems)
+    secrets = pull_secrets(license.license_id, hosts, namespaces.names)
+    notes = namespaces.problems
     code = ExitCode.INCOMPLETE if namespaces.problems else ExitCode.DONE
     text = secrets_yaml(secrets)
     if options.file is None:
@@ -76,7 +71,7 @@ def run(options: argparse.Namespace) -> Report:
     check_ours(options.file, force=options.force)
     GeneratedFile(options.file, text, 0o600).write()
     return Report(
-        f"Wrote {options.file}. It holds your license: do not commit it to git.",
+        f"Wrote {options.file}. It contains your license: do not commit it to git.",
         {"file": str(options.file), "namespaces": list(namespaces.names)},
         notes,
         code,
@@ -87,5 +82,5 @@ def _additional(path: Path | None) -> tuple[str, ...]:
     if path is None:
         return ()
     if not path.exists():
-        raise UsageError(f"There is no {path}.", "no_application")
+        raise UsageError(f"{path} does not exist.", "no_application")
     return additional_namespaces(list(manifest_paths(path)))

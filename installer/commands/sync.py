@@ -1,4 +1,4 @@
-"""``sync``: fetch the license as it is now; the old file stays unless all is right."""
+"""``sync``: fetch the current license, and keep the old file if that is invalid."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
+from installer.commands.connect import http_client, portal_for
+from installer.commands.entries import license_entry
 from installer.commands.options import (
-    add_format,
     add_license,
     add_network,
+    add_output,
     add_portal,
     add_root_key,
-    portal_of,
-    web_of,
 )
-from installer.commands.verify import license_entry
 from installer.errors import UsageError
 from installer.files import write_file
 from installer.license.file import License, LicenseError, parse_license, read_license
@@ -37,38 +36,38 @@ def add_parser(commands: Any) -> None:
     add_root_key(parser, required=True)
     add_portal(parser)
     add_network(parser)
-    add_format(parser)
+    add_output(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> Report:
-    """Replace the license file at one stroke, if there is a newer one that verifies."""
+    """Replace the license file atomically, if a newer one verifies."""
     roots = read_root_keys(options.root_key)
     old = read_license(options.license)
-    portal = portal_of(options, old, web_of(options))
+    portal = portal_for(options, old, http_client(options))
     if portal is None:
-        raise UsageError("The license names no portal. Give its address with --portal.")
+        raise UsageError("The license names no portal. Give its URL with --portal.")
     content = portal.license_file()
-    new = parse_license(content, f"What {portal.host} sent")
+    new = parse_license(content, f"The file from {portal.host}")
     verify_license(new, roots)
     _check_successor(old, new)
-    if _says_the_same(old, new) and _is_genuine(old, roots):
+    if _is_same(old, new) and _is_genuine(old, roots):
         return Report(
             f"{options.license} is up to date (sequence {new.sequence}).",
             {"changed": False, **license_entry(new)},
         )
     mode = options.license.stat().st_mode & 0o777
-    # A link stays one: what it leads to is replaced.
+    # A link stays, and its target is replaced.
     write_file(options.license.resolve(), content, mode)
     return Report(
-        f"{options.license} is now at sequence {new.sequence}; it was at "
-        f"{old.sequence}.",
+        f"{options.license} was updated from sequence {old.sequence} to "
+        f"{new.sequence}.",
         {"changed": True, **license_entry(new)},
     )
 
 
-def _says_the_same(old: License, new: License) -> bool:
-    """Compare all but the signatures, which are new with each download."""
+def _is_same(old: License, new: License) -> bool:
+    """Compare everything but the signatures, which differ in each download."""
     return without_signatures(old.document) == without_signatures(new.document)
 
 
@@ -83,18 +82,17 @@ def _is_genuine(license: License, roots: Mapping[str, RSAPublicKey]) -> bool:
 def _check_successor(old: License, new: License) -> None:
     if new.license_id != old.license_id:
         raise LicenseError(
-            "The portal sent another license than this one. The old file is kept.",
-            "other_license",
+            "The portal sent another license. The old file is kept.", "other_license"
         )
     if new.application != old.application:
         raise LicenseError(
-            f"The portal sent a license for {new.application}, and this one is for "
+            f"The portal sent a license for {new.application}, but the old one is for "
             f"{old.application}. The old file is kept.",
             "other_application",
         )
     if new.sequence < old.sequence:
         raise LicenseError(
-            f"The portal sent an older license: sequence {new.sequence}, and this one "
-            f"has {old.sequence}. The old file is kept.",
+            f"The portal sent an older license: its sequence is {new.sequence}, but "
+            f"the old one has {old.sequence}. The old file is kept.",
             "older_license",
         )

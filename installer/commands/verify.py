@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from installer.commands.options import add_format, add_license, add_root_key
+from installer.commands.entries import license_entry
+from installer.commands.options import add_license, add_output, add_root_key
 from installer.license.file import License, read_license
 from installer.license.signatures import read_root_keys, verify_license
 from installer.license.validity import check_application, check_expiry, format_time
@@ -21,7 +22,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--application", metavar="SLUG", help="the application it must be for"
     )
-    add_format(parser)
+    add_output(parser)
     parser.set_defaults(run=run)
 
 
@@ -33,17 +34,6 @@ def run(options: argparse.Namespace) -> Report:
     check_application(license, options.application)
     check_expiry(license)
     return Report(_text(license), {"valid": True, **license_entry(license)})
-
-
-def license_entry(license: License) -> dict[str, Any]:
-    """Return a license without its ID, for scripts."""
-    expires = license.expires_at
-    return {
-        "application": license.application,
-        "customer": license.customer,
-        "sequence": license.sequence,
-        "expires_at": expires.strftime("%Y-%m-%dT%H:%M:%SZ") if expires else None,
-    }
 
 
 def _text(license: License) -> str:

@@ -1,13 +1,15 @@
-"""Names on the customer's own registry: ``HOST/NAMESPACE/<last path element>:tag``."""
+"""Images on the customer's own registry: ``HOST/NAMESPACE/<last path element>:tag``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from installer.errors import InstallerError
 from installer.lookup.verdicts import Verdict, read_image
-from installer.plan.images import Hosts
+from installer.manifests.directory import Place
+from installer.plan.hosts import Hosts
+from installer.plan.images import Fate, PlannedImage, version_of
 from oci.kustomize import home_of, is_proxied
 from oci.reference import (
     MalformedName,
@@ -20,75 +22,104 @@ from oci.reference import (
 _MAX_SHOWN: Final = 20
 
 
-class CannotFlatten(InstallerError):  # noqa: N818 -- states the fact
-    """Images that cannot be had without the Internet, or only one of two."""
+class OwnRegistryError(InstallerError):
+    """Images cannot be named on the customer's registry."""
 
 
-def parse_target(text: str) -> str:
+def parse_own_registry(text: str) -> str:
     """Return ``HOST[/NAMESPACE]`` in its canonical spelling.
 
     Raises:
-        MalformedName: it is none.
+        MalformedName: the text is something else.
     """
     host, slash, namespace = text.rstrip("/").partition("/")
     if not looks_like_host(host):
-        raise MalformedName(f"{host!r} is no registry host. Give HOST/NAMESPACE.")
-    found = parse_registry_host(host)
-    return f"{found}/{parse_repository(namespace)}" if slash else found
+        raise MalformedName(f"{host!r} is not a registry host. Give HOST/NAMESPACE.")
+    canonical = parse_registry_host(host)
+    return f"{canonical}/{parse_repository(namespace)}" if slash else canonical
+
+
+def plan_own_registry(
+    places: Mapping[str, list[Place]], registry: str, hosts: Hosts
+) -> list[PlannedImage]:
+    """Plan to pull each image from the customer's registry, without any request.
+
+    Raises:
+        OwnRegistryError: an image is named by digest, or two would become one.
+    """
+    refuse_digests(places)
+    names = own_names(places, registry, hosts)
+    return [_planned(image, tuple(named), names) for image, named in places.items()]
+
+
+def _planned(
+    image: str, places: tuple[Place, ...], names: dict[str, str]
+) -> PlannedImage:
+    reference = read_image(image)
+    if isinstance(reference, Verdict):
+        return PlannedImage(
+            image, places, Fate.UNKNOWN, reference.sentence, reference.status
+        )
+    return PlannedImage(
+        image=image,
+        places=places,
+        fate=Fate.OWN_REGISTRY,
+        sentence="It is pulled from your own registry.",
+        new_image=names[image] + version_of(image),
+    )
 
 
 def refuse_digests(images: Iterable[str]) -> None:
-    """Return if no image is named by its digest.
+    """Check that no image is named by its digest.
 
     Raises:
-        CannotFlatten: some are.
+        OwnRegistryError: some are.
     """
-    read = {image: read_image(image) for image in images}
-    pinned = {
-        image: found
-        for image, found in read.items()
-        if isinstance(found, Reference) and found.digest
-    }
-    if pinned:
-        lines = [_advice(image, found) for image, found in pinned.items()]
-        raise CannotFlatten(
+    references = {image: read_image(image) for image in images}
+    lines = [
+        _advice(image, reference)
+        for image, reference in references.items()
+        if isinstance(reference, Reference) and reference.digest
+    ]
+    if lines:
+        raise OwnRegistryError(
             "Digests do not work without the Internet: a copy on your registry may "
-            "have another digest, and a digest alone gives it no tag. Ask your vendor "
-            "to name these images by tag.\n" + "\n".join(lines[:_MAX_SHOWN]),
+            "have another digest, and a digest alone sets no tag. Ask your vendor to "
+            "use tags for these images.\n" + "\n".join(lines[:_MAX_SHOWN]),
             "digest",
         )
 
 
-def flat_names(images: Iterable[str], target: str, hosts: Hosts) -> dict[str, str]:
+def own_names(images: Iterable[str], registry: str, hosts: Hosts) -> dict[str, str]:
     """Return the name of each image on the customer's registry, without its tag.
 
-    Names that cannot be read are left out: ``read_image`` tells why.
+    Images with an invalid name are left out.
 
     Raises:
-        CannotFlatten: two images would become one.
+        OwnRegistryError: two images would become one.
     """
-    found: dict[str, str] = {}
+    names: dict[str, str] = {}
     owners: dict[str, tuple[str, tuple[str, str]]] = {}
     for image in images:
         reference = read_image(image)
         if isinstance(reference, Verdict):
             continue
-        home = origin(reference, hosts)
-        name = f"{target}/{home[1].rpartition('/')[2]}"
-        whole = f"{name}:{reference.tag or 'latest'}"
-        other, others_home = owners.setdefault(whole, (image, home))
-        if others_home != home:
-            raise CannotFlatten(
-                f"{other} and {image} are two images, and both would become {whole}. "
-                "Ask your vendor to give one of them another name or tag.",
+        home = _origin(reference, hosts)
+        name = f"{registry}/{home[1].rpartition('/')[2]}"
+        tagged = f"{name}:{reference.tag or 'latest'}"
+        other, other_home = owners.setdefault(tagged, (image, home))
+        if other_home != home:
+            raise OwnRegistryError(
+                f"{other} and {image} are different images, but both would become "
+                f"{tagged}. Ask your vendor to rename or retag one of them.",
                 "collision",
             )
-        found[image] = name
-    return found
+        names[image] = name
+    return names
 
 
-def origin(reference: Reference, hosts: Hosts) -> tuple[str, str]:
-    """Return the registry and repository that an image is from, proxied or not."""
+def _origin(reference: Reference, hosts: Hosts) -> tuple[str, str]:
+    """Return the registry and repository of an image, even if its name is proxied."""
     parts = reference.repository.split("/")
     proxied = any(is_proxied(reference, host) for host in hosts.proxies)
     if not proxied or len(parts) < 3:
@@ -98,8 +129,7 @@ def origin(reference: Reference, hosts: Hosts) -> tuple[str, str]:
     return home_of(Reference(None, "/".join(parts[2:]), None, None))
 
 
-def _advice(image: str, found: Reference) -> str:
-    if not found.tag:
+def _advice(image: str, reference: Reference) -> str:
+    if not reference.tag:
         return f"  {image}: it has no tag."
-    instead = image.partition("@")[0]
-    return f"  {image}: use {instead} instead."
+    return f"  {image}: use {image.partition('@')[0]} instead."

@@ -13,12 +13,10 @@ import yaml
 from installer.manifests.directory import read_directories
 from installer.output.layout import plan_layout
 from installer.output.midstream import midstream_text
-from installer.plan.images import kept_names, pod_specs_with_secret, renamings
-from installer.plan.pull_secrets import Namespaces, pull_secrets, secrets_yaml
+from installer.plan.pull_secrets import pull_secrets, secrets_yaml
 from oci.kustomize import Renaming, kustomization
 from oci.pod_images import read_manifest
-from oci.pull_secrets import pull_secret_patches
-from tests.support.installer.licenses import document, plain_license, write_license
+from tests.support.installer.licenses import LICENSE_ID, document, write_license
 from tests.support.installer.spellings import HOSTS, plan, shapes, spellings
 
 pytestmark = pytest.mark.skipif(
@@ -29,20 +27,12 @@ pytestmark = pytest.mark.skipif(
 def build(vendor: Path, out: Path) -> str:
     """Write the layout for a vendor's manifests, and return what Kustomize makes."""
     manifests = read_directories([vendor])
-    planned = plan(manifests)
-    text = midstream_text(
-        renamings(planned),
-        kept=kept_names(planned),
-        patches=pull_secret_patches(pod_specs_with_secret(planned), "my-app-registry"),
-        has_secret=True,
-    )
-    secrets = pull_secrets(plain_license(), HOSTS, Namespaces(("", "prod"), (), ()))
     layout = plan_layout(
         vendor,
         manifests,
         out,
-        midstream=text,
-        secret=secrets_yaml(secrets),
+        midstream=midstream_text(plan(manifests), "my-app-registry"),
+        secret=secrets_yaml(pull_secrets(LICENSE_ID, HOSTS, ("", "prod"))),
         license=write_license(out.parent, document()),
         force=False,
     )

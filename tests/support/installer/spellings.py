@@ -10,10 +10,10 @@ import yaml
 
 from installer.lookup.verdicts import Status, Verdict, read_image
 from installer.manifests.directory import Manifests
+from installer.plan.hosts import Hosts
 from installer.plan.images import (
-    Hosts,
     PlannedImage,
-    own_images,
+    berth_images,
     plan_images,
     resolve_offline,
 )
@@ -78,7 +78,7 @@ def plan(manifests: Manifests) -> list[PlannedImage]:
     verdicts = {
         image: _verdict(image)
         for image in places
-        if image not in own_images(places, HOSTS)
+        if image not in berth_images(places, HOSTS)
     }
     return plan_images(
         places, HOSTS, verdicts, lambda images: resolve_offline(images, HOSTS)

@@ -207,13 +207,13 @@ def test_a_directory_that_may_not_be_written_is_told(
 
 def test_progress_is_one_line_and_only_where_it_is_wanted() -> None:
     stream = io.StringIO()
-    shown = Progress("Looked up", shown=True, stream=stream)
+    shown = Progress("Looked up", always=True, stream=stream)
     for done in (1, 2, 3):
         shown(done, 3)
     assert stream.getvalue() == "\rLooked up: 1 of 3\rLooked up: 3 of 3\n"
 
     quiet = io.StringIO()
-    Progress("Looked up", shown=False, stream=quiet)(1, 1)
+    Progress("Looked up", always=False, stream=quiet)(1, 1)
     assert quiet.getvalue() == ""
 
 

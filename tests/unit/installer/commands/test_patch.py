@@ -158,7 +158,7 @@ def test_every_namespace_is_more_than_files_can_do(
 
     assert outcome.code == 3
     assert 'in all namespaces ("*")' in outcome.err
-    assert "Templates are not filled in" in outcome.err
+    assert "Templates are not rendered" in outcome.err
     assert [each["metadata"].get("namespace") for each in patch.secrets()] == [
         None,
         "prod",
@@ -230,7 +230,7 @@ def test_a_secret_of_our_name_is_one_too_many(
     outcome = patch()
 
     assert outcome.code == 3
-    assert "secret.yaml has a Secret my-app-registry of its own" in outcome.err
+    assert "secret.yaml has its own Secret my-app-registry" in outcome.err
 
 
 def test_the_default_namespace_needs_the_applications_own(

@@ -156,7 +156,7 @@ def test_images_that_the_vendors_list_changes_are_told(
     outcome = patch(*(("--airgap", "--registry", "own.test/apps") if airgap else ()))
 
     assert outcome.code == 3
-    assert f"{directory}kustomization.yaml has images of its own" in outcome.err
+    assert f"{directory}kustomization.yaml has its own images list" in outcome.err
 
 
 def test_the_portals_hosts_replace_those_of_an_old_license(

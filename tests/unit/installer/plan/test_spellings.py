@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from installer.manifests.directory import read_directories
-from installer.plan.images import pod_specs_with_secret
+from installer.output.midstream import pod_specs_with_secret
 from tests.support.installer.spellings import (
     Shape,
     Spelling,
