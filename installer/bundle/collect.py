@@ -19,8 +19,8 @@ from installer.bundle.docker_to_oci import (
 from installer.bundle.fetch import Fetcher, FetchError
 from installer.bundle.image_manifests import blobs_of, descriptors, digest_for
 from installer.bundle.oci_layout import OciLayout
-from installer.lookup.targets import Target, target_of
 from installer.net.registry import Registry
+from installer.net.target import Target, target_of
 from oci.media_types import OCI_INDEX, OCI_MANIFEST
 from oci.reference import parse_reference
 

@@ -17,7 +17,6 @@ from installer.bundle.oci_layout import OciLayout
 from installer.bundle.partial_blob import PartialBlob
 from installer.errors import InstallerError
 from installer.lookup.look_up import MAX_WAIT_SECONDS
-from installer.lookup.targets import Target
 from installer.net.client import Response
 from installer.net.failures import RequestError
 from installer.net.registry import (
@@ -27,6 +26,7 @@ from installer.net.registry import (
     error_sentence,
     raise_if_busy,
 )
+from installer.net.target import Target
 
 _MAX_MANIFEST_BYTES: Final = 4 * 1024 * 1024
 _TRIES: Final = 4
@@ -72,8 +72,7 @@ class Fetcher:
 
     def _get_manifest(self, target: Target) -> tuple[bytes, str, str]:
         """Return a manifest, its media type, and the digest in the header."""
-        where = (target.host, target.repository, target.reference)
-        with self._registry.manifest("GET", *where) as response:
+        with self._registry.manifest("GET", target) as response:
             _check_status(response, target, {200})
             media_type = response.headers.get("Content-Type", "").partition(";")[0]
             digest = response.headers.get("Docker-Content-Digest", "")
@@ -116,8 +115,8 @@ class Fetcher:
     def _get_blob(self, blob: Descriptor, target: Target) -> None:
         with self._layout.partial(blob) as partial:
             if partial.size < blob.size:
-                where = (target.host, target.repository, blob.digest, partial.size)
-                with self._registry.blob(*where) as response:
+                get = self._registry.blob(target, blob.digest, partial.size)
+                with get as response:
                     _check_status(response, target, {200, 206})
                     if not _resumes(response, partial.size):
                         partial.restart()

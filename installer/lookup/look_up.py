@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Final
 
 from installer.lookup.host_limits import HostLimits, Stopped
-from installer.lookup.targets import Target, target_of
 from installer.lookup.verdicts import (
     Status,
     Verdict,
@@ -30,6 +29,7 @@ from installer.net.registry import (
     Registry,
     raise_if_busy,
 )
+from installer.net.target import Target, target_of
 from oci.reference import Reference
 
 MAX_WAIT_SECONDS: Final = 30.0
@@ -143,13 +143,12 @@ def _status(target: Target, registry: Registry) -> int:
     Raises:
         Busy, Refused, RequestError: as ``Registry.manifest``.
     """
-    where = (target.host, target.repository, target.reference)
-    with registry.manifest("HEAD", *where) as response:
+    with registry.manifest("HEAD", target) as response:
         is_unclear = response.status == 200 and not _has_manifest(response)
         if not is_unclear and response.status not in _NEEDS_GET:
             raise_if_busy(response)
             return response.status
-    with registry.manifest("GET", *where) as response:
+    with registry.manifest("GET", target) as response:
         raise_if_busy(response)
         if response.status == 200 and not _has_manifest(response):
             response.read(_MANIFEST_BYTES)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from installer.lookup.targets import Target
 from installer.net.failures import Failure, RequestError
 from installer.net.registry import TOO_MANY_REQUESTS
+from installer.net.target import Target
 from oci.digest import MalformedDigest
 from oci.kustomize import DOCKER_HUB
 from oci.reference import MalformedName, Reference, parse_reference

@@ -10,10 +10,10 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import proxy_bypass
 
@@ -86,13 +86,6 @@ class Response:
         self._response.close()
 
 
-class _Request(NamedTuple):
-    method: str
-    url: str
-    headers: Mapping[str, str]
-    body: bytes | None
-
-
 class HttpClient:
     """Sends requests. All threads share one."""
 
@@ -159,10 +152,28 @@ class HttpClient:
                 f"--plain-http {host or 'HOST'}.",
                 host,
             )
+        sent = {"User-Agent": USER_AGENT, **(headers or {})}
         with self._deadline() as deadline:
-            sent = {"User-Agent": USER_AGENT, **(headers or {})}
-            request = _Request(method, url, sent, body)
-            response = Response(self._request(request, deadline), host, deadline)
+
+            def ask(manager: urllib3.PoolManager) -> urllib3.BaseHTTPResponse:
+                with deadline.running():
+                    return manager.request(
+                        method,
+                        url,
+                        headers=sent,
+                        body=body,
+                        preload_content=False,
+                        redirect=False,
+                        retries=False,
+                        timeout=self._timeout,
+                    )
+
+            try:
+                may_retry = method in _IDEMPOTENT
+                raw = self._ask(ask, self._proxy(url), deadline, may_retry=may_retry)
+            except (HTTPError, OSError, ValueError) as error:
+                raise _failed(error, host, deadline) from error
+            response = Response(raw, host, deadline)
             try:
                 yield response
             finally:
@@ -183,39 +194,23 @@ class HttpClient:
             with self._lock:
                 self._deadlines.discard(deadline)
 
-    def _request(
-        self, request: _Request, deadline: Deadline
-    ) -> urllib3.BaseHTTPResponse:
-        proxy = self._proxy(request.url)
-        try:
-            try:
-                return self._ask(self._managers[proxy], request, deadline)
-            except (HTTPError, OSError) as error:
-                pause = _pause_before_retry(error)
-                is_idempotent = request.method in _IDEMPOTENT
-                if pause is None or not is_idempotent or deadline.has_passed:
-                    raise
-                deadline.wait(pause)
-                # The server may have closed other idle connections too.
-                fresh = manager_for(proxy, self._context)
-                return self._ask(fresh, request, deadline)
-        except (HTTPError, OSError, ValueError) as error:
-            raise _failed(error, host_of(request.url), deadline) from error
-
     def _ask(
-        self, manager: urllib3.PoolManager, request: _Request, deadline: Deadline
+        self,
+        ask: Callable[[urllib3.PoolManager], urllib3.BaseHTTPResponse],
+        proxy: str,
+        deadline: Deadline,
+        *,
+        may_retry: bool,
     ) -> urllib3.BaseHTTPResponse:
-        with deadline.running():
-            return manager.request(
-                request.method,
-                request.url,
-                headers=request.headers,
-                body=request.body,
-                preload_content=False,
-                redirect=False,
-                retries=False,
-                timeout=self._timeout,
-            )
+        try:
+            return ask(self._managers[proxy])
+        except (HTTPError, OSError) as error:
+            pause = _pause_before_retry(error)
+            if pause is None or not may_retry or deadline.has_passed:
+                raise
+        deadline.wait(pause)
+        # The server may have closed other idle connections too.
+        return ask(manager_for(proxy, self._context))
 
     def _proxy(self, url: str) -> str:
         parts = urlsplit(url)

@@ -19,6 +19,7 @@ from urllib3.exceptions import InvalidHeader
 
 from installer.net.client import HttpClient, Response, host_of
 from installer.net.failures import Failure, RequestError
+from installer.net.target import Target
 from oci.challenge import Challenge, parse_challenges
 from oci.kustomize import DOCKER_HUB
 from oci.media_types import DEFAULT_MANIFEST_ACCEPT
@@ -96,9 +97,7 @@ class Registry:
         """Abort all requests, and send no more."""
         self._client.stop()
 
-    def manifest(
-        self, method: str, host: str, repository: str, reference: str
-    ) -> AbstractContextManager[Response]:
+    def manifest(self, method: str, target: Target) -> AbstractContextManager[Response]:
         """Yield the response for a manifest, logging in if the registry asks for that.
 
         Raises:
@@ -106,28 +105,26 @@ class Registry:
             Busy: the token server responds with 429 or 5xx.
             RequestError: the registry or its token server gave no usable response.
         """
-        path = f"/v2/{repository}/manifests/{reference}"
-        return self._ask(method, host, repository, path, _ACCEPT)
+        path = f"manifests/{target.reference}"
+        return self._ask(method, target, path, _ACCEPT)
 
     def blob(
-        self, host: str, repository: str, digest: str, start: int = 0
+        self, target: Target, digest: str, start: int = 0
     ) -> AbstractContextManager[Response]:
-        """Yield the response for a blob from an offset. Raises like ``manifest``."""
+        """Yield the response for a blob from an offset. Raises like ``manifest``.
+
+        The blob is in the repository of ``target``.
+        """
         headers = {"Range": f"bytes={start}-"} if start else {}
-        path = f"/v2/{repository}/blobs/{digest}"
-        return self._ask("GET", host, repository, path, headers)
+        return self._ask("GET", target, f"blobs/{digest}", headers)
 
     @contextmanager
     def _ask(
-        self,
-        method: str,
-        host: str,
-        repository: str,
-        path: str,
-        headers: Mapping[str, str],
+        self, method: str, target: Target, path: str, headers: Mapping[str, str]
     ) -> Iterator[Response]:
+        host, repository = target.host, target.repository
         server = _DOCKER_HUB_REGISTRY if host == DOCKER_HUB else host
-        url = self._client.url(server, path)
+        url = self._client.url(server, f"/v2/{repository}/{path}")
         known = self._headers.get((host, repository), {})
         with ExitStack() as stack:
             response = stack.enter_context(self._follow(method, url, headers, known))
