@@ -9,10 +9,18 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from installer.commands import airgap, images, patch, secret, sync, verify
+from installer.commands.options import add_output
 from installer.errors import ExitCode, InstallerError, UsageError
 from installer.report import print_error, print_report
 
-_COMMANDS = (images, patch, secret, verify, sync, airgap)
+_COMMANDS = {
+    "images": (images, "list images, public and private"),
+    "patch": (patch, "write base and midstream for Kustomize"),
+    "secret": (secret, "write the image pull secret"),
+    "verify": (verify, "check the license file, offline"),
+    "sync": (sync, "fetch the current license file"),
+    "airgap": (airgap, "fetch all images into one bundle"),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,6 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=_version())
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in _COMMANDS:
-        command.add_parser(commands)
+    for name, (command, summary) in _COMMANDS.items():
+        options = commands.add_parser(name, help=summary, allow_abbrev=False)
+        command.add_options(options)
+        add_output(options)
+        options.set_defaults(run=command.run)
     return parser

@@ -6,7 +6,7 @@ import argparse
 import re
 import shlex
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from installer.bundle.collect import Collected, Source, collect
 from installer.bundle.oci_layout import OciLayout, check_place
@@ -18,13 +18,8 @@ from installer.commands.connect import (
 )
 from installer.commands.entries import problem_entry, problem_lines
 from installer.commands.options import (
-    add_hosts,
-    add_license,
-    add_network,
-    add_output,
+    add_connection,
     add_own_registry,
-    add_portal,
-    add_root_key,
 )
 from installer.errors import ExitCode, UsageError
 from installer.license.file import License
@@ -39,13 +34,8 @@ _ANY_REGISTRY: Final = "REGISTRY/NAMESPACE"
 _PLATFORM: Final = re.compile(r"[a-z0-9]+/[a-z0-9]+(?:/[a-z0-9]+)?")
 
 
-def add_parser(commands: Any) -> None:
-    parser = commands.add_parser(
-        "airgap", help="fetch all images into one bundle", allow_abbrev=False
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("directory", type=Path, metavar="DIR")
-    add_license(parser)
-    add_root_key(parser)
     _add_bundle(parser)
     parser.add_argument(
         "--platform",
@@ -61,11 +51,7 @@ def add_parser(commands: Any) -> None:
         help="skip this image, spelled as in the manifests; may be repeated",
     )
     add_own_registry(parser, "for the commands that push the bundle")
-    add_portal(parser)
-    add_hosts(parser)
-    add_network(parser)
-    add_output(parser)
-    parser.set_defaults(run=run)
+    add_connection(parser)
 
 
 def _add_bundle(parser: argparse.ArgumentParser) -> None:

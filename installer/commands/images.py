@@ -14,7 +14,6 @@ from installer.commands.options import (
     add_hosts,
     add_license,
     add_network,
-    add_output,
 )
 from installer.errors import ExitCode
 from installer.license.file import read_license
@@ -26,16 +25,11 @@ from installer.plan.images import BERTH_SENTENCES, berth_images
 from installer.report import Progress, Report
 
 
-def add_parser(commands: Any) -> None:
-    parser = commands.add_parser(
-        "images", help="list images, public and private", allow_abbrev=False
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("directories", type=Path, nargs="+", metavar="DIR")
     add_license(parser, required=False)
     add_hosts(parser)
     add_network(parser)
-    add_output(parser)
-    parser.set_defaults(run=run)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,15 @@ def add_output(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_connection(parser: argparse.ArgumentParser) -> None:
+    """Add what ``connect`` needs: a license, the portal, hosts and the network."""
+    add_license(parser)
+    add_root_key(parser)
+    add_portal(parser)
+    add_hosts(parser)
+    add_network(parser)
+
+
 def add_network(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--plain-http",

@@ -12,14 +12,9 @@ from typing import Any
 from installer.commands.connect import connect, known_hosts, verified_license
 from installer.commands.entries import place_entry, problem_entry, problem_lines
 from installer.commands.options import (
-    add_hosts,
-    add_license,
+    add_connection,
     add_namespaces,
-    add_network,
-    add_output,
     add_own_registry,
-    add_portal,
-    add_root_key,
 )
 from installer.errors import ExitCode, UsageError
 from installer.license.file import License
@@ -58,13 +53,8 @@ _LEFT_OUT = (
 )
 
 
-def add_parser(commands: Any) -> None:
-    parser = commands.add_parser(
-        "patch", help="write base and midstream for Kustomize", allow_abbrev=False
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("directory", type=Path, metavar="DIR")
-    add_license(parser)
-    add_root_key(parser)
     parser.add_argument(
         "--out",
         type=Path,
@@ -81,12 +71,8 @@ def add_parser(commands: Any) -> None:
         help="for a cluster without the Internet: pull all images from --registry",
     )
     add_own_registry(parser, "with --airgap")
-    add_portal(parser)
-    add_hosts(parser)
     add_namespaces(parser)
-    add_network(parser)
-    add_output(parser)
-    parser.set_defaults(run=run)
+    add_connection(parser)
 
 
 @dataclass(frozen=True, slots=True)

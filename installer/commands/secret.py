@@ -4,17 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from installer.commands.connect import connect, verified_license
 from installer.commands.options import (
-    add_hosts,
-    add_license,
+    add_connection,
     add_namespaces,
-    add_network,
-    add_output,
-    add_portal,
-    add_root_key,
 )
 from installer.errors import ExitCode, UsageError
 from installer.files import GeneratedFile, check_ours
@@ -26,12 +20,7 @@ from installer.report import Report
 from oci.pull_secrets import pull_secret_name
 
 
-def add_parser(commands: Any) -> None:
-    parser = commands.add_parser(
-        "secret", help="write the image pull secret", allow_abbrev=False
-    )
-    add_license(parser)
-    add_root_key(parser)
+def add_options(parser: argparse.ArgumentParser) -> None:
     add_namespaces(parser)
     parser.add_argument(
         "--application",
@@ -45,11 +34,7 @@ def add_parser(commands: Any) -> None:
         help="write to this file, readable by you alone, instead of standard output",
     )
     parser.add_argument("--force", action="store_true", help="replace an edited file")
-    add_portal(parser)
-    add_hosts(parser)
-    add_network(parser)
-    add_output(parser)
-    parser.set_defaults(run=run)
+    add_connection(parser)
 
 
 def run(options: argparse.Namespace) -> Report:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
@@ -13,7 +12,6 @@ from installer.commands.entries import license_entry
 from installer.commands.options import (
     add_license,
     add_network,
-    add_output,
     add_portal,
     add_root_key,
 )
@@ -28,16 +26,11 @@ from installer.license.signatures import (
 from installer.report import Report
 
 
-def add_parser(commands: Any) -> None:
-    parser = commands.add_parser(
-        "sync", help="fetch the current license file", allow_abbrev=False
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
     add_license(parser)
     add_root_key(parser, required=True)
     add_portal(parser)
     add_network(parser)
-    add_output(parser)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> Report:

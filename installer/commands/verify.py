@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from installer.commands.entries import license_entry
-from installer.commands.options import add_license, add_output, add_root_key
+from installer.commands.options import add_license, add_root_key
 from installer.license.file import License, read_license
 from installer.license.signatures import read_root_keys, verify_license
 from installer.license.validity import check_application, check_expiry, format_time
 from installer.report import Report
 
 
-def add_parser(commands: Any) -> None:
-    parser = commands.add_parser(
-        "verify", help="check the license file, offline", allow_abbrev=False
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
     add_license(parser)
     add_root_key(parser, required=True)
     parser.add_argument(
         "--application", metavar="SLUG", help="the application it must be for"
     )
-    add_output(parser)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> Report:
