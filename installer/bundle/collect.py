@@ -10,12 +10,7 @@ from functools import partial
 from typing import Any, Final, Generic, TypeVar
 
 from installer.bundle.descriptors import Descriptor, InvalidContent, digest_of
-from installer.bundle.docker_to_oci import (
-    INDEXES,
-    is_docker,
-    oci_index,
-    oci_manifest,
-)
+from installer.bundle.docker_to_oci import INDEXES, is_docker, oci_index, oci_manifest
 from installer.bundle.fetch import Fetcher, FetchError
 from installer.bundle.image_manifests import blobs_of, descriptors, digest_for
 from installer.bundle.oci_layout import OciLayout

@@ -17,10 +17,7 @@ from installer.commands.connect import (
     verified_license,
 )
 from installer.commands.entries import problem_entry, problem_lines
-from installer.commands.options import (
-    add_connection,
-    add_own_registry,
-)
+from installer.commands.options import add_connection, add_own_registry
 from installer.errors import ExitCode, UsageError
 from installer.license.file import License
 from installer.manifests.directory import Manifests, Place, read_directories

@@ -10,11 +10,7 @@ from typing import Any
 
 from installer.commands.connect import http_client, known_hosts
 from installer.commands.entries import place_entry, problem_entry, problem_lines
-from installer.commands.options import (
-    add_hosts,
-    add_license,
-    add_network,
-)
+from installer.commands.options import add_hosts, add_license, add_network
 from installer.errors import ExitCode
 from installer.license.file import read_license
 from installer.lookup.look_up import look_up

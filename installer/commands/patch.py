@@ -11,19 +11,12 @@ from typing import Any
 
 from installer.commands.connect import connect, known_hosts, verified_license
 from installer.commands.entries import place_entry, problem_entry, problem_lines
-from installer.commands.options import (
-    add_connection,
-    add_namespaces,
-    add_own_registry,
-)
+from installer.commands.options import add_connection, add_namespaces, add_own_registry
 from installer.errors import ExitCode, UsageError
 from installer.license.file import License
 from installer.manifests.application import additional_namespaces
 from installer.manifests.directory import Manifests, read_directories
-from installer.manifests.kustomizations import (
-    top_kustomizations,
-    vendor_kustomizations,
-)
+from installer.manifests.kustomizations import top_kustomizations, vendor_kustomizations
 from installer.output.layout import Layout, plan_layout
 from installer.output.midstream import midstream_text
 from installer.plan.images import FAILED, PlannedImage

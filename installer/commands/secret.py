@@ -6,10 +6,7 @@ import argparse
 from pathlib import Path
 
 from installer.commands.connect import connect, verified_license
-from installer.commands.options import (
-    add_connection,
-    add_namespaces,
-)
+from installer.commands.options import add_connection, add_namespaces
 from installer.errors import ExitCode, UsageError
 from installer.files import GeneratedFile, check_ours
 from installer.manifests.application import additional_namespaces

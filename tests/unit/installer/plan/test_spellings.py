@@ -9,13 +9,7 @@ import pytest
 
 from installer.manifests.directory import read_directories
 from installer.output.midstream import pod_specs_with_secret
-from tests.support.installer.spellings import (
-    Shape,
-    Spelling,
-    plan,
-    shapes,
-    spellings,
-)
+from tests.support.installer.spellings import Shape, Spelling, plan, shapes, spellings
 
 
 def write_pod(directory: Path, image: str) -> None:
