@@ -12,6 +12,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -154,20 +155,7 @@ class HttpClient:
             )
         sent = {"User-Agent": USER_AGENT, **(headers or {})}
         with self._deadline() as deadline:
-
-            def ask(manager: urllib3.PoolManager) -> urllib3.BaseHTTPResponse:
-                with deadline.running():
-                    return manager.request(
-                        method,
-                        url,
-                        headers=sent,
-                        body=body,
-                        preload_content=False,
-                        redirect=False,
-                        retries=False,
-                        timeout=self._timeout,
-                    )
-
+            ask = partial(self._request, deadline, method, url, sent, body)
             try:
                 may_retry = method in _IDEMPOTENT
                 raw = self._ask(ask, self._proxy(url), deadline, may_retry=may_retry)
@@ -211,6 +199,27 @@ class HttpClient:
         deadline.wait(pause)
         # The server may have closed other idle connections too.
         return ask(manager_for(proxy, self._context))
+
+    def _request(
+        self,
+        deadline: Deadline,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        manager: urllib3.PoolManager,
+    ) -> urllib3.BaseHTTPResponse:
+        with deadline.running():
+            return manager.request(
+                method,
+                url,
+                headers=headers,
+                body=body,
+                preload_content=False,
+                redirect=False,
+                retries=False,
+                timeout=self._timeout,
+            )
 
     def _proxy(self, url: str) -> str:
         parts = urlsplit(url)
