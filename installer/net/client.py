@@ -158,7 +158,9 @@ class HttpClient:
             ask = partial(self._request, deadline, method, url, sent, body)
             try:
                 may_retry = method in _IDEMPOTENT
-                raw = self._ask(ask, self._proxy(url), deadline, may_retry=may_retry)
+                raw = self._with_retry(
+                    ask, self._proxy(url), deadline, may_retry=may_retry
+                )
             except (HTTPError, OSError, ValueError) as error:
                 raise _failed(error, host, deadline) from error
             response = Response(raw, host, deadline)
@@ -182,7 +184,7 @@ class HttpClient:
             with self._lock:
                 self._deadlines.discard(deadline)
 
-    def _ask(
+    def _with_retry(
         self,
         ask: Callable[[urllib3.PoolManager], urllib3.BaseHTTPResponse],
         proxy: str,

@@ -1,4 +1,4 @@
-"""Small real servers that look-ups meet: good, bad, slow and broken ones."""
+"""Small real servers for look-ups: good, bad, slow and broken ones."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import BaseRequestHandler, TCPServer, ThreadingTCPServer
 
 from tests.support.servers.canned_server import Answer
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OK = Answer(200, {"Content-Type": MANIFEST}, b"{}")
 Respond = Callable[["Request"], Answer]
+Speak = Callable[[socket.socket], None]
 
 
 @dataclass(frozen=True)
@@ -29,9 +31,10 @@ class Request:
 
 @dataclass
 class Server:
-    """A running server: where it is, what it was asked, and how much at once."""
+    """A running server: its address, and what it was asked."""
 
     host: str
+    connections: int = 0
     requests: list[Request] = field(default_factory=list)
     most_at_once: int = 0
     _now: int = 0
@@ -39,7 +42,7 @@ class Server:
 
     def asked(self) -> Counter[tuple[str, str]]:
         with self._lock:
-            return Counter((each.method, each.path) for each in self.requests)
+            return Counter((item.method, item.path) for item in self.requests)
 
     @contextmanager
     def counted(self, request: Request) -> Iterator[None]:
@@ -58,7 +61,7 @@ class Server:
 def server(
     respond: Respond, *, tls: ssl.SSLContext | None = None, name: str = "127.0.0.1"
 ) -> Iterator[Server]:
-    """Run a server that answers as it is told."""
+    """Run an HTTP server that answers with ``respond``."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -68,17 +71,19 @@ def server(
             headers = {key.title(): value for key, value in self.headers.items()}
             request = Request(self.command, self.path, headers, self.rfile.read(length))
             with state.counted(request):
-                answer = respond(request)
-                self.send_response(answer.status)
-                for key, value in answer.headers.items():
-                    self.send_header(key, value.format(host=state.host))
-                # A body of which a part is missing breaks the connection.
-                missing = 1 if "Cut" in answer.headers else 0
-                self.send_header("Content-Length", str(len(answer.body) + missing))
-                self.end_headers()
-                if self.command != "HEAD":
-                    self.wfile.write(answer.body)
-                self.close_connection |= bool(missing)
+                self._send(respond(request))
+
+        def _send(self, answer: Answer) -> None:
+            self.send_response(answer.status)
+            for key, value in answer.headers.items():
+                self.send_header(key, value.format(host=state.host))
+            # A body that is shorter than announced breaks the connection.
+            missing = 1 if "Cut" in answer.headers else 0
+            self.send_header("Content-Length", str(len(answer.body) + missing))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(answer.body)
+            self.close_connection |= bool(missing)
 
         do_GET = do_HEAD = do_POST = _answer  # noqa: N815 -- the base class names them
 
@@ -88,43 +93,42 @@ def server(
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
         if tls is not None:
             listening.socket = tls.wrap_socket(listening.socket, server_side=True)
-        listening.handle_error = lambda *_args: None  # type: ignore[method-assign]
         state = Server(f"{name}:{listening.server_address[1]}")
-        thread = threading.Thread(
-            target=listening.serve_forever, args=(0.02,), daemon=True
-        )
-        thread.start()
-        try:
+        with _serving(listening):
             yield state
-        finally:
-            listening.shutdown()
-            thread.join()
-
-
-@dataclass
-class BreakingServer:
-    host: str
-    connections: int = 0
 
 
 @contextmanager
-def raw_server(speak: Callable[[socket.socket], None]) -> Iterator[BreakingServer]:
-    """Have each connection spoken to as a test likes, and close it then."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        state = BreakingServer(f"127.0.0.1:{listening.getsockname()[1]}")
-        ended = threading.Event()
-        arguments = (listening, speak, state, ended)
-        threading.Thread(target=_accept, args=arguments, daemon=True).start()
-        try:
-            yield state
-        finally:
-            ended.set()
+def raw_server(speak: Speak) -> Iterator[Server]:
+    """Run a server that calls ``speak`` with each connection, then closes it."""
+
+    class Handler(BaseRequestHandler):
+        def handle(self) -> None:
+            state.connections += 1
             with suppress(OSError):
-                listening.shutdown(socket.SHUT_RDWR)
+                speak(self.request)
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Handler) as listening:
+        listening.daemon_threads = True
+        state = Server(f"127.0.0.1:{listening.server_address[1]}")
+        with _serving(listening):
+            yield state
 
 
-def breaking_server(sent: bytes) -> AbstractContextManager[BreakingServer]:
-    """Take connections, send some bytes, and close."""
+@contextmanager
+def _serving(listening: TCPServer) -> Iterator[None]:
+    listening.handle_error = lambda *_args: None  # type: ignore[method-assign]
+    thread = threading.Thread(target=listening.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        listening.shutdown()
+        thread.join()
+
+
+def breaking_server(sent: bytes) -> AbstractContextManager[Server]:
+    """Run a server that sends some bytes and closes the connection."""
 
     def speak(connection: socket.socket) -> None:
         connection.recv(65536)
@@ -135,8 +139,8 @@ def breaking_server(sent: bytes) -> AbstractContextManager[BreakingServer]:
 
 def dripping_server(
     sent: bytes, *, seconds: float = 0.1
-) -> AbstractContextManager[BreakingServer]:
-    """Send some bytes at once, and then one at a time without end."""
+) -> AbstractContextManager[Server]:
+    """Run a server that sends some bytes at once, then one at a time forever."""
 
     def speak(connection: socket.socket) -> None:
         connection.recv(65536)
@@ -146,27 +150,6 @@ def dripping_server(
             time.sleep(seconds)
 
     return raw_server(speak)
-
-
-def _accept(
-    listening: socket.socket,
-    speak: Callable[[socket.socket], None],
-    state: BreakingServer,
-    ended: threading.Event,
-) -> None:
-    while not ended.is_set():
-        try:
-            connection, _ = listening.accept()
-        except OSError:
-            return
-        state.connections += 1
-        arguments = (connection, speak)
-        threading.Thread(target=_speak, args=arguments, daemon=True).start()
-
-
-def _speak(connection: socket.socket, speak: Callable[[socket.socket], None]) -> None:
-    with connection, suppress(OSError):
-        speak(connection)
 
 
 def closed_port() -> str:

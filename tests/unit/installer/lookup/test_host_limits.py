@@ -22,7 +22,6 @@ from installer.net.client import HttpClient
 from installer.net.registry import Registry
 from tests.support.installer.servers import (
     OK,
-    BreakingServer,
     Request,
     Server,
     closed_port,
@@ -229,7 +228,7 @@ def test_an_interrupt_ends_all_waiting(
     assert registry.connections == before <= 8
 
 
-def interrupted(registry: BreakingServer, directory: Path) -> tuple[int, float]:
+def interrupted(registry: Server, directory: Path) -> tuple[int, float]:
     """Look up with the real command, press Ctrl-C; return its code, and how long."""
     # Whoever runs the tests in the background has it ignored.
     heeded = ["env", "--default-signal=INT"]
