@@ -1,4 +1,4 @@
-"""A registry in memory, whose blobs can be cut short, spoiled and counted."""
+"""A registry in memory, whose blobs can be cut short, corrupted and counted."""
 
 from __future__ import annotations
 
@@ -12,55 +12,53 @@ from oci.media_types import DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
 from tests.support.installer.servers import Request
 from tests.support.servers.canned_server import Answer
 
+_DOCKER = "application/vnd.docker"
+
 
 @dataclass
 class Store:
-    """Images by repository and tag; ``needs`` is the login, empty for everybody."""
+    """Images by repository and tag; ``needs`` is the login, empty for public ones."""
 
     needs: str = ""
-    # Whoever only looks needs no login.
+    # A HEAD needs no login.
     open_to_heads: bool = False
     challenge: str = 'Basic realm="r"'
     refusal: str = "unauthorized"
-    # How many GETs it has no time for.
+    # The number of GETs that get a 503.
     busy: int = 0
-    spoiled: set[str] = field(default_factory=set)
-    # How often a blob breaks off in its middle before it comes whole.
+    # Digests of manifests and blobs with wrong content.
+    corrupt: set[str] = field(default_factory=set)
+    # How often each blob is cut short before it is sent completely.
     breaks: Counter[str] = field(default_factory=Counter)
-    # Paths of blobs, below /v2/, that are answered with 404.
-    lost: set[str] = field(default_factory=set)
+    # Paths of blobs, below /v2/, that get a 404.
+    missing: set[str] = field(default_factory=set)
     ranges: list[str] = field(default_factory=list)
-    knows_ranges: bool = True
+    supports_ranges: bool = True
     _manifests: dict[tuple[str, str], tuple[str, bytes]] = field(default_factory=dict)
     _blobs: dict[str, bytes] = field(default_factory=dict)
 
     def blob(
-        self, content: bytes, kind: str = "application/octet-stream"
+        self, content: bytes, media_type: str = "application/octet-stream"
     ) -> dict[str, Any]:
-        digest = _digest(content)
-        self._blobs[digest] = content
-        return {
-            "mediaType": kind,
-            "digest": digest,
-            "size": len(content),
-        }
+        descriptor = _descriptor(content, media_type)
+        self._blobs[descriptor["digest"]] = content
+        return descriptor
 
     def image(self, repository: str, tag: str, *layers: bytes) -> dict[str, Any]:
         document = {
             "schemaVersion": 2,
             "mediaType": OCI_MANIFEST,
             "config": self.blob(b"{}"),
-            "layers": [self.blob(each) for each in layers],
+            "layers": [self.blob(layer) for layer in layers],
         }
         return self.put(repository, tag, OCI_MANIFEST, document)
 
     def docker_image(self, repository: str, tag: str, layer: bytes) -> dict[str, Any]:
-        kind = "application/vnd.docker"
         document = {
             "schemaVersion": 2,
             "mediaType": DOCKER_MANIFEST,
-            "config": self.blob(b"{}", f"{kind}.container.image.v1+json"),
-            "layers": [self.blob(layer, f"{kind}.image.rootfs.diff.tar.gzip")],
+            "config": self.blob(b"{}", f"{_DOCKER}.container.image.v1+json"),
+            "layers": [self.blob(layer, f"{_DOCKER}.image.rootfs.diff.tar.gzip")],
         }
         return self.put(repository, tag, DOCKER_MANIFEST, document)
 
@@ -68,30 +66,26 @@ class Store:
         self,
         repository: str,
         tag: str,
-        kind: str = OCI_INDEX,
+        media_type: str = OCI_INDEX,
         **platforms: dict[str, Any],
     ) -> dict[str, Any]:
         """Store an index; a platform is spelled ``linux_amd64``."""
-        listed = [
-            {
-                **found,
-                "platform": dict(
-                    zip(("os", "architecture"), name.split("_"), strict=True)
-                ),
-            }
-            for name, found in platforms.items()
-        ]
-        document = {"schemaVersion": 2, "mediaType": kind, "manifests": listed}
-        return self.put(repository, tag, kind, document)
+        entries = []
+        for name, descriptor in platforms.items():
+            system, _, architecture = name.partition("_")
+            platform = {"os": system, "architecture": architecture}
+            entries.append({**descriptor, "platform": platform})
+        document = {"schemaVersion": 2, "mediaType": media_type, "manifests": entries}
+        return self.put(repository, tag, media_type, document)
 
     def put(
-        self, repository: str, tag: str, kind: str, document: object
+        self, repository: str, tag: str, media_type: str, document: object
     ) -> dict[str, Any]:
         content = json.dumps(document).encode()
-        digest = _digest(content)
-        self._manifests[repository, tag] = kind, content
-        self._manifests[repository, digest] = kind, content
-        return {"mediaType": kind, "digest": digest, "size": len(content)}
+        descriptor = _descriptor(content, media_type)
+        for reference in (tag, descriptor["digest"]):
+            self._manifests[repository, reference] = media_type, content
+        return descriptor
 
     def respond(self, request: Request) -> Answer:
         login = request.headers.get("Authorization", "")
@@ -106,48 +100,39 @@ class Store:
             self.busy -= 1
             return Answer(503, {"Retry-After": "0"})
         path = request.path.removeprefix("/v2/")
-        repository, _, reference = path.rpartition("/")
-        if repository.endswith("/manifests"):
-            found = self._manifests.get(
-                (repository.removesuffix("/manifests"), reference)
-            )
-            if found is None:
-                return Answer(404)
-            kind, content = found
-            digest = _digest(content)
-            headers = {"Content-Type": kind, "Docker-Content-Digest": digest}
-            spoiled = b" " if digest in self.spoiled else b""
-            return Answer(200, headers, content + spoiled)
-        wanted = "" if path in self.lost else reference
-        return self._answer_blob(wanted, request.headers.get("Range", ""))
+        repository, kind, reference = path.rsplit("/", 2)
+        if kind == "manifests":
+            return self._manifest(repository, reference)
+        digest = "" if path in self.missing else reference
+        return self._blob(digest, request.headers.get("Range", ""))
 
-    def _answer_blob(self, digest: str, range_: str) -> Answer:
+    def _manifest(self, repository: str, reference: str) -> Answer:
+        if (repository, reference) not in self._manifests:
+            return Answer(404)
+        media_type, content = self._manifests[repository, reference]
+        digest = _descriptor(content, media_type)["digest"]
+        headers = {"Content-Type": media_type, "Docker-Content-Digest": digest}
+        return Answer(200, headers, content + b" " * (digest in self.corrupt))
+
+    def _blob(self, digest: str, range_: str) -> Answer:
         content = self._blobs.get(digest)
         if content is None:
             return Answer(404)
-        if digest in self.spoiled:
-            content = bytes(len(content))
-        start = 0
+        size, start, headers = len(content), 0, {}
+        if digest in self.corrupt:
+            content = bytes(size)
         if range_:
             self.ranges.append(range_)
-            start = (
-                int(range_.removeprefix("bytes=").rstrip("-"))
-                if self.knows_ranges
-                else 0
-            )
-        whole = len(content)
-        headers = (
-            {"Content-Range": f"bytes {start}-{whole - 1}/{whole}"} if start else {}
-        )
-        status = 206 if start else 200
+        if range_ and self.supports_ranges:
+            start = int(range_.removeprefix("bytes=").rstrip("-"))
+            headers["Content-Range"] = f"bytes {start}-{size - 1}/{size}"
+        end = size
         if self.breaks[digest]:
             self.breaks[digest] -= 1
-            # The length that is promised is the server's, so fewer bytes break it off.
-            return Answer(
-                status, {**headers, "Cut": "yes"}, content[start : start + whole // 10]
-            )
-        return Answer(status, headers, content[start:])
+            headers["Cut"], end = "yes", start + size // 10
+        return Answer(206 if start else 200, headers, content[start:end])
 
 
-def _digest(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+def _descriptor(content: bytes, media_type: str) -> dict[str, Any]:
+    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+    return {"mediaType": media_type, "digest": digest, "size": len(content)}

@@ -87,7 +87,7 @@ def test_a_blob_is_fetched_from_where_it_is_to_be_had(airgap: Airgap) -> None:
 
     for lost in names:
         airgap.bundle = airgap.directory / lost.partition("/")[2]
-        airgap.public.lost = {f"{lost}/blobs/{digest}"}
+        airgap.public.missing = {f"{lost}/blobs/{digest}"}
         assert airgap().code == 0
         checked(airgap.bundle)
 

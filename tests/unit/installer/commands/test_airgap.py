@@ -167,12 +167,12 @@ def test_a_blob_that_breaks_off_is_continued(airgap: Airgap) -> None:
     checked(airgap.bundle)
 
 
-@pytest.mark.parametrize("knows_ranges", [True, False])
-def test_a_second_run_continues(airgap: Airgap, knows_ranges: bool) -> None:
+@pytest.mark.parametrize("supports_ranges", [True, False])
+def test_a_second_run_continues(airgap: Airgap, supports_ranges: bool) -> None:
     airgap.public.image("org/app", "v1", LARGE, SHARED)
     digest = airgap.public.blob(LARGE)["digest"]
     airgap.public.breaks[digest] = 4
-    airgap.public.knows_ranges = knows_ranges
+    airgap.public.supports_ranges = supports_ranges
     image = f"{airgap.public_server.host}/org/app:v1"
     airgap.manifest(image)
 
@@ -194,7 +194,7 @@ def test_bytes_that_are_not_what_they_should_be_are_thrown_away(airgap: Airgap) 
     airgap.public.image("org/app", "v1", LARGE)
     good = airgap.public.image("org/good", "v1", SHARED)
     digest = airgap.public.blob(LARGE)["digest"]
-    airgap.public.spoiled.add(digest)
+    airgap.public.corrupt.add(digest)
     host = airgap.public_server.host
     airgap.manifest(f"{host}/org/app:v1", f"{host}/org/good:v1")
 
@@ -207,7 +207,7 @@ def test_bytes_that_are_not_what_they_should_be_are_thrown_away(airgap: Airgap) 
     )
     assert airgap.index() == {f"{host}/org/good:v1": good["digest"]}
     assert not (airgap.bundle / "blobs/sha256" / digest.partition(":")[2]).exists()
-    airgap.public.spoiled.clear()
+    airgap.public.corrupt.clear()
     assert airgap().code == 0
     checked(airgap.bundle)
 
@@ -218,7 +218,7 @@ def test_a_manifest_that_is_not_what_it_should_be_is_refused(airgap: Airgap) -> 
         store.image("org/a", "v1", SHARED),
         store.docker_image("org/b", "v1", b""),
     ):
-        store.spoiled.add(image["digest"])
+        store.corrupt.add(image["digest"])
     airgap.manifest(f"{host}/org/a:v1", f"{host}/org/b:v1")
 
     outcome = airgap()
@@ -259,7 +259,7 @@ def test_dockers_manifests_become_ocis_with_the_same_blobs(airgap: Airgap) -> No
     amd = store.docker_image("org/app", "amd", b"amd64")
     arm = store.docker_image("org/app", "arm", b"arm64")
     stored = store.index(
-        "org/app", "v1", kind=DOCKER_LIST, linux_amd64=amd, linux_arm64=arm
+        "org/app", "v1", media_type=DOCKER_LIST, linux_amd64=amd, linux_arm64=arm
     )
     airgap.manifest(f"{airgap.public_server.host}/org/app:v1")
 
