@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 import urllib3
-import yaml
 
 from deploy.local import images
 from deploy.local.process import free_port
@@ -19,6 +18,7 @@ from deploy.local.registry import start_registry
 from licenses.models import License
 from tests.e2e.conftest import PROJECT, Upstream
 from tests.support.clients.edge import EdgeClient
+from tests.support.installer.pods import pod
 from tests.support.rows.vendor import Vendor
 
 
@@ -83,17 +83,8 @@ class Site:
         return answer.data
 
     def write_pod(self, *names: str) -> None:
-        containers = [
-            {"name": f"c{number}", "image": name} for number, name in enumerate(names)
-        ]
-        pod = {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": "web"},
-            "spec": {"containers": containers},
-        }
         self.manifests.mkdir(exist_ok=True)
-        (self.manifests / "pod.yaml").write_text(yaml.safe_dump(pod))
+        (self.manifests / "pod.yaml").write_text(pod("web", *names))
 
 
 @pytest.fixture

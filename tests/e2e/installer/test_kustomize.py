@@ -17,6 +17,7 @@ from installer.plan.pull_secrets import pull_secrets, secrets_yaml
 from oci.kustomize import Renaming, kustomization
 from oci.pod_images import read_manifest
 from tests.support.installer.licenses import LICENSE_ID, document, write_license
+from tests.support.installer.pods import pod
 from tests.support.installer.spellings import HOSTS, plan, shapes, spellings
 
 pytestmark = pytest.mark.skipif(
@@ -49,19 +50,10 @@ def build(vendor: Path, out: Path) -> str:
 
 
 def test_every_spelling_becomes_what_the_list_says(tmp_path: Path) -> None:
-    containers = [
-        {"name": f"c{number}", "image": each.image}
-        for number, each in enumerate(spellings())
-    ]
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "all"},
-        "spec": {"containers": containers},
-    }
     vendor = tmp_path / "vendor"
     vendor.mkdir()
-    (vendor / "pod.yaml").write_text(yaml.safe_dump(pod))
+    images = [spelling.image for spelling in spellings()]
+    (vendor / "pod.yaml").write_text(pod("all", *images))
 
     built = read_manifest(build(vendor, tmp_path / "out"))
 

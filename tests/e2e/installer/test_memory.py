@@ -6,13 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import yaml
-
 from deploy.local import images
 from deploy.local.process import free_port
 from deploy.local.registry import start_registry
 from tests.e2e.conftest import PROJECT
 from tests.support.installer.licenses import document, write_license
+from tests.support.installer.pods import pod
 
 MIB = 2**20
 LARGE = 384 * MIB
@@ -39,13 +38,7 @@ def test_memory_does_not_grow_with_blobs(tmp_path: Path) -> None:
         )
         vendor = tmp_path / "vendor"
         vendor.mkdir()
-        containers = [{"name": "a", "image": f"localhost:{port}/my-org/large:v1"}]
-        pod = {
-            "kind": "Pod",
-            "metadata": {"name": "a"},
-            "spec": {"containers": containers},
-        }
-        (vendor / "pod.yaml").write_text(yaml.safe_dump(pod))
+        (vendor / "pod.yaml").write_text(pod("a", f"localhost:{port}/my-org/large:v1"))
         ran = subprocess.run(
             [
                 *(sys.executable, "-c", RUN, "airgap", str(vendor)),

@@ -7,10 +7,9 @@ import json
 import subprocess
 from pathlib import Path
 
-import yaml
-
 from tests.support.installer.command import Installer, Outcome
 from tests.support.installer.licenses import LICENSE_ID
+from tests.support.installer.pods import pod
 from tests.support.installer.servers import Server
 from tests.support.installer.store import Store
 
@@ -37,16 +36,7 @@ class Airgap:
     def manifest(self, *images: str) -> None:
         vendor = self.directory / "vendor"
         vendor.mkdir(exist_ok=True)
-        containers = [
-            {"name": f"c{number}", "image": each} for number, each in enumerate(images)
-        ]
-        pod = {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": "web"},
-            "spec": {"containers": containers},
-        }
-        (vendor / "pod.yaml").write_text(yaml.safe_dump(pod))
+        (vendor / "pod.yaml").write_text(pod("web", *images))
 
     def __call__(self, *more: str | Path) -> Outcome:
         hosts = (self.public_server.host, self.proxy_server.host)

@@ -19,8 +19,6 @@ import yaml
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from installer.license.file import License, parse_license
-
 LICENSE_ID = "2c8HgTq0V5yWn3RkLm7XzB4pDs1"
 
 
@@ -51,11 +49,6 @@ def document(**changes: Any) -> dict[str, Any]:
         "metadata": {"name": "my-app-initech"},
         "spec": spec | changes,
     }
-
-
-def plain_license(**changes: Any) -> License:
-    """Return an unsigned license, as the installer reads it."""
-    return parse_license(yaml.safe_dump(document(**changes)).encode(), "license.yaml")
 
 
 def write_license(directory: Path, content: dict[str, Any]) -> Path:

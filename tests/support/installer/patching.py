@@ -13,20 +13,6 @@ from tests.support.installer.servers import Request, Server
 from tests.support.servers.canned_server import Answer
 
 
-def pod(name: str, *images: str, **metadata: str) -> str:
-    containers = [
-        {"name": f"c{number}", "image": image} for number, image in enumerate(images)
-    ]
-    return yaml.safe_dump(
-        {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": name, **metadata},
-            "spec": {"containers": containers},
-        }
-    )
-
-
 class Patch:
     """Runs ``patch`` with what all tests give it, against a portal that resolves."""
 

@@ -10,7 +10,8 @@ import yaml
 
 from tests.support.installer.command import Installer, tree
 from tests.support.installer.licenses import LICENSE_ID, document, write_license
-from tests.support.installer.patching import Patch, pod
+from tests.support.installer.patching import Patch
+from tests.support.installer.pods import pod
 from tests.support.installer.servers import Server, server
 from tests.support.servers.canned_server import Answer
 

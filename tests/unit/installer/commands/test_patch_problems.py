@@ -13,7 +13,8 @@ import pytest
 
 from tests.support.installer.command import Installer
 from tests.support.installer.licenses import document, write_license
-from tests.support.installer.patching import Patch, pod
+from tests.support.installer.patching import Patch
+from tests.support.installer.pods import pod
 from tests.support.installer.servers import OK, Request, Server, server
 from tests.support.servers.canned_server import Answer
 

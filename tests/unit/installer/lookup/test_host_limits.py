@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import socket
@@ -20,6 +19,7 @@ from installer.lookup.look_up import look_up
 from installer.lookup.verdicts import Status, Verdict
 from installer.net.client import HttpClient
 from installer.net.registry import Registry
+from tests.support.installer.pods import pod
 from tests.support.installer.servers import (
     OK,
     Request,
@@ -208,38 +208,28 @@ def test_an_interrupt_ends_all_waiting(
 ) -> None:
     with raw_server(speak) as registry:
         images = images_of(registry.host, 40)
-        pods = [
-            {
-                "apiVersion": "v1",
-                "kind": "Pod",
-                "metadata": {"name": f"pod-{number}"},
-                "spec": {"containers": [{"name": "a", "image": image}]},
-            }
-            for number, image in enumerate(images)
-        ]
-        text = "---\n".join(f"{json.dumps(each)}\n" for each in pods)
-        (tmp_path / "pods.yaml").write_text(text)
-        code, seconds = interrupted(registry, tmp_path)
+        (tmp_path / "pod.yaml").write_text(pod("web", *images))
+        code, seconds, output = interrupted(registry, tmp_path)
         before = registry.connections
         time.sleep(0.3)
 
-    assert code == 130
+    assert (code, output) == (130, b"")
     assert seconds < 5
     assert registry.connections == before <= 8
 
 
-def interrupted(registry: Server, directory: Path) -> tuple[int, float]:
-    """Look up with the real command, press Ctrl-C; return its code, and how long."""
-    # Whoever runs the tests in the background has it ignored.
+def interrupted(registry: Server, directory: Path) -> tuple[int, float, bytes]:
+    """Interrupt the real command; return its exit code, the seconds, its output."""
+    # Shells ignore SIGINT in background jobs, and children inherit that.
     heeded = ["env", "--default-signal=INT"]
     command = [*heeded, sys.executable, "-m", "installer", "images", str(directory)]
-    options = ["--plain-http", registry.host, "--timeout", "60"]
+    options = ["--plain-http", registry.host, "--timeout", "60", "--progress"]
     with subprocess.Popen(
         [*command, *options],
         cwd=PROJECT,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     ) as running:
         try:
             end = time.monotonic() + 30
@@ -248,7 +238,8 @@ def interrupted(registry: Server, directory: Path) -> tuple[int, float]:
             time.sleep(0.5)
             started = time.monotonic()
             running.send_signal(signal.SIGINT)
-            return running.wait(100), time.monotonic() - started
+            output, _ = running.communicate(timeout=100)
+            return running.returncode, time.monotonic() - started, output
         finally:
             running.kill()
 

@@ -16,7 +16,8 @@ import yaml
 
 from tests.support.installer.command import tree
 from tests.support.installer.licenses import LICENSE_ID
-from tests.support.installer.patching import Patch, pod
+from tests.support.installer.patching import Patch
+from tests.support.installer.pods import pod
 from tests.support.installer.servers import Server
 
 COMPONENT = (

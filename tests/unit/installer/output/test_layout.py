@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from tests.support.installer.command import tree
-from tests.support.installer.patching import Patch, pod
+from tests.support.installer.patching import Patch
+from tests.support.installer.pods import pod
 from tests.support.installer.servers import Server
 
 

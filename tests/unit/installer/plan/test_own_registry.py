@@ -10,6 +10,7 @@ import yaml
 
 from tests.support.installer.command import Installer, Outcome, tree
 from tests.support.installer.licenses import document, write_license
+from tests.support.installer.pods import pod
 
 
 class Flatten:
@@ -23,17 +24,7 @@ class Flatten:
     ) -> Outcome:
         vendor = self.directory / "vendor"
         vendor.mkdir(exist_ok=True)
-        containers = [
-            {"name": f"c{number}", "image": each} for number, each in enumerate(images)
-        ]
-        spec = {"containers": containers}
-        pod = {
-            "apiVersion": "v1",
-            "kind": "Pod",
-            "metadata": {"name": "a"},
-            "spec": spec,
-        }
-        (vendor / "pod.yaml").write_text(yaml.safe_dump(pod))
+        (vendor / "pod.yaml").write_text(pod("web", *images))
         return self._installer(
             *("patch", vendor, "--license", self.directory / "license.yaml"),
             *("--out", self.out, "--airgap", "--registry", registry),

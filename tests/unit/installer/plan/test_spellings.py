@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 
 from installer.manifests.directory import read_directories
 from installer.output.midstream import pod_specs_with_secret
+from tests.support.installer.pods import pod
 from tests.support.installer.spellings import Shape, Spelling, plan, shapes, spellings
-
-
-def write_pod(directory: Path, image: str) -> None:
-    pod = {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": "one"},
-        "spec": {"containers": [{"name": "a", "image": image}]},
-    }
-    (directory / "pod.json").write_text(json.dumps(pod))
 
 
 def test_the_list_is_long() -> None:
@@ -31,7 +21,7 @@ def test_the_list_is_long() -> None:
 def test_a_private_image_becomes_what_the_list_says(
     spelling: Spelling, tmp_path: Path
 ) -> None:
-    write_pod(tmp_path, spelling.image)
+    (tmp_path / "pod.yaml").write_text(pod("one", spelling.image))
 
     (planned,) = plan(read_directories([tmp_path]))
 
