@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -249,31 +246,6 @@ def test_a_proxy_of_the_company_is_used_unless_the_host_is_excepted(
     (request,) = company.requests
     assert request.path == "http://registry.test/v2/my-org/api/manifests/v1"
     assert direct.document["images"][0]["status"] == "dns_failure"
-
-
-def test_ctrl_c_ends_at_once(vendor: Path) -> None:
-    with silent_server() as host:
-        (vendor / "pod.yaml").write_text(POD.format(f"{host}/my-org/api"))
-        process = subprocess.Popen(
-            [
-                # Whoever runs the tests in the background has it ignored.
-                *("env", "--default-signal=INT"),
-                *(sys.executable, "-m", "installer", "images", str(vendor)),
-                *("--plain-http", host, "--timeout", "5", "--progress"),
-            ],
-            cwd=PROJECT,
-            env={"PATH": os.environ["PATH"]},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
-        time.sleep(1)
-        started = time.monotonic()
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=20)
-
-    assert process.returncode == 130
-    assert (out, err) == (b"", b"")
-    assert time.monotonic() - started < 6
 
 
 def test_who_reads_no_further_makes_no_noise(vendor: Path) -> None:
