@@ -108,7 +108,7 @@ def site(
     license = connected.license()
     directory = tmp_path / "site"
     directory.mkdir()
-    found = Site(
+    result = Site(
         directory=directory,
         vendor=connected,
         license=license,
@@ -119,9 +119,9 @@ def site(
     )
     login = f"license:{license.license_id.reveal()}"
     settings.BERTH_PORTAL_URL = live_server.url
-    found.license_file.write_bytes(found.fetch("/api/v1/license/file", login))
-    found.root_key.write_bytes(found.fetch("/.well-known/berth-license-root.pem"))
-    return found
+    result.license_file.write_bytes(result.fetch("/api/v1/license/file", login))
+    result.root_key.write_bytes(result.fetch("/.well-known/berth-license-root.pem"))
+    return result
 
 
 def push(upstream: Upstream, repository: str, tag: str) -> images.Descriptor:

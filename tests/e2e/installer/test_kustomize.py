@@ -57,9 +57,9 @@ def test_every_spelling_becomes_what_the_list_says(tmp_path: Path) -> None:
 
     built = read_manifest(build(vendor, tmp_path / "out"))
 
-    found = {each.container: each.image for each in built.images}
-    expected = {f"c{number}": each.result for number, each in enumerate(spellings())}
-    assert found == expected
+    by_container = {item.container: item.image for item in built.images}
+    expected = {f"c{number}": item.result for number, item in enumerate(spellings())}
+    assert by_container == expected
 
 
 def test_every_shape_is_built_with_its_images_and_secrets(tmp_path: Path) -> None:
@@ -74,14 +74,14 @@ def test_every_shape_is_built_with_its_images_and_secrets(tmp_path: Path) -> Non
     images = read_manifest(text).images
     for shape in shapes():
         where = (shape.kind, shape.name, shape.namespace)
-        (built,) = [each for each in documents if identity(each) == where]
+        (built,) = [item for item in documents if identity(item) == where]
         secrets = {
             pointer: pull_secret_names(built, pointer) for pointer in shape.specs
         }
         named = {
-            each.container: each.image
-            for each in images
-            if (each.object.kind, each.object.name, each.object.namespace) == where
+            item.container: item.image
+            for item in images
+            if (item.object.kind, item.object.name, item.object.namespace) == where
         }
         assert (shape.shape, secrets, named) == (shape.shape, shape.specs, shape.images)
 
@@ -93,7 +93,7 @@ def test_the_secrets_are_built_for_each_namespace(tmp_path: Path) -> None:
 
     documents = list(yaml.safe_load_all(build(vendor, tmp_path / "out")))
 
-    secrets = [each["metadata"] for each in documents if each["kind"] == "Secret"]
+    secrets = [item["metadata"] for item in documents if item["kind"] == "Secret"]
     assert sorted(secrets, key=len) == [
         {"name": "my-app-registry"},
         {"name": "my-app-registry", "namespace": "prod"},
@@ -121,10 +121,10 @@ patches:
 
     documents = list(yaml.safe_load_all(build(vendor, tmp_path / "out")))
 
-    (built,) = [each for each in documents if each["kind"] == "Deployment"]
+    (built,) = [item for item in documents if item["kind"] == "Deployment"]
     assert built["metadata"] == {"name": "my-deployment", "namespace": "prod"}
-    found = pull_secret_names(built, "/spec/template/spec")
-    assert found == ["my-app-registry", "theirs"]
+    names = pull_secret_names(built, "/spec/template/spec")
+    assert names == ["my-app-registry", "theirs"]
 
 
 def test_a_base_in_directories_with_lists_of_their_own(tmp_path: Path) -> None:
@@ -141,9 +141,9 @@ def test_a_base_in_directories_with_lists_of_their_own(tmp_path: Path) -> None:
     documents = list(yaml.safe_load_all(build(vendor, tmp_path / "out")))
 
     pods = {
-        each["metadata"]["name"]: each["spec"]["imagePullSecrets"]
-        for each in documents
-        if each["kind"] == "Pod"
+        item["metadata"]["name"]: item["spec"]["imagePullSecrets"]
+        for item in documents
+        if item["kind"] == "Pod"
     }
     secrets = [{"name": "my-app-registry"}]
     assert pods == {"we": secrets, "db": secrets}
@@ -166,8 +166,8 @@ def test_a_host_in_brackets_is_renamed(tmp_path: Path) -> None:
         ["kubectl", "kustomize", str(base)], check=True, capture_output=True, text=True
     )
 
-    (found,) = read_manifest(built.stdout).images
-    assert found.image == f"{new_name}:v1"
+    (renamed,) = read_manifest(built.stdout).images
+    assert renamed.image == f"{new_name}:v1"
 
 
 def identity(document: dict[str, Any]) -> tuple[str, str, str]:
@@ -179,4 +179,4 @@ def pull_secret_names(document: Any, pointer: str) -> list[str]:
     for part in pointer.removeprefix("/").split("/"):
         key = part.replace("~1", "/").replace("~0", "~")
         document = document[int(key) if isinstance(document, list) else key]
-    return sorted(each["name"] for each in document.get("imagePullSecrets") or ())
+    return sorted(item["name"] for item in document.get("imagePullSecrets") or ())

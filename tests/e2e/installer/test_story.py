@@ -125,9 +125,9 @@ def test_a_license_makes_every_pod_pull_and_its_revocation_stops_that(
     pulled = sorted(set(images_of(built)))
     through = f"{story.proxy}/proxy/{story.vendor.application.slug}/sample/my-org"
     private = [
-        each
-        for each in pulled
-        if each.startswith((through, f"{bearer_upstream.endpoint}/"))
+        item
+        for item in pulled
+        if item.startswith((through, f"{bearer_upstream.endpoint}/"))
     ]
     assert len(pulled) == 5
     assert len(private) == 4
@@ -153,31 +153,31 @@ def build(site: Site) -> list[dict[str, Any]]:
         capture_output=True,
         text=True,
     )
-    return [each for each in yaml.safe_load_all(built.stdout) if each]
+    return [item for item in yaml.safe_load_all(built.stdout) if item]
 
 
 def images_of(value: Any) -> Iterator[str]:
     """Yield the images of all containers, wherever they are."""
     if isinstance(value, list):
-        for each in value:
-            yield from images_of(each)
+        for item in value:
+            yield from images_of(item)
     elif isinstance(value, dict):
         for kind in ("containers", "initContainers"):
-            yield from (each["image"] for each in value.get(kind, ()))
-        for each in value.values():
-            yield from images_of(each)
+            yield from (item["image"] for item in value.get(kind, ()))
+        for item in value.values():
+            yield from images_of(item)
 
 
 def check_secrets(site: Site, built: list[dict[str, Any]]) -> None:
     """The secret is in each namespace, and with each Pod that needs it."""
     name = f"{site.vendor.application.slug}-registry"
-    secrets = [each["metadata"] for each in built if each["kind"] == "Secret"]
-    assert [each["name"] for each in secrets] == [name] * len(secrets)
-    assert "reports" in {each.get("namespace") for each in secrets}
+    secrets = [item["metadata"] for item in built if item["kind"] == "Secret"]
+    assert [item["name"] for item in secrets] == [name] * len(secrets)
+    assert "reports" in {item.get("namespace") for item in secrets}
     specs = {
-        each["kind"]: str(each["spec"])
-        for each in built
-        if each["kind"] not in {"Secret", "ConfigMap"}
+        item["kind"]: str(item["spec"])
+        for item in built
+        if item["kind"] not in {"Secret", "ConfigMap"}
     }
     assert {kind for kind, text in specs.items() if name in text} == {
         *("Deployment", "CronJob", "StatefulSet", "Engine"),

@@ -34,18 +34,18 @@ def test_from_manifests_to_images_that_the_secret_pulls(site: Site) -> None:
     site.write_pod(private, public)
 
     looked = site.run("images", site.manifests, "--format", "json", *site.plain)
-    found = {
-        each["image"]: each["status"] for each in json.loads(looked.stdout)["images"]
+    statuses = {
+        item["image"]: item["status"] for item in json.loads(looked.stdout)["images"]
     }
-    assert found == {private: "private", public: "public"}
+    assert statuses == {private: "private", public: "public"}
 
     patched = site.online(
         "patch", site.manifests, "--out", site.directory / "out", "-o", "json"
     )
     assert patched.returncode == 0, patched.stdout + patched.stderr
     results = {
-        each["image"]: each["new_image"]
-        for each in json.loads(patched.stdout)["images"]
+        item["image"]: item["new_image"]
+        for item in json.loads(patched.stdout)["images"]
     }
     slug = site.vendor.application.slug
     new_image = f"{site.proxy}/proxy/{slug}/sample/my-org/api:v1.0.1"
@@ -79,7 +79,7 @@ def test_kustomize_builds_what_was_patched(site: Site) -> None:
 
     slug = site.vendor.application.slug
     pod = next(
-        each for each in yaml.safe_load_all(built.stdout) if each["kind"] == "Pod"
+        item for item in yaml.safe_load_all(built.stdout) if item["kind"] == "Pod"
     )
     assert pod["spec"]["imagePullSecrets"] == [{"name": f"{slug}-registry"}]
     assert pod["spec"]["containers"][0]["image"] == (
@@ -212,8 +212,8 @@ def test_dockers_manifests_can_be_pushed_too(site: Site) -> None:
     target = site.directory / "copy"
     pulled = skopeo("copy", "--src-tls-verify=false", copied, f"dir:{target}")
     assert pulled.returncode == 0, pulled.stderr
-    found = json.loads((target / "manifest.json").read_text())
-    assert [each["digest"] for each in found["layers"]] == [
+    copy = json.loads((target / "manifest.json").read_text())
+    assert [item["digest"] for item in copy["layers"]] == [
         manifest["layers"][0]["digest"]
     ]
 

@@ -53,10 +53,10 @@ class Airgap:
         return f"{self.proxy_server.host}/proxy/my-app/quay.io/{repository}"
 
     def index(self) -> dict[str, str]:
-        found = json.loads((self.bundle / "index.json").read_text())
+        index = json.loads((self.bundle / "index.json").read_text())
         name = "org.opencontainers.image.ref.name"
         return {
-            each["annotations"][name]: each["digest"] for each in found["manifests"]
+            entry["annotations"][name]: entry["digest"] for entry in index["manifests"]
         }
 
 

@@ -30,7 +30,7 @@ class Installer:
     def __call__(self, *arguments: str | Path) -> Outcome:
         self._capsys.readouterr()
         try:
-            code = main([str(each) for each in arguments])
+            code = main([str(item) for item in arguments])
         except SystemExit as ended:
             code = int(ended.code or 0)
         printed = self._capsys.readouterr()

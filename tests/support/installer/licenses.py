@@ -135,8 +135,10 @@ def key_id(key: rsa.RSAPrivateKey) -> str:
 
 def unwrapped(license: dict[str, Any]) -> dict[str, Any]:
     """Return what ``spec.signature`` holds."""
-    found: dict[str, Any] = json.loads(base64.b64decode(license["spec"]["signature"]))
-    return found
+    envelope: dict[str, Any] = json.loads(
+        base64.b64decode(license["spec"]["signature"])
+    )
+    return envelope
 
 
 def with_signature(license: dict[str, Any], outer: dict[str, Any]) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def resolved(image: str) -> dict[str, Any]:
 
 def respond_as_portal(request: Request) -> Answer:
     if request.path == "/api/v1/license":
-        found: Any = {
+        content: Any = {
             "application": {"slug": "my-app", "name": "My app"},
             "sequence": 7,
             "proxy_host": "proxy.example.com",
@@ -70,5 +70,7 @@ def respond_as_portal(request: Request) -> Answer:
         }
     else:
         asked = json.loads(request.body)["images"]
-        found = {"images": [resolved(image) for image in asked]}
-    return Answer(200, {"Content-Type": "application/json"}, json.dumps(found).encode())
+        content = {"images": [resolved(image) for image in asked]}
+    return Answer(
+        200, {"Content-Type": "application/json"}, json.dumps(content).encode()
+    )

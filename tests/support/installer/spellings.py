@@ -59,17 +59,17 @@ class Shape:
 def spellings() -> list[Spelling]:
     return [
         Spelling(
-            image=each["image"].replace("DIGEST", DIGEST).replace("SHA512", SHA512),
-            becomes=each.get("becomes", "").replace("DIGEST", DIGEST),
-            fate=each.get("fate", "proxied"),
-            says=each.get("says", ""),
+            image=item["image"].replace("DIGEST", DIGEST).replace("SHA512", SHA512),
+            becomes=item.get("becomes", "").replace("DIGEST", DIGEST),
+            fate=item.get("fate", "proxied"),
+            says=item.get("says", ""),
         )
-        for each in _document()["images"]
+        for item in _document()["images"]
     ]
 
 
 def shapes() -> list[Shape]:
-    return [_shape(each) for each in _document()["shapes"]]
+    return [_shape(item) for item in _document()["shapes"]]
 
 
 def plan(manifests: Manifests) -> list[PlannedImage]:
@@ -86,30 +86,30 @@ def plan(manifests: Manifests) -> list[PlannedImage]:
 
 
 def _verdict(image: str) -> Verdict:
-    found = read_image(image)
-    if not isinstance(found, Reference):
-        return found
-    is_public = found.registry == PUBLIC_HOST
+    reference = read_image(image)
+    if not isinstance(reference, Reference):
+        return reference
+    is_public = reference.registry == PUBLIC_HOST
     return Verdict(Status.PUBLIC if is_public else Status.PRIVATE, "Told by the test.")
 
 
-def _shape(each: dict[str, Any]) -> Shape:
-    first = yaml.safe_load(each["manifest"].split("---\n")[0])
-    found = each.get("object") or {"kind": first["kind"], **first["metadata"]}
+def _shape(item: dict[str, Any]) -> Shape:
+    first = yaml.safe_load(item["manifest"].split("---\n")[0])
+    metadata = item.get("object") or {"kind": first["kind"], **first["metadata"]}
     return Shape(
-        shape=each["shape"],
-        manifest=each["manifest"],
+        shape=item["shape"],
+        manifest=item["manifest"],
         specs={
             pointer: sorted(_SHORT.get(name, name) for name in names)
-            for pointer, names in each["specs"].items()
+            for pointer, names in item["specs"].items()
         },
         images={
             container: _SHORT["P"] + image[1:] if image.startswith("P/") else image
-            for container, image in each["images"].items()
+            for container, image in item["images"].items()
         },
-        kind=found["kind"],
-        name=found["name"],
-        namespace=found.get("namespace", ""),
+        kind=metadata["kind"],
+        name=metadata["name"],
+        namespace=metadata.get("namespace", ""),
     )
 
 

@@ -62,7 +62,10 @@ def patch(
 @pytest.fixture
 def airgap(installer: Installer, tmp_path: Path) -> Iterator[Airgap]:
     write_license(tmp_path, document(replicatedProxyDomain=""))
-    found = Airgap(installer, tmp_path)
-    with server(found.public.respond) as public, server(found.private.respond) as proxy:
-        found.public_server, found.proxy_server = public, proxy
-        yield found
+    result = Airgap(installer, tmp_path)
+    with (
+        server(result.public.respond) as public,
+        server(result.private.respond) as proxy,
+    ):
+        result.public_server, result.proxy_server = public, proxy
+        yield result

@@ -95,7 +95,7 @@ def test_several_directories_and_single_files(
             *("--plain-http", registry.host, "-o", "json"),
         )
 
-    files = [each["places"][0]["file"] for each in outcome.document["images"]]
+    files = [item["places"][0]["file"] for item in outcome.document["images"]]
     assert files == [str(tmp_path / "one/pod.yaml"), str(tmp_path / "two/pod.yaml")]
 
 
@@ -136,11 +136,11 @@ def test_links_are_followed_to_files_beside_them_and_nowhere_else(
     outcome = installer("images", vendor, "-o", "json")
 
     assert outcome.code == 3
-    images = [each["image"] for each in outcome.document["images"]]
+    images = [item["image"] for item in outcome.document["images"]]
     assert images == ["{{ beside }}"]
-    problems = {each["file"]: each["detail"] for each in outcome.document["problems"]}
+    problems = {item["file"]: item["detail"] for item in outcome.document["problems"]}
     assert sorted(problems) == ["dangling.yaml", "directory", "file.yaml"]
-    assert all("link" in each for each in problems.values())
+    assert all("link" in item for item in problems.values())
 
 
 def test_what_strangers_write_cannot_steer_the_terminal(
@@ -172,7 +172,7 @@ def test_what_strangers_write_cannot_steer_the_terminal(
 def test_wrong_use_is_exit_code_2(
     installer: Installer, arguments: tuple[str, ...], vendor: Path
 ) -> None:
-    outcome = installer(*(str(vendor) if each == "." else each for each in arguments))
+    outcome = installer(*(str(vendor) if item == "." else item for item in arguments))
 
     assert outcome.code == 2
     assert outcome.out == ""

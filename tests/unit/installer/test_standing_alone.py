@@ -16,22 +16,22 @@ DISTRIBUTIONS = {"yaml": "PyYAML", "cryptography": "cryptography", "urllib3": "u
 
 def imported() -> set[str]:
     """Return the packages, none of Python's own, that the wheel's modules import."""
-    found = set()
+    packages = set()
     for package in ("installer", "oci"):
         for path in (PROJECT / package).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Import):
-                    found |= {each.name.partition(".")[0] for each in node.names}
+                    packages |= {item.name.partition(".")[0] for item in node.names}
                 elif isinstance(node, ast.ImportFrom):
-                    found.add(str(node.module).partition(".")[0])
-    return found - sys.stdlib_module_names - {"installer", "oci"}
+                    packages.add(str(node.module).partition(".")[0])
+    return packages - sys.stdlib_module_names - {"installer", "oci"}
 
 
 def test_the_wheel_names_what_it_imports() -> None:
     document = tomllib.loads((PROJECT / "installer" / "pyproject.toml").read_text())
-    named = {each.partition(">")[0] for each in document["project"]["dependencies"]}
+    named = {item.partition(">")[0] for item in document["project"]["dependencies"]}
 
-    assert {DISTRIBUTIONS[each] for each in imported()} == named
+    assert {DISTRIBUTIONS[item] for item in imported()} == named
 
 
 def test_the_two_packages_of_the_wheel_are_enough(tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_the_two_packages_of_the_wheel_are_enough(tmp_path: Path) -> None:
 def test_no_command_loads_a_framework() -> None:
     code = (
         "import sys, installer.cli\n"
-        "print(sorted({each.partition('.')[0] for each in sys.modules}))"
+        "print(sorted({item.partition('.')[0] for item in sys.modules}))"
     )
 
     ran = subprocess.run(

@@ -62,7 +62,7 @@ def test_what_others_put_into_a_bundle_is_neither_packed_nor_deleted(
     assert tree(airgap.partial) == {"mine.txt": b"mine"}
     with tarfile.open(airgap.bundle) as archive:
         names = archive.getnames()
-    packed = {each for each in names if not each.startswith("blobs/sha256/")}
+    packed = {item for item in names if not item.startswith("blobs/sha256/")}
     assert packed == {"SHA256SUMS", "index.json", "oci-layout"}
 
 
@@ -94,8 +94,8 @@ def test_a_blob_is_fetched_from_where_it_is_to_be_had(airgap: Airgap) -> None:
 
 @pytest.mark.parametrize("what", ["layer", "manifest"])
 def test_a_blob_that_has_rotten_is_fetched_again(airgap: Airgap, what: str) -> None:
-    found = airgap.public.image("org/app", "v1", LAYER)
-    digest = found["digest"] if what == "manifest" else sha256(LAYER)
+    image = airgap.public.image("org/app", "v1", LAYER)
+    digest = image["digest"] if what == "manifest" else sha256(LAYER)
     airgap.manifest(f"{airgap.public_server.host}/org/app:v1")
     assert airgap().code == 0
     path = airgap.bundle / "blobs" / "sha256" / digest.partition(":")[2]

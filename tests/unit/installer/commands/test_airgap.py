@@ -58,10 +58,10 @@ def test_the_license_is_shown_to_the_proxy_and_nobody_else(airgap: Airgap) -> No
     assert outcome.code == 0
     assert LICENSE_ID not in outcome.out + outcome.err
     shown = [
-        each.headers.get("Authorization") for each in airgap.public_server.requests
+        item.headers.get("Authorization") for item in airgap.public_server.requests
     ]
     assert set(shown) == {None}
-    assert not any(LICENSE_ID.encode() in each for each in tree(airgap.bundle).values())
+    assert not any(LICENSE_ID.encode() in item for item in tree(airgap.bundle).values())
 
 
 @pytest.mark.parametrize("challenge", ['Basic realm="r"', 'Bearer realm="{}/token"'])
@@ -82,10 +82,10 @@ def test_a_registry_that_asks_for_a_login_later_does_not_get_the_license(
         in outcome.document["failed"][f"{host}/org/app:v1"]
     )
     shown = [
-        each.headers.get("Authorization") for each in airgap.public_server.requests
+        item.headers.get("Authorization") for item in airgap.public_server.requests
     ]
     assert set(shown) == {None}
-    assert "GET" in {each.method for each in airgap.public_server.requests}
+    assert "GET" in {item.method for item in airgap.public_server.requests}
 
 
 def test_a_token_server_elsewhere_does_not_get_the_license(
@@ -112,8 +112,8 @@ def test_the_proxys_own_token_server_gets_the_license(airgap: Airgap) -> None:
 
     assert airgap().code == 0
 
-    asked = [each for each in airgap.proxy_server.requests if "/token" in each.path]
-    assert {each.headers["Authorization"] for each in asked} == {LOGIN}
+    asked = [item for item in airgap.proxy_server.requests if "/token" in item.path]
+    assert {item.headers["Authorization"] for item in asked} == {LOGIN}
 
 
 def test_one_blob_under_two_media_types_is_fetched_once(airgap: Airgap) -> None:
@@ -125,7 +125,7 @@ def test_one_blob_under_two_media_types_is_fetched_once(airgap: Airgap) -> None:
     assert airgap().code == 0
 
     digest = store.blob(LARGE)["digest"]
-    asked = [each.path for each in airgap.public_server.requests if digest in each.path]
+    asked = [item.path for item in airgap.public_server.requests if digest in item.path]
     assert len(asked) == 1
     checked(airgap.bundle)
 
@@ -140,12 +140,12 @@ def test_all_platforms_or_one(airgap: Airgap) -> None:
 
     assert airgap().code == 0
     assert airgap.index() == {image: index["digest"]}
-    assert len([each for each in tree(airgap.bundle) if "blobs/" in each]) == 6
+    assert len([item for item in tree(airgap.bundle) if "blobs/" in item]) == 6
 
     airgap.bundle = airgap.directory / "arm"
     assert airgap("--platform", "linux/arm64").code == 0
     assert airgap.index() == {image: arm["digest"]}
-    assert len([each for each in tree(airgap.bundle) if "blobs/" in each]) == 3
+    assert len([item for item in tree(airgap.bundle) if "blobs/" in item]) == 3
 
     airgap.bundle = airgap.directory / "none"
     outcome = airgap("--platform", "windows/amd64")
@@ -184,7 +184,7 @@ def test_a_second_run_continues(airgap: Airgap, supports_ranges: bool) -> None:
     assert airgap().code == 0
 
     again = airgap.public_server.requests[before:]
-    blobs = [each.path for each in again if "/blobs/" in each.path]
+    blobs = [item.path for item in again if "/blobs/" in item.path]
     assert blobs == [f"/v2/org/app/blobs/{digest}"]
     checked(airgap.bundle)
     assert not (airgap.bundle / "partial").exists()
@@ -225,7 +225,7 @@ def test_a_manifest_that_is_not_what_it_should_be_is_refused(airgap: Airgap) -> 
 
     assert outcome.code == 3
     assert airgap.index() == {}
-    assert all("discarded" in each for each in outcome.document["failed"].values())
+    assert all("discarded" in item for item in outcome.document["failed"].values())
 
 
 def test_a_refusal_is_told_with_the_proxys_sentence(airgap: Airgap) -> None:
@@ -266,12 +266,12 @@ def test_dockers_manifests_become_ocis_with_the_same_blobs(airgap: Airgap) -> No
     for _ in range(2):
         assert airgap().code == 0
 
-    (found,) = json.loads((airgap.bundle / "index.json").read_text())["manifests"]
-    assert found["mediaType"] == OCI_INDEX
-    assert found["digest"] != stored["digest"]
-    index = blob(airgap, found["digest"])
+    (entry,) = json.loads((airgap.bundle / "index.json").read_text())["manifests"]
+    assert entry["mediaType"] == OCI_INDEX
+    assert entry["digest"] != stored["digest"]
+    index = blob(airgap, entry["digest"])
     assert index["mediaType"] == OCI_INDEX
-    platforms = [each["platform"]["architecture"] for each in index["manifests"]]
+    platforms = [item["platform"]["architecture"] for item in index["manifests"]]
     assert platforms == ["amd64", "arm64"]
     image = blob(airgap, index["manifests"][0]["digest"])
     assert (image["mediaType"], image["config"]["mediaType"]) == (

@@ -77,10 +77,10 @@ def test_the_license_goes_into_a_file_for_its_owner_alone_and_nowhere_else(
     secret = patch.out / "overlays" / "midstream" / "secret.yaml"
     assert stat.S_IMODE(secret.stat().st_mode) == 0o600
     assert LICENSE_ID not in outcome.out + outcome.err
-    assert [each for each in registry.requests if "Authorization" in each.headers] == []
-    others = {name for name, each in tree(patch.out).items() if b"dockerconfig" in each}
+    assert [item for item in registry.requests if "Authorization" in item.headers] == []
+    others = {name for name, item in tree(patch.out).items() if b"dockerconfig" in item}
     assert others == {"overlays/midstream/secret.yaml"}
-    assert all(LICENSE_ID not in each.path for each in patch.portal.requests)
+    assert all(LICENSE_ID not in item.path for item in patch.portal.requests)
 
 
 def test_each_image_is_told_apart(patch: Patch, vendor: Path, registry: Server) -> None:
@@ -100,15 +100,15 @@ def test_each_image_is_told_apart(patch: Patch, vendor: Path, registry: Server) 
     outcome = patch("--format", "json")
 
     assert outcome.code == 3
-    found = {
-        each["image"]: (each["result"], each["status"])
-        for each in outcome.document["images"]
+    results = {
+        item["image"]: (item["result"], item["status"])
+        for item in outcome.document["images"]
     }
-    assert found == images
-    assert [each["name"] for each in patch.midstream()["images"]] == [
+    assert results == images
+    assert [item["name"] for item in patch.midstream()["images"]] == [
         f"{host}/closed/api"
     ]
-    asked = [each for each in patch.portal.requests if each.method == "POST"]
+    asked = [item for item in patch.portal.requests if item.method == "POST"]
     assert json.loads(asked[0].body) == {
         "images": [f"{host}/closed/api:v1", f"{host}/closed/unshared:v1"]
     }
@@ -122,7 +122,7 @@ def test_the_secret_is_written_even_if_all_images_are_public(
 
     assert patch().code == 0
 
-    assert [each["metadata"] for each in patch.secrets()] == [
+    assert [item["metadata"] for item in patch.secrets()] == [
         {"name": "my-app-registry"},
         {"name": "my-app-registry", "namespace": "prod"},
         {"name": "my-app-registry", "namespace": "staging"},
@@ -160,7 +160,7 @@ def test_every_namespace_is_more_than_files_can_do(
     assert outcome.code == 3
     assert 'in all namespaces ("*")' in outcome.err
     assert "Templates are not rendered" in outcome.err
-    assert [each["metadata"].get("namespace") for each in patch.secrets()] == [
+    assert [item["metadata"].get("namespace") for item in patch.secrets()] == [
         None,
         "prod",
     ]
@@ -246,7 +246,7 @@ def test_the_default_namespace_needs_the_applications_own(
     assert "Give it with --namespace" in outcome.err
     assert len(patch.secrets()) == 1
     assert patch("--namespace", "own").code == 0
-    assert [each["metadata"]["namespace"] for each in patch.secrets()] == [
+    assert [item["metadata"]["namespace"] for item in patch.secrets()] == [
         "own",
         "default",
     ]

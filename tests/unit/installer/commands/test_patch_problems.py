@@ -60,13 +60,13 @@ def test_tags_that_nobody_could_look_up_stay_unknown_under_their_new_name(
     assert f"unknown: {name}:{tag} -> {new}:{tag}\n" in outcome.out
     assert "2 images: 2 renamed, 1 with a problem." in outcome.out
     # Kustomize renames it with the other, so that it pulls with the license too.
-    patched = {each["target"]["name"] for each in patch.midstream()["patches"]}
+    patched = {item["target"]["name"] for item in patch.midstream()["patches"]}
     assert patched == {"web", "other"}
-    found = {
-        each["image"].rpartition(":")[2]: (each["result"], each["status"])
-        for each in patch("--output", "json").document["images"]
+    results = {
+        item["image"].rpartition(":")[2]: (item["result"], item["status"])
+        for item in patch("--output", "json").document["images"]
     }
-    assert found == {"v1": ("proxied", "private"), tag: ("unknown", status)}
+    assert results == {"v1": ("proxied", "private"), tag: ("unknown", status)}
 
 
 def test_a_public_tag_of_a_private_image_is_proxied_with_it(
@@ -88,9 +88,9 @@ def test_a_sha512_digest_is_never_called_proxied(
     (vendor / "pod.yaml").write_text(pod("web", f"{name}:v1", f"{name}@{SHA512}"))
 
     (outcome,) = [
-        each
-        for each in patch("--output", "json").document["images"]
-        if "sha512" in each["image"]
+        item
+        for item in patch("--output", "json").document["images"]
+        if "sha512" in item["image"]
     ]
 
     assert (outcome["result"], outcome["new_image"]) == ("public", None)
@@ -135,10 +135,10 @@ def test_pods_without_a_namespace_are_not_left_without_the_secret(
     named, unnamed = pod("job", image, namespace="jobs"), pod("web", image)
     (vendor / "pods.yaml").write_text(f"{named}---\n{unnamed}")
 
-    outcome = patch(*(text for each in given for text in ("--namespace", each)))
+    outcome = patch(*(text for item in given for text in ("--namespace", item)))
 
-    found = {each["metadata"].get("namespace", "") for each in patch.secrets()}
-    assert found == written
+    namespaces = {item["metadata"].get("namespace", "") for item in patch.secrets()}
+    assert namespaces == written
     assert outcome.code == (0 if given else 3)
 
 

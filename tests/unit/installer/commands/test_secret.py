@@ -64,10 +64,10 @@ def test_one_for_each_namespace_of_the_application(
 
     listed = outcome.document
     assert (listed["kind"], sorted(listed)) == ("List", ["apiVersion", "items", "kind"])
-    namespaces = [each["metadata"]["namespace"] for each in listed["items"]]
+    namespaces = [item["metadata"]["namespace"] for item in listed["items"]]
     assert namespaces == ["own", "a", "b"]
     # Who may make a namespace is for the cluster's administrators to say.
-    assert {each["kind"] for each in listed["items"]} == {"Secret"}
+    assert {item["kind"] for item in listed["items"]} == {"Secret"}
 
 
 def test_every_namespace_is_explained(

@@ -79,7 +79,7 @@ def test_a_newer_license_replaces_the_file(
     assert (outcome.code, outcome.document["changed"]) == (0, True)
     assert license.read_bytes() == newer
     assert stat.S_IMODE(license.stat().st_mode) == 0o640
-    assert sorted(each.name for each in license.parent.iterdir()) == [
+    assert sorted(item.name for item in license.parent.iterdir()) == [
         "license.yaml",
         "root.pem",
     ]

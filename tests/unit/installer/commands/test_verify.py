@@ -132,10 +132,10 @@ def test_a_changed_field_is_named(
 ) -> None:
     license = signer.signed(document())
     *parents, last = path.replace("[0]", ".0").split(".")
-    found: Any = license
-    for each in parents:
-        found = found[int(each)] if each.isdigit() else found[each]
-    found[last] = value
+    parent: Any = license
+    for item in parents:
+        parent = parent[int(item)] if item.isdigit() else parent[item]
+    parent[last] = value
 
     refused(check(license), "changed_field", f"{path} was changed")
 

@@ -44,7 +44,7 @@ def one_odd(answer: Answer) -> AbstractContextManager[Server]:
 
 def images_of(host: str, number: int = 24) -> list[str]:
     """Return images of which one is odd; it is asked for among the first."""
-    usual = [f"{host}/usual/api:v{each}" for each in range(number)]
+    usual = [f"{host}/usual/api:v{item}" for item in range(number)]
     return [f"{host}/odd/api:v1", *usual]
 
 
@@ -79,12 +79,12 @@ def test_trouble_on_the_way_to_one_image_is_that_image_s(
     with one_odd(answer) as registry:
         odd, *usual = images_of(registry.host)
         started = time.monotonic()
-        found = look_all([odd, *usual], registry.host)
+        verdicts = look_all([odd, *usual], registry.host)
 
-    assert found[odd].status is status
-    assert {found[image].status for image in usual} == {Status.PUBLIC}
+    assert verdicts[odd].status is status
+    assert {verdicts[image].status for image in usual} == {Status.PUBLIC}
     assert time.monotonic() - started < 5
-    assert "u:p" not in found[odd].sentence
+    assert "u:p" not in verdicts[odd].sentence
 
 
 def test_a_token_server_without_patience_says_nothing_of_the_registry() -> None:
@@ -94,10 +94,10 @@ def test_a_token_server_without_patience_says_nothing_of_the_registry() -> None:
     ):
         odd, *usual = images_of(registry.host)
         odder = f"{registry.host}/odd/api:v2"
-        found = look_all([odd, *usual, odder], registry.host, tokens.host)
+        verdicts = look_all([odd, *usual, odder], registry.host, tokens.host)
 
-    assert found[odd].status is found[odder].status is Status.RATE_LIMITED
-    assert {found[image].status for image in usual} == {Status.PUBLIC}
+    assert verdicts[odd].status is verdicts[odder].status is Status.RATE_LIMITED
+    assert {verdicts[image].status for image in usual} == {Status.PUBLIC}
     assert len(tokens.requests) <= 2
 
 
@@ -113,20 +113,20 @@ def test_a_fault_of_ours_is_told_and_ends_nothing() -> None:
     with one_odd(OK) as registry:
         odd, *usual = images_of(registry.host)
         client = Faulty(plain_http=frozenset({registry.host}))
-        found = look_up([odd, *usual], Registry(client))
+        verdicts = look_up([odd, *usual], Registry(client))
 
-    assert found[odd].status is Status.BAD_RESPONSE
-    assert "ZeroDivisionError" in found[odd].sentence
-    assert {found[image].status for image in usual} == {Status.PUBLIC}
+    assert verdicts[odd].status is Status.BAD_RESPONSE
+    assert "ZeroDivisionError" in verdicts[odd].sentence
+    assert {verdicts[image].status for image in usual} == {Status.PUBLIC}
 
 
 def test_the_patience_for_a_host_is_not_that_for_an_image() -> None:
     with server(lambda _: Answer(429, {"Retry-After": "1"})) as registry:
         started = time.monotonic()
-        found = look_all(images_of(registry.host, 40), registry.host, wait=2.5)
+        verdicts = look_all(images_of(registry.host, 40), registry.host, wait=2.5)
         took = time.monotonic() - started
 
-    assert {each.status for each in found.values()} == {Status.RATE_LIMITED}
+    assert {item.status for item in verdicts.values()} == {Status.RATE_LIMITED}
     assert 2 <= took < 5
     assert len(registry.requests) <= 16
 
@@ -135,10 +135,10 @@ def test_broken_repositories_are_asked_again_only_while_there_is_time() -> None:
     with server(lambda _: Answer(503, {"Retry-After": "1"})) as registry:
         images = images_of(registry.host, 40)
         started = time.monotonic()
-        found = look_all(images, registry.host, wait=2.5)
+        verdicts = look_all(images, registry.host, wait=2.5)
         took = time.monotonic() - started
 
-    assert {each.status for each in found.values()} == {Status.REGISTRY_ERROR}
+    assert {item.status for item in verdicts.values()} == {Status.REGISTRY_ERROR}
     assert took < 5
     asked = registry.asked()
     assert len(asked) == len(images)
@@ -148,10 +148,10 @@ def test_broken_repositories_are_asked_again_only_while_there_is_time() -> None:
 def test_a_silent_host_is_given_up_after_three_time_outs() -> None:
     with silent_server() as host:
         started = time.monotonic()
-        found = look_all(images_of(host, 40), host, seconds=1)
+        verdicts = look_all(images_of(host, 40), host, seconds=1)
         took = time.monotonic() - started
 
-    assert {each.status for each in found.values()} == {Status.TIMED_OUT}
+    assert {item.status for item in verdicts.values()} == {Status.TIMED_OUT}
     assert took < 4
 
 
@@ -161,11 +161,11 @@ def test_a_silent_token_server_is_given_up_too() -> None:
         with server(lambda _: realm) as registry:
             images = images_of(registry.host, 40)
             started = time.monotonic()
-            found = look_all(images, registry.host, tokens, seconds=1)
+            verdicts = look_all(images, registry.host, tokens, seconds=1)
             took = time.monotonic() - started
 
-    assert {each.status for each in found.values()} == {Status.TIMED_OUT}
-    assert tokens in found[images[0]].sentence
+    assert {item.status for item in verdicts.values()} == {Status.TIMED_OUT}
+    assert tokens in verdicts[images[0]].sentence
     assert took < 4
 
 
@@ -180,13 +180,13 @@ def test_repositories_that_hang_do_not_make_their_host_silent() -> None:
         return OK
 
     with server(respond) as registry:
-        usual = [f"{registry.host}/usual/api:v{each}" for each in range(30)]
-        odd = [f"{registry.host}/odd/api:v{each}" for each in range(3)]
-        found = look_all([*odd, *usual], registry.host, seconds=1)
+        usual = [f"{registry.host}/usual/api:v{item}" for item in range(30)]
+        odd = [f"{registry.host}/odd/api:v{item}" for item in range(3)]
+        verdicts = look_all([*odd, *usual], registry.host, seconds=1)
         over.set()
 
-    assert {found[image].status for image in odd} == {Status.TIMED_OUT}
-    assert {found[image].status for image in usual} == {Status.PUBLIC}
+    assert {verdicts[image].status for image in odd} == {Status.TIMED_OUT}
+    assert {verdicts[image].status for image in usual} == {Status.PUBLIC}
 
 
 def never(connection: socket.socket) -> None:
@@ -248,9 +248,9 @@ def test_a_dead_host_is_known_by_its_own_name() -> None:
     dead = closed_port()
     with one_odd(Answer(307, {"Location": f"http://{dead}/"})) as registry:
         odd, *usual = images_of(registry.host)
-        found = look_all([odd, *usual, f"{dead}/my-org/api:v1"], registry.host, dead)
+        verdicts = look_all([odd, *usual, f"{dead}/my-org/api:v1"], registry.host, dead)
 
     sentence = f"{dead} cannot be reached."
-    assert found[odd] == Verdict(Status.UNREACHABLE, sentence)
-    assert found[f"{dead}/my-org/api:v1"] == found[odd]
-    assert {found[image].status for image in usual} == {Status.PUBLIC}
+    assert verdicts[odd] == Verdict(Status.UNREACHABLE, sentence)
+    assert verdicts[f"{dead}/my-org/api:v1"] == verdicts[odd]
+    assert {verdicts[image].status for image in usual} == {Status.PUBLIC}

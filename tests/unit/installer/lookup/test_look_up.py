@@ -80,20 +80,20 @@ def token_server(token: Answer, with_token: Answer) -> object:
 )
 def test_what_one_answer_means(answer: Answer, status: Status, sentence: str) -> None:
     with server(lambda _request: answer) as registry:
-        found = look(f"{registry.host}/my-org/api:v1", registry.host)
+        verdict = look(f"{registry.host}/my-org/api:v1", registry.host)
 
-    assert found.status is status
-    assert sentence in found.sentence
-    assert registry.host in found.sentence
+    assert verdict.status is status
+    assert sentence in verdict.sentence
+    assert registry.host in verdict.sentence
 
 
 @pytest.mark.parametrize("code", [500, 502, 503, 504, 507])
 def test_a_registry_with_a_problem_of_its_own_is_no_private_one(code: int) -> None:
     with server(lambda _request: Answer(code)) as registry:
-        found = look(f"{registry.host}/my-org/api:v1", registry.host)
+        verdict = look(f"{registry.host}/my-org/api:v1", registry.host)
 
-    assert found.status is Status.REGISTRY_ERROR
-    assert f"({code})" in found.sentence
+    assert verdict.status is Status.REGISTRY_ERROR
+    assert f"({code})" in verdict.sentence
 
 
 @pytest.mark.parametrize(
@@ -118,10 +118,10 @@ def test_the_dance_with_a_token_server(
     token: Answer, with_token: Answer, status: Status
 ) -> None:
     with server(token_server(token, with_token)) as registry:  # type: ignore[arg-type]
-        found = look(f"{registry.host}/my-org/api:v1", registry.host)
+        verdict = look(f"{registry.host}/my-org/api:v1", registry.host)
 
-    assert found.status is status
-    asked = [each for each in registry.requests if each.path.startswith("/token")]
+    assert verdict.status is status
+    asked = [item for item in registry.requests if item.path.startswith("/token")]
     assert asked[0].path == "/token?service=s&scope=repository%3Amy-org%2Fapi%3Apull"
     assert "Authorization" not in asked[0].headers
 
@@ -131,8 +131,8 @@ def test_a_get_is_sent_only_where_a_head_is_not_welcome() -> None:
         return Answer(405) if request.method == "HEAD" else OK
 
     with server(respond) as registry:
-        found = look(f"{registry.host}/my-org/api:v1", registry.host)
-    assert found.status is Status.PUBLIC
+        verdict = look(f"{registry.host}/my-org/api:v1", registry.host)
+    assert verdict.status is Status.PUBLIC
     path = "/v2/my-org/api/manifests/v1"
     assert registry.asked() == {("HEAD", path): 1, ("GET", path): 1}
 
@@ -144,9 +144,9 @@ def test_a_get_is_sent_only_where_a_head_is_not_welcome() -> None:
 def test_an_image_is_looked_up_once_whatever_its_spelling() -> None:
     with server(lambda _request: OK) as registry:
         image = f"{registry.host}/my-org/api"
-        found = look_all([image, f"{image}:latest", f"{image}:v1"], registry.host)
+        verdicts = look_all([image, f"{image}:latest", f"{image}:v1"], registry.host)
 
-    assert {each.status for each in found.values()} == {Status.PUBLIC}
+    assert {item.status for item in verdicts.values()} == {Status.PUBLIC}
     assert registry.asked() == {
         ("HEAD", "/v2/my-org/api/manifests/latest"): 1,
         ("HEAD", "/v2/my-org/api/manifests/v1"): 1,
@@ -169,9 +169,9 @@ def test_a_host_that_wants_patience_gets_it() -> None:
         return Answer(429, {"Retry-After": "1"}) if len(turns) == 1 else OK
 
     with server(respond) as registry:
-        found = look(f"{registry.host}/my-org/api:v1", registry.host)
+        verdict = look(f"{registry.host}/my-org/api:v1", registry.host)
 
-    assert found.status is Status.PUBLIC
+    assert verdict.status is Status.PUBLIC
     assert len(turns) == 2
     assert turns[1] - turns[0] >= 1
 
@@ -180,9 +180,9 @@ def test_more_patience_than_there_is_ends_all_look_ups_on_that_host() -> None:
     with server(lambda _request: Answer(429, {"Retry-After": "3600"})) as registry:
         images = [f"{registry.host}/my-org/api:v{number}" for number in range(40)]
         started = time.monotonic()
-        found = look_all(images, registry.host)
+        verdicts = look_all(images, registry.host)
 
-    assert {each.status for each in found.values()} == {Status.RATE_LIMITED}
+    assert {item.status for item in verdicts.values()} == {Status.RATE_LIMITED}
     assert time.monotonic() - started < 10
     assert len(registry.requests) <= REQUESTS_PER_HOST
 
@@ -194,9 +194,9 @@ def test_few_requests_at_a_time_go_to_one_host() -> None:
 
     with server(respond) as registry:
         images = [f"{registry.host}/my-org/api:v{number}" for number in range(40)]
-        found = look_all(images, registry.host)
+        verdicts = look_all(images, registry.host)
 
-    assert {each.status for each in found.values()} == {Status.PUBLIC}
+    assert {item.status for item in verdicts.values()} == {Status.PUBLIC}
     assert len(registry.requests) == 40
     assert registry.most_at_once <= REQUESTS_PER_HOST
 
@@ -205,31 +205,31 @@ def test_a_slow_host_holds_up_no_other() -> None:
     with silent_server() as slow, server(lambda _request: OK) as quick:
         images = [f"{slow}/my-org/api:v{number}" for number in range(8)]
         started = time.monotonic()
-        found = look_all(
+        verdicts = look_all(
             [*images, f"{quick.host}/my-org/api:v1"], slow, quick.host, seconds=1
         )
         assert time.monotonic() - started < 20
 
-    assert found[f"{quick.host}/my-org/api:v1"].status is Status.PUBLIC
-    assert {found[image].status for image in images} == {Status.TIMED_OUT}
+    assert verdicts[f"{quick.host}/my-org/api:v1"].status is Status.PUBLIC
+    assert {verdicts[image].status for image in images} == {Status.TIMED_OUT}
 
 
 def test_a_host_that_is_not_there() -> None:
     host = closed_port()
 
-    found = look(f"{host}/my-org/api:v1", host)
+    verdict = look(f"{host}/my-org/api:v1", host)
 
-    assert found == Verdict(Status.UNREACHABLE, f"{host} cannot be reached.")
+    assert verdict == Verdict(Status.UNREACHABLE, f"{host} cannot be reached.")
 
 
 def test_a_name_that_dns_does_not_know() -> None:
     with pytest.raises(socket.gaierror):
         socket.getaddrinfo("registry.invalid", 443)
 
-    found = look("registry.invalid/my-org/api:v1")
+    verdict = look("registry.invalid/my-org/api:v1")
 
-    assert found.status is Status.DNS
-    assert "registry.invalid" in found.sentence
+    assert verdict.status is Status.DNS
+    assert "registry.invalid" in verdict.sentence
 
 
 @pytest.mark.parametrize(
@@ -237,18 +237,18 @@ def test_a_name_that_dns_does_not_know() -> None:
 )
 def test_a_connection_that_breaks(sent: bytes) -> None:
     with breaking_server(sent) as broken:
-        found = look(f"{broken.host}/my-org/api:v1", broken.host)
+        verdict = look(f"{broken.host}/my-org/api:v1", broken.host)
 
-    assert found.status in {Status.BAD_RESPONSE, Status.UNREACHABLE}
-    assert broken.host in found.sentence
+    assert verdict.status in {Status.BAD_RESPONSE, Status.UNREACHABLE}
+    assert broken.host in verdict.sentence
 
 
 def test_a_host_that_nobody_can_speak_to_is_not_tried_for_every_image() -> None:
     with breaking_server(b"no TLS") as broken:
         images = [f"{broken.host}/my-org/api:v{number}" for number in range(40)]
-        found = look_all(images)
+        verdicts = look_all(images)
 
-    assert {each.status for each in found.values()} == {Status.TLS}
+    assert {item.status for item in verdicts.values()} == {Status.TLS}
     assert broken.connections <= REQUESTS_PER_HOST
 
 
@@ -271,10 +271,10 @@ def test_trouble_with_tls(
         ca.write_text(authority.pem)
         client = HttpClient(ca_file=ca)
         image = f"{registry.host}/my-org/api:v1"
-        found = look_up([image], Registry(client))[image]
+        verdict = look_up([image], Registry(client))[image]
 
-    assert found.status is Status.TLS
-    assert reason in found.sentence
+    assert verdict.status is Status.TLS
+    assert reason in verdict.sentence
 
 
 def test_an_authority_of_ones_own_is_trusted_when_it_is_named(tmp_path: Path) -> None:
@@ -292,9 +292,9 @@ def test_an_authority_of_ones_own_is_trusted_when_it_is_named(tmp_path: Path) ->
 
 def test_a_host_without_tls_is_not_asked_in_the_clear() -> None:
     with server(lambda _request: OK) as registry:
-        found = look(f"{registry.host}/my-org/api:v1")
+        verdict = look(f"{registry.host}/my-org/api:v1")
 
-    assert found.status is Status.TLS
+    assert verdict.status is Status.TLS
     assert registry.requests == []
 
 
@@ -303,9 +303,11 @@ def test_a_redirect_is_followed_and_takes_no_token_along() -> None:
         moved = Answer(307, {"Location": f"http://{storage.host}/elsewhere"})
         respond = token_server(ANONYMOUS, moved)
         with server(respond) as registry:  # type: ignore[arg-type]
-            found = look(f"{registry.host}/my-org/api:v1", registry.host, storage.host)
+            verdict = look(
+                f"{registry.host}/my-org/api:v1", registry.host, storage.host
+            )
 
-    assert found.status is Status.PUBLIC
+    assert verdict.status is Status.PUBLIC
     (request,) = storage.requests
     assert request.path == "/elsewhere"
     assert "Authorization" not in request.headers
@@ -314,15 +316,15 @@ def test_a_redirect_is_followed_and_takes_no_token_along() -> None:
 def test_redirects_without_end_and_out_of_tls() -> None:
     loop = Answer(302, {"Location": "/again"})
     with server(lambda _request: loop) as registry:
-        found = look(f"{registry.host}/my-org/api:v1", registry.host)
-        assert found.status is Status.BAD_RESPONSE
+        verdict = look(f"{registry.host}/my-org/api:v1", registry.host)
+        assert verdict.status is Status.BAD_RESPONSE
         assert len(registry.requests) == 5
 
     away = Answer(302, {"Location": "http://example.com/"})
     with server(lambda _request: away) as registry:
-        found = look(f"{registry.host}/my-org/api:v1", registry.host)
-    assert found.status is Status.BAD_RESPONSE
-    assert "without TLS" in found.sentence
+        verdict = look(f"{registry.host}/my-org/api:v1", registry.host)
+    assert verdict.status is Status.BAD_RESPONSE
+    assert "without TLS" in verdict.sentence
 
 
 @pytest.mark.parametrize(
@@ -345,17 +347,19 @@ def test_a_registry_that_does_not_tell_is_not_taken_at_its_word(
     with server(lambda _request: Answer(401, BASIC)) as proxy:
         monkeypatch.setenv("http_proxy", f"http://{proxy.host}")
         monkeypatch.setenv("no_proxy", "")
-        found = look(f"{host}/my-org/api:v1", host)
+        verdict = look(f"{host}/my-org/api:v1", host)
 
-    assert found.status is status
-    assert host in found.sentence
-    assert ("does not exist" in found.sentence) is (status is Status.PRIVATE_OR_MISSING)
+    assert verdict.status is status
+    assert host in verdict.sentence
+    assert ("does not exist" in verdict.sentence) is (
+        status is Status.PRIVATE_OR_MISSING
+    )
 
 
 def test_names_that_cannot_be_read_cost_no_request() -> None:
-    found = look_all(["{{ .Values.image }}", "Quay.io/Bad Name"])
+    verdicts = look_all(["{{ .Values.image }}", "Quay.io/Bad Name"])
 
-    assert [each.status for each in found.values()] == [
+    assert [item.status for item in verdicts.values()] == [
         Status.TEMPLATE,
         Status.UNREADABLE,
     ]

@@ -13,7 +13,7 @@ POD = b"kind: Pod\nspec: {containers: [{image: redis}]}\n"
 
 
 def problems(directory: Path) -> dict[str, str]:
-    return {each.name: each.problem for each in read_directories([directory]).problems}
+    return {item.name: item.problem for item in read_directories([directory]).problems}
 
 
 @pytest.mark.parametrize("name", ["a.yaml", "a.yml", "a.json", "deep/er/a.yaml"])
@@ -24,7 +24,7 @@ def test_yaml_and_json_at_any_depth(tmp_path: Path, name: str) -> None:
 
     (places,) = read_directories([tmp_path]).places().values()
 
-    assert [each.file for each in places] == [name]
+    assert [item.file for item in places] == [name]
 
 
 @pytest.mark.parametrize("name", ["a.txt", ".a.yaml", ".git/a.yaml", "README"])
@@ -64,10 +64,10 @@ def test_files_that_cannot_be_read_are_told_of(
     (tmp_path / "bad.yaml").write_bytes(content)
     (tmp_path / "good.yaml").write_bytes(POD)
 
-    found = problems(tmp_path)
+    unreadable = problems(tmp_path)
 
-    assert list(found) == ["bad.yaml"]
-    assert says in found["bad.yaml"]
+    assert list(unreadable) == ["bad.yaml"]
+    assert says in unreadable["bad.yaml"]
     assert list(read_directories([tmp_path]).places()) == ["redis"]
 
 
@@ -95,6 +95,6 @@ def test_additional_namespaces_are_those_of_app_managers_alone(tmp_path: Path) -
         "spec: {additionalNamespaces: {a: b}}\n"
     )
 
-    found = additional_namespaces([*sorted(tmp_path.iterdir()), tmp_path / "none"])
+    namespaces = additional_namespaces([*sorted(tmp_path.iterdir()), tmp_path / "none"])
 
-    assert found == ("one", "two")
+    assert namespaces == ("one", "two")

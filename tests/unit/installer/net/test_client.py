@@ -37,7 +37,7 @@ def look(host: str, number: int = 1, *, seconds: float = SECONDS) -> list[Verdic
     client = HttpClient(
         plain_http=frozenset({host}), read_seconds=seconds, connect_seconds=seconds
     )
-    images = [f"{host}/my-org/api:v{each}" for each in range(number)]
+    images = [f"{host}/my-org/api:v{item}" for item in range(number)]
     return list(look_up(images, Registry(client)).values())
 
 
@@ -54,11 +54,11 @@ def look(host: str, number: int = 1, *, seconds: float = SECONDS) -> list[Verdic
 def test_bytes_that_drip_do_not_stretch_the_time_out(sent: bytes) -> None:
     with dripping_server(sent) as registry:
         started = time.monotonic()
-        (found,) = look(registry.host)
+        (verdict,) = look(registry.host)
         took = time.monotonic() - started
 
     # A HEAD, and a GET where that said nothing.
-    assert found == Verdict(
+    assert verdict == Verdict(
         Status.TIMED_OUT, f"{registry.host} did not respond in time."
     )
     assert took < 2 * SECONDS + 1
@@ -90,9 +90,9 @@ def test_a_token_that_drips_does_not_stretch_the_time_out() -> None:
             client = HttpClient(plain_http=hosts, read_seconds=SECONDS)
             image = f"{registry.host}/my-org/api:v1"
             started = time.monotonic()
-            found = look_up([image], Registry(client))[image]
+            verdict = look_up([image], Registry(client))[image]
 
-    assert found.status is Status.TIMED_OUT
+    assert verdict.status is Status.TIMED_OUT
     assert time.monotonic() - started < 3
 
 
@@ -102,9 +102,9 @@ def test_a_tls_handshake_that_drips_does_not_stretch_the_time_out() -> None:
         client = HttpClient(read_seconds=SECONDS, connect_seconds=SECONDS)
         image = f"{registry.host}/my-org/api:v1"
         started = time.monotonic()
-        found = look_up([image], Registry(client))[image]
+        verdict = look_up([image], Registry(client))[image]
 
-    assert found.status is Status.TIMED_OUT
+    assert verdict.status is Status.TIMED_OUT
     assert time.monotonic() - started < 3
 
 
@@ -134,9 +134,9 @@ def closing(connection: socket.socket) -> None:
 
 def test_a_connection_that_was_closed_meanwhile_costs_no_image() -> None:
     with raw_server(closing) as registry:
-        found = look(registry.host, 12)
+        verdicts = look(registry.host, 12)
 
-    assert [each.status for each in found] == [Status.PUBLIC] * 12
+    assert [item.status for item in verdicts] == [Status.PUBLIC] * 12
 
 
 def test_what_may_be_done_but_once_is_not_sent_again() -> None:
@@ -171,9 +171,9 @@ def test_dns_is_asked_once_more_if_it_says_so(
 
     with server(lambda _: OK, name="localhost") as registry:
         monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
-        (found,) = look(registry.host, seconds=5)
+        (verdict,) = look(registry.host, seconds=5)
 
-    assert found.status is status
+    assert verdict.status is status
     assert asked[:2] == ["localhost", "localhost"]
     assert len(asked) == 2
 
@@ -186,10 +186,10 @@ def test_a_proxy_gets_its_login_and_nobody_else(
         url = f"http://us%40er:p%3Aw%C3%A9@{proxy.host}"
         monkeypatch.setenv("http_proxy", url)
         monkeypatch.setenv("no_proxy", "")
-        (found,) = look("registry.example")
+        (verdict,) = look("registry.example")
 
     login = base64.b64encode("us@er:p:wé".encode()).decode()
-    assert found.status is Status.PUBLIC
+    assert verdict.status is Status.PUBLIC
     (request,) = proxy.requests
     assert request.path == "http://registry.example/v2/my-org/api/manifests/v0"
     assert request.headers["Proxy-Authorization"] == f"Basic {login}"
@@ -221,10 +221,10 @@ def test_a_proxy_gets_its_login_before_tls_and_the_registry_does_not(
             monkeypatch.setenv("no_proxy", "")
             image = f"{registry.host}/my-org/api:v1"
             client = HttpClient(ca_file=tmp_path / "ca.pem")
-            found = look_up([image], Registry(client))[image]
+            verdict = look_up([image], Registry(client))[image]
 
     login = base64.b64encode(b"user:word").decode()
-    assert found.status is Status.PUBLIC
+    assert verdict.status is Status.PUBLIC
     assert f"Proxy-Authorization: Basic {login}".encode() in heads[0]
     assert "Proxy-Authorization" not in registry.requests[0].headers
 

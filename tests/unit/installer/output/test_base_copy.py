@@ -152,7 +152,7 @@ def built(patch: Patch) -> subprocess.CompletedProcess[str]:
 def test_what_kustomize_refuses_is_told(
     patch: Patch, vendor: Path, image: str, files: dict[str, str], problem: str
 ) -> None:
-    put(vendor, {name: each.replace("{image}", image) for name, each in files.items()})
+    put(vendor, {name: item.replace("{image}", image) for name, item in files.items()})
 
     outcome = patch()
 
@@ -188,7 +188,7 @@ def test_licenses_are_not_copied(
     assert "other.yaml is a license" in outcome.err
     base = tree(patch.out / "base")
     assert sorted(base) == ["kustomization.yaml", "pod.yaml"]
-    assert not any(LICENSE_ID.encode() in each for each in base.values())
+    assert not any(LICENSE_ID.encode() in item for item in base.values())
 
 
 def test_a_license_takes_nothing_else_with_it_unsaid(

@@ -131,7 +131,7 @@ def test_files_that_cannot_be_read_are_told_and_the_rest_is_done(
     outcome = patch("--format", "json")
 
     assert outcome.code == 3
-    problems = {each["file"]: each["detail"] for each in outcome.document["problems"]}
+    problems = {item["file"]: item["detail"] for item in outcome.document["problems"]}
     assert sorted(problems) == ["chart.yaml", "out-of-here.yaml"]
     assert "helm template" in problems["chart.yaml"]
     assert "link" in problems["out-of-here.yaml"]

@@ -60,9 +60,9 @@ def test_every_image_becomes_one_of_the_own_registry(
     outcome = flatten(image)
 
     assert outcome.code == 0
-    (found,) = outcome.document["images"]
-    assert found["result"] == "own_registry"
-    assert found["new_image"] == f"registry.corp:5000/apps/{becomes}"
+    (entry,) = outcome.document["images"]
+    assert entry["result"] == "own_registry"
+    assert entry["new_image"] == f"registry.corp:5000/apps/{becomes}"
     midstream = flatten.midstream()
     assert midstream["images"][0]["newName"] == (
         "registry.corp:5000/apps/" + becomes.partition(":")[0]
@@ -86,7 +86,7 @@ def test_one_image_in_several_spellings_is_no_collision(flatten: Flatten) -> Non
     )
 
     assert outcome.code == 0
-    assert {each["new_image"] for each in outcome.document["images"]} == {
+    assert {item["new_image"] for item in outcome.document["images"]} == {
         "registry.corp:5000/apps/redis:7"
     }
 
@@ -130,7 +130,7 @@ def test_a_template_is_told_and_kept(flatten: Flatten) -> None:
     outcome = flatten("redis", "{{ .Values.image }}")
 
     assert outcome.code == 3
-    assert [each["result"] for each in outcome.document["images"]] == [
+    assert [item["result"] for item in outcome.document["images"]] == [
         "own_registry",
         "unknown",
     ] or outcome.document["images"][0]["image"] == "redis"

@@ -13,11 +13,11 @@ from tests.support.installer.spellings import Shape, Spelling, plan, shapes, spe
 
 
 def test_the_list_is_long() -> None:
-    assert len({each.image for each in spellings()}) == len(spellings())
+    assert len({item.image for item in spellings()}) == len(spellings())
     assert len(spellings()) + len(shapes()) >= 60
 
 
-@pytest.mark.parametrize("spelling", spellings(), ids=lambda each: each.image)
+@pytest.mark.parametrize("spelling", spellings(), ids=lambda item: item.image)
 def test_a_private_image_becomes_what_the_list_says(
     spelling: Spelling, tmp_path: Path
 ) -> None:
@@ -30,7 +30,7 @@ def test_a_private_image_becomes_what_the_list_says(
     assert spelling.says in planned.sentence
 
 
-@pytest.mark.parametrize("shape", shapes(), ids=lambda each: each.shape)
+@pytest.mark.parametrize("shape", shapes(), ids=lambda item: item.shape)
 def test_the_pod_specs_that_need_the_secret_are_found(
     shape: Shape, tmp_path: Path
 ) -> None:
