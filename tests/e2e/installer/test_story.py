@@ -109,7 +109,7 @@ def ship(site: Site, registry: Upstream, digest: str) -> None:
         (site.manifests / file.name).write_text(text)
 
 
-def test_a_license_makes_every_pod_pull_and_its_revocation_stops_that(
+def test_pods_pull_with_a_license_until_it_is_revoked(
     story: Site, bearer_upstream: Upstream
 ) -> None:
     shipped = {path.name: path.read_bytes() for path in story.manifests.iterdir()}

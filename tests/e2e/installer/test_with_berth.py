@@ -163,7 +163,7 @@ def test_a_bundle_is_carried_over_and_pushed(site: Site) -> None:
     assert digests == {"multi:v1": index.digest, "web:v2": plain.digest}
 
 
-def test_a_revoked_license_fetches_nothing_and_is_told_why(site: Site) -> None:
+def test_airgap_with_a_revoked_license_says_why_it_fetches_nothing(site: Site) -> None:
     push(site.private, "my-org/revoked", "v1")
     slug = site.vendor.application.slug
     site.write_pod(f"{site.proxy}/proxy/{slug}/sample/my-org/revoked:v1")
@@ -184,7 +184,7 @@ def test_a_revoked_license_fetches_nothing_and_is_told_why(site: Site) -> None:
     assert list(bundle.glob("blobs/*/*")) == []
 
 
-def test_dockers_manifests_can_be_pushed_too(site: Site) -> None:
+def test_docker_manifests_can_be_pushed_too(site: Site) -> None:
     layer = images.tar_layer({"hello.txt": b"docker"})
     with images._Repository(site.public.url, "my-org/old", None) as repository:
         config = images._json(images._image_config([layer], "linux/amd64"))

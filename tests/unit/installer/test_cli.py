@@ -99,7 +99,7 @@ def test_several_directories_and_single_files(
     assert files == [str(tmp_path / "one/pod.yaml"), str(tmp_path / "two/pod.yaml")]
 
 
-def test_images_that_lead_to_berth_are_not_looked_up(
+def test_images_on_berth_are_not_looked_up(
     installer: Installer, vendor: Path, tmp_path: Path
 ) -> None:
     license = write_license(tmp_path, document())
@@ -119,7 +119,7 @@ def test_an_empty_directory_has_no_images(installer: Installer, vendor: Path) ->
     assert outcome.out == "0 images: 0 public, 0 private, 0 other.\n"
 
 
-def test_links_are_followed_to_files_beside_them_and_nowhere_else(
+def test_links_are_followed_inside_the_directory_only(
     installer: Installer, vendor: Path, tmp_path: Path
 ) -> None:
     # As Kubernetes mounts a ConfigMap.
@@ -143,7 +143,7 @@ def test_links_are_followed_to_files_beside_them_and_nowhere_else(
     assert all("link" in item for item in problems.values())
 
 
-def test_what_strangers_write_cannot_steer_the_terminal(
+def test_untrusted_text_cannot_control_the_terminal(
     installer: Installer, vendor: Path
 ) -> None:
     (vendor / "pod.yaml").write_text(POD.format("a\\e]0;title\\a\\e[31mred"))
@@ -169,7 +169,7 @@ def test_what_strangers_write_cannot_steer_the_terminal(
         ("images", ".", "--form", "json"),
     ],
 )
-def test_wrong_use_is_exit_code_2(
+def test_a_usage_error_is_exit_code_2(
     installer: Installer, arguments: tuple[str, ...], vendor: Path
 ) -> None:
     outcome = installer(*(str(vendor) if item == "." else item for item in arguments))
@@ -188,7 +188,7 @@ def test_errors_for_scripts_are_documents(installer: Installer) -> None:
     assert outcome.err == ""
 
 
-def test_a_directory_that_may_not_be_written_is_told(
+def test_an_unwritable_directory_is_reported(
     installer: Installer, vendor: Path, tmp_path: Path
 ) -> None:
     license = write_license(tmp_path, document())
@@ -202,7 +202,7 @@ def test_a_directory_that_may_not_be_written_is_told(
     assert "Not a directory" in outcome.err
 
 
-def test_progress_is_one_line_and_only_where_it_is_wanted() -> None:
+def test_progress_is_one_line_and_only_shown_if_wanted() -> None:
     stream = io.StringIO()
     shown = Progress("Looked up", always=True, stream=stream)
     for done in (1, 2, 3):
@@ -214,7 +214,7 @@ def test_progress_is_one_line_and_only_where_it_is_wanted() -> None:
     assert quiet.getvalue() == ""
 
 
-def test_progress_goes_to_standard_error_when_it_is_asked_for(
+def test_requested_progress_goes_to_standard_error(
     installer: Installer, vendor: Path
 ) -> None:
     with server(lambda _request: OK) as registry:
@@ -227,7 +227,7 @@ def test_progress_goes_to_standard_error_when_it_is_asked_for(
     assert json.loads(outcome.out)
 
 
-def test_a_proxy_of_the_company_is_used_unless_the_host_is_excepted(
+def test_a_company_proxy_is_used_except_for_no_proxy(
     installer: Installer, vendor: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("http_proxy", "HTTP_PROXY", "no_proxy", "NO_PROXY"):
@@ -248,7 +248,7 @@ def test_a_proxy_of_the_company_is_used_unless_the_host_is_excepted(
     assert direct.document["images"][0]["status"] == "dns_failure"
 
 
-def test_who_reads_no_further_makes_no_noise(vendor: Path) -> None:
+def test_a_closed_pipe_prints_no_error(vendor: Path) -> None:
     (vendor / "pod.yaml").write_text(POD.format("{{ image }}"))
 
     ran = subprocess.run(

@@ -21,7 +21,7 @@ EMPTY = "sha256:" + hashlib.sha256(b"").hexdigest()
 @pytest.mark.parametrize(
     "there", ["mine.txt", "index.json", "oci-layout", "partial/mine.txt"]
 )
-def test_what_is_there_and_not_from_us_is_left_alone(
+def test_an_existing_directory_of_others_is_left_alone(
     airgap: Airgap, name: str, there: str
 ) -> None:
     airgap.public.image("org/app", "v1", LAYER)
@@ -39,7 +39,7 @@ def test_what_is_there_and_not_from_us_is_left_alone(
     assert airgap.public_server.requests == []
 
 
-def test_a_file_that_is_no_bundle_is_left_alone(airgap: Airgap) -> None:
+def test_an_existing_file_is_left_alone(airgap: Airgap) -> None:
     airgap.manifest("redis")
     airgap.bundle.write_text("mine")
 
@@ -47,7 +47,7 @@ def test_a_file_that_is_no_bundle_is_left_alone(airgap: Airgap) -> None:
     assert airgap.bundle.read_text() == "mine"
 
 
-def test_what_others_put_into_a_bundle_is_neither_packed_nor_deleted(
+def test_foreign_files_in_a_bundle_are_neither_packed_nor_deleted(
     airgap: Airgap,
 ) -> None:
     image = f"{airgap.public_server.host}/org/app:v1"
@@ -77,7 +77,7 @@ def test_a_colon_that_skopeo_cannot_read_is_refused(airgap: Airgap) -> None:
     assert not airgap.bundle.exists()
 
 
-def test_a_blob_is_fetched_from_where_it_is_to_be_had(airgap: Airgap) -> None:
+def test_a_blob_is_fetched_from_any_repository_that_has_it(airgap: Airgap) -> None:
     names = ("org/one", "org/two")
     for name in names:
         airgap.public.image(name, "v1", LAYER)
@@ -93,7 +93,7 @@ def test_a_blob_is_fetched_from_where_it_is_to_be_had(airgap: Airgap) -> None:
 
 
 @pytest.mark.parametrize("what", ["layer", "manifest"])
-def test_a_blob_that_has_rotten_is_fetched_again(airgap: Airgap, what: str) -> None:
+def test_a_damaged_blob_is_fetched_again(airgap: Airgap, what: str) -> None:
     image = airgap.public.image("org/app", "v1", LAYER)
     digest = image["digest"] if what == "manifest" else sha256(LAYER)
     airgap.manifest(f"{airgap.public_server.host}/org/app:v1")
@@ -134,7 +134,7 @@ STRANGE: list[tuple[str, Any]] = [
 
 @pytest.mark.parametrize(("kind", "manifest"), STRANGE)
 @pytest.mark.parametrize("platform", [(), ("--platform", "linux/amd64")])
-def test_a_strange_manifest_fails_alone(
+def test_a_malformed_manifest_fails_alone(
     airgap: Airgap, kind: str, manifest: Any, platform: tuple[str, ...]
 ) -> None:
     host = airgap.public_server.host

@@ -46,7 +46,7 @@ def test_a_bundle_of_a_private_and_a_public_image(airgap: Airgap) -> None:
     ]
 
 
-def test_the_license_is_shown_to_the_proxy_and_nobody_else(airgap: Airgap) -> None:
+def test_only_the_proxy_sees_the_license(airgap: Airgap) -> None:
     airgap.public.image("org/app", "v1", SHARED)
     airgap.private.image("proxy/my-app/quay.io/my-org/api", "v1", b"api")
     airgap.manifest(
@@ -153,7 +153,7 @@ def test_all_platforms_or_one(airgap: Airgap) -> None:
     assert "no image for windows/amd64" in outcome.document["failed"][image]
 
 
-def test_a_blob_that_breaks_off_is_continued(airgap: Airgap) -> None:
+def test_a_blob_that_is_cut_short_is_resumed(airgap: Airgap) -> None:
     airgap.public.image("org/app", "v1", LARGE)
     digest = airgap.public.blob(LARGE)["digest"]
     airgap.public.breaks[digest] = 2
@@ -168,7 +168,7 @@ def test_a_blob_that_breaks_off_is_continued(airgap: Airgap) -> None:
 
 
 @pytest.mark.parametrize("supports_ranges", [True, False])
-def test_a_second_run_continues(airgap: Airgap, supports_ranges: bool) -> None:
+def test_a_second_run_resumes(airgap: Airgap, supports_ranges: bool) -> None:
     airgap.public.image("org/app", "v1", LARGE, SHARED)
     digest = airgap.public.blob(LARGE)["digest"]
     airgap.public.breaks[digest] = 4
@@ -190,7 +190,7 @@ def test_a_second_run_continues(airgap: Airgap, supports_ranges: bool) -> None:
     assert not (airgap.bundle / "partial").exists()
 
 
-def test_bytes_that_are_not_what_they_should_be_are_thrown_away(airgap: Airgap) -> None:
+def test_a_blob_with_the_wrong_digest_is_discarded(airgap: Airgap) -> None:
     airgap.public.image("org/app", "v1", LARGE)
     good = airgap.public.image("org/good", "v1", SHARED)
     digest = airgap.public.blob(LARGE)["digest"]
@@ -212,7 +212,7 @@ def test_bytes_that_are_not_what_they_should_be_are_thrown_away(airgap: Airgap) 
     checked(airgap.bundle)
 
 
-def test_a_manifest_that_is_not_what_it_should_be_is_refused(airgap: Airgap) -> None:
+def test_a_manifest_with_the_wrong_digest_is_refused(airgap: Airgap) -> None:
     store, host = airgap.public, airgap.public_server.host
     for image in (
         store.image("org/a", "v1", SHARED),
@@ -228,7 +228,7 @@ def test_a_manifest_that_is_not_what_it_should_be_is_refused(airgap: Airgap) -> 
     assert all("discarded" in item for item in outcome.document["failed"].values())
 
 
-def test_a_refusal_is_told_with_the_proxys_sentence(airgap: Airgap) -> None:
+def test_a_refusal_is_reported_with_the_proxys_sentence(airgap: Airgap) -> None:
     airgap.private.needs = "nobody"
     airgap.private.refusal = "This license was revoked on 2026-02-03."
     image = airgap.proxied("my-org/api") + ":v1"
@@ -240,7 +240,7 @@ def test_a_refusal_is_told_with_the_proxys_sentence(airgap: Airgap) -> None:
     assert "This license was revoked" in outcome.document["failed"][image]
 
 
-def test_a_registry_that_wants_patience_gets_it(airgap: Airgap) -> None:
+def test_a_busy_registry_is_retried(airgap: Airgap) -> None:
     airgap.public.image("org/app", "v1", SHARED)
     airgap.public.busy = 3
     airgap.manifest(f"{airgap.public_server.host}/org/app:v1")
@@ -254,7 +254,9 @@ def test_a_registry_that_wants_patience_gets_it(airgap: Airgap) -> None:
     assert airgap.index() == {}
 
 
-def test_dockers_manifests_become_ocis_with_the_same_blobs(airgap: Airgap) -> None:
+def test_docker_manifests_become_oci_manifests_with_the_same_blobs(
+    airgap: Airgap,
+) -> None:
     store = airgap.public
     amd = store.docker_image("org/app", "amd", b"amd64")
     arm = store.docker_image("org/app", "arm", b"arm64")
@@ -317,7 +319,7 @@ def test_one_tar(airgap: Airgap) -> None:
     assert airgap("--force").code == 0
 
 
-def test_a_tar_is_made_only_when_all_is_there(airgap: Airgap) -> None:
+def test_an_incomplete_bundle_is_not_packed(airgap: Airgap) -> None:
     airgap.manifest(f"{airgap.public_server.host}/org/gone:v1")
     airgap.bundle = airgap.directory / "bundle.tar"
 
@@ -327,7 +329,7 @@ def test_a_tar_is_made_only_when_all_is_there(airgap: Airgap) -> None:
     assert not airgap.bundle.exists()
 
 
-def test_an_image_can_be_done_without(airgap: Airgap) -> None:
+def test_an_image_can_be_left_out(airgap: Airgap) -> None:
     airgap.public.image("my-org/web", "v1", b"layer")
     there = f"{airgap.public_server.host}/my-org/web:v1"
     gone = f"{airgap.public_server.host}/my-org/gone:v1"

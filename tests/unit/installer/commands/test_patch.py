@@ -67,7 +67,7 @@ def test_the_layout_of_the_documentation(
     }
 
 
-def test_the_license_goes_into_a_file_for_its_owner_alone_and_nowhere_else(
+def test_the_license_is_only_in_a_file_that_only_its_owner_can_read(
     patch: Patch, vendor: Path, registry: Server
 ) -> None:
     (vendor / "pod.yaml").write_text(pod("web", f"{registry.host}/closed/api:v1"))
@@ -83,7 +83,9 @@ def test_the_license_goes_into_a_file_for_its_owner_alone_and_nowhere_else(
     assert all(LICENSE_ID not in item.path for item in patch.portal.requests)
 
 
-def test_each_image_is_told_apart(patch: Patch, vendor: Path, registry: Server) -> None:
+def test_each_image_gets_its_result_and_status(
+    patch: Patch, vendor: Path, registry: Server
+) -> None:
     host = registry.host
     images = {
         f"{host}/open/app:v1": ("public", "public"),
@@ -134,7 +136,7 @@ def test_the_secret_is_written_even_if_all_images_are_public(
     assert (patch.out / "base" / "application.yaml").read_text() == NAMESPACED
 
 
-def test_pods_in_a_namespace_without_the_secret_are_told_of(
+def test_pods_in_a_namespace_without_the_secret_are_reported(
     patch: Patch, vendor: Path, registry: Server
 ) -> None:
     manifest = pod("web", f"{registry.host}/closed/api:v1", namespace="elsewhere")
@@ -148,7 +150,7 @@ def test_pods_in_a_namespace_without_the_secret_are_told_of(
     assert (outcome.code, outcome.err) == (0, "")
 
 
-def test_every_namespace_is_more_than_files_can_do(
+def test_a_secret_for_all_namespaces_is_reported_as_impossible(
     patch: Patch, vendor: Path, registry: Server
 ) -> None:
     (vendor / "application.yaml").write_text(
@@ -166,7 +168,7 @@ def test_every_namespace_is_more_than_files_can_do(
     ]
 
 
-def test_a_portal_that_refuses_ends_it_with_its_sentence(
+def test_the_portals_refusal_is_reported_in_its_own_words(
     patch: Patch, vendor: Path, registry: Server
 ) -> None:
     (vendor / "pod.yaml").write_text(pod("web", f"{registry.host}/closed/api:v1"))
@@ -190,7 +192,7 @@ def test_a_portal_that_refuses_ends_it_with_its_sentence(
     assert not patch.out.exists()
 
 
-def test_offline_takes_private_images_as_connected_and_says_so(
+def test_offline_assumes_connected_registries_and_says_so(
     installer: Installer, license: Path, vendor: Path, tmp_path: Path
 ) -> None:
     (vendor / "pod.yaml").write_text(pod("web", "registry.example.com/my-app/a:v1"))
@@ -205,7 +207,7 @@ def test_offline_takes_private_images_as_connected_and_says_so(
     assert outcome.out.startswith("private registry: registry.example.com/my-app/a:v1")
 
 
-def test_an_expired_license_is_told_of_even_offline(
+def test_an_expired_license_is_reported_even_offline(
     installer: Installer, vendor: Path, tmp_path: Path
 ) -> None:
     content = document()
@@ -221,7 +223,7 @@ def test_an_expired_license_is_told_of_even_offline(
         assert "expired on 2020-02-03 04:05:06 UTC" in outcome.err
 
 
-def test_a_secret_of_our_name_is_one_too_many(
+def test_a_vendor_secret_with_our_name_is_reported(
     patch: Patch, vendor: Path, registry: Server
 ) -> None:
     (vendor / "secret.yaml").write_text(

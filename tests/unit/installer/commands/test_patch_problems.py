@@ -45,7 +45,7 @@ def registry() -> Iterator[Server]:
 @pytest.mark.parametrize(
     ("tag", "status"), [("gone", "missing"), ("busy", "rate_limited")]
 )
-def test_tags_that_nobody_could_look_up_stay_unknown_under_their_new_name(
+def test_failed_look_ups_stay_unknown_under_their_new_name(
     patch: Patch, vendor: Path, registry: Server, tag: str, status: str
 ) -> None:
     name = f"{registry.host}/closed/api"
@@ -81,7 +81,7 @@ def test_a_public_tag_of_a_private_image_is_proxied_with_it(
     assert f"proxied: {name}:public -> proxy.example.com/" in outcome.out
 
 
-def test_a_sha512_digest_is_never_called_proxied(
+def test_a_sha512_digest_is_never_reported_as_proxied(
     patch: Patch, vendor: Path, registry: Server
 ) -> None:
     name = f"{registry.host}/closed/api"
@@ -144,7 +144,7 @@ def test_pods_without_a_namespace_are_not_left_without_the_secret(
 
 @pytest.mark.parametrize("directory", ["", "sub/"])
 @pytest.mark.parametrize("airgap", [True, False])
-def test_images_that_the_vendors_list_changes_are_told(
+def test_images_that_the_vendors_list_changes_are_reported(
     patch: Patch, vendor: Path, registry: Server, directory: str, airgap: bool
 ) -> None:
     (vendor / "sub").mkdir()

@@ -70,7 +70,7 @@ def test_one_for_each_namespace_of_the_application(
     assert {item["kind"] for item in listed["items"]} == {"Secret"}
 
 
-def test_every_namespace_is_explained(
+def test_a_secret_for_all_namespaces_is_explained(
     installer: Installer, license: Path, tmp_path: Path
 ) -> None:
     application = tmp_path / "application.yaml"
@@ -86,7 +86,7 @@ def test_every_namespace_is_explained(
     assert len(list(yaml.safe_load_all(outcome.out))) == 1
 
 
-def test_a_file_is_for_its_owner_alone_and_nobodys_work_is_lost(
+def test_a_file_is_private_and_never_overwrites_an_edit(
     installer: Installer, license: Path, tmp_path: Path
 ) -> None:
     file = tmp_path / "secret.yaml"
@@ -104,7 +104,7 @@ def test_a_file_is_for_its_owner_alone_and_nobodys_work_is_lost(
 
 
 @pytest.mark.parametrize("namespace", ["Prod", "a_b", "*", "", "a" * 64])
-def test_what_is_no_namespace_is_wrong_use(
+def test_an_invalid_namespace_is_a_usage_error(
     installer: Installer, license: Path, namespace: str
 ) -> None:
     outcome = installer("secret", "--license", license, "--namespace", namespace)
@@ -113,7 +113,7 @@ def test_what_is_no_namespace_is_wrong_use(
     assert outcome.out == ""
 
 
-def test_a_license_without_a_proxy_needs_to_be_told(
+def test_a_license_without_a_proxy_needs_the_option(
     installer: Installer, tmp_path: Path
 ) -> None:
     license = write_license(tmp_path, document(replicatedProxyDomain=""))
@@ -123,7 +123,7 @@ def test_a_license_without_a_proxy_needs_to_be_told(
     assert list(config(yaml.safe_load(outcome.out))["auths"]) == ["proxy.example.org"]
 
 
-def test_a_portal_that_is_not_there_can_be_done_without(
+def test_an_unreachable_portal_can_be_skipped(
     installer: Installer, tmp_path: Path
 ) -> None:
     host = closed_port()

@@ -96,7 +96,7 @@ def test_the_same_license_changes_nothing(
     assert license.stat() == before
 
 
-def test_new_signatures_under_the_same_license_are_no_change(
+def test_new_signatures_on_the_same_license_change_nothing(
     sync: Sync, signer: Signer, license: Path
 ) -> None:
     before = license.read_bytes()
@@ -109,7 +109,7 @@ def test_new_signatures_under_the_same_license_are_no_change(
     assert license.read_bytes() == before
 
 
-def test_a_file_whose_signatures_were_spoiled_is_mended(
+def test_a_file_with_invalid_signatures_is_replaced(
     sync: Sync, signer: Signer, license: Path, tmp_path: Path
 ) -> None:
     write_license(tmp_path, document())
@@ -129,7 +129,7 @@ def test_a_file_whose_signatures_were_spoiled_is_mended(
         ({"appSlug": "other-app", "licenseSequence": 8}, "other_application"),
     ],
 )
-def test_a_genuine_license_that_is_no_successor_is_refused(
+def test_a_genuine_license_that_is_not_newer_is_refused(
     sync: Sync, signer: Signer, license: Path, changes: dict[str, object], code: str
 ) -> None:
     before = license.read_bytes()
@@ -182,7 +182,7 @@ def test_a_license_that_does_not_verify_is_refused(sync: Sync, license: Path) ->
         (Answer(200, YAML, b""), 1, "not_a_license", "not a license"),
     ],
 )
-def test_odd_answers_are_told_and_keep_the_file(
+def test_unexpected_responses_are_reported_and_keep_the_file(
     sync: Sync, license: Path, answer: Answer, exit_code: int, code: str, says: str
 ) -> None:
     before = license.read_bytes()
@@ -194,9 +194,7 @@ def test_odd_answers_are_told_and_keep_the_file(
     assert license.read_bytes() == before
 
 
-def test_a_portal_that_is_not_there(
-    installer: Installer, license: Path, root: Path
-) -> None:
+def test_an_unreachable_portal(installer: Installer, license: Path, root: Path) -> None:
     host = closed_port()
 
     outcome = installer(
@@ -207,7 +205,7 @@ def test_a_portal_that_is_not_there(
     assert outcome == Outcome(5, "", f"Error: {host} cannot be reached.\n")
 
 
-def test_the_license_is_not_sent_in_the_clear(
+def test_the_license_is_not_sent_without_tls(
     installer: Installer, license: Path, root: Path
 ) -> None:
     with server(lambda _request: Answer(404)) as portal:
@@ -233,7 +231,7 @@ def test_a_license_that_names_no_portal_needs_one(
 @pytest.mark.parametrize(
     "url", ["berth.test", "ftp://berth.test", "https://a:b@berth.test"]
 )
-def test_what_is_no_portal_is_wrong_use(
+def test_an_invalid_portal_address_is_a_usage_error(
     installer: Installer, license: Path, root: Path, url: str
 ) -> None:
     outcome = installer(

@@ -78,7 +78,7 @@ def test_a_genuine_license(check: Check, signer: Signer) -> None:
     }
 
 
-def test_people_are_told_until_when(
+def test_the_text_names_the_expiry(
     installer: Installer, signer: Signer, tmp_path: Path
 ) -> None:
     path = write_license(tmp_path, signer.signed(document()))
@@ -140,7 +140,7 @@ def test_a_changed_field_is_named(
     refused(check(license), "changed_field", f"{path} was changed")
 
 
-def test_a_field_that_was_taken_away_is_named(check: Check, signer: Signer) -> None:
+def test_a_removed_field_is_named(check: Check, signer: Signer) -> None:
     license = signer.signed(document())
     del license["spec"]["entitlements"]["seats"]
 
@@ -179,7 +179,7 @@ def with_note(note: str) -> Document:
 @pytest.mark.parametrize(
     "note", ["{", '{"a": 1}', "\n\t {", "\ufeff{", "\xa0{", "\x85{"], ids=ascii
 )
-def test_a_text_that_could_be_a_license_has_no_signature(
+def test_a_value_that_could_be_a_license_has_no_signature(
     check: Check, note: str
 ) -> None:
     root, key = generate_key(), generate_key()
@@ -293,7 +293,7 @@ def claiming(inner: str, signer: Signer) -> str:
     return b64encode(json.dumps(document).encode()).decode()
 
 
-def test_an_expired_license_tells_the_instant_with_its_zone(
+def test_an_expired_license_is_reported_with_time_and_zone(
     check: Check, signer: Signer
 ) -> None:
     license = document()
@@ -334,11 +334,11 @@ def test_the_license_of_another_application(check: Check, signer: Signer) -> Non
         (b"kind: License # " + b"x" * 1_000_001, "not_a_license"),
     ],
 )
-def test_what_is_no_license(check: Check, content: bytes, code: str) -> None:
+def test_files_that_are_not_a_license(check: Check, content: bytes, code: str) -> None:
     refused(check(content), code, "license.yaml ")
 
 
-def test_an_expiry_that_is_none_is_no_license(check: Check, signer: Signer) -> None:
+def test_an_invalid_expiry(check: Check, signer: Signer) -> None:
     license = document()
     license["spec"]["entitlements"]["expires_at"]["value"] = "next year"
 
@@ -346,7 +346,7 @@ def test_an_expiry_that_is_none_is_no_license(check: Check, signer: Signer) -> N
 
 
 @pytest.mark.parametrize("root", ["", "no key", "-----BEGIN PUBLIC KEY-----\nAAAA\n"])
-def test_a_root_key_that_is_none_is_wrong_use(
+def test_an_invalid_root_key_is_a_usage_error(
     installer: Installer, signer: Signer, tmp_path: Path, root: str
 ) -> None:
     path = write_license(tmp_path, signer.signed(document()))
@@ -362,7 +362,7 @@ def test_a_root_key_that_is_none_is_wrong_use(
     )
 
 
-def test_dates_without_quotes_are_texts(check: Check, signer: Signer) -> None:
+def test_unquoted_dates_are_strings(check: Check, signer: Signer) -> None:
     license = signer.signed(document())
     text = yaml.safe_dump(license, sort_keys=False).replace(
         "'2099-02-03T04:05:06Z'", "2099-02-03T04:05:06Z"
@@ -375,7 +375,7 @@ def test_dates_without_quotes_are_texts(check: Check, signer: Signer) -> None:
 
 
 @pytest.mark.parametrize("command", ["patch", "secret", "airgap"])
-def test_commands_use_no_forged_license_if_they_have_the_root_key(
+def test_commands_with_the_root_key_refuse_a_forged_license(
     installer: Installer, signer: Signer, tmp_path: Path, command: str
 ) -> None:
     vendor, key = tmp_path / "vendor", tmp_path / "root.pem"

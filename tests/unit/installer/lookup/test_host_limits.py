@@ -73,7 +73,7 @@ def look_all(
         (bearer("https://u:p@127.0.0.1/token"), Status.BAD_RESPONSE),
     ],
 )
-def test_trouble_on_the_way_to_one_image_is_that_image_s(
+def test_a_failure_for_one_image_affects_no_other(
     answer: Answer, status: Status
 ) -> None:
     with one_odd(answer) as registry:
@@ -87,7 +87,7 @@ def test_trouble_on_the_way_to_one_image_is_that_image_s(
     assert "u:p" not in verdicts[odd].sentence
 
 
-def test_a_token_server_without_patience_says_nothing_of_the_registry() -> None:
+def test_a_busy_token_server_does_not_make_the_registry_busy() -> None:
     with (
         server(lambda _: Answer(429, {"Retry-After": "3600"})) as tokens,
         one_odd(bearer(f"http://{tokens.host}/token")) as registry,
@@ -101,7 +101,7 @@ def test_a_token_server_without_patience_says_nothing_of_the_registry() -> None:
     assert len(tokens.requests) <= 2
 
 
-def test_a_fault_of_ours_is_told_and_ends_nothing() -> None:
+def test_an_internal_error_is_reported_and_affects_no_other_image() -> None:
     class Faulty(HttpClient):
         """No server is known to bring this about; so the test does."""
 
@@ -120,7 +120,7 @@ def test_a_fault_of_ours_is_told_and_ends_nothing() -> None:
     assert {verdicts[image].status for image in usual} == {Status.PUBLIC}
 
 
-def test_the_patience_for_a_host_is_not_that_for_an_image() -> None:
+def test_the_waiting_time_is_per_host_rather_than_per_image() -> None:
     with server(lambda _: Answer(429, {"Retry-After": "1"})) as registry:
         started = time.monotonic()
         verdicts = look_all(images_of(registry.host, 40), registry.host, wait=2.5)
@@ -131,7 +131,7 @@ def test_the_patience_for_a_host_is_not_that_for_an_image() -> None:
     assert len(registry.requests) <= 16
 
 
-def test_broken_repositories_are_asked_again_only_while_there_is_time() -> None:
+def test_broken_repositories_are_retried_within_the_waiting_time() -> None:
     with server(lambda _: Answer(503, {"Retry-After": "1"})) as registry:
         images = images_of(registry.host, 40)
         started = time.monotonic()
@@ -145,7 +145,7 @@ def test_broken_repositories_are_asked_again_only_while_there_is_time() -> None:
     assert max(asked.values()) == 3
 
 
-def test_a_silent_host_is_given_up_after_three_time_outs() -> None:
+def test_a_silent_host_is_down_after_three_timeouts() -> None:
     with silent_server() as host:
         started = time.monotonic()
         verdicts = look_all(images_of(host, 40), host, seconds=1)
@@ -155,7 +155,7 @@ def test_a_silent_host_is_given_up_after_three_time_outs() -> None:
     assert took < 4
 
 
-def test_a_silent_token_server_is_given_up_too() -> None:
+def test_a_silent_token_server_is_down_too() -> None:
     with silent_server() as tokens:
         realm = bearer(f"http://{tokens}/token")
         with server(lambda _: realm) as registry:
@@ -169,7 +169,7 @@ def test_a_silent_token_server_is_given_up_too() -> None:
     assert took < 4
 
 
-def test_repositories_that_hang_do_not_make_their_host_silent() -> None:
+def test_hanging_repositories_do_not_make_their_host_down() -> None:
     over = threading.Event()
 
     def respond(request: Request) -> Answer:
@@ -244,7 +244,7 @@ def interrupted(registry: Server, directory: Path) -> tuple[int, float, bytes]:
             running.kill()
 
 
-def test_a_dead_host_is_known_by_its_own_name() -> None:
+def test_an_unreachable_host_is_reported_by_its_own_name() -> None:
     dead = closed_port()
     with one_odd(Answer(307, {"Location": f"http://{dead}/"})) as registry:
         odd, *usual = images_of(registry.host)

@@ -88,7 +88,7 @@ def test_what_one_answer_means(answer: Answer, status: Status, sentence: str) ->
 
 
 @pytest.mark.parametrize("code", [500, 502, 503, 504, 507])
-def test_a_registry_with_a_problem_of_its_own_is_no_private_one(code: int) -> None:
+def test_an_internal_error_does_not_make_an_image_private(code: int) -> None:
     with server(lambda _request: Answer(code)) as registry:
         verdict = look(f"{registry.host}/my-org/api:v1", registry.host)
 
@@ -114,7 +114,7 @@ def test_a_registry_with_a_problem_of_its_own_is_no_private_one(code: int) -> No
         (Answer(200, {}, b'{"access_token": "anonymous"}'), OK, Status.PUBLIC),
     ],
 )
-def test_the_dance_with_a_token_server(
+def test_what_a_token_servers_response_means(
     token: Answer, with_token: Answer, status: Status
 ) -> None:
     with server(token_server(token, with_token)) as registry:  # type: ignore[arg-type]
@@ -126,7 +126,7 @@ def test_the_dance_with_a_token_server(
     assert "Authorization" not in asked[0].headers
 
 
-def test_a_get_is_sent_only_where_a_head_is_not_welcome() -> None:
+def test_a_get_is_sent_only_where_head_is_unsupported() -> None:
     def respond(request: Request) -> Answer:
         return Answer(405) if request.method == "HEAD" else OK
 
@@ -153,7 +153,7 @@ def test_an_image_is_looked_up_once_whatever_its_spelling() -> None:
     }
 
 
-def test_a_digest_is_asked_for_rather_than_the_tag_beside_it() -> None:
+def test_the_digest_is_looked_up_rather_than_the_tag() -> None:
     digest = "sha256:" + "0" * 64
     with server(lambda _request: OK) as registry:
         look(f"{registry.host}/my-org/api:v1@{digest}", registry.host)
@@ -161,7 +161,7 @@ def test_a_digest_is_asked_for_rather_than_the_tag_beside_it() -> None:
     assert registry.asked() == {("HEAD", f"/v2/my-org/api/manifests/{digest}"): 1}
 
 
-def test_a_host_that_wants_patience_gets_it() -> None:
+def test_a_busy_host_is_retried_after_the_requested_pause() -> None:
     turns: list[float] = []
 
     def respond(_request: Request) -> Answer:
@@ -176,7 +176,7 @@ def test_a_host_that_wants_patience_gets_it() -> None:
     assert turns[1] - turns[0] >= 1
 
 
-def test_more_patience_than_there_is_ends_all_look_ups_on_that_host() -> None:
+def test_too_long_a_pause_ends_all_look_ups_on_that_host() -> None:
     with server(lambda _request: Answer(429, {"Retry-After": "3600"})) as registry:
         images = [f"{registry.host}/my-org/api:v{number}" for number in range(40)]
         started = time.monotonic()
@@ -201,7 +201,7 @@ def test_few_requests_at_a_time_go_to_one_host() -> None:
     assert registry.most_at_once <= REQUESTS_PER_HOST
 
 
-def test_a_slow_host_holds_up_no_other() -> None:
+def test_a_slow_host_delays_no_other() -> None:
     with silent_server() as slow, server(lambda _request: OK) as quick:
         images = [f"{slow}/my-org/api:v{number}" for number in range(8)]
         started = time.monotonic()
@@ -214,7 +214,7 @@ def test_a_slow_host_holds_up_no_other() -> None:
     assert {verdicts[image].status for image in images} == {Status.TIMED_OUT}
 
 
-def test_a_host_that_is_not_there() -> None:
+def test_an_unreachable_host() -> None:
     host = closed_port()
 
     verdict = look(f"{host}/my-org/api:v1", host)
@@ -222,7 +222,7 @@ def test_a_host_that_is_not_there() -> None:
     assert verdict == Verdict(Status.UNREACHABLE, f"{host} cannot be reached.")
 
 
-def test_a_name_that_dns_does_not_know() -> None:
+def test_a_name_that_dns_cannot_resolve() -> None:
     with pytest.raises(socket.gaierror):
         socket.getaddrinfo("registry.invalid", 443)
 
@@ -243,7 +243,7 @@ def test_a_connection_that_breaks(sent: bytes) -> None:
     assert broken.host in verdict.sentence
 
 
-def test_a_host_that_nobody_can_speak_to_is_not_tried_for_every_image() -> None:
+def test_a_host_without_tls_is_not_tried_for_every_image() -> None:
     with breaking_server(b"no TLS") as broken:
         images = [f"{broken.host}/my-org/api:v{number}" for number in range(40)]
         verdicts = look_all(images)
@@ -277,7 +277,7 @@ def test_trouble_with_tls(
     assert reason in verdict.sentence
 
 
-def test_an_authority_of_ones_own_is_trusted_when_it_is_named(tmp_path: Path) -> None:
+def test_a_private_authority_is_trusted_if_named(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     context = authority.issue("127.0.0.1").server_context()
     with server(lambda _request: OK, tls=context) as registry:
@@ -290,7 +290,7 @@ def test_an_authority_of_ones_own_is_trusted_when_it_is_named(tmp_path: Path) ->
     assert (trusted.status, unknown.status) == (Status.PUBLIC, Status.TLS)
 
 
-def test_a_host_without_tls_is_not_asked_in_the_clear() -> None:
+def test_a_host_without_tls_is_not_asked_over_plain_http() -> None:
     with server(lambda _request: OK) as registry:
         verdict = look(f"{registry.host}/my-org/api:v1")
 
@@ -298,7 +298,7 @@ def test_a_host_without_tls_is_not_asked_in_the_clear() -> None:
     assert registry.requests == []
 
 
-def test_a_redirect_is_followed_and_takes_no_token_along() -> None:
+def test_a_redirect_is_followed_without_the_token() -> None:
     with server(lambda _request: OK) as storage:
         moved = Answer(307, {"Location": f"http://{storage.host}/elsewhere"})
         respond = token_server(ANONYMOUS, moved)
@@ -341,7 +341,7 @@ def test_redirects_without_end_and_out_of_tls() -> None:
         ("registry.example.com", Status.PRIVATE),
     ],
 )
-def test_a_registry_that_does_not_tell_is_not_taken_at_its_word(
+def test_a_refusal_that_may_mean_missing_is_reported_as_such(
     host: str, status: Status, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with server(lambda _request: Answer(401, BASIC)) as proxy:
@@ -356,7 +356,7 @@ def test_a_registry_that_does_not_tell_is_not_taken_at_its_word(
     )
 
 
-def test_names_that_cannot_be_read_cost_no_request() -> None:
+def test_unreadable_names_cost_no_request() -> None:
     verdicts = look_all(["{{ .Values.image }}", "Quay.io/Bad Name"])
 
     assert [item.status for item in verdicts.values()] == [

@@ -28,7 +28,7 @@ def test_yaml_and_json_at_any_depth(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.txt", ".a.yaml", ".git/a.yaml", "README"])
-def test_other_files_are_none(tmp_path: Path, name: str) -> None:
+def test_other_files_are_ignored(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(POD)
@@ -36,7 +36,7 @@ def test_other_files_are_none(tmp_path: Path, name: str) -> None:
     assert read_directories([tmp_path]).files == ()
 
 
-def test_a_byte_order_mark_and_windows_lines_are_well(tmp_path: Path) -> None:
+def test_a_byte_order_mark_and_windows_lines_are_accepted(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_bytes(b"\xef\xbb\xbf" + POD.replace(b"\n", b"\r\n"))
 
     assert list(read_directories([tmp_path]).places()) == ["redis"]
@@ -58,7 +58,7 @@ def test_large_files_of_custom_resources_are_read(tmp_path: Path) -> None:
         (b"kind: Pod\x00", "U+0000 is not allowed"),
     ],
 )
-def test_files_that_cannot_be_read_are_told_of(
+def test_unreadable_files_are_reported(
     tmp_path: Path, content: bytes, says: str
 ) -> None:
     (tmp_path / "bad.yaml").write_bytes(content)
@@ -71,14 +71,14 @@ def test_files_that_cannot_be_read_are_told_of(
     assert list(read_directories([tmp_path]).places()) == ["redis"]
 
 
-def test_a_file_that_is_far_too_large_is_told_of(tmp_path: Path) -> None:
+def test_a_file_that_is_too_large_is_reported(tmp_path: Path) -> None:
     with (tmp_path / "a.yaml").open("wb") as file:
         file.truncate(MAX_FILE_BYTES + 1)
 
     assert problems(tmp_path) == {"a.yaml": "It is larger than 50 MB."}
 
 
-def test_additional_namespaces_are_those_of_app_managers_alone(tmp_path: Path) -> None:
+def test_additional_namespaces_come_from_app_managers_only(tmp_path: Path) -> None:
     texts = {
         "one": "apiVersion: kots.io/v1beta1\nkind: Application\n",
         "two": "apiVersion: app.k8s.io/v1beta1\nkind: Application\n",

@@ -51,7 +51,7 @@ def look(host: str, number: int = 1, *, seconds: float = SECONDS) -> list[Verdic
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;",
     ],
 )
-def test_bytes_that_drip_do_not_stretch_the_time_out(sent: bytes) -> None:
+def test_dripping_bytes_do_not_extend_the_timeout(sent: bytes) -> None:
     with dripping_server(sent) as registry:
         started = time.monotonic()
         (verdict,) = look(registry.host)
@@ -64,7 +64,7 @@ def test_bytes_that_drip_do_not_stretch_the_time_out(sent: bytes) -> None:
     assert took < 2 * SECONDS + 1
 
 
-def test_a_dripping_portal_does_not_stretch_the_time_out(
+def test_a_dripping_portal_does_not_extend_the_timeout(
     installer: Installer, license: Path, vendor: Path, tmp_path: Path
 ) -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"
@@ -82,7 +82,7 @@ def test_a_dripping_portal_does_not_stretch_the_time_out(
     assert took < 3
 
 
-def test_a_token_that_drips_does_not_stretch_the_time_out() -> None:
+def test_a_dripping_token_does_not_extend_the_timeout() -> None:
     with dripping_server(b"HTTP/1.1 200 OK\r\n\r\n") as tokens:
         realm = f'Bearer realm="http://{tokens.host}/token",service="s"'
         with server(lambda _: Answer(401, {"WWW-Authenticate": realm})) as registry:
@@ -96,7 +96,7 @@ def test_a_token_that_drips_does_not_stretch_the_time_out() -> None:
     assert time.monotonic() - started < 3
 
 
-def test_a_tls_handshake_that_drips_does_not_stretch_the_time_out() -> None:
+def test_a_dripping_tls_handshake_does_not_extend_the_timeout() -> None:
     # A record of TLS that is as long as records may be.
     with dripping_server(b"\x16\x03\x03\x40\x00") as registry:
         client = HttpClient(read_seconds=SECONDS, connect_seconds=SECONDS)
@@ -108,7 +108,7 @@ def test_a_tls_handshake_that_drips_does_not_stretch_the_time_out() -> None:
     assert time.monotonic() - started < 3
 
 
-def test_a_slow_blob_may_take_longer_than_an_answer() -> None:
+def test_a_slow_blob_may_exceed_the_timeout() -> None:
     def speak(connection: socket.socket) -> None:
         connection.recv(65536)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n")
@@ -132,14 +132,14 @@ def closing(connection: socket.socket) -> None:
     connection.recv(65536)
 
 
-def test_a_connection_that_was_closed_meanwhile_costs_no_image() -> None:
+def test_a_closed_idle_connection_fails_no_image() -> None:
     with raw_server(closing) as registry:
         verdicts = look(registry.host, 12)
 
     assert [item.status for item in verdicts] == [Status.PUBLIC] * 12
 
 
-def test_what_may_be_done_but_once_is_not_sent_again() -> None:
+def test_a_post_is_not_retried() -> None:
     bodies = []
 
     def speak(connection: socket.socket) -> None:
@@ -157,7 +157,7 @@ def test_what_may_be_done_but_once_is_not_sent_again() -> None:
 
 
 @pytest.mark.parametrize(("failures", "status"), [(1, Status.PUBLIC), (2, Status.DNS)])
-def test_dns_is_asked_once_more_if_it_says_so(
+def test_a_temporary_dns_failure_is_retried_once(
     monkeypatch: pytest.MonkeyPatch, failures: int, status: Status
 ) -> None:
     # The system's resolver cannot be made to fail in passing.
@@ -178,7 +178,7 @@ def test_dns_is_asked_once_more_if_it_says_so(
     assert len(asked) == 2
 
 
-def test_a_proxy_gets_its_login_and_nobody_else(
+def test_only_the_proxy_gets_its_login(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
@@ -248,7 +248,7 @@ def pipe(source: socket.socket, sink: socket.socket) -> None:
     ],
     ids=["infinite", "long", "half a character", "list", "text", "deep"],
 )
-def test_an_odd_answer_of_a_portal_is_told_as_one(
+def test_a_malformed_response_of_a_portal_is_reported(
     document: bytes, installer: Installer, license: Path, vendor: Path, tmp_path: Path
 ) -> None:
     answer = Answer(200, {"Content-Type": "application/json"}, document)
@@ -258,7 +258,7 @@ def test_an_odd_answer_of_a_portal_is_told_as_one(
     assert not (tmp_path / "out").exists()
 
 
-def test_an_odd_sentence_of_a_portal_can_be_printed(
+def test_any_sentence_of_a_portal_can_be_printed(
     installer: Installer, license: Path, vendor: Path, tmp_path: Path
 ) -> None:
     problem = b'{"detail": "No \\ud800 way.", "code": "refused"}'
@@ -284,7 +284,7 @@ def patched(
 
 
 @pytest.mark.parametrize("url", ["https://[::1", "https://[x]/", "https://u:p@host"])
-def test_a_portal_at_no_address_is_told_as_wrong_use(
+def test_a_malformed_portal_address_is_a_usage_error(
     url: str, installer: Installer, license: Path, vendor: Path, tmp_path: Path
 ) -> None:
     outcome = installer(

@@ -45,7 +45,7 @@ def put(directory: Path, files: dict[str, str]) -> None:
 @pytest.mark.parametrize(
     "name", ["kustomization.yaml", "kustomization.yml", "Kustomization"]
 )
-def test_a_vendor_may_add_a_list_of_its_own_and_drop_it(
+def test_a_vendor_may_add_and_remove_its_own_list(
     patch: Patch, vendor: Path, image: str, name: str
 ) -> None:
     (vendor / "pod.yaml").write_text(pod("web", image))
@@ -64,7 +64,7 @@ def test_a_vendor_may_add_a_list_of_its_own_and_drop_it(
     assert listed(patch) == ["pod.yaml"]
 
 
-def test_a_list_that_somebody_made_under_another_name_is_in_the_way(
+def test_a_handmade_list_under_another_name_is_in_the_way(
     patch: Patch, vendor: Path, image: str
 ) -> None:
     (vendor / "pod.yaml").write_text(pod("web", image))
@@ -149,7 +149,7 @@ def built(patch: Patch) -> subprocess.CompletedProcess[str]:
         ),
     ],
 )
-def test_what_kustomize_refuses_is_told(
+def test_what_kustomize_refuses_is_reported(
     patch: Patch, vendor: Path, image: str, files: dict[str, str], problem: str
 ) -> None:
     put(vendor, {name: item.replace("{image}", image) for name, item in files.items()})
@@ -191,7 +191,7 @@ def test_licenses_are_not_copied(
     assert not any(LICENSE_ID.encode() in item for item in base.values())
 
 
-def test_a_license_takes_nothing_else_with_it_unsaid(
+def test_objects_beside_a_license_are_reported(
     patch: Patch, vendor: Path, image: str, license: Path
 ) -> None:
     manifest = license.read_text() + "---\n" + pod("web", image)
@@ -204,7 +204,7 @@ def test_a_license_takes_nothing_else_with_it_unsaid(
     assert listed(patch) == []
 
 
-def test_a_name_that_is_not_utf_8_is_told_before_anything_is_written(
+def test_a_name_that_is_not_utf_8_is_refused_before_writing(
     patch: Patch, vendor: Path, image: str
 ) -> None:
     (vendor / "pod.yaml").write_text(pod("web", image))
@@ -217,7 +217,7 @@ def test_a_name_that_is_not_utf_8_is_told_before_anything_is_written(
     assert not patch.out.exists()
 
 
-def test_images_tells_of_a_name_that_is_not_utf_8(
+def test_images_reports_a_name_that_is_not_utf_8(
     patch: Patch, vendor: Path, image: str
 ) -> None:
     (vendor / "caf\udce9.yaml").write_text(pod("web", image))
@@ -250,7 +250,7 @@ def test_a_directory_becomes_a_file_and_a_file_a_directory(
     assert listed(patch) == ["b/pod.yaml"]
 
 
-def test_a_directory_with_somebodys_file_does_not_become_a_file(
+def test_a_directory_with_a_handmade_file_does_not_become_a_file(
     patch: Patch, vendor: Path, image: str
 ) -> None:
     put(vendor, {"a/pod.yaml": pod("a", image)})
@@ -266,9 +266,7 @@ def test_a_directory_with_somebodys_file_does_not_become_a_file(
     assert tree(patch.out) == before
 
 
-def test_a_copy_that_was_broken_off_is_gone_on_with(
-    patch: Patch, vendor: Path, image: str
-) -> None:
+def test_an_interrupted_copy_is_resumed(patch: Patch, vendor: Path, image: str) -> None:
     put(vendor, {"a.yaml": pod("a", image), "b.txt": "small"})
     assert patch().code == 0
     put(vendor, {"a.yaml": pod("a2", image), "b.txt": "large" * 10_000})

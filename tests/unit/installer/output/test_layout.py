@@ -37,7 +37,7 @@ def test_two_runs_write_the_same_bytes(
     ],
 )
 @pytest.mark.parametrize("made_by_hand", [True, False])
-def test_nobodys_work_is_overwritten(
+def test_edited_files_are_not_overwritten(
     patch: Patch, vendor: Path, registry: Server, name: str, made_by_hand: bool
 ) -> None:
     (vendor / "pod.yaml").write_text(pod("web", f"{registry.host}/closed/api:v1"))
@@ -60,7 +60,7 @@ def test_nobodys_work_is_overwritten(
     assert b"mine" not in path.read_bytes()
 
 
-def test_a_new_release_replaces_the_base_and_drops_what_is_no_more(
+def test_a_new_release_replaces_the_base_and_removes_old_files(
     patch: Patch, vendor: Path, registry: Server
 ) -> None:
     (vendor / "old.yaml").write_text(pod("old", f"{registry.host}/open/app:v1"))
@@ -77,9 +77,7 @@ def test_a_new_release_replaces_the_base_and_drops_what_is_no_more(
     assert b"app:v2" in base["both.yaml"]
 
 
-def test_manifests_that_are_the_base_already_stay_there(
-    patch: Patch, registry: Server
-) -> None:
+def test_manifests_in_the_base_stay_there(patch: Patch, registry: Server) -> None:
     base = patch.out / "base"
     base.mkdir(parents=True)
     (base / "pod.yaml").write_text(pod("web", f"{registry.host}/closed/api:v1"))
@@ -121,7 +119,7 @@ def test_a_vendors_own_kustomization_is_kept(
     assert "kubectl kustomize" in outcome.err
 
 
-def test_files_that_cannot_be_read_are_told_and_the_rest_is_done(
+def test_unreadable_files_are_reported_and_the_rest_is_done(
     patch: Patch, vendor: Path, registry: Server
 ) -> None:
     (vendor / "pod.yaml").write_text(pod("web", f"{registry.host}/closed/api:v1"))
@@ -140,7 +138,7 @@ def test_files_that_cannot_be_read_are_told_and_the_rest_is_done(
     assert not (patch.out / "base" / "out-of-here.yaml").exists()
 
 
-def test_objects_without_a_name_are_told_of(
+def test_objects_without_a_name_are_reported(
     patch: Patch, vendor: Path, registry: Server
 ) -> None:
     manifest = pod("", f"{registry.host}/closed/api:v1", generateName="job-")

@@ -54,7 +54,7 @@ def flatten(installer: Installer, tmp_path: Path) -> Flatten:
         ("localhost:5001/my-org/api:v3", "api:v3"),
     ],
 )
-def test_every_image_becomes_one_of_the_own_registry(
+def test_every_image_is_renamed_to_the_own_registry(
     flatten: Flatten, image: str, becomes: str
 ) -> None:
     outcome = flatten(image)
@@ -71,13 +71,13 @@ def test_every_image_becomes_one_of_the_own_registry(
     assert "overlays/midstream/secret.yaml" not in tree(flatten.out)
 
 
-def test_no_namespace_is_well_too(flatten: Flatten) -> None:
+def test_the_namespace_is_optional(flatten: Flatten) -> None:
     outcome = flatten("quay.io/my-org/api:v1", registry="registry.corp")
 
     assert outcome.document["images"][0]["new_image"] == "registry.corp/api:v1"
 
 
-def test_one_image_in_several_spellings_is_no_collision(flatten: Flatten) -> None:
+def test_spellings_of_one_image_do_not_collide(flatten: Flatten) -> None:
     outcome = flatten(
         "redis:7",
         "docker.io/redis:7",
@@ -126,7 +126,7 @@ def test_a_digest_is_refused_with_the_tag_to_use(flatten: Flatten) -> None:
     assert not flatten.out.exists()
 
 
-def test_a_template_is_told_and_kept(flatten: Flatten) -> None:
+def test_a_template_is_reported_and_kept(flatten: Flatten) -> None:
     outcome = flatten("redis", "{{ .Values.image }}")
 
     assert outcome.code == 3
@@ -137,13 +137,15 @@ def test_a_template_is_told_and_kept(flatten: Flatten) -> None:
 
 
 @pytest.mark.parametrize("registry", ["apps", "Registry.corp/UPPER", "a.b/", "a b/c"])
-def test_what_is_no_registry_is_wrong_use(flatten: Flatten, registry: str) -> None:
+def test_an_invalid_registry_is_a_usage_error(flatten: Flatten, registry: str) -> None:
     expected = 0 if registry == "a.b/" else 2
 
     assert flatten("redis", registry=registry).code == expected
 
 
-def test_airgap_and_registry_go_together(installer: Installer, tmp_path: Path) -> None:
+def test_airgap_and_registry_need_each_other(
+    installer: Installer, tmp_path: Path
+) -> None:
     license = write_license(tmp_path, document())
     common = ("patch", tmp_path, "--license", license, "--out", tmp_path / "out")
 
