@@ -1,4 +1,4 @@
-"""A customer's machine, and what the installer speaks to from there."""
+"""A customer's machine, and the servers that the installer uses from there."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class Site:
         return self.directory / "out" / "overlays" / "midstream"
 
     def run(self, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        """Run the installer as a process that knows nothing of Django."""
+        """Run the installer as a process without Django's settings."""
         ran = subprocess.run(
             [sys.executable, "-m", "installer", *map(str, arguments)],
             cwd=PROJECT,

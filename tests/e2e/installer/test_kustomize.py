@@ -1,4 +1,4 @@
-"""Kustomize itself builds what the list of spellings says."""
+"""Kustomize itself builds what spellings.yaml expects."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def test_a_base_in_directories_with_lists_of_their_own(tmp_path: Path) -> None:
 
 
 def test_a_host_in_brackets_is_renamed(tmp_path: Path) -> None:
-    # Offline, the proxy cannot name a registry with a port: the portal knows its slug.
+    # Only the portal knows the slug that names a registry with a port.
     image = "[2001:db8::1]:5000/my-org/api"
     base = tmp_path / "base"
     base.mkdir()

@@ -15,7 +15,7 @@ from tests.support.installer.pods import pod
 
 MIB = 2**20
 LARGE = 384 * MIB
-# The peak of this program alone: getrusage() would count its parent's before the exec.
+# VmHWM is the peak of this program alone; getrusage() includes its parent's memory.
 RUN = """
 import sys
 from installer.cli import main

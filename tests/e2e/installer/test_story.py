@@ -1,4 +1,4 @@
-"""The whole way: a license of the portal, a vendor's manifests, Pods' images pulled."""
+"""From a license and a vendor's manifests to the pull of every Pod's image."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def portal_login(connected: Vendor) -> str:
 def story(
     site: Site, bearer_upstream: Upstream, portal_login: str, settings: Any
 ) -> Site:
-    """A site with a license that the portal issued, and all images in their places."""
+    """A site with a license from the portal, and all images pushed."""
     settings.BERTH_REGISTRY_HOST = bearer_upstream.endpoint
     issued = ask(
         site,
@@ -157,7 +157,7 @@ def build(site: Site) -> list[dict[str, Any]]:
 
 
 def images_of(value: Any) -> Iterator[str]:
-    """Yield the images of all containers, wherever they are."""
+    """Yield the images of all containers at any depth."""
     if isinstance(value, list):
         for item in value:
             yield from images_of(item)
@@ -169,7 +169,7 @@ def images_of(value: Any) -> Iterator[str]:
 
 
 def check_secrets(site: Site, built: list[dict[str, Any]]) -> None:
-    """The secret is in each namespace, and with each Pod that needs it."""
+    """Check that the secret is in each namespace and in each Pod that needs it."""
     name = f"{site.vendor.application.slug}-registry"
     secrets = [item["metadata"] for item in built if item["kind"] == "Secret"]
     assert [item["name"] for item in secrets] == [name] * len(secrets)
@@ -200,7 +200,7 @@ def pull(image: str, logins: Path, directory: Path) -> subprocess.CompletedProce
 
 
 def wait_for_refusal(image: str, logins: Path, directory: Path) -> None:
-    """The edge looks at live state once in 0.8 seconds."""
+    """Wait until the edge, which caches decisions for 0.8 seconds, refuses the pull."""
     deadline = time.monotonic() + 5
     while (refused := pull(image, logins, directory)).returncode == 0:
         assert time.monotonic() < deadline, f"{image} is still pulled"

@@ -1,4 +1,4 @@
-"""The installer against a whole Berth: from manifests to images that are pulled."""
+"""The installer with a complete Berth: from manifests to pulled images."""
 
 from __future__ import annotations
 
@@ -175,7 +175,7 @@ def test_airgap_with_a_revoked_license_says_why_it_fetches_nothing(site: Site) -
     assert airgap().returncode == 0
     shutil.rmtree(bundle)
     revoke_license(actor=site.vendor.actor, license=site.license, reason=REASON)
-    # The edge looks at live state once in 0.8 seconds.
+    # The edge caches decisions for 0.8 seconds.
     deadline = time.monotonic() + 5
     while "This license was revoked on" not in (refused := airgap()).stdout:
         assert time.monotonic() < deadline, refused.stdout

@@ -1,4 +1,4 @@
-"""``airgap`` as tests run it, between a proxy and a public registry in memory."""
+"""Run ``airgap`` with a proxy and a public registry in memory."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Airgap:
 
     @property
     def partial(self) -> Path:
-        """Where a tar's layout grows."""
+        """Where the layout of a tar is built."""
         return self.bundle.with_name(f"{self.bundle.name}.partial")
 
     def manifest(self, *images: str) -> None:
@@ -61,7 +61,7 @@ class Airgap:
 
 
 def checked(directory: Path) -> None:
-    """Let the system's own tool check the checksums."""
+    """Check the checksums with ``sha256sum``."""
     ran = subprocess.run(
         ["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"],
         cwd=directory,

@@ -1,4 +1,4 @@
-"""The installer as people run it, with what it prints and how it exits."""
+"""Run the installer, and capture its output and exit code."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Outcome(NamedTuple):
 
 
 class Installer:
-    """Runs commands in this process, which is the command line but for the start."""
+    """Runs the command line in this process."""
 
     def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
         self._capsys = capsys

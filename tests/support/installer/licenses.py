@@ -1,4 +1,4 @@
-"""License files, signed by keys of the tests' own.
+"""License files, signed with keys for tests.
 
 The signer is written from the format's description, and not from the verifier, so that
 the two can disagree.
@@ -23,7 +23,7 @@ LICENSE_ID = "2c8HgTq0V5yWn3RkLm7XzB4pDs1"
 
 
 def document(**changes: Any) -> dict[str, Any]:
-    """Return a license without signatures; ``changes`` are to its spec."""
+    """Return an unsigned license; ``changes`` apply to its spec."""
     spec = {
         "licenseID": LICENSE_ID,
         "licenseType": "prod",
@@ -74,7 +74,7 @@ class Signer:
         return public_pem(self.root)
 
     def signed(self, license: dict[str, Any]) -> dict[str, Any]:
-        """Return the license with its fields signed, and all of it."""
+        """Return the license with signatures of its fields and of the whole."""
         signed = copy.deepcopy(license)
         for entry in signed["spec"]["entitlements"].values():
             value = _printed(entry["value"])
@@ -84,12 +84,12 @@ class Signer:
         return self.sealed(signed)
 
     def sealed(self, license: dict[str, Any]) -> dict[str, Any]:
-        """Return the license with the signature of all of it."""
+        """Return the license with a signature of the whole."""
         data = json.dumps(license, separators=(",", ":")).encode()
         return with_signature(license, self.envelope(data))
 
     def envelope(self, data: bytes) -> dict[str, Any]:
-        """Return what ``spec.signature`` holds for signed data."""
+        """Return the content of ``spec.signature`` for signed data."""
         return {"licenseData": _base64(data), "innerSignature": self._inner(data)}
 
     def _inner(self, data: bytes) -> str:
@@ -112,7 +112,7 @@ class Signer:
 
 
 def other_signer() -> Signer:
-    """Return one that shares no key with the others."""
+    """Return a signer with keys of its own."""
     return Signer(_key("other root"), _key("other application"))
 
 
@@ -134,7 +134,7 @@ def key_id(key: rsa.RSAPrivateKey) -> str:
 
 
 def unwrapped(license: dict[str, Any]) -> dict[str, Any]:
-    """Return what ``spec.signature`` holds."""
+    """Return the content of ``spec.signature``."""
     envelope: dict[str, Any] = json.loads(
         base64.b64decode(license["spec"]["signature"])
     )

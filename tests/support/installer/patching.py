@@ -1,4 +1,4 @@
-"""``patch`` as tests run it, with a portal that resolves images."""
+"""Run ``patch`` with a portal that resolves images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.servers.canned_server import Answer
 
 
 class Patch:
-    """Runs ``patch`` with what all tests give it, against a portal that resolves."""
+    """Runs ``patch`` with the options that all tests share."""
 
     def __init__(
         self, installer: Installer, registry: Server, portal: Server, tmp_path: Path

@@ -1,4 +1,4 @@
-"""The list of spellings, as tests read it."""
+"""Read spellings.yaml."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def shapes() -> list[Shape]:
 
 
 def plan(manifests: Manifests) -> list[PlannedImage]:
-    """Decide as offline, with everything refused that is not on the public host."""
+    """Plan offline, with everything private that is not on the public host."""
     places = manifests.places()
     verdicts = {
         image: _verdict(image)
@@ -90,7 +90,7 @@ def _verdict(image: str) -> Verdict:
     if not isinstance(reference, Reference):
         return reference
     is_public = reference.registry == PUBLIC_HOST
-    return Verdict(Status.PUBLIC if is_public else Status.PRIVATE, "Told by the test.")
+    return Verdict(Status.PUBLIC if is_public else Status.PRIVATE, "Set by the test.")
 
 
 def _shape(item: dict[str, Any]) -> Shape:

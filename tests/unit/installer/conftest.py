@@ -20,7 +20,7 @@ def installer(capsys: pytest.CaptureFixture[str]) -> Installer:
 
 @pytest.fixture
 def registry() -> Iterator[Server]:
-    """A registry with public images, private ones, and one that is not there."""
+    """A registry with public, private and missing images."""
 
     def respond(request: Request) -> Answer:
         kind = request.path.split("/")[2]

@@ -1,4 +1,4 @@
-"""What all commands do alike: output, progress, exit codes, the way to the network."""
+"""What all commands share: output, progress, exit codes, company proxies."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The wheel needs what it says it needs, and no more."""
+"""The wheel declares its dependencies, and runs with them alone."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import tomllib
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[3]
-# As they are imported, and as they are installed.
+# By import name; the values are the names of distributions.
 DISTRIBUTIONS = {"yaml": "PyYAML", "cryptography": "cryptography", "urllib3": "urllib3"}
 
 
 def imported() -> set[str]:
-    """Return the packages, none of Python's own, that the wheel's modules import."""
+    """Return the third-party packages that the wheel's modules import."""
     packages = set()
     for package in ("installer", "oci"):
         for path in (PROJECT / package).rglob("*.py"):

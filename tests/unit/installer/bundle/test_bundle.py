@@ -1,4 +1,4 @@
-"""A bundle takes nobody's directory, no rotten byte, and no strange manifest."""
+"""A bundle overwrites no other files, and has no damaged or malformed content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bundle has every image, each blob once, and nothing that is not what it says."""
+"""The bundle has every image, each blob once, and only verified content."""
 
 from __future__ import annotations
 

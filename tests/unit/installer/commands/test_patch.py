@@ -1,4 +1,4 @@
-"""``patch`` tells images apart and writes what each of them needs."""
+"""``patch`` decides about each image and writes what it needs."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_the_secret_is_written_even_if_all_images_are_public(
         {"name": "my-app-registry", "namespace": "staging"},
     ]
     assert "patches" not in patch.midstream()
-    # The Application manifest is the app manager's, and the cluster knows no such kind.
+    # The Application manifest is for the app manager; clusters do not know its kind.
     base = yaml.safe_load((patch.out / "base" / "kustomization.yaml").read_text())
     assert base["resources"] == ["pod.yaml"]
     assert (patch.out / "base" / "application.yaml").read_text() == NAMESPACED

@@ -1,4 +1,4 @@
-"""What ``patch`` cannot see or do is told, and never ends as if all were well."""
+"""``patch`` reports what it cannot see or do, and never ends with 0 then."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SHA512 = "sha512:" + "0" * 128
 
 @pytest.fixture
 def registry() -> Iterator[Server]:
-    """A registry of which each tag has an answer of its own."""
+    """A registry where each tag has its own response."""
     asked = threading.Event()
 
     def respond(request: Request) -> Answer:
@@ -32,9 +32,9 @@ def registry() -> Iterator[Server]:
         if tag == "v1":
             asked.set()
         elif tag == "busy":
-            # A host that is busy is soon asked for nothing more.
+            # After this, the host gets no more requests.
             asked.wait(10)
-            time.sleep(0.5)  # until that was answered
+            time.sleep(0.5)  # until the response to v1 was sent
         known = {"v1": Answer(401), "public": OK, "busy": BUSY, SHA512: OK}
         return known.get(tag, Answer(404))
 
@@ -59,7 +59,7 @@ def test_failed_look_ups_stay_unknown_under_their_new_name(
     assert f"proxied: {name}:v1 -> {new}:v1\n" in outcome.out
     assert f"unknown: {name}:{tag} -> {new}:{tag}\n" in outcome.out
     assert "2 images: 2 renamed, 1 with a problem." in outcome.out
-    # Kustomize renames it with the other, so that it pulls with the license too.
+    # Kustomize renames both, so both pull with the license.
     patched = {item["target"]["name"] for item in patch.midstream()["patches"]}
     assert patched == {"web", "other"}
     results = {
@@ -119,7 +119,7 @@ def test_a_namespace_that_the_vendors_list_sets_needs_the_secret(
     ("given", "written"),
     [
         ((), {""}),
-        # Only what some pod names: those without a namespace need theirs too.
+        # A pod names jobs, so the pod without a namespace still needs the unnamed one.
         (("jobs",), {"", "jobs"}),
         (("own", "jobs"), {"own", "jobs"}),
     ],

@@ -66,7 +66,7 @@ def test_one_for_each_namespace_of_the_application(
     assert (listed["kind"], sorted(listed)) == ("List", ["apiVersion", "items", "kind"])
     namespaces = [item["metadata"]["namespace"] for item in listed["items"]]
     assert namespaces == ["own", "a", "b"]
-    # Who may make a namespace is for the cluster's administrators to say.
+    # Creating namespaces is up to the cluster's administrators.
     assert {item["kind"] for item in listed["items"]} == {"Secret"}
 
 

@@ -1,4 +1,4 @@
-"""``sync`` replaces the file only by one that is right in all ways."""
+"""``sync`` replaces the file only with a genuine and newer one."""
 
 from __future__ import annotations
 

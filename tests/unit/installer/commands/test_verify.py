@@ -1,4 +1,4 @@
-"""Each fault of a license file has a sentence and a code of its own."""
+"""Each fault of a license file has its own sentence and code."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def signer() -> Signer:
 
 @pytest.fixture
 def check(installer: Installer, signer: Signer, tmp_path: Path) -> Check:
-    """Verify a license's document, or the bytes of a file."""
+    """Run ``verify`` for a license's document, or for the bytes of a file."""
 
     def run(content: Document | bytes, *more: str, root: str | None = None) -> Outcome:
         key = tmp_path / "root.pem"
@@ -277,7 +277,7 @@ def test_a_key_that_the_root_did_not_sign(check: Check, signer: Signer) -> None:
     forger = Signer(root=other_signer().root, application=other_signer().application)
     license = forger.signed(document())
     inner = unwrapped(license)["innerSignature"]
-    # The forger names our root, whose signature it cannot make.
+    # The forger names our root key, but cannot sign with it.
     forged = with_signature(
         license, unwrapped(license) | {"innerSignature": claiming(inner, signer)}
     )

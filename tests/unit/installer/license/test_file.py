@@ -1,4 +1,4 @@
-"""A license file is read as every reader would read it, or not at all."""
+"""A license file that readers would understand differently is refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.support.installer.licenses import Signer, document
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        # A member twice: readers differ in which one they take.
+        # Duplicate keys: readers differ in which one they take.
         ("spec:\n", "spec: {licenseID: another, appSlug: other}\nspec:\n"),
         ("  licenseSequence: 7", "  licenseSequence: 9\n  licenseSequence: 7"),
         ("  licenseSequence: 7", "  'licenseSequence': 9\n  licenseSequence: 7"),
@@ -20,11 +20,11 @@ from tests.support.installer.licenses import Signer, document
         # Merge keys.
         ("spec:\n", "spec:\n  <<: {isAirgapSupported: true}\n"),
         ("spec:\n", "spec:\n  <<: [{isAirgapSupported: true}]\n"),
-        # Keys that JSON has not.
+        # Keys that JSON does not have.
         ("spec:\n", "spec:\n  1: a\n"),
         ("spec:\n", "spec:\n  yes: a\n"),
         ("spec:\n", "spec:\n  [a]: a\n"),
-        # Tags, with which values are what they do not look like.
+        # Tags, which change the type of a value.
         ("licenseSequence: 7", 'licenseSequence: !!int "7"'),
         ("licenseSequence: 7", 'licenseSequence: !!int ""'),
         ("licenseSequence: 7", "licenseSequence: !!float maybe"),
@@ -36,7 +36,7 @@ from tests.support.installer.licenses import Signer, document
         ("licenseSequence: 7", "licenseSequence: ! 7"),
         ("appSlug: my-app", "appSlug: !!str my-app"),
         ("spec:\n", "spec: !!map\n"),
-        # Numbers that are too much.
+        # Numbers that are too large.
         ("licenseSequence: 7", "licenseSequence: 0x_"),
         ("licenseSequence: 7", "licenseSequence: " + "9" * 5000),
         ("licenseSequence: 7", "licenseSequence: 1" + ":59" * 500 + ".5"),

@@ -1,4 +1,4 @@
-"""Trouble with one image is that image's, and no host costs more time than it has."""
+"""One image's failure affects no other, and no host takes more than its time."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def bearer(realm: str) -> Answer:
 
 
 def one_odd(answer: Answer) -> AbstractContextManager[Server]:
-    """Run a registry where one repository answers oddly, and the others as usual."""
+    """Run a registry with this response for one repository, and OK for the others."""
     return server(lambda asked: answer if "/odd/" in asked.path else OK)
 
 
 def images_of(host: str, number: int = 24) -> list[str]:
-    """Return images of which one is odd; it is asked for among the first."""
+    """Return images, the first of them in the odd repository."""
     usual = [f"{host}/usual/api:v{item}" for item in range(number)]
     return [f"{host}/odd/api:v1", *usual]
 
@@ -103,7 +103,7 @@ def test_a_busy_token_server_does_not_make_the_registry_busy() -> None:
 
 def test_an_internal_error_is_reported_and_affects_no_other_image() -> None:
     class Faulty(HttpClient):
-        """No server is known to bring this about; so the test does."""
+        """Raises an error that no server is known to cause."""
 
         def allows(self, url: str) -> bool:
             if "/odd/" in url:

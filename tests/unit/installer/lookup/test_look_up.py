@@ -1,4 +1,4 @@
-"""Nothing is called private that was not refused."""
+"""Only an image that was refused is called private."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def look_all(
 
 
 def token_server(token: Answer, with_token: Answer) -> object:
-    """Return what a registry answers whose token server gives ``token``."""
+    """Return the behaviour of a registry whose token server returns ``token``."""
 
     def respond(request: Request) -> Answer:
         if request.path.startswith("/token"):

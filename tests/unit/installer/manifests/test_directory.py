@@ -1,4 +1,4 @@
-"""Every file of a directory is read, or told of."""
+"""Every file of a directory is read or reported."""
 
 from __future__ import annotations
 

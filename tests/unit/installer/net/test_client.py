@@ -1,4 +1,4 @@
-"""A request ends in time, goes on where that is harmless, and keeps its secrets."""
+"""Requests end in time, are retried only if that is safe, and leak no secret."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_dripping_bytes_do_not_extend_the_timeout(sent: bytes) -> None:
         (verdict,) = look(registry.host)
         took = time.monotonic() - started
 
-    # A HEAD, and a GET where that said nothing.
+    # A HEAD, then a GET if that was inconclusive.
     assert verdict == Verdict(
         Status.TIMED_OUT, f"{registry.host} did not respond in time."
     )
@@ -97,7 +97,7 @@ def test_a_dripping_token_does_not_extend_the_timeout() -> None:
 
 
 def test_a_dripping_tls_handshake_does_not_extend_the_timeout() -> None:
-    # A record of TLS that is as long as records may be.
+    # The header of a TLS record of maximum length.
     with dripping_server(b"\x16\x03\x03\x40\x00") as registry:
         client = HttpClient(read_seconds=SECONDS, connect_seconds=SECONDS)
         image = f"{registry.host}/my-org/api:v1"
@@ -123,7 +123,7 @@ def test_a_slow_blob_may_exceed_the_timeout() -> None:
 
 
 def closing(connection: socket.socket) -> None:
-    """Answer once, and close when the connection is used again."""
+    """Respond once, and close the connection when it is used again."""
     connection.recv(65536)
     connection.sendall(
         f"HTTP/1.1 200 OK\r\nContent-Type: {MANIFEST}\r\nContent-Length: 2\r\n\r\n"
@@ -160,7 +160,7 @@ def test_a_post_is_not_retried() -> None:
 def test_a_temporary_dns_failure_is_retried_once(
     monkeypatch: pytest.MonkeyPatch, failures: int, status: Status
 ) -> None:
-    # The system's resolver cannot be made to fail in passing.
+    # The system's resolver cannot be made to fail temporarily.
     asked, resolve = [], socket.getaddrinfo
 
     def getaddrinfo(*arguments: Any, **options: Any) -> Any:

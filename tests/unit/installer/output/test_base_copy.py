@@ -1,4 +1,4 @@
-"""``OUT/base`` follows the vendor's releases, and Kustomize takes what is in it."""
+"""``OUT/base`` follows the vendor's releases, and Kustomize accepts it."""
 
 from __future__ import annotations
 
@@ -278,7 +278,7 @@ def test_an_interrupted_copy_is_resumed(patch: Patch, vendor: Path, image: str) 
     base = tree(patch.out / "base")
     assert b"a2" in base["a.yaml"]
     assert base["b.txt"] == b"small"
-    # The next release finds a file that no whole run has copied.
+    # The next release finds a file from a run that did not finish.
     (vendor / "a.yaml").write_text(pod("a3", image))
     assert patch().code == 0
     base = tree(patch.out / "base")
@@ -288,7 +288,7 @@ def test_an_interrupted_copy_is_resumed(patch: Patch, vendor: Path, image: str) 
 
 @contextmanager
 def no_file_larger_than(size: int) -> Iterator[None]:
-    """Let the system refuse to write on, as a full disk does."""
+    """Make writes fail at this size, as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:

@@ -1,4 +1,4 @@
-"""``patch`` writes where it should, and over nobody's work."""
+"""``patch`` writes the documented files, and overwrites no edits."""
 
 from __future__ import annotations
 

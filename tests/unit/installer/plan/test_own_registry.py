@@ -1,4 +1,4 @@
-"""``patch --airgap``: every image is on the customer's registry, or it is an error."""
+"""``patch --airgap`` renames every image to the customer's registry."""
 
 from __future__ import annotations
 

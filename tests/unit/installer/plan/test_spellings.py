@@ -1,4 +1,4 @@
-"""Every spelling of the list becomes what the list says."""
+"""Every spelling in spellings.yaml has the expected result."""
 
 from __future__ import annotations
 
