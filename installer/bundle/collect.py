@@ -14,8 +14,7 @@ from installer.bundle.docker_to_oci import INDEXES, is_docker, oci_index, oci_ma
 from installer.bundle.fetch import Fetcher, FetchError
 from installer.bundle.image_manifests import blobs_of, descriptors, digest_for
 from installer.bundle.oci_layout import OciLayout
-from installer.net.registry import Registry
-from installer.net.target import Target, target_of
+from installer.net.registry import Registry, Target, target_of
 from oci.media_types import OCI_INDEX, OCI_MANIFEST
 from oci.reference import parse_reference
 

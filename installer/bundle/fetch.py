@@ -23,10 +23,10 @@ from installer.net.registry import (
     Busy,
     Refused,
     Registry,
+    Target,
     error_sentence,
     raise_if_busy,
 )
-from installer.net.target import Target
 
 _MAX_MANIFEST_BYTES: Final = 4 * 1024 * 1024
 _TRIES: Final = 4

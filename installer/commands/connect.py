@@ -15,8 +15,8 @@ from installer.manifests.directory import Place
 from installer.net.client import HttpClient
 from installer.net.portal import LicenseFacts, Portal
 from installer.net.registry import Registry
-from installer.plan.hosts import Hosts
 from installer.plan.images import (
+    Hosts,
     PlannedImage,
     berth_images,
     plan_images,

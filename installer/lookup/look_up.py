@@ -27,9 +27,10 @@ from installer.net.registry import (
     Busy,
     Refused,
     Registry,
+    Target,
     raise_if_busy,
+    target_of,
 )
-from installer.net.target import Target, target_of
 from oci.reference import Reference
 
 MAX_WAIT_SECONDS: Final = 30.0

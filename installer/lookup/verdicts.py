@@ -10,8 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from installer.net.failures import Failure, RequestError
-from installer.net.registry import TOO_MANY_REQUESTS
-from installer.net.target import Target
+from installer.net.registry import TOO_MANY_REQUESTS, Target
 from oci.digest import MalformedDigest
 from oci.kustomize import DOCKER_HUB
 from oci.reference import MalformedName, Reference, parse_reference

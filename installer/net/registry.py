@@ -19,10 +19,10 @@ from urllib3.exceptions import InvalidHeader
 
 from installer.net.client import HttpClient, Response, host_of
 from installer.net.failures import Failure, RequestError
-from installer.net.target import Target
 from oci.challenge import Challenge, parse_challenges
-from oci.kustomize import DOCKER_HUB
+from oci.kustomize import DOCKER_HUB, home_of
 from oci.media_types import DEFAULT_MANIFEST_ACCEPT
+from oci.reference import Reference
 
 TOO_MANY_REQUESTS: Final = 429
 _DOCKER_HUB_REGISTRY: Final = "registry-1.docker.io"
@@ -33,6 +33,25 @@ _ACCEPT: Final = {"Accept": DEFAULT_MANIFEST_ACCEPT}
 _SHORT_PAUSE_SECONDS: Final = 0.5
 # Surrounds each request to a host, from before it until after the response.
 Visit = Callable[[str], AbstractContextManager[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One image, whatever its spelling: host, repository, and tag or digest."""
+
+    host: str
+    repository: str
+    reference: str
+
+    def __str__(self) -> str:
+        mark = "@" if ":" in self.reference else ":"
+        return f"{self.repository}{mark}{self.reference}"
+
+
+def target_of(reference: Reference) -> Target:
+    """Return the target of a reference; without a version that is ``latest``."""
+    host, repository = home_of(reference)
+    return Target(host, repository, reference.digest or reference.tag or "latest")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ from typing import Final
 from installer.lookup.verdicts import PRIVATE, Status, Verdict, read_image
 from installer.manifests.directory import Place
 from installer.net.portal import ResolvedImage
-from installer.plan.hosts import Hosts
 from oci.kustomize import home_of, image_name, is_proxied, proxied_name
 from oci.reference import MalformedName, Reference, parse_reference
 
@@ -55,6 +54,26 @@ _SHA512: Final = (
     "sha256 digest, or a tag."
 )
 Resolve = Callable[[list[str]], list[ResolvedImage]]
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """The proxy and the private registry of one application.
+
+    The first name of each is in use; the others are aliases or earlier names.
+    """
+
+    application: str
+    proxies: tuple[str, ...]
+    registries: tuple[str, ...] = ()
+
+    @property
+    def proxy(self) -> str:
+        return self.proxies[0]
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys([*self.proxies, *self.registries]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ from typing import Final
 from installer.errors import InstallerError
 from installer.lookup.verdicts import Verdict, read_image
 from installer.manifests.directory import Place
-from installer.plan.hosts import Hosts
-from installer.plan.images import Fate, PlannedImage, version_of
+from installer.plan.images import Fate, Hosts, PlannedImage, version_of
 from oci.kustomize import home_of, is_proxied
 from oci.reference import (
     MalformedName,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from installer.plan.hosts import Hosts
+from installer.plan.images import Hosts
 from oci.kustomize import dump_yaml
 from oci.pull_secrets import docker_config, pull_secret, pull_secret_name
 

@@ -10,8 +10,8 @@ import yaml
 
 from installer.lookup.verdicts import Status, Verdict, read_image
 from installer.manifests.directory import Manifests
-from installer.plan.hosts import Hosts
 from installer.plan.images import (
+    Hosts,
     PlannedImage,
     berth_images,
     plan_images,
