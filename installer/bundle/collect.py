@@ -14,6 +14,7 @@ from installer.bundle.docker_to_oci import INDEXES, is_docker, oci_index, oci_ma
 from installer.bundle.fetch import Fetcher, FetchError
 from installer.bundle.image_manifests import blobs_of, descriptors, digest_for
 from installer.bundle.oci_layout import OciLayout
+from installer.net.failures import MALFORMED
 from installer.net.registry import Registry, Target, target_of
 from oci.media_types import OCI_INDEX, OCI_MANIFEST
 from oci.reference import parse_reference
@@ -23,14 +24,6 @@ _THREADS: Final = 4
 # By digest, each with all the targets that have it.
 Blobs = dict[str, tuple[Descriptor, tuple[Target, ...]]]
 Progress = Callable[[int, int], None]
-# What a malformed document of a stranger can raise in code that reads it.
-_MALFORMED: Final = (
-    TypeError,
-    LookupError,
-    ValueError,
-    AttributeError,
-    RecursionError,
-)
 Result = TypeVar("Result")
 
 
@@ -89,7 +82,7 @@ class _Outcome(Generic[Result]):
             self.done[name] = job.result()
         except (FetchError, InvalidContent) as error:
             self.failed[name] = str(error)
-        except _MALFORMED:
+        except MALFORMED:
             self.failed[name] = f"The content received for {name} is malformed."
 
 

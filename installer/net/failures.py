@@ -17,6 +17,16 @@ from urllib3.exceptions import (
     SSLError,
 )
 
+# What reading a document of a stranger can raise if it is malformed.
+MALFORMED: Final = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
 
 class Failure(StrEnum):
     DNS = "dns"

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from installer.errors import InstallerError, Unreachable, UsageError
 from installer.net.client import HttpClient, Response
-from installer.net.failures import RequestError
+from installer.net.failures import MALFORMED, RequestError
 from installer.net.registry import TOO_MANY_REQUESTS, Login, plain_sentence
 from oci.reference import MalformedName, parse_registry_host
 
@@ -68,13 +68,7 @@ class Portal:
                 proxy_host=_host(document.get("proxy_host")),
                 registry_host=_host(document.get("registry_host")),
             )
-        except (
-            KeyError,
-            TypeError,
-            AttributeError,
-            ValueError,
-            OverflowError,
-        ) as error:
+        except MALFORMED as error:
             raise self._unexpected("returned no details of the license") from error
 
     def license_file(self) -> bytes:
@@ -105,7 +99,7 @@ class Portal:
                 )
                 for item in document["images"]
             ]
-        except (KeyError, TypeError, AttributeError) as error:
+        except MALFORMED as error:
             raise self._unexpected("did not resolve the images") from error
         if [item.image for item in resolved] != images:
             raise self._unexpected("resolved other images than requested")
@@ -119,7 +113,7 @@ class Portal:
             document = json.loads(content)
             # JSON can spell lone surrogates, which cannot be written anywhere.
             json.dumps(document, ensure_ascii=False).encode()
-        except (ValueError, RecursionError) as error:
+        except MALFORMED as error:
             raise self._unexpected("returned no JSON") from error
         return document
 
@@ -162,7 +156,7 @@ def _problem(response: Response) -> Mapping[str, object]:
         return {}
     try:
         document = json.loads(response.read(_MAX_BODY_BYTES))
-    except (ValueError, RecursionError):
+    except MALFORMED:
         return {}
     return document if isinstance(document, dict) else {}
 

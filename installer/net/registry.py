@@ -18,7 +18,7 @@ import urllib3
 from urllib3.exceptions import InvalidHeader
 
 from installer.net.client import HttpClient, Response, host_of
-from installer.net.failures import Failure, RequestError
+from installer.net.failures import MALFORMED, Failure, RequestError
 from oci.challenge import Challenge, parse_challenges
 from oci.kustomize import DOCKER_HUB, home_of
 from oci.media_types import DEFAULT_MANIFEST_ACCEPT
@@ -222,7 +222,7 @@ def error_sentence(response: Response) -> str:
     try:
         document = json.loads(response.read(_TOKEN_BYTES))
         message = document["errors"][0]["message"]
-    except (RequestError, ValueError, KeyError, IndexError, TypeError, RecursionError):
+    except (RequestError, *MALFORMED):
         return ""
     return plain_sentence(message) if isinstance(message, str) else ""
 
@@ -237,7 +237,7 @@ def _retry_after(headers: Mapping[str, str]) -> float:
     """Return the seconds that ``Retry-After`` asks for, else a short pause."""
     try:
         return float(urllib3.Retry().parse_retry_after(headers.get("Retry-After", "")))
-    except (InvalidHeader, ValueError, TypeError, OverflowError):
+    except (InvalidHeader, *MALFORMED):
         return _SHORT_PAUSE_SECONDS
 
 
@@ -265,7 +265,7 @@ def _registry_token(response: Response) -> str:
     try:
         document = json.loads(response.read(_TOKEN_BYTES))
         token = document.get("token") or document.get("access_token")
-    except (ValueError, AttributeError, RecursionError):
+    except MALFORMED:
         token = None
     is_usable = isinstance(token, str) and token.isascii() and token.isprintable()
     if response.status != 200 or not is_usable:
