@@ -35,7 +35,7 @@ class UsageError(InstallerError):
 
 
 class NotOurFile(InstallerError):  # noqa: N818 -- states the fact
-    """A file that somebody made or edited by hand is in the way."""
+    """A file that was made or edited by hand is in the way."""
 
     exit_code = ExitCode.NOT_OURS
 

@@ -59,7 +59,7 @@ def check_ours(path: Path, *, force: bool) -> None:
     """Check that a generated file may be written here.
 
     Raises:
-        NotOurFile: somebody made or edited the file, and ``force`` is not set.
+        NotOurFile: the file was made or edited by hand, and ``force`` is not set.
     """
     if force or not (path.exists() or path.is_symlink()):
         return

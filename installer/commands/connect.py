@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from installer.errors import Unreachable, UsageError
 from installer.license.file import License, read_license
@@ -24,8 +25,8 @@ from installer.plan.images import (
 )
 from installer.report import Progress
 
-_MAX_CONNECT_SECONDS = 5.0
-_OFFLINE = (
+_MAX_CONNECT_SECONDS: Final = 5.0
+_OFFLINE: Final = (
     "No portal was asked, so every private image is assumed to be available through "
     "the proxy. Give --portal to check."
 )

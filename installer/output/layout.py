@@ -54,7 +54,7 @@ def plan_layout(
     """Plan what to write. ``secret`` is empty if there is no pull secret.
 
     Raises:
-        NotOurFile: somebody made or edited a file there.
+        NotOurFile: a file there was made or edited by hand.
         UsageError: the manifests are in another part of ``out`` than the base, or a
             file's name cannot be written to the list.
     """
@@ -103,7 +103,7 @@ def _licenses(
     vendor: Path, manifests: Manifests, out: Path, license: Path
 ) -> tuple[str, ...]:
     """Return the names of license files, each of which has a password."""
-    # A license from a pipe was read already, and is no file of the vendor's.
+    # A license from a pipe was already read, and is not one of the vendor's files.
     content = license.read_bytes() if license.is_file() else b""
     copies = [
         name

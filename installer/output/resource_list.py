@@ -48,7 +48,7 @@ def plan_resource_list(
     are removed anyway.
 
     Raises:
-        NotOurFile: somebody made or edited such a list.
+        NotOurFile: a list there was made or edited by hand.
     """
     theirs = top_kustomizations(manifests)
     # Kustomize accepts only one of the three names in a directory.

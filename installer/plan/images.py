@@ -28,7 +28,7 @@ class Fate(StrEnum):
     UNKNOWN = "unknown"
 
 
-# The pods of these will not start, or nobody knows whether they will.
+# Pods with these will not start, or may not.
 FAILED: Final = frozenset(
     {Fate.OTHER_APPLICATION, Fate.NOT_CONNECTED, Fate.NOT_ALLOWED, Fate.UNKNOWN}
 )
