@@ -15,7 +15,7 @@ from installer.report import Progress
 from tests.support.installer.command import Installer
 from tests.support.installer.licenses import document, write_license
 from tests.support.installer.servers import OK, server
-from tests.support.servers.canned_server import Answer, silent_server
+from tests.support.servers.canned_server import Answer
 
 PROJECT = Path(__file__).parents[3]
 POD = """\
