@@ -9,13 +9,6 @@ from __future__ import annotations
 from registries.providers.acr import ACR
 from registries.providers.amazon.ecr import ECR
 from registries.providers.artifactory import ARTIFACTORY
-from registries.providers.base import (
-    AuthType,
-    LoginNotMade,
-    Provider,
-    StoredLogin,
-    TemporaryLogin,
-)
 from registries.providers.dockerhub import DOCKERHUB
 from registries.providers.ghcr import GHCR
 from registries.providers.gitlab import GITLAB
@@ -23,6 +16,13 @@ from registries.providers.google.gar import GAR
 from registries.providers.google.gcr import GCR
 from registries.providers.nexus import NEXUS
 from registries.providers.other import OTHER
+from registries.providers.provider import (
+    AuthType,
+    LoginNotMade,
+    Provider,
+    StoredLogin,
+    TemporaryLogin,
+)
 from registries.providers.quay import QUAY
 
 # In the order of the dialog's tabs.

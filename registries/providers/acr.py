@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from registries.providers.base import AuthType, Provider
 from registries.providers.problems import Problem
+from registries.providers.provider import AuthType, Provider
 
 ACR = Provider(
     name="acr",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from registries.providers.base import AuthType, Provider
 from registries.providers.problems import Problem
+from registries.providers.provider import AuthType, Provider
 
 
 def _mistakes(_username: str, secret: str) -> dict[str, str]:

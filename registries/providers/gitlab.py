@@ -6,8 +6,8 @@ where it is on another, the vendor names it as the trusted realm.
 
 from __future__ import annotations
 
-from registries.providers.base import AuthType, Provider
 from registries.providers.problems import Problem
+from registries.providers.provider import AuthType, Provider
 
 GITLAB = Provider(
     name="gitlab",

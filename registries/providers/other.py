@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from registries.providers.base import Provider
+from registries.providers.provider import Provider
 
 OTHER = Provider(
     name="other",

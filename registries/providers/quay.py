@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from registries.providers.base import PASSWORD, AuthType, Provider
 from registries.providers.problems import Problem
+from registries.providers.provider import PASSWORD, AuthType, Provider
 
 
 def _mistakes(username: str, _secret: str) -> dict[str, str]:

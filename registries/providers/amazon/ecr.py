@@ -6,8 +6,8 @@ import re
 
 from registries.providers.amazon import login as aws
 from registries.providers.amazon.errors import POLICY
-from registries.providers.base import AuthType, Provider
 from registries.providers.problems import Problem
+from registries.providers.provider import AuthType, Provider
 
 _ACCESS_KEY_ID = re.compile(r"AKIA[A-Z0-9]{16}")
 _ROLE_ARN = re.compile(

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from django.conf import settings
 
 from registries.providers.amazon import web_identity
-from registries.providers.base import LoginNotMade
 from registries.providers.problems import Problem
+from registries.providers.provider import LoginNotMade
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError

@@ -20,8 +20,8 @@ from django.utils import timezone
 from portal.crypto.secrets import Secret
 from registries.providers.amazon import errors as aws_errors
 from registries.providers.amazon import web_identity
-from registries.providers.base import LoginNotMade, StoredLogin, TemporaryLogin
 from registries.providers.problems import Problem
+from registries.providers.provider import LoginNotMade, StoredLogin, TemporaryLogin
 
 if TYPE_CHECKING:
     import boto3

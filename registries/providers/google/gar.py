@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from registries.providers.base import Provider
 from registries.providers.google import service_accounts as google
+from registries.providers.provider import Provider
 
 GAR = Provider(
     name="gar",

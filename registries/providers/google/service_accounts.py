@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from registries.providers.base import AuthType
 from registries.providers.problems import Problem
+from registries.providers.provider import AuthType
 
 _FIELDS = ("project_id", "private_key_id", "private_key", "client_email")
 
