@@ -24,11 +24,6 @@ from teams.models import TeamOwned, User, validate_slug
 
 MAX_SECRET_BYTES = 16 * 1024
 MAX_PATTERNS = 50
-# Literally: a further one needs a migration.
-_PROVIDER_NAMES = [
-    *("dockerhub", "other", "quay", "ghcr", "ecr", "gar", "gcr", "acr"),
-    *("gitlab", "nexus", "artifactory"),
-]
 # Registries answer to their slug in the API and in filters of pulls, where these are
 # something else.
 RESERVED_SLUGS = frozenset({"private-registry", "providers", "test"})
@@ -65,7 +60,7 @@ class ExternalRegistry(TeamOwned):
     """A registry of the vendor's own that Berth pulls through."""
 
     provider = models.CharField(
-        max_length=32, choices=[(name, name) for name in _PROVIDER_NAMES]
+        max_length=32, choices=[(name, name) for name in PROVIDERS]
     )
     endpoint = models.CharField(max_length=255, validators=[validate_endpoint])
     slug = models.CharField(max_length=128, validators=[validate_slug])
@@ -111,7 +106,7 @@ class ExternalRegistry(TeamOwned):
                 fields=["team", "id"], name="registries_externalregistry_team"
             ),
             models.CheckConstraint(
-                condition=Q(provider__in=_PROVIDER_NAMES),
+                condition=Q(provider__in=list(PROVIDERS)),
                 name="registries_externalregistry_provider",
             ),
             models.CheckConstraint(
