@@ -1,7 +1,6 @@
 """The kinds of external registries, one file each.
 
-A new provider is a new file here, a line below, and a migration that widens the
-check constraint ``registries_externalregistry_provider``.
+To add one, see docs/development/adding-a-provider.md.
 """
 
 from __future__ import annotations
@@ -47,7 +46,7 @@ __all__ = [
 
 
 def canonical_endpoint(host: str) -> str:
-    """Return the endpoint that a host in an image name stands for."""
+    """Return the endpoint that a host in an image name refers to."""
     for provider in PROVIDERS.values():
         if provider.fixed_endpoint and host in provider.endpoint_aliases:
             return provider.fixed_endpoint
@@ -55,17 +54,17 @@ def canonical_endpoint(host: str) -> str:
 
 
 def endpoint_problem(provider: Provider, endpoint: str) -> str:
-    """Return why an endpoint cannot be a provider's, "" if it can."""
+    """Return why an endpoint is invalid for a provider, or "" if it is valid."""
     if not provider.has_endpoint(endpoint):
         return (
-            f"This is no endpoint of {provider.title}. Enter one like "
+            f"Not a valid endpoint of {provider.title}. Enter one like "
             f"{provider.endpoint_example}."
         )
     if provider is OTHER and endpoint == DOCKERHUB.fixed_endpoint:
         return "This is Docker Hub. Choose it as the provider."
     if provider is not ECR and ECR.has_endpoint(endpoint):
         return (
-            f"This is {ECR.title}, whose passwords end after twelve hours. Choose it "
-            "as the provider, so that Berth renews them."
+            f"This is {ECR.title}, whose passwords expire after twelve hours. Choose "
+            "it as the provider, so that Berth renews them."
         )
     return ""

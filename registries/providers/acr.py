@@ -38,16 +38,16 @@ ACR = Provider(
             "Repository token: on the registry's page open Tokens, and add one with "
             "the scope map _repositories_pull."
         ),
-        "The admin user may push and delete too; prefer one of the others.",
+        "The admin user may also push and delete; prefer one of the others.",
     ),
     help_url="https://learn.microsoft.com/azure/container-registry/"
     "container-registry-authentication",
     meanings={
-        Problem.WRONG_CREDENTIAL: "Azure says so when the client secret or the token "
-        "password has expired. Add a new one and enter it here.",
-        Problem.NOT_LET_IN: "Azure says so when the registry's firewall does not let "
-        "this installation's address in.",
+        Problem.WRONG_CREDENTIAL: "Azure reports this when the client secret or the "
+        "token password has expired. Add a new one and enter it here.",
+        Problem.NOT_LET_IN: "Azure reports this when the registry's firewall blocks "
+        "the address of this installation.",
         Problem.NO_ACCESS: "In Azure, give the service principal the role AcrPull, "
-        "or the token a scope map that reads this repository.",
+        "or the token a scope map that may read this repository.",
     },
 )

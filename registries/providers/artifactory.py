@@ -19,7 +19,7 @@ ARTIFACTORY = Provider(
         PASSWORD,
     ),
     endpoint_example="my-company.jfrog.io",
-    endpoint_help="Host of the platform, or the repository's own subdomain, as in "
+    endpoint_help="Host of the platform, or the subdomain of the repository, as in "
     "your image names.",
     help=(
         "Create a user for Berth with Read on the Docker repositories to sell.",
@@ -30,9 +30,9 @@ ARTIFACTORY = Provider(
     ),
     help_url="https://jfrog.com/help/r/jfrog-artifactory-documentation/docker-registry",
     meanings={
-        Problem.WRONG_CREDENTIAL: "Artifactory says so when the token has expired or "
-        "was revoked, when the password changed, and while a user is locked.",
-        Problem.NO_ACCESS: "In Artifactory, give the user Read on the repository; "
-        "image names start with the repository's key: my-docker-repo/my-org/api.",
+        Problem.WRONG_CREDENTIAL: "Artifactory reports this when the token has expired "
+        "or was revoked, when the password changed, and while the user is locked.",
+        Problem.NO_ACCESS: "In Artifactory, give the user Read on the repository. "
+        "Image names start with the repository's key: my-docker-repo/my-org/api.",
     },
 )

@@ -9,7 +9,7 @@ ENDPOINT = "index.docker.io"
 
 
 def _upstream_repository(repository: str) -> str:
-    """Give official images the namespace that Docker clients leave out."""
+    """Add the namespace of official images, which Docker clients omit."""
     return repository if "/" in repository else f"library/{repository}"
 
 
@@ -21,8 +21,8 @@ DOCKERHUB = Provider(
             "token",
             "Access token",
             secret_label="Access token",
-            secret_help="Looks like dckr_pat_… (of a person) or dckr_oat_… (of an "
-            "organization).",
+            secret_help="Looks like dckr_pat_… (personal) or dckr_oat_… "
+            "(organization).",
         ),
         AuthType("password", "Password"),
     ),
@@ -34,22 +34,22 @@ DOCKERHUB = Provider(
     help=(
         (
             "On hub.docker.com, open Account settings, then Personal access tokens, "
-            "and generate one that may read only."
+            "and generate a read-only one."
         ),
         (
-            "For the access token of an organization, the username is the name of "
-            "the organization."
+            "For an organization access token, the username is the name of the "
+            "organization."
         ),
         "A password works only for accounts without two-factor authentication.",
     ),
     help_url="https://docs.docker.com/security/access-tokens/",
     meanings={
-        Problem.WRONG_CREDENTIAL: "Docker Hub says so of a token that was revoked or "
-        "has expired, and of a password where two-factor authentication is on. "
-        "Generate an access token that may read, and enter it here.",
+        Problem.WRONG_CREDENTIAL: "Docker Hub reports this for a token that was "
+        "revoked or has expired, and for a password if two-factor authentication is "
+        "on. Generate a read-only access token and enter it here.",
         Problem.NO_ACCESS: "On Docker Hub, add the account to a team of the "
         "organization that may read the repository, or check the name.",
-        Problem.RATE_LIMITED: "Docker Hub limits pulls by account; a paid "
+        Problem.RATE_LIMITED: "Docker Hub limits pulls per account; a paid "
         "subscription raises or lifts the limit.",
     },
 )

@@ -9,7 +9,7 @@ from registries.providers.provider import AuthType, Provider
 def _mistakes(_username: str, secret: str) -> dict[str, str]:
     if secret.startswith("github_pat_"):
         return {
-            "secret": "GitHub's registry takes no fine-grained tokens. Create a "
+            "secret": "GitHub's registry rejects fine-grained tokens. Create a "
             "personal access token (classic) with the scope read:packages."
         }
     return {}
@@ -34,17 +34,17 @@ GHCR = Provider(
             "On GitHub, open Settings, Developer settings, Personal access tokens, "
             "Tokens (classic), and generate one with read:packages alone."
         ),
-        "Best of an account made for this, which may read the packages to sell.",
+        "Preferably use a separate account that may read only the packages to sell.",
         "If your organization uses single sign-on, authorize the token for it.",
     ),
     help_url="https://docs.github.com/packages/working-with-a-github-packages-registry/"
     "working-with-the-container-registry",
     test_help="Signing in does not show which packages the token may read.",
     meanings={
-        Problem.WRONG_CREDENTIAL: "GitHub says so of a token that has expired, was "
-        "revoked, or lacks read:packages.",
-        Problem.NOT_LET_IN: "GitHub says so of a token that has expired, was "
-        "revoked, or lacks read:packages.",
+        Problem.WRONG_CREDENTIAL: "GitHub reports this for a token that has expired, "
+        "was revoked, or lacks read:packages.",
+        Problem.NOT_LET_IN: "GitHub reports this for a token that has expired, "
+        "was revoked, or lacks read:packages.",
         Problem.NO_ACCESS: "On GitHub, give the account Read in the package's "
         "settings and, with single sign-on, authorize the token for the organization.",
     },

@@ -18,20 +18,20 @@ NEXUS = Provider(
         ),
     ),
     endpoint_example="nexus.example.com:8443",
-    endpoint_help="Host and port of the Docker connector, not those of Nexus's pages, "
-    "or the subdomain of the repository.",
+    endpoint_help="Host and port of the Docker connector, not of the Nexus user "
+    "interface, or the subdomain of the repository.",
     help=(
         (
             "Create a user whose role has nx-repository-view-docker-REPOSITORY-read "
             "and -browse, and nothing else."
         ),
-        "With a licensed Nexus, take a user token: Account, User token.",
+        "With a licensed Nexus, use a user token: Account, User token.",
     ),
     help_url="https://help.sonatype.com/en/docker-registry.html",
     meanings={
-        Problem.NOT_A_REGISTRY: "This looks like the port of Nexus's pages. Enter "
-        "the port of the repository's Docker connector.",
-        Problem.WRONG_CREDENTIAL: "Nexus says so too of a user token that has "
+        Problem.NOT_A_REGISTRY: "This looks like the port of the Nexus user interface. "
+        "Enter the port of the repository's Docker connector.",
+        Problem.WRONG_CREDENTIAL: "Nexus also reports this for a user token that has "
         "expired, and while the Docker Bearer Token realm is not active.",
         Problem.NO_ACCESS: "In Nexus, give the user a role with "
         "nx-repository-view-docker-REPOSITORY-read.",

@@ -1,4 +1,4 @@
-"""Any registry of the distribution API, signed in to with a name and a password."""
+"""Any registry that speaks the distribution API and takes username and password."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ OTHER = Provider(
     title="Other registry",
     endpoint_example="quay.io",
     endpoint_help="The host that image names begin with, such as quay.io or "
-    "registry.example.com:5000, with its port if it has one.",
+    "registry.example.com:5000, including the port if there is one.",
     help=(
-        "An account that may pull the images to sell, and nothing else.",
+        "Use an account that may pull the images to sell, and nothing else.",
         "Many registries call it a robot, a deploy token or a service account.",
     ),
 )

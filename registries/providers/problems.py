@@ -1,4 +1,4 @@
-"""What can be wrong with a registry, as exactly as Berth can tell."""
+"""What can go wrong with a registry, as exactly as Berth can determine it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class Problem(models.TextChoices):
-    """Finer than the stored outcome, and for the moment of the check only."""
+    """More detailed than the stored outcome; known only during the check."""
 
     NAME_NOT_FOUND = "name_not_found", "Name not found"
     ADDRESS_NOT_PUBLIC = "address_not_public", "Address not public"
@@ -16,9 +16,9 @@ class Problem(models.TextChoices):
     TIMEOUT = "timeout", "No answer in time"
     NOT_A_REGISTRY = "not_a_registry", "Not a registry"
     WRONG_CREDENTIAL = "wrong_credential", "Wrong username or password"
-    NOT_LET_IN = "not_let_in", "Account not let in"
+    NOT_LET_IN = "not_let_in", "Account not allowed"
     NO_ACCESS = "no_access", "No access to this repository"
-    NO_SUCH_IMAGE = "no_such_image", "No such image"
+    NO_SUCH_IMAGE = "no_such_image", "Image not found"
     REALM_NOT_TRUSTED = "realm_not_trusted", "Unknown token service"
     RATE_LIMITED = "rate_limited", "Rate limit reached"
     FAULT = "fault", "Unexpected answer"

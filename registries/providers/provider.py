@@ -1,4 +1,4 @@
-"""What a provider tells of itself; see docs/development/adding-a-provider.md."""
+"""What defines a provider; see docs/development/adding-a-provider.md."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from registries.providers.problems import Problem
 
 @dataclass(frozen=True, slots=True)
 class StoredLogin:
-    """What the vendor entered, of which a provider may have to make a login."""
+    """What the vendor entered; some providers must make the actual login from it."""
 
     team_id: uuid.UUID
     endpoint: str
@@ -23,7 +23,7 @@ class StoredLogin:
 
 @dataclass(frozen=True, slots=True)
 class TemporaryLogin:
-    """A username and password that the registry itself takes, for ``seconds``."""
+    """A username and password that the registry accepts for ``seconds``."""
 
     username: str
     password: Secret
@@ -31,9 +31,9 @@ class TemporaryLogin:
 
 
 class LoginNotMade(Exception):  # noqa: N818 -- states the fact
-    """No login could be made of what is stored.
+    """No login could be made from the stored credential.
 
-    ``fact`` and ``advice`` are sentences for the vendor; neither holds a secret.
+    ``fact`` and ``advice`` are sentences for the vendor; neither contains a secret.
     """
 
     def __init__(self, problem: Problem, fact: str, advice: str = "") -> None:
@@ -53,18 +53,18 @@ class AuthType:
 
     Attributes:
         name: the stable name, in the API and in the database.
-        title: what people call this way.
-        username_label, secret_label: what the provider calls the two.
-        username_help, secret_help: what they look like.
-        fixed_username: the username where it is always the same one; not asked for.
-        has_secret: False if the username says all.
+        title: the name that people see.
+        username_label, secret_label: what the provider calls the two fields.
+        username_help, secret_help: what their values look like.
+        fixed_username: the username if it is always the same; it is not asked for.
+        has_secret: False if the username is enough.
         is_document: the secret is a file of several lines.
-        trusts_berth: the provider has to trust this installation as an identity
-            provider, see registries.web_identity.
-        mistakes: from username and secret to what is wrong with them at first sight,
-            by ``username`` and ``secret``; asked before anything is sent anywhere.
-        make_login: makes the login of what is stored, where the registry does not
-            take that itself. It may block, and raises LoginNotMade.
+        trusts_berth: the provider must trust this installation as an identity
+            provider, see registries.providers.amazon.web_identity.
+        mistakes: returns obvious errors in username and secret, keyed by ``username``
+            and ``secret``; called before anything is sent.
+        make_login: makes the login if the registry does not accept the stored
+            credential itself. It may block, and raises LoginNotMade.
     """
 
     name: str
@@ -90,25 +90,25 @@ def _same(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """What Berth must know of one kind of registry.
+    """What Berth must know about one kind of registry.
 
     Attributes:
         name: the stable name, in the API and in the database.
-        title: what people call it.
-        fixed_endpoint: the only endpoint it has, or None if the vendor names one.
+        title: the name that people see.
+        fixed_endpoint: its only endpoint, or None if the vendor enters one.
         endpoint_aliases: other spellings of the fixed endpoint in image names.
         usual_endpoint: what most vendors enter.
-        endpoint_pattern: what all of its endpoints match, if there is such a thing.
+        endpoint_pattern: matches all of its endpoints, or None if they have no pattern.
         endpoint_example, endpoint_help: what to enter as the endpoint.
         auth_types: the ways to sign in, the usual one first.
-        realm_hosts: hosts of token services that may be sent a credential besides
-            those of the registry's own registrable domain.
-        api_host: from an endpoint to the host that speaks the registry API.
-        upstream_repository: from a repository as customers write it to its full name.
-        help: where vendors find what to enter, a line each.
-        help_url: the provider's own page for that.
-        test_help: what a test without an image leaves open.
-        meanings: what a problem typically means with this provider, and what to do.
+        realm_hosts: token service hosts outside the registry's registrable domain
+            that may receive the credential.
+        api_host: maps an endpoint to the host that serves the registry API.
+        upstream_repository: maps a repository as customers write it to its full name.
+        help: where vendors find what to enter, one line each.
+        help_url: the provider's own page about it.
+        test_help: what a test without an image does not show.
+        meanings: the usual cause of a problem with this provider, and the fix.
     """
 
     name: str
@@ -119,7 +119,7 @@ class Provider:
     usual_endpoint: str = ""
     endpoint_pattern: re.Pattern[str] | None = None
     endpoint_example: str = "registry.example.com"
-    endpoint_help: str = "Host, with its port if it has one."
+    endpoint_help: str = "Host, including the port if there is one."
     realm_hosts: frozenset[str] = frozenset()
     api_host: Callable[[str], str] = _same
     upstream_repository: Callable[[str], str] = _same
@@ -129,11 +129,11 @@ class Provider:
     meanings: Mapping[Problem, str] = field(default_factory=dict)
 
     def auth_type(self, name: str) -> AuthType | None:
-        """Return the way to sign in of that name, None if there is none."""
-        return next((each for each in self.auth_types if each.name == name), None)
+        """Return the auth type with that name, or None."""
+        return next((kind for kind in self.auth_types if kind.name == name), None)
 
     def has_endpoint(self, endpoint: str) -> bool:
-        """Tell whether an endpoint can be one of this provider's."""
+        """Return whether an endpoint is valid for this provider."""
         if self.fixed_endpoint is not None:
             return endpoint == self.fixed_endpoint
         pattern = self.endpoint_pattern

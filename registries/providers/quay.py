@@ -1,4 +1,4 @@
-"""Quay: quay.io, and Red Hat Quay on hosts of the vendor's own."""
+"""Quay: quay.io, and self-hosted Red Hat Quay."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def _mistakes(username: str, _secret: str) -> dict[str, str]:
     if "+" in username.strip("+"):
         return {}
     return {
-        "username": "A robot's name has a plus sign in it, such as my-org+puller. "
+        "username": "A robot's name contains a plus sign, such as my-org+puller. "
         "Copy the whole name."
     }
 
@@ -40,11 +40,12 @@ QUAY = Provider(
         "Its page shows the username, such as my-org+puller, and the token.",
     ),
     help_url="https://docs.redhat.com/en/documentation/red_hat_quay",
-    test_help="Quay lets any robot in: only an image shows that it may read it.",
+    test_help="Quay accepts any robot: only an image shows whether it may read.",
     meanings={
-        Problem.WRONG_CREDENTIAL: "Quay says so when the robot was deleted or its "
-        "token was regenerated. Copy both again from the page of the robot.",
+        Problem.WRONG_CREDENTIAL: "Quay reports this when the robot was deleted or its "
+        "token was regenerated. Copy both again from the robot's page.",
         Problem.NO_ACCESS: "On Quay, give the robot Read permission in the settings "
-        "of the repository; Quay says the same of a repository that does not exist.",
+        "of the repository. Quay reports the same for a repository that does not "
+        "exist.",
     },
 )

@@ -1,4 +1,4 @@
-"""Amazon ECR: its passwords are made from an access key or by a role, for 12 hours."""
+"""Amazon ECR: an access key or a role gets passwords that are valid for 12 hours."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def _key_mistakes(username: str, _secret: str) -> dict[str, str]:
         return {}
     if username.startswith("ASIA"):
         return {
-            "username": "This is a temporary key, which ends within hours. Create an "
-            "access key of an IAM user; its ID begins with AKIA."
+            "username": "This is a temporary key, which expires within hours. Create "
+            "an access key of an IAM user; its ID begins with AKIA."
         }
     return {
-        "username": "This is no access key ID: it is AKIA and 16 capital letters and "
+        "username": "Not a valid access key ID: it is AKIA and 16 capital letters and "
         "digits, such as AKIAIOSFODNN7EXAMPLE."
     }
 
@@ -33,8 +33,8 @@ def _role_mistakes(username: str, _secret: str) -> dict[str, str]:
     if _ROLE_ARN.fullmatch(username):
         return {}
     return {
-        "username": "This is no ARN of an IAM role. Copy it from the page of the role; "
-        "it looks like arn:aws:iam::123456789012:role/berth."
+        "username": "Not a valid ARN of an IAM role. Copy it from the page of the "
+        "role; it looks like arn:aws:iam::123456789012:role/berth."
     }
 
 
@@ -68,7 +68,7 @@ ECR = Provider(
     "the repository.",
     help=(
         (
-            "Access key: in IAM, create a user without access to the console, attach "
+            "Access key: in IAM, create a user without console access, attach "
             f"the policy {POLICY}, and create an access key."
         ),
         (
@@ -76,18 +76,18 @@ ECR = Provider(
             "provider, and create a role for web identity that trusts your team's "
             f"subject and has the policy {POLICY}. Nothing secret is stored."
         ),
-        "Berth gets ECR's passwords from it, which last 12 hours, and renews them.",
+        "Berth uses it to get ECR's passwords, which last 12 hours, and renews them.",
     ),
     help_url="https://docs.aws.amazon.com/AmazonECR/latest/userguide/"
     "registry_auth.html",
-    test_help="AWS lets any key in that may get a password: only an image shows what "
+    test_help="AWS accepts any key that may get a password: only an image shows what "
     "it may read.",
     meanings={
-        Problem.WRONG_CREDENTIAL: "AWS made this password a moment ago. Check that the "
-        "key or the role was not removed, and that the endpoint is of its partition.",
+        Problem.WRONG_CREDENTIAL: "AWS issued this password a moment ago. Check that "
+        "the key or the role still exists, and that the endpoint is in its partition.",
         Problem.NO_ACCESS: "In AWS, allow ecr:BatchGetImage and "
         "ecr:GetDownloadUrlForLayer on this repository: in the policy of the user or "
-        "the role and, if it is of another account, in that of the repository too.",
-        Problem.RATE_LIMITED: "AWS limits requests by account and region.",
+        "role and, if the repository is in another account, in its policy too.",
+        Problem.RATE_LIMITED: "AWS limits requests per account and region.",
     },
 )

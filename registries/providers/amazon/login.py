@@ -1,7 +1,7 @@
-"""From an access key or a role to a password that ECR takes, by Amazon's own library.
+"""Gets ECR's password for an access key or a role, with Amazon's own library.
 
-Its requests do not pass the address guard, because no vendor chooses where they go:
-the host follows from a region of a known form. See ADR 0024.
+Its requests bypass the address guard, because vendors cannot choose the host: it
+follows from a region of a known form. See ADR 0024.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ENDPOINT = re.compile(
     r"(?:(?P<region>(?!cn-)[a-z]{2}(?:-gov)?-[a-z]+-[0-9]{1,2})\.amazonaws\.com"
     r"|(?P<china>cn-[a-z]+-[0-9]{1,2})\.amazonaws\.com\.cn)"
 )
-# The least that AWS gives; Berth needs them for one more request.
+# The minimum that AWS allows; Berth makes only one more request.
 _ROLE_SECONDS = 900
 
 
@@ -43,7 +43,7 @@ def by_access_key(login: StoredLogin) -> TemporaryLogin:
     Raises:
         LoginNotMade: AWS refused, or could not be reached.
     """
-    with aws_errors.told(aws_errors.OF_ACCESS_KEYS):
+    with aws_errors.translated(aws_errors.OF_ACCESS_KEYS):
         return _ecr_login(_region(login), login.username, login.secret.reveal())
 
 
@@ -51,19 +51,19 @@ def by_role(login: StoredLogin) -> TemporaryLogin:
     """Return ECR's password for a role that trusts Berth to act for the team.
 
     Raises:
-        LoginNotMade: AWS refused or could not be reached, or this installation is no
-            issuer of identity tokens.
+        LoginNotMade: AWS refused or could not be reached, or this installation does
+            not issue identity tokens.
     """
     if not web_identity.is_available():
         raise LoginNotMade(
             Problem.FAULT,
-            "This installation cannot assume roles: whoever operates it has not set "
+            "This installation cannot assume roles: its operator has not set "
             "BERTH_ISSUER_URL and BERTH_IDENTITY_KEYS.",
-            "Use an access key, or ask them to.",
+            "Use an access key, or ask the operator to set them.",
         )
-    with aws_errors.told(aws_errors.of_trust(login.team_id)):
+    with aws_errors.translated(aws_errors.of_trust(login.team_id)):
         keys = _assume_role(login)
-    with aws_errors.told(aws_errors.OF_ROLES):
+    with aws_errors.translated(aws_errors.OF_ROLES):
         return _ecr_login(
             _region(login),
             keys["AccessKeyId"],
@@ -73,25 +73,25 @@ def by_role(login: StoredLogin) -> TemporaryLogin:
 
 
 def partition(endpoint: str) -> str:
-    """Return the part of AWS that an endpoint is of, as ARNs name it."""
+    """Return the AWS partition of an endpoint, as in ARNs."""
     if endpoint.endswith(".cn"):
         return "aws-cn"
     return "aws-us-gov" if ".us-gov-" in endpoint else "aws"
 
 
 def _region(login: StoredLogin) -> str:
-    found = ENDPOINT.fullmatch(login.endpoint)
-    if found is None:
+    match = ENDPOINT.fullmatch(login.endpoint)
+    if match is None:
         raise LoginNotMade(
-            Problem.WRONG_CREDENTIAL, f"{login.endpoint} is no endpoint of Amazon ECR."
+            Problem.WRONG_CREDENTIAL, f"{login.endpoint} is not an Amazon ECR endpoint."
         )
-    return found["region"] or found["china"]
+    return match["region"] or match["china"]
 
 
 def _assume_role(login: StoredLogin) -> CredentialsTypeDef:
     from botocore import UNSIGNED  # see _session
 
-    with _making:
+    with _creation_lock:
         client = _session().client(
             "sts", _region(login), config=_config(signature_version=UNSIGNED)
         )
@@ -108,7 +108,7 @@ def _assume_role(login: StoredLogin) -> CredentialsTypeDef:
 def _ecr_login(
     region: str, key_id: str, secret: str, session_token: str | None = None
 ) -> TemporaryLogin:
-    with _making:
+    with _creation_lock:
         client = _session().client(
             "ecr",
             region,
@@ -123,25 +123,25 @@ def _ecr_login(
     return _temporary_login(entry["authorizationToken"], entry["expiresAt"])
 
 
-def _temporary_login(token: str, ends: datetime) -> TemporaryLogin:
+def _temporary_login(token: str, expires_at: datetime) -> TemporaryLogin:
     pair = base64.b64decode(token, validate=True).decode("ascii")
     username, _, password = pair.partition(":")
-    seconds = (ends - timezone.now()).total_seconds()
+    seconds = (expires_at - timezone.now()).total_seconds()
     return TemporaryLogin(username, Secret(password), seconds)
 
 
-# Clients may be used by several threads, but not be made by them at the same time.
-_making = threading.Lock()
+# Threads may use clients concurrently, but must not create them concurrently.
+_creation_lock = threading.Lock()
 
 
 @cache
 def _session() -> boto3.Session:
-    """Return the session that all clients are made of; hold ``_making``.
+    """Return the session that creates all clients; hold ``_creation_lock``.
 
-    The first client of each service takes 50 ms to read what AWS's API looks like,
-    the next ones 2 ms.
+    The first client of each service takes 50 ms, because it reads the description of
+    AWS's API; later ones take 2 ms.
     """
-    # Importing it takes a third of a second, which is nothing for who has no ECR.
+    # Importing it takes a third of a second, and is irrelevant unless you use ECR.
     import boto3
 
     return boto3.Session()

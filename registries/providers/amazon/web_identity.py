@@ -1,8 +1,8 @@
-"""Berth as an OpenID Connect issuer, so that a cloud lets a team in without a secret.
+"""Berth as an OpenID Connect issuer, so that a cloud accepts a team without a secret.
 
-The cloud fetches the public keys from the portal and checks a short-lived token that
-Berth signs. Its subject is the team, so what one team's account trusts is no use to
-another team.
+The cloud fetches the public keys from the portal and verifies a short-lived token that
+Berth signs. Its subject is the team, so no team can use what another team's account
+trusts.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from django.utils import timezone
 from portal.crypto.jwk import public_jwk, thumbprint
 from portal.crypto.secrets import Secret
 
-# What AWS's own tools ask for; any would do that the vendor's account names, too.
+# What AWS's own tools use. Any other would work that the vendor's account accepts.
 AUDIENCE = "sts.amazonaws.com"
 TOKEN_SECONDS = 300
 _ALGORITHM = "ES256"
@@ -32,15 +32,15 @@ _PEM = re.compile(r"-----BEGIN ([A-Z ]+)-----.+?-----END \1-----", re.DOTALL)
 
 
 def is_available() -> bool:
-    """Tell whether this installation is an issuer: it has an address and keys."""
+    """Return whether this installation is an issuer: it has an address and keys."""
     return bool(settings.BERTH_ISSUER_URL and settings.BERTH_IDENTITY_KEYS)
 
 
 def check_configuration() -> None:
-    """Pass if Berth is no issuer, or can be one.
+    """Check the issuer's address and keys, if they are set.
 
     Raises:
-        ImproperlyConfigured: the address or the keys cannot be used.
+        ImproperlyConfigured: the address or the keys are invalid.
     """
     if settings.BERTH_ISSUER_URL:
         _check_issuer(settings.BERTH_ISSUER_URL)
@@ -50,23 +50,23 @@ def check_configuration() -> None:
 
 def _check_issuer(url: str) -> None:
     parts = urlsplit(url)
-    # AWS takes no port. One on this machine is for trying out, and no cloud asks it.
+    # AWS accepts no port. A local one is for trials; no cloud asks it.
     local = parts.scheme == "http" and parts.hostname == "localhost"
     public = parts.scheme == "https" and parts.netloc == parts.hostname
     if not (local or public) or url != f"{parts.scheme}://{parts.netloc}":
         raise ImproperlyConfigured(
-            "BERTH_ISSUER_URL is https://HOST, without a port, a path or a slash at "
-            f"the end, not {url!r}."
+            "BERTH_ISSUER_URL must be https://HOST, without a port, path or trailing "
+            f"slash, not {url!r}."
         )
 
 
 def subject(team_id: uuid.UUID) -> str:
-    """Return what the tokens call a team: its ID, which nobody can take over."""
+    """Return a team's subject in tokens: its ID, which nobody can take over."""
     return f"team:{team_id}"
 
 
 def identity_token(team_id: uuid.UUID) -> Secret:
-    """Return a signed statement, good for five minutes, that Berth acts for a team."""
+    """Return a signed token, valid for five minutes, that Berth acts for a team."""
     key = _parse(settings.BERTH_IDENTITY_KEYS)[0]
     now = int(timezone.now().timestamp())
     claims = {
@@ -84,7 +84,7 @@ def identity_token(team_id: uuid.UUID) -> Secret:
 def discovery_document() -> dict[str, Any]:
     """Return OpenID Connect Discovery 1.0 section 3, as far as clouds need it.
 
-    There is no place to sign in: nobody but Berth gets tokens.
+    It has no authorization endpoint: only Berth gets tokens.
     """
     issuer = settings.BERTH_ISSUER_URL
     return {
@@ -98,8 +98,8 @@ def discovery_document() -> dict[str, Any]:
 
 
 def published_keys() -> dict[str, Any]:
-    """Return the public keys of all identity keys, an RFC 7517 key set."""
-    keys = [each.public_key() for each in _parse(settings.BERTH_IDENTITY_KEYS)]
+    """Return the public keys of all identity keys as an RFC 7517 key set."""
+    keys = [key.public_key() for key in _parse(settings.BERTH_IDENTITY_KEYS)]
     common = {"use": "sig", "alg": _ALGORITHM}
     return {
         "keys": [{**public_jwk(key), "kid": thumbprint(key), **common} for key in keys]
@@ -107,9 +107,9 @@ def published_keys() -> dict[str, Any]:
 
 
 def trust_policy(team_id: uuid.UUID, account: str, partition: str = "aws") -> str:
-    """Return the JSON of an IAM role's trust policy that lets Berth in for a team.
+    """Return an IAM role's trust policy, as JSON, that lets Berth act for a team.
 
-    ``account`` is the 12 digits of the role's account; ``partition`` is ``aws``,
+    ``account`` is the 12-digit ID of the role's account; ``partition`` is ``aws``,
     ``aws-cn`` or ``aws-us-gov``, as in the role's ARN.
     """
     host = urlsplit(settings.BERTH_ISSUER_URL).netloc
@@ -127,9 +127,9 @@ def trust_policy(team_id: uuid.UUID, account: str, partition: str = "aws") -> st
 @lru_cache(maxsize=1)
 def _parse(pem: str) -> tuple[ec.EllipticCurvePrivateKey, ...]:
     """Read the private keys of BERTH_IDENTITY_KEYS, the signing one first."""
-    keys = [_private_key(found[0]) for found in _PEM.finditer(pem)]
+    keys = [_private_key(block[0]) for block in _PEM.finditer(pem)]
     if not keys:
-        raise ImproperlyConfigured(_NO_KEY)
+        raise ImproperlyConfigured(_INVALID_KEYS)
     return tuple(keys)
 
 
@@ -137,12 +137,12 @@ def _private_key(pem: str) -> ec.EllipticCurvePrivateKey:
     try:
         key = serialization.load_pem_private_key(pem.encode(), None)
     except (ValueError, TypeError) as error:
-        raise ImproperlyConfigured(_NO_KEY) from error
+        raise ImproperlyConfigured(_INVALID_KEYS) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(
         key.curve, ec.SECP256R1
     ):
-        raise ImproperlyConfigured(_NO_KEY)
+        raise ImproperlyConfigured(_INVALID_KEYS)
     return key
 
 
-_NO_KEY = "BERTH_IDENTITY_KEYS needs P-256 private keys in PEM, and nothing else."
+_INVALID_KEYS = "BERTH_IDENTITY_KEYS must contain only P-256 private keys in PEM."

@@ -1,4 +1,4 @@
-"""Google Artifact Registry: a host a region."""
+"""Google Artifact Registry: one host per region."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Google Container Registry's hosts, which Artifact Registry serves today."""
+"""The hosts of Google Container Registry, now served by Artifact Registry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Google's two registries share: service accounts and their JSON keys."""
+"""Shared by Google's two registries: service accounts and their JSON keys."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ def _key_problem(text: str) -> str:
         key: Any = json.loads(text)
     except (ValueError, RecursionError):
         return (
-            "This is no JSON. Paste the whole key file that Google gave you, from "
+            "Not valid JSON. Paste the whole key file that Google gave you, from "
             "the first { to the last }."
         )
     if not isinstance(key, dict) or key.get("type") != "service_account":
         return (
-            "This is no key of a service account: its type is not service_account. "
-            "Create a JSON key of the service account and paste the whole file."
+            "Not a service account key: its type is not service_account. Create a "
+            "JSON key of the service account and paste the whole file."
         )
     missing = [name for name in _FIELDS if not _is_text(key.get(name))]
     if missing:
         return f"The key lacks {', '.join(missing)}. Paste the whole file."
     if "-----BEGIN PRIVATE KEY-----" not in key["private_key"]:
-        return "The private_key in it is no PEM key. Paste the file as it came."
+        return "Its private_key is not a PEM key. Paste the file unchanged."
     return ""
 
 
@@ -61,11 +61,11 @@ HELP = (
     ),
     "On its page open Keys, Add key, Create new key, JSON, and paste the file here.",
 )
-TEST_HELP = "Google lets any service account in: only an image shows what it may read."
+TEST_HELP = "Google accepts any service account: only an image shows what it may read."
 MEANINGS = {
-    Problem.WRONG_CREDENTIAL: "Google says so when the key was deleted or has "
+    Problem.WRONG_CREDENTIAL: "Google reports this when the key was deleted or has "
     "expired, or when the service account was disabled.",
     Problem.NO_ACCESS: "In Google Cloud, give the service account the role Artifact "
-    "Registry Reader on this repository; Google says the same of a repository that "
-    "does not exist.",
+    "Registry Reader on this repository. Google reports the same for a repository "
+    "that does not exist.",
 }

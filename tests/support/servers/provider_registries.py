@@ -61,7 +61,7 @@ DOCKERHUB = ProviderCase(
         wrong_login=Answer(401, {}, b'{"details":"incorrect username or password"}'),
         no_access=NO_SCOPE,
     ),
-    rejected="Generate an access token that may read",
+    rejected="Generate a read-only access token",
     denied="add the account to a team",
 )
 # The same with an official image, which the registry has under library/.
@@ -214,7 +214,7 @@ GITLAB = ProviderCase(
         no_token=_GITLAB_DENIES,
     ),
     rejected="lacks read_registry",
-    denied="take a token of the project or group",
+    denied="use a token of the project or group",
 )
 # A GitLab of the vendor's own whose registry has a domain of its own.
 OWN_GITLAB = ProviderCase(

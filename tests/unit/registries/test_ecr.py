@@ -16,11 +16,11 @@ from registries.providers.amazon.login import ENDPOINT
     ],
 )
 def test_endpoints_and_their_regions(endpoint: str, region: str) -> None:
-    found = ENDPOINT.fullmatch(endpoint)
+    match = ENDPOINT.fullmatch(endpoint)
 
     assert ECR.has_endpoint(endpoint)
-    assert found is not None
-    assert (found["region"] or found["china"]) == region
+    assert match is not None
+    assert (match["region"] or match["china"]) == region
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ def test_endpoints_and_their_regions(endpoint: str, region: str) -> None:
     [
         "dkr.ecr.eu-central-1.amazonaws.com",
         "12345.dkr.ecr.eu-central-1.amazonaws.com",
-        # Regions that would lead elsewhere: a bucket of a stranger's, other clouds.
+        # Regions that would lead elsewhere: somebody else's bucket, other clouds.
         "123456789012.dkr.ecr.s3.amazonaws.com",
         "123456789012.dkr.ecr.us-iso-east-1.amazonaws.com",
         "123456789012.dkr.ecr.eu-central-1.evil.amazonaws.com",
@@ -39,27 +39,27 @@ def test_endpoints_and_their_regions(endpoint: str, region: str) -> None:
         "public.ecr.aws",
     ],
 )
-def test_what_is_no_endpoint(endpoint: str) -> None:
+def test_invalid_endpoints(endpoint: str) -> None:
     assert not ECR.has_endpoint(endpoint)
 
 
 def mistakes(auth_type: str, username: str) -> dict[str, str]:
-    found = ECR.auth_type(auth_type)
-    assert found is not None
-    return found.mistakes(username, "secret")
+    kind = ECR.auth_type(auth_type)
+    assert kind is not None
+    return kind.mistakes(username, "secret")
 
 
 def test_an_access_key_id_is_akia_and_sixteen_more() -> None:
     assert mistakes("access_key", "AKIAIOSFODNN7EXAMPLE") == {}
     for wrong in ("AKIAIOSFODNN7", "akiaiosfodnn7example", "AIDAIOSFODNN7EXAMPLE", "x"):
-        assert "no access key ID" in mistakes("access_key", wrong)["username"]
+        assert "Not a valid access key ID" in mistakes("access_key", wrong)["username"]
 
 
-def test_a_temporary_key_is_refused_with_what_to_do() -> None:
-    told = mistakes("access_key", "ASIAIOSFODNN7EXAMPLE")
+def test_a_temporary_key_is_rejected_with_advice() -> None:
+    message = mistakes("access_key", "ASIAIOSFODNN7EXAMPLE")["username"]
 
-    assert told["username"].startswith("This is a temporary key")
-    assert "Create an access key of an IAM user" in told["username"]
+    assert message.startswith("This is a temporary key")
+    assert "Create an access key of an IAM user" in message
 
 
 @pytest.mark.parametrize(
@@ -88,5 +88,5 @@ def test_arns_of_roles(arn: str) -> None:
         "berth",
     ],
 )
-def test_what_is_no_arn_of_a_role(arn: str) -> None:
-    assert "no ARN of an IAM role" in mistakes("iam_role", arn)["username"]
+def test_invalid_role_arns(arn: str) -> None:
+    assert "Not a valid ARN of an IAM role" in mistakes("iam_role", arn)["username"]

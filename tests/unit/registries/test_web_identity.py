@@ -47,7 +47,9 @@ def test_an_issuer_that_cannot_be_one_stops_the_process(
 ) -> None:
     settings.BERTH_ISSUER_URL = issuer
 
-    with pytest.raises(ImproperlyConfigured, match="BERTH_ISSUER_URL is https://HOST"):
+    with pytest.raises(
+        ImproperlyConfigured, match="BERTH_ISSUER_URL must be https://HOST"
+    ):
         check_configuration()
 
 
@@ -71,7 +73,7 @@ def test_keys_that_cannot_be_used_stop_the_process(keys: str, settings: Any) -> 
     with pytest.raises(ImproperlyConfigured) as caught:
         check_configuration()
 
-    assert str(caught.value).startswith("BERTH_IDENTITY_KEYS needs P-256 private keys")
+    assert str(caught.value).startswith("BERTH_IDENTITY_KEYS must contain only P-256")
     assert "BEGIN" not in str(caught.value)
 
 

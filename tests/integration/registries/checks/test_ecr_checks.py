@@ -187,7 +187,7 @@ def test_a_password_that_ecr_does_not_take_is_rejected(
 
     assert result.outcome is Outcome.REJECTED
     assert result.problem is Problem.WRONG_CREDENTIAL
-    assert "AWS made this password a moment ago" in result.detail
+    assert "AWS issued this password a moment ago" in result.detail
     assert MOTO_PASSWORD not in repr(result)
 
 
@@ -204,7 +204,7 @@ def test_a_password_that_ecr_does_not_take_is_rejected(
         ),
         (
             *("access_key", "GetAuthorizationToken", "ThrottlingException"),
-            *(Outcome.RATE_LIMITED, "too often"),
+            *(Outcome.RATE_LIMITED, "Too many requests"),
         ),
         (
             *("iam_role", "AssumeRoleWithWebIdentity", "AccessDenied"),
@@ -232,7 +232,7 @@ def test_what_aws_refuses_is_the_outcome_of_the_check(
 
     assert result.outcome is outcome
     assert words in result.detail
-    assert "AWS made this password" not in result.detail
+    assert "AWS issued this password" not in result.detail
     assert bench.server.logins() == set()
 
 

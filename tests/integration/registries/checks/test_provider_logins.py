@@ -238,9 +238,9 @@ def test_no_other_provider_trusts_docker_hubs_token_service(bench: Bench) -> Non
         assert bench.server.logins() == set()
 
 
-def test_azures_firewall_is_told_from_a_wrong_password(bench: Bench) -> None:
+def test_azures_firewall_is_distinguished_from_a_wrong_password(bench: Bench) -> None:
     # learn.microsoft.com/azure/container-registry/container-registry-access-selected-
-    # networks: whoever is not let in gets a 403 before any challenge.
+    # networks: a blocked client gets a 403 before any challenge.
     answer = errors(403, "DENIED", "client with IP '192.0.2.1' is not allowed access")
     closed = dataclasses.replace(ACR.registry, first=answer)
 
@@ -248,7 +248,7 @@ def test_azures_firewall_is_told_from_a_wrong_password(bench: Bench) -> None:
 
     assert result.outcome is Outcome.REPOSITORY_DENIED
     assert (result.problem, result.http_status) == (Problem.NOT_LET_IN, 403)
-    assert "firewall does not let this installation's address in" in result.detail
+    assert "firewall blocks the address of this installation" in result.detail
     assert bench.server.logins() == set()
 
 

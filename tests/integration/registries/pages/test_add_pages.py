@@ -155,7 +155,7 @@ def test_test_image_is_looked_up(
     assert ExternalRegistry.objects.exists() is (expected == "")
     if expected:
         assert problem(response) == expected
-        assert response.context["form"].errors == {"test_image": ["No such image."]}
+        assert response.context["form"].errors == {"test_image": ["Image not found."]}
 
 
 @pytest.mark.parametrize(

@@ -150,8 +150,8 @@ KEY_REFUSALS = [
     ("InvalidSignatureException", Problem.WRONG_CREDENTIAL, "secret access key does"),
     ("SignatureDoesNotMatch", Problem.WRONG_CREDENTIAL, "secret access key does not"),
     ("AccessDeniedException", Problem.NOT_LET_IN, "to its IAM user"),
-    ("ThrottlingException", Problem.RATE_LIMITED, "too often"),
-    ("TooManyRequestsException", Problem.RATE_LIMITED, "too often"),
+    ("ThrottlingException", Problem.RATE_LIMITED, "Too many requests"),
+    ("TooManyRequestsException", Problem.RATE_LIMITED, "Too many requests"),
     ("RequestExpired", Problem.FAULT, "clock of this installation"),
     ("ServerException", Problem.FAULT, "'ServerException'"),
     ("SomethingNew", Problem.FAULT, "'SomethingNew'"),
@@ -206,9 +206,9 @@ TRUST_REFUSALS = [
         (Problem.FAULT, "could not read the keys of this installation"),
     ),
     (("ExpiredTokenException", "x"), (Problem.FAULT, "clock of this installation")),
-    (("ValidationError", "x"), (Problem.WRONG_CREDENTIAL, "take this role ARN")),
+    (("ValidationError", "x"), (Problem.WRONG_CREDENTIAL, "rejects this role ARN")),
     (("RegionDisabledException", "x"), (Problem.NOT_LET_IN, "not activated STS")),
-    (("Throttling", "Rate exceeded"), (Problem.RATE_LIMITED, "too often")),
+    (("Throttling", "Rate exceeded"), (Problem.RATE_LIMITED, "Too many requests")),
     (("InternalFailure", "x"), (Problem.FAULT, "'InternalFailure'")),
 ]
 
@@ -269,7 +269,7 @@ def test_an_answer_of_no_use_is_a_fault(body: bytes, aws: FakeAws) -> None:
 
     why = refusal(by_key)
 
-    assert (why.problem, why.fact) == (Problem.FAULT, "AWS gave an answer of no use.")
+    assert (why.problem, why.fact) == (Problem.FAULT, "AWS gave an unusable answer.")
 
 
 def test_a_redirect_is_not_followed(aws: FakeAws) -> None:
@@ -293,7 +293,7 @@ def test_nobody_answers(
         silent = refusal(by_key)
 
     assert closed.problem is Problem.NO_CONNECTION
-    assert "operates this installation" in closed.advice
+    assert "The operator must make sure" in closed.advice
     assert silent.problem is Problem.TIMEOUT
 
 
