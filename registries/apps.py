@@ -10,5 +10,5 @@ class RegistriesConfig(AppConfig):
     def ready(self) -> None:
         from registries.providers.amazon import web_identity  # apps are not ready above
 
-        # So that a wrong key stops the process, and not the first check.
+        # An invalid key should stop the process at start, not fail the first check.
         web_identity.check_configuration()

@@ -14,7 +14,7 @@ class PullFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
         label="ID or slug of a registry; `private-registry` is the private registry",
     )
     outcome = filters.CharFilter(
-        label="`allowed`, the reason of a refusal, or how the registry failed: "
+        label="`allowed`, the reason of a refusal, or the failure of the registry: "
         "`registry_rejected`, `registry_unreachable` and so on"
     )
     application = filters.CharFilter(
@@ -30,6 +30,8 @@ class PullFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
     ) -> QuerySet[PullEvent]:
         if text == PRIVATE_REGISTRY_SLUG:
             return rows.filter(registry_id=PRIVATE_REGISTRY_ID)
-        named = Q(registry_slug=text)
+        by_slug = Q(registry_slug=text)
         identifier = parse_id(text)
-        return rows.filter(named | Q(registry_id=identifier) if identifier else named)
+        if identifier is None:
+            return rows.filter(by_slug)
+        return rows.filter(by_slug | Q(registry_id=identifier))

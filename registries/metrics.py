@@ -1,7 +1,7 @@
-"""What operators watch of checks: counted in the database when it is asked for.
+"""Metrics of checks, counted in the database at each scrape.
 
-So the numbers are true whatever the number of processes. Of all teams together: no
-label names a team or what is a team's.
+So the numbers are right for any number of processes. They cover all teams together:
+no label identifies a team or anything that belongs to one.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from prometheus_client.core import GaugeMetricFamily
 from registries.models import CredentialCheck, ExternalRegistry
 from registries.models.health import Outcome
 
-# A gauge of so long and no counter: a counter that all workers add to in the
-# transaction of each check would have them wait for each other, and one that is
-# counted from the rows would fall when old ones are deleted.
+# A gauge over this period, not a counter: workers that increment a counter in the
+# transaction of each check would wait for each other, and a counter computed from the
+# rows would fall when old ones are deleted.
 RECENT = timedelta(minutes=15)
 
 
@@ -32,33 +32,33 @@ def collect() -> Iterator[Metric]:
 def _registries() -> Metric:
     family = GaugeMetricFamily(
         "berth_registries",
-        "External registries by what their checks found.",
+        "External registries by confirmed health.",
         labels=["health"],
     )
-    found = dict(
+    numbers = dict(
         ExternalRegistry.objects.order_by()
         .values_list("health")
         .annotate(number=Count("pk"))
     )
     for health in ["", *Outcome.values]:
-        family.add_metric([health or "unknown"], found.get(health, 0))
+        family.add_metric([health or "unknown"], numbers.get(health, 0))
     return family
 
 
 def _recent_checks() -> Metric:
     family = GaugeMetricFamily(
         "berth_recent_credential_checks",
-        "Checks of credentials in the last 15 minutes.",
+        "Credential checks in the last 15 minutes.",
         labels=["outcome"],
     )
-    found = dict(
+    numbers = dict(
         CredentialCheck.objects.filter(created_at__gt=timezone.now() - RECENT)
         .order_by()
         .values_list("outcome")
         .annotate(number=Count("*"))
     )
     for outcome in Outcome.values:
-        family.add_metric([outcome], found.get(outcome, 0))
+        family.add_metric([outcome], numbers.get(outcome, 0))
     return family
 
 
@@ -67,6 +67,6 @@ def _oldest_unchecked() -> Metric:
     late = (timezone.now() - oldest).total_seconds() if oldest else 0
     return GaugeMetricFamily(
         "berth_oldest_unchecked_registry_seconds",
-        "How long the registry that is most overdue for its check has been so.",
+        "How long the most overdue registry has waited for its check.",
         value=max(late, 0),
     )

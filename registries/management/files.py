@@ -1,4 +1,4 @@
-"""Files that a command writes for other processes to read."""
+"""Files that a command writes for other processes."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import os
 from pathlib import Path
 
 
-def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:
-    """Write ``path`` whole or not at all; one that is replaced keeps its owner.
+def write_atomically(path: Path, text: str, *, mode: int = 0o600) -> None:
+    """Write ``path`` atomically; a replaced file keeps its owner.
 
-    It is written beside and moved over, so that no reader ever sees half of it.
+    Readers never see a partial file: the text is written to a new file, which then
+    replaces the old one.
 
     Raises:
-        OSError: it cannot be written; what was there before is as it was.
+        OSError: it cannot be written; the old file is unchanged.
     """
     fresh = path.with_name(f".{path.name}.new")
     fresh.unlink(missing_ok=True)
@@ -20,7 +21,7 @@ def write_whole(path: Path, text: str, *, mode: int = 0o600) -> None:
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             if path.exists():
-                # The registry runs as another user than whoever calls the command.
+                # The registry runs as another user than this command.
                 before = path.stat()
                 os.fchown(descriptor, before.st_uid, before.st_gid)
             os.fchmod(descriptor, mode)

@@ -24,8 +24,8 @@ from teams.models import TeamOwned, User, validate_slug
 
 MAX_SECRET_BYTES = 16 * 1024
 MAX_PATTERNS = 50
-# Registries answer to their slug in the API and in filters of pulls, where these are
-# something else.
+# The API and the pull filters address registries by slug, and these words mean
+# something else there.
 RESERVED_SLUGS = frozenset({"private-registry", "providers", "test"})
 
 validate_pattern = RegexValidator(
@@ -35,7 +35,7 @@ validate_pattern = RegexValidator(
 
 
 def validate_endpoint(text: str) -> None:
-    """Pass if the text is a host[:port] with no scheme and no path."""
+    """Validate that the text is a host[:port] without scheme and path."""
     try:
         canonical = parse_registry_host(text)
     except MalformedName as error:
@@ -45,7 +45,7 @@ def validate_endpoint(text: str) -> None:
 
 
 def validate_test_image(text: str) -> None:
-    """Pass if the text names an image, with or without its registry's host."""
+    """Validate that the text names an image, with or without its registry's host."""
     try:
         parse_reference(text)
     except (MalformedName, MalformedDigest) as error:
@@ -57,7 +57,7 @@ def default_patterns() -> list[str]:
 
 
 class ExternalRegistry(TeamOwned):
-    """A registry of the vendor's own that Berth pulls through."""
+    """A registry of the vendor that Berth pulls through."""
 
     provider = models.CharField(
         max_length=32, choices=[(name, name) for name in PROVIDERS]
@@ -81,17 +81,17 @@ class ExternalRegistry(TeamOwned):
     )
     health_since = models.DateTimeField(null=True, editable=False)
     health_checked_at = models.DateTimeField(null=True, editable=False)
-    # A failure that has been met so often in a row: see registries.health.
+    # A failure and how often it occurred in a row: see registries.models.health.
     suspect = models.CharField(
         max_length=32, choices=Outcome.choices, blank=True, editable=False
     )
     failures = models.PositiveIntegerField(default=0, editable=False)
-    # An image that checks look up too, as ``repository[:tag][@digest]``.
+    # An image that checks also look up, as ``repository[:tag][@digest]``.
     test_image = models.CharField(
         max_length=512, blank=True, validators=[validate_test_image]
     )
     next_check_at = models.DateTimeField(default=timezone.now, editable=False)
-    # While a worker checks it; a killed worker's claim ends by itself.
+    # Set while a worker checks it; the claim of a killed worker expires.
     claimed_until = models.DateTimeField(null=True, editable=False)
 
     class Meta:
@@ -119,7 +119,7 @@ class ExternalRegistry(TeamOwned):
             models.Index(fields=["team", "endpoint"], name="registries_by_endpoint"),
             models.Index(
                 fields=["next_check_at"],
-                # All that choosing looks at, so that it reads no row of a busy host.
+                # All that claiming needs, so that it reads no rows of busy hosts.
                 include=["endpoint", "claimed_until", "id"],
                 name="registries_due",
             ),
@@ -140,7 +140,7 @@ class ExternalRegistry(TeamOwned):
 
     @property
     def known_health(self) -> Health:
-        """Return what checks have found so far."""
+        """Return the health that checks have established so far."""
         return Health(
             state=Outcome(self.health) if self.health else None,
             since=self.health_since,
@@ -150,7 +150,9 @@ class ExternalRegistry(TeamOwned):
 
     def clean(self) -> None:
         if self.slug in RESERVED_SLUGS:
-            raise ValidationError({"slug": "This word is taken. Choose another slug."})
+            raise ValidationError(
+                {"slug": "This slug is reserved. Choose another one."}
+            )
         problem = endpoint_problem(self.provider_profile, self.endpoint)
         if problem:
             raise ValidationError({"endpoint": problem})
@@ -161,15 +163,17 @@ class ExternalRegistry(TeamOwned):
         try:
             image = parse_reference(name)
         except (MalformedName, MalformedDigest):
-            return name  # its validator says so
+            return name  # the field's validator reports it
         if image.registry and canonical_endpoint(image.registry) != self.endpoint:
             problem = f"This image is on {image.registry}, not on {self.endpoint}."
             raise ValidationError({"test_image": problem})
         return image.without_registry
 
     def allows_repository(self, repository: str) -> bool:
-        """Tell whether a pattern covers the repository; ``*`` also crosses ``/``."""
-        return any(fnmatchcase(repository, each) for each in self.repository_patterns)
+        """Return whether a pattern matches the repository; ``*`` also matches ``/``."""
+        return any(
+            fnmatchcase(repository, pattern) for pattern in self.repository_patterns
+        )
 
 
 class RegistryShare(TeamOwned):
@@ -221,7 +225,7 @@ class Credential(TeamOwned):
 
 
 class CredentialCheck(TeamOwned):
-    """What one attempt to use a credential came to. Never holds a secret."""
+    """The result of trying a credential once. Never contains a secret."""
 
     registry = models.ForeignKey(
         ExternalRegistry, on_delete=models.CASCADE, related_name="checks"

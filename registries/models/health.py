@@ -1,11 +1,10 @@
-"""What checks make of a registry's health: no database, no clock.
+"""How checks change a registry's health: pure rules, without database and clock.
 
-One failed attempt never changes the state. A refusal has to be confirmed by a second
-one in a row; trouble on the way, which often passes by itself, has to be met three
-times in a row. Kinds may mix: three failures of a family in a row are enough. Once the
-state is of that family, only the same kind again and again changes it, or a registry
-that fails now so and now so would be told of at each check. One success is enough to
-be well again.
+One failure never changes the state. A refusal must be confirmed by a second one in a
+row. Connection trouble is often temporary, so it must occur three times in a row.
+Failures of one family may differ: any three in a row are enough. Once the state is in
+a family, only repeated failures of the same kind change it; otherwise a registry whose
+errors alternate would raise an alert with every check. One success restores health.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from django.db import models
 
 
 class Outcome(models.TextChoices):
-    """What came of trying a credential."""
+    """The outcome of trying a credential."""
 
     VALID = "valid"
     REJECTED = "rejected"
@@ -36,9 +35,9 @@ JITTER = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What is known of a registry; ``state`` is None before anything is.
+    """The health of a registry; ``state`` is None until checks have confirmed one.
 
-    ``suspect`` is a failure that has been met ``failures`` times in a row.
+    ``suspect`` is a failure that has occurred ``failures`` times in a row.
     """
 
     state: Outcome | None
@@ -47,25 +46,25 @@ class Health:
     failures: int = 0
 
 
-def after_check(present: Health, outcome: Outcome, at: datetime) -> Health:
-    """Return the health after one more check came to ``outcome``."""
+def after_check(current: Health, outcome: Outcome, at: datetime) -> Health:
+    """Return the health after one more check with ``outcome``."""
     if outcome is Outcome.VALID:
-        if present.state is Outcome.VALID:
-            return Health(Outcome.VALID, present.since)
+        if current.state is Outcome.VALID:
+            return Health(Outcome.VALID, current.since)
         return Health(Outcome.VALID, at)
-    is_same = present.suspect is outcome
-    is_settled = _are_alike(present.state, outcome)
-    in_a_row = is_same if is_settled else _are_alike(present.suspect, outcome)
-    failures = present.failures + 1 if in_a_row else 1
+    is_same = current.suspect is outcome
+    is_settled = _are_alike(current.state, outcome)
+    in_a_row = is_same if is_settled else _are_alike(current.suspect, outcome)
+    failures = current.failures + 1 if in_a_row else 1
     needed = 2 if outcome in REFUSALS and is_same else 3
-    state, since = present.state, present.since
+    state, since = current.state, current.since
     if failures >= needed and state is not outcome:
         state, since = outcome, at
     return Health(state, since, outcome, failures)
 
 
 def _are_alike(one: Outcome | None, other: Outcome) -> bool:
-    """Tell whether both are refusals, or both trouble on the way."""
+    """Return whether both are refusals, or both connection trouble."""
     if one in {None, Outcome.VALID}:
         return False
     return (one in REFUSALS) == (other in REFUSALS)
@@ -74,10 +73,10 @@ def _are_alike(one: Outcome | None, other: Outcome) -> bool:
 def next_check_in(
     health: Health, *, interval: timedelta, retry_after: timedelta | None = None
 ) -> timedelta:
-    """Return how long to wait until the next check, spread by a fifth either way.
+    """Return how long to wait until the next check, spread by up to a fifth.
 
-    A failure not confirmed yet is looked at again soon. A registry that limits how
-    often it is asked is asked less and less often, and not before it says.
+    An unconfirmed failure is checked again soon. A registry that limits its rate is
+    asked less and less often, and not before its Retry-After.
     """
     if health.suspect is Outcome.RATE_LIMITED:
         doublings = min(health.failures, 10)
@@ -89,5 +88,5 @@ def next_check_in(
 
 
 def _spread(wait: timedelta) -> timedelta:
-    # Not for secrecy: so that registries connected together are not checked together.
+    # Not for secrecy: it spreads the checks of registries connected at the same time.
     return wait * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311

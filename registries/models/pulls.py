@@ -8,14 +8,14 @@ from django.db.models import Q
 from registries.models.outcomes import ALLOWED, outcome_in_words
 from teams.models import TeamOwned
 
-# What stands in for a registry where an image of the private registry was asked for.
-# Refused pulls through the proxy have none, and their names may look the same.
+# The registry of pulls from the private registry. Refused pulls through the proxy have
+# no registry, and their names may look the same.
 PRIVATE_REGISTRY_ID = uuid.UUID(int=0)
 PRIVATE_REGISTRY_SLUG = "private-registry"
 
 
 class PullEvent(TeamOwned):
-    """Pulls of one hour with one outcome, counted. Written behind the request.
+    """The number of pulls in one hour with one outcome. Written after the request.
 
     ``outcome`` is ``allowed`` or the reason code of the refusal.
     """
@@ -26,7 +26,7 @@ class PullEvent(TeamOwned):
         "licenses.License", null=True, on_delete=models.CASCADE, related_name="pulls"
     )
     holder = models.CharField(max_length=80)
-    # By id and label, so that what was counted outlives the registry.
+    # By ID and slug, so that the counts outlive the registry.
     registry_id = models.UUIDField(null=True)
     registry_slug = models.CharField(max_length=128, blank=True)
     repository = models.CharField(max_length=512)
@@ -66,13 +66,13 @@ class PullEvent(TeamOwned):
                 fields=["team", "application_slug", "-last_at", "-id"],
                 name="registries_pull_application",
             ),
-            # Read alone, without the rows: see pulls_per_day.
+            # An index-only scan: see pulls_per_day.
             models.Index(
                 fields=["team", "hour"],
                 include=["outcome", "count"],
                 name="registries_pull_hour",
             ),
-            # Refusals are few: the dashboard groups a week of them from this alone.
+            # Refusals are few: the dashboard groups a week of them by this index alone.
             models.Index(
                 fields=["team", "-last_at", "-id"],
                 include=[
@@ -105,7 +105,7 @@ class PullEvent(TeamOwned):
 
     @property
     def is_private(self) -> bool:
-        """Tell whether this is of the private registry, not through the proxy."""
+        """Return whether this is a pull from the private registry."""
         return self.registry_id == PRIVATE_REGISTRY_ID
 
     @property
@@ -118,16 +118,16 @@ class PullEvent(TeamOwned):
 
     @property
     def image(self) -> str:
-        """Return the name that was asked for, below the application."""
+        """Return the requested name, without the application."""
         return f"{self.repository}{self._suffix}"
 
     @property
     def proxied_image(self) -> str:
-        """Return the whole name, without the proxy's host."""
+        """Return the full name, without the proxy's host."""
         return f"proxy/{self.application_slug}/{self.image}"
 
     @property
     def _suffix(self) -> str:
-        if not self.reference:  # refused before anybody said which one
+        if not self.reference:  # refused before a reference was known
             return ""
         return f"@{self.reference}" if ":" in self.reference else f":{self.reference}"

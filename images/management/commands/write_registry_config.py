@@ -16,7 +16,7 @@ from images.distribution_config import (
     TokenAuth,
     distribution_config,
 )
-from registries.management.files import write_whole
+from registries.management.files import write_atomically
 from registries.tokens.registry_token import ISSUER
 from registries.tokens.signing_keys import SigningKeyError, load_roots
 
@@ -77,7 +77,7 @@ class Command(BaseCommand):
         for path, (text, mode) in files.items():
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                write_whole(path, text, mode=mode)
+                write_atomically(path, text, mode=mode)
             except OSError as error:
                 raise CommandError(
                     f"{path} cannot be written: {error.strerror}"

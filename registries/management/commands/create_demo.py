@@ -32,9 +32,9 @@ SAMPLE_IMAGE = "my-org/api:v1.0.1"
 
 class Command(BaseCommand):
     help = (
-        "Create the demo team with all it needs for a first pull, where it is missing, "
-        "and write what to type to a file of shell variables. For make demo only: the "
-        "owner is also an operator of the installation."
+        "Create whatever the demo team still lacks for a first pull, and write its "
+        "addresses and credentials to a file of shell variables. For make demo only: "
+        "the owner is also an operator of the installation."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -81,7 +81,7 @@ def _owner_and_team() -> tuple[User, Team]:
 
 
 def _password(owner: User, known: str) -> str:
-    """Return the owner's password: the one already told if it is still right."""
+    """Return the owner's password: the known one if it still works, or a new one."""
     if known and owner.check_password(known):
         return known
     password = secrets.token_urlsafe(12)
@@ -100,8 +100,8 @@ def _api_token(actor: Actor, team: Team, owner: User, known: str) -> str:
 
 
 def _application(actor: Actor, team: Team) -> Application:
-    found = Application.objects.for_team(team.pk).filter(slug=APPLICATION_SLUG).first()
-    return found or create_application(
+    applications = Application.objects.for_team(team.pk)
+    return applications.filter(slug=APPLICATION_SLUG).first() or create_application(
         actor=actor, team=team, name="My app", slug=APPLICATION_SLUG
     )
 
@@ -125,9 +125,9 @@ def _registry(actor: Actor, team: Team, endpoint: str, username: str) -> None:
 
 def _license(actor: Actor, team: Team, application: Application) -> License:
     licenses = License.objects.for_team(team.pk).filter(application=application)
-    found = licenses.order_by("created_at").first()
-    if found is not None:
-        return found
+    existing = licenses.order_by("created_at").first()
+    if existing is not None:
+        return existing
     customer = create_customer(
         actor=actor, team=team, name="Example Corp", email="it@example.com"
     )

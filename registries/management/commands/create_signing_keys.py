@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from registries.management.files import write_whole
+from registries.management.files import write_atomically
 from registries.tokens.signing_keys import (
     SigningKeyError,
     create_signing_material,
@@ -19,11 +19,11 @@ class Command(BaseCommand):
     help = (
         "Create the keys of registry tokens: root.key (keep it offline), root.crt "
         "(BERTH_TOKEN_ROOTS, and the private registry's rootcertbundle) and "
-        "signing.pem (BERTH_TOKEN_SIGNING_KEY), which is good for a year. With "
-        "--renew, replace signing.pem by a new one under the same root; registries "
-        "accept it without a restart, Berth takes it when it is restarted."
+        "signing.pem (BERTH_TOKEN_SIGNING_KEY), which is valid for a year. --renew "
+        "replaces signing.pem by a new one under the same root; registries accept it "
+        "without a restart, Berth uses it after a restart."
     )
-    # It makes what the edge cannot start without, so it needs no checks of its own.
+    # It creates keys that Berth needs to start, so it must run without them.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -50,7 +50,7 @@ def _create(directory: Path) -> list[Path]:
     for path in contents:
         if path.exists():
             raise CommandError(
-                f"{path} exists; nothing was written. Use --renew for a new leaf."
+                f"{path} exists; nothing was written. --renew replaces signing.pem."
             )
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -73,6 +73,6 @@ def _renew(directory: Path) -> None:
 
 def _write(path: Path, content: str) -> None:
     try:
-        write_whole(path, content)
+        write_atomically(path, content)
     except OSError as error:
         raise CommandError(f"{path} cannot be written: {error.strerror}") from error

@@ -11,10 +11,10 @@ from teams.sign_in.second_factor import reencrypt_second_factors
 class Command(BaseCommand):
     help = (
         "Re-encrypt every secret with the first key of BERTH_ENCRYPTION_KEYS, and "
-        "renew license look-ups with the first key of BERTH_HMAC_KEYS. Safe while the "
-        "site serves, and safe to run again. Remove an old encryption key only after "
-        "this has ended well. API tokens cannot be renewed: an old HMAC key stays "
-        "until the tokens made with it are gone."
+        "renew license look-ups with the first key of BERTH_HMAC_KEYS. Safe while "
+        "Berth is running, and safe to repeat. Remove an old encryption key only after "
+        "this has succeeded. API tokens cannot be renewed: keep an old HMAC key until "
+        "the tokens made with it are gone."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -29,8 +29,8 @@ class Command(BaseCommand):
             rehashed = rehash_license_ids(options["batch_size"])
         except KeyringError as error:
             raise CommandError(
-                f"{error} What was re-encrypted so far stays so; add the key and run "
-                "this again."
+                f"{error} What is already re-encrypted remains valid; add the key and "
+                "run this again."
             ) from error
         for column, changed in totals.items():
             self.stdout.write(f"{column}: {changed} re-encrypted")

@@ -52,9 +52,7 @@ def test_state_after_checks(outcomes: list[Outcome], state: Outcome) -> None:
 @pytest.mark.parametrize(
     ("first", "second"), [(UNREACHABLE, ERROR), (REJECTED, DENIED)]
 )
-def test_failing_now_so_and_now_so_is_one_state(
-    first: Outcome, second: Outcome
-) -> None:
+def test_alternating_failures_are_one_state(first: Outcome, second: Outcome) -> None:
     ill = after(WELL, first, second, first)
     assert ill.state is first
 
@@ -67,7 +65,7 @@ def test_failing_now_so_and_now_so_is_one_state(
     assert after(later, second, second, second).state is second
 
 
-def test_nothing_is_known_before_it_is_confirmed() -> None:
+def test_no_state_before_one_is_confirmed() -> None:
     new = Health(None, None)
 
     assert after(new, REJECTED).state is None
@@ -83,7 +81,7 @@ def test_since_is_when_the_state_began() -> None:
     assert after_check(ill, VALID, START + 9 * HOUR).since == START + 9 * HOUR
 
 
-def test_a_failure_not_confirmed_is_looked_at_soon() -> None:
+def test_an_unconfirmed_failure_is_checked_again_soon() -> None:
     for outcome in (REJECTED, UNREACHABLE, ERROR, DENIED):
         assert next_check_in(after(WELL, outcome), interval=HOUR) < timedelta(minutes=1)
 
@@ -97,7 +95,7 @@ def test_confirmed_states_wait_for_the_interval_with_jitter() -> None:
         assert len(waits) > 50
 
 
-def test_rate_limits_are_backed_off_from() -> None:
+def test_rate_limits_back_off() -> None:
     waits = [
         next_check_in(after(WELL, *[LIMITED] * times), interval=timedelta(minutes=15))
         for times in (1, 2, 3, 12)
@@ -109,7 +107,7 @@ def test_rate_limits_are_backed_off_from() -> None:
     assert waits[3] <= timedelta(hours=7.2)
 
 
-def test_retry_after_is_heeded() -> None:
+def test_retry_after_is_respected() -> None:
     wait = next_check_in(
         after(WELL, LIMITED),
         interval=timedelta(minutes=15),

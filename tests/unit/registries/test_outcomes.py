@@ -6,9 +6,9 @@ from registries.models.outcomes import REFUSALS, outcome_in_words
 
 
 def test_every_reason_has_its_words_and_its_advice() -> None:
-    assert set(REFUSALS) == {each.value for each in Reason} == set(_ADVICE)
+    assert set(REFUSALS) == {reason.value for reason in Reason} == set(_ADVICE)
 
 
-def test_an_unknown_outcome_is_shown_as_it_is() -> None:
+def test_an_unknown_outcome_is_shown_unchanged() -> None:
     assert outcome_in_words("allowed") == "Allowed"
     assert outcome_in_words("some_new_reason") == "Some new reason"

@@ -20,9 +20,9 @@ LOGIN = ("sample", "upstream-password-9d2c")
 
 @pytest.fixture
 def fake(settings: Any) -> Iterator[FakeRegistry]:
-    with running_registry(LOGIN) as found:
-        settings.BERTH_INSECURE_REGISTRIES = [found.endpoint]
-        yield found
+    with running_registry(LOGIN) as registry:
+        settings.BERTH_INSECURE_REGISTRIES = [registry.endpoint]
+        yield registry
 
 
 @pytest.fixture
@@ -40,15 +40,15 @@ def vendor(db: None, fake: FakeRegistry) -> Vendor:
 def run(*args: str) -> tuple[list[str], str]:
     """Return the lines that the command printed, and its exit code with its error."""
     output = StringIO()
-    told = ""
+    error_text = ""
     try:
         call_command("check_registries", *args, stdout=output)
     except CommandError as error:
-        told = f"{error.returncode}: {error}"
-    return output.getvalue().splitlines(), told
+        error_text = f"{error.returncode}: {error}"
+    return output.getvalue().splitlines(), error_text
 
 
-def test_now_checks_here_and_prints_a_table(vendor: Vendor) -> None:
+def test_now_checks_at_once_and_prints_a_table(vendor: Vendor) -> None:
     lines, error = run("--team", "acme", "--now")
 
     cells = [line.split(None, 2) for line in lines]
@@ -77,21 +77,21 @@ def test_without_now_they_are_due(vendor: Vendor) -> None:
     due = ExternalRegistry.objects.filter(next_check_at__lte=timezone.now())
     assert {registry.slug for registry in due} == {"good", "bad"}
     assert not CredentialCheck.objects.exists()
-    assert lines == ["Due now: 2. The workers check them in a few seconds."]
+    assert lines == ["Due now: 2. The workers check them within seconds."]
     assert error == ""
 
 
 @pytest.mark.parametrize(
     ("args", "error"),
     [
-        (("--team", "nobody"), "1: There is no team nobody."),
+        (("--team", "nobody"), "1: Team not found: nobody"),
         (
             ("--team", "acme", "--registry", "theirs"),
             "1: The team acme has no registry theirs.",
         ),
     ],
 )
-def test_what_is_not_there_is_told(
+def test_unknown_names_are_reported(
     vendor: Vendor, args: tuple[str, ...], error: str
 ) -> None:
     assert run(*args, "--now") == ([], error)

@@ -43,11 +43,11 @@ class Upstream:
 
 @pytest.fixture
 def upstream(tmp_path: Path, settings: Any) -> Iterator[Upstream]:
-    found = Upstream(tmp_path / "registry")
-    settings.BERTH_INSECURE_REGISTRIES = [found.endpoint]
-    found.start(LOGIN[1])
-    yield found
-    found.stop()
+    upstream = Upstream(tmp_path / "registry")
+    settings.BERTH_INSECURE_REGISTRIES = [upstream.endpoint]
+    upstream.start(LOGIN[1])
+    yield upstream
+    upstream.stop()
 
 
 @pytest.fixture
@@ -61,8 +61,8 @@ def check() -> ExternalRegistry:
     return ExternalRegistry.objects.get()
 
 
-def told() -> list[str]:
-    return [each.event for each in Alert.objects.order_by("created_at")]
+def alerts() -> list[str]:
+    return [alert.event for alert in Alert.objects.order_by("created_at")]
 
 
 def test_a_registry_goes_away_comes_back_and_changes_its_password(
@@ -70,22 +70,22 @@ def test_a_registry_goes_away_comes_back_and_changes_its_password(
 ) -> None:
     vendor.connect(upstream.endpoint, "sample", LOGIN)
     well = check()
-    assert (well.health, told()) == ("valid", [])
+    assert (well.health, alerts()) == ("valid", [])
 
     upstream.stop()
     for failures in (1, 2):
-        found = check()
-        assert (found.health, found.health_since) == ("valid", well.health_since)
-        assert (found.suspect, found.failures) == ("unreachable", failures)
+        registry = check()
+        assert (registry.health, registry.health_since) == ("valid", well.health_since)
+        assert (registry.suspect, registry.failures) == ("unreachable", failures)
     gone = check()
-    assert (gone.health, told()) == ("unreachable", ["registry.unreachable"])
+    assert (gone.health, alerts()) == ("unreachable", ["registry.unreachable"])
     assert gone.health_since == gone.health_checked_at
     assert check().health_since == gone.health_since
 
     upstream.start(ANOTHER)
-    found = check()
-    assert (found.health, found.suspect) == ("unreachable", "rejected")
-    assert found.health_since == gone.health_since
+    registry = check()
+    assert (registry.health, registry.suspect) == ("unreachable", "rejected")
+    assert registry.health_since == gone.health_since
     refused = check()
     assert (refused.health, refused.suspect) == ("rejected", "rejected")
     assert refused.health_since == refused.health_checked_at
@@ -95,7 +95,7 @@ def test_a_registry_goes_away_comes_back_and_changes_its_password(
     again = check()
     assert (again.health, again.suspect, again.failures) == ("valid", "", 0)
     assert again.health_since == again.health_checked_at
-    assert told() == [
+    assert alerts() == [
         "registry.unreachable",
         "registry.rejected",
         "registry.recovered",
@@ -112,8 +112,8 @@ def test_one_bad_answer_is_forgotten_after_a_good_one(
         upstream.start(ANOTHER)
         assert check().suspect == "rejected"
         upstream.start(LOGIN[1])
-        found = check()
-        assert (found.health, found.suspect) == ("valid", "")
-        assert found.health_since == since
+        registry = check()
+        assert (registry.health, registry.suspect) == ("valid", "")
+        assert registry.health_since == since
 
-    assert told() == []
+    assert alerts() == []

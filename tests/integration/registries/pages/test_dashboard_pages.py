@@ -247,7 +247,7 @@ def test_a_refusal_of_a_license_that_is_no_more_is_still_told(team: Team) -> Non
     (found,) = refusals_since(team.pk, timezone.now() - timedelta(days=7))
 
     assert found.license is None
-    assert found.pull.outcome_in_words == "Other application"
+    assert found.pull.outcome_in_words == "Wrong application"
 
 
 @pytest.mark.parametrize("rows", [1, 30])
