@@ -22,7 +22,7 @@ from registries.checks.new_credentials import (
     prove,
     try_version,
 )
-from registries.checks.results import begin_anew, check_at_once, record_check
+from registries.checks.results import check_at_once, record_check, reset_health
 from registries.models import (
     Credential,
     CredentialCheck,
@@ -218,7 +218,7 @@ def use_credential(*, actor: Actor, ready: ReadyCredential) -> Credential:
     ).update(active=False)
     version.active = True
     version.save()
-    begin_anew(registry)
+    reset_health(registry)
     if ready.result is not None:
         record_check(version, ready.result)
     else:

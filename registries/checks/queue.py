@@ -1,15 +1,15 @@
-"""Which registries are checked next, and checking them: many at once, none twice.
+"""Checks due registries: many at once, each by one worker only.
 
-1. A worker claims registries that are due, the longest due first, and commits. Workers
-   claim one after the other, so that never more than a few checks of one host are
-   under way, whatever the number of workers.
-2. It asks all of them at the same time.
-3. It writes down each result as soon as it is there, in a transaction of its own, which
-   ends the claim. For the places that are free again it claims more.
+1. A worker claims due registries, the longest overdue first, and commits. Workers take
+   turns in claiming, so that only a few checks of one host run at a time, however many
+   workers there are.
+2. It checks all of them concurrently.
+3. It stores each result at once, in its own transaction, which ends the claim. Then it
+   claims more registries for the free places.
 
-A worker that is killed leaves claims that end by themselves after two minutes. A result
-whose claim is not the registry's any more is not written: it was already, the
-credential was replaced, or another worker has taken over.
+The claims of a killed worker expire after two minutes. A result is discarded if its
+claim is no longer valid: it was stored already, the credential was replaced, or another
+worker has taken over.
 """
 
 from __future__ import annotations
@@ -37,26 +37,27 @@ from registries.providers.problems import Problem
 from registries.upstream.target import upstream_target
 
 CLAIM = timedelta(minutes=2)
-# Well within the claim, so that nobody else checks the same registry meanwhile.
+# Well within the claim, so that no other worker checks the same registry.
 CHECK_SECONDS = 90
 AT_ONCE = 100
 LOOKED_THROUGH = 1000
-# So often, past hosts of which more are due than may be asked.
+# How often it looks again without the crowded hosts.
 LOOKS = 5
-# A task claims nothing more after so long, whatever is left: beat starts the next one.
+# A task stops claiming after this time, whatever is left: beat starts the next one.
 TASK_SECONDS = 30
 GATHER_SECONDS = 0.1
-DATABASE_IS_AWAY = (OperationalError, InterfaceError)
+DATABASE_UNAVAILABLE = (OperationalError, InterfaceError)
 FAULT = (
-    "Berth could not make this check. Whoever operates this installation finds the "
-    "reason in its log."
+    "Internal error in Berth: this check could not be made. The operator finds the "
+    "reason in the log."
 )
-CLAIM_LOCK = 0x62636865636B  # any number that nothing else takes
+CLAIM_LOCK = 0x62636865636B  # any number that nothing else uses
 logger = logging.getLogger(__name__)
 
-# Hosts with as many checks under way as are allowed are left out; of the others no more
-# are taken than that. Told are those of which more are due than may be taken: where all
-# that was looked through is theirs, others wait behind it.
+# Skips hosts that already have the allowed number of checks running, and claims at most
+# that number of the others. Also returns the crowded hosts, of which more are due than
+# may be claimed: if they fill everything that was looked through, other hosts wait
+# behind them.
 _CLAIM = """
 WITH busy AS (
     SELECT endpoint, count(*) AS number
@@ -95,47 +96,47 @@ SELECT
 
 @async_to_sync
 async def check_due_registries() -> int:
-    """Check whatever is due until nothing is, or time is up; return how many."""
-    # A name that does not resolve keeps a thread for long, and others need one too.
+    """Check due registries until none is left or time is up; return how many."""
+    # A name that does not resolve blocks a thread for long, and others need one too.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(AT_ONCE))
     deadline = time.monotonic() + TASK_SECONDS
-    under_way: set[asyncio.Task[None]] = set()
+    running: set[asyncio.Task[None]] = set()
     number = 0
     while True:
-        places = AT_ONCE - len(under_way)
+        places = AT_ONCE - len(running)
         if places and time.monotonic() < deadline:
             claimed = await sync_to_async(_claim)(places)
-            under_way |= {asyncio.create_task(_check(version)) for version in claimed}
+            running |= {asyncio.create_task(_check(version)) for version in claimed}
             number += len(claimed)
-        if not under_way:
+        if not running:
             return number
-        under_way = await _some_ended(under_way)
+        running = await _wait_for_some(running)
 
 
-async def _some_ended(under_way: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
-    """Wait for some of the checks, a second at most; return the others."""
-    await asyncio.wait(under_way, timeout=1, return_when=asyncio.FIRST_COMPLETED)
-    # Those that end together make room together: one claim for all of them.
+async def _wait_for_some(running: set[asyncio.Task[None]]) -> set[asyncio.Task[None]]:
+    """Wait for some checks to end, at most a second; return the others."""
+    await asyncio.wait(running, timeout=1, return_when=asyncio.FIRST_COMPLETED)
+    # One claim for all checks that end at about the same time.
     await asyncio.sleep(GATHER_SECONDS)
-    ended = {each for each in under_way if each.done()}
-    for error in filter(None, (each.exception() for each in ended)):
-        # The claim ends by itself, and it is tried again.
-        logger.error("A check failed by itself.", exc_info=error)
-    return under_way - ended
+    ended = {task for task in running if task.done()}
+    for error in filter(None, (task.exception() for task in ended)):
+        # Its claim expires, and then it is retried.
+        logger.error("A check failed with an internal error.", exc_info=error)
+    return running - ended
 
 
 def _claim(places: int) -> list[Credential]:
     try:
         return claim_due(places)
-    except DATABASE_IS_AWAY:
+    except DATABASE_UNAVAILABLE:
         connection.close()
-        logger.warning("The database is away: no registries were claimed.")
+        logger.warning("Database unavailable: no registries were claimed.")
         return []
 
 
 @transaction.atomic
 def claim_due(batch: int = AT_ONCE) -> list[Credential]:
-    """Claim registries that are due; return their credentials in use."""
+    """Claim due registries; return their active credentials."""
     now = timezone.now()
     ids: list[uuid.UUID] = []
     crowded: list[str] = []
@@ -151,8 +152,8 @@ def claim_due(batch: int = AT_ONCE) -> list[Credential]:
                 "batch": batch - len(ids),
             }
             cursor.execute(_CLAIM, parameters)
-            found, more_crowded, number = cursor.fetchone()
-            ids += found
+            claimed, more_crowded, number = cursor.fetchone()
+            ids += claimed
             crowded += more_crowded
             if len(ids) >= batch or number < LOOKED_THROUGH:
                 break
@@ -167,22 +168,24 @@ async def _check(version: Credential) -> None:
     result = await _attempt(version, CHECK_SECONDS)
     claim = version.registry.claimed_until
     while True:
-        if await sync_to_async(_record)(version, result, claim):
+        if await sync_to_async(_store_result)(version, result, claim):
             return
         await asyncio.sleep(1)
 
 
-def _record(version: Credential, result: CheckResult, claim: datetime | None) -> bool:
-    """Write a result down; False if it has to be tried again."""
+def _store_result(
+    version: Credential, result: CheckResult, claim: datetime | None
+) -> bool:
+    """Store a result; return False if that must be retried."""
     try:
         record_check(version, result, claim=claim)
     except (ExternalRegistry.DoesNotExist, Credential.DoesNotExist):
-        logger.info("Registry %s was deleted while it was checked.", version.registry)
-    except DATABASE_IS_AWAY:
+        logger.info("Registry %s was deleted during its check.", version.registry)
+    except DATABASE_UNAVAILABLE:
         connection.close()
         if claim is not None and timezone.now() < claim:
             return False
-        logger.warning("The database is away: a check was not written down.")
+        logger.warning("Database unavailable: the result of a check was lost.")
     return True
 
 
@@ -190,10 +193,10 @@ def _record(version: Credential, result: CheckResult, claim: datetime | None) ->
 async def check_now(
     versions: Sequence[Credential], *, seconds: float = CHECK_SECONDS
 ) -> list[CheckResult]:
-    """Check credentials whether due or not; write down and return what came of each.
+    """Check credentials whether due or not; store and return each result.
 
-    Of one host no more are checked at the same time than by workers. Whatever takes
-    longer than ``seconds`` in all is unreachable.
+    The limit of concurrent checks per host is that of workers. A check that takes more
+    than ``seconds`` counts as unreachable.
     """
     places = asyncio.Semaphore(AT_ONCE)
     hosts: defaultdict[str, asyncio.Semaphore] = defaultdict(
@@ -203,7 +206,7 @@ async def check_now(
     async def check(version: Credential) -> CheckResult:
         async with hosts[version.registry.endpoint], places:
             result = await _attempt(version, seconds)
-        await sync_to_async(_record)(version, result, None)
+        await sync_to_async(_store_result)(version, result, None)
         return result
 
     return await asyncio.gather(*(check(version) for version in versions))
@@ -214,26 +217,26 @@ async def _attempt(version: Credential, seconds: float) -> CheckResult:
     image = parse_reference(name) if name else None
     try:
         return await attempt_within(upstream_target(version), image, seconds)
-    except Exception:  # its trouble must not be that of the other registries
+    except Exception:  # must not affect other registries
         logger.exception("The check of registry %s failed.", version.registry_id)
-        # A check that cannot be made must not look like one that went well.
+        # A check that could not be made must not look like a success.
         return CheckResult(Outcome.UPSTREAM_ERROR, None, 0, FAULT, Problem.FAULT)
 
 
 def make_due(registry_id: uuid.UUID) -> bool:
-    """Have a registry checked now, unless it was a moment ago; tell whether it is."""
+    """Make a registry due unless it was just checked; return whether it is now due."""
     now = timezone.now()
     return bool(
         ExternalRegistry.objects.filter(pk=registry_id, next_check_at__gt=now)
         .exclude(health_checked_at__gt=now - timedelta(seconds=60))
-        # It said when to ask again.
+        # The registry said when to ask again.
         .exclude(suspect=Outcome.RATE_LIMITED)
         .update(next_check_at=now)
     )
 
 
 def make_all_due(registry_ids: Collection[uuid.UUID]) -> None:
-    """Have registries checked now, whenever they were checked last."""
+    """Make registries due, even those that were just checked."""
     ExternalRegistry.objects.filter(pk__in=registry_ids).update(
         next_check_at=timezone.now()
     )

@@ -1,4 +1,4 @@
-"""What came of a check, written down: the row, the registry's health, an alert."""
+"""Records a check's result: its row, the registry's health, and an alert."""
 
 from __future__ import annotations
 
@@ -36,15 +36,15 @@ def record_check(
     counts_image: bool = True,
     claim: datetime | None = None,
 ) -> None:
-    """Write down a check of a credential, and plan the next one.
+    """Store the result of a check and schedule the next one.
 
-    Of a credential that was replaced while the registry was asked, only the row is
-    written. With ``counts_image`` False, somebody only tried an image: what came of it
-    says how signing in went, and nothing of the registry's own test image. With a
-    ``claim``, nothing is written unless the registry is still claimed until then.
+    If the credential was replaced during the check, only the row is stored. With
+    ``counts_image`` False, somebody tried another image than the registry's own test
+    image: only the result of signing in counts. With a ``claim``, nothing is stored
+    unless the registry is still claimed until then.
 
     Raises:
-        ExternalRegistry.DoesNotExist: it was deleted meanwhile.
+        ExternalRegistry.DoesNotExist: it was deleted during the check.
     """
     registry = (
         ExternalRegistry.objects.for_team(version.team_id)
@@ -80,16 +80,16 @@ def _is_active(version: Credential) -> bool:
 
 
 def check_at_once(registry: ExternalRegistry) -> None:
-    """Make a registry due; a check under way, of what was before, counts no more."""
+    """Make a registry due; the result of a running check is discarded."""
     registry.next_check_at, registry.claimed_until = timezone.now(), None
     registry.save(update_fields=["next_check_at", "claimed_until"])
 
 
-def begin_anew(registry: ExternalRegistry) -> None:
-    """Forget what checks found of a credential that is no longer used.
+def reset_health(registry: ExternalRegistry) -> None:
+    """Discard what checks found out about a replaced credential.
 
-    Called with the change; the registry is due at once. One in trouble stays so until
-    a check says otherwise: who was told of the trouble is told of its end.
+    Called in the transaction of the replacement; the registry is due at once. A failed
+    state stays until a check succeeds, so that the recovery raises an alert too.
     """
     if registry.health == Outcome.VALID:
         registry.health, registry.health_since = "", None
@@ -116,16 +116,16 @@ def _change_health(
     registry.claimed_until = None
     registry.save(update_fields=_HEALTH_FIELDS)
     if health.state is not before.state:
-        _tell(registry, before, health, result)
+        _raise_alert(registry, before, health, result)
 
 
-def _tell(
+def _raise_alert(
     registry: ExternalRegistry, before: Health, health: Health, result: CheckResult
 ) -> None:
     if health.state is None or health.since is None:
         return
     if health.state is Outcome.VALID and before.state is None:
-        return  # it was just connected, and whoever did that knows
+        return  # just connected: whoever added it has seen the result
     recovered = f"The registry {registry.slug} works again."
     raise_alert(
         team_id=registry.team_id,

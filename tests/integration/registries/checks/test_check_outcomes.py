@@ -1,8 +1,8 @@
-"""What a check comes to, each outcome brought about by a real process.
+"""The outcomes of checks, each caused by a real process.
 
-The table is the whole list. What each provider says of its own is in
+The table is the whole list. What each provider reports is in
 ``test_provider_logins.py``, Amazon's in ``test_ecr_checks.py``. How states follow from
-outcomes one after the other is in ``test_check_states.py`` and ``test_check_queue.py``.
+successive outcomes is in ``test_check_states.py`` and in unit tests of the queue.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ def connect(vendor: Vendor, places: Places, at: Situation) -> ExternalRegistry:
 
 
 @pytest.mark.parametrize(
-    "at", [pytest.param(each, id=each.name) for each in SITUATIONS]
+    "at", [pytest.param(situation, id=situation.name) for situation in SITUATIONS]
 )
 def test_outcome(at: Situation, places: Places, vendor: Vendor, settings: Any) -> None:
     if at.impatient:
@@ -218,9 +218,9 @@ def test_all_outcomes_and_all_problems_are_in_the_table() -> None:
     outcomes = {at.outcome for at in SITUATIONS}
     problems = {at.problem for at in SITUATIONS}
 
-    assert outcomes == {each.value for each in Outcome}
+    assert outcomes == {outcome.value for outcome in Outcome}
     # not_let_in is what Azure's firewall does: see test_provider_logins.py.
-    assert problems - {None} == {each.value for each in Problem} - {"not_let_in"}
+    assert problems - {None} == {problem.value for problem in Problem} - {"not_let_in"}
 
 
 @pytest.mark.parametrize(
@@ -230,7 +230,7 @@ def test_all_outcomes_and_all_problems_are_in_the_table() -> None:
 def test_the_button_writes_down_what_came_of_it(
     name: str, places: Places, vendor: Vendor
 ) -> None:
-    (at,) = [each for each in SITUATIONS if each.name == name]
+    (at,) = [situation for situation in SITUATIONS if situation.name == name]
     registry = connect(vendor, places, at)
 
     result = try_registry(actor=vendor.actor, registry=registry)
@@ -271,7 +271,7 @@ def test_states_need_as_many_checks_as_their_outcomes(
             assert (slug, state) == (slug, expected)
 
     assert CredentialCheck.objects.count() == 3 * len(shown)
-    told = Alert.objects.count()
-    assert told == sum(at.outcome != "valid" for at in shown)
+    number = Alert.objects.count()
+    assert number == sum(at.outcome != "valid" for at in shown)
     assert check_all(len(shown)) == states
-    assert Alert.objects.count() == told
+    assert Alert.objects.count() == number

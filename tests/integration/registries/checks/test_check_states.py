@@ -1,4 +1,4 @@
-"""A registry's state over several checks of a real registry that changes meanwhile."""
+"""A registry's health over several checks of a real registry that changes."""
 
 from __future__ import annotations
 

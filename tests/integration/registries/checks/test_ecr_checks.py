@@ -125,7 +125,7 @@ class Bench:
 
         async def run() -> list[object]:
             async with self._client() as client:
-                return [await _pull(client, target, each) for each in repositories]
+                return [await _pull(client, target, name) for name in repositories]
 
         return asyncio.run(run())
 
@@ -166,7 +166,7 @@ def test_a_check_signs_in_and_finds_the_image(
     assert {seen.host for seen in bench.server.requests} == {ENDPOINT}
 
 
-def test_a_repository_without_access_is_told_with_the_rights_it_needs(
+def test_a_denied_repository_is_reported_with_the_permissions_it_needs(
     by_moto: None, bench: Bench
 ) -> None:
     bench.server.speak(registry_taking(MOTO_PASSWORD))
@@ -305,12 +305,12 @@ def test_a_kept_password_that_ends_early_is_replaced(
         assert asyncio.run(run()) == [200, 200, 200, 200]
         assert len(aws.asked) == 2
     else:
-        # It may be the repository: pulls of one must not make a login each.
+        # It may be the repository: its pulls must not make a new login each time.
         assert asyncio.run(run()) == [200, *[RepositoryDenied] * 3]
         assert len(aws.asked) == 1
 
 
-def test_a_pull_without_a_login_is_refused_and_tried_anew(
+def test_a_pull_without_a_login_is_refused_and_retried(
     aws: FakeAws, bench: Bench
 ) -> None:
     bench.server.speak(registry_taking(aws.password))

@@ -1,6 +1,6 @@
 """Every provider's documented login, against its own host names on this machine.
 
-Amazon's is not among them: its passwords are made, not entered.
+Amazon is missing: its passwords are made, not entered.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProviderServer
 
 @dataclass
 class Bench:
-    """A team of a vendor's, and the server that plays the registries."""
+    """A vendor's team, and the server that plays the registries."""
 
     actor: Actor
     team: Team
@@ -73,7 +73,7 @@ class Bench:
     def target(
         self, case: ProviderCase, secret: str = "", trusted_realm: str | None = None
     ) -> UpstreamTarget:
-        """Return what a vendor's entries come to; nothing is stored or sent."""
+        """Return the target of a vendor's entries; nothing is stored or sent."""
         realm = case.trusted_realm if trusted_realm is None else trusted_realm
         new = NewRegistry(
             provider=case.provider,
@@ -123,12 +123,14 @@ def test_a_right_login_is_valid(case: ProviderCase, bench: Bench) -> None:
     target = bench.target(case)
 
     signed_in = bench.tried(target, registry=case.registry)
-    found = bench.tried(target, image_of(case))
+    looked_up = bench.tried(target, image_of(case))
 
     assert (signed_in.outcome, signed_in.problem) == (Outcome.VALID, None)
     assert signed_in.detail == f"Signed in to {case.endpoint}."
-    assert found.outcome is Outcome.VALID
-    assert found.detail == f"Signed in to {case.endpoint} and found {image_of(case)}."
+    assert looked_up.outcome is Outcome.VALID
+    assert (
+        looked_up.detail == f"Signed in to {case.endpoint} and found {image_of(case)}."
+    )
     last = bench.server.requests[-1]
     assert (last.method, last.host) == ("HEAD", case.registry.host)
     assert last.path == f"/v2/{case.registry.repository}/manifests/v1"
@@ -168,7 +170,7 @@ def test_a_repository_without_access_is_denied_in_the_providers_own_words(
 
 
 @each_provider
-def test_a_tag_that_is_not_there_is_told(case: ProviderCase, bench: Bench) -> None:
+def test_a_missing_tag_is_reported(case: ProviderCase, bench: Bench) -> None:
     image = image_of(case).replace(":v1", ":v9")
 
     result = bench.tried(bench.target(case), image, case.registry)
@@ -186,13 +188,17 @@ def test_the_login_goes_to_the_provider_and_nowhere_else(
         bench.tried(bench.target(case, secret=secret), image_of(case), registry)
 
         seen = bench.server.requests
-        assert {each.host for each in seen} <= registry.hosts
+        assert {request.host for request in seen} <= registry.hosts
         with_password = {
-            each.host for each in seen if each.authorization.startswith("Basic ")
+            request.host
+            for request in seen
+            if request.authorization.startswith("Basic ")
         }
         assert with_password == {registry.realm_host or registry.host}
         with_token = {
-            each.host for each in seen if each.authorization.startswith("Bearer ")
+            request.host
+            for request in seen
+            if request.authorization.startswith("Bearer ")
         }
         assert with_token <= {registry.host}
 
@@ -208,7 +214,7 @@ def test_a_realm_of_strangers_gets_nothing(case: ProviderCase, bench: Bench) -> 
     assert result.outcome is Outcome.UPSTREAM_ERROR
     assert result.problem is Problem.REALM_NOT_TRUSTED
     assert "https://collector.example.org/token" in result.detail
-    assert [each.host for each in bench.server.requests] == [case.registry.host]
+    assert [request.host for request in bench.server.requests] == [case.registry.host]
     assert bench.server.logins() == set()
 
 
@@ -313,7 +319,7 @@ def test_a_pull_uses_the_same_login(bench: Bench) -> None:
 def test_a_pull_of_what_the_account_may_not_read_is_no_bad_credential(
     case: ProviderCase, bench: Bench
 ) -> None:
-    """Or customers told their vendor to replace one that is good."""
+    """Otherwise customers would ask their vendor to replace a valid credential."""
     bench.server.speak(case.registry)
     target = bench.target(case)
 

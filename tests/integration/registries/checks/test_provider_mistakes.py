@@ -1,4 +1,4 @@
-"""Mistakes that show at first sight are told before anything is sent anywhere."""
+"""Obvious mistakes are reported before anything is sent."""
 
 from __future__ import annotations
 
@@ -88,9 +88,9 @@ class World:
 def world(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[World]:
     settings.BERTH_UPSTREAM_CONNECT_SECONDS = 0.2
     settings.BERTH_UPSTREAM_READ_SECONDS = 0.2
-    found = World(monkeypatch)
-    yield found
-    found.close()
+    world = World(monkeypatch)
+    yield world
+    world.close()
 
 
 def entered(entries: dict[str, str]) -> NewRegistry:
@@ -106,7 +106,7 @@ def entered(entries: dict[str, str]) -> NewRegistry:
     )
 
 
-@pytest.mark.parametrize("entries", RIGHT, ids=lambda each: each["provider"])
+@pytest.mark.parametrize("entries", RIGHT, ids=lambda entries: entries["provider"])
 def test_without_a_mistake_the_registry_is_asked(
     entries: dict[str, str], actor: Actor, team: Team, world: World
 ) -> None:
@@ -186,12 +186,12 @@ MISTAKES = [
 ]
 
 
-@pytest.mark.parametrize(("right", "changes", "field", "told"), MISTAKES)
-def test_a_mistake_is_told_beside_its_field_and_nothing_is_sent(
+@pytest.mark.parametrize(("right", "changes", "field", "message"), MISTAKES)
+def test_a_mistake_is_shown_beside_its_field_and_nothing_is_sent(
     right: dict[str, str],
     changes: dict[str, str],
     field: str,
-    told: str,
+    message: str,
     actor: Actor,
     team: Team,
     world: World,
@@ -206,7 +206,7 @@ def test_a_mistake_is_told_beside_its_field_and_nothing_is_sent(
         error: Any = caught.value
         errors = getattr(error, "message_dict", None) or error.fields
         assert list(errors) == [field]
-        assert told in " ".join(errors[field])
+        assert message in " ".join(errors[field])
         assert (changes.get("secret") or "no secret") not in str(errors)
 
     assert world.asked == []
@@ -226,7 +226,7 @@ def test_a_key_of_just_16_kb_is_sent(
     assert world.connections() == 1
 
 
-def test_a_mistake_in_a_replacement_is_told_too(
+def test_a_mistake_in_a_replacement_is_shown_too(
     actor: Actor, team: Team, world: World
 ) -> None:
     registry = ExternalRegistryFactory(
@@ -247,18 +247,18 @@ def test_a_mistake_in_a_replacement_is_told_too(
 
 
 @pytest.mark.parametrize(
-    ("right", "changes", "field", "told"),
+    ("right", "changes", "field", "message"),
     [
         (GAR, {"secret": key(type="authorized_user")}, "secret", "not service_account"),
         (QUAY, {"username": "puller"}, "username", "contains a plus sign"),
         (OTHER, {"endpoint": ECR}, "endpoint", "This is Amazon ECR"),
     ],
 )
-def test_the_api_tells_it_under_the_field(
+def test_the_api_reports_a_mistake_under_its_field(
     right: dict[str, str],
     changes: dict[str, str],
     field: str,
-    told: str,
+    message: str,
     owner_api: ApiClient,
     team: Team,
     world: World,
@@ -270,7 +270,7 @@ def test_the_api_tells_it_under_the_field(
     assert response.status_code == 400
     errors = response.json()["errors"]
     assert list(errors) == [field]
-    assert told in " ".join(errors[field])
+    assert message in " ".join(errors[field])
     assert world.asked == []
     assert world.connections() == 0
     assert not ExternalRegistry.objects.exists()

@@ -47,9 +47,9 @@ VALID = CheckResult(Outcome.VALID, 200, 12, "Signed in.")
 
 @pytest.fixture
 def fake(settings: Any) -> Iterator[FakeRegistry]:
-    with running_registry(LOGIN) as found:
-        settings.BERTH_INSECURE_REGISTRIES = [found.endpoint]
-        yield found
+    with running_registry(LOGIN) as registry:
+        settings.BERTH_INSECURE_REGISTRIES = [registry.endpoint]
+        yield registry
 
 
 @pytest.fixture
@@ -69,11 +69,11 @@ def check(times: int = 1) -> ExternalRegistry:
     return ExternalRegistry.objects.get()
 
 
-def told() -> list[str]:
-    return [each.event for each in Alert.objects.order_by("created_at")]
+def alerts() -> list[str]:
+    return [alert.event for alert in Alert.objects.order_by("created_at")]
 
 
-def test_a_new_registry_is_due_at_once_and_then_for_a_while_no_more(
+def test_a_new_registry_is_due_at_once_and_then_not_for_a_while(
     registry: ExternalRegistry,
 ) -> None:
     assert check_due_registries() == 1
@@ -84,33 +84,33 @@ def test_a_new_registry_is_due_at_once_and_then_for_a_while_no_more(
     wait = registry.next_check_at - timezone.now()
     assert timedelta(minutes=11) < wait < timedelta(minutes=19)
     assert CredentialCheck.objects.get().outcome == "valid"
-    assert told() == []
+    assert alerts() == []
 
 
-def test_a_refusal_is_confirmed_before_it_is_told(
+def test_a_refusal_is_confirmed_before_it_raises_an_alert(
     registry: ExternalRegistry, fake: FakeRegistry
 ) -> None:
     check()
     fake.login = ("sample", "another-password")
 
     once = check()
-    assert (once.health, once.suspect, told()) == ("valid", "rejected", [])
+    assert (once.health, once.suspect, alerts()) == ("valid", "rejected", [])
     assert once.next_check_at - timezone.now() < timedelta(minutes=1)
 
     twice = check()
     assert twice.health == "rejected"
-    assert told() == ["registry.rejected"]
+    assert alerts() == ["registry.rejected"]
 
     check(3)
-    assert told() == ["registry.rejected"]
+    assert alerts() == ["registry.rejected"]
 
     fake.login = LOGIN
     well = check()
     assert (well.health, well.suspect, well.failures) == ("valid", "", 0)
-    assert told() == ["registry.rejected", "registry.recovered"]
+    assert alerts() == ["registry.rejected", "registry.recovered"]
 
 
-def test_trouble_is_met_three_times_before_it_is_told(
+def test_connection_trouble_occurs_three_times_before_it_raises_an_alert(
     registry: ExternalRegistry, fake: FakeRegistry
 ) -> None:
     check()
@@ -118,7 +118,7 @@ def test_trouble_is_met_three_times_before_it_is_told(
 
     assert check(2).health == "valid"
     assert check().health == "upstream_error"
-    assert told() == ["registry.upstream_error"]
+    assert alerts() == ["registry.upstream_error"]
 
 
 def test_rate_limits_are_backed_off_from(
@@ -126,10 +126,10 @@ def test_rate_limits_are_backed_off_from(
 ) -> None:
     fake.status, fake.retry_after = 429, "7200"
 
-    found = check()
+    registry = check()
 
-    assert found.suspect == Outcome.RATE_LIMITED
-    wait = found.next_check_at - timezone.now()
+    assert registry.suspect == Outcome.RATE_LIMITED
+    wait = registry.next_check_at - timezone.now()
     assert timedelta(minutes=119) < wait <= timedelta(minutes=121)
 
 
@@ -141,7 +141,7 @@ def test_the_test_image_is_looked_up(
     fake.forbidden = "my-org/secret"
 
     assert check(2).health == "repository_denied"
-    assert told() == ["registry.repository_denied"]
+    assert alerts() == ["registry.repository_denied"]
 
 
 def replace(vendor: Vendor, registry: ExternalRegistry, password: str) -> None:
@@ -153,7 +153,7 @@ def replace(vendor: Vendor, registry: ExternalRegistry, password: str) -> None:
     )
 
 
-def test_a_replaced_credential_that_worked_is_judged_anew(
+def test_replacing_a_valid_credential_resets_the_health(
     registry: ExternalRegistry, fake: FakeRegistry, vendor: Vendor
 ) -> None:
     assert check().health == "valid"
@@ -162,15 +162,15 @@ def test_a_replaced_credential_that_worked_is_judged_anew(
 
     replace(vendor, registry, "another-password")
 
-    found = ExternalRegistry.objects.get()
-    assert (found.health, found.suspect, found.failures) == ("", "", 0)
-    assert found.next_check_at <= timezone.now()
+    registry = ExternalRegistry.objects.get()
+    assert (registry.health, registry.suspect, registry.failures) == ("", "", 0)
+    assert registry.next_check_at <= timezone.now()
     assert check_due_registries() == 1
     assert ExternalRegistry.objects.get().health == "valid"
-    assert told() == []
+    assert alerts() == []
 
 
-def test_a_registry_in_trouble_is_so_until_its_new_credential_was_seen_to_work(
+def test_a_failed_state_stays_until_the_new_credential_works(
     registry: ExternalRegistry, fake: FakeRegistry, vendor: Vendor
 ) -> None:
     fake.login = ("sample", "another-password")
@@ -178,14 +178,14 @@ def test_a_registry_in_trouble_is_so_until_its_new_credential_was_seen_to_work(
 
     replace(vendor, registry, "not-it-either")
     assert check(2).health == "rejected"
-    assert told() == ["registry.rejected"]
+    assert alerts() == ["registry.rejected"]
 
     replace(vendor, registry, "another-password")
     assert check().health == "valid"
-    assert told() == ["registry.rejected", "registry.recovered"]
+    assert alerts() == ["registry.rejected", "registry.recovered"]
 
 
-def test_what_is_claimed_is_left_alone_until_the_claim_ends(
+def test_claimed_registries_are_left_alone_until_the_claim_expires(
     registry: ExternalRegistry, fake: FakeRegistry
 ) -> None:
     (claimed,) = claim_due()  # by a worker that is killed now
@@ -209,7 +209,7 @@ def test_few_checks_of_one_host_and_many_of_others(
             team=vendor.team, endpoint=f"{number}.example", slug=f"other{number}"
         )
 
-    first = sorted(each.registry.endpoint for each in claim_due())
+    first = sorted(version.registry.endpoint for version in claim_due())
     second = claim_due()
 
     assert first == [
@@ -226,7 +226,7 @@ def test_few_checks_of_one_host_and_many_of_others(
     assert len(claim_due()) == 2
 
 
-def test_the_longest_due_comes_first(vendor: Vendor) -> None:
+def test_the_longest_overdue_comes_first(vendor: Vendor) -> None:
     now = timezone.now()
     for number, minutes in enumerate([1, 30, 5]):
         ExternalRegistryFactory(
@@ -241,7 +241,7 @@ def test_the_longest_due_comes_first(vendor: Vendor) -> None:
     assert claimed.registry.slug == "r1"
 
 
-def test_a_refused_pull_makes_due_but_not_all_the_time(
+def test_a_refused_pull_makes_a_registry_due_at_most_once_a_minute(
     registry: ExternalRegistry,
 ) -> None:
     check()
@@ -254,7 +254,7 @@ def test_a_refused_pull_makes_due_but_not_all_the_time(
     assert not make_due(registry.pk)  # it is due already
 
 
-def test_a_check_that_takes_too_long_in_all_is_noted(
+def test_a_check_that_takes_too_long_in_all_is_stored_as_unreachable(
     registry: ExternalRegistry, fake: FakeRegistry
 ) -> None:
     fake.delay_seconds = 2
@@ -266,7 +266,7 @@ def test_a_check_that_takes_too_long_in_all_is_noted(
     assert CredentialCheck.objects.get().outcome == "unreachable"
 
 
-def test_a_registry_deleted_while_its_new_credential_is_tried_is_told(
+def test_deleting_a_registry_while_its_new_credential_is_tried_is_a_conflict(
     registry: ExternalRegistry, vendor: Vendor
 ) -> None:
     ready = prepare_credential(
@@ -281,7 +281,7 @@ def test_a_registry_deleted_while_its_new_credential_is_tried_is_told(
     assert not ExternalRegistry.objects.filter(pk=registry.pk).exists()
 
 
-def test_a_registry_deleted_meanwhile_is_no_error(
+def test_deleting_a_registry_during_its_check_is_not_an_error(
     registry: ExternalRegistry, fake: FakeRegistry
 ) -> None:
     claimed = claim_due()
@@ -292,7 +292,7 @@ def test_a_registry_deleted_meanwhile_is_no_error(
     assert not CredentialCheck.objects.exists()
 
 
-def test_a_result_is_written_once_however_often_it_is_tried(
+def test_a_result_is_stored_once_however_often_it_is_retried(
     registry: ExternalRegistry,
 ) -> None:
     (version,) = claim_due()
@@ -306,7 +306,7 @@ def test_a_result_is_written_once_however_often_it_is_tried(
     assert registry.claimed_until is None
 
 
-def test_a_result_that_comes_after_another_worker_took_over_is_not_written(
+def test_a_result_is_discarded_after_another_worker_took_over(
     registry: ExternalRegistry,
 ) -> None:
     (slow,) = claim_due()
@@ -321,7 +321,7 @@ def test_a_result_that_comes_after_another_worker_took_over_is_not_written(
     assert registry.claimed_until == other.registry.claimed_until
 
 
-def test_one_that_hangs_keeps_no_other_waiting(
+def test_a_hanging_check_does_not_delay_others(
     vendor: Vendor, registry: ExternalRegistry, fake: FakeRegistry, settings: Any
 ) -> None:
     with running_registry(LOGIN) as hanging:
@@ -358,7 +358,7 @@ def vendor_registry(vendor: Vendor, endpoint: str, slug: str, due: datetime) -> 
     )
 
 
-def test_a_check_that_fails_by_itself_is_told_and_takes_nobodys_place(
+def test_an_internal_error_is_reported_and_does_not_affect_other_checks(
     registry: ExternalRegistry, vendor: Vendor, fake: FakeRegistry
 ) -> None:
     other = vendor.connect(fake.endpoint, "other", LOGIN)
@@ -379,7 +379,10 @@ def test_a_check_that_fails_by_itself_is_told_and_takes_nobodys_place(
         assert check_due_registries() == 1
     registry.refresh_from_db()
     assert (registry.health, registry.claimed_until) == ("upstream_error", None)
-    assert "Berth could not make this check." in Alert.objects.get().message
+    assert (
+        "Internal error in Berth: this check could not be made."
+        in Alert.objects.get().message
+    )
     assert set(
         CredentialCheck.objects.filter(registry=registry).values_list(
             "outcome", flat=True
@@ -387,7 +390,7 @@ def test_a_check_that_fails_by_itself_is_told_and_takes_nobodys_place(
     ) == {"upstream_error"}
 
 
-def test_a_retry_after_without_end_is_no_number(
+def test_an_endless_retry_after_is_ignored(
     registry: ExternalRegistry, fake: FakeRegistry
 ) -> None:
     fake.status, fake.retry_after = 429, "9" * 5000
@@ -395,7 +398,7 @@ def test_a_retry_after_without_end_is_no_number(
     assert check().suspect == "rate_limited"
 
 
-def test_a_refused_pull_does_not_hurry_a_registry_that_said_when_to_ask(
+def test_a_refused_pull_respects_the_retry_after_of_a_registry(
     registry: ExternalRegistry, fake: FakeRegistry
 ) -> None:
     fake.status, fake.retry_after = 429, "7200"
@@ -409,7 +412,7 @@ def test_a_refused_pull_does_not_hurry_a_registry_that_said_when_to_ask(
 @pytest.mark.parametrize(
     "change", [{"test_image": "my-org/web:v1"}, {"trusted_realm": "auth.example.org"}]
 )
-def test_a_change_of_what_is_checked_is_checked_at_once(
+def test_changing_what_is_checked_makes_a_registry_due(
     change: dict[str, str], registry: ExternalRegistry, vendor: Vendor
 ) -> None:
     check()
@@ -418,28 +421,30 @@ def test_a_change_of_what_is_checked_is_checked_at_once(
 
     change_registry(actor=vendor.actor, registry=registry, changes=change)
 
-    found = ExternalRegistry.objects.get()
-    assert found.next_check_at <= timezone.now()
-    assert found.claimed_until is None
+    registry = ExternalRegistry.objects.get()
+    assert registry.next_check_at <= timezone.now()
+    assert registry.claimed_until is None
 
 
-def test_trying_another_image_says_nothing_of_the_test_image(
+def test_trying_another_image_does_not_change_the_result_for_the_test_image(
     registry: ExternalRegistry, fake: FakeRegistry, vendor: Vendor
 ) -> None:
     ExternalRegistry.objects.update(test_image="my-org/api:v1.0.1")
     fake.forbidden = "my-org/api"
     assert check(2).health == "repository_denied"
 
-    found = ExternalRegistry.objects.get()
+    registry = ExternalRegistry.objects.get()
     for image in ("my-org/other:v1", "my-org/api:v2"):
-        try_registry(actor=vendor.actor, registry=found, image=parse_reference(image))
-        found.refresh_from_db()
-        assert found.health == "repository_denied"
-        assert found.next_check_at <= timezone.now()
-    assert told() == ["registry.repository_denied"]
+        try_registry(
+            actor=vendor.actor, registry=registry, image=parse_reference(image)
+        )
+        registry.refresh_from_db()
+        assert registry.health == "repository_denied"
+        assert registry.next_check_at <= timezone.now()
+    assert alerts() == ["registry.repository_denied"]
 
 
-def test_a_team_has_so_many_credentials_tried_in_a_minute(
+def test_credential_tries_are_limited_per_team_and_minute(
     registry: ExternalRegistry, fake: FakeRegistry, vendor: Vendor
 ) -> None:
     for _ in range(TRIES_PER_MINUTE):
