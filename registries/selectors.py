@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from licenses.models import Application, License
 from licenses.selectors import applications_for_team, licenses_for_team
-from registries.decision.credentials import SubjectKind
+from registries.decision.credentials import Subject, SubjectKind
 from registries.models import Credential, CredentialCheck, ExternalRegistry, PullEvent
 from registries.models.health import Outcome
 from registries.models.outcomes import ALLOWED
@@ -19,8 +19,8 @@ from registries.providers import canonical_endpoint
 from teams.selectors import api_tokens_for_team, members_of_team
 
 RECENT_PULLS = timedelta(days=30)
-REFUSALS_LOOKED_THROUGH = 500
-# Refusals that differ in nothing else are told as one.
+MAX_REFUSALS_SEARCHED = 500
+# Refusals that agree in these fields are shown as one.
 _SAME_REFUSALS = (
     "outcome",
     "license_id",
@@ -70,7 +70,7 @@ def checks_of_registry(registry: ExternalRegistry) -> QuerySet[CredentialCheck]:
 
 
 def pulls_for_team(team_id: uuid.UUID) -> QuerySet[PullEvent]:
-    """Return counted pulls, the latest first, refused ones too."""
+    """Return counted pulls, allowed and refused, the latest first."""
     return PullEvent.objects.for_team(team_id).order_by("-last_at", "-id")
 
 
@@ -84,7 +84,7 @@ def applications_of_registry(registry: ExternalRegistry) -> QuerySet[Application
 
 @dataclass(frozen=True, slots=True)
 class RegistryUse:
-    """What stops if a registry is deleted. ``pulls`` are those of 30 days."""
+    """What stops if a registry is deleted; ``pulls`` are those of 30 days."""
 
     applications: Sequence[Application]
     active_licenses: int
@@ -111,9 +111,9 @@ def use_of_registry(registry: ExternalRegistry) -> RegistryUse:
 
 
 def pulls_of_registry(registry: ExternalRegistry) -> QuerySet[PullEvent]:
-    """Return the pulls through a registry, and those refused that named it.
+    """Return the pulls through a registry, and the refused ones that named it.
 
-    A refused pull is of no registry, so its name tells.
+    Refused pulls have no registry, so they are matched by name.
     """
     through = Q(registry_id=registry.pk)
     refused = ~Q(outcome=ALLOWED) & Q(registry_id=None) & _names(registry)
@@ -122,10 +122,10 @@ def pulls_of_registry(registry: ExternalRegistry) -> QuerySet[PullEvent]:
 
 def _names(registry: ExternalRegistry) -> Q:
     profile = registry.provider_profile
-    named = Q()
+    names = Q()
     for name in {registry.slug, registry.endpoint, *profile.endpoint_aliases}:
-        named |= Q(repository__startswith=f"{name}/")
-    return named
+        names |= Q(repository__startswith=f"{name}/")
+    return names
 
 
 def latest_pulls_of_registry(
@@ -133,16 +133,16 @@ def latest_pulls_of_registry(
 ) -> list[PullEvent]:
     """Return the latest of :func:`pulls_of_registry`.
 
-    Only the latest refusals are looked through.
+    Only the latest refusals are searched.
     """
     pulls = pulls_of_registry(registry).select_related("license__customer")
     refusals = refused_pulls_for_team(registry.team_id)
     through = pulls.filter(registry_id=registry.pk)[:number]
     refused = pulls.filter(
-        registry_id=None, pk__in=refusals.values("pk")[:REFUSALS_LOOKED_THROUGH]
+        registry_id=None, pk__in=refusals.values("pk")[:MAX_REFUSALS_SEARCHED]
     )[:number]
-    found = sorted([*through, *refused], key=lambda each: each.last_at, reverse=True)
-    return found[:number]
+    both = sorted([*through, *refused], key=lambda pull: pull.last_at, reverse=True)
+    return both[:number]
 
 
 def refused_pulls_for_team(team_id: uuid.UUID) -> QuerySet[PullEvent]:
@@ -151,7 +151,7 @@ def refused_pulls_for_team(team_id: uuid.UUID) -> QuerySet[PullEvent]:
 
 
 def registries_in_trouble(team_id: uuid.UUID) -> QuerySet[ExternalRegistry]:
-    """Return registries whose last check found their credential not valid."""
+    """Return registries whose confirmed health is a failure."""
     return (
         ExternalRegistry.objects.for_team(team_id)
         .exclude(health__in=["", Outcome.VALID])
@@ -160,14 +160,14 @@ def registries_in_trouble(team_id: uuid.UUID) -> QuerySet[ExternalRegistry]:
 
 
 def registries_named(team_id: uuid.UUID, upstream: str) -> QuerySet[ExternalRegistry]:
-    """Return the registries that a slug or a host in an image name may stand for."""
+    """Return the registries that a slug or a host in an image name may refer to."""
     named = Q(slug=upstream) | Q(endpoint=canonical_endpoint(upstream))
     return ExternalRegistry.objects.for_team(team_id).filter(named).order_by("slug")
 
 
 @dataclass(frozen=True, slots=True)
 class PullDay:
-    """How many pulls of a day were allowed, and how many refused."""
+    """The number of allowed and of refused pulls in one day."""
 
     day: date
     allowed: int
@@ -179,9 +179,9 @@ class PullDay:
 
 
 def pulls_per_day(team_id: uuid.UUID, days: int = 30) -> list[PullDay]:
-    """Return the pulls of each of the last days, today last, none left out.
+    """Return the pulls of every one of the last days, today last.
 
-    Days are those of the current time zone. An hour belongs to the day it begins in.
+    Days are in the current time zone. An hour belongs to the day in which it begins.
     """
     zone = timezone.get_current_timezone()
     first = timezone.localdate() - timedelta(days=days - 1)
@@ -194,7 +194,7 @@ def pulls_per_day(team_id: uuid.UUID, days: int = 30) -> list[PullDay]:
             refused=Sum("count", filter=~Q(outcome=ALLOWED), default=0),
         )
     )
-    counted = {first + timedelta(days=each): [0, 0] for each in range(days)}
+    counted = {first + timedelta(days=number): [0, 0] for number in range(days)}
     for hour in hours:
         day = counted.get(hour["hour"].astimezone(zone).date())
         if day is not None:
@@ -207,8 +207,7 @@ def pulls_per_day(team_id: uuid.UUID, days: int = 30) -> list[PullDay]:
 class Refusals:
     """Refused pulls of one repository by one holder for one reason.
 
-    ``pull`` is made up for them: the latest of them, with the number of all. It is
-    in no table.
+    ``pull`` summarizes them: the latest one with the total count. It is not stored.
     """
 
     pull: PullEvent
@@ -218,7 +217,7 @@ class Refusals:
 def refusals_since(
     team_id: uuid.UUID, since: datetime, *, number: int = 10
 ) -> list[Refusals]:
-    """Return who was refused what and why, the latest first."""
+    """Return refused pulls, grouped by holder, repository and reason, latest first."""
     groups: list[Any] = list(
         PullEvent.objects.for_team(team_id)
         .filter(last_at__gte=since)
@@ -250,12 +249,12 @@ def _pull_of(team_id: uuid.UUID, group: dict[str, Any]) -> PullEvent:
     )
 
 
-def licenses_ending(
+def licenses_expiring(
     team_id: uuid.UUID, *, after: datetime, before: datetime
 ) -> QuerySet[License]:
-    """Return licenses that expire in a span and still matter, the first to end first.
+    """Return licenses that expire in a period, the earliest first.
 
-    Revoked ones, and those of archived customers, pull nothing anyway.
+    Revoked licenses and those of archived customers are left out: they pull nothing.
     """
     return (
         licenses_for_team(team_id)
@@ -271,7 +270,7 @@ def licenses_ending(
 
 @dataclass(frozen=True, slots=True)
 class FirstSteps:
-    """What a team has done on the way to its first pull."""
+    """The steps to the first pull that a team has completed."""
 
     has_registry: bool
     has_application: bool
@@ -296,13 +295,15 @@ def first_steps(team_id: uuid.UUID) -> FirstSteps:
 
 
 def names_of_holders(team_id: uuid.UUID, holders: Iterable[str]) -> dict[str, str]:
-    """Return what people call API tokens and users, by the subjects that name them.
+    """Return the display names of API tokens and users, by subject.
 
-    Whatever is no longer there is left out, and so are licenses.
+    Deleted ones and licenses are left out.
     """
-    parts = [each.partition(":") for each in set(holders)]
-    tokens = _ids(parts, SubjectKind.API_TOKEN)
-    users = _ids(parts, SubjectKind.USER)
+    subjects = [
+        subject for holder in set(holders) if (subject := Subject.parse(holder))
+    ]
+    tokens = _ids(subjects, SubjectKind.API_TOKEN)
+    users = _ids(subjects, SubjectKind.USER)
     names = {
         f"{SubjectKind.API_TOKEN}:{token.pk}": f"API token {token.name}"
         for token in api_tokens_for_team(team_id).filter(pk__in=tokens)
@@ -313,12 +314,5 @@ def names_of_holders(team_id: uuid.UUID, holders: Iterable[str]) -> dict[str, st
     }
 
 
-def _ids(parts: Iterable[tuple[str, str, str]], kind: SubjectKind) -> list[uuid.UUID]:
-    found = []
-    for name, _, text in parts:
-        if name == kind:
-            try:
-                found.append(uuid.UUID(text))
-            except ValueError:
-                continue
-    return found
+def _ids(subjects: Iterable[Subject], kind: SubjectKind) -> list[uuid.UUID]:
+    return [subject.id for subject in subjects if subject.kind is kind]

@@ -1,4 +1,4 @@
-"""Who holds a license: HTTP Basic with the license ID as the password (RFC 7617)."""
+"""Signs license holders in: HTTP Basic (RFC 7617), the license ID is the password."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ REQUESTS_PER_MINUTE = 60
 
 @dataclass(frozen=True, slots=True)
 class SignedInLicense:
-    """What ``request.user`` is in the license holder's views."""
+    """The ``request.user`` of the views for license holders."""
 
     license: License
     is_authenticated: bool = True
 
 
 class LicenseAuthentication(BaseAuthentication):
-    """Any username will do. A license that is over is refused, as a pull would be."""
+    """Accepts any username. Refuses expired and revoked licenses, as a pull would."""
 
     def authenticate(self, request: Request) -> tuple[SignedInLicense, None] | None:
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
@@ -43,13 +43,17 @@ class LicenseAuthentication(BaseAuthentication):
             return None
         failures = f"license-failures:{_neighbourhood(request)}"
         if counted(failures) > settings.BERTH_TOKEN_FAILURES_PER_MINUTE:
-            _refuse_too_many("too_many_failures", "Too many failed logins from here.")
+            _refuse_too_many(
+                "too_many_failures", "Too many failed logins from your network."
+            )
         license = license_by_secret(_password(text.strip()))
         if license is None:
             count(failures)
             raise AuthenticationFailed(UNKNOWN_LICENSE, Reason.CREDENTIAL_UNKNOWN.value)
         if count(f"license-requests:{license.pk}") > REQUESTS_PER_MINUTE:
-            _refuse_too_many("too_many_requests", "This license asks too often.")
+            _refuse_too_many(
+                "too_many_requests", "Too many requests with this license."
+            )
         login = authorize_login(LicenseHolder(license))
         if isinstance(login, Denied):
             raise NotAllowed(login.reason.value, login.message)
@@ -64,7 +68,7 @@ def _neighbourhood(request: Request) -> str:
 
 
 def _password(text: str) -> Secret:
-    """Return the password of Basic credentials; one that cannot be read is none."""
+    """Return the password of Basic credentials, or an empty one if malformed."""
     try:
         decoded = base64.b64decode(text, validate=True).decode()
     except ValueError:
@@ -78,7 +82,7 @@ def _refuse_too_many(code: str, message: str) -> NoReturn:
 
 
 class LicenseScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # a registering base class
-    """How the schema tells of license IDs."""
+    """Describes license IDs in the API schema."""
 
     target_class = "registries.api.license_authentication.LicenseAuthentication"
     name = "licenseId"

@@ -34,26 +34,26 @@ class LicenseChannelSerializer(serializers.ModelSerializer[Channel]):
 
 
 class LicenseValueSerializer(serializers.Serializer[Any]):
-    """A license field and what the license has there, or the field's default."""
+    """A license field with the license's value, or the field's default."""
 
     name = serializers.CharField()
     title = serializers.CharField()
     type = serializers.ChoiceField(choices=LicenseField.Type.choices)
-    value = serializers.JSONField(allow_null=True, help_text="Null is none")
+    value = serializers.JSONField(allow_null=True, help_text="Null if there is none")
     hidden = serializers.BooleanField()
 
 
 class HeldLicenseSerializer(serializers.ModelSerializer[License]):
-    """What a license's holder may know of it: all but its ID, which they have."""
+    """A license as its holder sees it: everything but its ID, which they have."""
 
     application = LicensedApplicationSerializer()
     customer = LicenseCustomerSerializer()
     channel = LicenseChannelSerializer()
     proxy_host = serializers.SerializerMethodField(
-        help_text="Where images of external registries are pulled from: `host[:port]`"
+        help_text="Host to pull images of external registries from: `host[:port]`"
     )
     registry_host = serializers.SerializerMethodField(
-        help_text="Where images of the private registry are pulled from"
+        help_text="Host to pull images of the private registry from"
     )
     fields = serializers.SerializerMethodField("values_of")  # type: ignore[assignment]  # not Serializer.fields
 
@@ -99,20 +99,20 @@ class ImagesToResolveSerializer(InputSerializer):
         ),
         min_length=1,
         max_length=MAX_IMAGES,
-        help_text="As manifests spell them",
+        help_text="As written in manifests",
     )
 
 
 class ResolvedImageSerializer(serializers.Serializer[ResolvedImage]):
-    image = serializers.CharField(help_text="As it was sent")
-    result = serializers.ChoiceField(choices=[(each, each) for each in Result])
+    image = serializers.CharField(help_text="As sent")
+    result = serializers.ChoiceField(choices=[(result, result) for result in Result])
     new_image = serializers.CharField(
-        allow_null=True, help_text="Of what is `proxied`: the name to pull it by"
+        allow_null=True, help_text="The name to pull it by, if the result is `proxied`"
     )
     detail = serializers.CharField(
-        help_text="Why it cannot be pulled with this license; empty if it can"
+        help_text="Why this license cannot pull it; empty if it can"
     )
 
 
 class ResolvedImagesSerializer(serializers.Serializer[Any]):
-    images = ResolvedImageSerializer(many=True, help_text="In the order they were sent")
+    images = ResolvedImageSerializer(many=True, help_text="In the order sent")

@@ -1,4 +1,4 @@
-"""The license holder's side: what an installer asks with nothing but a license."""
+"""The API for license holders: what an installer needs, with a license alone."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ YAML = "application/yaml"
 
 
 class LicenseHolderView(GenericAPIView[Any]):
-    """A view for whoever holds a license, of that license alone."""
+    """A view for a license holder; it shows only that license."""
 
     http_method_names: Sequence[str] = ["get", "head", "post"]
     authentication_classes: Sequence[type[BaseAuthentication]] = (
@@ -55,14 +55,14 @@ class LicenseHolderView(GenericAPIView[Any]):
         unknown = sorted(set(request.query_params) - self.parameters)
         if unknown:
             raise ValidationError(
-                {name[:100]: ["There is no such parameter."] for name in unknown[:10]}
+                {name[:100]: ["Unknown parameter."] for name in unknown[:10]}
             )
 
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any
     ) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
-        # Answers hold what this customer alone may see, the license ID too.
+        # Responses contain private data of the customer, even the license ID.
         response.headers["Cache-Control"] = "no-store"
         return response
 
@@ -70,7 +70,7 @@ class LicenseHolderView(GenericAPIView[Any]):
 class HeldLicenseView(LicenseHolderView):
     @extend_schema(operation_id="license_read", responses=HeldLicenseSerializer)
     def get(self, request: Request) -> Response:
-        """Read the license that you hold."""
+        """Read your license."""
         return Response(HeldLicenseSerializer(self.license).data)
 
 
@@ -81,16 +81,19 @@ class HeldLicenseFileView(LicenseHolderView):
         operation_id="license_file",
         parameters=[
             OpenApiParameter(
-                "If-None-Match", str, OpenApiParameter.HEADER, description="Its `ETag`"
+                "If-None-Match",
+                str,
+                OpenApiParameter.HEADER,
+                description="The `ETag` of your copy",
             )
         ],
         responses={
             (200, YAML): OpenApiResponse(OpenApiTypes.OBJECT),
-            304: OpenApiResponse(description="It has not changed"),
+            304: OpenApiResponse(description="Not modified"),
         },
     )
     def get(self, request: Request) -> HttpResponse:
-        """Download the license file that you hold, signed, as it is now."""
+        """Download your license file, signed and current."""
         file = license_file(self.license)
         tag = f'"{file.tag}"'
         if _has(request, tag):
@@ -113,13 +116,15 @@ class PullSecretView(LicenseHolderView):
         operation_id="license_pull_secret",
         parameters=[
             OpenApiParameter(
-                "namespace", str, description="Left out of the Secret if not given"
+                "namespace",
+                str,
+                description="Namespace of the Secret; without it the Secret names none",
             )
         ],
         responses={(200, YAML): OpenApiResponse(OpenApiTypes.OBJECT)},
     )
     def get(self, request: Request) -> HttpResponse:
-        """Get the Kubernetes Secret to pull with, which holds the license ID."""
+        """Get the Kubernetes pull secret, which contains the license ID."""
         namespace = request.query_params.get("namespace")
         if namespace is not None:
             check_namespace(namespace)
@@ -134,27 +139,27 @@ class ResolveImagesView(LicenseHolderView):
         responses=ResolvedImagesSerializer,
     )
     def post(self, request: Request) -> Response:
-        """Tell what images are pulled by with your license. No registry is asked."""
-        asked = ImagesToResolveSerializer(data=request.data)
-        asked.is_valid(raise_exception=True)
-        images = asked.validated_data["images"]
+        """Return the names to pull images by with your license; asks no registry."""
+        body = ImagesToResolveSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        images = body.validated_data["images"]
         resolved = resolve_images(self.license.application, images)
         return Response(ResolvedImagesSerializer({"images": resolved}).data)
 
 
 def _has(request: Request, tag: str) -> bool:
-    """Tell whether the client has it already (RFC 9110 section 13.1.2)."""
+    """Return whether the client already has it (RFC 9110 section 13.1.2)."""
     presented = parse_etags(request.headers.get("If-None-Match", ""))
-    return "*" in presented or tag in {each.removeprefix("W/") for each in presented}
+    return "*" in presented or tag in {value.removeprefix("W/") for value in presented}
 
 
 def _hosts() -> list[str]:
     hosts = [settings.BERTH_PROXY_HOST, settings.BERTH_REGISTRY_HOST]
-    named = [host for host in dict.fromkeys(hosts) if host]
-    if not named:
+    configured = [host for host in dict.fromkeys(hosts) if host]
+    if not configured:
         raise Conflict(
             "hosts_not_set_up",
-            "This installation does not say where images are pulled from. Its operator "
-            "has to set BERTH_PROXY_HOST.",
+            "No host to pull images from is configured. The operator must set "
+            "BERTH_PROXY_HOST.",
         )
-    return named
+    return configured

@@ -1,4 +1,4 @@
-"""The kinds of registries, for who builds a form of their own."""
+"""The kinds of registries, for clients that build their own form."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from teams.permissions import Permission
 
 
 class TrustSerializer(serializers.Serializer[Any]):
-    """The identity provider, and what its tokens say for this team."""
+    """The identity provider, and the claims of its tokens for this team."""
 
     issuer = serializers.CharField()
     audience = serializers.CharField()
@@ -26,20 +26,18 @@ class TrustSerializer(serializers.Serializer[Any]):
 
 
 class AuthTypeSerializer(serializers.Serializer[Any]):
-    """A way to sign in, and what it asks for."""
+    """A way to sign in, and the fields it needs."""
 
     name = serializers.CharField()
     title = serializers.CharField()
     username_label = serializers.CharField()
     username_help = serializers.CharField()
-    fixed_username = serializers.CharField(
-        help_text="If there is one, the username is left out"
-    )
+    fixed_username = serializers.CharField(help_text="If set, omit the username")
     secret_label = serializers.CharField()
     secret_help = serializers.CharField()
-    has_secret = serializers.BooleanField(help_text="If not, the secret is left out")
+    has_secret = serializers.BooleanField(help_text="If false, omit the secret")
     trust = serializers.SerializerMethodField(
-        help_text="What the vendor's cloud account has to trust, if anything"
+        help_text="What the vendor's cloud account must trust; null if nothing"
     )
 
     @extend_schema_field(TrustSerializer(allow_null=True))
@@ -54,12 +52,12 @@ class AuthTypeSerializer(serializers.Serializer[Any]):
 
 
 class ProviderSerializer(serializers.Serializer[Any]):
-    """A kind of registry, and what is entered to add one."""
+    """A kind of registry, and the fields needed to add one."""
 
     name = serializers.CharField()
     title = serializers.CharField()
     fixed_endpoint = serializers.CharField(
-        allow_null=True, help_text="If there is one, the endpoint is left out"
+        allow_null=True, help_text="If set, omit the endpoint"
     )
     usual_endpoint = serializers.CharField()
     endpoint_example = serializers.CharField()
@@ -71,14 +69,14 @@ class ProviderSerializer(serializers.Serializer[Any]):
 
 
 class ProvidersView(TeamView):
-    queryset = ExternalRegistry.objects.none()  # for the schema; they are code
+    queryset = ExternalRegistry.objects.none()  # for the schema; providers are code
 
     @extend_schema(
         operation_id="registries_providers", responses=ProviderSerializer(many=True)
     )
     def get(self, request: Request) -> Response:
-        """List the kinds of registries, and what each asks for."""
+        """List the kinds of registries, and the fields each needs."""
         self.require(Permission.REGISTRY_READ)
         context = self.get_serializer_context()
-        found = ProviderSerializer(PROVIDERS.values(), many=True, context=context).data
-        return Response({"next": None, "previous": None, "results": found})
+        rows = ProviderSerializer(PROVIDERS.values(), many=True, context=context).data
+        return Response({"next": None, "previous": None, "results": rows})

@@ -9,32 +9,38 @@ from registries.models import (
     MAX_PATTERNS,
     MAX_SECRET_BYTES,
     PRIVATE_REGISTRY_SLUG,
-    Credential,
     CredentialCheck,
     ExternalRegistry,
     PullEvent,
 )
 from registries.models.health import Outcome
 from registries.providers import PROVIDERS
+from registries.selectors import credential_in_use
 from teams.api.base import InputSerializer
 from teams.permissions import Permission
 
 PROVIDER_CHOICES = [(name, name) for name in PROVIDERS]
+MAX_IMAGE_LENGTH = 512
+IMAGE_HELP = "A repository with its tag or digest to look up after signing in"
+TEST_IMAGE_HELP = (
+    "A repository with its tag or digest that each check looks up, to verify that the "
+    "account may read it"
+)
 REASONS = [(reason.value, reason.value) for reason in Reason]
 
 
 class RegistrySerializer(serializers.ModelSerializer[ExternalRegistry]):
-    """An external registry. The secret of its credential never comes out."""
+    """An external registry. The secret of its credential is never returned."""
 
     applications = serializers.SerializerMethodField(
-        help_text="Slugs of the applications that may use it; null is all"
+        help_text="Slugs of the applications that may use it; null means all"
     )
     auth_type = serializers.SerializerMethodField()
     username = serializers.SerializerMethodField(
-        help_text="Null for who may not manage registries"
+        help_text="Null unless the caller may manage registries"
     )
     health = serializers.SerializerMethodField(
-        help_text="What checks have confirmed; null before the first one"
+        help_text="The state confirmed by checks; null before the first one"
     )
 
     class Meta:
@@ -61,38 +67,33 @@ class RegistrySerializer(serializers.ModelSerializer[ExternalRegistry]):
     def get_applications(self, registry: ExternalRegistry) -> list[str] | None:
         if registry.shared_with_all:
             return None
-        return sorted(each.slug for each in registry.applications.all())
+        return sorted(application.slug for application in registry.applications.all())
 
     def get_auth_type(self, registry: ExternalRegistry) -> str:
-        return _credential(registry).auth_type
+        return credential_in_use(registry).auth_type
 
     def get_username(self, registry: ExternalRegistry) -> str | None:
         if not self.context["view"].actor.may(Permission.REGISTRY_MANAGE):
             return None
-        username: str = _credential(registry).username.reveal()
+        username: str = credential_in_use(registry).username.reveal()
         return username
 
     def get_health(self, registry: ExternalRegistry) -> Outcome | None:
         return Outcome(registry.health) if registry.health else None
 
 
-def _credential(registry: ExternalRegistry) -> Credential:
-    active: list[Credential] = registry.active_credentials  # type: ignore[attr-defined]  # prefetched
-    return active[0]
+def _optional_text(max_length: int, help_text: str | None = None) -> Any:
+    """Return a text field that may be omitted, which is the same as empty."""
+    return serializers.CharField(
+        max_length=max_length, allow_blank=True, default="", help_text=help_text
+    )
 
 
 class _CredentialFields(InputSerializer):
-    """Which of them a provider asks for, `registries/providers` tells."""
+    """`registries/providers` lists which of these fields a provider needs."""
 
-    auth_type = serializers.CharField(
-        max_length=32,
-        allow_blank=True,
-        default="",
-        help_text="The provider's usual one if left out",
-    )
-    username = serializers.CharField(
-        max_length=MAX_SECRET_BYTES, allow_blank=True, default=""
-    )
+    auth_type = _optional_text(32, "Default: the provider's usual one")
+    username = _optional_text(MAX_SECRET_BYTES)
     secret = serializers.CharField(
         max_length=MAX_SECRET_BYTES,
         trim_whitespace=False,
@@ -102,49 +103,28 @@ class _CredentialFields(InputSerializer):
     )
 
 
+class _RegistryFields(_CredentialFields):
+    provider = serializers.ChoiceField(choices=PROVIDER_CHOICES)
+    endpoint = _optional_text(
+        255, "host[:port]; omit it if the provider has a fixed one"
+    )
+    trusted_realm = _optional_text(
+        255, "Host of a token service that may receive the credential"
+    )
+
+
 class NewCredentialSerializer(_CredentialFields):
     skip_test = serializers.BooleanField(
-        default=False, help_text="Store it without trying it first"
+        default=False, help_text="Store it without testing it first"
     )
 
 
-class NewRegistryTestSerializer(_CredentialFields):
-    provider = serializers.ChoiceField(choices=PROVIDER_CHOICES)
-    endpoint = serializers.CharField(
-        max_length=255,
-        allow_blank=True,
-        default="",
-        help_text="host[:port]; left out for a provider that has only one",
-    )
-    trusted_realm = serializers.CharField(max_length=255, allow_blank=True, default="")
-    image = serializers.CharField(
-        max_length=512,
-        allow_blank=True,
-        default="",
-        help_text="A repository with its tag or digest to look up after signing in",
-    )
+class NewRegistryTestSerializer(_RegistryFields):
+    image = _optional_text(MAX_IMAGE_LENGTH, IMAGE_HELP)
 
 
-class NewRegistrySerializer(_CredentialFields):
-    provider = serializers.ChoiceField(choices=PROVIDER_CHOICES)
-    endpoint = serializers.CharField(
-        max_length=255,
-        allow_blank=True,
-        default="",
-        help_text="host[:port]; left out for a provider that has only one",
-    )
-    slug = serializers.CharField(
-        max_length=128,
-        allow_blank=True,
-        default="",
-        help_text="The endpoint without its port if left out",
-    )
-    trusted_realm = serializers.CharField(
-        max_length=255,
-        allow_blank=True,
-        default="",
-        help_text="Host of a token service that may be sent the credential",
-    )
+class NewRegistrySerializer(_RegistryFields):
+    slug = _optional_text(128, "Default: the endpoint without its port")
     shared_with_all = serializers.BooleanField(
         required=False, help_text="True unless applications are named"
     )
@@ -160,15 +140,9 @@ class NewRegistrySerializer(_CredentialFields):
         max_length=MAX_PATTERNS,
         default=["*"],
     )
-    test_image = serializers.CharField(
-        max_length=512,
-        allow_blank=True,
-        default="",
-        help_text="A repository with its tag or digest that each check looks up, to "
-        "see that the account may read it",
-    )
+    test_image = _optional_text(MAX_IMAGE_LENGTH, TEST_IMAGE_HELP)
     skip_test = serializers.BooleanField(
-        default=False, help_text="Save without trying the credential first"
+        default=False, help_text="Save without testing the credential first"
     )
 
 
@@ -183,20 +157,18 @@ class RegistryChangesSerializer(InputSerializer):
         max_length=1000,
         allow_null=True,
         required=False,
-        help_text="IDs or slugs; null is all",
+        help_text="IDs or slugs; null means all",
     )
     repository_patterns = serializers.ListField(
         child=serializers.CharField(max_length=255),
         max_length=MAX_PATTERNS,
         required=False,
     )
-
     test_image = serializers.CharField(
-        max_length=512,
+        max_length=MAX_IMAGE_LENGTH,
         allow_blank=True,
         required=False,
-        help_text="A repository with its tag or digest that each check looks up, to "
-        "see that the account may read it",
+        help_text=TEST_IMAGE_HELP,
     )
 
 
@@ -205,16 +177,11 @@ class DuplicationSerializer(InputSerializer):
 
 
 class RegistryTestSerializer(InputSerializer):
-    image = serializers.CharField(
-        max_length=512,
-        allow_blank=True,
-        default="",
-        help_text="A repository with its tag or digest to look up after signing in",
-    )
+    image = _optional_text(MAX_IMAGE_LENGTH, IMAGE_HELP)
 
 
 class CheckResultSerializer(serializers.Serializer[Any]):
-    """What one attempt to sign in came to."""
+    """The result of one attempt to sign in."""
 
     outcome = serializers.ChoiceField(choices=Outcome.choices)
     http_status = serializers.IntegerField(allow_null=True)
@@ -230,13 +197,13 @@ class CredentialCheckSerializer(serializers.ModelSerializer[CredentialCheck]):
 
 
 class PullSerializer(serializers.ModelSerializer[PullEvent]):
-    """Pulls of one hour with one outcome, counted."""
+    """The number of pulls in one hour with one outcome."""
 
     application = serializers.CharField(source="application_slug")
     license = serializers.UUIDField(source="license_id", allow_null=True)
     registry = serializers.SerializerMethodField(
-        help_text="Its slug then, `private-registry` for the private registry; null "
-        "where a pull was refused before any registry was asked"
+        help_text="Its slug at that time, `private-registry` for the private registry; "
+        "null if a pull was refused before any registry was asked"
     )
 
     class Meta:
@@ -263,7 +230,7 @@ class PullSerializer(serializers.ModelSerializer[PullEvent]):
 
 
 class AuthorizationRequestSerializer(InputSerializer):
-    """One credential, `license`, `license_id` or `password`, and what to pull."""
+    """One credential (`license`, `license_id` or `password`), and what to pull."""
 
     license = serializers.UUIDField(required=False)
     license_id = serializers.CharField(max_length=100, required=False)
@@ -272,18 +239,18 @@ class AuthorizationRequestSerializer(InputSerializer):
         max_length=1000,
         trim_whitespace=False,
         required=False,
-        help_text="A license ID or an API token; never an account's password",
+        help_text="A license ID or an API token; never an account password",
     )
     application = serializers.CharField(max_length=64, help_text="Slug")
     upstream = serializers.CharField(
         max_length=255,
         allow_null=True,
         default=None,
-        help_text="Slug or host of an external registry; null is the private registry",
+        help_text="Slug or host of an external registry; null means the private one",
     )
     repository = serializers.CharField(max_length=512, allow_blank=True, default="")
     trace = serializers.BooleanField(
-        default=False, help_text="Tell what was asked on the way to the answer"
+        default=False, help_text="Return the steps of the decision"
     )
 
 
@@ -296,7 +263,7 @@ class StepSerializer(serializers.Serializer[Any]):
 class DecisionSerializer(serializers.Serializer[Any]):
     allowed = serializers.BooleanField()
     reason = serializers.ChoiceField(choices=REASONS, allow_null=True)
-    message = serializers.CharField(help_text="What the customer is told")
+    message = serializers.CharField(help_text="The sentence that the customer sees")
     repository = serializers.CharField(
         allow_null=True, help_text="The full name on the registry"
     )

@@ -52,7 +52,7 @@ from teams.permissions import Permission
 
 
 class RegistryView(TeamView):
-    """A view of the registry in the address, or of all; not routed itself."""
+    """Base of the views of one registry, or of all; not routed itself."""
 
     @property
     def registry(self) -> ExternalRegistry:
@@ -63,18 +63,20 @@ class RegistryView(TeamView):
         )
 
     def shown_registry(self, registry_id: uuid.UUID, status: int = 200) -> Response:
-        """Return a registry as it now is."""
-        found = find(registries_for_team(self.team_id), pk=registry_id)
-        return self.shown(RegistrySerializer, found, status)
+        """Respond with the current state of a registry."""
+        registry = find(registries_for_team(self.team_id), pk=registry_id)
+        return self.shown(RegistrySerializer, registry, status)
 
     def applications_named(self, names: Sequence[str]) -> list[Application]:
         """Return the team's applications with these IDs or slugs, or raise Invalid."""
         rows = applications_for_team(self.team_id)
-        found = [by_id_or_slug(rows, name) for name in names]
-        unknown = [name for name, row in zip(names, found, strict=True) if row is None]
-        if unknown:
-            raise Invalid({"applications": [f"No application: {unknown[0]}"]})
-        return [row for row in found if row is not None]
+        applications = []
+        for name in names:
+            application = by_id_or_slug(rows, name)
+            if application is None:
+                raise Invalid({"applications": [f"Unknown application: {name}"]})
+            applications.append(application)
+        return applications
 
 
 class RegistriesView(RegistryView):
@@ -131,38 +133,38 @@ class RegistryDetailView(RegistryView):
         responses=RegistrySerializer,
     )
     def patch(self, request: Request, registry: str) -> Response:
-        """Change slug, trusted realm, patterns or sharing; felt within a second."""
-        found = self.registry
+        """Change slug, realm, patterns or sharing, effective within a second."""
+        row = self.registry
         self.require(Permission.REGISTRY_MANAGE)
         changes = self.validated(RegistryChangesSerializer)
         change_shares = bool({"shared_with_all", "applications"} & set(changes))
-        applications = self._pop_shares(found, changes)
+        applications = self._pop_shares(row, changes)
         services.change_registry(
             actor=self.actor,
-            registry=found,
+            registry=row,
             changes=changes,
             applications=applications,
             change_shares=change_shares,
         )
-        return self.shown_registry(found.pk)
+        return self.shown_registry(row.pk)
 
     @extend_schema(operation_id="registries_delete", responses={204: None})
     def delete(self, request: Request, registry: str) -> Response:
-        """Forget a registry and its credential; pulls through it stop."""
+        """Delete a registry and its credential; pulls through it stop."""
         services.delete_registry(actor=self.actor, registry=self.registry)
         return Response(status=204)
 
     def _pop_shares(
         self, registry: ExternalRegistry, changes: dict[str, Any]
     ) -> list[Application] | None:
-        """Return whom to share with, None for all; what is left out stays."""
-        present = list(registry.applications.all())
+        """Return the applications to share with, None for all; omitted fields stay."""
+        current = list(registry.applications.all())
         names = changes.pop("applications", None)
         shared_with_all = changes.pop("shared_with_all", names is None)
         _refuse_both(shared_with_all=shared_with_all, names=names)
         if shared_with_all:
             return None
-        return self.applications_named(names) if names is not None else present
+        return self.applications_named(names) if names is not None else current
 
 
 class NewRegistryTestView(TeamView):
@@ -172,7 +174,7 @@ class NewRegistryTestView(TeamView):
         responses=CheckResultSerializer,
     )
     def post(self, request: Request) -> Response:
-        """Try a credential of a registry that is not connected; stores nothing."""
+        """Test a credential of a registry that is not connected; stores nothing."""
         self.require(Permission.REGISTRY_MANAGE)
         values = self.validated(NewRegistryTestSerializer)
         image = _image(values.pop("image"))
@@ -192,11 +194,11 @@ class RegistryTestView(RegistryView):
         responses=CheckResultSerializer,
     )
     def post(self, request: Request, registry: str) -> Response:
-        """Try the stored credential now and note what came of it."""
-        found = self.registry
+        """Test the stored credential now, and record the result as a check."""
+        row = self.registry
         self.require(Permission.REGISTRY_MANAGE)
         image = _image(self.validated(RegistryTestSerializer)["image"])
-        result = services.try_registry(actor=self.actor, registry=found, image=image)
+        result = services.try_registry(actor=self.actor, registry=row, image=image)
         return self.shown(CheckResultSerializer, result)
 
 
@@ -208,16 +210,16 @@ class RegistryCredentialView(RegistryView):
     )
     @idempotent(Permission.REGISTRY_MANAGE)
     def put(self, request: Request, registry: str) -> Response:
-        """Swap in a new credential once the registry has accepted it."""
+        """Replace the credential once the registry has accepted the new one."""
         version = services.use_credential(actor=self.actor, ready=self._ready)
         return self.shown_registry(version.registry_id)
 
     def prepare(self) -> None:
-        found = self.registry
+        row = self.registry
         values = self.validated(NewCredentialSerializer)
         self._ready = services.prepare_credential(
             actor=self.actor,
-            registry=found,
+            registry=row,
             credential=_pop_credential(values),
             skip_test=values["skip_test"],
         )
@@ -232,10 +234,10 @@ class RegistryDuplicateView(RegistryView):
     @idempotent(Permission.REGISTRY_MANAGE)
     def post(self, request: Request, registry: str) -> Response:
         """Add the same registry again under another slug."""
-        found = self.registry
+        row = self.registry
         slug = self.validated(DuplicationSerializer)["slug"]
         duplicate = services.duplicate_registry(
-            actor=self.actor, registry=found, slug=slug
+            actor=self.actor, registry=row, slug=slug
         )
         return self.shown_registry(duplicate.pk, 201)
 
@@ -248,7 +250,7 @@ class RegistryChecksView(RegistryView):
         operation_id="registries_checks", responses=CredentialCheckSerializer(many=True)
     )
     def get(self, request: Request, registry: str) -> Response:
-        """List what came of trying a registry's credential, newest first."""
+        """List the checks of a registry's credential, newest first."""
         self.require(Permission.REGISTRY_READ)
         return self.page(CredentialCheckSerializer)
 
@@ -262,7 +264,7 @@ class PullsView(TeamView):
 
     @extend_schema(operation_id="pulls_list", responses=PullSerializer(many=True))
     def get(self, request: Request) -> Response:
-        """List counted pulls, the latest first, refused ones too."""
+        """List pulls, allowed and refused, the latest first."""
         self.require(Permission.LICENSE_READ)
         return self.page(PullSerializer)
 
@@ -275,7 +277,7 @@ class RegistryPullsView(RegistryView):
 
     @extend_schema(operation_id="registries_pulls", responses=PullSerializer(many=True))
     def get(self, request: Request, registry: str) -> Response:
-        """List counted pulls through one registry, the latest first."""
+        """List pulls through one registry, the latest first."""
         self.require(Permission.REGISTRY_READ)
         return self.page(PullSerializer)
 
@@ -288,7 +290,7 @@ class LicensePullsView(TeamView):
 
     @extend_schema(operation_id="licenses_pulls", responses=PullSerializer(many=True))
     def get(self, request: Request, license_id: uuid.UUID) -> Response:
-        """List counted pulls with one license, the latest first."""
+        """List pulls with one license, the latest first."""
         self.require(Permission.LICENSE_READ)
         return self.page(PullSerializer)
 
@@ -306,7 +308,7 @@ class AuthorizeView(TeamView):
         responses=DecisionSerializer,
     )
     def post(self, request: Request) -> Response:
-        """Ask whether a credential may pull, as Berth's own paths ask."""
+        """Decide whether a credential may pull, exactly as for a real pull."""
         self.require(Permission.PULL_AUTHORIZE)
         values = self.validated(AuthorizationRequestSerializer)
         upstream = values["upstream"]
@@ -317,13 +319,13 @@ class AuthorizeView(TeamView):
             values["repository"],
             within_team=self.team.pk,
         )
-        told = _told(decision, trace=values["trace"])
-        return self.shown(DecisionSerializer, told)
+        fields = _decision_fields(decision, trace=values["trace"])
+        return self.shown(DecisionSerializer, fields)
 
 
 def _refuse_both(*, shared_with_all: bool, names: Sequence[str] | None) -> None:
     if shared_with_all and names is not None:
-        raise Invalid({"applications": ["Leave this out to share with all."]})
+        raise Invalid({"applications": ["Omit this to share with all."]})
 
 
 def _pop_credential(values: dict[str, Any]) -> NewCredential:
@@ -344,32 +346,34 @@ def _image(text: str) -> Reference | None:
 
 
 def _presented(values: Mapping[str, Any]) -> PullCredential:
-    given = {"license", "license_id", "password"} & set(values)
-    if len(given) != 1:
-        raise Invalid({"body": ["Give one of license, license_id or password."]})
+    sent = {"license", "license_id", "password"} & set(values)
+    if len(sent) != 1:
+        raise Invalid(
+            {"body": ["Send exactly one of license, license_id and password."]}
+        )
     if "license" in values:
         return Subject(SubjectKind.LICENSE, values["license"])
     if "license_id" in values:
         return PresentedCredential("", Secret(values["license_id"]))
     password = Secret(values["password"])
-    # The username matters for API tokens only. Left out otherwise, no account password
-    # is tried: this must not become a place to guess those of any team's people.
+    # The username matters for API tokens only. Without it no account password is tried,
+    # so that nobody can guess passwords here.
     is_api_token = values["password"].startswith("berth_")
     return PresentedCredential(values["username"] if is_api_token else "", password)
 
 
-def _told(decision: Decision, *, trace: bool) -> dict[str, object]:
-    told: dict[str, object] = {"trace": decision.trace if trace else None}
+def _decision_fields(decision: Decision, *, trace: bool) -> dict[str, object]:
+    fields: dict[str, object] = {"trace": decision.trace if trace else None}
     if isinstance(decision, Allowed):
         registry = decision.registry.slug if decision.registry else None
-        return told | {
+        return fields | {
             "allowed": True,
             "reason": None,
             "message": "Allowed.",
             "repository": decision.repository,
             "registry": registry,
         }
-    return told | {
+    return fields | {
         "allowed": False,
         "reason": decision.reason,
         "message": decision.message,

@@ -13,7 +13,7 @@ from licenses.models import EXPIRES_SOON
 from portal.http.pages import render_page
 from registries.selectors import (
     first_steps,
-    licenses_ending,
+    licenses_expiring,
     pulls_per_day,
     refusals_since,
     registries_in_trouble,
@@ -48,7 +48,7 @@ def dashboard(request: TeamRequest) -> HttpResponse:
 
 def _attention(request: TeamRequest) -> dict[str, Any]:
     team_id, now = request.team.pk, timezone.now()
-    ending = licenses_ending(
+    ending = licenses_expiring(
         team_id, after=now - JUST_ENDED, before=now + EXPIRES_SOON
     )[: SHOWN + 1]
     refusals = refusals_since(team_id, now - REFUSED_LATELY, number=SHOWN + 1)
