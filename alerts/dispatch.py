@@ -1,18 +1,17 @@
-"""From alerts to recipients: safe with any number of workers, killed at any moment.
+"""Sends alerts to recipients; workers are safe to run in any number and to kill.
 
-1. An alert is written with the change that it tells of.
-2. A worker claims alerts that nobody has claimed (``SKIP LOCKED``) and makes a delivery
-   for each recipient, in one transaction.
-3. A worker claims deliveries that are due by moving their ``due_at`` beyond the
-   longest time that sending can take, and commits. A killed worker's claim ends then.
-4. It sends, and writes what became of each as soon as it is there, in a transaction of
-   its own: webhooks all at the same time, mails one by one in a task of their own, so
-   that a mail server that is slow holds up no webhook.
+1. An alert is stored in the transaction of the change that caused it.
+2. A worker claims new alerts (``SKIP LOCKED``) and creates a delivery for each
+   recipient, in one transaction.
+3. A worker claims due deliveries by moving their ``due_at`` past the longest time that
+   sending can take, and commits. The claim of a killed worker expires then.
+4. It sends, and stores each result at once, in its own transaction: webhooks
+   concurrently, mails one by one in their own task, so that a slow mail server delays
+   no webhook.
 
-What was taken is sent once more only if a worker is killed between sending and writing,
-or the answer is lost on its way, which cannot be helped: receivers of webhooks know the
-same ``webhook-id``, and mails have the same ``Message-ID``. A claim outlasts what is
-sent under it, and a database that is away for a while.
+A delivery is sent twice only if a worker is killed between sending and storing, or if
+the response is lost. Recipients can detect it: the ``webhook-id`` or ``Message-ID`` is
+the same. A claim outlasts sending, and a short outage of the database.
 """
 
 from __future__ import annotations
@@ -23,30 +22,26 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from django.db import InterfaceError, OperationalError, connection, transaction
-from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from alerts.events import Event
-from alerts.mail import AWAY, Mailer, MailServerAway
+from alerts.mail import UNAVAILABLE, Mailer, MailServerUnavailable
 from alerts.models import Alert, Delivery, DeliveryQuerySet, DeliveryState, Webhook
-from alerts.results import Sent, record_sent
-from alerts.selectors import TOLD_EVERYTHING
+from alerts.results import SendResult, record_result
+from alerts.selectors import members_to_mail
 from alerts.webhooks import post_all
-from teams.models import Membership
-from teams.permissions import Role
 
 CLAIM = timedelta(minutes=3)
 BATCH = 50
-# A task claims nothing more after so long, whatever is left: beat starts the next one.
-# A post ends within 15 seconds, and a mail within two minutes: its ten or so steps take
-# up to EMAIL_TIMEOUT each. Both are well within the claim.
+# A task stops claiming after this time, whatever is left: beat starts the next one.
+# A post ends within 15 seconds, and a mail within two minutes: about ten steps of up to
+# EMAIL_TIMEOUT each. Both are well within the claim.
 TASK_SECONDS = 30
-DATABASE_IS_AWAY = (OperationalError, InterfaceError)
+DATABASE_UNAVAILABLE = (OperationalError, InterfaceError)
 logger = logging.getLogger(__name__)
 
 
 def dispatch_alerts() -> int:
-    """Make deliveries for all alerts that have none yet; return how many alerts."""
+    """Create the deliveries of all new alerts; return the number of alerts."""
     number = 0
     while batch := _dispatch_batch():
         number += batch
@@ -60,7 +55,7 @@ def _dispatch_batch() -> int:
         .order_by("created_at")
         .select_for_update(skip_locked=True)[:BATCH]
     )
-    deliveries = [each for alert in alerts for each in _deliveries(alert)]
+    deliveries = [delivery for alert in alerts for delivery in _deliveries(alert)]
     Delivery.objects.bulk_create(deliveries, ignore_conflicts=True)
     Alert.objects.filter(pk__in=[alert.pk for alert in alerts]).update(
         dispatched_at=timezone.now()
@@ -74,34 +69,25 @@ def _deliveries(alert: Alert) -> Iterable[Delivery]:
     )
     for webhook in webhooks:
         yield Delivery(team_id=alert.team_id, alert=alert, webhook=webhook)
-    for membership in _members_to_tell(alert):
+    for membership in members_to_mail(alert):
         yield Delivery(team_id=alert.team_id, alert=alert, user_id=membership.user_id)
 
 
-def _members_to_tell(alert: Alert) -> QuerySet[Membership]:
-    members = Membership.objects.for_team(alert.team_id).filter(user__is_active=True)
-    if alert.event == Event.WEBHOOK_DISABLED:
-        return members.filter(role=Role.OWNER)
-    chose_it = Q(alert_subscription__events__contains=[alert.event])
-    chose_nothing_yet = Q(alert_subscription__isnull=True, role__in=TOLD_EVERYTHING)
-    return members.filter(chose_it | chose_nothing_yet)
-
-
 def send_due_webhooks() -> int:
-    """Post what is due until nothing is, or time is up; return how many were tried."""
+    """Post due deliveries until none is left or time is up; return how many."""
     number = 0
     deadline = time.monotonic() + TASK_SECONDS
     while time.monotonic() < deadline and (claimed := _claim(_webhooks_due(), BATCH)):
-        post_all(claimed, _record)
+        post_all(claimed, _store_result)
         number += len(claimed)
     return number
 
 
 def send_due_mails(*, seconds: float = TASK_SECONDS) -> int:
-    """Mail what is due until nothing is, or time is up; return how many were claimed.
+    """Mail due deliveries until none is left or time is up; return how many.
 
-    Each is claimed when its turn comes, so that no claim ends while others are sent. If
-    the mail server is away, all that are due have failed once more.
+    Each is claimed just before it is sent, so that no claim expires while others are
+    sent. If the mail server is unavailable, all due deliveries count as failed once.
     """
     number = 0
     deadline = time.monotonic() + seconds
@@ -110,41 +96,41 @@ def send_due_mails(*, seconds: float = TASK_SECONDS) -> int:
             number += 1
             try:
                 _mail(mailer, claimed[0])
-            except MailServerAway:
+            except MailServerUnavailable:
                 for delivery in [*claimed, *_claim(_mails_due(), BATCH)]:
-                    _record(delivery, AWAY)
+                    _store_result(delivery, UNAVAILABLE)
                 break
     return number
 
 
 def _mail(mailer: Mailer, delivery: Delivery) -> None:
     assert delivery.user is not None  # noqa: S101 -- narrows; see the caller
-    # They may have left since, or been switched off, or chosen to be told no more.
-    if _members_to_tell(delivery.alert).filter(user=delivery.user).exists():
-        _record(delivery, mailer.send(delivery))
+    # They may have left, been deactivated, or unsubscribed in the meantime.
+    if members_to_mail(delivery.alert).filter(user=delivery.user).exists():
+        _store_result(delivery, mailer.send(delivery))
     else:
-        logger.info("Delivery %s is to somebody who is told no more.", delivery.pk)
+        logger.info("Delivery %s: recipient is no longer subscribed.", delivery.pk)
         delivery.delete()
 
 
-def _record(delivery: Delivery, sent: Sent) -> None:
-    """Write a result down; never raises.
+def _store_result(delivery: Delivery, sent: SendResult) -> None:
+    """Store a result; never raises.
 
-    While the database is away it is tried again, until the claim ends.
+    While the database is unavailable, it retries until the claim expires.
     """
     while True:
         try:
-            record_sent(delivery, sent)
+            record_result(delivery, sent)
         except Delivery.DoesNotExist:
             logger.info("Delivery %s was deleted while it was sent.", delivery.pk)
-        except DATABASE_IS_AWAY:
+        except DATABASE_UNAVAILABLE:
             connection.close()
             if timezone.now() < delivery.due_at:
                 time.sleep(1)
                 continue
-            logger.warning("The database is away: a delivery was not written down.")
-        except Exception:  # its trouble must not be that of other deliveries
-            logger.exception("A delivery was not written down: %s.", delivery.pk)
+            logger.warning("Database unavailable: the result of a delivery was lost.")
+        except Exception:  # must not affect other deliveries
+            logger.exception("A result could not be stored: delivery %s.", delivery.pk)
         return
 
 

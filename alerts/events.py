@@ -1,4 +1,4 @@
-"""What Berth tells a team of, by mail and by webhook.
+"""The events of alerts, sent by mail and webhook.
 
 Grammar: ``subject.what_happened``. Names are stable: programs receive them.
 """
@@ -25,17 +25,17 @@ class Event(StrEnum):
 DESCRIPTIONS = {
     Event.REGISTRY_REJECTED: "A registry refuses its credential",
     Event.REGISTRY_REPOSITORY_DENIED: "No access to a registry's test image",
-    Event.REGISTRY_RATE_LIMITED: "A registry limits how often it may be asked",
+    Event.REGISTRY_RATE_LIMITED: "A registry limits the rate of requests",
     Event.REGISTRY_UNREACHABLE: "A registry cannot be reached",
-    Event.REGISTRY_UPSTREAM_ERROR: "A registry gives no usable answer",
+    Event.REGISTRY_UPSTREAM_ERROR: "A registry gives unusable answers",
     Event.REGISTRY_RECOVERED: "A registry works again",
-    Event.LICENSE_EXPIRING: "A license expires in 7 days, or in one",
+    Event.LICENSE_EXPIRING: "A license expires in 7 days or 1 day",
     Event.LICENSE_EXPIRED: "A license has expired",
     Event.LICENSE_REVOKED: "A license was revoked",
     Event.WEBHOOK_DISABLED: "A webhook was switched off because it kept failing",
-    Event.WEBHOOK_TEST: "A test that somebody asked for",
+    Event.WEBHOOK_TEST: "A requested test",
 }
-# What people and webhooks can choose; the others go where they belong by themselves.
+# Events to subscribe to; the others have fixed recipients.
 CHOOSABLE = [
     event
     for event in Event

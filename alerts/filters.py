@@ -7,7 +7,9 @@ from alerts.models import Alert, Delivery, DeliveryState
 
 
 class AlertFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
-    event = filters.ChoiceFilter(choices=[(each.value, each.value) for each in Event])
+    event = filters.ChoiceFilter(
+        choices=[(event.value, event.value) for event in Event]
+    )
     subject_id = filters.UUIDFilter()
 
     class Meta:

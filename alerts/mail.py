@@ -1,4 +1,4 @@
-"""Alerts as mails."""
+"""Sends alerts as mails."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from django.template.loader import render_to_string
 
 from alerts.events import DESCRIPTIONS, Event
 from alerts.models import Delivery
-from alerts.results import FAULT, Sent
+from alerts.results import INTERNAL_ERROR, SendResult
 
-AWAY = Sent(ok=False, detail="The mail server could not be reached.")
+UNAVAILABLE = SendResult(ok=False, detail="The mail server could not be reached.")
 logger = logging.getLogger(__name__)
 
 
-class MailServerAway(Exception):  # noqa: N818 -- states the fact
-    """There is no connection to the mail server, so that no mail can be tried."""
+class MailServerUnavailable(Exception):  # noqa: N818 -- states the fact
+    """There is no connection to the mail server, so no mail was sent."""
 
 
 class Mailer:
-    """Sends mails one by one over one connection, which the first one opens."""
+    """Sends mails one by one over one connection, opened for the first."""
 
     def __init__(self) -> None:
         self._server = get_connection()
@@ -33,28 +33,28 @@ class Mailer:
     def __exit__(self, *_error: object) -> None:
         self._close()
 
-    def send(self, delivery: Delivery) -> Sent:
-        """Send one mail; never raises for its own trouble.
+    def send(self, delivery: Delivery) -> SendResult:
+        """Send one mail; its own errors become the result.
 
         Raises:
-            MailServerAway: it was not tried.
+            MailServerUnavailable: the mail was not sent.
         """
         try:
             self._server.open()
-        except Exception as error:  # whatever it is, it is the next mail's trouble too
-            logger.exception("A mail could not be sent: the mail server is away.")
-            raise MailServerAway from error
+        except Exception as error:  # any error here affects all mails
+            logger.exception("A mail could not be sent: no connection to the server.")
+            raise MailServerUnavailable from error
         try:
             self._server.send_messages([message(delivery)])
         except (SMTPException, OSError):
             logger.exception("A mail could not be sent.")
-            sent = Sent(ok=False, detail="The mail server did not take it.")
-        except Exception:  # its trouble must not be that of other teams' mails
-            logger.exception("A delivery failed by itself: %s.", delivery.pk)
-            sent = FAULT
+            sent = SendResult(ok=False, detail="The mail server rejected the mail.")
+        except Exception:  # must not affect mails of other teams
+            logger.exception("Internal error in a delivery: %s.", delivery.pk)
+            sent = INTERNAL_ERROR
         else:
-            return Sent(ok=True, detail="Handed to the mail server.")
-        # The connection may be of no more use: the next mail opens another.
+            return SendResult(ok=True, detail="Accepted by the mail server.")
+        # The connection may be unusable: the next mail opens another.
         self._close()
         return sent
 
@@ -62,12 +62,12 @@ class Mailer:
         try:
             self._server.close()
         except (SMTPException, OSError):
-            # What it took before, it has taken.
-            logger.info("The mail server did not end the connection well.")
+            # This does not affect the mails that were already accepted.
+            logger.info("The mail server closed the connection with an error.")
 
 
 def message(delivery: Delivery) -> EmailMessage:
-    """Return the mail; a second one of the same delivery has the same Message-ID."""
+    """Return the mail; a repeated delivery has the same Message-ID."""
     assert delivery.user is not None  # noqa: S101 -- narrows; see the caller
     alert = delivery.alert
     subject = f"{DESCRIPTIONS[Event(alert.event)]}: {alert.subject_label}"

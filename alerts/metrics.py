@@ -1,4 +1,4 @@
-"""What operators watch of alerts: counted in the database when it is asked for."""
+"""Metrics of alerts, counted in the database at each scrape."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from prometheus_client.core import GaugeMetricFamily
 
 from alerts.models import Alert, Delivery, DeliveryState
 
-# As long as that of checks, and for the same reasons.
+# The same period as for checks, for the same reasons.
 RECENT = timedelta(minutes=15)
 _BY_KIND = {
     "mail": Count("pk", filter=Q(webhook__isnull=True)),
@@ -30,13 +30,13 @@ def collect() -> Iterator[Metric]:
 def _recent_deliveries() -> Metric:
     family = GaugeMetricFamily(
         "berth_recent_alert_deliveries",
-        "Alerts delivered, or given up, in the last 15 minutes.",
+        "Alerts delivered or given up in the last 15 minutes.",
         labels=["kind", "result"],
     )
     ended = Delivery.objects.filter(finished_at__gt=timezone.now() - RECENT)
     for result in (DeliveryState.DELIVERED, DeliveryState.FAILED):
-        found = ended.filter(state=result).aggregate(**_BY_KIND)
-        for kind, number in found.items():
+        numbers = ended.filter(state=result).aggregate(**_BY_KIND)
+        for kind, number in numbers.items():
             family.add_metric([kind, result.value], number)
     return family
 
@@ -44,7 +44,7 @@ def _recent_deliveries() -> Metric:
 def _waiting_alerts() -> Metric:
     return GaugeMetricFamily(
         "berth_alerts_waiting",
-        "Alerts that no worker has taken yet.",
+        "Alerts not yet processed by a worker.",
         value=Alert.objects.filter(dispatched_at__isnull=True).count(),
     )
 
@@ -52,7 +52,7 @@ def _waiting_alerts() -> Metric:
 def _waiting_deliveries() -> Metric:
     family = GaugeMetricFamily(
         "berth_alert_deliveries_waiting",
-        "Deliveries on their way, those that are tried again later too.",
+        "Pending deliveries, including those to be retried.",
         labels=["kind"],
     )
     waiting = Delivery.objects.filter(state=DeliveryState.PENDING)
@@ -71,6 +71,6 @@ def _oldest_waiting() -> Metric:
     since = min((at for at in oldest if at is not None), default=now)
     return GaugeMetricFamily(
         "berth_oldest_alert_waiting_seconds",
-        "How long the oldest alert or due delivery has waited for a worker.",
+        "How long the oldest alert or due delivery has been waiting.",
         value=max((now - since).total_seconds(), 0),
     )

@@ -22,7 +22,7 @@ from teams.models import (
 
 
 def validate_webhook_url(text: str) -> None:
-    """Pass if the text is an address that a webhook can be sent to."""
+    """Validate that the text is a URL that a webhook can be sent to."""
     try:
         parse_webhook_url(text, plain_hosts=settings.BERTH_INSECURE_WEBHOOKS)
     except MalformedUrl as error:
@@ -30,10 +30,10 @@ def validate_webhook_url(text: str) -> None:
 
 
 class Alert(TeamOwned):
-    """Something the team is told once: written with the change that it tells of.
+    """One event of a team, stored in the transaction of the change that caused it.
 
-    ``key`` is what it is told once for: the same key again is no second alert.
-    ``data`` never holds a secret.
+    ``key`` identifies the event: the same key never causes a second alert. ``data``
+    never contains a secret.
     """
 
     event = models.CharField(max_length=64)
@@ -64,9 +64,9 @@ class Alert(TeamOwned):
 
 
 class Subscription(TeamOwned):
-    """What a member has chosen to be told by mail.
+    """The events that a member has chosen to get by mail.
 
-    Owners and admins who have not chosen are told everything, others nothing.
+    Without a choice, owners and admins get all alerts, others none.
     """
 
     membership = models.OneToOneField(
@@ -79,20 +79,20 @@ class Subscription(TeamOwned):
 
 
 class Webhook(TeamOwned):
-    """An address of the team's own that alerts are posted to, signed.
+    """A URL of the team to which signed alerts are posted.
 
-    ``secret`` signs; for a day after it was replaced ``previous_secret`` signs too.
+    ``secret`` signs; for a day after a replacement ``previous_secret`` signs too.
     """
 
     name = models.CharField(max_length=150, validators=[validate_printable])
     url = models.CharField(max_length=2000, validators=[validate_webhook_url])
     events = ArrayField(models.CharField(max_length=64))
     secret = EncryptedField(editable=False)
-    previous_secret = EncryptedField(  # type: ignore[misc]  # null is none
+    previous_secret = EncryptedField(  # type: ignore[misc]  # null if none
         null=True, blank=True, editable=False
     )
     previous_secret_until = models.DateTimeField(null=True, editable=False)
-    # Alerts in a row that could not be delivered, each after all of its attempts.
+    # How many alerts in a row could not be delivered, after all attempts.
     failures = models.PositiveSmallIntegerField(default=0, editable=False)
     disabled_at = models.DateTimeField(null=True, editable=False)
     disabled_reason = models.CharField(max_length=300, blank=True, editable=False)
@@ -117,7 +117,7 @@ class Webhook(TeamOwned):
 
     @property
     def has_previous_secret(self) -> bool:
-        """Whether a secret that was replaced still signs too."""
+        """Return whether the replaced secret still signs too."""
         until = self.previous_secret_until
         return until is not None and until > timezone.now()
 
@@ -130,12 +130,12 @@ class DeliveryState(models.TextChoices):
 
 class DeliveryQuerySet(TeamOwnedQuerySet["Delivery"]):
     def due(self) -> Self:
-        """Keep what is to be sent now: not sent yet, and claimed by no one."""
+        """Keep what is to be sent now: pending and not claimed."""
         return self.filter(state=DeliveryState.PENDING, due_at__lte=timezone.now())
 
 
 class Delivery(TeamOwned):
-    """One alert on its way to one recipient: a webhook or a person's mail address."""
+    """One alert for one recipient: a webhook or the mail address of a user."""
 
     alert = models.ForeignKey(
         Alert, on_delete=models.CASCADE, related_name="deliveries"
@@ -150,7 +150,7 @@ class Delivery(TeamOwned):
         max_length=16, choices=DeliveryState.choices, default=DeliveryState.PENDING
     )
     attempts = models.PositiveSmallIntegerField(default=0)
-    # When it is sent next; while it is being sent, when somebody else may try.
+    # When it is sent next; during an attempt, when the claim expires.
     due_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True)
     http_status = models.PositiveSmallIntegerField(null=True)
@@ -198,5 +198,5 @@ class Delivery(TeamOwned):
 
     @property
     def next_attempt_at(self) -> datetime | None:
-        """When it is tried next, or None if it is over."""
+        """Return when it is tried next, or None if it has ended."""
         return self.due_at if self.state == DeliveryState.PENDING else None

@@ -1,4 +1,4 @@
-"""What became of a delivery, and what follows from it."""
+"""Records the result of an attempt to deliver, and plans what follows."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ MAX_FAILURES = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """What came of one attempt. ``is_gone`` says that there is no use in any other."""
+class SendResult:
+    """The result of one attempt. ``is_gone`` means that retrying is useless."""
 
     ok: bool
     detail: str
@@ -28,19 +28,20 @@ class Sent:
     is_gone: bool = False
 
 
-# Nobody but the operator can mend it, and the log tells them.
-FAULT = Sent(ok=False, detail="Berth failed by itself.")
+INTERNAL_ERROR = SendResult(
+    ok=False, detail="Internal error in Berth; see the server log."
+)
 
 
 @transaction.atomic
-def record_sent(delivery: Delivery, sent: Sent) -> None:
-    """Write down an attempt; plan the next one, or give up.
+def record_result(delivery: Delivery, sent: SendResult) -> None:
+    """Store an attempt; schedule the next one, or give up.
 
-    A webhook whose alerts are given up ten times in a row, or that says 410 Gone, is
-    switched off, and the owners are told by mail.
+    A webhook is disabled after ten failed alerts in a row, or if it answers 410 Gone.
+    The owners are notified by mail.
 
     Raises:
-        Delivery.DoesNotExist: it was deleted meanwhile.
+        Delivery.DoesNotExist: it was deleted during the attempt.
     """
     delivery = Delivery.objects.select_for_update().get(pk=delivery.pk)
     if delivery.state != DeliveryState.PENDING:
@@ -57,10 +58,10 @@ def record_sent(delivery: Delivery, sent: Sent) -> None:
         delivery.due_at = now + timedelta(minutes=2 ** (delivery.attempts - 1))
     delivery.save()
     if delivery.webhook_id is not None and delivery.finished_at is not None:
-        _count(delivery, sent)
+        _count_failures(delivery, sent)
 
 
-def _count(delivery: Delivery, sent: Sent) -> None:
+def _count_failures(delivery: Delivery, sent: SendResult) -> None:
     webhook = (
         Webhook.objects.for_team(delivery.team_id)
         .select_for_update(of=("self",))
@@ -72,10 +73,10 @@ def _count(delivery: Delivery, sent: Sent) -> None:
         webhook.failures = failures
         webhook.save(update_fields=["failures"])
     if sent.is_gone or failures >= MAX_FAILURES:
-        _switch_off(webhook, sent)
+        _disable(webhook, sent)
 
 
-def _switch_off(webhook: Webhook, sent: Sent) -> None:
+def _disable(webhook: Webhook, sent: SendResult) -> None:
     if webhook.disabled_at is not None:
         return
     webhook = disable_webhook(
@@ -87,7 +88,7 @@ def _switch_off(webhook: Webhook, sent: Sent) -> None:
         subject=webhook,
         key=f"{webhook.pk}:{webhook.disabled_at}",
         message=(
-            f"The webhook {webhook.name} was switched off, because alerts could not be "
-            f"delivered: {sent.detail} Mend the receiver, then switch it on again."
+            f"The webhook {webhook.name} was switched off because alerts could not "
+            f"be delivered: {sent.detail} Fix the endpoint, then switch it on again."
         ),
     )

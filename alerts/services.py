@@ -1,4 +1,4 @@
-"""Telling a team: what is to be told, whom, and what became of it."""
+"""Raises alerts, and manages webhooks and subscriptions."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ def raise_alert(
     message: str,
     data: Mapping[str, object] | None = None,
 ) -> None:
-    """Have the team told, once for ``key``; to be called with the change it tells of.
+    """Send an alert to the team, once per ``key``; call it in the change's transaction.
 
-    Nothing is told of a change that is rolled back, and nothing is lost if the broker
-    is away: the row is the queue, and the task only hurries.
+    A change that is rolled back sends nothing. Nothing is lost if the broker is
+    unavailable: the row is the queue, and the task only speeds it up.
     """
     alert = Alert(
         team_id=team_id,
@@ -61,13 +61,15 @@ def raise_alert(
 def create_webhook(
     *, actor: Actor, team: Team, name: str, url: str, events: Sequence[str]
 ) -> tuple[Webhook, Secret]:
-    """Add a webhook; return it with the secret that its receiver checks with.
+    """Add a webhook; return it with the secret that verifies its signatures.
 
-    The secret can be had again only by replacing it.
+    The secret is never shown again; it can only be replaced.
     """
     actor.require(Permission.WEBHOOK_MANAGE, team_id=team.pk)
     if Webhook.objects.for_team(team.pk).count() >= MAX_WEBHOOKS:
-        raise Conflict("too_many_webhooks", f"A team has {MAX_WEBHOOKS} at most.")
+        raise Conflict(
+            "too_many_webhooks", f"A team can have at most {MAX_WEBHOOKS} webhooks."
+        )
     secret = _new_secret()
     webhook = Webhook(
         team=team, name=name, url=url, events=_checked(events), secret=secret
@@ -82,7 +84,7 @@ def create_webhook(
 def change_webhook(
     *, actor: Actor, webhook: Webhook, changes: Mapping[str, object]
 ) -> Webhook:
-    """Change name, address or events."""
+    """Change name, URL or events."""
     actor.require(Permission.WEBHOOK_MANAGE, team_id=webhook.team_id)
     changes = dict(changes)
     if "events" in changes:
@@ -97,7 +99,7 @@ def change_webhook(
 
 @transaction.atomic
 def replace_webhook_secret(*, actor: Actor, webhook: Webhook) -> Secret:
-    """Sign with a new secret; for a day the old one signs too."""
+    """Sign with a new secret; the old one also signs for another day."""
     actor.require(Permission.WEBHOOK_MANAGE, team_id=webhook.team_id)
     webhook = _locked(webhook)
     secret = _new_secret()
@@ -111,7 +113,7 @@ def replace_webhook_secret(*, actor: Actor, webhook: Webhook) -> Secret:
 
 @transaction.atomic
 def enable_webhook(*, actor: Actor, webhook: Webhook) -> Webhook:
-    """Switch on again what was switched off; what was missed meanwhile stays so."""
+    """Enable a disabled webhook; alerts that it missed are not sent."""
     actor.require(Permission.WEBHOOK_MANAGE, team_id=webhook.team_id)
     webhook = _locked(webhook)
     if webhook.disabled_at is not None:
@@ -123,21 +125,21 @@ def enable_webhook(*, actor: Actor, webhook: Webhook) -> Webhook:
 
 @transaction.atomic
 def disable_webhook(*, actor: Actor, webhook: Webhook, reason: str) -> Webhook:
-    """Send nothing more; what is waiting for it is given up."""
+    """Disable a webhook and give up its pending deliveries."""
     actor.require(Permission.WEBHOOK_MANAGE, team_id=webhook.team_id)
     webhook = _locked(webhook)
     if webhook.disabled_at is None:
         webhook.disabled_at = timezone.now()
         webhook.disabled_reason = reason[:300]
         webhook.save(update_fields=["disabled_at", "disabled_reason"])
-        give_up_waiting(webhook)
+        give_up_pending(webhook)
         _record(actor, EventTag.WEBHOOK_DISABLED, webhook, reason=reason)
     return webhook
 
 
 @transaction.atomic
 def delete_webhook(*, actor: Actor, webhook: Webhook) -> None:
-    """Forget a webhook with its log of deliveries."""
+    """Delete a webhook with its log of deliveries."""
     actor.require(Permission.WEBHOOK_MANAGE, team_id=webhook.team_id)
     _record(actor, EventTag.WEBHOOK_DELETED, webhook)
     webhook.delete()
@@ -145,10 +147,10 @@ def delete_webhook(*, actor: Actor, webhook: Webhook) -> None:
 
 @transaction.atomic
 def send_test(*, actor: Actor, webhook: Webhook) -> Delivery:
-    """Send a test alert to one webhook, and to it alone.
+    """Send a test alert to one webhook only.
 
     Raises:
-        TooMany: the team has sent enough tests for this minute.
+        TooMany: the team has sent too many tests in this minute.
     """
     actor.require(Permission.WEBHOOK_MANAGE, team_id=webhook.team_id)
     _limit_tests(webhook.team_id)
@@ -159,7 +161,7 @@ def send_test(*, actor: Actor, webhook: Webhook) -> Delivery:
         key=f"{Event.WEBHOOK_TEST}:{uuid.uuid4()}",
         subject_id=webhook.pk,
         subject_label=webhook.name,
-        message=f"A test of the webhook {webhook.name}, asked for by {actor.label}.",
+        message=f"A test of the webhook {webhook.name}, requested by {actor.label}.",
         dispatched_at=now,
     )
     delivery = Delivery.objects.create(
@@ -172,7 +174,7 @@ def send_test(*, actor: Actor, webhook: Webhook) -> Delivery:
 
 @transaction.atomic
 def send_again(*, actor: Actor, delivery: Delivery) -> Delivery:
-    """Try a delivery once more that was given up."""
+    """Retry a delivery that was given up."""
     actor.require(Permission.WEBHOOK_MANAGE, team_id=delivery.team_id)
     webhook = delivery.webhook
     if webhook is not None and webhook.disabled_at is not None:
@@ -188,7 +190,7 @@ def send_again(*, actor: Actor, delivery: Delivery) -> Delivery:
         )
     )
     if not changed:
-        raise Conflict("not_failed", "This delivery was made, or is on its way.")
+        raise Conflict("not_failed", "This delivery succeeded or is still pending.")
     wake(Task.DISPATCH_ALERTS)
     return delivery
 
@@ -197,9 +199,9 @@ def send_again(*, actor: Actor, delivery: Delivery) -> Delivery:
 def subscribe(
     *, actor: Actor, membership: Membership, events: Sequence[str]
 ) -> Subscription:
-    """Choose what a member is told by mail; nothing at all is a choice too.
+    """Set the events that a member gets by mail; an empty list means none.
 
-    Everybody chooses for themselves; who manages members chooses for others.
+    Members choose for themselves; those who manage members also choose for others.
     """
     if not actor.is_user(membership.user_id) or actor.team_id != membership.team_id:
         actor.require(Permission.MEMBER_MANAGE, team_id=membership.team_id)
@@ -218,8 +220,8 @@ def subscribe(
     return subscription
 
 
-def give_up_waiting(webhook: Webhook) -> None:
-    """End what is still waiting for a webhook that was switched off."""
+def give_up_pending(webhook: Webhook) -> None:
+    """Give up the pending deliveries of a disabled webhook."""
     Delivery.objects.for_team(webhook.team_id).filter(
         webhook=webhook, state=DeliveryState.PENDING
     ).update(
@@ -230,15 +232,15 @@ def give_up_waiting(webhook: Webhook) -> None:
 
 
 def delete_old_alerts() -> int:
-    """Delete alerts of more than 90 days ago with their deliveries; return how many."""
+    """Delete alerts older than 90 days with their deliveries; return how many."""
     before = timezone.now() - ALERTS_KEPT
     old = Alert.objects.filter(created_at__lt=before, dispatched_at__isnull=False)
     return old.delete()[0]
 
 
 def _limit_tests(team_id: uuid.UUID) -> None:
-    # So that nobody has Berth shower an address with requests. The team's row makes
-    # those who ask at the same time wait for each other.
+    # Prevents flooding a URL with requests. The lock on the team's row serializes
+    # concurrent calls.
     Team.objects.select_for_update(no_key=True).get(pk=team_id)
     tests = Alert.objects.for_team(team_id).filter(
         event=Event.WEBHOOK_TEST, created_at__gt=timezone.now() - timedelta(minutes=1)
@@ -246,8 +248,8 @@ def _limit_tests(team_id: uuid.UUID) -> None:
     if tests.count() >= TESTS_PER_MINUTE:
         raise TooMany(
             "too_many_tests",
-            f"A team sends {TESTS_PER_MINUTE} tests in a minute at most. Wait a "
-            "minute, then try again.",
+            f"A team can send at most {TESTS_PER_MINUTE} tests per minute. Try again "
+            "in a minute.",
             retry_after=60,
         )
 
@@ -255,12 +257,12 @@ def _limit_tests(team_id: uuid.UUID) -> None:
 def _checked(events: Sequence[str]) -> list[str]:
     unknown = [name for name in events if name not in CHOOSABLE]
     if unknown:
-        raise Invalid({"events": [f"There is no event {unknown[0]!r}."]})
+        raise Invalid({"events": [f"Unknown event: {unknown[0]!r}."]})
     return sorted(set(events))
 
 
 def _new_secret() -> Secret:
-    # The form of Standard Webhooks: whsec_ and 24 to 64 bytes in base64.
+    # The format of Standard Webhooks: whsec_ and 24 to 64 bytes in base64.
     return Secret("whsec_" + base64.b64encode(secrets.token_bytes(32)).decode())
 
 

@@ -7,22 +7,22 @@ from alerts.dispatch import dispatch_alerts, send_due_mails, send_due_webhooks
 from alerts.services import delete_old_alerts
 
 MAILING = "alerts-mailing"
-# Longer than a run takes: after a worker that was killed mails wait for so long.
+# Longer than any run. If a worker is killed, mails wait this long.
 MAILING_SECONDS = 180
 
 
 @shared_task
 def dispatch_alerts_task() -> None:
-    """Make deliveries of new alerts, and post to webhooks what is due."""
+    """Create the deliveries of new alerts, and post those due to webhooks."""
     dispatch_alerts()
     send_due_webhooks()
 
 
 @shared_task
 def send_mails_task() -> None:
-    """Mail what is due, unless a worker is at it already.
+    """Mail due deliveries, unless another worker is doing so.
 
-    So a mail server that hangs keeps one process of a worker busy, and not all of them.
+    Thus a mail server that hangs blocks only one process of the workers.
     """
     if cache.add(MAILING, 1, timeout=MAILING_SECONDS):
         try:

@@ -19,7 +19,7 @@ from django.conf import settings
 from standardwebhooks import Webhook as Signer
 
 from alerts.models import Alert, Delivery, Webhook
-from alerts.results import FAULT, Sent
+from alerts.results import INTERNAL_ERROR, SendResult
 from portal.address_guard import AddressBlocked, AddressGuard
 
 SECONDS = 15
@@ -68,7 +68,7 @@ def _secrets(webhook: Webhook) -> list[str]:
 
 @async_to_sync
 async def post_all(
-    deliveries: Sequence[Delivery], record: Callable[[Delivery, Sent], None]
+    deliveries: Sequence[Delivery], record: Callable[[Delivery, SendResult], None]
 ) -> None:
     """Post each delivery once, all at the same time.
 
@@ -92,7 +92,7 @@ async def post_all(
         await asyncio.gather(*(deliver(each) for each in deliveries))
 
 
-async def _try(session: aiohttp.ClientSession, delivery: Delivery) -> Sent:
+async def _try(session: aiohttp.ClientSession, delivery: Delivery) -> SendResult:
     webhook = delivery.webhook
     assert webhook is not None  # noqa: S101 -- narrows; see the caller
     try:
@@ -100,25 +100,25 @@ async def _try(session: aiohttp.ClientSession, delivery: Delivery) -> Sent:
         headers = signed_headers(webhook, delivery.alert, body)
         return await _post(session, webhook.url, headers, body)
     except Exception:  # its trouble must not be that of other teams' webhooks
-        logger.exception("A delivery failed by itself: %s.", delivery.pk)
-        return FAULT
+        logger.exception("Internal error in a delivery: %s.", delivery.pk)
+        return INTERNAL_ERROR
 
 
 async def _post(
     session: aiohttp.ClientSession, url: str, headers: dict[str, str], body: str
-) -> Sent:
+) -> SendResult:
     try:
         async with session.post(
             url, data=body.encode(), headers=headers, allow_redirects=False
         ) as response:
             status = response.status
     except TimeoutError:
-        return Sent(ok=False, detail=f"No answer within {SECONDS} seconds.")
+        return SendResult(ok=False, detail=f"No answer within {SECONDS} seconds.")
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        return Sent(ok=False, detail=_told(error))
+        return SendResult(ok=False, detail=_told(error))
     if 200 <= status < 300:
-        return Sent(ok=True, detail="Delivered.", http_status=status)
-    return Sent(
+        return SendResult(ok=True, detail="Delivered.", http_status=status)
+    return SendResult(
         ok=False,
         detail=f"The receiver answered {status}.",
         http_status=status,

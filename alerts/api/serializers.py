@@ -8,13 +8,13 @@ from alerts.events import CHOOSABLE, Event
 from alerts.models import Alert, Delivery, DeliveryState, Webhook
 from teams.api.base import InputSerializer
 
-# Programs receive the names of events: these are theirs, not the words for people.
+# The names of events for programs, not the descriptions for people.
 EVENTS = [(event.value, event.value) for event in Event]
 CHOOSABLE_EVENTS = [(event.value, event.value) for event in CHOOSABLE]
 
 
 class ChosenEventsField(serializers.ListField):
-    """One or more of the events that webhooks can choose."""
+    """One or more of the events that webhooks can subscribe to."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
@@ -29,7 +29,7 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
     event = serializers.ChoiceField(choices=EVENTS)
     data = serializers.DictField(  # type: ignore[assignment]  # not Serializer.data
         child=serializers.JSONField(allow_null=True),
-        help_text="What else there is to know, by event; never a secret",
+        help_text="Further details, depending on the event; never a secret",
     )
 
     class Meta:
@@ -47,14 +47,14 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
 
 
 class WebhookSerializer(serializers.ModelSerializer[Webhook]):
-    """A webhook without its secret, which is shown when it is made."""
+    """A webhook without its secret, which is shown only once."""
 
     events = ChosenEventsField()
     failures = serializers.IntegerField(
-        help_text="Alerts in a row that could not be delivered"
+        help_text="Consecutive alerts that could not be delivered"
     )
     previous_secret_until = serializers.DateTimeField(
-        allow_null=True, help_text="Until then the replaced secret signs too"
+        allow_null=True, help_text="Until then the previous secret signs too"
     )
 
     class Meta:
@@ -75,7 +75,7 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
 
 class CreatedWebhookSerializer(WebhookSerializer):
     secret = serializers.SerializerMethodField(
-        help_text="What to check signatures with; shown this once"
+        help_text="Verifies signatures; shown only once"
     )
 
     class Meta(WebhookSerializer.Meta):
@@ -89,7 +89,7 @@ class CreatedWebhookSerializer(WebhookSerializer):
 
 class NewWebhookSerializer(InputSerializer):
     name = serializers.CharField(max_length=150)
-    url = serializers.CharField(max_length=2000, help_text="It begins with https://")
+    url = serializers.CharField(max_length=2000, help_text="Must begin with https://")
     events = ChosenEventsField()
 
 
@@ -105,7 +105,7 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
     due_at = serializers.DateTimeField(
         source="next_attempt_at",
         allow_null=True,
-        help_text="When it is tried next; null if it is not",
+        help_text="Time of the next attempt; null if there is none",
     )
 
     class Meta:

@@ -38,7 +38,7 @@ class AlertsView(TeamView):
 
     @extend_schema(operation_id="alerts_list", responses=AlertSerializer(many=True))
     def get(self, request: Request) -> Response:
-        """List what the team was told in the last 90 days."""
+        """List the team's alerts of the last 90 days."""
         self.require(Permission.TEAM_READ)
         return self.page(AlertSerializer)
 
@@ -51,7 +51,7 @@ class _WebhooksOfTeam(TeamView):
         return find(webhooks_for_team(self.team_id), pk=webhook_id)
 
     def with_secret(self, webhook: Webhook, secret: Secret, status: int) -> Response:
-        """Answer with the webhook and its secret, which is shown this once."""
+        """Respond with the webhook and its secret, which is shown only once."""
         context = {**self.get_serializer_context(), "secret": secret}
         serializer = CreatedWebhookSerializer(webhook, context=context)
         return Response(serializer.data, status)
@@ -71,7 +71,7 @@ class WebhooksView(_WebhooksOfTeam):
     )
     @idempotent(Permission.WEBHOOK_MANAGE)
     def post(self, request: Request) -> Response:
-        """Add a webhook. `secret`, to check signatures with, is shown this once."""
+        """Add a webhook. `secret` verifies signatures and is shown only once."""
         values = self.validated(NewWebhookSerializer)
         webhook, secret = services.create_webhook(
             actor=self.actor, team=self.team, **values
@@ -92,7 +92,7 @@ class WebhookView(_WebhooksOfTeam):
         responses=WebhookSerializer,
     )
     def patch(self, request: Request, webhook_id: uuid.UUID) -> Response:
-        """Change name, address or events."""
+        """Change name, URL or events."""
         webhook = self.find(webhook_id)
         self.require(Permission.WEBHOOK_MANAGE)
         changes = self.validated(WebhookChangesSerializer)
@@ -116,7 +116,7 @@ class WebhookSecretView(_WebhooksOfTeam):
     )
     @idempotent(Permission.WEBHOOK_MANAGE)
     def post(self, request: Request, webhook_id: uuid.UUID) -> Response:
-        """Replace the secret, shown this once; for a day the old one signs too."""
+        """Replace the secret, shown only once; the old one signs for another day."""
         secret = services.replace_webhook_secret(
             actor=self.actor, webhook=self.find(webhook_id)
         )
@@ -128,7 +128,7 @@ class WebhookEnableView(_WebhooksOfTeam):
         operation_id="webhooks_enable", request=None, responses=WebhookSerializer
     )
     def post(self, request: Request, webhook_id: uuid.UUID) -> Response:
-        """Switch a webhook on again. What it missed meanwhile it is not sent."""
+        """Enable a webhook again. Alerts that it missed are not sent."""
         webhook = services.enable_webhook(
             actor=self.actor, webhook=self.find(webhook_id)
         )
@@ -140,7 +140,7 @@ class WebhookDisableView(_WebhooksOfTeam):
         operation_id="webhooks_disable", request=None, responses=WebhookSerializer
     )
     def post(self, request: Request, webhook_id: uuid.UUID) -> Response:
-        """Switch a webhook off; what is waiting for it is given up."""
+        """Disable a webhook, and give up its pending deliveries."""
         webhook = services.disable_webhook(
             actor=self.actor,
             webhook=self.find(webhook_id),
@@ -155,7 +155,7 @@ class WebhookTestView(_WebhooksOfTeam):
     )
     @idempotent(Permission.WEBHOOK_MANAGE)
     def post(self, request: Request, webhook_id: uuid.UUID) -> Response:
-        """Send a test alert, to a webhook that is switched off too. Ten a minute go."""
+        """Send a test alert, even to a disabled webhook; at most ten per minute."""
         delivery = services.send_test(actor=self.actor, webhook=self.find(webhook_id))
         return self.shown(DeliverySerializer, delivery, 202)
 
@@ -173,7 +173,7 @@ class WebhookDeliveriesView(TeamView):
         operation_id="webhooks_deliveries", responses=DeliverySerializer(many=True)
     )
     def get(self, request: Request, webhook_id: uuid.UUID) -> Response:
-        """List what was sent to a webhook, and what became of it."""
+        """List the deliveries to a webhook with their results."""
         self.require(Permission.WEBHOOK_MANAGE)
         return self.page(DeliverySerializer)
 
@@ -187,7 +187,7 @@ class WebhookDeliveryRetryView(_WebhooksOfTeam):
     def post(
         self, request: Request, webhook_id: uuid.UUID, delivery_id: uuid.UUID
     ) -> Response:
-        """Send again what was given up."""
+        """Retry a delivery that was given up."""
         rows = deliveries_of_webhook(self.find(webhook_id))
         services.send_again(actor=self.actor, delivery=find(rows, pk=delivery_id))
         return self.shown(DeliverySerializer, find(rows, pk=delivery_id), 202)

@@ -29,15 +29,15 @@ BODY = {
 
 @pytest.fixture
 def receiver(settings: Any) -> Iterator[Receiver]:
-    with running_receiver() as found:
-        settings.BERTH_INSECURE_WEBHOOKS = [found.host]
-        yield found
+    with running_receiver() as receiver:
+        settings.BERTH_INSECURE_WEBHOOKS = [receiver.host]
+        yield receiver
 
 
 @pytest.fixture
 def webhook(team: Team) -> Webhook:
-    found: Webhook = WebhookFactory(team=team, name="Pager")
-    return found
+    webhook: Webhook = WebhookFactory(team=team, name="Pager")
+    return webhook
 
 
 def kept(team: Team) -> dict[str, list[dict[str, Any]]]:
@@ -102,7 +102,7 @@ def test_repeated_key_gives_the_same_webhook_and_secret(owner_api: ApiClient) ->
     ],
 )
 @pytest.mark.parametrize("method", ["post", "patch"])
-def test_wrong_values_are_told_by_field(
+def test_invalid_values_are_reported_by_field(
     method: str,
     change: dict[str, Any],
     field: str,
@@ -239,9 +239,9 @@ def test_deliveries_are_filtered_by_state(
     DeliveryFactory(webhook__team=team, state="failed")
     path = path_of(webhook, "deliveries")
 
-    found = owner_api.get(f"{path}?state=failed").json()["results"]
+    rows = owner_api.get(f"{path}?state=failed").json()["results"]
 
-    assert [each["id"] for each in found] == [str(failed.pk)]
+    assert [row["id"] for row in rows] == [str(failed.pk)]
     assert owner_api.get(f"{path}?state=lost").status_code == 400
 
 

@@ -152,9 +152,9 @@ def test_shown_example_verifies_what_is_sent(
         ({"name": "Pager"}, "name", "Another webhook has this name."),
         ({"name": "a\tb"}, "name", "Control characters are not allowed."),
         ({"url": ""}, "url", "This field is required."),
-        ({"url": "http://example.com/"}, "url", "begins with https://"),
-        ({"url": "example.com"}, "url", "Write an address such as https://"),
-        ({"url": "https://u:p@example.com/"}, "url", "Leave the login out"),
+        ({"url": "http://example.com/"}, "url", "begin with https://"),
+        ({"url": "example.com"}, "url", "Enter a URL such as https://"),
+        ({"url": "https://u:p@example.com/"}, "url", "Omit the credentials"),
         ({"events": []}, "events", "Choose at least one event."),
         ({"events": ["webhook.test"]}, "events", "There is no event webhook.test."),
     ],
@@ -185,7 +185,7 @@ def test_more_than_20_are_refused(browser: Client, team: Team) -> None:
 
     response = browser.post(ADD, form_of() | submission())
 
-    assert "A team has 20 at most." in text_of(response)
+    assert "A team can have at most 20 webhooks." in text_of(response)
     assert Webhook.objects.count() == 20
 
 
@@ -279,7 +279,7 @@ def test_log_follows_a_test(
     done = browser.get(address(webhook), headers=HTMX)
 
     assert response.headers["Location"] == address(webhook)
-    assert "A test that somebody asked for Pager on its way 0" in text_of(waiting)
+    assert "A requested test Pager on its way 0" in text_of(waiting)
     assert POLL in waiting.content.decode()
     assert "Pager delivered 1 204 Delivered." in text_of(done)
     assert POLL not in done.content.decode()
@@ -293,7 +293,7 @@ def test_too_many_tests_are_told(browser: Client, webhook: Webhook) -> None:
 
     page = browser.post(address(webhook, "test"), follow=True)
 
-    assert "10 tests in a minute at most" in text_of(page)
+    assert "at most 10 tests per minute" in text_of(page)
     assert Delivery.objects.count() == 10
 
 
@@ -359,7 +359,7 @@ def test_given_up_delivery_is_sent_again(
 
     assert first.headers["Location"] == address(webhook)
     assert second.status_code == 409
-    assert "This delivery was made, or is on its way." in text_of(second)
+    assert "This delivery succeeded or is still pending." in text_of(second)
     assert len(receiver.received) == 1
 
 

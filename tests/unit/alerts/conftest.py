@@ -16,9 +16,9 @@ from tests.support.servers.receiver import Receiver, running_receiver
 
 @pytest.fixture
 def receiver(settings: Any) -> Iterator[Receiver]:
-    with running_receiver() as found:
-        settings.BERTH_INSECURE_WEBHOOKS = [found.host]
-        yield found
+    with running_receiver() as receiver:
+        settings.BERTH_INSECURE_WEBHOOKS = [receiver.host]
+        yield receiver
 
 
 @pytest.fixture

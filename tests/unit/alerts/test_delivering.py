@@ -34,14 +34,14 @@ def use_mail_server(settings: Any, port: int) -> None:
 
 @pytest.fixture
 def mail_server(settings: Any) -> Iterator[MailServer]:
-    with running_mail_server() as found:
-        use_mail_server(settings, found.port)
-        yield found
+    with running_mail_server() as server:
+        use_mail_server(settings, server.port)
+        yield server
 
 
 @pytest.fixture
 def owners(team: Team) -> list[str]:
-    """Three people who are told by mail, one after the other."""
+    """Three recipients of mails, one after the other."""
     members = [
         MembershipFactory(team=team, user__email=f"{name}@acme.example")
         for name in ("a", "b", "c")
@@ -54,12 +54,12 @@ def owners(team: Team) -> list[str]:
 
 
 def attempts() -> dict[str, tuple[str, int]]:
-    """Return what became of each mail, by its recipient."""
+    """Return the state and attempts of each mail, by recipient."""
     mails = Delivery.objects.filter(user__isnull=False).select_related("user")
     return {
-        each.user.email: (each.state, each.attempts)
-        for each in mails
-        if each.user is not None
+        delivery.user.email: (delivery.state, delivery.attempts)
+        for delivery in mails
+        if delivery.user is not None
     }
 
 
@@ -98,7 +98,7 @@ def test_a_silent_mail_server_is_tried_once_for_all_mails(
 
 
 @pytest.mark.parametrize("trouble", ["refuses", "hangs_up_at"])
-def test_a_mail_that_is_not_taken_stops_no_other(
+def test_a_rejected_mail_does_not_affect_others(
     owners: list[str], mail_server: MailServer, trouble: str
 ) -> None:
     setattr(mail_server, trouble, owners[0])
@@ -113,7 +113,7 @@ def test_a_mail_that_is_not_taken_stops_no_other(
     }
 
 
-def test_a_mail_that_was_taken_is_sent_whatever_the_server_does_then(
+def test_an_accepted_mail_is_delivered_whatever_the_server_does_next(
     owners: list[str], mail_server: MailServer
 ) -> None:
     mail_server.is_rude = True
@@ -141,7 +141,7 @@ def test_a_slow_mail_server_leaves_the_rest_for_later(
     assert mail_server.taken == owners
 
 
-def test_a_mail_that_cannot_be_made_stops_no_other(
+def test_a_mail_that_cannot_be_rendered_does_not_affect_others(
     team: Team, owner: Membership, caplog: pytest.LogCaptureFixture
 ) -> None:
     alert(team, key="1")
@@ -155,8 +155,8 @@ def test_a_mail_that_cannot_be_made_stops_no_other(
     broken = Delivery.objects.get(alert__event="gone.with.a.release")
     assert (broken.state, broken.attempts) == ("pending", 1)
     assert broken.due_at > timezone.now()
-    assert broken.detail == "Berth failed by itself."
-    assert "failed by itself" in caplog.text
+    assert broken.detail == "Internal error in Berth; see the server log."
+    assert "Internal error in a delivery" in caplog.text
 
 
 def test_one_worker_at_a_time_sends_mails(
@@ -174,7 +174,7 @@ def test_one_worker_at_a_time_sends_mails(
 
 
 @pytest.mark.parametrize("how", ["left", "switched off"])
-def test_who_is_no_member_any_more_is_told_nothing(
+def test_former_members_get_nothing(
     team: Team, owner: Membership, outsider: Membership, how: str
 ) -> None:
     leaver = MembershipFactory(team=team)
@@ -190,14 +190,14 @@ def test_who_is_no_member_any_more_is_told_nothing(
 
     deliver()
 
-    assert [each.to for each in mail.outbox] == [[owner.user.email]]
+    assert [message.to for message in mail.outbox] == [[owner.user.email]]
     assert attempts() == {owner.user.email: ("delivered", 1)}
 
 
 # Webhooks.
 
 
-def test_a_secret_that_cannot_be_read_stops_no_other_webhook(
+def test_an_unreadable_secret_does_not_affect_other_webhooks(
     team: Team,
     actor: Actor,
     webhook: tuple[Webhook, Secret],
@@ -226,6 +226,6 @@ def test_a_secret_that_cannot_be_read_stops_no_other_webhook(
     failed = Delivery.objects.get(webhook=broken)
     assert (failed.state, failed.attempts) == ("pending", 1)
     assert failed.due_at > timezone.now()
-    assert failed.detail == "Berth failed by itself."
-    assert f"A delivery failed by itself: {failed.pk}." in caplog.text
+    assert failed.detail == "Internal error in Berth; see the server log."
+    assert f"Internal error in a delivery: {failed.pk}." in caplog.text
     assert secret.reveal() not in caplog.text
