@@ -1,3 +1,3 @@
-"""The private registry, CNCF Distribution: what it holds, as Berth knows it."""
+"""The private registry (CNCF Distribution): its images, as far as Berth knows."""
 
 from __future__ import annotations

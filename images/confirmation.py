@@ -1,9 +1,9 @@
-"""Asking the private registry whether what Berth has written down is so.
+"""Confirms Berth's list of images by asking the private registry.
 
-Notifications are hints: a tag or a manifest that one was about waits to be confirmed.
-Everything else is asked about once an hour, for notifications get lost. What the
-registry answers is written only if the row is still as it was when asked; if another
-notification came meanwhile, the next round asks again.
+Notifications are hints: the tag or manifest that one is about must be confirmed.
+Everything else is confirmed once an hour, because notifications can be lost. An answer
+is stored only if the row has not changed since the request; if another notification
+arrived in between, the next round asks again.
 """
 
 from __future__ import annotations
@@ -27,64 +27,64 @@ from images.client import (
     is_configured,
     registry_client,
 )
-from images.events import forget_if_empty, remember_manifest
+from images.events import delete_if_empty, get_or_create_manifest
 from images.models import ImageBlob, ImageManifest, ImageTag
 
-GOOD_FOR = timedelta(hours=1)
+RECONFIRM_AFTER = timedelta(hours=1)
 BATCH = 200
 ROUNDS = 5
 AT_ONCE = 8
 ROW_SECONDS = 60
-LOCK = 0x696D61676573  # any number that nothing else takes
+LOCK = 0x696D61676573  # any number that nothing else uses
 MAX_BYTES = 2**63 - 1
 EMPTY = (
-    "The registry holds nothing at all, and Berth knows of images. Is its storage "
-    "there? Nothing was changed."
+    "The registry is empty, although Berth knows of images. Is its storage available? "
+    "Nothing was changed."
 )
 logger = logging.getLogger(__name__)
 Row = TypeVar("Row", ImageTag, ImageManifest)
 
 
 def confirm_images(before: datetime | None = None, *, wait: bool = False) -> int:
-    """Confirm what waits for it, and what was confirmed last before an instant.
+    """Confirm unconfirmed rows, and those last confirmed ``before`` an instant.
 
-    That is an hour ago unless said otherwise. Does a bounded number of rows and
-    returns how many; none while another process does it, unless told to ``wait``.
+    The default instant is an hour ago. Confirms a limited number of rows and returns
+    how many; none while another process does this, unless ``wait`` is set.
 
     Raises:
-        PrivateRegistryProblem: the registry cannot be reached at all.
+        PrivateRegistryProblem: the registry is unreachable.
     """
     if not is_configured():
         return 0
-    with _alone(wait=wait) as alone:
-        if not alone:
+    with _exclusively(wait=wait) as has_lock:
+        if not has_lock:
             return 0
-        stale = _stale(before or timezone.now() - GOOD_FOR)
-        done = _confirm([*_unsure(), *stale])
+        stale = _stale(before or timezone.now() - RECONFIRM_AFTER)
+        done = _confirm([*_unconfirmed(), *stale])
         for _ in range(ROUNDS):
-            # What came meanwhile does not wait for the next call.
-            if not (rows := _unsure()) or not (more := _confirm(rows)):
+            # Rows that became unconfirmed since then do not wait for the next call.
+            if not (rows := _unconfirmed()) or not (more := _confirm(rows)):
                 break
             done += more
         return done
 
 
 @contextmanager
-def _alone(*, wait: bool) -> Iterator[bool]:
+def _exclusively(*, wait: bool) -> Iterator[bool]:
     function = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {function}(%s)", [LOCK])
-        alone = cursor.fetchone()[0] is not False
+        has_lock = cursor.fetchone()[0] is not False
     try:
-        yield alone
+        yield has_lock
     finally:
-        if alone:
+        if has_lock:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
 
 
-def _unsure() -> list[ImageTag | ImageManifest]:
-    # In any order, so that those the registry fails for never keep others waiting.
+def _unconfirmed() -> list[ImageTag | ImageManifest]:
+    # In random order, so that rows for which the registry fails never block others.
     tags = _tags().filter(confirmed_at=None).order_by("?")
     manifests = _manifests().filter(confirmed_at=None).order_by("?")
     return [*tags[:BATCH], *manifests[:BATCH]]
@@ -121,20 +121,20 @@ async def _confirm(rows: list[ImageTag | ImageManifest]) -> int:
 async def _confirm_safely(
     client: RegistryClient, row: ImageTag | ImageManifest
 ) -> bool:
-    """Confirm one row; its trouble must not be that of the others."""
+    """Confirm one row; its errors must not affect other rows."""
     name = row.repository.full_name
     try:
         async with asyncio.timeout(ROW_SECONDS):
             return await _confirm_row(client, row, name)
     except (PrivateRegistryProblem, TimeoutError) as problem:
         if getattr(problem, "code", "") == UNREACHABLE:
-            raise  # it is the others' trouble too
+            raise  # this affects all rows
         logger.warning("%s of %s is not confirmed: %s", row, name, problem)
         return False
     except Exception:
         logger.exception("%s of %s cannot be confirmed.", row, name)
-        # Not before its hour again: it would fail again at once.
-        await sync_to_async(_put_off)(row)
+        # Retry only after the usual hour: right now it would fail again.
+        await sync_to_async(_postpone)(row)
         return False
 
 
@@ -143,23 +143,25 @@ async def _confirm_row(
 ) -> bool:
     if isinstance(row, ImageManifest) and row.size is None:
         contents = await client.contents(name, row.digest)
-        return await _write(_contents_found, row, contents)
+        return await _write(_store_contents, row, contents)
     reference = row.name if isinstance(row, ImageTag) else row.digest
     digest = await client.digest_of(name, reference)
     if digest is None and row.confirmed_at is not None and await client.is_empty():
-        # Nobody said that it was deleted. Its storage is not there, more likely.
+        # No notification of a deletion: more likely its storage is missing.
         raise PrivateRegistryProblem("registry_empty", EMPTY)
     if isinstance(row, ImageTag):
-        return await _write(_tag_found, row, digest)
-    return await _write(_manifest_found, row, digest)
+        return await _write(_update_tag, row, digest)
+    return await _write(_update_manifest, row, digest)
 
 
-async def _write(function: Callable[[Row, Any], bool], row: Row, found: object) -> bool:
-    return await sync_to_async(function)(row, found)
+async def _write(
+    function: Callable[[Row, Any], bool], row: Row, answer: object
+) -> bool:
+    return await sync_to_async(function)(row, answer)
 
 
-def _same(row: ImageTag | ImageManifest) -> Any:
-    """Return the row, if it is still as it was, locked."""
+def _unchanged(row: ImageTag | ImageManifest) -> Any:
+    """Return the row, locked, if it has not changed."""
     return (
         type(row)
         .objects.for_team(row.team_id)
@@ -168,26 +170,26 @@ def _same(row: ImageTag | ImageManifest) -> Any:
     )
 
 
-def _put_off(row: ImageTag | ImageManifest) -> None:
+def _postpone(row: ImageTag | ImageManifest) -> None:
     type(row).objects.for_team(row.team_id).filter(pk=row.pk).update(
         confirmed_at=timezone.now()
     )
 
 
 @transaction.atomic
-def _tag_found(tag: ImageTag, digest: str | None) -> bool:
-    same = _same(tag).filter(manifest=tag.manifest_id)
-    if not same.exists():
+def _update_tag(tag: ImageTag, digest: str | None) -> bool:
+    unchanged = _unchanged(tag).filter(manifest=tag.manifest_id)
+    if not unchanged.exists():
         return False
     now = timezone.now()
     if digest is None:
-        same.delete()
+        unchanged.delete()
     elif digest == tag.manifest.digest:
-        same.update(confirmed_at=now)
+        unchanged.update(confirmed_at=now)
     else:
-        # Moved by a push that nobody told of.
-        manifest = remember_manifest(tag.repository, digest)
-        same.update(
+        # Moved by a push without a notification.
+        manifest = get_or_create_manifest(tag.repository, digest)
+        unchanged.update(
             manifest=manifest,
             pushed_at=manifest.pushed_at,
             pushed_by=manifest.pushed_by,
@@ -197,24 +199,24 @@ def _tag_found(tag: ImageTag, digest: str | None) -> bool:
 
 
 @transaction.atomic
-def _manifest_found(manifest: ImageManifest, digest: str | None) -> bool:
-    same = _same(manifest)
-    if not same.exists():
+def _update_manifest(manifest: ImageManifest, digest: str | None) -> bool:
+    unchanged = _unchanged(manifest)
+    if not unchanged.exists():
         return False
     if digest is None:
-        same.delete()
-        forget_if_empty(manifest.repository)
+        unchanged.delete()
+        delete_if_empty(manifest.repository)
     else:
-        same.update(confirmed_at=timezone.now())
+        unchanged.update(confirmed_at=timezone.now())
     return True
 
 
 @transaction.atomic
-def _contents_found(manifest: ImageManifest, contents: Contents | None) -> bool:
+def _store_contents(manifest: ImageManifest, contents: Contents | None) -> bool:
     if contents is None:
-        return _manifest_found(manifest, None)
-    same = _same(manifest)
-    if not same.exists():
+        return _update_manifest(manifest, None)
+    unchanged = _unchanged(manifest)
+    if not unchanged.exists():
         return False
     blobs = [
         ImageBlob(
@@ -227,9 +229,9 @@ def _contents_found(manifest: ImageManifest, contents: Contents | None) -> bool:
         for digest, size in contents.blobs.items()
     ]
     ImageBlob.objects.bulk_create(blobs, ignore_conflicts=True)
-    same.update(
+    unchanged.update(
         media_type=contents.media_type[:255],
-        # Sizes are what the pusher says. Nobody checks them.
+        # Sizes come from the pusher, unverified.
         size=min(contents.size, MAX_BYTES),
         platforms=list(contents.platforms),
         children=list(contents.children),

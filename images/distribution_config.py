@@ -1,7 +1,7 @@
 """The configuration of the private registry, which is CNCF Distribution.
 
-One file is good for version 2.8, as Debian has it, and for version 3: each passes over
-what only the other knows. Format: Distribution's "Configuring a registry".
+One file works for version 2.8, which Debian ships, and for version 3: each ignores what
+only the other knows. Format: Distribution's "Configuring a registry".
 """
 
 from __future__ import annotations
@@ -11,28 +11,28 @@ from pathlib import Path
 from typing import Any
 
 ENDPOINT_NAME = "berth"
-# Every blob has this media type in an event. Berth's list is made of manifests.
+# The media type of every blob in events. Berth lists manifests only.
 BLOB_MEDIA_TYPE = "application/octet-stream"
 
 
 @dataclass(frozen=True, slots=True)
 class FilesystemStorage:
-    """Images lie below a directory of the registry's host."""
+    """Images are stored in a directory on the registry's host."""
 
     directory: Path
 
 
 @dataclass(frozen=True, slots=True)
 class S3Storage:
-    """Images lie in a bucket.
+    """Images are stored in a bucket.
 
-    Its access keys are never in the file. They come from the registry's environment,
-    or from the role of the machine that it runs on.
+    The file never contains access keys. They come from the registry's environment, or
+    from the role of its machine.
     """
 
     bucket: str
     region: str
-    # Of a storage that is not Amazon's; addressed as ENDPOINT/BUCKET.
+    # For storage other than Amazon's; addressed as ENDPOINT/BUCKET.
     endpoint: str = ""
     directory: str = ""
     encrypt: bool = False
@@ -41,7 +41,7 @@ class S3Storage:
 
 @dataclass(frozen=True, slots=True)
 class TokenAuth:
-    """What Distribution needs to know of its token server."""
+    """What Distribution needs to know about its token server."""
 
     realm: str
     service: str
@@ -51,7 +51,7 @@ class TokenAuth:
 
 @dataclass(frozen=True, slots=True)
 class Notifications:
-    """Where the registry tells what was pushed, pulled and deleted."""
+    """Where the registry sends notifications of pushes, pulls and deletions."""
 
     url: str
     token: str = field(repr=False)
@@ -66,15 +66,15 @@ def distribution_config(
     notifications: Notifications | None,
     read_only: bool = False,
 ) -> dict[str, Any]:
-    """Return all of Distribution's configuration. It holds secrets.
+    """Return Distribution's whole configuration. It contains secrets.
 
-    Without ``token`` the registry is open to whoever reaches it, which only samples on
-    one machine may be.
+    Without ``token`` the registry is open to everyone who can reach it: use that only
+    for samples on one machine.
     """
     config: dict[str, Any] = {
         "version": 0.1,
-        # At level info, both versions log the notifications' header when they start,
-        # and with it the secret. The reverse proxy keeps the access log.
+        # At level info, both versions log the header of notifications at start,
+        # including the secret. The reverse proxy keeps the access log.
         "log": {"level": "warn", "accesslog": {"disabled": True}},
         "storage": _storage(storage, read_only=read_only),
         "http": _http(addr, http_secret),
@@ -100,12 +100,12 @@ def _storage(
     return {
         **driver,
         "delete": {"enabled": True},
-        # A pre-signed address of the bucket would go on after a revocation, and past
-        # the reverse proxy that asks for one.
+        # A pre-signed URL of the bucket would work after a revocation, and bypass the
+        # reverse proxy that checks for one.
         "redirect": {"disable": True},
-        # No "cache": one in memory tells of blobs that garbage collection has removed,
-        # or another instance, so that the next push leaves them out. The one in Redis
-        # gives deleted blobs back, too (CVE-2026-35172).
+        # No "cache": one in memory still lists blobs that garbage collection or another
+        # instance has removed, so that the next push skips them. The one in Redis also
+        # returns deleted blobs (CVE-2026-35172).
         "maintenance": {
             "uploadpurging": {
                 "enabled": True,
@@ -126,7 +126,7 @@ def _s3(storage: S3Storage) -> dict[str, Any]:
         "encrypt": storage.encrypt,
     }
     if storage.endpoint:
-        # Version 2.8 does so by itself where there is an endpoint, version 3 does not.
+        # Version 2.8 does this automatically for an endpoint, version 3 does not.
         parameters |= {"regionendpoint": storage.endpoint, "forcepathstyle": True}
     if storage.directory:
         parameters["rootdirectory"] = storage.directory
@@ -138,10 +138,10 @@ def _s3(storage: S3Storage) -> dict[str, Any]:
 def _http(addr: str, secret: str) -> dict[str, Any]:
     return {
         "addr": addr,
-        # It signs the state of uploads: the same for all instances of one registry.
+        # Signs the state of uploads: the same for all instances of one registry.
         "secret": secret,
-        # Addresses of uploads then need no forwarding headers to be right, and none
-        # can lead a client elsewhere or to plain HTTP.
+        # Then the URLs of uploads do not depend on forwarding headers, and cannot send
+        # a client to another host or to plain HTTP.
         "relativeurls": True,
         "draintimeout": "60s",
         "headers": {"X-Content-Type-Options": ["nosniff"]},
@@ -154,7 +154,7 @@ def _token(token: TokenAuth) -> dict[str, Any]:
         "service": token.service,
         "issuer": token.issuer,
         "rootcertbundle": str(token.root_bundle.absolute()),
-        # Version 3 alone reads it; its default takes every algorithm it knows.
+        # Only version 3 reads it; its default accepts every algorithm it knows.
         "signingalgorithms": ["ES256"],
     }
 
@@ -167,8 +167,8 @@ def _notifications(notifications: Notifications) -> dict[str, Any]:
                 "url": notifications.url,
                 "headers": {"Authorization": [f"Bearer {notifications.token}"]},
                 "timeout": "5s",
-                # After three failures it waits, then goes on with the same event: the
-                # queue is in the registry's memory, in order, and without an end.
+                # After three failures it waits, then retries the same event: the queue
+                # is in the registry's memory, ordered and unbounded.
                 "threshold": 3,
                 "backoff": "10s",
                 "ignore": {"mediatypes": [BLOB_MEDIA_TYPE], "actions": ["mount"]},

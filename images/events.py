@@ -1,8 +1,8 @@
-"""Writing down what the private registry tells of pushes, pulls and deletions.
+"""Stores the private registry's notifications of pushes, pulls and deletions.
 
-Notifications may come twice, late, in another order, or never. So each counts once,
-an older one does not undo a newer one, and whatever one says is only believed until
-the registry itself was asked: see :mod:`registries.private_registry.confirmation`.
+Notifications may arrive twice, late, out of order, or never. So each counts once, an
+older one does not undo a newer one, and its content is provisional until the registry
+itself has confirmed it: see :mod:`images.confirmation`.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from registries.models.outcomes import ALLOWED
 from registries.pulls.events import PULLS_KEPT, Pull, record_pulls
 from teams.actors import system_actor
 
-# Distribution tries for as long as it runs; nothing is told again after a day.
+# Distribution retries as long as it runs; it repeats nothing after a day.
 REMEMBERED = timedelta(days=7)
-LOOK_SECONDS = 60
+LOOKUP_SECONDS = 60
 _REMEMBER = """
 INSERT INTO images_registrynotification (id, received_at) VALUES (%s, %s)
 ON CONFLICT DO NOTHING
@@ -48,32 +48,32 @@ ON CONFLICT DO NOTHING
 
 @transaction.atomic
 def take_notifications(notifications: Iterable[Notification]) -> None:
-    """Write down what is new in notifications; those of unknown applications are not.
+    """Store new notifications; those of unknown applications are ignored.
 
-    Images that changed are confirmed with the registry soon after.
+    Images that changed are confirmed with the registry soon afterwards.
     """
     changed = False
-    for each in sorted(notifications, key=lambda each: each.at):
-        slug, _, name = each.repository.partition("/")
+    for event in sorted(notifications, key=lambda event: event.at):
+        slug, _, name = event.repository.partition("/")
         application = Application.objects.filter(slug=slug).first()
-        if application is None or not name or each.subject == BERTH:
-            continue  # nobody's, or what Berth does itself and has written down
-        if not _is_new(each):
+        if application is None or not name or event.subject == BERTH:
+            continue  # of no application, or Berth's own action, which it has recorded
+        if not _is_new(event):
             continue
-        if each.action is Action.PULL:
-            _pulled(application, name, each)
+        if event.action is Action.PULL:
+            _pulled(application, name, event)
             continue
         changed = True
-        if each.action is Action.PUSH:
-            _pushed(application, name, each)
+        if event.action is Action.PUSH:
+            _pushed(application, name, event)
         else:
-            _deleted(application, name, each)
+            _deleted(application, name, event)
     if changed:
         wake(Task.CONFIRM_IMAGES)
 
 
 def forget_notifications() -> int:
-    """Forget the IDs of notifications that will not come again; return how many."""
+    """Delete the IDs of notifications that cannot repeat any more; return how many."""
     before = timezone.now() - REMEMBERED
     return RegistryNotification.objects.filter(received_at__lt=before).delete()[0]
 
@@ -87,24 +87,24 @@ def _is_new(notification: Notification) -> bool:
 def _pushed(application: Application, name: str, event: Notification) -> None:
     if not event.digest:
         return
-    repository = remember_repository(application, name)
-    manifest = remember_manifest(repository, event.digest, event)
+    repository = get_or_create_repository(application, name)
+    manifest = get_or_create_manifest(repository, event.digest, event)
     if event.tag and _move_tag(repository, manifest, event):
         _audit(EventTag.IMAGE_PUSHED, application, repository, event)
 
 
-def remember_repository(application: Application, name: str) -> ImageRepository:
-    """Return the row of a repository, locked, so that it is not forgotten meanwhile."""
+def get_or_create_repository(application: Application, name: str) -> ImageRepository:
+    """Return the row of a repository, locked, so that nobody deletes it now."""
     repository, _ = ImageRepository.objects.select_for_update().get_or_create(
         application=application, name=name, defaults={"team_id": application.team_id}
     )
     return repository
 
 
-def remember_manifest(
+def get_or_create_manifest(
     repository: ImageRepository, digest: str, event: Notification | None = None
 ) -> ImageManifest:
-    """Return the row of a manifest; a new one, or a new push, waits to be confirmed."""
+    """Return the row of a manifest; it is unconfirmed if it is new or newly pushed."""
     manifest, is_new = ImageManifest.objects.select_for_update().get_or_create(
         repository=repository,
         digest=digest,
@@ -126,7 +126,7 @@ def remember_manifest(
 def _move_tag(
     repository: ImageRepository, manifest: ImageManifest, event: Notification
 ) -> bool:
-    """Have a tag name what was pushed; tell whether it named something else before."""
+    """Move a tag to what was pushed; return whether it was new or named another."""
     tag, is_new = ImageTag.objects.select_for_update().get_or_create(
         repository=repository,
         name=event.tag,
@@ -149,7 +149,7 @@ def _move_tag(
 
 
 def _deleted(application: Application, name: str, event: Notification) -> None:
-    """Have the registry asked whether what was deleted is gone."""
+    """Make the deleted object unconfirmed, so that the registry is asked."""
     named = Q(digest=event.digest) if event.digest else Q(tags__name=event.tag)
     manifest = (
         ImageManifest.objects.for_team(application.team_id)
@@ -167,8 +167,8 @@ def _deleted(application: Application, name: str, event: Notification) -> None:
 
 
 @transaction.atomic
-def forget_if_empty(repository: ImageRepository) -> None:
-    """Forget a repository that holds nothing any more."""
+def delete_if_empty(repository: ImageRepository) -> None:
+    """Delete the row of a repository without manifests."""
     locked = ImageRepository.objects.select_for_update().filter(pk=repository.pk)
     if locked.first() is not None and not repository.manifests.exists():
         locked.delete()
@@ -176,8 +176,8 @@ def forget_if_empty(repository: ImageRepository) -> None:
 
 def _pulled(application: Application, name: str, event: Notification) -> None:
     if event.method != "GET":
-        # A look that is followed by the pull, by digest, or by nothing.
-        _remember_look(event)
+        # A lookup; a pull by digest may follow.
+        _remember_lookup(event)
         return
     event = _with_tag(event)
     manifests = ImageManifest.objects.for_team(application.team_id).filter(
@@ -190,25 +190,25 @@ def _pulled(application: Application, name: str, event: Notification) -> None:
     (tags.filter(name=event.tag) if event.tag else tags).update(last_pulled_at=latest)
     indexes = manifests.filter(children__contains=[event.digest])
     if event.tag or tags.exists() or not indexes.exists():
-        # Not so a platform's image, which is pulled after its index.
+        # The image of a platform is pulled after its index and not counted.
         _count(application, name, event)
 
 
-def _look_key(event: Notification) -> str:
-    return f"looked:{event.subject}:{event.repository}:{event.digest}"
+def _lookup_key(event: Notification) -> str:
+    return f"lookup:{event.subject}:{event.repository}:{event.digest}"
 
 
-def _remember_look(event: Notification) -> None:
+def _remember_lookup(event: Notification) -> None:
     if event.tag:
-        cache.set(_look_key(event), event.tag, LOOK_SECONDS)
+        cache.set(_lookup_key(event), event.tag, LOOKUP_SECONDS)
 
 
 def _with_tag(event: Notification) -> Notification:
-    """Return a pull by digest as one of the tag that was looked up just before.
+    """Return a pull by digest with the tag that was looked up just before.
 
-    docker and containerd ask which image a tag names, and then pull that.
+    docker and containerd first look up the digest of a tag, and then pull the digest.
     """
-    tag = "" if event.tag else cache.get(_look_key(event), "")
+    tag = "" if event.tag else cache.get(_lookup_key(event), "")
     return replace(event, tag=tag) if tag else event
 
 
@@ -245,7 +245,7 @@ def _audit(
     repository: ImageRepository,
     event: Notification,
 ) -> None:
-    # Of a person or a service account, the login tells which of their tokens it was.
+    # The login shows which token of a user or service account it was.
     data = {"tag": event.tag, "digest": event.digest, "login": event.subject}
     record(
         actor=_actor(application, event.subject),
@@ -262,5 +262,5 @@ def _actor(application: Application, subject: str) -> AuditActor:
         actor = holder.actor_for(application.team_id)
         if actor is not None:
             return actor
-    # Who did it was removed meanwhile.
+    # The actor has been deleted since then.
     return system_actor(application.team, "The private registry")

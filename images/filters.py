@@ -32,7 +32,7 @@ class ImageManifestFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
     untagged = filters.ChoiceFilter(
         choices=[("true", "true"), ("false", "false")],
         method="filter_untagged",
-        label="true: those that no tag names and no index needs; false: all others",
+        label="true: manifests without a tag that no index needs; false: all others",
     )
 
     class Meta:
@@ -42,7 +42,7 @@ class ImageManifestFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
     def filter_untagged(
         self, rows: QuerySet[ImageManifest], _name: str, text: str
     ) -> QuerySet[ImageManifest]:
-        left = untagged(rows)
+        matching = untagged(rows)
         if text == "true":
-            return left
-        return rows.exclude(pk__in=left.order_by().values("pk"))
+            return matching
+        return rows.exclude(pk__in=matching.order_by().values("pk"))

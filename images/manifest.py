@@ -1,4 +1,4 @@
-"""What a manifest says it consists of (OCI image spec; docker image manifest v2)."""
+"""Reads what a manifest consists of (OCI image spec; docker image manifest v2)."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _IMAGE_CONFIGS = {
 }
 INDEXES = {OCI_INDEX, DOCKER_LIST}
 _MAX_PLATFORM = 100
-# Registries take any number for a size. More than so many bytes nobody has.
+# Registries accept any number as a size. No real one is larger than this.
 _MAX_SIZE = 2**48
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One manifest as it was read, by itself.
+    """The content of one manifest.
 
-    ``blobs`` has the size in bytes of each blob it names, ``children`` are the
+    ``blobs`` maps the digest of each blob to its size in bytes, ``children`` are the
     manifests of an index. ``config`` is the digest of an image's configuration.
     """
 
@@ -36,7 +36,7 @@ class Manifest:
 
 
 def parse_manifest(media_type: str, body: bytes) -> Manifest:
-    """Read a manifest; one that is not understood consists of nothing but itself."""
+    """Read a manifest; an unreadable one consists only of itself."""
     try:
         content = json.loads(body)
         if media_type in INDEXES:
@@ -48,11 +48,11 @@ def parse_manifest(media_type: str, body: bytes) -> Manifest:
 
 def _index(media_type: str, content: dict[str, Any]) -> Manifest:
     entries = content["manifests"]
-    platforms = {_platform(each.get("platform") or {}) for each in entries}
+    platforms = {_platform(entry.get("platform") or {}) for entry in entries}
     return Manifest(
         media_type,
-        children=tuple(_digest(each) for each in entries),
-        # Attestations stand in an index as unknown/unknown.
+        children=tuple(_digest(entry) for entry in entries),
+        # Attestations appear in an index as unknown/unknown.
         platforms=tuple(sorted(platforms - {"", "unknown/unknown"})),
     )
 
@@ -63,13 +63,13 @@ def _image(media_type: str, content: dict[str, Any]) -> Manifest:
     is_image = config.get("mediaType") in _IMAGE_CONFIGS
     return Manifest(
         media_type,
-        blobs={_digest(each): _size(each) for each in parts},
+        blobs={_digest(part): _size(part) for part in parts},
         config=_digest(config) if is_image else "",
     )
 
 
 def parse_platform(body: bytes) -> str:
-    """Return the platform that an image's configuration names, or ""."""
+    """Return the platform in an image's configuration, or ""."""
     try:
         return _platform(json.loads(body))
     except (ValueError, TypeError, AttributeError, RecursionError):
@@ -95,5 +95,5 @@ def _digest(descriptor: dict[str, Any]) -> str:
 def _size(descriptor: dict[str, Any]) -> int:
     size = descriptor["size"]
     if not isinstance(size, int) or not 0 <= size <= _MAX_SIZE:
-        raise ValueError("a size is no size")
+        raise ValueError("a descriptor has an invalid size")
     return size

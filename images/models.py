@@ -1,7 +1,7 @@
-"""What lies in the private registry, as Berth knows it.
+"""The content of the private registry, as far as Berth knows.
 
-The registry itself has the truth. These rows follow its notifications, and
-``images.reconciliation`` mends what those missed.
+The registry itself is authoritative. These rows follow its notifications, and
+``images.reconciliation`` adds what those missed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from teams.models import TeamOwned
 class ImageRepository(TeamOwned):
     """A repository of the private registry: ``APPLICATION_SLUG/NAME``."""
 
-    # Protected: who got the slug later would find these images under it.
+    # Protected: a later owner of the slug would find these images under it.
     application = models.ForeignKey(
         Application, on_delete=models.PROTECT, related_name="image_repositories"
     )
@@ -39,12 +39,12 @@ class ImageRepository(TeamOwned):
 
     @property
     def full_name(self) -> str:
-        """Return its name on the registry; reads the application."""
+        """Return its name on the registry; queries the application."""
         return f"{self.application.slug}/{self.name}"
 
 
 class ImageManifest(TeamOwned):
-    """An image or an index by its digest, with a tag or without.
+    """An image or an index by its digest, tagged or not.
 
     ``pushed_by`` and holders of pulls are subjects of registry tokens.
     """
@@ -54,15 +54,15 @@ class ImageManifest(TeamOwned):
     )
     digest = models.CharField(max_length=140)
     media_type = models.CharField(max_length=255, blank=True)
-    # All that it consists of, for all platforms, in bytes; None until it was read.
+    # Everything it consists of, for all platforms, in bytes; None until it is read.
     size = models.PositiveBigIntegerField(null=True)
     platforms = ArrayField(models.CharField(max_length=100), default=list)
-    # The manifests that an index names: they come and go with it.
+    # The manifests of an index: they are pushed and deleted with it.
     children = ArrayField(models.CharField(max_length=140), default=list)
     pushed_at = models.DateTimeField()
     pushed_by = models.CharField(max_length=80, blank=True)
     last_pulled_at = models.DateTimeField(null=True)
-    # When the registry was asked for it; None where that has to be done.
+    # When the registry last confirmed it; None if unconfirmed.
     confirmed_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -86,7 +86,7 @@ class ImageManifest(TeamOwned):
 
 
 class ImageTag(TeamOwned):
-    """A name for a manifest, which the next push may move to another."""
+    """A name for a manifest; the next push may move it to another."""
 
     repository = models.ForeignKey(
         ImageRepository, on_delete=models.CASCADE, related_name="tags"
@@ -98,8 +98,8 @@ class ImageTag(TeamOwned):
     pushed_at = models.DateTimeField()
     pushed_by = models.CharField(max_length=80, blank=True)
     last_pulled_at = models.DateTimeField(null=True)
-    # When the registry was asked which manifest it names; None after a notification,
-    # which may have come late.
+    # When the registry last confirmed its manifest; None after a notification, which
+    # may have been late.
     confirmed_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -121,7 +121,7 @@ class ImageTag(TeamOwned):
 
 
 class ImageBlob(TeamOwned):
-    """A blob or manifest that a manifest needs; layers are shared by many."""
+    """A blob or manifest that a manifest needs; many share the same layers."""
 
     manifest = models.ForeignKey(
         ImageManifest, on_delete=models.CASCADE, related_name="blobs"
@@ -144,7 +144,7 @@ class ImageBlob(TeamOwned):
 
 
 class RegistryNotification(models.Model):
-    """The ID of a notification that was taken, so that it does not count twice."""
+    """The ID of a stored notification, so that it does not count twice."""
 
     id = models.CharField(primary_key=True, max_length=64)
     received_at = models.DateTimeField(db_index=True)

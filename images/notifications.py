@@ -1,4 +1,4 @@
-"""What Distribution tells of itself: its notifications, read strictly.
+"""Parses Distribution's notifications strictly.
 
 Source: distribution, docs/notifications ("Events" and "Envelope"), 2.8 and 3.
 """
@@ -31,10 +31,10 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """Something that was done to a manifest.
+    """An action on a manifest.
 
-    ``digest`` is "" where a tag alone was deleted, ``tag`` where none was named.
-    ``subject`` is the registry token's, ``at`` is by the registry's clock.
+    ``digest`` is "" if only a tag was deleted, ``tag`` is "" if none was named.
+    ``subject`` is that of the registry token, ``at`` is the registry's time.
     """
 
     id: str
@@ -49,20 +49,20 @@ class Notification:
 
 
 def parse_envelope(body: bytes) -> list[Notification]:
-    """Return what an envelope tells of manifests; blobs and the rest are left out.
+    """Return an envelope's notifications about manifests, without blobs and the rest.
 
-    So is an event that cannot be read: Distribution sends one again and again until it
-    is taken, and all later ones wait behind it.
+    Unreadable events are left out too: Distribution would repeat them until they are
+    accepted, and all later ones would wait.
 
     Raises:
-        MalformedEnvelope: it is no envelope at all.
+        MalformedEnvelope: it is not an envelope.
     """
     try:
         events = list(json.loads(body)["events"])
     except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise MalformedEnvelope("These are not notifications.") from error
-    found = [_read(each) for each in events]
-    return [each for each in found if each is not None]
+        raise MalformedEnvelope("Not an envelope of notifications.") from error
+    parsed = (_read(event) for event in events)
+    return [notification for notification in parsed if notification is not None]
 
 
 def _read(event: Any) -> Notification | None:
@@ -72,14 +72,14 @@ def _read(event: Any) -> Notification | None:
             return None
         return _parse(event, target)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        logger.warning("A notification is not readable: %r", error)
+        logger.warning("Unreadable notification: %r", error)
         return None
 
 
 def _parse(event: dict[str, Any], target: dict[str, Any]) -> Notification:
     digest, tag = target.get("digest", ""), target.get("tag", "")
     if not digest and not tag:
-        raise ValueError("neither a digest nor a tag is named")
+        raise ValueError("neither digest nor tag")
     return Notification(
         id=_text(event["id"], 64),
         at=_instant(event["timestamp"]),
@@ -95,12 +95,12 @@ def _parse(event: dict[str, Any], target: dict[str, Any]) -> Notification:
 
 def _text(value: Any, length: int) -> str:
     if not isinstance(value, str) or len(value) > length or not value.isprintable():
-        raise ValueError("a value is no printable text, or too long")
+        raise ValueError("a value is not printable text, or too long")
     return value
 
 
 def _instant(text: str) -> datetime:
-    found = datetime.fromisoformat(text)
-    if found.tzinfo is None:
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
         raise ValueError("a timestamp has no zone")
-    return found.astimezone(UTC)
+    return instant.astimezone(UTC)

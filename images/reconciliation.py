@@ -1,8 +1,7 @@
-"""Mending Berth's list of images by the registry's own catalogue.
+"""Adds images from the registry's own catalogue to Berth's list.
 
-Notifications can be lost: the registry keeps them in memory only. Here what Berth does
-not know is added. What it knows is confirmed again and again, by
-:mod:`registries.private_registry.confirmation`.
+Notifications can be lost, because the registry keeps them only in memory. Images that
+Berth already knows are confirmed regularly by :mod:`images.confirmation`.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from images.client import (
     registry_client,
 )
 from images.confirmation import EMPTY, confirm_images
-from images.events import remember_manifest, remember_repository
+from images.events import get_or_create_manifest, get_or_create_repository
 from images.models import ImageManifest, ImageRepository, ImageTag
 from licenses.models import Application
 from oci.reference import MalformedName, parse_repository, parse_tag
@@ -31,10 +30,10 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Reconciled:
-    """What a walk through the catalogue came to.
+class Reconciliation:
+    """The result of a walk through the catalogue.
 
-    ``unknown`` are repositories of no application: their team deleted it.
+    ``unknown`` are repositories whose application does not exist any more.
     """
 
     repositories: int
@@ -42,38 +41,42 @@ class Reconciled:
     unknown: tuple[str, ...]
 
 
-def reconcile_images() -> Reconciled:
-    """Add what only the registry knows; what Berth knows is confirmed all the time.
+def reconcile_images() -> Reconciliation:
+    """Add the tags that Berth does not know.
 
-    Does nothing where no private registry is configured.
+    Does nothing if no private registry is configured.
 
     Raises:
-        PrivateRegistryProblem: the registry cannot be reached.
+        PrivateRegistryProblem: the registry is unreachable.
     """
-    return _walk() if is_configured() else Reconciled(0, 0, ())
+    return _walk() if is_configured() else Reconciliation(0, 0, ())
 
 
-def reconcile_to_the_end(*, accept_empty: bool = False) -> Reconciled:
-    """Do as :func:`reconcile_images`, and confirm all that Berth knows now.
+def reconcile_fully(*, accept_empty: bool = False) -> Reconciliation:
+    """Reconcile as :func:`reconcile_images`, then confirm everything that Berth knows.
 
     Raises:
-        PrivateRegistryProblem: the registry cannot be reached, or is empty although
-            Berth knows of images, which more likely means that its storage is not
-            there. ``accept_empty`` forgets them.
+        PrivateRegistryProblem: the registry is unreachable, or empty although Berth
+            knows of images: its storage is probably missing. ``accept_empty`` deletes
+            them from Berth's list.
     """
     started = timezone.now()
-    found = reconcile_images()
-    if not found.repositories and not accept_empty and ImageRepository.objects.exists():
+    result = reconcile_images()
+    if (
+        not result.repositories
+        and not accept_empty
+        and ImageRepository.objects.exists()
+    ):
         raise PrivateRegistryProblem("registry_empty", EMPTY)
     if accept_empty:
         ImageManifest.objects.update(confirmed_at=None)
     while confirm_images(started, wait=True):
         pass
-    return found
+    return result
 
 
 @async_to_sync
-async def _walk() -> Reconciled:
+async def _walk() -> Reconciliation:
     repositories, added, unknown = 0, 0, []
     async with registry_client() as client:
         async for name in client.repositories():
@@ -85,8 +88,10 @@ async def _walk() -> Reconciled:
             elif tags:
                 unknown.append(name)
     if unknown:
-        logger.warning("Repositories of no application: %s", ", ".join(unknown[:20]))
-    return Reconciled(repositories, added, tuple(unknown))
+        logger.warning(
+            "Repositories without an application: %s", ", ".join(unknown[:20])
+        )
+    return Reconciliation(repositories, added, tuple(unknown))
 
 
 def _application_of(name: str) -> Application | None:
@@ -123,9 +128,9 @@ def _is_name(image: str, tag: str) -> bool:
 
 @transaction.atomic
 def _add_tag(application: Application, image: str, tag: str, digest: str) -> None:
-    """Add a tag that no notification told of: who pushed it is not known."""
-    repository = remember_repository(application, image)
-    manifest = remember_manifest(repository, digest)
+    """Add a tag without a notification: the pusher is unknown."""
+    repository = get_or_create_repository(application, image)
+    manifest = get_or_create_manifest(repository, digest)
     ImageTag.objects.get_or_create(
         repository=repository,
         name=tag,

@@ -45,10 +45,10 @@ class _SumOfSizes(Subquery):
 
 
 def image_repositories_for_team(team_id: uuid.UUID) -> QuerySet[ImageRepository]:
-    """Return repositories, the newest first, with what is in them.
+    """Return repositories with a summary of their content, the newest first.
 
-    That is ``tag_count``, ``last_pushed_at``, ``last_pulled_at``, and ``storage`` in
-    bytes, where a layer that several images share counts once.
+    It consists of ``tag_count``, ``last_pushed_at``, ``last_pulled_at``, and
+    ``storage`` in bytes, where a shared layer counts once.
     """
     manifests = _of_repository(ImageManifest.objects.for_team(team_id))
     tags = _of_repository(ImageTag.objects.for_team(team_id))
@@ -73,7 +73,7 @@ def image_repositories_for_team(team_id: uuid.UUID) -> QuerySet[ImageRepository]
 def repositories_of_application(
     application: Application,
 ) -> QuerySet[ImageRepository]:
-    """Return an application's repositories, without what is in them."""
+    """Return an application's repositories, without a summary of their content."""
     return (
         ImageRepository.objects.for_team(application.team_id)
         .filter(application=application)
@@ -89,7 +89,7 @@ def _of_repository(rows: QuerySet[Any]) -> QuerySet[Any, dict[str, Any]]:
 def is_listed(
     team_id: uuid.UUID, application_slug: str, name: str, reference: str
 ) -> bool:
-    """Tell whether a tag or digest is there, as far as Berth knows."""
+    """Return whether a tag or digest exists, as far as Berth knows."""
     named = Q(digest=reference) | Q(tags__name=reference)
     return (
         ImageManifest.objects.for_team(team_id)
@@ -103,7 +103,7 @@ def is_listed(
 
 
 def tags_of_repository(repository: ImageRepository) -> QuerySet[ImageTag]:
-    """Return tags with their images, the last pushed first."""
+    """Return tags with their manifests, the last pushed first."""
     return (
         ImageTag.objects.for_team(repository.team_id)
         .filter(repository=repository)
@@ -113,7 +113,7 @@ def tags_of_repository(repository: ImageRepository) -> QuerySet[ImageTag]:
 
 
 def images_of_repository(repository: ImageRepository) -> QuerySet[ImageManifest]:
-    """Return images, tagged ones and untagged ones, the last pushed first."""
+    """Return images, tagged and untagged, the last pushed first."""
     return (
         ImageManifest.objects.for_team(repository.team_id)
         .filter(repository=repository)
@@ -123,15 +123,15 @@ def images_of_repository(repository: ImageRepository) -> QuerySet[ImageManifest]
 
 
 def untagged_images(repository: ImageRepository) -> QuerySet[ImageManifest]:
-    """Return images that no tag names, and no index that is there needs.
+    """Return images without a tag that no existing index needs.
 
-    They are left when a push moves a tag; who knows the digest still pulls them.
+    They remain when a push moves a tag; they can still be pulled by digest.
     """
     return untagged(images_of_repository(repository))
 
 
 def untagged(manifests: QuerySet[ImageManifest]) -> QuerySet[ImageManifest]:
-    """Narrow all images of a repository as :func:`untagged_images` says."""
+    """Keep those that :func:`untagged_images` describes."""
     digest = Func(
         OuterRef("digest"),
         template="ARRAY[%(expressions)s]::varchar(140)[]",
@@ -144,7 +144,7 @@ def untagged(manifests: QuerySet[ImageManifest]) -> QuerySet[ImageManifest]:
 
 
 def storage_by_application(team_id: uuid.UUID) -> dict[uuid.UUID, int]:
-    """Return bytes stored, of each application that has images."""
+    """Return the stored bytes of each application that has images."""
     with connection.cursor() as cursor:
         cursor.execute(_STORAGE_BY_APPLICATION, [team_id, team_id])
         return {application_id: int(size) for application_id, size in cursor}
@@ -160,10 +160,10 @@ class Puller:
 
 @dataclass(frozen=True, slots=True)
 class ImageUse:
-    """What would break without a tag, an image or a repository. ``pulls`` of 30 days.
+    """What would break without a tag, an image or a repository.
 
-    ``own_pulls`` of these were by logins of the team, and not by licenses.
-    ``other_tags`` name the same image as the tag that was asked about.
+    ``pulls`` are those of 30 days; ``own_pulls`` of them used logins of the team, not
+    licenses. ``other_tags`` name the same image as the tag in question.
     """
 
     pullers: Sequence[Puller]
@@ -174,14 +174,14 @@ class ImageUse:
 
 
 def use_of_tag(tag: ImageTag) -> ImageUse:
-    """Say who pulled a tag or its image in the last 30 days, and who still may."""
+    """Return who pulled a tag or its image in the last 30 days, and who may pull it."""
     others = tag.manifest.tags.exclude(pk=tag.pk).order_by("name")
     names = list(others.values_list("name", flat=True))
     return _use(tag.repository, allowed_pulls(tag), names)
 
 
 def use_of_image(manifest: ImageManifest) -> ImageUse:
-    """Say who pulled an image by its digest in the last 30 days, and who still may."""
+    """Return who pulled an image by digest in the last 30 days, and who may pull it."""
     pulls = pulls_of_image_repository(manifest.repository)
     return _use(
         manifest.repository, pulls.filter(reference=manifest.digest, outcome=ALLOWED)
@@ -189,20 +189,20 @@ def use_of_image(manifest: ImageManifest) -> ImageUse:
 
 
 def use_of_repository(repository: ImageRepository) -> ImageUse:
-    """Say who pulled from a repository in the last 30 days, and who still may."""
+    """Return who pulled from a repository in the last 30 days, and who may pull."""
     pulls = pulls_of_image_repository(repository)
     return _use(repository, pulls.filter(outcome=ALLOWED))
 
 
 def allowed_pulls(tag: ImageTag) -> QuerySet[PullEvent]:
-    """Return counted pulls that named the tag or the digest of its image."""
+    """Return allowed pulls of the tag or of its image's digest."""
     return pulls_of_image_repository(tag.repository).filter(
         reference__in=[tag.name, tag.manifest.digest], outcome=ALLOWED
     )
 
 
 def pulls_of_image_repository(repository: ImageRepository) -> QuerySet[PullEvent]:
-    """Return counted pulls of a repository, the latest first, refused ones too."""
+    """Return pulls of a repository, allowed and refused, the latest first."""
     return pulls_for_team(repository.team_id).filter(
         registry_id=PRIVATE_REGISTRY_ID,
         application_slug=repository.application.slug,
@@ -236,6 +236,6 @@ def _pullers(team_id: uuid.UUID, pulls: QuerySet[PullEvent]) -> list[Puller]:
         .annotate(total=Sum("count"))
         .order_by("-total", "license_id")[:PULLERS_SHOWN]
     )
-    totals = {each["license_id"]: each["total"] for each in most}
+    totals = {row["license_id"]: row["total"] for row in most}
     licenses = licenses_for_team(team_id).in_bulk(list(totals))
     return [Puller(licenses[pk], total) for pk, total in totals.items()]

@@ -1,7 +1,7 @@
-"""Deleting images of the private registry, for people and API clients.
+"""Deletes images of the private registry, for people and API clients.
 
-What else needs an image, the registry itself is asked. It has no transactions: what is
-pushed between the question and the deletion, within milliseconds, is not seen.
+The registry itself is asked what else needs an image. It has no transactions: a push
+within the milliseconds between that request and the deletion goes unnoticed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from django.db.models import Q
 from audit.services import record
 from audit.tags import EventTag
 from images.client import RegistryClient, registry_client
-from images.events import forget_if_empty
+from images.events import delete_if_empty
 from images.manifest import INDEXES
 from images.models import ImageManifest, ImageRepository, ImageTag
 from images.survey import Survey, survey
@@ -26,12 +26,12 @@ from portal.errors import Conflict
 from teams.actors import Actor
 from teams.permissions import Permission
 
-# Somebody waits for the answer.
+# Somebody is waiting for the response.
 SECONDS = 25
 
 
 @dataclass
-class _Gone:
+class _Deleted:
     """What the registry has deleted so far."""
 
     tags: list[str] = field(default_factory=list)
@@ -41,159 +41,164 @@ class _Gone:
 def delete_tag(*, actor: Actor, tag: ImageTag) -> None:
     """Delete a tag from the registry; other tags of the same image stay.
 
-    Without another tag the image itself goes, unless an index needs it, and with an
-    index those of its images that nothing else needs. Their space is free after the
-    registry's next garbage collection.
+    Without another tag the image itself is deleted too, unless an index needs it. If
+    it is an index, so are those of its images that nothing else needs. The registry's
+    next garbage collection frees their space.
 
     Raises:
-        Conflict: the tag names another image than when it was read.
-        PrivateRegistryProblem: the registry did not do all of it. What it did is
-            written down.
+        Conflict: the tag has moved to another image since it was read.
+        PrivateRegistryProblem: the registry did not delete everything. What it did
+            delete is recorded.
     """
     actor.require(Permission.IMAGE_DELETE, team_id=tag.team_id)
     repository, digest = tag.repository, tag.manifest.digest
     data = {"tag": tag.name, "digest": digest}
-    with _written_down(actor, EventTag.IMAGE_TAG_DELETED, repository, data) as gone:
-        _delete_tag(repository.full_name, tag.name, digest, _known(repository), gone)
+    with _recorded(actor, EventTag.IMAGE_TAG_DELETED, repository, data) as deleted:
+        _delete_tag(repository.full_name, tag.name, digest, _known(repository), deleted)
 
 
 def delete_manifest(*, actor: Actor, manifest: ImageManifest) -> None:
-    """Delete an image that no tag and no index needs; an index with its own.
+    """Delete an image that no tag and no index needs; an index with its images.
 
     Raises:
-        Conflict: something needs it; another push may have named it again.
-        PrivateRegistryProblem: the registry did not do all of it. What it did is
-            written down.
+        Conflict: something needs it; a push may have tagged it again.
+        PrivateRegistryProblem: the registry did not delete everything. What it did
+            delete is recorded.
     """
     actor.require(Permission.IMAGE_DELETE, team_id=manifest.team_id)
     repository, digest = manifest.repository, manifest.digest
     data = {"digest": digest}
-    with _written_down(actor, EventTag.IMAGE_DELETED, repository, data) as gone:
+    with _recorded(actor, EventTag.IMAGE_DELETED, repository, data) as deleted:
         known = [digest, *_known(repository)]
-        _delete_image(repository.full_name, digest, known, gone)
+        _delete_image(repository.full_name, digest, known, deleted)
 
 
 def delete_repository(*, actor: Actor, repository: ImageRepository) -> None:
-    """Delete all images of a repository that the registry or Berth knows of.
+    """Delete all images of a repository that the registry or Berth knows.
 
     Raises:
-        PrivateRegistryProblem: the registry did not do all of it. What it did is
-            written down.
+        PrivateRegistryProblem: the registry did not delete everything. What it did
+            delete is recorded.
     """
     actor.require(Permission.IMAGE_DELETE, team_id=repository.team_id)
     known = list(repository.manifests.values_list("digest", flat=True))
-    what = EventTag.IMAGE_REPOSITORY_DELETED
-    with _written_down(actor, what, repository, {}) as gone:
-        _delete_all(repository.full_name, known, gone)
+    event = EventTag.IMAGE_REPOSITORY_DELETED
+    with _recorded(actor, event, repository, {}) as deleted:
+        _delete_all(repository.full_name, known, deleted)
 
 
 def _known(repository: ImageRepository) -> list[str]:
-    """Return the digests of what is an index, or may be one."""
+    """Return the digests of indexes and of manifests that may be indexes."""
     may_be = Q(media_type__in=INDEXES) | Q(size=None)
     return list(repository.manifests.filter(may_be).values_list("digest", flat=True))
 
 
 @contextmanager
-def _written_down(
-    actor: Actor, what: EventTag, repository: ImageRepository, data: dict[str, str]
-) -> Iterator[_Gone]:
-    """Write down what went, when all is done or something failed half-way."""
-    gone = _Gone()
+def _recorded(
+    actor: Actor, event: EventTag, repository: ImageRepository, data: dict[str, str]
+) -> Iterator[_Deleted]:
+    """Record what was deleted, whether everything was or something failed."""
+    deleted = _Deleted()
     try:
-        yield gone
+        yield deleted
     finally:
-        if gone.tags or gone.digests:
-            _write_down(actor, what, repository, data, gone)
+        if deleted.tags or deleted.digests:
+            _record_deletion(actor, event, repository, data, deleted)
 
 
 @transaction.atomic
-def _write_down(
+def _record_deletion(
     actor: Actor,
-    what: EventTag,
+    event: EventTag,
     repository: ImageRepository,
     data: dict[str, str],
-    gone: _Gone,
+    deleted: _Deleted,
 ) -> None:
-    repository.tags.filter(name__in=gone.tags).delete()
-    repository.manifests.filter(digest__in=gone.digests).delete()
+    repository.tags.filter(name__in=deleted.tags).delete()
+    repository.manifests.filter(digest__in=deleted.digests).delete()
     record(
         actor=actor,
-        tag=what,
+        tag=event,
         team_id=repository.team_id,
         subject=repository,
-        data={**data, "images": len(gone.digests)},
+        data={**data, "images": len(deleted.digests)},
     )
-    forget_if_empty(repository)
+    delete_if_empty(repository)
 
 
 @async_to_sync
 async def _delete_tag(
-    name: str, tag: str, digest: str, known: list[str], gone: _Gone
+    name: str, tag: str, digest: str, known: list[str], deleted: _Deleted
 ) -> None:
     async with registry_client() as client, asyncio.timeout(SECONDS):
-        found = await survey(client, name, known)
-        now = await client.digest_of(name, tag)
-        if now is None:  # somebody else was faster
-            gone.tags.append(tag)
-        elif now != digest:
+        contents = await survey(client, name, known)
+        current = await client.digest_of(name, tag)
+        if current is None:  # somebody else deleted it first
+            deleted.tags.append(tag)
+        elif current != digest:
             raise Conflict(
                 "tag_moved",
-                f"Somebody pushed another image as {tag} meanwhile, so it stays. "
-                "Look at it again before you delete it.",
+                f"Another image has been pushed as {tag}, so it was not deleted. "
+                "Review it before you delete it.",
             )
-        elif found.is_needed(digest, but_for=tag):
-            await _delete_tag_alone(client, name, tag, gone)
+        elif contents.is_needed(digest, except_for=tag):
+            await _delete_tag_alone(client, name, tag, deleted)
         else:
-            await _delete_with_its_own(client, name, digest, found, gone)
+            await _delete_with_children(client, name, digest, contents, deleted)
 
 
 async def _delete_tag_alone(
-    client: RegistryClient, name: str, tag: str, gone: _Gone
+    client: RegistryClient, name: str, tag: str, deleted: _Deleted
 ) -> None:
-    """Delete a tag whose image stays, which Distribution 2.8 cannot.
+    """Delete a tag whose image stays.
 
-    There the tag is first moved to an empty index, which is then deleted.
+    Distribution 2.8 cannot do so: there the tag is moved to an empty index, which is
+    then deleted.
     """
     if await client.delete_tag(name, tag):
-        gone.tags.append(tag)
+        deleted.tags.append(tag)
         return
     empty = await client.move_to_nothing(name, tag)
-    gone.tags.append(tag)
+    deleted.tags.append(tag)
     await client.delete_manifest(name, empty)
 
 
 @async_to_sync
-async def _delete_image(name: str, digest: str, known: list[str], gone: _Gone) -> None:
+async def _delete_image(
+    name: str, digest: str, known: list[str], deleted: _Deleted
+) -> None:
     async with registry_client() as client, asyncio.timeout(SECONDS):
-        found = await survey(client, name, known)
-        if found.is_needed(digest, but_for=""):
+        contents = await survey(client, name, known)
+        if contents.is_needed(digest, except_for=""):
             raise Conflict(
                 "image_in_use",
-                "A tag or an index names this image, so it stays. Delete that first.",
+                "A tag or an index uses this image. Delete that first.",
             )
-        await _delete_with_its_own(client, name, digest, found, gone)
+        await _delete_with_children(client, name, digest, contents, deleted)
 
 
-async def _delete_with_its_own(
-    client: RegistryClient, name: str, digest: str, found: Survey, gone: _Gone
+async def _delete_with_children(
+    client: RegistryClient, name: str, digest: str, contents: Survey, deleted: _Deleted
 ) -> None:
-    """Delete an image, and of an index what nothing else needs.
+    """Delete an image; of an index also the images that nothing else needs.
 
-    The index goes first: half of one would be worse than images that nobody names.
+    The index goes first: a partial index would be worse than unused images.
     """
     await client.delete_manifest(name, digest)
-    gone.digests.append(digest)
-    for child in sorted(found.indexes.get(digest, ())):
-        if not found.is_needed(child, but_for=digest):
+    deleted.digests.append(digest)
+    for child in sorted(contents.indexes.get(digest, ())):
+        if not contents.is_needed(child, except_for=digest):
             await client.delete_manifest(name, child)
-            gone.digests.append(child)
+            deleted.digests.append(child)
 
 
 @async_to_sync
-async def _delete_all(name: str, known: list[str], gone: _Gone) -> None:
+async def _delete_all(name: str, known: list[str], deleted: _Deleted) -> None:
     async with registry_client() as client, asyncio.timeout(SECONDS):
-        found = await survey(client, name, known)
-        # Indexes first: half of one would be worse than images that nobody names.
-        for digest in dict.fromkeys([*found.indexes, *found.tags.values(), *known]):
+        contents = await survey(client, name, known)
+        # Indexes first: a partial index would be worse than unused images.
+        for digest in dict.fromkeys(
+            [*contents.indexes, *contents.tags.values(), *known]
+        ):
             await client.delete_manifest(name, digest)
-            gone.digests.append(digest)
+            deleted.digests.append(digest)

@@ -1,7 +1,7 @@
-"""What is in a repository at this moment, asked of the registry itself.
+"""Reads the current content of a repository from the registry itself.
 
-Berth's rows follow the registry, and may be behind. Before something is deleted, what
-else needs it has to be known for sure.
+Berth's rows may lag behind. Before a deletion, it must be certain what else needs the
+object.
 """
 
 from __future__ import annotations
@@ -15,35 +15,35 @@ from images.client import RegistryClient
 from images.manifest import INDEXES
 
 AT_ONCE = 8
-Asked = TypeVar("Asked")
-Found = TypeVar("Found")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """Digests that tags name, and of what each index needs that is there."""
+    """The digest of each tag, and what each existing index needs."""
 
     tags: dict[str, str]
     indexes: dict[str, set[str]]
 
-    def is_needed(self, digest: str, *, but_for: str) -> bool:
-        """Tell whether something needs a manifest, besides one tag or index."""
-        return self._is_tagged(digest, but_for) or any(
+    def is_needed(self, digest: str, *, except_for: str) -> bool:
+        """Return whether anything needs a manifest, except one tag or index."""
+        return self._is_tagged(digest, except_for) or any(
             digest in needed
             for index, needed in self.indexes.items()
-            if index not in {but_for, digest}
+            if index not in {except_for, digest}
         )
 
-    def _is_tagged(self, digest: str, but_for: str) -> bool:
+    def _is_tagged(self, digest: str, except_for: str) -> bool:
         return any(
-            named == digest for tag, named in self.tags.items() if tag != but_for
+            named == digest for tag, named in self.tags.items() if tag != except_for
         )
 
 
 async def survey(
     client: RegistryClient, repository: str, known: Iterable[str]
 ) -> Survey:
-    """Look at all tags of a repository, and at what Berth knows without a tag.
+    """Read all tags of a repository, and the untagged manifests that Berth knows.
 
     ``known`` are digests that may be indexes.
 
@@ -56,14 +56,16 @@ async def survey(
     async def ask(reference: str) -> tuple[str, str] | None:
         return await client.look(repository, reference)
 
-    looked = dict(zip(references, await _at_once(ask, references), strict=True))
-    found = [each for each in looked.values() if each is not None]
-    indexes = sorted({digest for digest, media_type in found if media_type in INDEXES})
+    looked = dict(zip(references, await _concurrently(ask, references), strict=True))
+    existing = [look for look in looked.values() if look is not None]
+    indexes = sorted(
+        {digest for digest, media_type in existing if media_type in INDEXES}
+    )
 
     async def needed_by(digest: str) -> set[str]:
         return await client.needed_by(repository, digest)
 
-    needed = await _at_once(needed_by, indexes)
+    needed = await _concurrently(needed_by, indexes)
     tagged = ((name, looked[name]) for name in names)
     return Survey(
         tags={name: look[0] for name, look in tagged if look is not None},
@@ -71,13 +73,13 @@ async def survey(
     )
 
 
-async def _at_once(
-    ask: Callable[[Asked], Awaitable[Found]], of: Iterable[Asked]
-) -> list[Found]:
+async def _concurrently(
+    ask: Callable[[Item], Awaitable[Result]], items: Iterable[Item]
+) -> list[Result]:
     gate = asyncio.Semaphore(AT_ONCE)
 
-    async def wait(each: Asked) -> Found:
+    async def wait(item: Item) -> Result:
         async with gate:
-            return await ask(each)
+            return await ask(item)
 
-    return await asyncio.gather(*(wait(each) for each in of))
+    return await asyncio.gather(*(wait(item) for item in items))

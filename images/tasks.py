@@ -17,7 +17,7 @@ def confirm_images_task() -> None:
     try:
         confirm_images()
     except PrivateRegistryProblem as problem:
-        logger.warning("Images are not confirmed: %s", problem.message)
+        logger.warning("Images could not be confirmed: %s", problem.message)
 
 
 @shared_task
@@ -25,7 +25,7 @@ def reconcile_images_task() -> None:
     try:
         reconcile_images()
     except PrivateRegistryProblem as problem:
-        logger.warning("Images are not reconciled: %s", problem.message)
+        logger.warning("Images could not be reconciled: %s", problem.message)
 
 
 @shared_task

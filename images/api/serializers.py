@@ -5,12 +5,9 @@ from rest_framework import serializers
 
 from images.models import ImageManifest, ImageRepository, ImageTag
 
-_HOST_HELP = "Null where the installation does not say what its registry is called"
-
-
-_PUSHED_BY_HELP = (
-    "`api-token:` or `user:` with its ID; empty if the registry did not tell"
-)
+_HOST_HELP = "Null if no host of the private registry is configured"
+_PUSHED_BY_HELP = "`api-token:` or `user:` with its ID; empty if unknown"
+_SIZE_HELP = "For all platforms; null until the image has been read"
 
 
 class ImageSerializer(serializers.ModelSerializer[ImageRepository]):
@@ -20,11 +17,12 @@ class ImageSerializer(serializers.ModelSerializer[ImageRepository]):
         source="full_name", help_text="The application's slug and the name"
     )
     image = serializers.SerializerMethodField(
-        help_text=f"What customers pull, without a tag. {_HOST_HELP}"
+        help_text=f"The name that customers pull, without a tag. {_HOST_HELP}"
     )
-    tags = serializers.IntegerField(source="tag_count", help_text="How many")
+    tags = serializers.IntegerField(source="tag_count", help_text="Number of tags")
     storage_bytes = serializers.IntegerField(
-        source="storage", help_text="A layer that several of its images share is one"
+        source="storage",
+        help_text="A layer shared by several of its images counts once",
     )
     last_pushed_at = serializers.DateTimeField(allow_null=True)
     last_pulled_at = serializers.DateTimeField(allow_null=True)
@@ -49,10 +47,10 @@ class ImageSerializer(serializers.ModelSerializer[ImageRepository]):
 
 
 class ImageTagSerializer(serializers.ModelSerializer[ImageTag]):
-    """A tag, and the image that it names now."""
+    """A tag, and the image that it currently names."""
 
     reference = serializers.SerializerMethodField(
-        help_text=f"What customers pull. {_HOST_HELP}"
+        help_text=f"The name that customers pull. {_HOST_HELP}"
     )
     digest = serializers.CharField(source="manifest.digest")
     media_type = serializers.CharField(source="manifest.media_type")
@@ -62,7 +60,7 @@ class ImageTagSerializer(serializers.ModelSerializer[ImageTag]):
     size_bytes = serializers.IntegerField(
         source="manifest.size",
         allow_null=True,
-        help_text="For all platforms; null until the image was read",
+        help_text=_SIZE_HELP,
     )
     pushed_by = serializers.CharField(help_text=_PUSHED_BY_HELP)
 
@@ -87,17 +85,17 @@ class ImageTagSerializer(serializers.ModelSerializer[ImageTag]):
 
 
 class ImageManifestSerializer(serializers.ModelSerializer[ImageManifest]):
-    """An image or an index by its digest, with tags or without."""
+    """An image or an index by its digest, tagged or not."""
 
     reference = serializers.SerializerMethodField(
-        help_text=f"What pulls exactly this. {_HOST_HELP}"
+        help_text=f"The name to pull exactly this one. {_HOST_HELP}"
     )
     size_bytes = serializers.IntegerField(
         source="size",
         allow_null=True,
-        help_text="For all platforms; null until the image was read",
+        help_text=_SIZE_HELP,
     )
-    tags = serializers.SerializerMethodField(help_text="Names of all that name it")
+    tags = serializers.SerializerMethodField(help_text="All tags that name it")
     pushed_by = serializers.CharField(help_text=_PUSHED_BY_HELP)
 
     class Meta:

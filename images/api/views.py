@@ -1,4 +1,4 @@
-"""Images in the private registry, below the application whose slug names them."""
+"""Images in the private registry, under their application."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class ImagesView(ApplicationChildView):
 
 
 class ImageChildView(ApplicationChildView):
-    """A view of what belongs to the image in the address; not routed itself."""
+    """Base of the views of one image; not routed itself."""
 
     @property
     def repository(self) -> ImageRepository:
@@ -67,17 +67,17 @@ class ImageChildView(ApplicationChildView):
 class ImageView(ImageChildView):
     @extend_schema(operation_id="images_read", responses=ImageSerializer)
     def get(self, request: Request, application: str, image_id: uuid.UUID) -> Response:
-        """Read what there is of an image."""
+        """Read an image."""
         self.require(Permission.REGISTRY_READ)
         rows = image_repositories_for_team(self.team_id)
-        found = find(rows, application=self.application, pk=image_id)
-        return self.shown(ImageSerializer, found)
+        image = find(rows, application=self.application, pk=image_id)
+        return self.shown(ImageSerializer, image)
 
     @extend_schema(operation_id="images_delete", responses=_DELETED)
     def delete(
         self, request: Request, application: str, image_id: uuid.UUID
     ) -> Response:
-        """Delete an image with all its tags. A 502 may have deleted some: repeat it."""
+        """Delete an image with all its tags. After a 502, repeat it for the rest."""
         services.delete_repository(actor=self.actor, repository=self.repository)
         return Response(status=204)
 
@@ -107,7 +107,7 @@ class ImageTagView(ImageChildView):
         image_id: uuid.UUID,
         tag_id: uuid.UUID,
     ) -> Response:
-        """Read a tag, and which image it names."""
+        """Read a tag and the image that it names."""
         self.require(Permission.REGISTRY_READ)
         return self.shown(ImageTagSerializer, self._find(tag_id))
 
@@ -119,7 +119,7 @@ class ImageTagView(ImageChildView):
         image_id: uuid.UUID,
         tag_id: uuid.UUID,
     ) -> Response:
-        """Delete a tag, and the image with its last tag. One that moved stays."""
+        """Delete a tag, and with its last tag the image. A moved tag stays."""
         services.delete_tag(actor=self.actor, tag=self._find(tag_id))
         return Response(status=204)
 
@@ -139,7 +139,7 @@ class ImageManifestsView(ImageChildView):
         responses=ImageManifestSerializer(many=True),
     )
     def get(self, request: Request, application: str, image_id: uuid.UUID) -> Response:
-        """List what was pushed by digest, also what no tag names any more."""
+        """List images and indexes by digest, tagged and untagged."""
         self.require(Permission.REGISTRY_READ)
         return self.page(ImageManifestSerializer)
 
@@ -167,7 +167,7 @@ class ImageManifestView(ImageChildView):
         image_id: uuid.UUID,
         manifest_id: uuid.UUID,
     ) -> Response:
-        """Delete a manifest that no tag names and no index needs; others stay."""
+        """Delete a manifest unless a tag or an index uses it."""
         services.delete_manifest(actor=self.actor, manifest=self._find(manifest_id))
         return Response(status=204)
 

@@ -5,35 +5,35 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from images.client import PrivateRegistryProblem, is_configured
-from images.reconciliation import reconcile_to_the_end
+from images.reconciliation import reconcile_fully
 
 
 class Command(BaseCommand):
     help = (
-        "Walk through the private registry's catalogue and mend the portal's list of "
-        "images by it. The worker does so every hour; this does it now, after a "
-        "restore or a garbage collection, and says what it found."
+        "Update the list of images from the private registry's catalogue now, for "
+        "instance after a restore or a garbage collection, and print the result. The "
+        "worker does so every hour."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--accept-empty",
             action="store_true",
-            help="The registry is meant to hold nothing: forget all images.",
+            help="The registry is empty on purpose: delete all images from the list.",
         )
 
     def handle(self, *args: object, **options: Any) -> None:
         if not is_configured():
             raise CommandError(
-                "This installation has no private registry: BERTH_REGISTRY_URL and "
-                "BERTH_TOKEN_SIGNING_KEY are not both set."
+                "No private registry is configured: set BERTH_REGISTRY_URL and "
+                "BERTH_TOKEN_SIGNING_KEY."
             )
         try:
-            found = reconcile_to_the_end(accept_empty=options["accept_empty"])
+            result = reconcile_fully(accept_empty=options["accept_empty"])
         except PrivateRegistryProblem as problem:
             raise CommandError(problem.message) from problem
         self.stdout.write(
-            f"Repositories: {found.repositories}. Tags that were added: {found.added}."
+            f"Repositories: {result.repositories}. Added tags: {result.added}."
         )
-        for name in found.unknown:
-            self.stdout.write(f"{name} belongs to no application.")
+        for name in result.unknown:
+            self.stdout.write(f"{name} does not belong to an application.")

@@ -29,21 +29,21 @@ NOTIFICATIONS_PATH = "/registry-notifications"
 class Command(BaseCommand):
     help = (
         "Write the private registry's whole configuration, for CNCF Distribution 2.8 "
-        "and 3, and beside it the root certificates from BERTH_TOKEN_ROOTS. The file "
-        "holds secrets: only its owner may read it, and that has to be the user that "
-        "the registry runs as. docs/operations/private-registry.md says the rest."
+        "and 3, and next to it the root certificates from BERTH_TOKEN_ROOTS. The file "
+        "contains secrets: only its owner may read it, and the registry must run as "
+        "that user. See docs/operations/private-registry.md."
     )
-    # It may run where there is no database, such as in the making of an image.
+    # It may run without a database, for instance while an image is built.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "output", help="The file to write. - prints it, secrets and all."
+            "output", help="The file to write. - prints it, including the secrets."
         )
         parser.add_argument(
             "--force",
             action="store_true",
-            help="Replace files that exist. The secret of uploads stays the same.",
+            help="Replace existing files. The upload secret stays the same.",
         )
         _add_addresses(parser)
         _add_storage(parser)
@@ -65,14 +65,14 @@ class Command(BaseCommand):
         files[output] = (text, 0o600)
         self._write(files, force=options["force"])
         if kept:
-            self.stdout.write("The secret of uploads is the one from before.")
-        self.stdout.write("The registry reads them when it starts: restart it.")
+            self.stdout.write("The upload secret was kept.")
+        self.stdout.write("Restart the registry: it reads these files at start.")
 
     def _write(self, files: dict[Path, tuple[str, int]], *, force: bool) -> None:
-        there = [path for path in files if path.exists()]
-        if there and not force:
+        existing = [path for path in files if path.exists()]
+        if existing and not force:
             raise CommandError(
-                f"{there[0]} exists; nothing was written. Use --force to replace it."
+                f"{existing[0]} exists; nothing was written. Use --force to replace it."
             )
         for path, (text, mode) in files.items():
             try:
@@ -89,24 +89,24 @@ def _add_addresses(parser: CommandParser) -> None:
     parser.add_argument(
         "--addr",
         default="127.0.0.1:5000",
-        help="Where the registry listens: HOST:PORT (default: %(default)s).",
+        help="Address to listen on: HOST:PORT (default: %(default)s).",
     )
     parser.add_argument(
         "--realm",
         type=_web_address,
-        help="Where tokens are given (default: https://BERTH_PROXY_HOST/v2/token).",
+        help="URL of the token server (default: https://BERTH_PROXY_HOST/v2/token).",
     )
     parser.add_argument(
         "--notifications-url",
         type=_web_address,
-        help="Where the registry tells what happens in it (default: "
+        help="URL that receives the registry's notifications (default: "
         f"BERTH_PORTAL_URL with {NOTIFICATIONS_PATH}).",
     )
     parser.add_argument(
         "--root-bundle",
         type=Path,
-        help="The root certificates that the registry has already (default: those of "
-        f"BERTH_TOKEN_ROOTS, written to {BUNDLE} beside the output).",
+        help="Root certificates that the registry already has (default: those of "
+        f"BERTH_TOKEN_ROOTS, written to {BUNDLE} next to the output).",
     )
     parser.add_argument(
         "--read-only", action="store_true", help="Refuse pushes and deletions."
@@ -118,24 +118,24 @@ def _add_storage(parser: CommandParser) -> None:
         "--storage",
         choices=["filesystem", "s3"],
         default="filesystem",
-        help="Where images are kept (default: %(default)s).",
+        help="Where images are stored (default: %(default)s).",
     )
     parser.add_argument(
         "--directory",
-        help=f"Of a file system, the directory (default: {DIRECTORY}). Of S3, what "
-        "all keys begin with (default: nothing).",
+        help=f"For a file system, the directory (default: {DIRECTORY}). For S3, the "
+        "prefix of all keys (default: none).",
     )
     parser.add_argument("--s3-bucket", default="")
     parser.add_argument("--s3-region", default="")
     parser.add_argument(
         "--s3-endpoint",
         type=_web_address,
-        help="The address of a storage that is not Amazon's.",
+        help="URL of a storage other than Amazon's.",
     )
     parser.add_argument(
         "--s3-encrypt",
         action="store_true",
-        help="Have S3 encrypt, with its own key or that of --s3-kms-key-id.",
+        help="Let S3 encrypt, with its own key or that of --s3-kms-key-id.",
     )
     parser.add_argument("--s3-kms-key-id", default="")
 
@@ -170,7 +170,7 @@ def _storage(options: dict[str, Any]) -> FilesystemStorage | S3Storage:
     if options["storage"] == "filesystem":
         stray = [name for name, value in options.items() if "s3_" in name and value]
         if stray:
-            raise CommandError("The options of S3 need --storage s3.")
+            raise CommandError("S3 options need --storage s3.")
         return FilesystemStorage(Path(options["directory"] or DIRECTORY))
     if not options["s3_bucket"] or not options["s3_region"]:
         raise CommandError("--storage s3 needs --s3-bucket and --s3-region.")
@@ -189,7 +189,7 @@ def _storage(options: dict[str, Any]) -> FilesystemStorage | S3Storage:
 def _realm() -> str:
     if not settings.BERTH_PROXY_HOST:
         raise CommandError(
-            "Set BERTH_PROXY_HOST, or say with --realm where registry tokens are given."
+            "Set BERTH_PROXY_HOST, or give the token server's URL with --realm."
         )
     return f"https://{settings.BERTH_PROXY_HOST}/v2/token"
 
@@ -197,7 +197,7 @@ def _realm() -> str:
 def _notifications_url() -> str:
     if not settings.BERTH_PORTAL_URL:
         raise CommandError(
-            "Set BERTH_PORTAL_URL to the portal's address, or name it with "
+            "Set BERTH_PORTAL_URL to the portal's URL, or use "
             f"--notifications-url https://PORTAL_HOST{NOTIFICATIONS_PATH}"
         )
     return f"{settings.BERTH_PORTAL_URL.rstrip('/')}{NOTIFICATIONS_PATH}"
@@ -208,14 +208,14 @@ def _notification_token() -> str:
     if not token:
         raise CommandError(
             "Set BERTH_REGISTRY_NOTIFICATION_TOKEN, which the registry and the portal "
-            "share. A new one: openssl rand -base64 32"
+            "share. To create one: openssl rand -base64 32"
         )
     return token
 
 
 def _bundle_beside(output: Path | None) -> Path:
     if output is None:
-        raise CommandError("To print the configuration, name --root-bundle.")
+        raise CommandError("To print the configuration, give --root-bundle.")
     return output.with_name(BUNDLE)
 
 
@@ -223,8 +223,8 @@ def _roots() -> str:
     roots: str = settings.BERTH_TOKEN_ROOTS
     if not roots:
         raise CommandError(
-            "Set BERTH_TOKEN_ROOTS to the root certificates, which manage.py "
-            "create_signing_keys makes, or name their file with --root-bundle."
+            "Set BERTH_TOKEN_ROOTS to the root certificates made by manage.py "
+            "create_signing_keys, or give their file with --root-bundle."
         )
     try:
         load_roots(roots)
@@ -237,11 +237,11 @@ def _kept_secret(output: Path | None) -> str | None:
     if output is None or not output.exists():
         return None
     try:
-        found = yaml.safe_load(output.read_text(encoding="utf-8"))
-        return str(found["http"]["secret"])
+        config = yaml.safe_load(output.read_text(encoding="utf-8"))
+        return str(config["http"]["secret"])
     except (OSError, ValueError, KeyError, TypeError, yaml.YAMLError):
-        # From None: what is in the file may be secret.
+        # From None: the file may contain secrets.
         raise CommandError(
-            f"{output} is there and is no configuration that this command wrote. "
-            "Move it away, or write to another file."
+            f"{output} exists and was not written by this command. Move it away, or "
+            "write to another file."
         ) from None

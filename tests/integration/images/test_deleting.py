@@ -11,7 +11,7 @@ from audit.models import AuditEvent
 from deploy.local import images
 from images.client import PrivateRegistryProblem
 from images.models import ImageManifest, ImageRepository, ImageTag
-from images.reconciliation import reconcile_to_the_end
+from images.reconciliation import reconcile_fully
 from images.services import delete_manifest, delete_repository, delete_tag
 from licenses.applications import delete_application
 from portal.errors import Conflict, NotAllowed
@@ -36,7 +36,7 @@ def test_the_last_tag_takes_its_image_along(
 ) -> None:
     pushed = registry.push(f"{slug}/api", "v1", b"one")
     registry.push(f"{slug}/api", "v2", b"two")
-    reconcile_to_the_end()
+    reconcile_fully()
 
     delete_tag(actor=vendor.actor, tag=tag_named(vendor, "v1"))
 
@@ -55,14 +55,14 @@ def test_other_tags_of_the_image_stay(
 ) -> None:
     pushed = registry.push(f"{slug}/api", "v1", b"one")
     registry.push(f"{slug}/api", "latest", b"one")
-    reconcile_to_the_end()
+    reconcile_fully()
 
     delete_tag(actor=vendor.actor, tag=tag_named(vendor, "latest"))
 
     assert not registry.has(f"{slug}/api", "latest")
     assert registry.has(f"{slug}/api", "v1")
     assert registry.has(f"{slug}/api", pushed.digest)
-    reconcile_to_the_end()
+    reconcile_fully()
     assert names(vendor) == {"v1"}
 
 
@@ -70,7 +70,7 @@ def test_a_tag_that_berth_does_not_know_of_stays_too(
     registry: PrivateRegistry, vendor: Vendor, slug: str
 ) -> None:
     registry.push(f"{slug}/api", "v1", b"one")
-    reconcile_to_the_end()
+    reconcile_fully()
     registry.push(f"{slug}/api", "unheard-of", b"one")
 
     delete_tag(actor=vendor.actor, tag=tag_named(vendor, "v1"))
@@ -86,12 +86,12 @@ def test_an_index_takes_along_what_nothing_else_names(
     unheard_of = registry.push(f"{slug}/api", None, b"s390", platform="linux/s390x")
     parts = [alone, tagged, unheard_of]
     images.push_index(registry.open_url, f"{slug}/api", "v1", images=parts)
-    reconcile_to_the_end()
+    reconcile_fully()
     repository = ImageRepository.objects.get(application=vendor.application)
-    for each in parts:
+    for part in parts:
         ImageManifest.objects.get_or_create(
             repository=repository,
-            digest=each.digest,
+            digest=part.digest,
             defaults={"team": vendor.team, "pushed_at": timezone.now()},
         )
     registry.push(f"{slug}/api", "late", b"s390", platform="linux/s390x")
@@ -113,7 +113,7 @@ def test_a_tag_that_is_gone_already_leaves_its_image(
     registry: PrivateRegistry, vendor: Vendor, slug: str
 ) -> None:
     first = registry.push(f"{slug}/api", "v1", b"one")
-    reconcile_to_the_end()
+    reconcile_fully()
     repository = ImageRepository.objects.get(application=vendor.application)
     gone = ImageTagFactory(
         name="gone",
@@ -127,14 +127,14 @@ def test_a_tag_that_is_gone_already_leaves_its_image(
     assert ImageManifest.objects.filter(digest=first.digest).exists()
 
 
-def test_a_tag_that_moved_meanwhile_stays(
+def test_a_tag_that_has_moved_stays(
     registry: PrivateRegistry, vendor: Vendor, slug: str
 ) -> None:
     registry.push(f"{slug}/api", "v1", b"one")
-    reconcile_to_the_end()
+    reconcile_fully()
     registry.push(f"{slug}/api", "v1", b"newer")
 
-    with pytest.raises(Conflict, match="pushed another image as v1 meanwhile"):
+    with pytest.raises(Conflict, match="Another image has been pushed as v1"):
         delete_tag(actor=vendor.actor, tag=tag_named(vendor, "v1"))
 
     assert registry.has(f"{slug}/api", "v1")
@@ -146,9 +146,9 @@ def test_an_untagged_image_and_a_whole_repository(
     registry: PrivateRegistry, vendor: Vendor, slug: str
 ) -> None:
     first = registry.push(f"{slug}/api", "v1", b"one")
-    reconcile_to_the_end()
+    reconcile_fully()
     registry.push(f"{slug}/api", "v1", b"two")
-    reconcile_to_the_end()
+    reconcile_fully()
     delete_manifest(
         actor=vendor.actor,
         manifest=ImageManifest.objects.get(digest=first.digest),
@@ -175,7 +175,7 @@ def test_a_role_without_the_right_deletes_nothing(
     role: str, registry: PrivateRegistry, vendor: Vendor, slug: str
 ) -> None:
     registry.push(f"{slug}/api", "v1", b"one")
-    reconcile_to_the_end()
+    reconcile_fully()
     actor = member_actor(MembershipFactory(team=vendor.team, role=role))
     tag = tag_named(vendor, "v1")
 
@@ -217,7 +217,7 @@ def test_an_index_that_berth_has_not_read_keeps_its_images(
 ) -> None:
     amd = registry.push(f"{slug}/api", "amd64", b"amd")
     arm = registry.push(f"{slug}/api", "arm64", b"arm", platform="linux/arm64")
-    reconcile_to_the_end()
+    reconcile_fully()
     # The usual end of a build: an index over the tags of each platform.
     images.push_index(registry.open_url, f"{slug}/api", "v2", images=[amd, arm])
 
@@ -234,7 +234,7 @@ def test_an_index_leaves_what_a_new_one_needs(
     shared = registry.push(f"{slug}/api", None, b"shared")
     own = registry.push(f"{slug}/api", None, b"own", platform="linux/arm64")
     images.push_index(registry.open_url, f"{slug}/api", "v1", images=[shared, own])
-    reconcile_to_the_end()
+    reconcile_fully()
     images.push_index(registry.open_url, f"{slug}/api", "v2", images=[shared])
 
     delete_tag(actor=vendor.actor, tag=tag_named(vendor, "v1"))
@@ -244,17 +244,17 @@ def test_an_index_leaves_what_a_new_one_needs(
     assert not registry.has(f"{slug}/api", own.digest)
 
 
-def test_an_image_that_got_a_tag_meanwhile_stays(
+def test_an_image_that_got_a_tag_stays(
     registry: PrivateRegistry, vendor: Vendor, slug: str
 ) -> None:
     first = registry.push(f"{slug}/api", "v1", b"one")
-    reconcile_to_the_end()
+    reconcile_fully()
     registry.push(f"{slug}/api", "v1", b"two")
-    reconcile_to_the_end()
+    reconcile_fully()
     untagged = ImageManifest.objects.get(digest=first.digest)
     registry.push(f"{slug}/api", "rollback", b"one")
 
-    with pytest.raises(Conflict, match="A tag or an index names this image"):
+    with pytest.raises(Conflict, match="A tag or an index uses this image"):
         delete_manifest(actor=vendor.actor, manifest=untagged)
 
     assert registry.has(f"{slug}/api", "rollback")
@@ -262,12 +262,12 @@ def test_an_image_that_got_a_tag_meanwhile_stays(
     assert not AuditEvent.objects.filter(tag="image:deleted").exists()
 
 
-def test_what_went_before_a_failure_is_written_down(
+def test_deletions_before_a_failure_are_recorded(
     failing: FailingRegistry, registry: PrivateRegistry, vendor: Vendor, slug: str
 ) -> None:
-    parts = [registry.push(f"{slug}/api", None, each) for each in (b"one", b"two")]
+    parts = [registry.push(f"{slug}/api", None, body) for body in (b"one", b"two")]
     index = images.push_index(registry.open_url, f"{slug}/api", "v1", images=parts)
-    reconcile_to_the_end()
+    reconcile_fully()
     # The index goes, and the first of its images fails.
     failing.fails = lambda method, path: method == "DELETE" and index.digest not in path
 
@@ -275,7 +275,7 @@ def test_what_went_before_a_failure_is_written_down(
         delete_tag(actor=vendor.actor, tag=tag_named(vendor, "v1"))
 
     assert not registry.has(f"{slug}/api", "v1")
-    assert all(registry.has(f"{slug}/api", each.digest) for each in parts)
+    assert all(registry.has(f"{slug}/api", part.digest) for part in parts)
     assert names(vendor) == set()
     audited = AuditEvent.objects.get(tag="image:tag-deleted")
     assert audited.data == {"tag": "v1", "digest": index.digest, "images": 1}
@@ -286,7 +286,7 @@ def test_a_tag_moved_to_nothing_is_gone_although_the_rest_failed(
 ) -> None:
     registry.push(f"{slug}/api", "v1", b"one")
     registry.push(f"{slug}/api", "latest", b"one")
-    reconcile_to_the_end()
+    reconcile_fully()
     failing.fails = lambda method, path: method == "DELETE" and "sha256:" in path
 
     with pytest.raises(PrivateRegistryProblem, match="status 500"):
@@ -295,7 +295,7 @@ def test_a_tag_moved_to_nothing_is_gone_although_the_rest_failed(
     assert names(vendor) == {"v1"}
     assert AuditEvent.objects.filter(tag="image:tag-deleted").count() == 1
     failing.fails = nothing
-    reconcile_to_the_end()
+    reconcile_fully()
     # It is there again, with nothing in it, and can be deleted.
     delete_tag(actor=vendor.actor, tag=tag_named(vendor, "latest"))
     assert not registry.has(f"{slug}/api", "latest")
@@ -306,7 +306,7 @@ def test_a_failure_at_the_first_step_changes_nothing(
     failing: FailingRegistry, registry: PrivateRegistry, vendor: Vendor, slug: str
 ) -> None:
     registry.push(f"{slug}/api", "v1", b"one")
-    reconcile_to_the_end()
+    reconcile_fully()
     failing.fails = lambda method, _path: method == "DELETE"
 
     with pytest.raises(PrivateRegistryProblem, match="status 500"):

@@ -8,7 +8,7 @@ import pytest
 
 from deploy.local.images import push_index
 from images.models import ImageManifest, ImageRepository, ImageTag
-from images.reconciliation import reconcile_to_the_end
+from images.reconciliation import reconcile_fully
 from licenses.models import Application
 from teams.models import IdempotencyRecord, Membership, Team
 from tests.support.clients.api import ApiClient, code_of, member_client
@@ -45,12 +45,12 @@ def tag(application: Application) -> ImageTag:
 
 
 def results(client: ApiClient, path: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = client.get(path).json()["results"]
-    return found
+    rows: list[dict[str, Any]] = client.get(path).json()["results"]
+    return rows
 
 
 def names(client: ApiClient, path: str) -> list[str]:
-    return [each["name"] for each in results(client, path)]
+    return [row["name"] for row in results(client, path)]
 
 
 def kept(team: Team) -> dict[str, Any]:
@@ -111,7 +111,7 @@ def test_delete_a_tag(
     name = f"{application.slug}/api"
     pushed = registry.push(name, "v1", b"one")
     registry.push(name, "v2", b"two")
-    reconcile_to_the_end()
+    reconcile_fully()
     tag = ImageTag.objects.get(name="v1")
     address = f"{path}/{tag.repository_id}/tags"
 
@@ -134,9 +134,9 @@ def test_delete_what_a_moved_tag_left(
 ) -> None:
     name = f"{application.slug}/api"
     old = registry.push(name, "v1", b"one")
-    reconcile_to_the_end()
+    reconcile_fully()
     registry.push(name, "v1", b"two")
-    reconcile_to_the_end()
+    reconcile_fully()
     manifests = f"{path}/{ImageRepository.objects.get().pk}/manifests"
     [left] = results(member_api, f"{manifests}?untagged=true")
     assert left["digest"] == old.digest
@@ -146,7 +146,7 @@ def test_delete_what_a_moved_tag_left(
     assert response.status_code == 204
     assert not registry.has(name, old.digest)
     assert registry.has(name, "v1")
-    assert [each["tags"] for each in results(member_api, manifests)] == [["v1"]]
+    assert [row["tags"] for row in results(member_api, manifests)] == [["v1"]]
     assert audited(member_api.team) == [("image:deleted", name)]
 
 
@@ -158,7 +158,7 @@ def test_delete_an_image_with_all_its_tags(
 ) -> None:
     for name in ("api", "web"):
         registry.push(f"{application.slug}/{name}", "v1", name.encode())
-    reconcile_to_the_end()
+    reconcile_fully()
     registry.push(f"{application.slug}/api", "unheard-of", b"two")
     image = ImageRepository.objects.get(name="api")
 
@@ -183,12 +183,12 @@ def test_a_key_neither_repeats_nor_hides_a_deletion(
 
     answers = [member_api.delete(address, headers=key) for _ in range(2)]
 
-    assert [each.status_code for each in answers] == [204, 404]
+    assert [answer.status_code for answer in answers] == [204, 404]
     assert not IdempotencyRecord.objects.exists()
     assert len(audited(member_api.team)) == 1
 
 
-def test_a_tag_that_moved_meanwhile_stays(
+def test_a_tag_that_has_moved_stays(
     member_api: ApiClient,
     registry: PrivateRegistry,
     application: Application,
@@ -196,7 +196,7 @@ def test_a_tag_that_moved_meanwhile_stays(
 ) -> None:
     name = f"{application.slug}/api"
     registry.push(name, "v1", b"one")
-    reconcile_to_the_end()
+    reconcile_fully()
     newer = registry.push(name, "v1", b"newer")
     tag = ImageTag.objects.get()
     before = kept(member_api.team)
@@ -217,7 +217,7 @@ def test_an_image_that_a_tag_names_stays(
     path: str,
 ) -> None:
     pushed = registry.push(f"{application.slug}/api", "v1", b"one")
-    reconcile_to_the_end()
+    reconcile_fully()
     manifest = ImageManifest.objects.get()
     before = kept(member_api.team)
 
@@ -242,7 +242,7 @@ def test_an_image_that_an_index_needs_stays(
     amd64 = registry.push(name, "v1-amd64", b"amd64")
     arm64 = registry.push(name, None, b"arm64", platform="linux/arm64")
     push_index(registry.open_url, name, "v1", images=[amd64, arm64])
-    reconcile_to_the_end()
+    reconcile_fully()
     image = f"{path}/{ImageRepository.objects.get().pk}"
     [tag] = results(member_api, f"{image}/tags?name=v1-amd64")
 

@@ -11,7 +11,7 @@ from django.test import Client
 from audit.models import AuditEvent
 from deploy.local import images
 from images.models import ImageManifest, ImageTag
-from images.reconciliation import reconcile_to_the_end
+from images.reconciliation import reconcile_fully
 from oci.media_types import DOCKER_LIST, OCI_INDEX
 from registries.models import PRIVATE_REGISTRY_ID
 from tests.support.pages.team_pages import text_of
@@ -53,10 +53,10 @@ def test_tag_untagged_image_and_repository(
     client: Client, registry: PrivateRegistry, vendor: Vendor, slug: str
 ) -> None:
     old = registry.push(f"{slug}/api", "v1", b"one")
-    reconcile_to_the_end()
+    reconcile_fully()
     for name in ("v1", "latest", "v2"):
         registry.push(f"{slug}/api", name, b"three" if name == "v2" else b"two")
-    reconcile_to_the_end()
+    reconcile_fully()
     tag = tag_named(vendor, "latest")
     image = address(tag)
 
@@ -88,7 +88,7 @@ def test_the_last_tag_takes_the_image_and_leads_to_the_list(
     client: Client, registry: PrivateRegistry, vendor: Vendor, slug: str
 ) -> None:
     registry.push(f"{slug}/api", "v1", b"one")
-    reconcile_to_the_end()
+    reconcile_fully()
     tag = tag_named(vendor, "v1")
     target = address(tag, "tags", tag.pk, "delete")
 
@@ -149,7 +149,7 @@ def test_an_index_goes_with_its_images_and_an_image_stays_for_its_index(
     second = registry.push(f"{slug}/api", "v1-arm64", b"two")
     both = [first, second]
     images.push_index(registry.open_url, f"{slug}/api", "v1", images=both)
-    reconcile_to_the_end()
+    reconcile_fully()
     tags = [tag_named(vendor, each) for each in ("v1-amd64", "v1")]
 
     for tag, sentence in zip(tags, (STAYS, INDEX), strict=True):
@@ -195,7 +195,7 @@ def test_a_tag_that_moved_since_the_dialog_stays(
     client: Client, registry: PrivateRegistry, vendor: Vendor, slug: str
 ) -> None:
     registry.push(f"{slug}/api", "v1", b"one")
-    reconcile_to_the_end()
+    reconcile_fully()
     tag = tag_named(vendor, "v1")
     target = address(tag, "tags", tag.pk, "delete")
     told = form_of(client.get(target))
@@ -204,10 +204,10 @@ def test_a_tag_that_moved_since_the_dialog_stays(
     moved = registry.push(f"{slug}/api", "v1", b"two")
     answer = client.post(target, told)
     assert answer.status_code == 200
-    assert "Somebody pushed another image as v1 meanwhile" in text_of(answer)
+    assert "Another image has been pushed as v1" in text_of(answer)
 
     # Berth says no, as it told about another image.
-    reconcile_to_the_end()
+    reconcile_fully()
     answer = client.post(target, told)
     assert "Somebody pushed another image meanwhile" in text_of(answer)
     assert moved.digest in text_of(answer)

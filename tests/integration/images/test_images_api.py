@@ -63,12 +63,12 @@ def tag(application: Application) -> ImageTag:
 def results(client: ApiClient, path: str) -> list[dict[str, Any]]:
     response = client.get(path)
     assert response.status_code == 200
-    found: list[dict[str, Any]] = response.json()["results"]
-    return found
+    rows: list[dict[str, Any]] = response.json()["results"]
+    return rows
 
 
 def names(client: ApiClient, path: str) -> list[str]:
-    return [each["name"] for each in results(client, path)]
+    return [row["name"] for row in results(client, path)]
 
 
 def kept(team: Team) -> dict[str, Any]:
@@ -84,8 +84,8 @@ def test_an_image_tells_what_is_in_it(
     manifest = ImageManifestFactory(
         repository=tag.repository, pushed_at=TUESDAY, last_pulled_at=TUESDAY
     )
-    for each in (tag.manifest, manifest):
-        ImageBlobFactory(manifest=each, digest="sha256:shared", size=1000)
+    for owner in (tag.manifest, manifest):
+        ImageBlobFactory(manifest=owner, digest="sha256:shared", size=1000)
     ImageBlobFactory(manifest=manifest, size=24)
 
     [listed] = results(viewer_api, path)
@@ -205,8 +205,8 @@ def test_untagged_manifests_are_those_that_nothing_needs(
     manifests = f"{path}/{repository.pk}/manifests"
 
     def digests(query: str) -> set[str]:
-        found = results(viewer_api, f"{manifests}{query}")
-        return {each["digest"] for each in found}
+        rows = results(viewer_api, f"{manifests}{query}")
+        return {row["digest"] for row in rows}
 
     others = {tag.manifest.digest, child.digest, index.digest}
     assert digests("?untagged=true") == {left.digest}
@@ -279,7 +279,7 @@ def test_images_are_unknown_under_another_application(
     assert kept(owner_api.team) == before
 
 
-def test_pulls_of_the_private_registry_are_told_from_others(
+def test_pulls_of_the_private_registry_are_distinguished_from_others(
     viewer_api: ApiClient,
 ) -> None:
     team = viewer_api.team
@@ -294,18 +294,18 @@ def test_pulls_of_the_private_registry_are_told_from_others(
     through = PullEventFactory(team=team, registry=external)
     refused = PullEventFactory(team=team, outcome="license_expired")
 
-    def told(query: str = "") -> list[tuple[str, str | None]]:
-        found = results(viewer_api, f"/pulls{query}")
-        return [(each["id"], each["registry"]) for each in found]
+    def listed(query: str = "") -> list[tuple[str, str | None]]:
+        rows = results(viewer_api, f"/pulls{query}")
+        return [(row["id"], row["registry"]) for row in rows]
 
-    assert told() == [
+    assert listed() == [
         (str(refused.pk), None),
         (str(through.pk), PRIVATE_REGISTRY_SLUG),
         (str(private.pk), PRIVATE_REGISTRY_SLUG),
     ]
-    assert told(f"?registry={PRIVATE_REGISTRY_SLUG}") == [
+    assert listed(f"?registry={PRIVATE_REGISTRY_SLUG}") == [
         (str(private.pk), PRIVATE_REGISTRY_SLUG)
     ]
-    assert told(f"?registry={external.pk}") == [
+    assert listed(f"?registry={external.pk}") == [
         (str(through.pk), PRIVATE_REGISTRY_SLUG)
     ]

@@ -166,9 +166,7 @@ def test_a_deletion_is_audited_and_waits_to_be_confirmed(
     assert ImageManifest.objects.filter(confirmed_at=None).exists()
 
 
-def test_what_berth_does_itself_is_written_down_already(
-    client: Client, slug: str
-) -> None:
+def test_berths_own_actions_are_not_recorded_again(client: Client, slug: str) -> None:
     tell(client, event("push", f"{slug}/api", A, "v1"))
 
     tell(client, event("push", f"{slug}/api", B, "latest", subject="berth"))
@@ -239,7 +237,7 @@ def test_a_license_of_another_team_is_not_counted(client: Client, slug: str) -> 
 
 
 @pytest.mark.parametrize(
-    "told",
+    "unusable",
     [
         event("push", "no-such-app/api", A, "v1"),
         event("push", "my-app", A, "v1"),
@@ -259,9 +257,9 @@ def test_a_license_of_another_team_is_not_counted(client: Client, slug: str) -> 
     ],
 )
 def test_what_cannot_be_used_is_left_out_and_the_rest_taken(
-    told: Any, client: Client, slug: str
+    unusable: Any, client: Client, slug: str
 ) -> None:
-    text = json.dumps(told).replace("{slug}", slug)
+    text = json.dumps(unusable).replace("{slug}", slug)
 
     answer = tell(client, json.loads(text), event("push", f"{slug}/good", B, "v2"))
 
@@ -298,10 +296,10 @@ def test_what_is_no_envelope_is_refused(body: str, client: Client, db: None) -> 
     )
 
     assert answer.status_code == 400
-    assert answer.json() == {"detail": "These are not notifications."}
+    assert answer.json() == {"detail": "Not an envelope of notifications."}
 
 
-def test_ids_are_forgotten_after_a_week(client: Client, slug: str) -> None:
+def test_ids_are_deleted_after_a_week(client: Client, slug: str) -> None:
     tell(client, event("push", f"{slug}/api", A, "v1"))
     tell(client, event("push", f"{slug}/api", B, "v2"))
     oldest = RegistryNotification.objects.earliest("received_at")

@@ -20,7 +20,7 @@ from images import confirmation
 from images.client import PrivateRegistryProblem
 from images.confirmation import confirm_images
 from images.models import ImageManifest, ImageRepository, ImageTag
-from images.reconciliation import reconcile_images, reconcile_to_the_end
+from images.reconciliation import reconcile_fully, reconcile_images
 from images.selectors import (
     image_repositories_for_team,
     storage_by_application,
@@ -48,15 +48,15 @@ def tags(vendor: Vendor) -> dict[str, str]:
     }
 
 
-def test_images_nobody_told_of_are_added(
+def test_images_without_a_notification_are_added(
     registry: PrivateRegistry, vendor: Vendor, slug: str
 ) -> None:
     one = registry.push(f"{slug}/api", "v1", b"one")
     two = registry.push(f"{slug}/deep/er/web", "v2", b"two")
 
-    found = reconcile_to_the_end()
+    result = reconcile_fully()
 
-    assert found.repositories >= 2
+    assert result.repositories >= 2
     assert tags(vendor) == {
         f"{slug}/api:v1": one.digest,
         f"{slug}/deep/er/web:v2": two.digest,
@@ -69,7 +69,7 @@ def test_a_lost_push_and_a_lost_deletion_are_made_up_for(
     registry: PrivateRegistry, vendor: Vendor, slug: str
 ) -> None:
     registry.push(f"{slug}/api", "v1", b"one")
-    reconcile_to_the_end()
+    reconcile_fully()
     moved = registry.push(f"{slug}/api", "v1", b"one, again")
     ImageTagFactory(
         manifest__digest=GONE,
@@ -77,15 +77,15 @@ def test_a_lost_push_and_a_lost_deletion_are_made_up_for(
         name="gone",
     )
 
-    reconcile_to_the_end()
+    reconcile_fully()
 
     assert tags(vendor) == {f"{slug}/api:v1": moved.digest}
     repository = ImageRepository.objects.for_team(vendor.team.pk).get()
-    assert [each.digest for each in untagged_images(repository)] != [GONE]
+    assert [image.digest for image in untagged_images(repository)] != [GONE]
     assert not ImageManifest.objects.filter(digest=GONE).exists()
 
 
-def test_a_repository_that_is_gone_is_forgotten(
+def test_a_missing_repository_is_removed(
     registry: PrivateRegistry, vendor: Vendor, slug: str
 ) -> None:
     registry.push(f"{slug}/other", "v1", b"one")  # an empty one has lost its storage
@@ -93,10 +93,10 @@ def test_a_repository_that_is_gone_is_forgotten(
         manifest__digest=GONE, manifest__repository__application=vendor.application
     )
 
-    reconcile_to_the_end()
+    reconcile_fully()
 
     left = ImageRepository.objects.for_team(vendor.team.pk)
-    assert [each.name for each in left] == ["other"]
+    assert [row.name for row in left] == ["other"]
 
 
 def test_what_an_image_consists_of_is_read(
@@ -108,7 +108,7 @@ def test_what_an_image_consists_of_is_read(
     index = images.push_index(registry.open_url, f"{slug}/api", "v1", images=[amd, arm])
     registry.push(f"{slug}/api", "small", layers[0], platform="linux/arm64")
 
-    reconcile_to_the_end()
+    reconcile_fully()
 
     tag = ImageTag.objects.for_team(vendor.team.pk).get(name="v1")
     manifest = tag.manifest
@@ -137,24 +137,24 @@ def test_what_is_no_image_is_listed_too(
         blobs=[],
     )
 
-    reconcile_to_the_end()
+    reconcile_fully()
 
     manifest = ImageTag.objects.for_team(vendor.team.pk).get().manifest
     assert (manifest.digest, manifest.platforms) == (chart.digest, [])
     assert manifest.size
 
 
-def test_a_push_meanwhile_is_not_overwritten(
+def test_a_push_during_confirmation_is_not_overwritten(
     registry: PrivateRegistry, vendor: Vendor, slug: str
 ) -> None:
     registry.push(f"{slug}/api", "v1", b"one")
-    reconcile_to_the_end()
+    reconcile_fully()
     seen = ImageTag.objects.select_related("manifest", "repository__application").get()
     newer = ImageManifestFactory(repository=seen.repository)
-    # While the registry was asked, a notification came.
+    # A notification arrived while the registry was asked.
     ImageTag.objects.update(manifest=newer, confirmed_at=None)
 
-    assert confirmation._tag_found(seen, seen.manifest.digest) is False
+    assert confirmation._update_tag(seen, seen.manifest.digest) is False
 
     tag = ImageTag.objects.get()
     assert (tag.manifest_id, tag.confirmed_at) == (newer.pk, None)
@@ -163,15 +163,15 @@ def test_a_push_meanwhile_is_not_overwritten(
     assert tag.manifest.digest == seen.manifest.digest
 
 
-def test_a_push_nobody_told_of_names_nobody(
+def test_a_push_without_a_notification_has_no_pusher(
     registry: PrivateRegistry, vendor: Vendor, slug: str
 ) -> None:
     registry.push(f"{slug}/api", "v1", b"one")
-    reconcile_to_the_end()
+    reconcile_fully()
     ImageTag.objects.update(pushed_by="user:somebody")
     registry.push(f"{slug}/api", "v1", b"two")
 
-    reconcile_to_the_end()
+    reconcile_fully()
 
     assert ImageTag.objects.for_team(vendor.team.pk).get().pushed_by == ""
 
@@ -188,7 +188,7 @@ def test_a_poisoned_image_does_not_keep_others_from_being_read(
         push_manifest(registry, f"{slug}/evil", f"v{number}", lie)
     registry.push(f"{slug}/good", "v1", b"one")
 
-    reconcile_to_the_end()
+    reconcile_fully()
 
     good = ImageTag.objects.get(repository__name="good").manifest
     assert good.size
@@ -228,7 +228,7 @@ def test_an_index_of_indexes_is_read_once_each(
     )
     images.push_index(registry.open_url, f"{slug}/api", "outer", images=[inner] * 30)
 
-    reconcile_to_the_end()
+    reconcile_fully()
 
     outer = ImageTag.objects.get(name="outer").manifest
     assert outer.children == [inner.digest]
@@ -247,7 +247,7 @@ def test_another_server_s_404_makes_nothing_disappear(
         settings.BERTH_REGISTRY_URL = f"http://{endpoint}"
         assert confirm_images() == 0
         with pytest.raises(PrivateRegistryProblem, match="did not expect"):
-            reconcile_to_the_end()
+            reconcile_fully()
 
     assert ImageTag.objects.filter(pk=tag.pk).exists()
 
@@ -263,7 +263,7 @@ def test_an_empty_registry_makes_nothing_disappear(
         settings.BERTH_REGISTRY_URL = empty.url
         assert confirm_images() >= 0
         assert ImageTag.objects.filter(pk=tag.pk).exists()
-        with pytest.raises(CommandError, match="Is its storage there"):
+        with pytest.raises(CommandError, match="Is its storage available"):
             call_command("reconcile_registry")
         assert ImageTag.objects.filter(pk=tag.pk).exists()
 
@@ -289,16 +289,16 @@ def password() -> dict[str, Any]:
     return {"password": connection.settings_dict["PASSWORD"]}
 
 
-def test_images_of_no_application_are_told_of(
+def test_images_without_an_application_are_reported(
     registry: PrivateRegistry, db: None
 ) -> None:
     slug = create_vendor().application.slug + "-never"
     registry.push(f"{slug}/api", "v1", b"one")
 
-    said = StringIO()
-    call_command("reconcile_registry", stdout=said)
+    stdout = StringIO()
+    call_command("reconcile_registry", stdout=stdout)
 
-    assert f"{slug}/api belongs to no application." in said.getvalue()
+    assert f"{slug}/api does not belong to an application." in stdout.getvalue()
     assert not ImageRepository.objects.exists()
 
 
@@ -331,10 +331,14 @@ def test_what_waits_goes_on_waiting_while_the_registry_is_away(
     reconcile_images_task()
 
     assert ImageTag.objects.filter(confirmed_at=None).count() == 3
-    told = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
-    assert [each.partition(":")[0] for each in told] == [
-        "Images are not confirmed",
-        "Images are not reconciled",
+    warnings = [
+        record.getMessage()
+        for record in caplog.records
+        if record.levelname == "WARNING"
+    ]
+    assert [text.partition(":")[0] for text in warnings] == [
+        "Images could not be confirmed",
+        "Images could not be reconciled",
     ]
 
 
@@ -346,7 +350,7 @@ def test_without_a_registry_nothing_is_asked(vendor: Vendor, settings: Any) -> N
 
     assert confirm_images() == 0
     assert reconcile_images().repositories == 0
-    with pytest.raises(CommandError, match="has no private registry"):
+    with pytest.raises(CommandError, match="No private registry is configured"):
         call_command("reconcile_registry")
     tag.refresh_from_db()
     assert tag.confirmed_at is None

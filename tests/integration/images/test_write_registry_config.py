@@ -29,9 +29,9 @@ def installation(settings: Any) -> None:
 
 
 def write(output: Path | str, *options: str) -> str:
-    said = StringIO()
-    call_command("write_registry_config", str(output), *options, stdout=said)
-    return said.getvalue()
+    stdout = StringIO()
+    call_command("write_registry_config", str(output), *options, stdout=stdout)
+    return stdout.getvalue()
 
 
 def written(path: Path) -> dict[str, Any]:
@@ -71,18 +71,20 @@ def test_images_are_deletable_never_cached_and_never_served_past_berth(
     assert storage["maintenance"]["readonly"] == {"enabled": False}
 
 
-def test_a_file_with_secrets_is_private_and_they_are_not_said(tmp_path: Path) -> None:
-    said = write(tmp_path / "new" / "config.yml")
+def test_a_file_with_secrets_is_private_and_they_are_not_printed(
+    tmp_path: Path,
+) -> None:
+    output = write(tmp_path / "new" / "config.yml")
 
     path = tmp_path / "new" / "config.yml"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     # The registry's user reads it, whoever wrote it; certificates are no secret.
     bundle = tmp_path / "new" / "token-roots.crt"
     assert stat.S_IMODE(bundle.stat().st_mode) == 0o644
-    assert f"Wrote {path}" in said
-    assert f"Wrote {bundle}" in said
-    assert TOKEN not in said
-    assert written(path)["http"]["secret"] not in said
+    assert f"Wrote {path}" in output
+    assert f"Wrote {bundle}" in output
+    assert TOKEN not in output
+    assert written(path)["http"]["secret"] not in output
 
 
 def test_the_token_is_not_in_the_repr() -> None:
@@ -130,11 +132,11 @@ def test_what_is_there_is_replaced_only_by_force(tmp_path: Path) -> None:
         write(path, "--read-only")
     assert path.read_text() == before
 
-    said = write(path, "--read-only", "--force")
+    output = write(path, "--read-only", "--force")
     config = written(path)
     assert config["storage"]["maintenance"]["readonly"] == {"enabled": True}
     assert config["http"]["secret"] == yaml.safe_load(before)["http"]["secret"]
-    assert "The secret of uploads is the one from before." in said
+    assert "The upload secret was kept." in output
 
 
 def test_a_bundle_that_is_there_is_replaced_only_by_force(tmp_path: Path) -> None:
@@ -158,7 +160,7 @@ def test_a_file_that_is_no_such_configuration_is_left_alone(
         write(path, "--force")
 
     assert "secret" not in str(caught.value)
-    assert [each.name for each in tmp_path.iterdir()] == ["config.yml"]
+    assert [path.name for path in tmp_path.iterdir()] == ["config.yml"]
     assert path.read_text() == text
 
 
@@ -201,7 +203,7 @@ def test_a_named_bundle_is_not_written(tmp_path: Path) -> None:
         ("BERTH_TOKEN_ROOTS", "not a certificate", "holds no certificate"),
     ],
 )
-def test_what_is_missing_is_told_and_nothing_written(
+def test_missing_settings_are_reported_and_nothing_written(
     tmp_path: Path, settings: Any, setting: str, value: object, says: str
 ) -> None:
     setattr(settings, setting, value)
@@ -224,7 +226,7 @@ def test_what_is_missing_is_told_and_nothing_written(
         (["--realm=proxy.example.com/v2/token"], "does not begin with https://"),
     ],
 )
-def test_options_that_do_not_fit_are_told_and_nothing_written(
+def test_conflicting_options_are_reported_and_nothing_written(
     tmp_path: Path, options: list[str], says: str
 ) -> None:
     with pytest.raises(CommandError, match=says):
@@ -233,7 +235,7 @@ def test_options_that_do_not_fit_are_told_and_nothing_written(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_directory_that_takes_no_file_is_told(tmp_path: Path) -> None:
+def test_an_unwritable_directory_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     with pytest.raises(CommandError, match="cannot be written"):
