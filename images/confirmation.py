@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 from asgiref.sync import async_to_sync, sync_to_async
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from images.client import (
@@ -85,23 +86,20 @@ def _exclusively(*, wait: bool) -> Iterator[bool]:
 
 def _unconfirmed() -> list[ImageTag | ImageManifest]:
     # In random order, so that rows for which the registry fails never block others.
-    tags = _tags().filter(confirmed_at=None).order_by("?")
-    manifests = _manifests().filter(confirmed_at=None).order_by("?")
-    return [*tags[:BATCH], *manifests[:BATCH]]
+    return _batch(Q(confirmed_at=None), order="?")
 
 
 def _stale(before: datetime) -> list[ImageTag | ImageManifest]:
-    tags = _tags().filter(confirmed_at__lt=before).order_by("confirmed_at")
-    manifests = _manifests().filter(confirmed_at__lt=before).order_by("confirmed_at")
-    return [*tags[:BATCH], *manifests[:BATCH]]
+    return _batch(Q(confirmed_at__lt=before), order="confirmed_at")
 
 
-def _tags() -> Any:
-    return ImageTag.objects.select_related("manifest", "repository__application")
-
-
-def _manifests() -> Any:
-    return ImageManifest.objects.select_related("repository__application")
+def _batch(condition: Q, *, order: str) -> list[ImageTag | ImageManifest]:
+    tags = ImageTag.objects.select_related("manifest", "repository__application")
+    manifests = ImageManifest.objects.select_related("repository__application")
+    return [
+        *tags.filter(condition).order_by(order)[:BATCH],
+        *manifests.filter(condition).order_by(order)[:BATCH],
+    ]
 
 
 @async_to_sync

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import secrets
 import shlex
 from pathlib import Path
@@ -15,6 +14,7 @@ from licenses.services import create_customer, issue_license
 from portal.crypto.secrets import Secret
 from portal.env import secret
 from registries.checks.new_credentials import NewCredential
+from registries.management.files import write_atomically
 from registries.models import ExternalRegistry
 from registries.services import NewRegistry, connect_registry
 from teams.actors import Actor, member_actor
@@ -147,6 +147,4 @@ def _read_facts(path: Path) -> dict[str, str]:
 def _write_facts(path: Path, facts: dict[str, str]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     text = "".join(f"{name}={shlex.quote(value)}\n" for name, value in facts.items())
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
+    write_atomically(path, text)
