@@ -257,7 +257,7 @@ def test_failed_test_says_why_there_is_no_connection(
         ({"secret": "a" * 16_385}, "secret", "at most 16384"),
         ({"secret": "é" * 16_384}, "secret", "up to 16 KB"),
         ({"slug": "Not a slug"}, "slug", "lower-case letters"),
-        ({"slug": "test"}, "slug", "word is taken"),
+        ({"slug": "test"}, "slug", "slug is reserved"),
         ({"slug": "taken"}, "slug", "Another registry of the team has this slug"),
         ({"test_image": "UPPER case"}, "test_image", "This is no image name"),
         ({"test_image": "quay.io/a/b:c"}, "test_image", "This image is on quay.io"),
