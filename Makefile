@@ -1,7 +1,5 @@
 PYTHON ?= python3
 BIN := .venv/bin
-# For machines without npm; requirements-node.txt brings one.
-NPM := $(shell command -v npm || echo $(BIN)/npm)
 # Modules are compiled when they are first imported: most never are.
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PIP_INSTALL := $(PIP) install --no-compile --require-hashes
@@ -76,11 +74,14 @@ clean: ## Remove the virtual environment and caches; var/ with the demo's data s
 	@$(PYTHON) -m venv .venv
 	@touch $@
 
+# Without npm on this machine, one from PyPI is used once and removed.
 node_modules/stamp: package-lock.json requirements-node.txt | .venv/stamp
 	@echo "Fetching the style sheet from npm …"
-	@test -x "$(NPM)" || $(PIP_INSTALL) -r requirements-node.txt
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(NPM) ci --ignore-scripts --omit=dev --no-audit \
-		--no-fund --silent
+	@command -v npm > /dev/null || \
+		$(PIP_INSTALL) --target .venv/node -r requirements-node.txt
+	@PATH="$$PATH:$(CURDIR)/.venv/node/bin" PYTHONPATH="$(CURDIR)/.venv/node" \
+		npm ci --ignore-scripts --omit=dev --no-audit --no-fund --silent
+	@rm -rf .venv/node
 	@touch $@
 
 test-packages:
