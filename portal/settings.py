@@ -336,7 +336,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
-    "portal.http.node_files.NodeFilesFinder",
+    "portal.http.static_files.NodeFilesFinder",
 ]
 # Without a collected tree (demo, tests) files are served from where they lie.
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not STATIC_ROOT.is_dir()

@@ -15,8 +15,8 @@ from django.utils import timezone
 from portal.errors import Conflict, Invalid, NotAllowed
 from portal.health import redis_answers
 from portal.http.forms import EditForm, fingerprint, saved
-from portal.http.node_files import NodeFilesFinder
 from portal.http.pages import is_local_url
+from portal.http.static_files import NodeFilesFinder
 from portal.http.template_tags import control, instant
 
 GONE = {
