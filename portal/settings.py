@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 
 from celery.schedules import crontab
+from django.templatetags.static import static
+from django.utils.functional import lazy
 
 from portal.env import boolean, different, env, networks, secret, secret_if_set
 from portal.single_sign_on import openid_connect
@@ -331,14 +333,18 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "static-collected"
+STATIC_ROOT = Path(env.str("STATIC_ROOT", default=str(BASE_DIR / "static-collected")))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.FileSystemFinder",
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
     "portal.http.static_files.NodeFilesFinder",
 ]
-# Without a collected tree (demo, tests) files are served from where they lie.
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "portal.http.static_files.StaticFiles"},
+}
+# Without a collected tree, as in tests, files are served from their sources.
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = not STATIC_ROOT.is_dir()
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
@@ -372,7 +378,7 @@ SPECTACULAR_SETTINGS = {
     ),
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": "/static/berth/favicon.svg",
+    "SWAGGER_UI_FAVICON_HREF": lazy(static, str)("berth/favicon.svg"),
     "COMPONENT_SPLIT_REQUEST": True,
     "COMPONENT_SPLIT_PATCH": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,

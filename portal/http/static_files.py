@@ -1,4 +1,4 @@
-"""Static files from ``node_modules``, where ``npm ci`` puts what package.json names."""
+"""Where static files come from, and how they are named and compressed."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from typing import Any
 from django.conf import settings
 from django.contrib.staticfiles.finders import BaseFinder
 from django.core.files.storage import FileSystemStorage
+from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 _TABLER = "@tabler/core/dist/css"
 
 
 class NodeFilesFinder(BaseFinder):
-    """Finds the few files that pages use, and nothing else of the packages."""
+    """Finds what pages use in ``node_modules``, and nothing else of its packages."""
 
     FILES = (f"{_TABLER}/tabler.min.css", f"{_TABLER}/tabler.min.css.map")
 
@@ -29,3 +30,13 @@ class NodeFilesFinder(BaseFinder):
         """Yield what ``collectstatic`` copies."""
         for path in self.FILES:
             yield path, self._storage
+
+
+class StaticFiles(CompressedManifestStaticFilesStorage):  # type: ignore[misc]
+    """Files named by their content, so that browsers may keep them for good.
+
+    Tests and development run without ``collectstatic``; names stay plain there.
+    """
+
+    def stored_name(self, name: str) -> str:
+        return str(super().stored_name(name)) if self.hashed_files else name
