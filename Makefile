@@ -41,7 +41,7 @@ openapi: .venv/dev.stamp ## Write docs/api/openapi.yaml from the code
 	$(PLACEHOLDERS) $(BIN)/python manage.py spectacular --validate --fail-on-warn \
 		--file docs/api/openapi.yaml
 
-bench: .venv/dev.stamp node_modules/stamp ## Measure pulls, tokens and pages on this machine
+bench: .venv/dev.stamp node_modules/stamp ## Measure pulls, tokens and decisions on this machine
 	$(BIN)/python -m bench
 
 screenshots: .venv/dev.stamp node_modules/stamp test-packages ## Take pictures of all pages

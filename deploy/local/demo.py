@@ -18,14 +18,20 @@ from deploy.local.demo_text import introduction
 from deploy.local.ports import require_free_port
 from deploy.local.process import LocalStackError, ManagedProcess
 from deploy.local.registry import ensure_registry
-from deploy.local.stack import SAMPLE_USER, manage, start_berth, start_servers
+from deploy.local.stack import (
+    SAMPLE_USER,
+    prepare,
+    start_berth,
+    start_registries,
+    start_servers,
+)
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main() -> int:
-    # Closing the terminal and `kill` end the demo as cleanly as Ctrl-C, which shells
-    # switch off for what they start in the background.
+    # `kill` and a closed terminal stop the demo as cleanly as Ctrl-C does. Shells
+    # disable Ctrl-C for background jobs; this enables it again.
     for number in STOP_SIGNALS:
         signal.signal(number, signal.default_int_handler)
     try:
@@ -39,11 +45,11 @@ def main() -> int:
 
 
 def run_demo(settings: DemoSettings) -> None:
-    """Start everything, say how to use it, and wait.
+    """Start everything, print how to use it, and wait.
 
     Raises:
-        LocalStackError: something did not start or ended by itself; all is stopped.
-        KeyboardInterrupt: the user ended it; all is stopped.
+        LocalStackError: a process did not start, or ended; all others are stopped.
+        KeyboardInterrupt: the user stopped the demo; all processes are stopped.
     """
     with _only_demo(settings), ExitStack() as stack:
         _check_ports(settings)
@@ -65,9 +71,8 @@ def _only_demo(settings: DemoSettings) -> Iterator[None]:
             lock.seek(0)
             raise LocalStackError(
                 f"A demo with its data in {settings.directory} is already running: "
-                f"process {lock.read().strip() or 'unknown'}. Stop that one with "
-                "Ctrl-C, or start a second one with BERTH_DEMO_DIR=ANOTHER_DIRECTORY "
-                "and its own ports."
+                f"process {lock.read().strip() or 'unknown'}. Stop it with Ctrl-C, or "
+                "start a second one with BERTH_DEMO_DIR=DIRECTORY and other ports."
             ) from None
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n")
@@ -84,24 +89,27 @@ def _check_ports(settings: DemoSettings) -> None:
 
 
 def _start_all(settings: DemoSettings, stack: ExitStack) -> list[ManagedProcess]:
-    _say("Starting PostgreSQL and Valkey, preparing keys and the database …")
+    _say("Starting PostgreSQL and Valkey …")
     servers = start_servers(settings, stack)
-    _say("Starting two registries, the portal and the worker …")
-    processes = start_berth(settings, servers.environment, stack)
-    _create_demo(settings, servers.environment)
-    return [*servers.processes, *processes]
+    _say("Starting two registries and pushing the sample image …")
+    registries = start_registries(settings, stack)
+    _say("Migrating the database, collecting static files, creating the demo team …")
+    prepare(settings, *_demo_team(settings, servers.environment))
+    _say("Starting the portal, the edge and the worker …")
+    berth = start_berth(settings, servers.environment, stack)
+    return [*servers.processes, *registries, *berth]
 
 
-def _create_demo(settings: DemoSettings, environment: dict[str, str]) -> None:
+def _demo_team(
+    settings: DemoSettings, environment: dict[str, str]
+) -> tuple[dict[str, str], list[str]]:
     password_file = settings.secrets / "sample-password"
-    manage(
-        settings,
-        environment | {"SAMPLE_PASSWORD_FILE": str(password_file)},
+    return environment | {"SAMPLE_PASSWORD_FILE": str(password_file)}, [
         "create_demo",
         *("--sample-endpoint", settings.sample_host),
         *("--sample-username", SAMPLE_USER),
         *("--output", str(settings.facts)),
-    )
+    ]
 
 
 def _read_facts(path: Path) -> dict[str, str]:
@@ -119,7 +127,7 @@ def _watch(processes: list[ManagedProcess]) -> None:
 
 
 def _ignore_signals() -> None:
-    # An impatient second Ctrl-C must not cut the stopping of the servers short.
+    # A second Ctrl-C must not interrupt the shutdown of the servers.
     for number in STOP_SIGNALS:
         signal.signal(number, signal.SIG_IGN)
 

@@ -1,4 +1,4 @@
-"""Where the demo keeps its files, which ports it uses, and what its processes see."""
+"""The demo's files, ports and secrets, and the environment of its processes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from deploy.local.private_files import kept_secret, private_directory, write_private
 from deploy.local.process import LocalStackError
 from licenses.files.license_keys import generate_key, private_pem
+from registries.tokens.signing_keys import create_signing_material
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 REGISTRY_SERVICE = "berth-registry"
@@ -60,7 +61,7 @@ class DemoSettings:
 
     @property
     def mail(self) -> Path:
-        """Where mails are written to, instead of being sent."""
+        """Holds the mails, which are not sent."""
         return private_directory(self.directory / "mail")
 
     @property
@@ -69,7 +70,7 @@ class DemoSettings:
 
     @property
     def notification_token(self) -> Path:
-        """What the private registry and the portal share."""
+        """The secret that the private registry and the portal share."""
         return self.secrets / "registry-notification-token"
 
 
@@ -96,8 +97,8 @@ def portal_environment(
 ) -> dict[str, str]:
     """Return the environment of the portal, the edge and the worker.
 
-    Secrets are named by file: values in an environment or in arguments are easily
-    read, logged and inherited.
+    It names files of secrets, not secrets: an environment is easily read, logged and
+    inherited.
     """
     files = _secret_files(settings, database_url=database_url, redis_url=redis_url)
     inherited = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
@@ -108,22 +109,23 @@ def portal_environment(
         "PYTHONUNBUFFERED": "1",
         "ALLOWED_HOSTS": "localhost,127.0.0.1",
         "CSRF_TRUSTED_ORIGINS": f"http://{settings.portal_host}",
-        # Plain HTTP on loopback: a Secure cookie would not come back in every browser.
+        "STATIC_ROOT": str(settings.directory / "static"),
+        # Not every browser returns Secure cookies over plain HTTP, even on loopback.
         "SECURE_COOKIES": "false",
-        # The path of such an address begins after its first slash.
+        # The path begins after the third slash.
         "EMAIL_URL": f"filemail:///{settings.mail}",
         "BERTH_PROXY_HOST": settings.portal_host,
         "BERTH_REGISTRY_HOST": settings.registry_host,
         "BERTH_REGISTRY_SERVICE": REGISTRY_SERVICE,
         "BERTH_REGISTRY_URL": f"http://127.0.0.1:{settings.registry_port}",
-        # No cloud can read it there, but the portal shows what it is for.
+        # No cloud can reach it, but the portal then offers what needs it.
         "BERTH_ISSUER_URL": f"http://{settings.portal_host}",
         "BERTH_ALLOWED_PRIVATE_NETWORKS": "127.0.0.0/8,::1/128",
         "BERTH_INSECURE_REGISTRIES": f"{settings.sample_host},{settings.registry_host}",
     }
 
 
-# Nothing else of the caller's environment may change what the demo does.
+# No other variable of the caller may change what the demo does.
 _PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "LOG_LEVEL", "TMPDIR")
 
 
@@ -131,6 +133,8 @@ def _secret_files(
     settings: DemoSettings, *, database_url: str, redis_url: str
 ) -> dict[str, Path]:
     directory = settings.secrets
+    if not (settings.signing / "signing.pem").exists():
+        write_signing_keys(settings.signing)
     kept_secret(directory / "secret-key", lambda: secrets.token_urlsafe(48))
     kept_secret(directory / "encryption-keys", lambda: f"demo:{_key()}")
     kept_secret(directory / "hmac-keys", lambda: f"demo:{_key()}")
@@ -153,16 +157,22 @@ def _secret_files(
     }
 
 
+def write_signing_keys(directory: Path) -> None:
+    """Write the files of ``manage.py create_signing_keys``, without starting Django."""
+    material = create_signing_material()
+    private_directory(directory)
+    write_private(directory / "root.key", material.root_key_pem)
+    write_private(directory / "root.crt", material.root_pem)
+    write_private(directory / "signing.pem", material.signing_pem)
+
+
 def _identity_key() -> str:
-    return (
-        ec.generate_private_key(ec.SECP256R1())
-        .private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        .decode()
+    pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
     )
+    return pem.decode()
 
 
 def _key() -> str:

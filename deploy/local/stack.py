@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import sys
 from contextlib import ExitStack
@@ -28,7 +29,7 @@ SAMPLE_TAG = "v1.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """What the portal, the edge and the worker stand on, and how they find it."""
+    """PostgreSQL, Valkey, and the environment of processes that use them."""
 
     database_url: str
     redis_url: str
@@ -39,10 +40,10 @@ class Servers:
 def start_servers(
     settings: DemoSettings, stack: ExitStack, *, durable: bool = True
 ) -> Servers:
-    """Start PostgreSQL and Valkey, with keys and a migrated database.
+    """Start PostgreSQL and Valkey, and create the keys.
 
     Raises:
-        LocalStackError: something did not start; ``stack`` stops what did.
+        LocalStackError: a server did not start; ``stack`` stops the others.
     """
     directory = settings.directory
     postgres, database_url = start_postgres(
@@ -54,36 +55,41 @@ def start_servers(
     environment = portal_environment(
         settings, database_url=database_url, redis_url=redis_url
     )
-    _create_signing_keys(settings, environment)
-    manage(settings, environment, "migrate", "--no-input", "--verbosity", "0")
     return Servers(database_url, redis_url, environment, [postgres, valkey])
 
 
-def start_berth(
-    settings: DemoSettings, environment: dict[str, str], stack: ExitStack
-) -> list[ManagedProcess]:
-    """Start both registries, the portal with the edge, and the worker.
+def start_registries(settings: DemoSettings, stack: ExitStack) -> list[ManagedProcess]:
+    """Start the sample registry, with its image, and the private registry.
 
     Raises:
-        LocalStackError: something did not start; ``stack`` stops what did.
+        LocalStackError: a registry did not start; ``stack`` stops the other.
     """
-    sample = stack.enter_context(_start_sample_registry(settings))
-    registry = stack.enter_context(_start_private_registry(settings))
-    portal = stack.enter_context(start_portal(settings, environment))
-    worker = stack.enter_context(_start_worker(settings, environment))
-    portal.wait_for_http(f"http://127.0.0.1:{settings.portal_port}/readyz", 60)
-    return [sample, registry, portal, worker]
+    auth = (SAMPLE_USER, sample_password(settings))
+    sample = start_registry(
+        settings.directory / "sample-registry",
+        settings.sample_port,
+        name="The sample registry",
+        htpasswd=auth,
+    )
+    stack.enter_context(sample)
+    _push_sample(f"http://127.0.0.1:{settings.sample_port}", auth)
+    private = stack.enter_context(_start_private_registry(settings))
+    return [sample, private]
 
 
-def manage(settings: DemoSettings, environment: dict[str, str], *args: str) -> None:
-    """Run a management command to its end.
+def prepare(
+    settings: DemoSettings, environment: dict[str, str], *commands: list[str]
+) -> None:
+    """Migrate the database, collect static files, then run management ``commands``.
 
     Raises:
-        LocalStackError: it failed; the message ends with what it said.
+        LocalStackError: a command failed; the message ends with its output.
     """
+    quiet = ["--no-input", "--verbosity", "0"]
+    everything = [["migrate", *quiet], ["collectstatic", "--clear", *quiet], *commands]
     with ManagedProcess(
-        [sys.executable, "manage.py", *args],
-        name=f"manage.py {args[0]}",
+        [sys.executable, "-m", "deploy.local.commands", json.dumps(everything)],
+        name="Preparing Berth",
         log=settings.logs / "manage.log",
         env=environment,
         cwd=PROJECT,
@@ -91,14 +97,28 @@ def manage(settings: DemoSettings, environment: dict[str, str], *args: str) -> N
         process.wait_for_success(300)
 
 
+def start_berth(
+    settings: DemoSettings, environment: dict[str, str], stack: ExitStack
+) -> list[ManagedProcess]:
+    """Start the worker, and the portal with the edge.
+
+    Raises:
+        LocalStackError: the portal did not start; ``stack`` stops the worker.
+    """
+    portal = stack.enter_context(start_portal(settings, environment))
+    worker = stack.enter_context(_start_worker(settings, environment))
+    portal.wait_for_http(f"http://127.0.0.1:{settings.portal_port}/readyz", 60)
+    return [portal, worker]
+
+
 def start_portal(settings: DemoSettings, environment: dict[str, str]) -> ManagedProcess:
-    """Start the portal and the edge on one port; it answers a moment later."""
+    """Start the portal and the edge on one port; they answer a moment later."""
     return ManagedProcess(
         [
             *(sys.executable, "-m", "uvicorn", "portal.asgi:application"),
             *("--host", "127.0.0.1", "--port", str(settings.portal_port)),
             *("--no-access-log", "--no-server-header"),
-            # Berth has its own setting for whose forwarding headers to believe.
+            # BERTH_TRUSTED_PROXIES says whose forwarding headers to trust.
             "--no-proxy-headers",
             *("--timeout-graceful-shutdown", "5"),
         ],
@@ -114,34 +134,6 @@ def sample_password(settings: DemoSettings) -> str:
     return kept_secret(
         settings.secrets / "sample-password", lambda: secrets.token_urlsafe(24)
     )
-
-
-def _create_signing_keys(settings: DemoSettings, environment: dict[str, str]) -> None:
-    if (settings.signing / "signing.pem").exists():
-        return
-    # Its output is what two variables name, so they are not set yet.
-    keyless = {
-        name: value
-        for name, value in environment.items()
-        if not name.startswith("BERTH_TOKEN_")
-    }
-    manage(settings, keyless, "create_signing_keys", str(settings.signing))
-
-
-def _start_sample_registry(settings: DemoSettings) -> ManagedProcess:
-    auth = (SAMPLE_USER, sample_password(settings))
-    process = start_registry(
-        settings.directory / "sample-registry",
-        settings.sample_port,
-        name="The sample registry",
-        htpasswd=auth,
-    )
-    try:
-        _push_sample(f"http://127.0.0.1:{settings.sample_port}", auth)
-    except BaseException:
-        process.stop()
-        raise
-    return process
 
 
 def _push_sample(url: str, auth: tuple[str, str]) -> None:

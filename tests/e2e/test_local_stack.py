@@ -17,7 +17,6 @@ import redis
 import urllib3
 
 from deploy.local import images
-from deploy.local.demo_settings import DemoSettings, read_settings
 from deploy.local.ports import require_free_port
 from deploy.local.postgres import start_postgres
 from deploy.local.process import LocalStackError, ManagedProcess, free_port
@@ -309,63 +308,3 @@ def test_require_free_port_names_the_holder_and_the_way_out() -> None:
     assert message.startswith(f"Port {port}, wanted for the portal, cannot be used")
     assert f"(process {os.getpid()})" in message
     assert message.endswith("choose another port with BERTH_DEMO_PORT=PORT.")
-
-
-def test_demo_says_which_process_runs_it_already(tmp_path: Path) -> None:
-    environment = os.environ | {"BERTH_DEMO_DIR": str(tmp_path / "demo")}
-    (tmp_path / "demo").mkdir()
-    holder_script = (
-        "import fcntl, sys; lock = open(sys.argv[1], 'w'); "
-        "fcntl.flock(lock, fcntl.LOCK_EX); lock.write('4711\\n'); lock.flush(); "
-        "print('held', flush=True); sys.stdin.read()"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", holder_script, str(tmp_path / "demo/lock")],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as holder:
-        assert holder.stdout is not None
-        assert holder.stdout.readline() == b"held\n"
-        second = subprocess.run(
-            [sys.executable, "-m", "deploy.local.demo"],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        holder.communicate()
-
-    assert second.returncode == 1
-    assert "is already running: process 4711. Stop that one" in second.stderr
-
-
-def test_read_settings_refuses_a_port_that_is_none(tmp_path: Path) -> None:
-    script = (
-        "from deploy.local.demo_settings import read_settings\n"
-        "from deploy.local.process import LocalStackError\n"
-        "try: read_settings()\n"
-        "except LocalStackError as error: print(error)\n"
-    )
-    outcome = subprocess.run(
-        [sys.executable, "-c", script],
-        env={"BERTH_DEMO_DIR": str(tmp_path), "BERTH_DEMO_PORT": "70000"},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert outcome.stdout == "BERTH_DEMO_PORT is a port number, not '70000'.\n"
-
-
-def test_read_settings_has_defaults(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("BERTH_DEMO_PORT", "BERTH_DEMO_REGISTRY_PORT"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("BERTH_DEMO_SAMPLE_PORT", "6001")
-    monkeypatch.setenv("BERTH_DEMO_DIR", str(tmp_path / "demo"))
-
-    settings = read_settings()
-
-    assert settings == DemoSettings(tmp_path / "demo", 8000, 5000, 6001)
-    assert settings.facts == tmp_path / "demo.env"

@@ -19,7 +19,12 @@ from deploy.local.demo_settings import PROJECT, DemoSettings
 from deploy.local.private_files import private_directory
 from deploy.local.process import LocalStackError, free_port
 from deploy.local.registry import ensure_registry
-from deploy.local.stack import start_berth, start_servers
+from deploy.local.stack import (
+    prepare,
+    start_berth,
+    start_registries,
+    start_servers,
+)
 from tests.support.browser.chromium import (
     NARROW,
     WIDE,
@@ -75,6 +80,8 @@ def take_screenshots(output: Path, words: list[str]) -> None:
         )
         environment = start_servers(settings, stack, durable=False).environment
         environment |= SHOWN_HOSTS
+        prepare(settings, environment)
+        start_registries(settings, stack)
         start_berth(settings, environment, stack)
         os.environ.update(environment)
         django.setup()

@@ -21,9 +21,11 @@ from deploy.local.process import free_port
 from deploy.local.stack import (
     SAMPLE_USER,
     Servers,
+    prepare,
     sample_password,
     start_berth,
     start_portal,
+    start_registries,
     start_servers,
 )
 from tests.support.servers.receiver import Receiver, running_receiver
@@ -151,8 +153,10 @@ def start_portal_stack(directory: Path) -> Iterator[PortalStack]:
         servers = start_servers(settings, stack, durable=False)
         receiver = stack.enter_context(running_receiver())
         servers.environment["BERTH_INSECURE_WEBHOOKS"] = receiver.host
+        prepare(settings, servers.environment)
         # While nothing is connected: PostgreSQL copies only idle databases.
         copy_database(servers.database_url, "berth", PRISTINE)
+        start_registries(settings, stack)
         start_berth(settings, servers.environment, stack)
         log = settings.logs / "seeder.log"
         seed = stack.enter_context(Seeder(servers.environment, log))
