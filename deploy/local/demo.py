@@ -18,6 +18,7 @@ from deploy.local.demo_text import introduction
 from deploy.local.ports import require_free_port
 from deploy.local.process import LocalStackError, ManagedProcess
 from deploy.local.registry import ensure_registry
+from deploy.local.schema import claim_database
 from deploy.local.stack import (
     SAMPLE_USER,
     prepare,
@@ -52,6 +53,7 @@ def run_demo(settings: DemoSettings) -> None:
         KeyboardInterrupt: the user stopped the demo; all processes are stopped.
     """
     with _only_demo(settings), ExitStack() as stack:
+        claim_database(settings)
         _check_ports(settings)
         ensure_registry()
         try:

@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from deploy.local.demo_settings import DemoSettings, read_settings
 from deploy.local.private_files import private_directory
-from deploy.local.process import free_port
+from deploy.local.process import LocalStackError, free_port
+from deploy.local.schema import claim_database
+from deploy.local.stack import start_servers
 
 
 @pytest.fixture
@@ -56,6 +60,56 @@ def test_demo_says_which_process_runs_it_already(demo_settings: DemoSettings) ->
 
     assert second.returncode == 1
     assert "is already running: process 4711. Stop it with" in second.stderr
+
+
+def test_demo_refuses_the_database_of_an_older_checkout(
+    demo_settings: DemoSettings,
+) -> None:
+    with ExitStack() as stack:
+        servers = start_servers(demo_settings, stack, durable=False)
+        with psycopg.connect(servers.database_url) as connection:
+            connection.execute("CREATE TABLE django_migrations (app text, name text)")
+            connection.execute(
+                "INSERT INTO django_migrations VALUES ('registries', '0013_images')"
+            )
+
+    demo = run_demo(demo_settings)
+
+    directory = demo_settings.directory
+    assert demo.returncode == 1
+    assert demo.stdout == ""
+    assert demo.stderr == (
+        f"\nThe data in {directory} were created by another version of Berth and do "
+        f"not fit this one. Remove them with `rm -r {directory}`, or keep them and "
+        "choose another directory with BERTH_DEMO_DIR=DIRECTORY.\n"
+    )
+
+
+def test_claim_database_refuses_replaced_migrations(
+    demo_settings: DemoSettings,
+) -> None:
+    claim_database(demo_settings)
+    (demo_settings.directory / "postgres").mkdir()
+    record = demo_settings.directory / "migrations"
+    first, *rest = record.read_text().splitlines()
+    record.write_text("\n".join([f"{first[:-1]}x", *rest]))
+
+    with pytest.raises(LocalStackError, match="another version of Berth"):
+        claim_database(demo_settings)
+
+
+def test_claim_database_accepts_migrations_added_since(
+    demo_settings: DemoSettings,
+) -> None:
+    claim_database(demo_settings)
+    (demo_settings.directory / "postgres").mkdir()
+    record = demo_settings.directory / "migrations"
+    current = record.read_text()
+    record.write_text("".join(current.splitlines(keepends=True)[1:]))
+
+    claim_database(demo_settings)
+
+    assert record.read_text() == current
 
 
 def test_read_settings_refuses_a_port_that_is_none(tmp_path: Path) -> None:
