@@ -1,4 +1,4 @@
-"""Child processes with a log file, a readiness check and a sure end."""
+"""Child processes with a log file and a readiness check, stopped for certain."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ TAIL_LINES = 20
 
 
 class LocalStackError(Exception):
-    """The local stack cannot go on; the message says what to do about it."""
+    """The local stack cannot start or continue; the message says what to do."""
 
 
 class ManagedProcess:
-    """A child in its own session that ends when it is told to or its parent is gone.
+    """A child in its own session, which ends on ``stop()`` or with its parent.
 
-    Start it from a thread that lives as long as the child should: Linux takes the end
-    of the starting thread for the end of the parent.
+    Start it from a thread that outlives it: to Linux, the end of that thread is the
+    end of the parent.
     """
 
     def __init__(
@@ -83,17 +83,15 @@ class ManagedProcess:
         return self._child.poll()
 
     def wait_until(self, check: Callable[[], bool], seconds: float) -> None:
-        """Return once ``check`` is true.
-
-        Whatever else happens, Ctrl-C included, the process is stopped.
+        """Return once ``check`` is true; on any exception, stop the process.
 
         Raises:
-            LocalStackError: the process ended, or the time is up. The message ends
-                with its last log lines.
+            LocalStackError: the process ended, or was not ready in time. The message
+                ends with its last log lines.
         """
         try:
             self._poll(check, seconds)
-        except BaseException:  # nobody else holds the child yet
+        except BaseException:  # Ctrl-C too: the caller does not have the process yet
             self.stop()
             raise
 
@@ -114,7 +112,7 @@ class ManagedProcess:
         """Return once the process has ended with exit code 0.
 
         Raises:
-            LocalStackError: another exit code, or the time is up.
+            LocalStackError: it failed, or did not end in time.
         """
         try:
             self._child.wait(seconds)
@@ -125,18 +123,18 @@ class ManagedProcess:
             raise self.failure(f"ended with exit code {self.exit_code}")
 
     def stop(self, grace_seconds: float = 10) -> None:
-        """Ask the process to end, then kill it and what is left of its session."""
+        """Ask the process to end, then kill what is left of its session."""
         if self.exit_code is not None:
             return
         self._child.send_signal(self._stop_signal)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             self._child.wait(grace_seconds)
-        except subprocess.TimeoutExpired:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self._child.pid, signal.SIGKILL)
-            self._child.wait()
+        self._child.wait()
 
     def log_tail(self) -> str:
-        """The last lines the process has logged since it was started."""
+        """The last lines that the process has logged since its start."""
         with self.log.open("rb") as stream:
             stream.seek(self._log_start)
             lines = stream.read().decode(errors="replace").splitlines()
@@ -147,22 +145,21 @@ class ManagedProcess:
         return LocalStackError(f"{self.name} {what}. From {self.log}:\n{tail}")
 
     def rss_bytes(self) -> int:
-        """Resident memory of the process itself, its children not counted (Linux)."""
+        """Resident memory of the process without its children (Linux only)."""
         resident = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
         return int(resident) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _write_input(pipe: IO[bytes], text: str) -> None:
-    # A child that ended before it read its input tells why in its log.
+    # A child that ends before it reads its input says why in its log.
     with contextlib.suppress(BrokenPipeError), pipe:
         pipe.write(text.encode())
 
 
 def _setpriv(stop_signal: signal.Signals, options: Sequence[str]) -> list[str]:
-    # setpriv and not preexec_fn: Python code between fork and exec can deadlock when
-    # the parent has threads, and pytest and the demo both have. One setpriv and not
-    # two: a change of user clears the parent-death signal that was set before it. Off
-    # Linux there is no such promise to be had, and a normal stop() has to do.
+    # Not preexec_fn: Python code between fork and exec can deadlock if the parent has
+    # threads. One setpriv for everything: changing the user clears an earlier
+    # parent-death signal. Without setpriv, children outlive a parent that is killed.
     command = shutil.which("setpriv")
     if command is None:
         return []
@@ -179,7 +176,7 @@ def free_port() -> int:
 
 
 def answers_http(url: str) -> bool:
-    """Tell whether ``url`` answers with any status below 500."""
+    """Return whether ``url`` answers with any status below 500."""
     try:
         response = urllib3.request(
             "GET", url, timeout=2, retries=False, redirect=False, preload_content=True

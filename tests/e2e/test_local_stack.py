@@ -79,6 +79,17 @@ def test_stop_kills_a_process_that_ignores_the_signal(tmp_path: Path) -> None:
     assert process.exit_code == -signal.SIGKILL
 
 
+def test_stop_kills_children_that_outlive_the_process(tmp_path: Path) -> None:
+    script = "sleep 60 & echo $!; exec sleep 60"
+    process = ManagedProcess(["sh", "-c", script], name="Parent", log=tmp_path / "log")
+    process.wait_until(lambda: bool(process.log_tail()), 20)
+    child = int(process.log_tail())
+
+    process.stop()
+
+    wait_for_end(child)
+
+
 def test_managed_process_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     script = f"""
 import os, pathlib
@@ -94,7 +105,10 @@ os.kill(os.getpid(), 9)
     )
 
     assert parent.returncode == -signal.SIGKILL
-    pid = int(parent.stdout)
+    wait_for_end(int(parent.stdout))
+
+
+def wait_for_end(pid: int) -> None:
     deadline = time.monotonic() + 20
     while is_running(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -106,7 +120,7 @@ def is_running(pid: int) -> bool:
         state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except FileNotFoundError:
         return False
-    # A zombie has ended; whoever inherited it has not looked yet.
+    # A zombie has ended, and waits for its new parent to notice.
     return state != "Z"
 
 
