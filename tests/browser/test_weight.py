@@ -1,0 +1,57 @@
+"""What a browser has to load."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from playwright.sync_api import Page
+
+from tests.support.browser.browsing import Browsing
+from tests.support.stacks.portal_stack import ExampleTeam
+
+COLD_DASHBOARD_BYTES = 200_000
+
+
+@dataclass
+class Loaded:
+    """An answer as Chromium received it."""
+
+    url: str
+    headers: dict[str, str]
+    bytes: int = 0
+
+
+def load(page: Page, address: str) -> list[Loaded]:
+    """Open a page and return every answer, headers and bodies counted as sent."""
+    answers: dict[str, Loaded] = {}
+
+    def note_headers(event: dict[str, Any]) -> None:
+        response = event["response"]
+        headers = {name.lower(): text for name, text in response["headers"].items()}
+        answers[event["requestId"]] = Loaded(response["url"], headers)
+
+    def note_bytes(event: dict[str, Any]) -> None:
+        answers[event["requestId"]].bytes = int(event["encodedDataLength"])
+
+    devtools = page.context.new_cdp_session(page)
+    devtools.on("Network.responseReceived", note_headers)
+    devtools.on("Network.loadingFinished", note_bytes)
+    devtools.send("Network.enable")
+    page.goto(address, wait_until="networkidle")
+    return list(answers.values())
+
+
+def test_a_cold_dashboard_is_light_and_its_files_are_kept(
+    browsing: Browsing, example: ExampleTeam
+) -> None:
+    page = browsing.visitor(example.sessions["owner"])
+    loaded = load(page, f"/t/{example.ids['team']}/")
+    files = [answer for answer in loaded if "/static/" in answer.url]
+    style_sheet = next(file for file in files if "tabler" in file.url)
+
+    assert len(files) >= 5
+    assert all(file.headers["content-encoding"] == "gzip" for file in files)
+    assert all("immutable" in file.headers["cache-control"] for file in files)
+    assert 50_000 < style_sheet.bytes < 90_000
+    assert sum(answer.bytes for answer in loaded) <= COLD_DASHBOARD_BYTES
