@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
+import psutil
 import urllib3
 
 TAIL_LINES = 20
@@ -145,9 +146,8 @@ class ManagedProcess:
         return LocalStackError(f"{self.name} {what}. From {self.log}:\n{tail}")
 
     def rss_bytes(self) -> int:
-        """Resident memory of the process without its children (Linux only)."""
-        resident = Path(f"/proc/{self.pid}/statm").read_text().split()[1]
-        return int(resident) * os.sysconf("SC_PAGE_SIZE")
+        """Resident memory of the process without its children."""
+        return int(psutil.Process(self.pid).memory_info().rss)
 
 
 def _write_input(pipe: IO[bytes], text: str) -> None:
