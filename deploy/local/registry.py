@@ -1,4 +1,4 @@
-"""Debian's ``docker-registry``: CNCF Distribution 2.8, with Berth's configuration."""
+"""CNCF Distribution 2.8 from Debian's ``docker-registry``, configured by Berth."""
 
 from __future__ import annotations
 
@@ -35,18 +35,17 @@ def find_registry() -> Path:
     program = shutil.which(PACKAGE, path=f"{os.environ.get('PATH', '')}:/usr/bin")
     if program is None:
         raise LocalStackError(
-            f"The program {PACKAGE} is missing. It is in the Debian and Ubuntu package "
-            f"of that name: sudo apt-get install {PACKAGE}"
+            f"The program {PACKAGE} is missing. On Debian and Ubuntu: "
+            f"sudo apt-get install {PACKAGE}"
         )
     return Path(program)
 
 
 def ensure_registry() -> Path:
-    """Return the path of ``docker-registry``, installing it where we may.
+    """Return the path of ``docker-registry``, which root installs by apt-get.
 
     Raises:
-        LocalStackError: it is not installed and root or apt-get is missing, or apt-get
-            failed.
+        LocalStackError: it is not installed and cannot be.
     """
     try:
         return find_registry()
@@ -83,8 +82,8 @@ def start_registry(
 ) -> ManagedProcess:
     """Start a registry on 127.0.0.1 and return it once it answers.
 
-    ``htpasswd`` is a (user, password) pair, ``proxy_remote`` the URL of a registry to
-    be a pull-through cache of. Without ``htpasswd`` and ``token`` it is open to all.
+    ``htpasswd`` is a user and a password, ``proxy_remote`` the URL of a registry to
+    cache. Without ``htpasswd`` and ``token``, the registry needs no login.
 
     Raises:
         LocalStackError: it did not start; the message quotes its log.
@@ -100,7 +99,7 @@ def start_registry(
         [str(find_registry()), "serve", str(path)],
         name=name,
         log=data_dir / "registry.log",
-        # REGISTRY_* variables of the caller would override the file.
+        # The caller's REGISTRY_* variables would override the file.
         env={"PATH": os.environ.get("PATH", os.defpath)},
     )
     process.wait_for_http(f"http://127.0.0.1:{port}/v2/")
@@ -123,8 +122,8 @@ def _config(
 
 
 def _htpasswd(path: Path, user: str, password: str) -> dict[str, Any]:
-    # Distribution checks the hash on every request. The passwords here are random and
-    # long, so a cheap hash gives nothing away.
+    # Distribution checks the hash on every request. The password is long and random,
+    # so a cheap hash is safe.
     hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(rounds=4)).decode()
     write_private(path, f"{user}:{hashed}\n")
     return {"htpasswd": {"realm": "registry", "path": str(path)}}

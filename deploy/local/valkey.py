@@ -17,7 +17,7 @@ def start_valkey(
 ) -> tuple[ManagedProcess, str]:
     """Start Valkey on 127.0.0.1 and return it with its ``redis://`` URL.
 
-    With ``durable`` every write is logged in ``data_dir`` and there after a restart.
+    With ``durable``, ``data_dir`` logs every write, and a restart reads them back.
 
     Raises:
         LocalStackError: it did not start; the message quotes its log.
@@ -28,13 +28,13 @@ def start_valkey(
     settings = {
         "bind": "127.0.0.1",
         "port": str(port),
-        # Whoever can write here can queue work for the worker.
+        # A client that can write here can queue tasks for the worker.
         "requirepass": password,
         "dir": f'"{data_dir}"',
         "save": '""',
         "appendonly": "yes" if durable else "no",
     }
-    # In a file, because arguments are there for every user of the machine to read.
+    # Not as arguments, which every user of the machine can read.
     config = write_private(
         data_dir / "valkey.conf",
         "".join(f"{name} {value}\n" for name, value in settings.items()),

@@ -32,9 +32,9 @@ SAMPLE_IMAGE = "my-org/api:v1.0.1"
 
 class Command(BaseCommand):
     help = (
-        "Create whatever the demo team still lacks for a first pull, and write its "
-        "addresses and credentials to a file of shell variables. For make demo only: "
-        "the owner is also an operator of the installation."
+        "Create what is missing of the demo team and its first pull, and write shell "
+        "variables that describe it. For make demo only: the owner is also an operator "
+        "of the installation."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -81,7 +81,7 @@ def _owner_and_team() -> tuple[User, Team]:
 
 
 def _password(owner: User, known: str) -> str:
-    """Return the owner's password: the known one if it still works, or a new one."""
+    """Return the known password if it is still valid, or set a new one."""
     if known and owner.check_password(known):
         return known
     password = secrets.token_urlsafe(12)
@@ -125,9 +125,9 @@ def _registry(actor: Actor, team: Team, endpoint: str, username: str) -> None:
 
 def _license(actor: Actor, team: Team, application: Application) -> License:
     licenses = License.objects.for_team(team.pk).filter(application=application)
-    existing = licenses.order_by("created_at").first()
-    if existing is not None:
-        return existing
+    oldest = licenses.order_by("created_at").first()
+    if oldest is not None:
+        return oldest
     customer = create_customer(
         actor=actor, team=team, name="Example Corp", email="it@example.com"
     )
