@@ -20,6 +20,8 @@ from deploy.local.process import LocalStackError, ManagedProcess
 from deploy.local.registry import ensure_registry
 from deploy.local.schema import claim_database
 from deploy.local.stack import (
+    SAMPLE_REPOSITORY,
+    SAMPLE_TAG,
     SAMPLE_USER,
     prepare,
     start_berth,
@@ -96,28 +98,26 @@ def _start_all(settings: DemoSettings, stack: ExitStack) -> list[ManagedProcess]
     _say("Starting two registries and pushing the sample image …")
     registries = start_registries(settings, stack)
     _say("Migrating the database, collecting static files, creating the demo team …")
-    prepare(settings, *_demo_team(settings, servers.environment))
+    prepare(settings, servers.environment, _create_demo(settings))
     _say("Starting the portal, the edge and the worker …")
     berth = start_berth(settings, servers.environment, stack)
     return [*servers.processes, *registries, *berth]
 
 
-def _demo_team(
-    settings: DemoSettings, environment: dict[str, str]
-) -> tuple[dict[str, str], list[str]]:
-    password_file = settings.secrets / "sample-password"
-    return environment | {"SAMPLE_PASSWORD_FILE": str(password_file)}, [
+def _create_demo(settings: DemoSettings) -> list[str]:
+    return [
         "create_demo",
         *("--sample-endpoint", settings.sample_host),
         *("--sample-username", SAMPLE_USER),
+        *("--sample-password-file", str(settings.sample_password)),
+        *("--sample-image", f"{SAMPLE_REPOSITORY}:{SAMPLE_TAG}"),
         *("--output", str(settings.facts)),
     ]
 
 
 def _read_facts(path: Path) -> dict[str, str]:
-    words = shlex.split(path.read_text(encoding="utf-8"), comments=True)
-    pairs = (word.partition("=") for word in words if word != "export")
-    return {name: value for name, equals, value in pairs if equals}
+    words = shlex.split(path.read_text(encoding="utf-8"))
+    return dict(word.split("=", 1) for word in words)
 
 
 def _watch(processes: list[ManagedProcess]) -> None:

@@ -69,6 +69,10 @@ class DemoSettings:
         return self.secrets / "signing"
 
     @property
+    def sample_password(self) -> Path:
+        return self.secrets / "sample-password"
+
+    @property
     def notification_token(self) -> Path:
         """The secret that the private registry and the portal share."""
         return self.secrets / "registry-notification-token"

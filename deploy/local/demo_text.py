@@ -75,7 +75,7 @@ def introduction(settings: DemoSettings, facts: Mapping[str, str]) -> str:
         facts=shlex.quote(str(settings.facts)),
         sample_host=settings.sample_host,
         sample_user=SAMPLE_USER,
-        sample_password=settings.secrets / "sample-password",
+        sample_password=settings.sample_password,
         logs=settings.logs,
         mail=settings.mail,
     )

@@ -111,7 +111,7 @@ def _home_in_var_tmp(data_dir: Path) -> PostgresHome:
     if not _reaches(PLAIN, binaries / "postgres", home):
         raise LocalStackError(
             "PostgreSQL does not run as root and cannot run as nobody here. Run this "
-            "as an ordinary user."
+            "as an ordinary user, or give the tests a server by DATABASE_URL."
         )
     return PostgresHome(binaries, home / "data", PLAIN)
 

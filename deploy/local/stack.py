@@ -131,9 +131,7 @@ def start_portal(settings: DemoSettings, environment: dict[str, str]) -> Managed
 
 def sample_password(settings: DemoSettings) -> str:
     """Return the password of the sample registry."""
-    return kept_secret(
-        settings.secrets / "sample-password", lambda: secrets.token_urlsafe(24)
-    )
+    return kept_secret(settings.sample_password, lambda: secrets.token_urlsafe(24))
 
 
 def _push_sample(url: str, auth: tuple[str, str]) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import secrets
 import shlex
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
@@ -12,7 +13,6 @@ from licenses.applications import create_application
 from licenses.models import Application, License
 from licenses.services import create_customer, issue_license
 from portal.crypto.secrets import Secret
-from portal.env import secret
 from registries.checks.new_credentials import NewCredential
 from registries.management.files import write_atomically
 from registries.models import ExternalRegistry
@@ -27,7 +27,6 @@ TEAM_SLUG = "demo"
 OWNER_EMAIL = "owner@example.com"
 APPLICATION_SLUG = "my-app"
 REGISTRY_SLUG = "sample"
-SAMPLE_IMAGE = "my-org/api:v1.0.1"
 
 
 class Command(BaseCommand):
@@ -40,21 +39,22 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--sample-endpoint", required=True)
         parser.add_argument("--sample-username", required=True)
+        parser.add_argument("--sample-password-file", type=Path, required=True)
+        parser.add_argument("--sample-image", required=True)
         parser.add_argument("--output", type=Path, required=True)
 
     @transaction.atomic
-    def handle(self, *args: object, **options: object) -> None:
-        output = Path(str(options["output"]))
+    def handle(self, *args: object, **options: Any) -> None:
+        output: Path = options["output"]
         known = _read_facts(output)
         owner, team = _owner_and_team()
         actor = member_actor(Membership.objects.get(team=team, user=owner))
         application = _application(actor, team)
-        _registry(
-            actor,
-            team,
-            str(options["sample_endpoint"]),
-            str(options["sample_username"]),
+        password = options["sample_password_file"].read_text(encoding="utf-8")
+        credential = NewCredential(
+            "password", options["sample_username"], Secret(password)
         )
+        _connect(actor, team, options["sample_endpoint"], credential)
         facts = {
             "PORTAL_URL": f"http://{settings.BERTH_PROXY_HOST}",
             "PROXY_HOST": settings.BERTH_PROXY_HOST,
@@ -64,7 +64,7 @@ class Command(BaseCommand):
             "API_TOKEN": _api_token(actor, team, owner, known.get("API_TOKEN", "")),
             "APP_SLUG": APPLICATION_SLUG,
             "LICENSE_ID": _license(actor, team, application).license_id.reveal(),
-            "SAMPLE_IMAGE": SAMPLE_IMAGE,
+            "SAMPLE_IMAGE": options["sample_image"],
         }
         _write_facts(output, facts)
         self.stdout.write(f"Wrote {output}")
@@ -106,21 +106,13 @@ def _application(actor: Actor, team: Team) -> Application:
     )
 
 
-def _registry(actor: Actor, team: Team, endpoint: str, username: str) -> None:
+def _connect(
+    actor: Actor, team: Team, endpoint: str, credential: NewCredential
+) -> None:
     registries = ExternalRegistry.objects.for_team(team.pk)
     if not registries.filter(slug=REGISTRY_SLUG).exists():
-        connect_registry(
-            actor=actor,
-            team=team,
-            new=NewRegistry(
-                provider="other",
-                endpoint=endpoint,
-                slug=REGISTRY_SLUG,
-                credential=NewCredential(
-                    "password", username, Secret(secret("SAMPLE_PASSWORD"))
-                ),
-            ),
-        )
+        new = NewRegistry("other", endpoint, credential, slug=REGISTRY_SLUG)
+        connect_registry(actor=actor, team=team, new=new)
 
 
 def _license(actor: Actor, team: Team, application: Application) -> License:
@@ -139,9 +131,8 @@ def _license(actor: Actor, team: Team, application: Application) -> License:
 def _read_facts(path: Path) -> dict[str, str]:
     if not path.exists():
         return {}
-    lines = path.read_text(encoding="utf-8").splitlines()
-    pairs = (line.partition("=") for line in lines if "=" in line)
-    return {name: "".join(shlex.split(value)) for name, _, value in pairs}
+    words = shlex.split(path.read_text(encoding="utf-8"))
+    return dict(word.split("=", 1) for word in words)
 
 
 def _write_facts(path: Path, facts: dict[str, str]) -> None:
