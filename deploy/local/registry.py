@@ -78,12 +78,11 @@ def start_registry(
     htpasswd: tuple[str, str] | None = None,
     token: TokenAuth | None = None,
     notifications: Notifications | None = None,
-    proxy_remote: str | None = None,
 ) -> ManagedProcess:
     """Start a registry on 127.0.0.1 and return it once it answers.
 
-    ``htpasswd`` is a user and a password, ``proxy_remote`` the URL of a registry to
-    cache. Without ``htpasswd`` and ``token``, the registry needs no login.
+    ``htpasswd`` is a user and a password. Without it and ``token``, the registry needs
+    no login.
 
     Raises:
         LocalStackError: it did not start; the message quotes its log.
@@ -92,8 +91,6 @@ def start_registry(
     config = _config(data_dir, port, token, notifications)
     if htpasswd is not None:
         config["auth"] = _htpasswd(data_dir / "htpasswd", *htpasswd)
-    if proxy_remote is not None:
-        config["proxy"] = {"remoteurl": proxy_remote}
     path = write_private(data_dir / "config.yml", yaml.safe_dump(config))
     process = ManagedProcess(
         [str(find_registry()), "serve", str(path)],
