@@ -15,12 +15,13 @@ PLACEHOLDERS := SECRET_KEY=x BERTH_ENCRYPTION_KEYS=x BERTH_HMAC_KEYS=x \
 	DATABASE_URL=postgresql://x@127.0.0.1/x REDIS_URL=redis://127.0.0.1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format openapi bench screenshots clean test-packages
+.PHONY: help demo test lint format openapi bench screenshots clean \
+	demo-packages test-packages
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
-demo: .venv/demo.stamp node_modules/stamp ## Run all of Berth on this machine: http://localhost:8000
+demo: demo-packages .venv/demo.stamp node_modules/stamp ## Run all of Berth on this machine: http://localhost:8000
 	@exec $(BIN)/python -m deploy.local.demo
 
 test: .venv/dev.stamp node_modules/stamp test-packages ## Run all tests
@@ -84,16 +85,19 @@ node_modules/stamp: package-lock.json requirements-node.txt | .venv/stamp
 	@rm -rf .venv/node
 	@touch $@
 
-test-packages:
-	@missing=; for item in $(TEST_PACKAGES); do \
+demo-packages: PACKAGES := docker-registry
+test-packages: PACKAGES := $(TEST_PACKAGES)
+demo-packages test-packages:
+	@missing=; for item in $(PACKAGES); do \
 		command -v $${item%%:*} > /dev/null || test -f $${item%%:*} \
 			|| missing="$$missing $${item##*:}"; \
 	done; \
 	[ -z "$$missing" ] && exit 0; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+		echo "Installing Debian packages:$$missing …"; \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-		apt-get install -qq -y --no-install-recommends $$missing; \
+		apt-get install -qq -y --no-install-recommends $$missing > /dev/null; \
 	else \
-		echo "The tests need these Debian or Ubuntu packages:$$missing"; \
+		echo "These Debian or Ubuntu packages are missing:$$missing"; \
 		echo "Install them: sudo apt-get install$$missing"; exit 1; \
 	fi

@@ -17,7 +17,7 @@ from deploy.local.demo_settings import PORT_VARIABLES, DemoSettings, read_settin
 from deploy.local.demo_text import introduction
 from deploy.local.ports import require_free_port
 from deploy.local.process import LocalStackError, ManagedProcess
-from deploy.local.registry import ensure_registry
+from deploy.local.registry import find_registry
 from deploy.local.schema import claim_database
 from deploy.local.stack import (
     SAMPLE_REPOSITORY,
@@ -57,7 +57,7 @@ def run_demo(settings: DemoSettings) -> None:
     with _only_demo(settings), ExitStack() as stack:
         claim_database(settings)
         _check_ports(settings)
-        ensure_registry()
+        find_registry()
         try:
             processes = _start_all(settings, stack)
             print(introduction(settings, _read_facts(settings.facts)), flush=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from images.distribution_config import (
     distribution_config,
 )
 
-__all__ = ["TokenAuth", "ensure_registry", "find_registry", "start_registry"]
+__all__ = ["TokenAuth", "find_registry", "start_registry"]
 
 PACKAGE = "docker-registry"
 
@@ -39,35 +38,6 @@ def find_registry() -> Path:
             f"sudo apt-get install {PACKAGE}"
         )
     return Path(program)
-
-
-def ensure_registry() -> Path:
-    """Return the path of ``docker-registry``, which root installs by apt-get.
-
-    Raises:
-        LocalStackError: it is not installed and cannot be.
-    """
-    try:
-        return find_registry()
-    except LocalStackError:
-        if os.geteuid() != 0 or shutil.which("apt-get") is None:
-            raise
-    print(f"Installing the package {PACKAGE} …", flush=True)
-    command = (
-        "apt-get update -qq && "
-        f"apt-get install -qq -y --no-install-recommends {PACKAGE}"
-    )
-    outcome = subprocess.run(
-        ["sh", "-c", command],
-        env=os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if outcome.returncode != 0:
-        tail = "\n".join(outcome.stderr.splitlines()[-5:])
-        raise LocalStackError(f"`{command}` failed:\n{tail}")
-    return find_registry()
 
 
 def start_registry(

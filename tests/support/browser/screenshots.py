@@ -18,7 +18,6 @@ from playwright.sync_api import Browser, Page
 from deploy.local.demo_settings import PROJECT, DemoSettings
 from deploy.local.private_files import private_directory
 from deploy.local.process import LocalStackError, free_port
-from deploy.local.registry import ensure_registry
 from deploy.local.stack import (
     prepare,
     start_berth,
@@ -68,7 +67,6 @@ def take_screenshots(output: Path, words: list[str]) -> None:
         LocalStackError: something did not start, or a page is broken.
         ChromiumMissing: there is no browser.
     """
-    ensure_registry()
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
     with ExitStack() as stack:
