@@ -19,7 +19,7 @@ from licenses.models import License
 from portal.crypto.secrets import Secret
 from registries.decision.credentials import PresentedCredential
 from registries.decision.pull import Allowed, Denied, authorize_pull
-from registries.decision.steps import Reason
+from registries.models.outcomes import Reason
 
 WARM_UP = 200
 _EXPECTED = {Reason.LICENSE_EXPIRED, Reason.LICENSE_REVOKED}

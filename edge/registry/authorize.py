@@ -10,7 +10,7 @@ from edge.services import EdgeServices
 from oci.errors import ErrorCode
 from registries.decision.credentials import SubjectKind
 from registries.decision.pull import Denied
-from registries.decision.steps import Reason
+from registries.models.outcomes import Reason
 
 logger = logging.getLogger(__name__)
 _NO_CATALOG = Denied(

@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from licenses.models import License
 from registries.decision.pull import PRIVATE_REGISTRY, Allowed, Decision, Denied
-from registries.decision.steps import Reason, Step
+from registries.decision.steps import Step
+from registries.models.outcomes import Reason
 from registries.preview.typed_image import Question
 from registries.selectors import registries_named
 from teams.permissions import Permission

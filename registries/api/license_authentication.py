@@ -21,7 +21,7 @@ from portal.http.minute_counts import count, counted, seconds_left
 from registries.decision.credentials import LicenseHolder
 from registries.decision.pull import Denied, authorize_login
 from registries.decision.sentences import UNKNOWN_LICENSE
-from registries.decision.steps import Reason
+from registries.models.outcomes import Reason
 
 REQUESTS_PER_MINUTE = 60
 

@@ -4,7 +4,6 @@ from typing import Any
 
 from rest_framework import serializers
 
-from registries.decision.steps import Reason
 from registries.models import (
     MAX_PATTERNS,
     MAX_SECRET_BYTES,
@@ -14,6 +13,7 @@ from registries.models import (
     PullEvent,
 )
 from registries.models.health import Outcome
+from registries.models.outcomes import Reason
 from registries.providers import PROVIDERS
 from registries.selectors import credential_in_use
 from teams.api.base import InputSerializer

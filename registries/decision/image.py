@@ -14,7 +14,8 @@ from registries.decision.pull import (
     team_of,
     vendor_actor,
 )
-from registries.decision.steps import Reason, Step
+from registries.decision.steps import Step
+from registries.models.outcomes import Reason
 from teams.actors import Actor, ActorKind
 
 PULL = "pull"

@@ -20,8 +20,9 @@ from registries.decision.credentials import (
 )
 from registries.decision.registry_choice import choose_registry
 from registries.decision.sentences import UNKNOWN_LICENSE, application_not_licensed
-from registries.decision.steps import Reason, Refusal, Step, passed, refused
+from registries.decision.steps import Refusal, Step, passed, refused
 from registries.models import Credential, ExternalRegistry
+from registries.models.outcomes import Reason
 from teams.actors import Actor
 from teams.permissions import Permission
 

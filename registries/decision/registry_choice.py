@@ -7,8 +7,9 @@ from django.db.models import Q
 from licenses.models import Application
 from oci.reference import looks_like_host
 from registries.decision.sentences import registry_not_available, repository_not_offered
-from registries.decision.steps import Reason, Step, passed, refused
+from registries.decision.steps import Step, passed, refused
 from registries.models import Credential, RegistryShare
+from registries.models.outcomes import Reason
 from registries.providers import canonical_endpoint
 from registries.providers.dockerhub import ENDPOINT as DOCKER_HUB
 

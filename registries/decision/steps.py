@@ -3,22 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class Reason(StrEnum):
-    """Why a pull is denied. Codes are stable: programs and people look them up."""
-
-    CREDENTIAL_UNKNOWN = "credential_unknown"
-    APPLICATION_MISMATCH = "application_mismatch"
-    LICENSE_REVOKED = "license_revoked"
-    LICENSE_EXPIRED = "license_expired"
-    CUSTOMER_ARCHIVED = "customer_archived"
-    REGISTRY_NOT_CONNECTED = "registry_not_connected"
-    REGISTRY_NOT_SHARED = "registry_not_shared"
-    REPOSITORY_NOT_ALLOWED = "repository_not_allowed"
-    SECOND_FACTOR_REQUIRED = "second_factor_required"
-    ACTION_NOT_ALLOWED = "action_not_allowed"
+from registries.models.outcomes import Reason
 
 
 @dataclass(frozen=True, slots=True)

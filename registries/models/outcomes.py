@@ -1,23 +1,29 @@
-"""The outcomes of pulls, in words for pages."""
+"""How pulls end: codes, and the words that pages show for them."""
 
 from __future__ import annotations
 
+from django.db.models import TextChoices
+
 ALLOWED = "allowed"
 
-# One for each registries.decision.steps.Reason; a test compares them.
-REFUSALS = {
-    "license_revoked": "License revoked",
-    "license_expired": "License expired",
-    "customer_archived": "Customer archived",
-    "application_mismatch": "Wrong application",
-    "registry_not_connected": "Registry not connected",
-    "registry_not_shared": "Registry not shared",
-    "repository_not_allowed": "Repository not allowed",
-    "credential_unknown": "Unknown license",
-    "second_factor_required": "Second factor required",
-    "action_not_allowed": "Action not allowed",
-}
-# Allowed by Berth but failed at the registry: by the code of the UpstreamError.
+
+class Reason(TextChoices):
+    """Why Berth denies a pull. Codes are stable: programs and people look them up."""
+
+    CREDENTIAL_UNKNOWN = "credential_unknown", "Unknown license"
+    APPLICATION_MISMATCH = "application_mismatch", "Other application"
+    LICENSE_REVOKED = "license_revoked", "License revoked"
+    LICENSE_EXPIRED = "license_expired", "License expired"
+    CUSTOMER_ARCHIVED = "customer_archived", "Customer archived"
+    REGISTRY_NOT_CONNECTED = "registry_not_connected", "Registry not connected"
+    REGISTRY_NOT_SHARED = "registry_not_shared", "Registry not shared"
+    REPOSITORY_NOT_ALLOWED = "repository_not_allowed", "Repository not allowed"
+    SECOND_FACTOR_REQUIRED = "second_factor_required", "Second factor required"
+    ACTION_NOT_ALLOWED = "action_not_allowed", "Not allowed to this login"
+
+
+REFUSALS = {reason.value: str(reason.label) for reason in Reason}
+# Berth allowed the pull and the registry did not: by the code of its UpstreamError.
 FAILURES = {
     "registry_rejected": "Registry refused Berth's credential",
     "registry_repository_denied": "Registry denied the repository",

@@ -13,8 +13,8 @@ from edge.pull_counter import MAX_KINDS_OF_HOLDER, PullCounter, PulledImage
 from edge.threads import DatabaseThreads
 from registries.decision.credentials import Subject, SubjectKind
 from registries.decision.pull import Denied
-from registries.decision.steps import Reason
 from registries.models import PullEvent
+from registries.models.outcomes import Reason
 from tests.support.rows.factories import LicenseFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -8,7 +8,7 @@ from licenses.services import revoke_license
 from registries.decision.credentials import Subject, SubjectKind
 from registries.decision.image import ImageAccess, authorize_image
 from registries.decision.pull import Allowed, Denied
-from registries.decision.steps import Reason
+from registries.models.outcomes import Reason
 from teams.api_tokens import create_api_token
 from teams.models import ApiToken, User
 from teams.permissions import Role

@@ -28,8 +28,8 @@ from registries.decision.pull import (
     authorize_login,
     authorize_pull,
 )
-from registries.decision.steps import Reason
 from registries.models import ExternalRegistry
+from registries.models.outcomes import Reason
 from registries.services import NewRegistry, change_registry, connect_registry
 from teams.api_tokens import create_api_token
 from teams.models import ApiToken
