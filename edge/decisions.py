@@ -6,39 +6,39 @@ from typing import Generic, TypeVar
 from edge.threads import DatabaseThreads
 from portal.expiring_cache import ExpiringCache
 from registries.decision.credentials import Subject
-from registries.decision.pull import Decision
 
-Q = TypeVar("Q", bound=Hashable)
+Question = TypeVar("Question", bound=Hashable)
+Answer = TypeVar("Answer")
 
-# Revocation is felt within one second on every path; the rest of it is for the
-# request itself.
+# A revocation takes effect within one second on every path; the rest of that second is
+# for the request itself.
 DECISION_SECONDS = 0.8
 MAX_DECISIONS = 2_000
 
 
-class Decisions(Generic[Q]):
+class Decisions(Generic[Question, Answer]):
     """Asks for a decision, at most once in 0.8 s for the same question.
 
-    The age of an answer counts from before the database was asked. If the database
-    does not answer, the question fails: nothing is ever allowed from memory.
+    An answer's age counts from before the database was asked. If the database does not
+    answer, the question fails: nothing is ever allowed from memory.
     """
 
     def __init__(
         self,
         threads: DatabaseThreads,
-        decision: Callable[[Subject | None, Q], Decision],
+        decision: Callable[[Subject | None, Question], Answer],
     ) -> None:
         """Ask ``decision`` in a database thread."""
         self._threads = threads
         self._decision = decision
-        self._cache: ExpiringCache[tuple[Subject | None, Q], Decision] = ExpiringCache(
-            MAX_DECISIONS, join_seconds=DECISION_SECONDS
+        self._cache: ExpiringCache[tuple[Subject | None, Question], Answer] = (
+            ExpiringCache(MAX_DECISIONS, join_seconds=DECISION_SECONDS)
         )
 
-    async def decide(self, subject: Subject | None, question: Q) -> Decision:
+    async def decide(self, subject: Subject | None, question: Question) -> Answer:
         """Return the decision; raises django.db.Error when it cannot be made."""
 
-        async def load() -> tuple[Decision, float]:
+        async def load() -> tuple[Answer, float]:
             answer = await self._threads.call(lambda: self._decision(subject, question))
             return answer, DECISION_SECONDS
 

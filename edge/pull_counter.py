@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from edge.threads import DatabaseThreads
 from registries.decision.credentials import SubjectKind
-from registries.decision.pull import Allowed, Decision
+from registries.decision.pull import Allowed, AllowedPull, Decision
 from registries.models.outcomes import ALLOWED
 from registries.models.pulls import PRIVATE_REGISTRY_ID
 from registries.pulls.events import Pull, record_pulls
@@ -124,8 +124,7 @@ class PullCounter:
 def _registry_id(decision: Decision, image: PulledImage) -> uuid.UUID | None:
     if image.is_private:
         return PRIVATE_REGISTRY_ID
-    registry = decision.registry if isinstance(decision, Allowed) else None
-    return registry.pk if registry else None
+    return decision.registry.pk if isinstance(decision, AllowedPull) else None
 
 
 def _outcome(decision: Decision, failure: str) -> str:

@@ -20,7 +20,8 @@ from portal.crypto.fields import encryption_keyring, lookup_keyring
 from registries.decision.credentials import Subject
 from registries.decision.image import ImageAccess, authorize_image
 from registries.decision.proxied_name import ProxiedName
-from registries.decision.pull import UNKNOWN_LOGIN, Decision, authorize_pull
+from registries.decision.pull import AllowedImage, AllowedPull, Denied, authorize_pull
+from registries.decision.sentences import LICENSE_LOGIN, UNKNOWN_LOGIN
 from registries.tokens.registry_token import TokenIssuer, TokenVerifier
 from registries.tokens.signing_keys import SigningKey, load_roots
 from registries.upstream.client import UpstreamClient, upstream_client
@@ -37,8 +38,8 @@ class EdgeServices:
     proxy_gate: TokenGate
     registry_gate: TokenGate
     upstream: UpstreamClient
-    decisions: Decisions[ProxiedName]
-    image_decisions: Decisions[ImageAccess]
+    decisions: Decisions[ProxiedName, AllowedPull | Denied]
+    image_decisions: Decisions[ImageAccess, AllowedImage | Denied]
     pulls: PullCounter
     small_objects: SmallObjects
 
@@ -90,11 +91,11 @@ def _token_gates() -> tuple[TokenGate, TokenGate]:
         TokenGate(
             proxy,
             TokenVerifier(roots, proxy),
-            advice="Log in with any username and your license ID as the password.",
+            advice=LICENSE_LOGIN,
         ),
         TokenGate(registry, TokenVerifier(roots, registry), advice=UNKNOWN_LOGIN),
     )
 
 
-def _decide_pull(subject: Subject | None, name: ProxiedName) -> Decision:
+def _decide_pull(subject: Subject | None, name: ProxiedName) -> AllowedPull | Denied:
     return authorize_pull(subject, name.application, name.upstream, name.repository)

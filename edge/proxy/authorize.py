@@ -7,12 +7,14 @@ import logging
 from edge.http import Request
 from edge.proxy.route import Route
 from edge.services import EdgeServices
-from registries.decision.pull import Allowed, Denied
+from registries.decision.pull import AllowedPull, Denied
 
 logger = logging.getLogger(__name__)
 
 
-async def authorize(request: Request, services: EdgeServices, route: Route) -> Allowed:
+async def authorize(
+    request: Request, services: EdgeServices, route: Route
+) -> AllowedPull:
     """Return the decision that lets the request through.
 
     Raises:

@@ -17,7 +17,7 @@ from edge.services import EdgeServices
 from oci.errors import ErrorCode
 from oci.media_types import DEFAULT_MANIFEST_ACCEPT
 from oci.range import MalformedRange, parse_range
-from registries.decision.pull import Allowed
+from registries.decision.pull import AllowedPull
 from registries.pulls.events import queue_check
 from registries.upstream.client import UpstreamRequest
 from registries.upstream.errors import (
@@ -95,12 +95,10 @@ async def _ask_upstream(
     request: Request,
     services: EdgeServices,
     route: Route,
-    allowed: Allowed,
+    allowed: AllowedPull,
     headers: dict[str, str],
     query: str,
 ) -> aiohttp.ClientResponse:
-    if allowed.credential is None:
-        raise AssertionError("a proxied pull is allowed with a credential")
     target = upstream_target(allowed.credential)
     wanted = UpstreamRequest(
         method=request.method,
@@ -137,7 +135,7 @@ def _told(error: UpstreamError) -> RegistryError:
 async def _answer(
     request: Request,
     route: Route,
-    allowed: Allowed,
+    allowed: AllowedPull,
     response: aiohttp.ClientResponse,
 ) -> Whole | None:
     if response.status in {200, 206, 304}:

@@ -53,8 +53,7 @@ class Route:
         """Return what is counted as pulled: manifests are, their parts are not."""
         if self.kind is not Kind.MANIFESTS:
             return None
-        repository = f"{self.name.upstream}/{self.name.repository}".rstrip("/")
-        return PulledImage(self.name.application, repository, self.reference)
+        return PulledImage(self.name.application, self.name.path, self.reference)
 
     def upstream_path(self, repository: str) -> str:
         return f"/v2/{repository}/{self.kind.value}/{self.reference}"

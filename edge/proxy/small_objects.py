@@ -16,7 +16,7 @@ from time import monotonic
 
 from edge.http import Headers, Request
 from edge.proxy.route import Route
-from registries.decision.pull import Allowed
+from registries.decision.pull import AllowedPull
 
 # What a vendor deletes upstream is gone here after a minute.
 KEPT_SECONDS = 60.0
@@ -70,9 +70,11 @@ class SmallObjects:
         self._bytes -= len(self._objects.pop(key).body) + ENTRY_BYTES
 
 
-def small_object_key(request: Request, route: Route, allowed: Allowed) -> Key | None:
+def small_object_key(
+    request: Request, route: Route, allowed: AllowedPull
+) -> Key | None:
     """Return where an answer is kept; None if it depends on more than its digest."""
-    if allowed.credential is None or not route.is_immutable:
+    if not route.is_immutable:
         return None
     if any(request.header(name) for name in _PARTIAL):
         return None

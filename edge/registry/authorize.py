@@ -9,16 +9,11 @@ from edge.registry.route import Wanted
 from edge.services import EdgeServices
 from oci.errors import ErrorCode
 from registries.decision.credentials import SubjectKind
-from registries.decision.pull import Denied
+from registries.decision.pull import Denied, denied
+from registries.decision.sentences import catalog_not_listed
 from registries.models.outcomes import Reason
 
 logger = logging.getLogger(__name__)
-_NO_CATALOG = Denied(
-    Reason.ACTION_NOT_ALLOWED,
-    "Nobody gets the list of all repositories. The portal's Images page shows those of "
-    "your team.",
-    (),
-)
 # What a vendor's login that is good gets wrong: the name, or what it may do there.
 _MISTAKES = {
     Reason.APPLICATION_MISMATCH,
@@ -40,7 +35,7 @@ async def authorize(
     gate = services.registry_gate
     registry_token = gate.read_token(request, wanted.scope)
     if wanted.is_catalog:
-        raise gate.denied(request, wanted.scope, _NO_CATALOG)
+        raise gate.denied(request, wanted.scope, denied(catalog_not_listed()))
     for access in wanted.accesses:
         decision = await services.image_decisions.decide(registry_token.subject, access)
         if isinstance(decision, Denied):

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from licenses.models import License
-from registries.decision.pull import PRIVATE_REGISTRY, Allowed, Decision, Denied
+from registries.decision.pull import PRIVATE_REGISTRY, AllowedPull, Decision, Denied
 from registries.decision.steps import Step
 from registries.models.outcomes import Reason
 from registries.preview.typed_image import Question
@@ -110,7 +110,7 @@ def _passed(step: Step, decision: Decision, license: License | None) -> str:
         return f"It is a license for {license.application.name}."
     if step.check == "license":
         return f"It is not revoked, and {_expiry(license)}."
-    if step.check == "registry" and isinstance(decision, Allowed) and decision.registry:
+    if step.check == "registry" and isinstance(decision, AllowedPull):
         return f"{decision.registry.slug} is connected and shared."
     return step.detail
 

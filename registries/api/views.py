@@ -37,7 +37,13 @@ from registries.decision.credentials import (
     Subject,
     SubjectKind,
 )
-from registries.decision.pull import PRIVATE_REGISTRY, Allowed, Decision, authorize_pull
+from registries.decision.pull import (
+    PRIVATE_REGISTRY,
+    Allowed,
+    AllowedPull,
+    Decision,
+    authorize_pull,
+)
 from registries.filters import PullFilter
 from registries.models import CredentialCheck, ExternalRegistry, PullEvent
 from registries.selectors import (
@@ -365,8 +371,8 @@ def _presented(values: Mapping[str, Any]) -> PullCredential:
 def _decision_fields(decision: Decision, *, trace: bool) -> dict[str, object]:
     fields: dict[str, object] = {"trace": decision.trace if trace else None}
     if isinstance(decision, Allowed):
-        registry = decision.registry.slug if decision.registry else None
-        return fields | {
+        registry = decision.registry.slug if isinstance(decision, AllowedPull) else None
+        return told | {
             "allowed": True,
             "reason": None,
             "message": "Allowed.",

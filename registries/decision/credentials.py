@@ -26,13 +26,6 @@ from teams.sign_in.second_factor import has_second_factor
 class SecondFactorRequired(Exception):  # noqa: N818 -- states the fact
     """The password is right, but a password alone is not enough for this account."""
 
-    def __init__(self) -> None:
-        super().__init__(
-            "Your account has a second factor, so a password alone does not log in "
-            "here. Make a user token under API tokens in the portal and use it as the "
-            "password."
-        )
-
 
 @dataclass(frozen=True, slots=True)
 class PresentedCredential:

@@ -11,26 +11,30 @@ PREFIX = "proxy"
 
 @dataclass(frozen=True, slots=True)
 class ProxiedName:
-    """A proxied image's name, in the parts that the decision asks for.
+    """A proxied image's name, in the parts that the decision needs.
 
-    ``upstream`` is the first part below the application. Only the team's registries
-    tell whether it is a slug, a host or the start of a name on Docker Hub.
+    ``upstream`` is the first part below the application. Whether it is a slug, a host
+    or the start of a name on Docker Hub depends on the team's registries.
     """
 
     application: str
     upstream: str
     repository: str
 
+    @property
+    def path(self) -> str:
+        """Return the name below the application."""
+        return f"{self.upstream}/{self.repository}".rstrip("/")
+
     def __str__(self) -> str:
-        path = f"{self.upstream}/{self.repository}".rstrip("/")
-        return f"{PREFIX}/{self.application}/{path}"
+        return f"{PREFIX}/{self.application}/{self.path}"
 
 
 def parse_proxied_name(name: str) -> ProxiedName:
     """Read a repository name of the proxy.
 
     Raises:
-        MalformedName: it is no repository name, or not one of the proxy's.
+        MalformedName: not a repository name, or not one of the proxy's.
     """
     parts = parse_repository(name).split("/", 3)
     if parts[0] != PREFIX or len(parts) < 3:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Literal
+from typing import Final, Literal, overload
 
 from licenses.models import Application, License, LicenseState
+from registries.decision import sentences
 from registries.decision.credentials import (
     ApiTokenHolder,
     Holder,
@@ -18,9 +20,9 @@ from registries.decision.credentials import (
     UserHolder,
     identify,
 )
-from registries.decision.registry_choice import choose_registry
-from registries.decision.sentences import UNKNOWN_LICENSE, application_not_licensed
-from registries.decision.steps import Refusal, Step, passed, refused
+from registries.decision.proxied_name import ProxiedName
+from registries.decision.registry_choice import choose_credential
+from registries.decision.steps import Refusal, Step, passed
 from registries.models import Credential, ExternalRegistry
 from registries.models.outcomes import Reason
 from teams.actors import Actor
@@ -34,35 +36,36 @@ class Place(Enum):
 PRIVATE_REGISTRY: Final = Place.PRIVATE_REGISTRY
 Upstream = str | Literal[Place.PRIVATE_REGISTRY]
 
-UNKNOWN_LOGIN = (
-    "No known login came with this request. Log in with your e-mail address and a user "
-    "token, or your password if you have no second factor; or with any username and a "
-    "service account or team token. Customers log in with any username and their "
-    "license ID as the password."
-)
-
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """The pull may go ahead.
-
-    ``registry`` and ``credential`` are None for an image of the private registry.
-    ``repository`` is the full name on the registry it is pulled from.
-    """
+    """The access may go ahead; ``repository`` is its full name on the registry."""
 
     team_id: uuid.UUID
-    application: Application
     subject: Subject
-    license: License | None
-    registry: ExternalRegistry | None
-    credential: Credential | None
     repository: str
     trace: tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class AllowedImage(Allowed):
+    """An access to the private registry."""
+
+
+@dataclass(frozen=True, slots=True)
+class AllowedPull(Allowed):
+    """A pull through the proxy, with the credential to pull with."""
+
+    credential: Credential
+
+    @property
+    def registry(self) -> ExternalRegistry:
+        return self.credential.registry
+
+
+@dataclass(frozen=True, slots=True)
 class Denied:
-    """The pull may not go ahead; ``message`` is what the customer sees.
+    """The access may not go ahead; ``message`` is the sentence that clients print.
 
     ``team_id`` is the credential's own team, None for an unknown credential.
     """
@@ -77,7 +80,7 @@ class Denied:
     def public_reason(self) -> Reason:
         """Return the reason as customers may know it.
 
-        Which registries a vendor has and does not share is not theirs to learn.
+        They must not learn which registries a vendor has and does not share.
         """
         if self.reason is Reason.REGISTRY_NOT_SHARED:
             return Reason.REGISTRY_NOT_CONNECTED
@@ -87,6 +90,28 @@ class Denied:
 Decision = Allowed | Denied
 
 
+@overload
+def authorize_pull(
+    credential: PullCredential,
+    application_slug: str,
+    upstream: str,
+    repository: str,
+    *,
+    within_team: uuid.UUID | None = None,
+) -> AllowedPull | Denied: ...
+
+
+@overload
+def authorize_pull(
+    credential: PullCredential,
+    application_slug: str,
+    upstream: Literal[Place.PRIVATE_REGISTRY],
+    repository: str,
+    *,
+    within_team: uuid.UUID | None = None,
+) -> AllowedImage | Denied: ...
+
+
 def authorize_pull(
     credential: PullCredential,
     application_slug: str,
@@ -94,7 +119,7 @@ def authorize_pull(
     repository: str,
     *,
     within_team: uuid.UUID | None = None,
-) -> Decision:
+) -> AllowedPull | AllowedImage | Denied:
     """Decide whether a credential may pull a repository through an application.
 
     ``upstream`` is the first part of the image's path below the application: a
@@ -110,28 +135,22 @@ def authorize_pull(
     """
     trace: list[Step] = []
     holder: Holder | None = None
+    is_private = isinstance(upstream, Place)
     try:
-        holder = _check_credential(credential, upstream, within_team, trace)
+        holder = _check_credential(credential, within_team, trace, is_private)
         application = _check_application(holder, application_slug, within_team, trace)
         if isinstance(holder, LicenseHolder):
             _check_license(holder.license, trace)
         if isinstance(upstream, Place):
-            found, full_name = None, repository
-        else:
-            found, full_name = choose_registry(application, upstream, repository, trace)
+            return AllowedImage(
+                application.team_id, holder.subject, repository, tuple(trace)
+            )
+        name = ProxiedName(application_slug, upstream, repository)
+        chosen, full_name = choose_credential(application, name, trace)
     except Refusal as refusal:
-        subject = holder.subject if holder else None
-        team_id = team_of(holder)
-        return Denied(refusal.reason, refusal.message, tuple(trace), team_id, subject)
-    return Allowed(
-        team_id=application.team_id,
-        application=application,
-        subject=holder.subject,
-        license=holder.license if isinstance(holder, LicenseHolder) else None,
-        registry=found.registry if found else None,
-        credential=found,
-        repository=full_name,
-        trace=tuple(trace),
+        return denied(refusal, holder, trace)
+    return AllowedPull(
+        application.team_id, holder.subject, full_name, tuple(trace), chosen
     )
 
 
@@ -155,16 +174,27 @@ def authorize_login(
     """
     trace: list[Step] = []
     holder: Holder | None = None
+    is_private = isinstance(upstream, Place)
     try:
-        holder = _check_credential(credential, upstream, None, trace)
+        holder = _check_credential(credential, None, trace, is_private)
         if isinstance(holder, LicenseHolder) and not even_if_over:
             _check_license(holder.license, trace)
     except Refusal as refusal:
-        subject = holder.subject if holder else None
-        return Denied(
-            refusal.reason, refusal.message, tuple(trace), team_of(holder), subject
-        )
+        return denied(refusal, holder, trace)
     return LoginAllowed(holder)
+
+
+def denied(
+    refusal: Refusal, holder: Holder | None = None, trace: Iterable[Step] = ()
+) -> Denied:
+    """Return the decision that a refusal leads to."""
+    return Denied(
+        refusal.reason,
+        refusal.message,
+        (*trace, refusal.step),
+        team_of(holder),
+        holder.subject if holder else None,
+    )
 
 
 VENDOR_ACTIONS = {
@@ -192,7 +222,7 @@ def allowed_vendor_actions(holder: Holder, application_slug: str) -> frozenset[s
 def vendor_actor(
     holder: ApiTokenHolder | UserHolder, application_slug: str
 ) -> Actor | None:
-    """Return who a login is in the team of an application; None for a stranger."""
+    """Return the login's actor in an application's team; None outside of it."""
     application = Application.objects.filter(slug=application_slug).first()
     return holder.actor_for(application.team_id) if application else None
 
@@ -206,15 +236,14 @@ def team_of(holder: Holder | None) -> uuid.UUID | None:
 
 def _check_credential(
     credential: PullCredential,
-    upstream: Upstream | None,
     within_team: uuid.UUID | None,
     trace: list[Step],
+    is_private: bool,
 ) -> Holder:
     try:
         holder = identify(credential)
     except SecondFactorRequired as error:
-        reason = Reason.SECOND_FACTOR_REQUIRED
-        raise refused(trace, "credential", reason, str(error)) from error
+        raise sentences.second_factor_required() from error
     outside = (
         within_team is not None
         and holder is not None
@@ -222,12 +251,7 @@ def _check_credential(
         and team_of(holder) != within_team
     )
     if holder is None or outside:
-        raise refused(
-            trace,
-            "credential",
-            Reason.CREDENTIAL_UNKNOWN,
-            UNKNOWN_LOGIN if isinstance(upstream, Place) else UNKNOWN_LICENSE,
-        )
+        raise sentences.credential_unknown(is_private=is_private)
     passed(trace, "credential", f"Belongs to {holder.subject}.")
     return holder
 
@@ -250,36 +274,9 @@ def _check_application(
         and application.team_id != within_team
     )
     if application is None or outside:
-        raise refused(
-            trace,
-            "application",
-            Reason.APPLICATION_MISMATCH,
-            _not_included(holder, application_slug),
-            _mismatch(holder, application_slug, within_team),
-        )
+        raise _mismatch(holder, application_slug, within_team)
     passed(trace, "application", f"{application_slug} is included.")
     return application
-
-
-def _mismatch(
-    holder: Holder, application_slug: str, within_team: uuid.UUID | None
-) -> str:
-    """Tell the vendor, and not the customer, why an application is not included."""
-    found = Application.objects.filter(slug=application_slug).first()
-    if isinstance(holder, LicenseHolder):
-        ours = found is not None and found.team_id == holder.license.team_id
-        prefix = f"The license is for {holder.license.application.slug}. "
-        why = f"{application_slug} is another application of the team."
-    else:
-        ours = found is not None and holder.actor_for(found.team_id) is not None
-        if found is not None and within_team not in {None, found.team_id}:
-            ours = False
-        prefix, why = "", f"The login's role does not pull {application_slug}."
-    if found is None:
-        why = f"No application has the slug {application_slug!r}."
-    elif not ours:
-        why = f"{application_slug} belongs to another team."
-    return prefix + why
 
 
 def _pullable_application(
@@ -294,41 +291,42 @@ def _pullable_application(
     return application
 
 
-def _not_included(holder: Holder, application_slug: str) -> str:
+def _mismatch(
+    holder: Holder, application_slug: str, within_team: uuid.UUID | None
+) -> Refusal:
+    """Return the refusal, with a detail that only the vendor may read."""
+    application = Application.objects.filter(slug=application_slug).first()
+    if application is None:
+        detail = f"No application has the slug {application_slug!r}."
+    elif not _is_of_own_team(holder, application, within_team):
+        detail = f"{application_slug} belongs to another team."
+    elif isinstance(holder, LicenseHolder):
+        detail = f"{application_slug} is another application of the team."
+    else:
+        detail = f"The login's role does not pull {application_slug}."
     if isinstance(holder, LicenseHolder):
-        return application_not_licensed(application_slug)
-    # The same for another team's application and for one that is nowhere.
-    return (
-        f"This login does not include the application {application_slug!r}. Check the "
-        "image name; the slugs of your applications are on the portal's Images page."
-    )
+        own = f"The license is for {holder.license.application.slug}."
+        return sentences.application_not_licensed(application_slug, f"{own} {detail}")
+    return sentences.application_not_in_login(application_slug, detail)
+
+
+def _is_of_own_team(
+    holder: Holder, application: Application, within_team: uuid.UUID | None
+) -> bool:
+    if isinstance(holder, LicenseHolder):
+        return application.team_id == holder.license.team_id
+    if within_team not in {None, application.team_id}:
+        return False
+    return holder.actor_for(application.team_id) is not None
 
 
 def _check_license(license: License, trace: list[Step]) -> None:
     state = license.state()
     if state is LicenseState.REVOKED and license.revoked_at:
-        raise refused(
-            trace,
-            "license",
-            Reason.LICENSE_REVOKED,
-            f"This license was revoked on {license.revoked_at:%Y-%m-%d}. "
-            "Contact your vendor.",
-            f"Revoked at {license.revoked_at.isoformat()}: {license.revoke_reason}",
-        )
+        raise sentences.license_revoked(license.revoked_at, license.revoke_reason)
     if state is LicenseState.EXPIRED and license.expires_at:
-        raise refused(
-            trace,
-            "license",
-            Reason.LICENSE_EXPIRED,
-            f"This license expired on {license.expires_at:%Y-%m-%d %H:%M} UTC. "
-            "Contact your vendor to renew it.",
-        )
+        raise sentences.license_expired(license.expires_at)
     if license.customer.archived_at is not None:
-        raise refused(
-            trace,
-            "license",
-            Reason.CUSTOMER_ARCHIVED,
-            "This license belongs to a customer who was archived. Contact your vendor.",
-        )
+        raise sentences.customer_archived()
     expiry = license.expires_at.isoformat() if license.expires_at else "never"
     passed(trace, "license", f"Active; expires {expiry}.")

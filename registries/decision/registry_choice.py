@@ -1,109 +1,123 @@
-"""Which connected registry a pull goes through, and by which name."""
+"""The registry that serves a pull, and the repository's full name there."""
 
 from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from django.db.models import Q
 
 from licenses.models import Application
 from oci.reference import looks_like_host
-from registries.decision.sentences import registry_not_available, repository_not_offered
-from registries.decision.steps import Step, passed, refused
-from registries.models import Credential, RegistryShare
-from registries.models.outcomes import Reason
+from registries.decision.proxied_name import ProxiedName
+from registries.decision.sentences import (
+    registry_not_connected,
+    registry_not_shared,
+    repository_not_allowed,
+)
+from registries.decision.steps import Step, passed
+from registries.models import Credential, ExternalRegistry, RegistryShare
 from registries.providers import canonical_endpoint
 from registries.providers.dockerhub import ENDPOINT as DOCKER_HUB
 
 
 def choose_registry(
-    application: Application, upstream: str, repository: str, trace: list[Step]
-) -> tuple[Credential, str]:
-    """Return the credential to pull with, and the repository's full name upstream."""
-    candidates, repository = _connected(application, upstream, repository)
-    unavailable = registry_not_available(application.slug, upstream)
+    name: ProxiedName,
+    candidates: Sequence[ExternalRegistry],
+    shares: Collection[uuid.UUID],
+    trace: list[Step],
+) -> tuple[ExternalRegistry, str]:
+    """Return the first registry that serves a repository, and its full name there.
+
+    ``candidates`` are the registries that the name may mean, ``shares`` the IDs of
+    those shared with its application alone. Asks no database, so that a preview of
+    many images can use it too.
+
+    Raises:
+        Refusal: no registry serves the repository.
+    """
     if not candidates:
-        raise refused(
-            trace,
-            "registry",
-            Reason.REGISTRY_NOT_CONNECTED,
-            unavailable,
-            f"No connected registry has the slug or endpoint {upstream!r}.",
-        )
-    shared = _shared(application, candidates)
+        raise registry_not_connected(name.application, name.upstream)
+    shared = [
+        registry
+        for registry in candidates
+        if registry.shared_with_all or registry.pk in shares
+    ]
     if not shared:
-        raise refused(
-            trace,
-            "registry",
-            Reason.REGISTRY_NOT_SHARED,
-            unavailable,
-            f"{candidates[0].registry.slug} is connected, but not shared with "
-            f"{application.slug}.",
-        )
-    passed(trace, "registry", f"{shared[0].registry.slug} is connected and shared.")
-    return _check_repository(shared, repository, trace)
-
-
-def _check_repository(
-    candidates: list[Credential], repository: str, trace: list[Step]
-) -> tuple[Credential, str]:
-    for each in candidates:
-        full_name = each.registry.provider_profile.upstream_repository(repository)
-        if repository and each.registry.allows_repository(full_name):
+        raise registry_not_shared(name.application, name.upstream, candidates[0])
+    passed(trace, "registry", f"{shared[0].slug} is connected and shared.")
+    for registry in shared:
+        full_name = registry.provider_profile.upstream_repository(name.repository)
+        if name.repository and registry.allows_repository(full_name):
             passed(trace, "repository", f"{full_name} is allowed.")
-            return each, full_name
-    raise refused(
-        trace,
-        "repository",
-        Reason.REPOSITORY_NOT_ALLOWED,
-        repository_not_offered(repository),
-        f"No pattern of {candidates[0].registry.slug} covers {repository!r}.",
+            return registry, full_name
+    raise repository_not_allowed(name.repository, shared[0])
+
+
+def oldest_first(registries: Iterable[ExternalRegistry]) -> list[ExternalRegistry]:
+    """Return registries in the order in which pulls try them."""
+    return sorted(registries, key=lambda registry: (registry.created_at, registry.pk))
+
+
+def choose_credential(
+    application: Application, name: ProxiedName, trace: list[Step]
+) -> tuple[Credential, str]:
+    """Return the credential to pull with, and the repository's full name upstream.
+
+    Costs one to three queries.
+
+    Raises:
+        Refusal: no registry serves the repository.
+    """
+    credentials, name = _connected(application, name)
+    by_registry = {credential.registry: credential for credential in credentials}
+    registry, full_name = choose_registry(
+        name, oldest_first(by_registry), _shares(application, by_registry), trace
     )
+    return by_registry[registry], full_name
 
 
 def _connected(
-    application: Application, upstream: str, repository: str
-) -> tuple[list[Credential], str]:
-    """Return candidates, a slug's before an endpoint's, and the repository on them."""
-    endpoint = canonical_endpoint(upstream)
-    found = _active_credentials(
-        application, Q(registry__slug=upstream) | Q(registry__endpoint=endpoint)
+    application: Application, name: ProxiedName
+) -> tuple[list[Credential], ProxiedName]:
+    """Return the credentials that a name may mean, and the name as they read it.
+
+    A slug comes before an endpoint, and both before Docker Hub, where ``upstream`` is
+    the first part of the repository.
+    """
+    endpoint = canonical_endpoint(name.upstream)
+    credentials = _active_credentials(
+        application, Q(registry__slug=name.upstream) | Q(registry__endpoint=endpoint)
     )
-    if found:
-        by_slug = [each for each in found if each.registry.slug == upstream]
-        return by_slug or found, repository
-    if looks_like_host(upstream):
-        return [], repository
-    on_docker_hub = f"{upstream}/{repository}".rstrip("/")
-    return (
-        _active_credentials(application, Q(registry__endpoint=DOCKER_HUB)),
-        on_docker_hub,
-    )
+    if credentials:
+        by_slug = [item for item in credentials if item.registry.slug == name.upstream]
+        return by_slug or credentials, name
+    if looks_like_host(name.upstream):
+        return [], name
+    on_docker_hub = replace(name, repository=name.path)
+    return _active_credentials(
+        application, Q(registry__endpoint=DOCKER_HUB)
+    ), on_docker_hub
 
 
 def _active_credentials(application: Application, which: Q) -> list[Credential]:
-    """Return the team's credentials in use, of the oldest registry first.
-
-    Sorted here, and asked as plainly as can be: the time of a decision is nearly all
-    the ORM's, putting its queries together.
-    """
-    found = (
+    # Sorted later, and as plain a query as possible: nearly all of a decision's time
+    # goes into building its queries.
+    return list(
         Credential.objects.for_team(application.team_id)
         .filter(which, active=True)
         .select_related("registry")
     )
-    return sorted(found, key=lambda each: (each.registry.created_at, each.registry.pk))
 
 
-def _shared(application: Application, candidates: list[Credential]) -> list[Credential]:
-    if all(each.registry.shared_with_all for each in candidates):
-        return candidates
-    shares = (
+def _shares(
+    application: Application, registries: Iterable[ExternalRegistry]
+) -> Collection[uuid.UUID]:
+    if all(registry.shared_with_all for registry in registries):
+        return ()
+    return set(
         RegistryShare.objects.for_team(application.team_id)
         .filter(application_id=application.pk)
         .values_list("registry_id", flat=True)
     )
-    chosen = set(shares)
-    return [
-        each
-        for each in candidates
-        if each.registry.shared_with_all or each.registry_id in chosen
-    ]

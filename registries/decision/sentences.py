@@ -1,32 +1,169 @@
-"""What customers read when a pull is denied, wherever they ask."""
+"""Every sentence of a denied pull, push, deletion or login."""
 
 from __future__ import annotations
 
-UNKNOWN_LICENSE = (
-    "No known license came with this request. Log in with any username and your "
+from datetime import datetime
+
+from registries.decision.steps import Refusal
+from registries.models import ExternalRegistry
+from registries.models.outcomes import Reason
+from teams.actors import Actor, ActorKind
+
+LICENSE_LOGIN = "Log in with any username and your license ID as the password."
+UNKNOWN_LICENSE = f"No known license came with this request. {LICENSE_LOGIN}"
+UNKNOWN_LOGIN = (
+    "No known login came with this request. Log in with your e-mail address and a user "
+    "token, or your password if you have no second factor; or with any username and a "
+    "service account or team token. Customers log in with any username and their "
     "license ID as the password."
 )
 
 
-def application_not_licensed(application_slug: str) -> str:
-    """Tell that an image belongs to an application of another license."""
-    return (
-        f"This license does not include the application {application_slug!r}. "
-        "Check the image name."
+def credential_unknown(*, is_private: bool) -> Refusal:
+    message = UNKNOWN_LOGIN if is_private else UNKNOWN_LICENSE
+    return Refusal("credential", Reason.CREDENTIAL_UNKNOWN, message)
+
+
+def second_factor_required() -> Refusal:
+    return Refusal(
+        "credential",
+        Reason.SECOND_FACTOR_REQUIRED,
+        "Your account has a second factor, so a password alone does not log in here. "
+        "Make a user token under API tokens in the portal and use it as the password.",
     )
 
 
-def registry_not_available(application_slug: str, upstream: str) -> str:
-    """Tell the same of a registry that is not connected and of one not shared."""
+def application_not_licensed(application_slug: str, detail: str = "") -> Refusal:
+    return Refusal(
+        "application",
+        Reason.APPLICATION_MISMATCH,
+        f"This license does not include the application {application_slug!r}. "
+        "Check the image name.",
+        detail=detail,
+    )
+
+
+def application_not_in_login(application_slug: str, detail: str) -> Refusal:
+    """Return the same message for another team's application and one nobody has."""
+    return Refusal(
+        "application",
+        Reason.APPLICATION_MISMATCH,
+        f"This login does not include the application {application_slug!r}. Check the "
+        "image name; the slugs of your applications are on the portal's Images page.",
+        detail=detail,
+    )
+
+
+def license_revoked(at: datetime, revoke_reason: str) -> Refusal:
+    return Refusal(
+        "license",
+        Reason.LICENSE_REVOKED,
+        f"This license was revoked on {at:%Y-%m-%d}. Contact your vendor.",
+        detail=f"Revoked at {at.isoformat()}: {revoke_reason}",
+    )
+
+
+def license_expired(at: datetime) -> Refusal:
+    return Refusal(
+        "license",
+        Reason.LICENSE_EXPIRED,
+        f"This license expired on {at:%Y-%m-%d %H:%M} UTC. "
+        "Contact your vendor to renew it.",
+    )
+
+
+def customer_archived() -> Refusal:
+    return Refusal(
+        "license",
+        Reason.CUSTOMER_ARCHIVED,
+        "This license belongs to a customer who was archived. Contact your vendor.",
+    )
+
+
+def registry_not_connected(application_slug: str, upstream: str) -> Refusal:
+    return Refusal(
+        "registry",
+        Reason.REGISTRY_NOT_CONNECTED,
+        _not_available(application_slug, upstream),
+        detail=f"No connected registry has the slug or endpoint {upstream!r}.",
+    )
+
+
+def registry_not_shared(
+    application_slug: str, upstream: str, registry: ExternalRegistry
+) -> Refusal:
+    return Refusal(
+        "registry",
+        Reason.REGISTRY_NOT_SHARED,
+        _not_available(application_slug, upstream),
+        detail=f"{registry.slug} is connected, but not shared with {application_slug}.",
+        registry=registry,
+    )
+
+
+def _not_available(application_slug: str, upstream: str) -> str:
+    # One sentence for both: customers must not learn which registries a vendor has.
     return (
         f"The registry {upstream!r} is not available to the application "
         f"{application_slug!r}. Ask your vendor to connect it."
     )
 
 
-def repository_not_offered(repository: str) -> str:
-    """Tell that no pattern of a registry covers a repository."""
-    return (
+def repository_not_allowed(repository: str, registry: ExternalRegistry) -> Refusal:
+    return Refusal(
+        "repository",
+        Reason.REPOSITORY_NOT_ALLOWED,
         f"The repository {repository!r} is not offered to customers. "
-        "Check the image name, or ask your vendor to allow it."
+        "Check the image name, or ask your vendor to allow it.",
+        detail=f"No pattern of {registry.slug} covers {repository!r}.",
+        registry=registry,
+    )
+
+
+def image_without_application(name: str) -> Refusal:
+    return Refusal(
+        "action",
+        Reason.REPOSITORY_NOT_ALLOWED,
+        f"Images here are named APPLICATION_SLUG/IMAGE, and {name!r} has one part "
+        "only. The slugs of your applications are on the portal's Images page.",
+    )
+
+
+def beyond_license(action: str) -> Refusal:
+    return Refusal(
+        "action",
+        Reason.ACTION_NOT_ALLOWED,
+        f"A license pulls images; it does not {action} them. Log in with your e-mail "
+        f"address and a user token to {action}.",
+    )
+
+
+def beyond_role(actor: Actor, action: str) -> Refusal:
+    whose = {
+        ActorKind.SERVICE_ACCOUNT: "The role of this service account",
+        ActorKind.TEAM_TOKEN: "The role of this team token",
+    }.get(actor.kind, "Your role")
+    return Refusal(
+        "action",
+        Reason.ACTION_NOT_ALLOWED,
+        f"{whose} does not {action} images. Ask an owner or admin of the team for the "
+        "role developer.",
+    )
+
+
+def read_only_token(action: str) -> Refusal:
+    return Refusal(
+        "action",
+        Reason.ACTION_NOT_ALLOWED,
+        f"This API token is read-only, so it does not {action} images. Log in with "
+        "a token that is not.",
+    )
+
+
+def catalog_not_listed() -> Refusal:
+    return Refusal(
+        "action",
+        Reason.ACTION_NOT_ALLOWED,
+        "Nobody gets the list of all repositories. The portal's Images page shows "
+        "those of your team.",
     )

@@ -1,15 +1,16 @@
-"""What the pull decision goes through: its steps, and why it ends at one."""
+"""The steps of a decision, and the refusal that ends it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from registries.models import ExternalRegistry
 from registries.models.outcomes import Reason
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One question the decision asked, and what it found."""
+    """One check of the decision, with its result. ``detail`` is for the vendor."""
 
     check: str
     passed: bool
@@ -17,25 +18,27 @@ class Step:
 
 
 class Refusal(Exception):  # noqa: N818 -- control flow inside the decision
-    """The decision ends here."""
+    """Ends the decision at a check.
 
-    def __init__(self, reason: Reason, message: str) -> None:
+    ``message`` is for the customer, ``detail`` for the vendor, who reads the message
+    where there is no detail. ``registry`` is the one that would have served the pull.
+    """
+
+    def __init__(
+        self,
+        check: str,
+        reason: Reason,
+        message: str,
+        *,
+        detail: str = "",
+        registry: ExternalRegistry | None = None,
+    ) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
+        self.registry = registry
+        self.step = Step(check, passed=False, detail=detail or message)
 
 
 def passed(trace: list[Step], check: str, detail: str) -> None:
-    """Write down a question that was answered well."""
     trace.append(Step(check, passed=True, detail=detail))
-
-
-def refused(
-    trace: list[Step], check: str, reason: Reason, message: str, detail: str = ""
-) -> Refusal:
-    """Write down a question that was not; return what to raise.
-
-    ``message`` is for the customer, ``detail`` for the vendor.
-    """
-    trace.append(Step(check, passed=False, detail=detail or message))
-    return Refusal(reason, message)

@@ -1,4 +1,4 @@
-"""What becomes of images on the customer's side, as its license holder may know it."""
+"""What a license holder may know about pulling the images of a manifest."""
 
 from __future__ import annotations
 
@@ -9,14 +9,7 @@ from enum import StrEnum
 from django.conf import settings
 
 from licenses.models import Application
-from oci.kustomize import home_of
-from oci.reference import parse_reference
 from portal.errors import Conflict
-from registries.decision.sentences import (
-    application_not_licensed,
-    registry_not_available,
-    repository_not_offered,
-)
 from registries.preview.manifest import Fate, Hosts, ImageJudge, PreviewedImage
 from registries.selectors import registries_for_team
 
@@ -34,7 +27,7 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ResolvedImage:
-    """An image as it was asked for; ``new_image`` only if it gets another name.
+    """An image as the request spells it; ``new_image`` if it gets another name.
 
     ``detail`` is the sentence that a pull would be denied with, else "".
     """
@@ -61,12 +54,12 @@ _RESULTS = {
 def resolve_images(
     application: Application, images: Iterable[str]
 ) -> list[ResolvedImage]:
-    """Tell of each image, in order, what a license of the application pulls it by.
+    """Return, for each image in order, the name that the application's licenses pull.
 
     Asks no registry. The number of queries is the same for any number of images.
 
     Raises:
-        Conflict: the settings do not say what the proxy's host is.
+        Conflict: the proxy's host is not configured.
     """
     hosts = Hosts(settings.BERTH_PROXY_HOST, settings.BERTH_REGISTRY_HOST)
     if not hosts.proxy:
@@ -77,27 +70,13 @@ def resolve_images(
         )
     registries = registries_for_team(application.team_id)
     judge = ImageJudge(application, hosts, registries)
-    return [_resolved(application, judge.previewed(image)) for image in images]
+    return [_resolved(judge.previewed(image)) for image in images]
 
 
-def _resolved(application: Application, found: PreviewedImage) -> ResolvedImage:
+def _resolved(image: PreviewedImage) -> ResolvedImage:
     return ResolvedImage(
-        image=found.image,
-        result=_RESULTS[found.fate],
-        new_image=found.new_image or None,
-        detail=_detail(application, found),
+        image=image.image,
+        result=_RESULTS[image.fate],
+        new_image=image.new_image or None,
+        detail=image.message,
     )
-
-
-def _detail(application: Application, found: PreviewedImage) -> str:
-    if found.fate is Fate.UNREADABLE:
-        return found.detail
-    if found.fate is Fate.OTHER_APPLICATION:
-        return application_not_licensed(found.detail)
-    if _RESULTS[found.fate] is Result.NOT_CONNECTED:
-        host, _ = home_of(parse_reference(found.image))
-        return registry_not_available(application.slug, host)
-    if found.fate is Fate.NOT_ALLOWED:
-        _, repository = home_of(parse_reference(found.image))
-        return repository_not_offered(repository)
-    return ""

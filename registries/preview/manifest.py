@@ -1,7 +1,7 @@
-"""What becomes of the images in a manifest, told without asking any registry.
+"""What a pull of each image in a manifest would do, without asking any registry.
 
-The same questions as of a pull (``registries.authorization``), in their order, for an
-application rather than for a license. A test compares the two.
+The registry is chosen as for a pull (``registries.decision.registry_choice``), for an
+application rather than for a license.
 """
 
 from __future__ import annotations
@@ -25,7 +25,12 @@ from oci.kustomize import (
 )
 from oci.pod_images import PodImage, read_manifest
 from oci.reference import MalformedName, Reference, parse_reference
+from registries.decision.proxied_name import ProxiedName
+from registries.decision.registry_choice import choose_registry, oldest_first
+from registries.decision.sentences import application_not_licensed
+from registries.decision.steps import Refusal
 from registries.models import ExternalRegistry
+from registries.models.outcomes import Reason
 from registries.providers import canonical_endpoint
 from registries.selectors import registries_for_team
 
@@ -60,7 +65,8 @@ class PreviewedImage:
     """One image as the manifest spells it, with all places that name it.
 
     ``new_image`` is what would be pulled, with tag and digest, if that is another name.
-    ``detail`` is a host, an application or what is wrong with the name.
+    ``detail`` is a host, an application or what is wrong with the name. ``message`` is
+    what a customer would read instead of the image, else "".
     """
 
     image: str
@@ -69,6 +75,14 @@ class PreviewedImage:
     new_image: str = ""
     registry: ExternalRegistry | None = None
     detail: str = ""
+    message: str = ""
+
+
+_FATES = {
+    Reason.REGISTRY_NOT_CONNECTED: Fate.NOT_CONNECTED,
+    Reason.REGISTRY_NOT_SHARED: Fate.NOT_SHARED,
+    Reason.REPOSITORY_NOT_ALLOWED: Fate.NOT_ALLOWED,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +93,7 @@ class Preview:
 
     @property
     def proxied(self) -> int:
-        return sum(each.fate is Fate.PROXIED for each in self.images)
+        return sum(image.fate is Fate.PROXIED for image in self.images)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +105,7 @@ class Hosts:
 
 
 def preview_manifest(text: str, *, application: Application, hosts: Hosts) -> Preview:
-    """Tell what becomes of each image, and the ``kustomization.yaml`` that does it.
+    """Return what a pull of each image would do, and a ``kustomization.yaml`` for it.
 
     Raises:
         MalformedYaml: the text cannot be read.
@@ -99,13 +113,13 @@ def preview_manifest(text: str, *, application: Application, hosts: Hosts) -> Pr
     """
     manifest = read_manifest(text)
     places: dict[str, list[PodImage]] = {}
-    for found in manifest.images:
-        places.setdefault(found.image, []).append(found)
+    for place in manifest.images:
+        places.setdefault(place.image, []).append(place)
     if len(places) > MAX_IMAGES:
         raise TooManyImages(len(places))
     team_id: uuid.UUID = application.team_id
     judge = ImageJudge(application, hosts, list(registries_for_team(team_id)))
-    images = [judge.previewed(image, named) for image, named in places.items()]
+    images = [judge.previewed(image, found) for image, found in places.items()]
     return Preview(
         images=images,
         objects=len(manifest.objects),
@@ -116,19 +130,19 @@ def preview_manifest(text: str, *, application: Application, hosts: Hosts) -> Pr
 def _kustomization(images: Sequence[PreviewedImage]) -> str:
     renamings = [
         Renaming(
-            name=image_name(each.image),
-            new_name=image_name(each.new_image),
-            paths=tuple(dict.fromkeys(place.path for place in each.places)),
+            name=image_name(item.image),
+            new_name=image_name(item.new_image),
+            paths=tuple(dict.fromkeys(place.path for place in item.places)),
         )
-        for each in images
-        if each.fate is Fate.PROXIED
+        for item in images
+        if item.fate is Fate.PROXIED
     ]
-    kept = [image_name(each.image) for each in images if each.fate is not Fate.PROXIED]
+    kept = [image_name(item.image) for item in images if item.fate is not Fate.PROXIED]
     return kustomization(renamings, kept=kept) if renamings else ""
 
 
 class ImageJudge:
-    """Decides about images for one application, with all registries in hand."""
+    """Decides about images for one application, with all registries at hand."""
 
     def __init__(
         self,
@@ -138,10 +152,12 @@ class ImageJudge:
     ) -> None:
         self._application = application
         self._hosts = hosts
-        # The oldest first, as a pull takes them.
-        self._registries = sorted(
-            registries, key=lambda each: (each.created_at, each.pk)
-        )
+        self._registries = oldest_first(registries)
+        self._shares = {
+            registry.pk
+            for registry in self._registries
+            if application in registry.applications.all()
+        }
 
     def previewed(self, image: str, places: Sequence[PodImage] = ()) -> PreviewedImage:
         try:
@@ -149,7 +165,7 @@ class ImageJudge:
         except (MalformedName, MalformedDigest) as error:
             is_template = "{{" in image or "$(" in image
             detail = "It is a template." if is_template else str(error)
-            return PreviewedImage(image, places, Fate.UNREADABLE, detail=detail)
+            return _unreadable(image, places, detail)
         if is_proxied(reference, self._hosts.proxy):
             application = reference.repository.split("/")[1]
             return self._ours(image, places, Fate.ALREADY_PROXIED, application)
@@ -161,60 +177,62 @@ class ImageJudge:
     def _ours(
         self, image: str, places: Sequence[PodImage], fate: Fate, application: str
     ) -> PreviewedImage:
-        if application != self._application.slug:
-            fate = Fate.OTHER_APPLICATION
-        return PreviewedImage(image, places, fate, detail=application)
+        if application == self._application.slug:
+            return PreviewedImage(image, places, fate, detail=application)
+        return PreviewedImage(
+            image,
+            places,
+            Fate.OTHER_APPLICATION,
+            detail=application,
+            message=application_not_licensed(application).message,
+        )
 
     def _external(
         self, image: str, reference: Reference, places: Sequence[PodImage]
     ) -> PreviewedImage:
         host, repository = home_of(reference)
-        fate, registry = self._registry(host, repository)
-        if fate is not Fate.PROXIED or registry is None:
-            shown = "Docker Hub" if host == DOCKER_HUB else host
-            return PreviewedImage(image, places, fate, registry=registry, detail=shown)
+        name = ProxiedName(self._application.slug, host, repository)
         try:
+            registry, _ = choose_registry(
+                name, self._connected(host), self._shares, trace=[]
+            )
+            upstream = self._upstream(host, registry)
             new_name = proxied_name(
-                self._hosts.proxy,
-                self._application.slug,
-                self._upstream(host, registry),
-                repository,
+                self._hosts.proxy, name.application, upstream, repository
+            )
+        except Refusal as refusal:
+            return PreviewedImage(
+                image,
+                places,
+                _FATES[refusal.reason],
+                registry=refusal.registry,
+                detail="Docker Hub" if host == DOCKER_HUB else host,
+                message=refusal.message,
             )
         except MalformedName as error:
-            detail = str(error)
-            return PreviewedImage(image, places, Fate.UNREADABLE, detail=detail)
+            return _unreadable(image, places, str(error))
         return PreviewedImage(
             image=image,
             places=places,
-            fate=fate,
+            fate=Fate.PROXIED,
             new_image=new_name + image.removeprefix(image_name(image)),
             registry=registry,
         )
 
-    def _registry(
-        self, host: str, repository: str
-    ) -> tuple[Fate, ExternalRegistry | None]:
+    def _connected(self, host: str) -> list[ExternalRegistry]:
         endpoint = canonical_endpoint(host)
-        connected = [each for each in self._registries if each.endpoint == endpoint]
-        if not connected:
-            return Fate.NOT_CONNECTED, None
-        shared = [each for each in connected if self._may_use(each)]
-        if not shared:
-            return Fate.NOT_SHARED, connected[0]
-        for each in shared:
-            full_name = each.provider_profile.upstream_repository(repository)
-            if each.allows_repository(full_name):
-                return Fate.PROXIED, each
-        return Fate.NOT_ALLOWED, shared[0]
-
-    def _may_use(self, registry: ExternalRegistry) -> bool:
-        return registry.shared_with_all or any(
-            each.pk == self._application.pk for each in registry.applications.all()
-        )
+        return [item for item in self._registries if item.endpoint == endpoint]
 
     def _upstream(self, host: str, registry: ExternalRegistry) -> str:
-        """Return the host, as manifests have it, or the slug where it cannot stand."""
+        """Return the host, as manifests have it, or the slug where a host would fail.
+
+        That is one with a port, or one that is the slug of another registry.
+        """
         is_taken = any(
-            each.slug == host and each.pk != registry.pk for each in self._registries
+            item.slug == host and item.pk != registry.pk for item in self._registries
         )
         return registry.slug if ":" in host or is_taken else host
+
+
+def _unreadable(image: str, places: Sequence[PodImage], why: str) -> PreviewedImage:
+    return PreviewedImage(image, places, Fate.UNREADABLE, detail=why, message=why)

@@ -10,7 +10,7 @@ from licenses.models import Application
 from oci.reference import parse_reference
 from registries.decision.credentials import LicenseHolder
 from registries.decision.proxied_name import parse_proxied_name
-from registries.decision.pull import Allowed, authorize_pull
+from registries.decision.pull import AllowedPull, authorize_pull
 from registries.preview.manifest import Fate, Hosts, preview_manifest
 from teams.models import Membership, Team
 from tests.support.rows.factories import (
@@ -214,7 +214,7 @@ def test_the_preview_and_the_pull_agree(team: Team, application: Application) ->
         decision = authorize_pull(
             LicenseHolder(license), name.application, name.upstream, name.repository
         )
-        assert isinstance(decision, Allowed), each
+        assert isinstance(decision, AllowedPull), each
         assert decision.registry == each.registry, each
 
 

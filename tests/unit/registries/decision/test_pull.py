@@ -21,7 +21,8 @@ from registries.decision.credentials import (
 )
 from registries.decision.pull import (
     PRIVATE_REGISTRY,
-    Allowed,
+    AllowedImage,
+    AllowedPull,
     Denied,
     LoginAllowed,
     allowed_vendor_actions,
@@ -73,10 +74,9 @@ def test_an_entitled_pull_is_allowed_with_everything_the_proxy_needs(
         "my-org/api",
     )
 
-    assert isinstance(decision, Allowed)
+    assert isinstance(decision, AllowedPull)
     assert decision.subject == Subject(SubjectKind.LICENSE, license.pk)
     assert decision.repository == "my-org/api"
-    assert decision.credential is not None
     assert decision.credential.secret.reveal() == "upstream-password-9d2c"
     assert [(step.check, step.passed) for step in decision.trace] == [
         ("credential", True),
@@ -168,7 +168,7 @@ def test_a_license_expires_at_its_instant(vendor: Vendor) -> None:
 
     after = authorize_pull(credential, slug_of(vendor), "quay.io", "a")
 
-    assert isinstance(before, Allowed)
+    assert isinstance(before, AllowedPull)
     assert reason(after) is Reason.LICENSE_EXPIRED
 
 
@@ -214,7 +214,7 @@ def test_a_registry_that_is_not_shared_with_the_application(vendor: Vendor) -> N
     )
 
     assert reason(mine) is Reason.REGISTRY_NOT_SHARED
-    assert isinstance(theirs, Allowed)
+    assert isinstance(theirs, AllowedPull)
 
 
 def test_a_repository_that_no_pattern_covers(vendor: Vendor) -> None:
@@ -229,9 +229,9 @@ def test_a_repository_that_no_pattern_covers(vendor: Vendor) -> None:
     def ask(repository: str) -> object:
         return authorize_pull(credential, slug_of(vendor), "quay.io", repository)
 
-    assert isinstance(ask("my-org/api"), Allowed)
-    assert isinstance(ask("my-org/deep/er"), Allowed)
-    assert isinstance(ask("other/api"), Allowed)
+    assert isinstance(ask("my-org/api"), AllowedPull)
+    assert isinstance(ask("my-org/deep/er"), AllowedPull)
+    assert isinstance(ask("other/api"), AllowedPull)
     assert reason(ask("other/api2")) is Reason.REPOSITORY_NOT_ALLOWED
     assert reason(ask("my-organisation/api")) is Reason.REPOSITORY_NOT_ALLOWED
     assert reason(ask("")) is Reason.REPOSITORY_NOT_ALLOWED
@@ -271,9 +271,8 @@ def test_docker_hub_in_all_its_spellings(
 
     decision = authorize_pull(license_of(vendor), slug_of(vendor), upstream, repository)
 
-    assert isinstance(decision, Allowed)
+    assert isinstance(decision, AllowedPull)
     assert decision.repository == expected
-    assert decision.registry is not None
     assert decision.registry.endpoint == "index.docker.io"
 
 
@@ -294,8 +293,7 @@ def test_a_slug_comes_before_a_host_and_before_docker_hub(vendor: Vendor) -> Non
 
     def endpoint(upstream: str) -> str:
         decision = authorize_pull(credential, slug_of(vendor), upstream, "api")
-        assert isinstance(decision, Allowed)
-        assert decision.registry is not None
+        assert isinstance(decision, AllowedPull)
         return decision.registry.endpoint
 
     assert endpoint("my-org") == "registry.example.com:5000"
@@ -313,8 +311,7 @@ def test_of_two_registries_with_one_endpoint_the_one_that_allows_it_is_taken(
 
     decision = authorize_pull(license_of(vendor), slug_of(vendor), "ghcr.io", "api/x")
 
-    assert isinstance(decision, Allowed)
-    assert decision.registry is not None
+    assert isinstance(decision, AllowedPull)
     assert decision.registry.slug == "third"
 
 
@@ -323,7 +320,7 @@ def test_health_does_not_decide(vendor: Vendor) -> None:
 
     decision = authorize_pull(license_of(vendor), slug_of(vendor), "quay.io", "a")
 
-    assert isinstance(decision, Allowed)
+    assert isinstance(decision, AllowedPull)
 
 
 def api_token(vendor: Vendor, role: Role, *, read_only: bool = False) -> str:
@@ -356,7 +353,7 @@ def test_a_vendors_token_pulls_as_its_role_may(
 
     decision = authorize_pull(credential, slug_of(vendor), "quay.io", "a")
 
-    assert isinstance(decision, Allowed) is may_pull
+    assert isinstance(decision, AllowedPull) is may_pull
     if not may_pull:
         assert reason(decision) is Reason.APPLICATION_MISMATCH
 
@@ -399,8 +396,8 @@ def test_private_registry_needs_no_external_one(vendor: Vendor) -> None:
         license_of(vendor), slug_of(vendor), PRIVATE_REGISTRY, "api"
     )
 
-    assert isinstance(decision, Allowed)
-    assert (decision.registry, decision.credential) == (None, None)
+    assert isinstance(decision, AllowedImage)
+    assert decision.repository == "api"
 
 
 @pytest.mark.parametrize(
