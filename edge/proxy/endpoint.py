@@ -1,4 +1,4 @@
-"""``/v2/proxy/…``: route, authorize, ask the upstream, stream."""
+"""``/v2/proxy/…``: route, authorize, ask the upstream, pass its answer on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from urllib.parse import quote, urlencode
 import aiohttp
 
 from edge.http import RegistryError, Request
-from edge.proxy.authorize import authorize
 from edge.proxy.route import UNKNOWN_CODES, Kind, Route, parse_route
 from edge.proxy.small_objects import small_object_key
 from edge.proxy.stream import Whole, relay
@@ -17,7 +16,7 @@ from edge.services import EdgeServices
 from oci.errors import ErrorCode
 from oci.media_types import DEFAULT_MANIFEST_ACCEPT
 from oci.range import MalformedRange, parse_range
-from registries.decision.pull import AllowedPull
+from registries.decision.pull import AllowedPull, Denied
 from registries.pulls.events import queue_check
 from registries.upstream.client import UpstreamRequest
 from registries.upstream.errors import (
@@ -38,6 +37,7 @@ async def serve_proxy(request: Request, services: EdgeServices) -> None:
 
     Raises:
         RegistryError: in the form that registry clients print.
+        django.db.Error: the database does not answer; nothing is allowed then.
     """
     if request.method not in {"GET", "HEAD"}:
         raise RegistryError(
@@ -49,20 +49,40 @@ async def serve_proxy(request: Request, services: EdgeServices) -> None:
     route = parse_route(request.path)
     headers = _upstream_headers(request, route)
     query = _upstream_query(request, route)
-    allowed = await authorize(request, services, route)
-    key = small_object_key(request, route, allowed)
-    if (kept := services.small_objects.get(key)) is not None:
-        await request.answer(200, kept.headers, kept.body)
-        services.pulls.count(allowed, route.pulled, request.method)
-        return
-    response = await _ask_upstream(request, services, route, allowed, headers, query)
+    allowed = await _authorize(request, services, route)
     try:
-        whole = await _answer(request, route, allowed, response)
-    finally:
-        response.close()
+        await _answer(request, services, route, allowed, headers, query)
+    except UpstreamError as error:
+        _report(error, services, route)
+        services.pulls.count(allowed, route.pulled, request.method, error.code)
+        raise client_error(error) from error
     services.pulls.count(allowed, route.pulled, request.method)
-    if whole is not None:
-        services.small_objects.keep(key, route.reference, whole.headers, whole.body)
+
+
+async def _authorize(
+    request: Request, services: EdgeServices, route: Route
+) -> AllowedPull:
+    """Return the decision that lets the request through.
+
+    Raises:
+        RegistryError: 401 with a challenge, for a missing or invalid token, a denied
+            pull or a token for another repository.
+    """
+    gate = services.proxy_gate
+    registry_token = gate.read_token(request, route.scope)
+    decision = await services.decisions.decide(registry_token.subject, route.name)
+    if isinstance(decision, Denied):
+        logger.info(
+            "Pull denied: %s for %s by %s",
+            decision.reason.value,
+            route.name,
+            decision.subject or "a stranger",
+        )
+        services.pulls.count(decision, route.pulled, request.method)
+        raise gate.denied(request, route.scope, decision)
+    if not registry_token.allows("repository", str(route.name), "pull"):
+        raise gate.challenge(request, route.scope, "insufficient_scope")
+    return decision
 
 
 def _upstream_headers(request: Request, route: Route) -> dict[str, str]:
@@ -91,36 +111,48 @@ def _upstream_query(request: Request, route: Route) -> str:
     return f"?{urlencode(pairs, quote_via=quote)}" if pairs else ""
 
 
-async def _ask_upstream(
+async def _answer(
     request: Request,
     services: EdgeServices,
     route: Route,
     allowed: AllowedPull,
     headers: dict[str, str],
     query: str,
-) -> aiohttp.ClientResponse:
-    target = upstream_target(allowed.credential)
-    wanted = UpstreamRequest(
-        method=request.method,
-        path=route.upstream_path(allowed.repository) + query,
-        scope=f"repository:{allowed.repository}:pull",
-        headers=headers,
+) -> None:
+    """Answer from memory, or as the upstream does; raises its UpstreamError."""
+    key = small_object_key(request, route, allowed)
+    if (kept := services.small_objects.get(key)) is not None:
+        await request.answer(200, kept.headers, kept.body)
+        return
+    response = await services.upstream.open(
+        upstream_target(allowed.credential),
+        UpstreamRequest(
+            method=request.method,
+            path=route.upstream_path(allowed.repository) + query,
+            scope=f"repository:{allowed.repository}:pull",
+            headers=headers,
+        ),
     )
     try:
-        return await services.upstream.open(target, wanted)
-    except UpstreamError as error:
-        logger.warning(
-            "Upstream failed for %s: %s: %s",
-            *(route.name, error.code, error.detail_for_vendor),
-        )
-        if isinstance(error, CredentialRejected | RepositoryDenied):
-            services.token_threads.start(partial(queue_check, target.registry_id))
-        services.pulls.count(allowed, route.pulled, request.method, error.code)
-        raise _told(error) from error
+        whole = await _pass_on(request, route, allowed, response)
+    finally:
+        response.close()
+    if whole is not None:
+        services.small_objects.keep(key, route.reference, whole.headers, whole.body)
 
 
-def _told(error: UpstreamError) -> RegistryError:
-    """Return what the client is told of an upstream's failure."""
+def _report(error: UpstreamError, services: EdgeServices, route: Route) -> None:
+    logger.warning(
+        "Upstream failed for %s: %s: %s",
+        *(route.name, error.code, error.detail_for_vendor),
+    )
+    if isinstance(error, CredentialRejected | RepositoryDenied):
+        check = partial(queue_check, error.target.registry_id)
+        services.token_threads.start(check)
+
+
+def client_error(error: UpstreamError) -> RegistryError:
+    """Return the answer to a client whose upstream failed."""
     if isinstance(error, UpstreamRateLimited):
         retry = [("Retry-After", error.retry_after)] if error.retry_after else []
         return RegistryError(
@@ -132,7 +164,7 @@ def _told(error: UpstreamError) -> RegistryError:
     )
 
 
-async def _answer(
+async def _pass_on(
     request: Request,
     route: Route,
     allowed: AllowedPull,

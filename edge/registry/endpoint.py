@@ -7,11 +7,24 @@ learns what their own token may do, and nothing more.
 
 from __future__ import annotations
 
+import logging
+
 from edge.http import RegistryError, Request
-from edge.registry.authorize import authorize
 from edge.registry.route import Wanted, parse_wanted
 from edge.services import EdgeServices
 from oci.errors import ErrorCode
+from registries.decision.credentials import SubjectKind
+from registries.decision.pull import Denied, denied
+from registries.decision.sentences import catalog_not_listed
+from registries.models.outcomes import Reason
+
+logger = logging.getLogger(__name__)
+# What a vendor's login that is good gets wrong: the name, or what it may do there.
+_MISTAKES = {
+    Reason.APPLICATION_MISMATCH,
+    Reason.REPOSITORY_NOT_ALLOWED,
+    Reason.ACTION_NOT_ALLOWED,
+}
 
 
 async def serve_authorize(request: Request, services: EdgeServices) -> None:
@@ -20,7 +33,7 @@ async def serve_authorize(request: Request, services: EdgeServices) -> None:
     Raises:
         RegistryError: it may not. nginx keeps of it that it is not 2xx.
     """
-    await authorize(request, services, _wanted(request), counted=True)
+    await _authorize(request, services, _wanted(request), counted=True)
     await request.answer(200, [], b"")
 
 
@@ -30,7 +43,7 @@ async def serve_refusal(request: Request, services: EdgeServices) -> None:
     Raises:
         RegistryError: always: what the client is told.
     """
-    await authorize(request, services, _wanted(request), counted=False)
+    await _authorize(request, services, _wanted(request), counted=False)
     raise RegistryError(
         503,
         ErrorCode.UNAVAILABLE,
@@ -42,3 +55,48 @@ async def serve_refusal(request: Request, services: EdgeServices) -> None:
 def _wanted(request: Request) -> Wanted:
     method, uri = request.header("x-original-method"), request.header("x-original-uri")
     return parse_wanted(method, uri)
+
+
+async def _authorize(
+    request: Request, services: EdgeServices, wanted: Wanted, *, counted: bool
+) -> None:
+    """Return if a request may go on; refused pulls are counted if so asked.
+
+    Raises:
+        RegistryError: 401 with a challenge, for no token, a bad one, a denied access
+            or a token for something else.
+        django.db.Error: the database does not answer; nothing is allowed then.
+    """
+    gate = services.registry_gate
+    registry_token = gate.read_token(request, wanted.scope)
+    if wanted.is_catalog:
+        raise gate.denied(request, wanted.scope, denied(catalog_not_listed()))
+    for access in wanted.accesses:
+        decision = await services.image_decisions.decide(registry_token.subject, access)
+        if isinstance(decision, Denied):
+            logger.info(
+                "%s denied: %s for %s by %s",
+                access.action.capitalize(),
+                decision.reason.value,
+                access.repository,
+                decision.subject or "a stranger",
+            )
+            if counted:
+                services.pulls.count(decision, wanted.pulled, wanted.method)
+            if _goes_unheard(wanted, decision):
+                raise RegistryError(404, ErrorCode.BLOB_UNKNOWN, decision.message)
+            raise gate.denied(request, wanted.scope, decision)
+    for access in wanted.accesses:
+        if not registry_token.allows("repository", access.repository, access.action):
+            raise gate.challenge(request, wanted.scope, "insufficient_scope")
+
+
+def _goes_unheard(wanted: Wanted, denied: Denied) -> bool:
+    """Tell whether a vendor's push begins with this HEAD of a blob.
+
+    podman and skopeo give up at its 401, which has no body, and print nothing of it.
+    After a 404 they ask for the upload, and print what is said there.
+    """
+    subject = denied.subject
+    is_vendor = subject is not None and subject.kind is not SubjectKind.LICENSE
+    return wanted.is_probe and is_vendor and denied.reason in _MISTAKES
