@@ -14,7 +14,6 @@ from edge.decisions import Decisions
 from edge.proxy.small_objects import SmallObjects
 from edge.pull_counter import PullCounter
 from edge.threads import DatabaseThreads
-from edge.token.rate_limit import RateLimiter
 from edge.token_gate import TokenGate
 from portal.crypto.fields import encryption_keyring, lookup_keyring
 from registries.decision.credentials import Subject
@@ -27,13 +26,15 @@ from registries.tokens.signing_keys import SigningKey, load_roots
 from registries.upstream.client import UpstreamClient, upstream_client
 
 TOKEN_THREADS = 4
+# Threads start when needed: many only while Redis hangs and each count waits for it.
+COUNTING_THREADS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class EdgeServices:
     threads: DatabaseThreads
     token_threads: DatabaseThreads
-    limiter: RateLimiter
+    counting: ThreadPoolExecutor
     issuer: TokenIssuer
     proxy_gate: TokenGate
     registry_gate: TokenGate
@@ -59,14 +60,14 @@ async def edge_services() -> AsyncIterator[EdgeServices]:
     threads = DatabaseThreads()
     # Apart from the decisions, so that a rush of logins does not delay pulls.
     token_threads = DatabaseThreads(TOKEN_THREADS)
-    limiter = RateLimiter(settings.REDIS_URL)
+    counting = ThreadPoolExecutor(COUNTING_THREADS, thread_name_prefix="edge-counting")
     pulls = PullCounter(threads)
     writer = asyncio.create_task(pulls.write_for_ever())
     async with upstream_client() as upstream:
         yield EdgeServices(
             threads=threads,
             token_threads=token_threads,
-            limiter=limiter,
+            counting=counting,
             issuer=TokenIssuer(key),
             proxy_gate=proxy_gate,
             registry_gate=registry_gate,
@@ -78,7 +79,7 @@ async def edge_services() -> AsyncIterator[EdgeServices]:
         )
     writer.cancel()
     await pulls.write()
-    await limiter.close()
+    counting.shutdown()
     await token_threads.close()
     await threads.close()
 

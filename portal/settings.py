@@ -159,8 +159,11 @@ CACHES = {
         "KEY_PREFIX": "berth",
         "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
     },
-    # Stands in, for this process alone, while Redis is away.
-    "local": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    # Used by this process alone while Redis is unavailable.
+    "local": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    },
 }
 
 CELERY_BROKER_URL = REDIS_URL

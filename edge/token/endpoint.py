@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -10,14 +11,27 @@ from django.conf import settings
 from edge.http import RegistryError, Request
 from edge.pull_counter import PulledImage
 from edge.services import EdgeServices
-from edge.token.grant import grant
 from edge.token.parse import TokenRequest, parse_token_request
 from oci.errors import ErrorCode
 from oci.reference import MalformedName, parse_repository
 from oci.scope import Scope
-from registries.decision.credentials import ApiTokenHolder, Holder, PresentedCredential
+from portal.http.minute_counts import count, counted, seconds_left
+from registries.decision.credentials import (
+    ApiTokenHolder,
+    Holder,
+    LicenseHolder,
+    PresentedCredential,
+)
 from registries.decision.image import ImageAccess
-from registries.decision.pull import PRIVATE_REGISTRY, Denied, authorize_login
+from registries.decision.proxied_name import parse_proxied_name
+from registries.decision.pull import (
+    PRIVATE_REGISTRY,
+    Allowed,
+    Denied,
+    allowed_vendor_actions,
+    authorize_login,
+    authorize_pull,
+)
 from teams.api_tokens import touch_api_token
 
 PROXY_TOKEN_SECONDS = 300
@@ -41,7 +55,7 @@ async def serve_token(request: Request, services: EdgeServices) -> None:
     service, lifetime_seconds = _service(wanted.service)
     holder = await _authenticate(request, services, service, wanted)
     grants = await services.token_threads.call(
-        lambda: grant(service, wanted.scopes, holder)
+        lambda: _grant(service, wanted.scopes, holder)
     )
     issued_at = datetime.now(UTC).replace(microsecond=0)
     registry_token = services.issuer.issue(
@@ -77,9 +91,9 @@ async def _authenticate(
 ) -> Holder | None:
     """Return whoever asks; None for an anonymous request."""
     if wanted.credential is None:
-        asked = await services.limiter.count(f"anonymous:{request.neighbourhood}")
+        asked = await _count(services, f"anonymous:{request.neighbourhood}")
         if asked > settings.BERTH_TOKEN_REQUESTS_PER_MINUTE:
-            raise _too_many(services, "Too many requests from this address.")
+            raise _too_many("Too many requests from this address.")
         return None
     presented = wanted.credential
     await _limit_guesses(request, services, presented)
@@ -87,11 +101,11 @@ async def _authenticate(
         lambda: _identify(presented, service, wanted.scopes)
     )
     if holder.subject is None:
-        await services.limiter.count(f"failures:{request.neighbourhood}")
+        await _count(services, f"failures:{request.neighbourhood}")
     else:
-        requests = await services.limiter.count(f"requests:{holder.subject}")
+        requests = await _count(services, f"requests:{holder.subject}")
         if requests > settings.BERTH_TOKEN_REQUESTS_PER_MINUTE:
-            raise _too_many(services, "This login asks for tokens too often.")
+            raise _too_many("This login asks for tokens too often.")
     if isinstance(holder, Denied):
         _count_refused(services, service, wanted.scopes, holder)
         raise RegistryError(
@@ -117,13 +131,56 @@ def _identify(
     login = authorize_login(
         presented,
         PRIVATE_REGISTRY if is_private else None,
-        even_if_over=bool(scopes) and not is_private,
+        even_if_inactive=bool(scopes) and not is_private,
     )
-    if isinstance(login, Denied):
-        return login
-    if isinstance(login.holder, ApiTokenHolder):
-        touch_api_token(login.holder.api_token)
-    return login.holder
+    if isinstance(login, ApiTokenHolder):
+        touch_api_token(login.api_token)
+    return login
+
+
+def _grant(service: str, scopes: list[Scope], holder: Holder | None) -> list[Scope]:
+    """Return the allowed part of each scope; scopes with nothing left are left out.
+
+    Asks the database, so it is called from a thread.
+    """
+    if holder is None:
+        return []
+    granted = []
+    for scope in scopes:
+        allowed = _allowed_actions(service, scope, holder)
+        actions = tuple(action for action in scope.actions if action in allowed)
+        if actions:
+            granted.append(Scope(scope.type, scope.name, actions))
+    return granted
+
+
+def _allowed_actions(service: str, scope: Scope, holder: Holder) -> frozenset[str]:
+    if scope.type != "repository" or not scope.actions:
+        return frozenset()
+    try:
+        if service == settings.BERTH_PROXY_SERVICE:
+            return _proxy_actions(scope.name, holder)
+        return _private_registry_actions(parse_repository(scope.name), holder)
+    except MalformedName:
+        return frozenset()
+
+
+def _proxy_actions(name: str, holder: Holder) -> frozenset[str]:
+    proxied = parse_proxied_name(name)
+    decision = authorize_pull(
+        holder, proxied.application, proxied.upstream, proxied.repository
+    )
+    return frozenset({"pull"}) if isinstance(decision, Allowed) else frozenset()
+
+
+def _private_registry_actions(name: str, holder: Holder) -> frozenset[str]:
+    application, _, image = name.partition("/")
+    if not image:
+        return frozenset()
+    if not isinstance(holder, LicenseHolder):
+        return allowed_vendor_actions(holder, application)
+    decision = authorize_pull(holder, application, PRIVATE_REGISTRY, image)
+    return frozenset({"pull"}) if isinstance(decision, Allowed) else frozenset()
 
 
 def _count_refused(
@@ -148,16 +205,26 @@ async def _limit_guesses(
     if presented.is_account_password:
         # Counted before it is tried: hashing a password is costly, and parallel
         # guesses must not all slip under the limit.
-        guesses = await services.limiter.count(f"passwords:{request.neighbourhood}")
+        guesses = await _count(services, f"passwords:{request.neighbourhood}")
     else:
         guesses = 0
-    guesses = max(guesses, await services.limiter.counted(failures))
+    guesses = max(guesses, await _counted(services, failures))
     if guesses > settings.BERTH_TOKEN_FAILURES_PER_MINUTE:
-        raise _too_many(services, "Too many failed logins from this address.")
+        raise _too_many("Too many failed logins from this address.")
 
 
-def _too_many(services: EdgeServices, message: str) -> RegistryError:
-    seconds = services.limiter.seconds_left()
+async def _count(services: EdgeServices, subject: str) -> int:
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(services.counting, count, f"token-{subject}")
+
+
+async def _counted(services: EdgeServices, subject: str) -> int:
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(services.counting, counted, f"token-{subject}")
+
+
+def _too_many(message: str) -> RegistryError:
+    seconds = seconds_left()
     return RegistryError(
         429,
         ErrorCode.TOOMANYREQUESTS,

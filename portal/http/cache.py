@@ -17,11 +17,15 @@ def _forgiving(name: str) -> Any:
         try:
             return getattr(RedisCache, name)(self, *args, **kwargs)
         except (RedisError, OSError):
-            logger.warning("Redis does not answer; this process keeps its own cache.")
+            _warn()
             return getattr(caches["local"], name)(*args, **kwargs)
 
     call.__name__ = name
     return call
+
+
+def _warn() -> None:
+    logger.warning("Redis does not answer; this process keeps its own cache.")
 
 
 class ForgivingRedisCache(RedisCache):
@@ -33,6 +37,20 @@ class ForgivingRedisCache(RedisCache):
     def ping(self) -> None:
         """Pass if Redis itself answers; raises RedisError or OSError if not."""
         self._cache.get_client().ping()
+
+    def add_one(self, key: str, timeout: int) -> int:
+        """Add one to a count and return it, in one round trip."""
+        redis_key = self.make_and_validate_key(key)
+        client = self._cache.get_client(redis_key, write=True)
+        try:
+            with client.pipeline(transaction=False) as pipe:
+                number, _ = pipe.incr(redis_key).expire(redis_key, timeout).execute()
+        except (RedisError, OSError):
+            _warn()
+            local = caches["local"]
+            local.add(key, 0, timeout)
+            return local.incr(key)
+        return int(number)
 
     add = _forgiving("add")
     get = _forgiving("get")

@@ -1,34 +1,34 @@
-"""Counts by the minute, in Redis; in this process alone while Redis is away."""
+"""Counts per minute, in Redis; in this process alone while Redis is unavailable."""
 
 from __future__ import annotations
 
 import time
+from typing import cast
 
-from django.core.cache import cache
+from django.core.cache import caches
+
+from portal.http.cache import ForgivingRedisCache
 
 WINDOW_SECONDS = 60
 
 
 def count(subject: str) -> int:
-    """Add one for ``subject``; return how many there are in this minute."""
-    key = _key(subject)
-    if cache.add(key, 1, timeout=2 * WINDOW_SECONDS):
-        return 1
-    try:
-        return cache.incr(key)
-    except ValueError:  # it ended between the two
-        return 1
+    """Add one for ``subject``; return its count in this minute."""
+    return _cache().add_one(_key(subject), 2 * WINDOW_SECONDS)
 
 
 def counted(subject: str) -> int:
-    """Return how many were counted for ``subject`` in this minute."""
-    found: int = cache.get(_key(subject), 0)
-    return found
+    """Return the count of ``subject`` in this minute."""
+    return int(_cache().get(_key(subject), 0))
 
 
 def seconds_left() -> int:
-    """Return when the present minute's counts end, at least 1."""
+    """Return the seconds until the current minute's counts end, at least 1."""
     return WINDOW_SECONDS - int(time.time()) % WINDOW_SECONDS
+
+
+def _cache() -> ForgivingRedisCache:
+    return cast(ForgivingRedisCache, caches["default"])
 
 
 def _key(subject: str) -> str:

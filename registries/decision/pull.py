@@ -154,34 +154,28 @@ def authorize_pull(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class LoginAllowed:
-    """A credential that is worth logging in with."""
-
-    holder: Holder
-
-
 def authorize_login(
     credential: PullCredential,
     upstream: Upstream | None = None,
     *,
-    even_if_over: bool = False,
-) -> LoginAllowed | Denied:
-    """Decide whether a login alone, for no repository yet, makes sense.
+    even_if_inactive: bool = False,
+) -> Holder | Denied:
+    """Return the holder of a credential that may log in, for no repository yet.
 
-    So that ``docker login`` with a revoked license says so at once; ``even_if_over``
-    leaves that to the pull. ``upstream`` is PRIVATE_REGISTRY for a login there.
+    An inactive license is refused, so that ``docker login`` says why at once;
+    ``even_if_inactive`` leaves that to the pull. ``upstream`` is PRIVATE_REGISTRY for
+    a login there.
     """
     trace: list[Step] = []
     holder: Holder | None = None
     is_private = isinstance(upstream, Place)
     try:
         holder = _check_credential(credential, None, trace, is_private)
-        if isinstance(holder, LicenseHolder) and not even_if_over:
+        if isinstance(holder, LicenseHolder) and not even_if_inactive:
             _check_license(holder.license, trace)
     except Refusal as refusal:
         return denied(refusal, holder, trace)
-    return LoginAllowed(holder)
+    return holder
 
 
 def denied(

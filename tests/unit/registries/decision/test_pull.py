@@ -14,6 +14,7 @@ from licenses.services import archive_customer, change_license, revoke_license
 from portal.crypto.secrets import Secret
 from registries.checks.new_credentials import NewCredential
 from registries.decision.credentials import (
+    LicenseHolder,
     PresentedCredential,
     Subject,
     SubjectKind,
@@ -24,7 +25,6 @@ from registries.decision.pull import (
     AllowedImage,
     AllowedPull,
     Denied,
-    LoginAllowed,
     allowed_vendor_actions,
     authorize_login,
     authorize_pull,
@@ -437,7 +437,7 @@ def test_login_with_a_license_that_is_over(vendor: Vendor) -> None:
     allowed = authorize_login(presented(active.license_id.reveal()))
     denied = authorize_login(presented(expired.license_id.reveal()))
 
-    assert isinstance(allowed, LoginAllowed)
+    assert isinstance(allowed, LicenseHolder)
     assert reason(denied) is Reason.LICENSE_EXPIRED
 
 
