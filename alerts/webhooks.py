@@ -15,16 +15,23 @@ from datetime import UTC, datetime
 
 import aiohttp
 from asgiref.sync import async_to_sync, sync_to_async
-from django.conf import settings
 from standardwebhooks import Webhook as Signer
 
 from alerts.models import Alert, Delivery, Webhook
-from alerts.results import INTERNAL_ERROR, SendResult
-from portal.address_guard import AddressBlocked, AddressGuard
+from alerts.results import FAULT, Sent
+from portal.outbound import Failure, failure_of, outbound_session
 
 SECONDS = 15
 # Standard Webhooks: "410 Gone" means that no more are wanted.
 GONE = 410
+_DETAILS = {
+    Failure.TIMEOUT: f"No answer within {SECONDS} seconds.",
+    Failure.ADDRESS_NOT_PUBLIC: "The address is not a public one.",
+    Failure.NAME_NOT_RESOLVED: "The name does not resolve.",
+    Failure.BAD_CERTIFICATE: "The TLS certificate is not valid.",
+    Failure.NO_TLS: "It does not speak TLS: check the port.",
+    Failure.REFUSED: "The connection was refused.",
+}
 logger = logging.getLogger(__name__)
 
 
@@ -49,7 +56,6 @@ def signed_headers(webhook: Webhook, alert: Alert, body: str) -> dict[str, str]:
     now = datetime.now(UTC).replace(microsecond=0)
     return {
         "Content-Type": "application/json",
-        "User-Agent": "Berth/0.1",
         "webhook-id": str(alert.pk),
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": " ".join(
@@ -76,20 +82,13 @@ async def post_all(
     """
     # A name that does not resolve keeps a thread for long, and others need one too.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(len(deliveries)))
-    connector = aiohttp.TCPConnector(
-        socket_factory=AddressGuard(settings.BERTH_ALLOWED_PRIVATE_NETWORKS)
-    )
 
     async def deliver(delivery: Delivery) -> None:
         sent = await _try(session, delivery)
         await sync_to_async(record)(delivery, sent)
 
-    async with aiohttp.ClientSession(
-        connector=connector,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=SECONDS),
-    ) as session:
-        await asyncio.gather(*(deliver(each) for each in deliveries))
+    async with outbound_session(aiohttp.ClientTimeout(total=SECONDS)) as session:
+        await asyncio.gather(*(deliver(delivery) for delivery in deliveries))
 
 
 async def _try(session: aiohttp.ClientSession, delivery: Delivery) -> SendResult:
@@ -112,10 +111,10 @@ async def _post(
             url, data=body.encode(), headers=headers, allow_redirects=False
         ) as response:
             status = response.status
-    except TimeoutError:
-        return SendResult(ok=False, detail=f"No answer within {SECONDS} seconds.")
     except (aiohttp.ClientError, OSError, ValueError) as error:
-        return SendResult(ok=False, detail=_told(error))
+        failure = failure_of(error) or Failure.CONNECTION_BROKE
+        detail = _DETAILS.get(failure, "The connection broke.")
+        return Sent(ok=False, detail=detail)
     if 200 <= status < 300:
         return SendResult(ok=True, detail="Delivered.", http_status=status)
     return SendResult(
@@ -124,21 +123,6 @@ async def _post(
         http_status=status,
         is_gone=status == GONE,
     )
-
-
-def _told(error: Exception) -> str:
-    os_error = getattr(error, "os_error", error)
-    if isinstance(os_error, AddressBlocked) or "not a public address" in str(error):
-        return "The address is not a public one."
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "The name does not resolve."
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return "The TLS certificate is not valid."
-    if isinstance(error, aiohttp.ClientSSLError):
-        return "It does not speak TLS: check the port."
-    if isinstance(os_error, ConnectionRefusedError):
-        return "The connection was refused."
-    return "The connection broke."
 
 
 def _rfc3339(at: datetime) -> str:

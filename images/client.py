@@ -23,6 +23,7 @@ from oci.digest import MalformedDigest, parse_digest
 from oci.media_types import DEFAULT_MANIFEST_ACCEPT, OCI_INDEX, OCI_MANIFEST
 from oci.scope import Scope
 from portal.errors import UpstreamProblem
+from portal.outbound import outbound_session
 from registries.tokens.registry_token import TokenIssuer
 from registries.tokens.signing_keys import SigningKey
 
@@ -84,9 +85,7 @@ async def registry_client() -> AsyncIterator[RegistryClient]:
         total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS
     )
     try:
-        async with aiohttp.ClientSession(
-            timeout=timeout, cookie_jar=aiohttp.DummyCookieJar()
-        ) as session:
+        async with outbound_session(timeout, guarded=False) as session:
             yield RegistryClient(session, settings.BERTH_REGISTRY_URL.rstrip("/"))
     except TimeoutError as error:  # of who uses it
         raise _unreachable() from error

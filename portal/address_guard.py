@@ -1,6 +1,6 @@
-"""No outbound connection to an address that is not on the public Internet.
+"""Blocks outbound connections to addresses that are not on the public Internet.
 
-The check is made on the very address a socket is opened to, so a name that resolves
+The guard checks the very address that a socket is opened to, so a name that resolves
 differently the second time (DNS rebinding) gains nothing, and neither do IP literals
 in any spelling.
 """
@@ -28,17 +28,17 @@ class AddressBlocked(OSError):  # noqa: N818 -- states the fact
 
 
 def is_allowed_address(text: str, allowed: Sequence[IPNetwork]) -> bool:
-    """Tell whether Berth may connect to an address.
+    """Return whether Berth may connect to an address.
 
-    ``allowed`` opens networks that would be refused: see
+    ``allowed`` lists networks that would otherwise be refused: see
     ``BERTH_ALLOWED_PRIVATE_NETWORKS``.
     """
     address = _embedded(ipaddress.ip_address(text.partition("%")[0]))
     if any(address in network for network in allowed):
         return True
     if isinstance(address, ipaddress.IPv6Address) and address not in _GLOBAL_UNICAST:
-        # The standard library takes some of what lies outside for public: ::a.b.c.d,
-        # site-local fec0::/10, and the local NAT64 prefix 64:ff9b:1::/48.
+        # The standard library calls some others public: ::a.b.c.d, site-local
+        # fec0::/10, and the local NAT64 prefix 64:ff9b:1::/48.
         return False
     return address.is_global and not address.is_multicast
 
@@ -73,20 +73,22 @@ class AddressGuard:
         """
         family, kind, protocol, _name, sockaddr = address_info
         if not is_allowed_address(str(sockaddr[0]), self._allowed):
-            raise AddressBlocked(f"{sockaddr[0]} is not a public address")
+            # The same words for every address: of several failures with one text,
+            # aiohttp raises the first, and of different ones none.
+            raise AddressBlocked("not a public address")
         opened = socket.socket(family=family, type=kind, proto=protocol)
         opened.setblocking(False)
         self._opened.add(opened)
         return opened
 
     async def all_closed(self, seconds: float) -> None:
-        """Return once all of its sockets are closed, or after so long.
+        """Return once all of its sockets are closed, or after so many seconds.
 
-        A TLS connection that was told to close says good-bye first: a loop that ends
-        before leaves its socket open.
+        A TLS connection says good-bye before it closes; an event loop that ends
+        earlier would leave its socket open.
         """
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline and any(  # noqa: ASYNC110 -- nothing tells
-            each.fileno() != -1 for each in tuple(self._opened)
+        while time.monotonic() < deadline and any(  # noqa: ASYNC110 -- has no event
+            item.fileno() != -1 for item in tuple(self._opened)
         ):
             await asyncio.sleep(0.005)

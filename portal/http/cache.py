@@ -44,7 +44,9 @@ class ForgivingRedisCache(RedisCache):
         client = self._cache.get_client(redis_key, write=True)
         try:
             with client.pipeline(transaction=False) as pipe:
-                number, _ = pipe.incr(redis_key).expire(redis_key, timeout).execute()
+                pipe.incr(redis_key)
+                pipe.expire(redis_key, timeout)
+                number, _ = pipe.execute()
         except (RedisError, OSError):
             _warn()
             local = caches["local"]

@@ -22,8 +22,8 @@ from yarl import URL
 
 from oci.challenge import Challenge, parse_challenges
 from oci.reference import parse_registry_host
-from portal.address_guard import AddressGuard
 from portal.expiring_cache import ExpiringCache
+from portal.outbound import outbound_session
 from registries.providers import LoginNotMade
 from registries.upstream.errors import (
     CredentialRejected,
@@ -38,11 +38,9 @@ from registries.upstream.tokens import read_token, renewed_early
 from registries.upstream.translation import login_not_made, translate
 
 MAX_REDIRECTS = 5
-CLOSE_SECONDS = 1.0
 # No more often a login is made anew that was refused: the repository may be at fault.
 LOGIN_SECONDS = 60
 MAX_TOKEN_RESPONSE_BYTES = 64 * 1024
-USER_AGENT = "Berth/0.1"
 # Apart from those that look names up: providers may be slow.
 _LOGIN_THREADS = ThreadPoolExecutor(8, thread_name_prefix="login")
 
@@ -75,29 +73,13 @@ async def upstream_client(
 
     ``tls`` is what to trust instead of the system's certificate authorities.
     """
-    guard = AddressGuard(settings.BERTH_ALLOWED_PRIVATE_NETWORKS)
-    connector = aiohttp.TCPConnector(
-        resolver=resolver,
-        ssl=tls or True,
-        limit=0,
-        limit_per_host=0,
-        ttl_dns_cache=30,
-        socket_factory=guard,
+    timeout = aiohttp.ClientTimeout(
+        total=None,
+        sock_connect=settings.BERTH_UPSTREAM_CONNECT_SECONDS,
+        sock_read=settings.BERTH_UPSTREAM_READ_SECONDS,
     )
-    async with aiohttp.ClientSession(
-        connector=connector,
-        auto_decompress=False,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        read_bufsize=2**18,
-        skip_auto_headers={"Accept", "Accept-Encoding", "User-Agent"},
-        timeout=aiohttp.ClientTimeout(
-            total=None,
-            sock_connect=settings.BERTH_UPSTREAM_CONNECT_SECONDS,
-            sock_read=settings.BERTH_UPSTREAM_READ_SECONDS,
-        ),
-    ) as session:
+    async with outbound_session(timeout, resolver=resolver, tls=tls) as session:
         yield UpstreamClient(session)
-    await guard.all_closed(CLOSE_SECONDS)
 
 
 class UpstreamClient:
@@ -231,7 +213,7 @@ class UpstreamClient:
             async with (
                 asyncio.timeout(settings.BERTH_UPSTREAM_READ_SECONDS),
                 self._session.get(
-                    url, headers=_with_defaults(headers), allow_redirects=False
+                    url, headers=headers, allow_redirects=False
                 ) as response,
             ):
                 if response.status == 403 and scope:
@@ -251,7 +233,7 @@ class UpstreamClient:
     ) -> aiohttp.ClientResponse:
         """Follow redirects by hand: each hop is guarded, none gets the credential."""
         url = URL(target.base_url + request.path, encoded=True)
-        headers = _with_defaults(request.headers)
+        headers = dict(request.headers)
         if authorization:
             headers["Authorization"] = authorization
         for _ in range(MAX_REDIRECTS + 1):
@@ -286,11 +268,6 @@ def _token_key(
     target: UpstreamTarget, sign_in: _SignIn, scope: str
 ) -> tuple[object, ...]:
     return (target.credential_id, sign_in.realm, sign_in.service, scope)
-
-
-def _with_defaults(headers: Mapping[str, str]) -> dict[str, str]:
-    # Bodies are passed on byte for byte, so no content coding is asked for.
-    return {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", **headers}
 
 
 def _basic(username: str, password: str) -> str:

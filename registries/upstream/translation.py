@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Callable
-from typing import Any
-
-import aiohttp
-
-from portal.address_guard import AddressBlocked
+from portal.outbound import Failure, certificate_problem, failure_of
 from registries.providers import LoginNotMade
 from registries.providers.problems import Problem
 from registries.upstream.errors import (
@@ -23,11 +17,26 @@ from registries.upstream.target import UpstreamTarget
 
 
 def translate(error: BaseException, target: UpstreamTarget) -> UpstreamError | None:
-    """Return the upstream error that a client library's exception stands for."""
-    for kinds, told in _TRANSLATIONS:
-        if isinstance(error, kinds):
-            return told(target, error)
-    return None
+    """Return the upstream error that an exception of the HTTP client stands for."""
+    failure = failure_of(error)
+    if failure in _UNREACHABLE:
+        return UpstreamUnreachable(target, *_UNREACHABLE[failure])
+    match failure:
+        case None:
+            return None
+        case Failure.TIMEOUT:
+            return UpstreamTimeout(target)
+        case Failure.BAD_CERTIFICATE:
+            return UpstreamUnreachable(
+                target,
+                "its TLS certificate is not valid",
+                Problem.TLS,
+                f"Renew or replace the certificate: {certificate_problem(error)}.",
+            )
+        case Failure.BAD_ADDRESS:
+            return UpstreamFault(target, "redirected to an unusable address")
+        case _:
+            return UpstreamFault(target, "broke the connection")
 
 
 def login_not_made(why: LoginNotMade, target: UpstreamTarget) -> UpstreamError:
@@ -54,77 +63,33 @@ def _not_made(why: LoginNotMade, target: UpstreamTarget) -> UpstreamError:
             return UpstreamFault(target, "gives Berth no password to sign in with")
 
 
-def _tls_problem(target: UpstreamTarget, error: Any) -> UpstreamError:
-    cause = getattr(error, "certificate_error", None) or error.os_error
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return UpstreamUnreachable(
-            target,
-            "its TLS certificate is not valid",
-            Problem.TLS,
-            f"Renew or replace the certificate: {cause.verify_message.rstrip('.')}.",
-        )
-    return UpstreamUnreachable(
-        target,
+_UNREACHABLE = {
+    Failure.NO_TLS: (
         "it does not speak TLS",
         Problem.TLS,
         "Check the port: registries answer by HTTPS, usually on port 443.",
-    )
-
-
-def _name_problem(target: UpstreamTarget, _error: Any) -> UpstreamError:
-    return UpstreamUnreachable(
-        target,
+    ),
+    Failure.NAME_NOT_RESOLVED: (
         "its name does not resolve",
         Problem.NAME_NOT_FOUND,
-        "Check the spelling. If it is right, the name servers that this installation "
-        "asks do not know the name.",
-    )
-
-
-def _connect_problem(target: UpstreamTarget, error: Any) -> UpstreamError:
-    cause: OSError = error.os_error
-    if isinstance(cause, AddressBlocked) or "is not a public address" in str(cause):
-        return UpstreamUnreachable(
-            target,
-            "its address is not public",
-            Problem.ADDRESS_NOT_PUBLIC,
-            "Berth connects to registries on the public Internet. Whoever operates "
-            "this installation can open a private network to it.",
-        )
-    if isinstance(cause, ConnectionRefusedError):
-        return UpstreamUnreachable(
-            target,
-            "it refused the connection",
-            Problem.CONNECTION_REFUSED,
-            "Check the port, and that a firewall lets Berth in.",
-        )
-    return UpstreamUnreachable(
-        target,
+        "Check the spelling. This installation's name servers do not know the name.",
+    ),
+    Failure.ADDRESS_NOT_PUBLIC: (
+        "its address is not public",
+        Problem.ADDRESS_NOT_PUBLIC,
+        (
+            "Berth connects to registries on the public Internet. The operator can "
+            "allow private networks."
+        ),
+    ),
+    Failure.REFUSED: (
+        "it refused the connection",
+        Problem.CONNECTION_REFUSED,
+        "Check the port, and that a firewall lets Berth in.",
+    ),
+    Failure.NO_CONNECTION: (
         "no connection could be made",
         Problem.NO_CONNECTION,
         "Check the host, and that a firewall lets Berth in.",
-    )
-
-
-_TRANSLATIONS: list[
-    tuple[
-        tuple[type[BaseException], ...],
-        Callable[[UpstreamTarget, Any], UpstreamError],
-    ]
-] = [
-    ((TimeoutError,), lambda target, _: UpstreamTimeout(target)),
-    (
-        (aiohttp.ClientConnectorCertificateError, aiohttp.ClientSSLError),
-        _tls_problem,
     ),
-    ((aiohttp.ClientConnectorDNSError,), _name_problem),
-    ((aiohttp.ClientConnectorError,), _connect_problem),
-    (
-        (aiohttp.InvalidURL, ValueError),
-        lambda target, _: UpstreamFault(target, "redirected to an unusable address"),
-    ),
-    (
-        (aiohttp.ClientError, OSError),
-        lambda target, _: UpstreamFault(target, "broke the connection"),
-    ),
-]
+}
