@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from edge.decisions import Decisions
-from edge.proxy.small_objects import SmallObjects
+from edge.proxy.small_objects import SmallObjects, small_objects
 from edge.pull_counter import PullCounter
 from edge.threads import DatabaseThreads
 from edge.token_gate import TokenGate
@@ -75,7 +75,7 @@ async def edge_services() -> AsyncIterator[EdgeServices]:
             decisions=Decisions(threads, _decide_pull),
             image_decisions=Decisions(threads, authorize_image),
             pulls=pulls,
-            small_objects=SmallObjects(),
+            small_objects=small_objects(),
         )
     writer.cancel()
     await pulls.write()

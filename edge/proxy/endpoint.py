@@ -10,7 +10,7 @@ import aiohttp
 
 from edge.http import RegistryError, Request
 from edge.proxy.route import UNKNOWN_CODES, Kind, Route, parse_route
-from edge.proxy.small_objects import small_object_key
+from edge.proxy.small_objects import is_worth_keeping, small_object_key
 from edge.proxy.stream import Whole, relay
 from edge.services import EdgeServices
 from oci.errors import ErrorCode
@@ -121,7 +121,7 @@ async def _answer(
 ) -> None:
     """Answer from memory, or as the upstream does; raises its UpstreamError."""
     key = small_object_key(request, route, allowed)
-    if (kept := services.small_objects.get(key)) is not None:
+    if key and (kept := services.small_objects.get(key)):
         await request.answer(200, kept.headers, kept.body)
         return
     response = await services.upstream.open(
@@ -137,8 +137,8 @@ async def _answer(
         whole = await _pass_on(request, route, allowed, response)
     finally:
         response.close()
-    if whole is not None:
-        services.small_objects.keep(key, route.reference, whole.headers, whole.body)
+    if key and whole and is_worth_keeping(whole, route.reference):
+        services.small_objects[key] = whole
 
 
 def _report(error: UpstreamError, services: EdgeServices, route: Route) -> None:

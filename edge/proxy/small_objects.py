@@ -1,21 +1,21 @@
 """A short memory for small things that never change: manifests and blobs by digest.
 
-Most of what a pull asks for is small and immutable, and asking the upstream for it
-again costs many times what the edge itself needs. What is kept is found only under the
-version of the credential, the repository and the Accept header it was got with, so
-that nothing crosses from one vendor, repository or credential to another; the pull
-decision comes before it as before everything else.
+Most requests of a pull are for something small and immutable, and asking the upstream
+again costs many times what the edge itself needs. An answer is found only under the
+version of the credential, the repository and the Accept header that it was fetched
+with, so nothing crosses from one vendor, repository or credential to another. The pull
+decision comes first, as for every request.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
-from dataclasses import dataclass
-from time import monotonic
 
-from edge.http import Headers, Request
+from cachetools import TTLCache
+
+from edge.http import Request
 from edge.proxy.route import Route
+from edge.proxy.stream import Whole
 from registries.decision.pull import AllowedPull
 
 # What a vendor deletes upstream is gone here after a minute.
@@ -27,56 +27,19 @@ ENTRY_BYTES = 2048
 
 _PARTIAL = ("range", "if-range", "if-none-match", "if-modified-since")
 Key = tuple[object, ...]
+SmallObjects = TTLCache[Key, Whole]
 
 
-@dataclass(frozen=True, slots=True)
-class SmallObject:
-    """A whole answer of 200, with its exact headers."""
-
-    headers: Headers
-    body: bytes
-    expires_at: float
-
-
-class SmallObjects:
-    """Keeps verified small answers for a minute, the least used giving way."""
-
-    def __init__(self) -> None:
-        self._objects: OrderedDict[Key, SmallObject] = OrderedDict()
-        self._bytes = 0
-
-    def get(self, key: Key | None) -> SmallObject | None:
-        found = self._objects.get(key) if key else None
-        if key is None or found is None:
-            return None
-        if found.expires_at <= monotonic():
-            self._remove(key)
-            return None
-        self._objects.move_to_end(key)
-        return found
-
-    def keep(self, key: Key | None, digest: str, headers: Headers, body: bytes) -> None:
-        """Keep an answer, if its bytes are what their digest says."""
-        if key is None or len(body) > MAX_OBJECT_BYTES or not _matches(body, digest):
-            return
-        if key in self._objects:
-            self._remove(key)
-        self._objects[key] = SmallObject(headers, body, monotonic() + KEPT_SECONDS)
-        self._bytes += len(body) + ENTRY_BYTES
-        while self._bytes > MAX_TOTAL_BYTES:
-            self._remove(next(iter(self._objects)))
-
-    def _remove(self, key: Key) -> None:
-        self._bytes -= len(self._objects.pop(key).body) + ENTRY_BYTES
+def small_objects() -> SmallObjects:
+    """Return an empty memory of bounded size; the least recently used gives way."""
+    return TTLCache(MAX_TOTAL_BYTES, ttl=KEPT_SECONDS, getsizeof=_size)
 
 
 def small_object_key(
     request: Request, route: Route, allowed: AllowedPull
 ) -> Key | None:
     """Return where an answer is kept; None if it depends on more than its digest."""
-    if not route.is_immutable:
-        return None
-    if any(request.header(name) for name in _PARTIAL):
+    if not route.is_immutable or any(request.header(name) for name in _PARTIAL):
         return None
     accept = request.header("accept")
     if len(accept) > ENTRY_BYTES // 2:
@@ -90,6 +53,13 @@ def small_object_key(
     )
 
 
-def _matches(body: bytes, digest: str) -> bool:
+def is_worth_keeping(answer: Whole, digest: str) -> bool:
+    """Return whether an answer is small, and has the bytes that its digest promises."""
+    if len(answer.body) > MAX_OBJECT_BYTES:
+        return False
     algorithm, _, encoded = digest.partition(":")
-    return hashlib.new(algorithm, body).hexdigest() == encoded
+    return hashlib.new(algorithm, answer.body).hexdigest() == encoded
+
+
+def _size(answer: Whole) -> int:
+    return len(answer.body) + ENTRY_BYTES

@@ -10,12 +10,12 @@ import binascii
 import hashlib
 import time
 import uuid
-from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import jwt
+from cachetools import LRUCache
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -97,7 +97,7 @@ class TokenVerifier:
     def __init__(self, roots: list[x509.Certificate], service: str) -> None:
         self._roots = roots
         self._service = service
-        self._verified: OrderedDict[bytes, RegistryToken] = OrderedDict()
+        self._verified: LRUCache[bytes, RegistryToken] = LRUCache(MAX_VERIFIED)
 
     def verify(self, text: str) -> RegistryToken:
         """Return what the token says.
@@ -112,8 +112,6 @@ class TokenVerifier:
         if known is None:
             known = self._verify(text)
             self._verified[fingerprint] = known
-            if len(self._verified) > MAX_VERIFIED:
-                self._verified.popitem(last=False)
         if known.expires_at + CLOCK_SKEW_SECONDS <= time.time():
             self._verified.pop(fingerprint, None)
             raise TokenInvalid

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
+from cachetools import LRUCache
 from django.conf import settings
 from yarl import URL
 
@@ -87,7 +88,7 @@ class UpstreamClient:
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
-        self._sign_ins: dict[tuple[object, ...], _SignIn] = {}
+        self._sign_ins: LRUCache[tuple[object, ...], _SignIn] = LRUCache(10_000)
         self._authorizations: ExpiringCache[tuple[object, ...], str] = ExpiringCache(
             max_entries=10_000
         )
@@ -142,7 +143,7 @@ class UpstreamClient:
             # What this token may do can change upstream; the next pull asks anew.
             self._forget(target, request.scope, sign_in)
         elif sign_in is not None:
-            self._remember(key, sign_in)
+            self._sign_ins[key] = sign_in
         if response.status == 401 and sign_in == _SignIn("basic"):
             response.close()
             raise CredentialRejected(target)
@@ -153,11 +154,6 @@ class UpstreamClient:
     ) -> aiohttp.ClientResponse:
         authorization = await self._authorization(target, sign_in, request.scope)
         return await self._send(target, request, authorization)
-
-    def _remember(self, key: tuple[object, ...], sign_in: _SignIn) -> None:
-        if len(self._sign_ins) >= 10_000:
-            self._sign_ins.clear()
-        self._sign_ins[key] = sign_in
 
     def _forget(
         self, target: UpstreamTarget, scope: str, sign_in: _SignIn | None
