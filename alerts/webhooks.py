@@ -26,17 +26,17 @@ SECONDS = 15
 GONE = 410
 _DETAILS = {
     Failure.TIMEOUT: f"No answer within {SECONDS} seconds.",
-    Failure.ADDRESS_NOT_PUBLIC: "The address is not a public one.",
+    Failure.ADDRESS_NOT_PUBLIC: "The address is not public.",
     Failure.NAME_NOT_RESOLVED: "The name does not resolve.",
     Failure.BAD_CERTIFICATE: "The TLS certificate is not valid.",
-    Failure.NO_TLS: "It does not speak TLS: check the port.",
+    Failure.NO_TLS: "The server does not speak TLS. Check the port.",
     Failure.REFUSED: "The connection was refused.",
 }
 logger = logging.getLogger(__name__)
 
 
 def payload(alert: Alert) -> str:
-    """Return the body that is posted: the same for every attempt and receiver."""
+    """Return the body to post: the same for every attempt and receiver."""
     body = {
         "type": alert.event,
         "timestamp": _rfc3339(alert.created_at),
@@ -52,7 +52,7 @@ def payload(alert: Alert) -> str:
 
 
 def signed_headers(webhook: Webhook, alert: Alert, body: str) -> dict[str, str]:
-    """Return the headers by which a receiver knows that the body is Berth's."""
+    """Return the headers that prove to a receiver that Berth sent the body."""
     now = datetime.now(UTC).replace(microsecond=0)
     return {
         "Content-Type": "application/json",
@@ -66,10 +66,10 @@ def signed_headers(webhook: Webhook, alert: Alert, body: str) -> dict[str, str]:
 
 
 def _secrets(webhook: Webhook) -> list[str]:
-    found = [webhook.secret.reveal()]
+    secrets = [webhook.secret.reveal()]
     if webhook.has_previous_secret:
-        found.append(webhook.previous_secret.reveal())
-    return found
+        secrets.append(webhook.previous_secret.reveal())
+    return secrets
 
 
 @async_to_sync
@@ -78,29 +78,29 @@ async def post_all(
 ) -> None:
     """Post each delivery once, all at the same time.
 
-    ``record`` gets what came of each as soon as it is there, and must not raise.
+    ``record`` gets each result as soon as it is known, and must not raise.
     """
-    # A name that does not resolve keeps a thread for long, and others need one too.
+    # A slow lookup occupies a thread, so each delivery has its own.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(len(deliveries)))
 
     async def deliver(delivery: Delivery) -> None:
-        sent = await _try(session, delivery)
+        sent = await _attempt(session, delivery)
         await sync_to_async(record)(delivery, sent)
 
     async with outbound_session(aiohttp.ClientTimeout(total=SECONDS)) as session:
         await asyncio.gather(*(deliver(delivery) for delivery in deliveries))
 
 
-async def _try(session: aiohttp.ClientSession, delivery: Delivery) -> SendResult:
+async def _attempt(session: aiohttp.ClientSession, delivery: Delivery) -> Sent:
     webhook = delivery.webhook
     assert webhook is not None  # noqa: S101 -- narrows; see the caller
     try:
         body = payload(delivery.alert)
         headers = signed_headers(webhook, delivery.alert, body)
         return await _post(session, webhook.url, headers, body)
-    except Exception:  # its trouble must not be that of other teams' webhooks
-        logger.exception("Internal error in a delivery: %s.", delivery.pk)
-        return INTERNAL_ERROR
+    except Exception:  # must not affect other teams' webhooks
+        logger.exception("A delivery failed by itself: %s.", delivery.pk)
+        return FAULT
 
 
 async def _post(

@@ -1,8 +1,8 @@
 """The edge: what registry clients talk to. A raw ASGI application.
 
-``/v2/token`` is the token service, ``/v2/proxy/…`` the pull-through proxy. Everything
-else that clients need is the answer to ``/v2/``. nginx asks ``/v2/_authorize`` before
-each request to the private registry, and has ``/v2/_refusal`` answer for it.
+``/v2/token`` is the token service, ``/v2/proxy/…`` the pull-through proxy; ``/v2/``
+says that this is a registry. nginx asks ``/v2/_authorize`` before each request to the
+private registry, and answers refused ones with ``/v2/_refusal``.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from registries.tokens.signing_keys import SigningKeyError
 
 logger = logging.getLogger(__name__)
 
-DATABASE_AWAY = RegistryError(
+DATABASE_UNAVAILABLE = RegistryError(
     503,
     ErrorCode.UNAVAILABLE,
     "The license cannot be checked at the moment. Try again.",
@@ -54,7 +54,7 @@ async def _lifespan(scope: Scope, receive: Receive, send: Send) -> None:
             await send({"type": "lifespan.startup.complete"})
             await receive()
     except (SigningKeyError, KeyringError) as error:
-        # Said in words: servers treat an exception here as "no lifespan" and go on.
+        # As a message: servers take an exception here for "no lifespan" and go on.
         await send({"type": "lifespan.startup.failed", "message": str(error)})
         return
     await send({"type": "lifespan.shutdown.complete"})
@@ -71,13 +71,13 @@ async def _serve(request: Request, services: EdgeServices) -> None:
         logger.exception("The database does not answer")
         if request.started:
             raise
-        await request.answer_error(DATABASE_AWAY)
+        await request.answer_error(DATABASE_UNAVAILABLE)
     except Exception:
         logger.exception("The edge failed")
         if request.started:
             raise
         await request.answer_error(
-            RegistryError(500, ErrorCode.UNKNOWN, "Something is wrong here. Try again.")
+            RegistryError(500, ErrorCode.UNKNOWN, "Internal error in Berth. Try again.")
         )
 
 
@@ -85,14 +85,14 @@ async def _route(request: Request, services: EdgeServices) -> None:
     path = request.path
     if path.startswith("/v2/proxy/"):
         await serve_proxy(request, services)
-    elif serve := _PLACES.get(path):
+    elif serve := _ENDPOINTS.get(path):
         await serve(request, services)
     else:
         raise not_found()
 
 
 async def _serve_base(request: Request, services: EdgeServices) -> None:
-    """Tell clients that this is a registry, and where its tokens come from."""
+    """Say that this is a registry, and where its tokens come from."""
     if request.method not in {"GET", "HEAD"}:
         raise RegistryError(
             405,
@@ -125,7 +125,7 @@ async def _serve_livez(request: Request, services: EdgeServices) -> None:
     await request.answer_json(200, {"status": "ok"})
 
 
-_PLACES = {
+_ENDPOINTS = {
     "/v2": _serve_base,
     "/v2/": _serve_base,
     "/v2/token": serve_token,

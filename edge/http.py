@@ -1,4 +1,4 @@
-"""Requests and answers of the edge: what ASGI gives, with names."""
+"""Requests and answers of the edge, on top of ASGI."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class ClientGone(Exception):  # noqa: N818 -- states the fact
 
 @dataclass(eq=False)
 class Request:
-    """One HTTP request, with its way to answer."""
+    """One HTTP request, and how to answer it."""
 
     scope: Scope
     receive: Receive
@@ -86,14 +86,14 @@ class Request:
 
     @cached_property
     def address(self) -> str:
-        """Return the client's address, as far as proxies can be believed."""
+        """Return the client's address, as far as proxies can be trusted."""
         trusted = settings.BERTH_TRUSTED_PROXIES
-        found = client_address(self._peer, self.header("x-forwarded-for"), trusted)
-        return found or "unknown"
+        forwarded = self.header("x-forwarded-for")
+        return client_address(self._peer, forwarded, trusted) or "unknown"
 
     @property
     def neighbourhood(self) -> str:
-        """Return what to limit by: the address, or an IPv6 client's /64 network."""
+        """Return the address, or an IPv6 client's /64 network, for rate limits."""
         return neighbourhood(self.address)
 
     @cached_property
@@ -101,7 +101,7 @@ class Request:
         """Return the ``scheme://host`` that the client used.
 
         Raises:
-            RegistryError: the Host header names a host that is not ours.
+            RegistryError: the Host header names another host.
         """
         scheme = str(self.scope["scheme"])
         if is_trusted_proxy(self._peer, settings.BERTH_TRUSTED_PROXIES):
@@ -126,7 +126,7 @@ class Request:
 
         Raises:
             RegistryError: it is larger than ``limit`` bytes, or takes too long.
-            ClientGone: the client left before it was complete.
+            ClientGone: the client disconnected before the end.
         """
         try:
             async with asyncio.timeout(BODY_SECONDS):
@@ -147,7 +147,9 @@ class Request:
             size += len(parts[-1])
             if size > limit:
                 raise RegistryError(
-                    413, ErrorCode.SIZE_INVALID, f"The body is over {limit} bytes."
+                    413,
+                    ErrorCode.SIZE_INVALID,
+                    f"The body is larger than {limit} bytes.",
                 )
             if not message.get("more_body"):
                 return b"".join(parts)
@@ -169,7 +171,7 @@ class Request:
         )
 
     async def answer(self, status: int, headers: Headers, body: bytes) -> None:
-        """Send a whole answer; HEAD gets its headers alone."""
+        """Send a whole answer, or its headers alone for HEAD."""
         length = [("Content-Length", str(len(body)))]
         await self.start(status, [*headers, *length])
         await self.send_chunk(b"" if self.method == "HEAD" else body, more=False)

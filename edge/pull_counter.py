@@ -17,13 +17,13 @@ from registries.pulls.events import Pull, record_pulls
 WRITE_SECONDS = 5
 MANY = "*"
 MAX_KINDS = 50_000
-# So that nobody fills the counts, and the table, with names of their choice.
+# So that no client fills memory and table with names that it makes up.
 MAX_KINDS_OF_HOLDER = 100
 logger = logging.getLogger(__name__)
 
 
 class PulledImage(NamedTuple):
-    """What a pull names: an application, and a repository and reference below it."""
+    """The image of a pull: an application, and a repository and reference below it."""
 
     application: str
     repository: str
@@ -32,19 +32,18 @@ class PulledImage(NamedTuple):
 
 
 class PullCounter:
-    """Counts pulls in memory and writes them behind the requests.
+    """Counts pulls in memory and writes them in the background.
 
-    One pull is one manifest GET; HEAD and blobs are parts of it. One that came to
-    nothing at its HEAD is counted too, since some clients give up there, and once if
-    the GET follows. What a stranger with no known credential asks for belongs to no
-    team and is not counted.
+    One pull is one manifest GET; HEAD and blobs are parts of it. A HEAD that fails
+    counts too, since some clients give up there, and only once if the GET follows.
+    Requests with an unknown credential belong to no team and are not counted.
     """
 
     def __init__(self, threads: DatabaseThreads) -> None:
         self._threads = threads
         self._counts: Counter[Pull] = Counter()
         self._kinds_of_holder: Counter[str] = Counter()
-        # Of this round and of the last: the GET may come after the writing.
+        # Of this round and the last: the GET may follow after they were written.
         self._at_head: tuple[Counter[Pull], Counter[Pull]] = (Counter(), Counter())
 
     def count(
@@ -54,10 +53,10 @@ class PullCounter:
         method: str,
         failure: str = "",
     ) -> None:
-        """Count a request, if it is a pull or a pull that came to nothing.
+        """Count a request if it is a pull, or a HEAD of one that failed.
 
-        ``image`` is None for anything but a manifest. ``failure`` is the code of what
-        the registry did to one that was allowed.
+        ``image`` is None for anything but a manifest. ``failure`` is the code of the
+        UpstreamError that ended an allowed pull.
         """
         if image is None:
             return
@@ -102,7 +101,7 @@ class PullCounter:
         return False
 
     async def write(self) -> None:
-        """Write what was counted; on failure it is kept for the next time."""
+        """Write the counts; on failure, keep them for the next time."""
         counts, self._counts = self._counts, Counter()
         self._kinds_of_holder.clear()
         self._at_head = (Counter(), self._at_head[0])
@@ -111,11 +110,13 @@ class PullCounter:
         try:
             await self._threads.call(lambda: record_pulls(counts))
         except Exception:
-            logger.exception("Pulls could not be counted; they are kept for later.")
+            logger.exception(
+                "Pulls could not be counted; they are kept for the next try."
+            )
             counts.update(self._counts)
             self._counts = counts
 
-    async def write_for_ever(self) -> None:
+    async def write_forever(self) -> None:
         while True:
             await asyncio.sleep(WRITE_SECONDS)
             await self.write()

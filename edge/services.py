@@ -1,4 +1,4 @@
-"""What every request of the edge shares, made when the server starts."""
+"""What all requests of the edge share, made when the server starts."""
 
 from __future__ import annotations
 
@@ -47,22 +47,21 @@ class EdgeServices:
 
 @asynccontextmanager
 async def edge_services() -> AsyncIterator[EdgeServices]:
-    """Make the services, and end them in order: pulls are counted to the last."""
-    # Read now, so that a wrong key stops the server and not the first pull.
+    """Make the services, and end them in order, so that every pull is counted."""
+    # Read now, so that a wrong key stops the server rather than the first pull.
     encryption_keyring()
     lookup_keyring()
     key = SigningKey.parse(settings.BERTH_TOKEN_SIGNING_KEY)
     proxy_gate, registry_gate = _token_gates()
-    # Names are looked up in the default executor; one slow name server must not
-    # keep all others waiting.
+    # The default executor looks names up; one slow name server must not delay others.
     lookups = ThreadPoolExecutor(32, thread_name_prefix="edge-lookup")
     asyncio.get_running_loop().set_default_executor(lookups)
     threads = DatabaseThreads()
-    # Apart from the decisions, so that a rush of logins does not delay pulls.
+    # Separate, so that a rush of logins does not delay decisions about pulls.
     token_threads = DatabaseThreads(TOKEN_THREADS)
     counting = ThreadPoolExecutor(COUNTING_THREADS, thread_name_prefix="edge-counting")
     pulls = PullCounter(threads)
-    writer = asyncio.create_task(pulls.write_for_ever())
+    writer = asyncio.create_task(pulls.write_forever())
     async with upstream_client() as upstream:
         yield EdgeServices(
             threads=threads,
@@ -85,7 +84,7 @@ async def edge_services() -> AsyncIterator[EdgeServices]:
 
 
 def _token_gates() -> tuple[TokenGate, TokenGate]:
-    """Return the gates before the proxy and before the private registry."""
+    """Return the gates of the proxy and of the private registry."""
     roots = load_roots(settings.BERTH_TOKEN_ROOTS)
     proxy, registry = settings.BERTH_PROXY_SERVICE, settings.BERTH_REGISTRY_SERVICE
     return (

@@ -13,30 +13,30 @@ from django.db.backends.signals import connection_created
 
 T = TypeVar("T")
 DATABASE_THREADS = 8
-# The edge asks for single rows; what takes longer is a database in trouble.
+# The edge reads single rows; a slower statement means a database in trouble.
 STATEMENT_TIMEOUT = "5s"
 
 
 class DatabaseThreads:
-    """A few threads, each with a database connection of its own that stays open."""
+    """A few threads, each with its own database connection that stays open."""
 
     def __init__(self, count: int = DATABASE_THREADS) -> None:
         self._executor = ThreadPoolExecutor(count, thread_name_prefix="edge-database")
         connection_created.connect(_limit_statements)
 
     async def call(self, function: Callable[[], T]) -> T:
-        """Run a function in a thread, once more if its connection had gone stale."""
+        """Run a function in a thread, and retry once if its connection was stale."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(
             self._executor, _with_live_connection, function
         )
 
     def start(self, function: Callable[[], object]) -> None:
-        """Run a function in a thread some time; nobody waits for it."""
+        """Run a function in a thread, without waiting for it."""
         self._executor.submit(_with_live_connection, function)
 
     async def close(self) -> None:
-        """Let running calls end, then end the threads with their connections."""
+        """Wait for running calls, then end the threads and their connections."""
         await asyncio.to_thread(self._executor.shutdown)
 
 
@@ -51,7 +51,7 @@ def _with_live_connection(function: Callable[[], T]) -> T:
     try:
         return function()
     except (OperationalError, InterfaceError):
-        # The server was restarted, or dropped the connection. What runs here reads,
-        # or writes in one transaction, so that a second run does no harm.
+        # The server restarted or dropped the connection. Functions here only read, or
+        # write in one transaction, so a second run does no harm.
         connection.close()
         return function()

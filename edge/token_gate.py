@@ -1,7 +1,7 @@
-"""The tokens of one service: reading them, and telling clients how to get one.
+"""Registry tokens of one service: checking them, and challenges that ask for one.
 
-A client without a good token is answered with 401 and a challenge (distribution-spec,
-auth/token.md); so is one whose token is good and whom live state refuses.
+A client without a valid token is answered with 401 and a challenge (distribution-spec,
+auth/token.md). So is a client with one whose access live state denies.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from registries.tokens.registry_token import RegistryToken, TokenInvalid, TokenV
 
 @dataclass(frozen=True, slots=True)
 class TokenGate:
-    """Stands before what one service of the token server guards.
+    """Guards one service of the token server.
 
-    ``advice`` tells whoever has no token how to log in.
+    ``advice`` says how to log in, to clients without a token.
     """
 
     service: str
@@ -39,7 +39,7 @@ class TokenGate:
     def challenge(
         self, request: Request, scope: str, error: str | None = None
     ) -> RegistryError:
-        """Tell a client where to get a token for what."""
+        """Return the error that says where to get a token, and for which scope."""
         return RegistryError(
             401,
             ErrorCode.UNAUTHORIZED,
@@ -48,9 +48,9 @@ class TokenGate:
         )
 
     def denied(self, request: Request, scope: str, denied: Denied) -> RegistryError:
-        """Tell a client why live state refuses it."""
+        """Return the error that says why live state denies an access."""
         # The sentence is in the challenge too: containerd asks with HEAD, whose answer
-        # has no body, and prints the challenge's error as it is.
+        # has no body, and prints the challenge's error.
         return RegistryError(
             401,
             ErrorCode.DENIED,

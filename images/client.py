@@ -1,7 +1,7 @@
-"""Berth's own way into the private registry: to see what is there, and to delete.
+"""Berth's own client of the private registry, to read its contents and delete them.
 
-The address is the operator's own setting, as the database's is, so the address guard,
-which is for addresses that vendors choose, is not asked. No redirect is followed.
+The operator configures its address, like the database's, so it does not pass the
+address guard, which is for addresses that vendors choose. Follows no redirect.
 """
 
 from __future__ import annotations
@@ -27,29 +27,29 @@ from portal.outbound import outbound_session
 from registries.tokens.registry_token import TokenIssuer
 from registries.tokens.signing_keys import SigningKey
 
-# Who the registry's notifications then say it was.
+# The actor in the registry's notifications of these requests.
 SUBJECT = "berth"
 TOKEN_SECONDS = 60
-# A registry with its images in a bucket takes its time for the catalogue.
+# A registry with its images in a bucket is slow to list them.
 READ_SECONDS = 60
 CONNECT_SECONDS = 5
 PAGE = 500
 # distribution-spec, "Pushing Manifests": registries should take manifests of 4 MB.
 MAX_BODY = 4 * 2**20
 MAX_LIST = 32 * 2**20
-# Indexes may name indexes, each any number of times: so many manifests are read.
+# Indexes may name indexes, any number of times; no more manifests are read.
 MAX_MANIFESTS = 500
 UNREACHABLE = "registry_unreachable"
 _NEXT = re.compile(r'<(/v2/[^<>\s]*)>;\s*rel="?next"?')
 
 
 class PrivateRegistryProblem(UpstreamProblem):
-    """The private registry could not be asked, or did not do as it was told."""
+    """The private registry is unreachable, or gave an unexpected answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """All that a manifest needs: itself, its configuration, layers and children."""
+    """Everything a manifest needs: itself, its configuration, layers and children."""
 
     media_type: str
     platforms: tuple[str, ...]
@@ -63,7 +63,7 @@ class Contents:
 
 
 def is_configured() -> bool:
-    """Tell whether this installation says where Berth reaches a private registry."""
+    """Return whether a private registry is configured."""
     return bool(settings.BERTH_REGISTRY_URL and settings.BERTH_TOKEN_SIGNING_KEY)
 
 
@@ -72,14 +72,14 @@ async def registry_client() -> AsyncIterator[RegistryClient]:
     """Open a client, for one event loop.
 
     Raises:
-        PrivateRegistryProblem: this installation has no private registry, or what is
-            done within failed to reach it.
+        PrivateRegistryProblem: no private registry is configured, or it timed out
+            inside the context.
     """
     if not is_configured():
         raise PrivateRegistryProblem(
             "no_private_registry",
-            "This installation does not say where its private registry is. Whoever "
-            "operates it sets BERTH_REGISTRY_URL.",
+            "No private registry is configured on this installation. The operator must "
+            "set BERTH_REGISTRY_URL.",
         )
     timeout = aiohttp.ClientTimeout(
         total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS
@@ -87,45 +87,45 @@ async def registry_client() -> AsyncIterator[RegistryClient]:
     try:
         async with outbound_session(timeout, guarded=False) as session:
             yield RegistryClient(session, settings.BERTH_REGISTRY_URL.rstrip("/"))
-    except TimeoutError as error:  # of who uses it
+    except TimeoutError as error:  # raised inside the context
         raise _unreachable() from error
 
 
 class RegistryClient:
-    """Asks the private registry, with a token for just what is asked."""
+    """Sends requests to the private registry, each with a token for it alone."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
         self._session = session
         self._url = url
 
     async def repositories(self) -> AsyncIterator[str]:
-        """Yield the names of all repositories, those without an image too."""
+        """Yield the names of all repositories, including empty ones."""
         scope = Scope("registry", "catalog", ("*",))
         async for page in self._pages(f"/v2/_catalog?n={PAGE}", scope, 200):
             for name in page.get("repositories") or []:
                 yield str(name)
 
     async def is_empty(self) -> bool:
-        """Tell whether there is no repository at all, not even one that was emptied."""
+        """Return whether the registry has no repository, not even an empty one."""
         async for _ in self.repositories():
             return False
         return True
 
     async def tags(self, repository: str) -> list[str]:
-        """Return a repository's tags; none if it is not there."""
-        found: list[str] = []
+        """Return a repository's tags; none if it does not exist."""
+        tags: list[str] = []
         path = f"/v2/{repository}/tags/list"
         async for page in self._pages(path, _pull(repository), 200, 404):
-            found += [str(tag) for tag in page.get("tags") or []]
-        return found
+            tags += [str(tag) for tag in page.get("tags") or []]
+        return tags
 
     async def digest_of(self, repository: str, reference: str) -> str | None:
-        """Return the digest that a tag names now, or a digest that is there."""
+        """Return the digest of a tag or digest; None if it does not exist."""
         found = await self.look(repository, reference)
         return found[0] if found else None
 
     async def look(self, repository: str, reference: str) -> tuple[str, str] | None:
-        """Return digest and media type of a manifest; None if it is not there."""
+        """Return digest and media type of a manifest; None if it does not exist."""
         path = f"/v2/{repository}/manifests/{reference}"
         async with self._ask("HEAD", path, _pull(repository)) as answer:
             _expect(answer, 200, 404)
@@ -138,9 +138,9 @@ class RegistryClient:
                 raise _unexpected(answer) from error
 
     async def contents(self, repository: str, digest: str) -> Contents | None:
-        """Read what a manifest needs, children and all; None if it is not there.
+        """Return everything a manifest needs; None if it does not exist.
 
-        Of an index that names more manifests than a sane one does, some are left out.
+        Skips some manifests of an index that names more than MAX_MANIFESTS.
         """
         found = await self._manifest(repository, digest)
         if found is None:
@@ -156,7 +156,7 @@ class RegistryClient:
         return Contents(manifest.media_type, tuple(sorted(platforms)), children, blobs)
 
     async def needed_by(self, repository: str, digest: str) -> set[str]:
-        """Return the manifests below an index; nothing if it is none, or not there."""
+        """Return the manifests below an index; none for any other digest."""
         found = await self._manifest(repository, digest)
         if found is None:
             return set()
@@ -180,19 +180,19 @@ class RegistryClient:
                 continue
             manifest, size = found
             yield digest, manifest, size
-            fresh = [each for each in manifest.children if each not in seen]
+            fresh = [child for child in manifest.children if child not in seen]
             waiting += dict.fromkeys(fresh)
             seen |= set(fresh)
 
     async def delete_manifest(self, repository: str, digest: str) -> None:
-        """Delete a manifest with all its tags; one that is not there is no error."""
+        """Delete a manifest with all its tags, if it exists."""
         path = f"/v2/{repository}/manifests/{digest}"
         scope = Scope("repository", repository, ("delete",))
         async with self._ask("DELETE", path, scope) as answer:
             _expect(answer, 202, 404)
 
     async def delete_tag(self, repository: str, tag: str) -> bool:
-        """Delete a tag and leave its image; False if this registry cannot."""
+        """Delete a tag, but not its image; False if this registry cannot."""
         path = f"/v2/{repository}/manifests/{tag}"
         scope = Scope("repository", repository, ("delete",))
         async with self._ask("DELETE", path, scope) as answer:
@@ -200,7 +200,7 @@ class RegistryClient:
             return answer.status in {202, 404}
 
     async def move_to_nothing(self, repository: str, tag: str) -> str:
-        """Have a tag name an empty index; return its digest."""
+        """Make a tag name an empty index; return its digest."""
         annotations = {"deleted": f"{tag} {datetime.now(UTC).isoformat()}"}
         index = {
             "schemaVersion": 2,
@@ -267,8 +267,8 @@ class RegistryClient:
         )
         try:
             async with request as answer:
-                # Distribution says so with whatever it answers. Somebody else's 404
-                # does not mean that an image is gone.
+                # Distribution sends this header with every answer. A 404 of any other
+                # server does not mean that an image is gone.
                 if "Docker-Distribution-Api-Version" not in answer.headers:
                     raise _unexpected(answer)
                 yield answer
@@ -319,6 +319,5 @@ def _unexpected(answer: aiohttp.ClientResponse) -> PrivateRegistryProblem:
     return PrivateRegistryProblem(
         "registry_unexpected",
         f"The private registry answered {answer.method} with status {answer.status}, "
-        "which Berth did not expect. Whoever operates this installation finds more in "
-        "the registry's log.",
+        "which Berth did not expect. The registry's log says more to the operator.",
     )

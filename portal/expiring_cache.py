@@ -11,23 +11,23 @@ V = TypeVar("V")
 
 
 class ExpiringCache(Generic[K, V]):
-    """Keeps loaded values for a while, and loads each one once for all who wait.
+    """Keeps loaded values for a while, and loads each one once for all its callers.
 
-    A value's life counts from the moment its loading began, so it is never older than
-    its loader said. A failed load is not kept. Belongs to one event loop.
+    A value's life counts from the start of its load, so it is never older than its
+    loader said. A failed load is not kept. Belongs to one event loop.
     """
 
     def __init__(self, max_entries: int, join_seconds: float = math.inf) -> None:
-        """Keep at most ``max_entries``; join no load that began longer ago."""
+        """Keep at most ``max_entries``; join no load older than ``join_seconds``."""
         self._max_entries = max_entries
         self._join_seconds = join_seconds
         self._entries: OrderedDict[K, _Entry[V]] = OrderedDict()
 
     async def get(self, key: K, load: Callable[[], Awaitable[tuple[V, float]]]) -> V:
-        """Return the value of ``key``; ``load`` gives it with its life in seconds.
+        """Return the value of ``key``; ``load`` returns it with its life in seconds.
 
-        Raises whatever ``load`` raises. A caller that is cancelled leaves the others'
-        load alone.
+        Raises what ``load`` raises. A cancelled caller does not cancel the load, which
+        others may wait for.
         """
         entry = self._entries.get(key)
         if entry is None or not entry.is_fresh(self._join_seconds):
@@ -40,16 +40,16 @@ class ExpiringCache(Generic[K, V]):
         return (await asyncio.shield(entry.task))[0]
 
     def forget(self, key: K, *, if_older_than: float = 0) -> None:
-        """Load a value anew next time, if its loading began so many seconds ago."""
+        """Load a value again next time, if its load is at least so many seconds old."""
         entry = self._entries.get(key)
         if entry is not None and entry.age >= if_older_than:
             del self._entries[key]
 
     def _shrink(self) -> None:
-        while len(self._entries) > self._max_entries or self._oldest_is_over():
+        while len(self._entries) > self._max_entries or self._oldest_expired():
             self._entries.popitem(last=False)
 
-    def _oldest_is_over(self) -> bool:
+    def _oldest_expired(self) -> bool:
         return not next(iter(self._entries.values())).is_fresh(self._join_seconds)
 
 

@@ -76,7 +76,7 @@ async def _authorize(
             "Pull denied: %s for %s by %s",
             decision.reason.value,
             route.name,
-            decision.subject or "a stranger",
+            decision.subject or "an unknown credential",
         )
         services.pulls.count(decision, route.pulled, request.method)
         raise gate.denied(request, route.scope, decision)
@@ -89,7 +89,7 @@ def _upstream_headers(request: Request, route: Route) -> dict[str, str]:
     headers = {name: value for name in _PASSED_ON if (value := request.header(name))}
     accept = request.header("accept")
     if route.kind is Kind.MANIFESTS:
-        # Without a manifest type a registry may say 404 to a manifest it has.
+        # Without a manifest type, a registry may answer 404 for a manifest it has.
         accept = DEFAULT_MANIFEST_ACCEPT if accept in {"", "*/*"} else accept
     headers["Accept"] = accept or "*/*"
     if wanted := request.header("range"):
@@ -103,7 +103,7 @@ def _upstream_headers(request: Request, route: Route) -> dict[str, str]:
 def _upstream_query(request: Request, route: Route) -> str:
     if route.kind not in {Kind.TAGS, Kind.REFERRERS}:
         return ""
-    # The links of paged lists are the upstream's own, with parameters of its choice.
+    # Links to further pages of a list carry parameters of the upstream's choice.
     pairs = request.query
     texts = [text for pair in pairs for text in pair]
     if not all(text.isprintable() and len(text) <= 1024 for text in texts):
@@ -176,15 +176,15 @@ async def _pass_on(
         raise RegistryError(
             404,
             UNKNOWN_CODES[route.kind],
-            f"The registry has no such thing: {route.kind.value} {route.reference} "
-            f"of {allowed.repository}.",
+            f"Not found in the registry: {route.kind.removesuffix('s')} "
+            f"{route.reference} of {allowed.repository}.",
         )
     if response.status == 416:
         content_range = response.headers.get("Content-Range", "")
         raise RegistryError(
             416,
             ErrorCode.RANGE_INVALID,
-            "The range is outside of the blob.",
+            "The range is outside the blob.",
             headers=(
                 [("Content-Range", content_range)]
                 if content_range.isascii() and content_range.isprintable()
@@ -195,5 +195,5 @@ async def _pass_on(
         502,
         ErrorCode.UNAVAILABLE,
         f"The registry of {route.name.upstream} answered {response.status}. "
-        "Try again, then tell your vendor.",
+        "Try again, then contact your vendor.",
     )

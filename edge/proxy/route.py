@@ -1,4 +1,4 @@
-"""From a request's path to what is asked for, strictly by the distribution-spec."""
+"""Routes of the proxy: a request's path, read strictly by the distribution-spec."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Kind(StrEnum):
     REFERRERS = "referrers"
 
 
-# What a missing one is called (distribution-spec, "Error Codes").
+# The code where nothing is found (distribution-spec, "Error Codes").
 UNKNOWN_CODES = {
     Kind.MANIFESTS: ErrorCode.MANIFEST_UNKNOWN,
     Kind.BLOBS: ErrorCode.BLOB_UNKNOWN,
@@ -31,7 +31,7 @@ UNKNOWN_CODES = {
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One thing of one proxied repository; ``reference`` is ``list`` for tags."""
+    """One object of a proxied repository; ``reference`` is ``list`` for tags."""
 
     name: ProxiedName
     kind: Kind
@@ -43,14 +43,14 @@ class Route:
 
     @property
     def is_immutable(self) -> bool:
-        """Tell whether this names bytes by their digest."""
+        """Return whether the reference is the digest of the content."""
         return self.kind is Kind.BLOBS or (
             self.kind is Kind.MANIFESTS and ":" in self.reference
         )
 
     @property
     def pulled(self) -> PulledImage | None:
-        """Return what is counted as pulled: manifests are, their parts are not."""
+        """Return what counts as a pull: a manifest, and none of its parts."""
         if self.kind is not Kind.MANIFESTS:
             return None
         return PulledImage(self.name.application, self.name.path, self.reference)
@@ -63,8 +63,8 @@ def parse_route(path: str) -> Route:
     """Read ``/v2/<name>/<kind>/<reference>``.
 
     Raises:
-        RegistryError: 400 for a malformed name, tag or digest; 404 for anything the
-            proxy does not have, ``_catalog`` above all.
+        RegistryError: 400 for a malformed name, tag or digest; 404 for what the proxy
+            does not serve, such as ``_catalog``.
     """
     *name, kind_text, reference = path.removeprefix("/v2/").split("/")
     try:

@@ -1,7 +1,7 @@
-"""Passing an upstream's answer on: exact headers, and bytes as they come.
+"""Passes an upstream's answer on: exact headers, and bytes as they arrive.
 
-Memory does not grow with the size of a blob: a client that reads slowly stops us from
-reading, and that stops the upstream. A client that leaves closes the upstream.
+Memory does not grow with the size of a blob: the edge reads no faster than the client,
+and that slows the upstream down. A client that disconnects closes the upstream.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ logger = logging.getLogger(__name__)
 
 # distribution-spec, "Pushing Manifests": registries should take manifests of 4 MB.
 MAX_DOCUMENT_BYTES = 8 * 2**20
-# Below this an answer is read whole before its first byte is passed on, so that an
-# upstream that breaks off can still be told in words.
+# Smaller answers are read whole before their first byte is passed on, so that the
+# client reads a sentence if the upstream breaks off.
 MAX_BUFFERED_BLOB_BYTES = 64 * 1024
-# An upstream that trickles more slowly than this, over the time allowed for a read,
-# is treated as one that does not answer.
+# An upstream that is slower, over the time allowed for a read, counts as one that does
+# not answer.
 MIN_BYTES_PER_SECOND = 1024
-# A client that takes nothing for this long gives its place, and the upstream's, up.
+# A client that reads nothing for this long is disconnected, and so is the upstream.
 CLIENT_STALL_SECONDS = 300
 
 _PASSED_BACK = (
@@ -46,7 +46,7 @@ _PASSED_BACK = (
 
 
 class UpstreamBroke(Exception):  # noqa: N818 -- states the fact
-    """The upstream's body ended early, never ends, or hardly moves."""
+    """The upstream's body ended early, is too large, or is too slow."""
 
 
 class Whole(NamedTuple):
@@ -62,11 +62,11 @@ async def relay(
     route: Route,
     upstream_repository: str,
 ) -> Whole | None:
-    """Pass a successful answer on; return it if it was small and is worth keeping.
+    """Pass a successful answer on; return it if it was read whole.
 
     Raises:
         RegistryError: the upstream broke off before anything was passed on.
-        ClientGone: the client left.
+        ClientGone: the client disconnected.
     """
     headers = _headers(response, route, upstream_repository)
     if response.status == 304:
@@ -105,7 +105,7 @@ def _headers(
     for link in response.headers.getall("Link", ()):
         if not (link.isascii() and link.isprintable()):
             continue
-        # The next page of a list is at our address, not at the upstream's.
+        # The next page of a list is at the edge's address, not at the upstream's.
         own = link.replace(f"/v2/{upstream_repository}/", f"/v2/{route.name}/", 1)
         if own != link and own.startswith("</v2/"):
             headers.append(("Link", own))
@@ -151,15 +151,15 @@ async def _read_document(response: aiohttp.ClientResponse) -> bytes:
 
 async def _stream(request: Request, response: aiohttp.ClientResponse) -> None:
     leaving = asyncio.ensure_future(_wait_for_disconnect(request))
-    # Closing makes a pending read of the upstream end at once.
+    # Closing ends a pending read of the upstream at once.
     leaving.add_done_callback(lambda _: response.close())
     try:
         await _copy(request, response)
     except (UpstreamBroke, aiohttp.ClientError, OSError, TimeoutError) as error:
         if leaving.done():
             raise ClientGone from error
-        # The headers are gone out: all that is left is to break off too, so that the
-        # client sees an incomplete body and tries again.
+        # The headers are sent, so all that remains is to break off too: the client
+        # sees an incomplete body and retries.
         logger.warning("An upstream's body broke off: %s", type(error).__name__)
     finally:
         leaving.cancel()
@@ -181,7 +181,7 @@ async def _copy(request: Request, response: aiohttp.ClientResponse) -> None:
 
 
 class _Pace:
-    """Notices an upstream that trickles. Time spent on a slow client is not counted."""
+    """Detects a slow upstream. Time spent waiting for the client does not count."""
 
     def __init__(self) -> None:
         self._waited = 0.0
@@ -192,14 +192,14 @@ class _Pace:
         self._since = monotonic()
 
     def check(self, received: int) -> None:
-        """Note bytes that came; raises UpstreamBroke if they come too slowly."""
+        """Count received bytes; raises UpstreamBroke if they arrive too slowly."""
         now = monotonic()
         self._waited += now - self._since
         self._since = now
         self._received += received
         if self._waited >= settings.BERTH_UPSTREAM_READ_SECONDS:
             if self._received < self._waited * MIN_BYTES_PER_SECOND:
-                raise UpstreamBroke("comes too slowly")
+                raise UpstreamBroke("is too slow")
             self._waited, self._received = 0.0, 0
 
 

@@ -1,8 +1,8 @@
 """``/v2/_authorize``: what nginx asks before each request to the private registry.
 
-nginx says which request by ``X-Original-Method`` and ``X-Original-URI``, and passes the
-client's ``Authorization`` on (deploy/nginx/berth.conf). Whoever asks here directly
-learns what their own token may do, and nothing more.
+nginx names the request in ``X-Original-Method`` and ``X-Original-URI``, and passes the
+client's ``Authorization`` on (deploy/nginx/berth.conf). A client that asks directly
+learns what its own token may do, and nothing more.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from registries.decision.sentences import catalog_not_listed
 from registries.models.outcomes import Reason
 
 logger = logging.getLogger(__name__)
-# What a vendor's login that is good gets wrong: the name, or what it may do there.
+# Mistakes of a vendor whose login is valid: the name, or the action.
 _MISTAKES = {
     Reason.APPLICATION_MISMATCH,
     Reason.REPOSITORY_NOT_ALLOWED,
@@ -31,23 +31,23 @@ async def serve_authorize(request: Request, services: EdgeServices) -> None:
     """Answer 200 if a request may go on to the registry.
 
     Raises:
-        RegistryError: it may not. nginx keeps of it that it is not 2xx.
+        RegistryError: it may not. nginx uses nothing but the status.
     """
     await _authorize(request, services, _wanted(request), counted=True)
     await request.answer(200, [], b"")
 
 
 async def serve_refusal(request: Request, services: EdgeServices) -> None:
-    """Answer a request that was refused, since nginx drops the body of a refusal.
+    """Answer a refused request, since nginx drops the body of ``_authorize``.
 
     Raises:
-        RegistryError: always: what the client is told.
+        RegistryError: always, as the client's answer.
     """
     await _authorize(request, services, _wanted(request), counted=False)
     raise RegistryError(
         503,
         ErrorCode.UNAVAILABLE,
-        "This could not be checked a moment ago. Try again.",
+        "Access could not be checked. Try again.",
         headers=[("Retry-After", "1")],
     )
 
@@ -60,11 +60,11 @@ def _wanted(request: Request) -> Wanted:
 async def _authorize(
     request: Request, services: EdgeServices, wanted: Wanted, *, counted: bool
 ) -> None:
-    """Return if a request may go on; refused pulls are counted if so asked.
+    """Return if a request may go on; ``counted`` counts refused pulls.
 
     Raises:
-        RegistryError: 401 with a challenge, for no token, a bad one, a denied access
-            or a token for something else.
+        RegistryError: 401 with a challenge, for a missing or invalid token, a denied
+            access or a token for another access.
         django.db.Error: the database does not answer; nothing is allowed then.
     """
     gate = services.registry_gate
@@ -79,11 +79,11 @@ async def _authorize(
                 access.action.capitalize(),
                 decision.reason.value,
                 access.repository,
-                decision.subject or "a stranger",
+                decision.subject or "an unknown credential",
             )
             if counted:
                 services.pulls.count(decision, wanted.pulled, wanted.method)
-            if _goes_unheard(wanted, decision):
+            if _is_denied_push(wanted, decision):
                 raise RegistryError(404, ErrorCode.BLOB_UNKNOWN, decision.message)
             raise gate.denied(request, wanted.scope, decision)
     for access in wanted.accesses:
@@ -91,11 +91,11 @@ async def _authorize(
             raise gate.challenge(request, wanted.scope, "insufficient_scope")
 
 
-def _goes_unheard(wanted: Wanted, denied: Denied) -> bool:
-    """Tell whether a vendor's push begins with this HEAD of a blob.
+def _is_denied_push(wanted: Wanted, denied: Denied) -> bool:
+    """Return whether this HEAD of a blob is the start of a vendor's push.
 
-    podman and skopeo give up at its 401, which has no body, and print nothing of it.
-    After a 404 they ask for the upload, and print what is said there.
+    podman and skopeo give up at a 401, which has no body here, and print no reason.
+    After a 404 they ask for the upload, and print the sentence of that answer.
     """
     subject = denied.subject
     is_vendor = subject is not None and subject.kind is not SubjectKind.LICENSE

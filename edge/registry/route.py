@@ -1,9 +1,9 @@
-"""From a request to the private registry to the accesses that it needs.
+"""The accesses that a request to the private registry needs.
 
-The rules are those of CNCF Distribution (registry/handlers/app.go), which asks the same
-of the registry token afterwards: the method says which action, whatever the path is,
-and ``from`` of a mount is a pull too. What Distribution does not serve needs no access
-and gets none.
+The rules are those of CNCF Distribution (registry/handlers/app.go), which checks the
+registry token for the same accesses afterwards: the method names the action, whatever
+the path, and ``from`` of a mount is a pull too. What Distribution does not serve is
+refused.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from registries.decision.image import ImageAccess
 
 CATALOG_SCOPE = "registry:catalog:*"
 
-# What decides first comes first: who may not push is told so.
+# In the order of the checks: without the right to push, the answer names push.
 _ACTIONS = {
     "GET": ("pull",),
     "HEAD": ("pull",),
@@ -38,10 +38,10 @@ _OTHER = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a request needs; nothing but any good token, if there are no accesses.
+    """The accesses that a request needs. Without any, every valid token will do.
 
-    ``pulled`` is what a manifest request asks for, to be counted if it is refused.
-    ``is_probe`` is for a HEAD of a blob, as pushes begin with.
+    ``pulled`` is the image of a manifest request, counted if it is refused.
+    ``is_probe`` marks a HEAD of a blob, with which pushes begin.
     """
 
     method: str
@@ -52,15 +52,15 @@ class Wanted:
 
     @property
     def scope(self) -> str:
-        """Return the scopes to ask a token for, as a challenge lists them."""
+        """Return the scopes of the token to ask for, as a challenge lists them."""
         if self.is_catalog:
             return CATALOG_SCOPE
         actions: dict[str, list[str]] = {}
-        for each in self.accesses:
-            actions.setdefault(each.repository, []).append(each.action)
+        for access in self.accesses:
+            actions.setdefault(access.repository, []).append(access.action)
         return " ".join(
-            f"repository:{repository}:{','.join(sorted(set(of_it)))}"
-            for repository, of_it in actions.items()
+            f"repository:{repository}:{','.join(sorted(set(names)))}"
+            for repository, names in actions.items()
         )
 
 
@@ -68,13 +68,13 @@ def parse_wanted(method: str, uri: str) -> Wanted:
     """Read a request line's method and target.
 
     Raises:
-        RegistryError: 400 malformed, 404 nothing that registries serve, 405.
+        RegistryError: 400 malformed, 404 not a path of registries, 405.
     """
     if method not in _ACTIONS:
         raise RegistryError(
             405,
             ErrorCode.UNSUPPORTED,
-            "The registry does not take this method.",
+            "The registry does not support this method.",
             headers=[("Allow", ", ".join(_ACTIONS))],
         )
     raw_path, _, query = uri.partition("?")
@@ -104,7 +104,7 @@ def _decoded(path: str) -> str:
 
 
 def _split(path: str) -> tuple[str, Kind | None, str]:
-    """Return repository, kind and reference; None is an upload."""
+    """Return repository, kind and reference; the kind of an upload is None."""
     if upload := _UPLOAD.fullmatch(path):
         return _repository(upload["repository"]), None, ""
     other = _OTHER.fullmatch(path)
@@ -125,8 +125,8 @@ def _repository(text: str) -> str:
 
 
 def _mounted_from(query: str) -> list[str]:
-    """Return the repositories that a blob is to be mounted from."""
-    if ";" in query:  # some servers take it for another &
+    """Return the repositories that an upload mounts a blob from."""
+    if ";" in query:  # some servers read it as &
         raise RegistryError(400, ErrorCode.UNSUPPORTED, "The query is not valid.")
     pairs = parse_form(query.encode("latin-1"))
     return [_repository(value) for name, value in pairs if name == "from" and value]

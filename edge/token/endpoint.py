@@ -48,7 +48,7 @@ async def serve_token(request: Request, services: EdgeServices) -> None:
         raise RegistryError(
             405,
             ErrorCode.UNSUPPORTED,
-            "The token service takes GET and POST.",
+            "The token service accepts GET and POST.",
             headers=[("Allow", "GET, HEAD, POST")],
         )
     wanted = await parse_token_request(request)
@@ -72,7 +72,7 @@ async def serve_token(request: Request, services: EdgeServices) -> None:
         "issued_at": issued_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
     }
     if wanted.is_oauth:
-        answer["scope"] = " ".join(str(each) for each in grants)
+        answer["scope"] = " ".join(str(scope) for scope in grants)
     await request.answer_json(200, answer, [("Cache-Control", "no-store")])
 
 
@@ -81,18 +81,16 @@ def _service(name: str) -> tuple[str, int]:
         return settings.BERTH_PROXY_SERVICE, PROXY_TOKEN_SECONDS
     if name == settings.BERTH_REGISTRY_SERVICE:
         return settings.BERTH_REGISTRY_SERVICE, PRIVATE_REGISTRY_TOKEN_SECONDS
-    raise RegistryError(
-        400, ErrorCode.UNSUPPORTED, "No such service is known here. Check the realm."
-    )
+    raise RegistryError(400, ErrorCode.UNSUPPORTED, "Unknown service. Check the realm.")
 
 
 async def _authenticate(
     request: Request, services: EdgeServices, service: str, wanted: TokenRequest
 ) -> Holder | None:
-    """Return whoever asks; None for an anonymous request."""
+    """Return the holder of the credential; None for an anonymous request."""
     if wanted.credential is None:
-        asked = await _count(services, f"anonymous:{request.neighbourhood}")
-        if asked > settings.BERTH_TOKEN_REQUESTS_PER_MINUTE:
+        number = await _count(services, f"anonymous:{request.neighbourhood}")
+        if number > settings.BERTH_TOKEN_REQUESTS_PER_MINUTE:
             raise _too_many("Too many requests from this address.")
         return None
     presented = wanted.credential
@@ -103,9 +101,9 @@ async def _authenticate(
     if holder.subject is None:
         await _count(services, f"failures:{request.neighbourhood}")
     else:
-        requests = await _count(services, f"requests:{holder.subject}")
-        if requests > settings.BERTH_TOKEN_REQUESTS_PER_MINUTE:
-            raise _too_many("This login asks for tokens too often.")
+        number = await _count(services, f"requests:{holder.subject}")
+        if number > settings.BERTH_TOKEN_REQUESTS_PER_MINUTE:
+            raise _too_many("Too many token requests with this login.")
     if isinstance(holder, Denied):
         _count_refused(services, service, wanted.scopes, holder)
         raise RegistryError(
@@ -121,11 +119,11 @@ async def _authenticate(
 def _identify(
     presented: PresentedCredential, service: str, scopes: list[Scope]
 ) -> Holder | Denied:
-    """Identify; a login with a license that is over is refused at once.
+    """Identify the holder; an inactive license is refused at once.
 
-    Not so for a pull through the proxy: the license's state is left to the place where
-    the pull happens, since only there do all clients print the sentence that says what
-    is wrong. The private registry itself has no sentence but "denied".
+    For a pull through the proxy, the pull itself checks the license's state: only there
+    do all clients print the sentence that says what is wrong. The private registry's
+    own answer says nothing but "denied".
     """
     is_private = service == settings.BERTH_REGISTRY_SERVICE
     login = authorize_login(
@@ -139,9 +137,10 @@ def _identify(
 
 
 def _grant(service: str, scopes: list[Scope], holder: Holder | None) -> list[Scope]:
-    """Return the allowed part of each scope; scopes with nothing left are left out.
+    """Return the allowed part of each scope, and no scope without one.
 
-    Asks the database, so it is called from a thread.
+    Asking for too much is not an error (auth/token.md): the service that needs the rest
+    says why it is missing. Asks the database, so it runs in a thread.
     """
     if holder is None:
         return []
@@ -186,7 +185,7 @@ def _private_registry_actions(name: str, holder: Holder) -> frozenset[str]:
 def _count_refused(
     services: EdgeServices, service: str, scopes: list[Scope], denied: Denied
 ) -> None:
-    """Count what the registry is not asked for any more: nobody says which tag."""
+    """Count pulls that end here, before the client names a tag."""
     if service != settings.BERTH_REGISTRY_SERVICE:
         return
     for scope in scopes:
@@ -201,10 +200,15 @@ def _count_refused(
 async def _limit_guesses(
     request: Request, services: EdgeServices, presented: PresentedCredential
 ) -> None:
+    """Refuse an address that guesses too often.
+
+    Guesses never count against the credential: nobody can lock a customer out by
+    failing in their name.
+    """
     failures = f"failures:{request.neighbourhood}"
     if presented.is_account_password:
-        # Counted before it is tried: hashing a password is costly, and parallel
-        # guesses must not all slip under the limit.
+        # Counted before the check: hashing a password is costly, and parallel guesses
+        # must not all pass below the limit.
         guesses = await _count(services, f"passwords:{request.neighbourhood}")
     else:
         guesses = 0

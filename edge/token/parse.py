@@ -1,4 +1,4 @@
-"""What a client asks the token service for, from either of its two forms.
+"""Token requests, in either of their two forms.
 
 Source: distribution-spec, auth/token.md (GET) and auth/oauth.md (POST).
 """
@@ -32,7 +32,7 @@ async def parse_token_request(request: Request) -> TokenRequest:
     """Read a token request.
 
     Raises:
-        RegistryError: 400 for what cannot be understood, 401 for a refresh token.
+        RegistryError: 400 for a malformed request, 401 for a refresh token.
     """
     if request.method == "POST":
         return _parse_oauth(parse_form(await request.body(MAX_FORM_BYTES)))
@@ -47,7 +47,7 @@ async def parse_token_request(request: Request) -> TokenRequest:
 def _parse_oauth(form: list[tuple[str, str]]) -> TokenRequest:
     grant_type = _first(form, "grant_type")
     if grant_type == "refresh_token":
-        # None is ever issued: it would outlive a revoked license.
+        # Berth issues none: it would outlive a revoked license.
         raise RegistryError(
             401,
             ErrorCode.UNAUTHORIZED,
@@ -67,7 +67,7 @@ def _parse_oauth(form: list[tuple[str, str]]) -> TokenRequest:
 
 
 def parse_basic(header: str) -> PresentedCredential | None:
-    """Read ``Authorization: Basic`` (RFC 7617); None where there is no header.
+    """Read ``Authorization: Basic`` (RFC 7617); None without a header.
 
     Raises:
         RegistryError: the header has another scheme, or is malformed.
@@ -76,7 +76,7 @@ def parse_basic(header: str) -> PresentedCredential | None:
         return None
     scheme, _, encoded = header.partition(" ")
     if scheme.lower() != "basic":
-        raise _malformed("The token service takes Basic authentication.")
+        raise _malformed("The token service accepts Basic authentication only.")
     try:
         pair = base64.b64decode(encoded.strip(), validate=True).decode()
     except (binascii.Error, ValueError) as error:
@@ -103,7 +103,7 @@ def _scopes(pairs: list[tuple[str, str]]) -> list[Scope]:
 
 
 def _first(pairs: list[tuple[str, str]], name: str) -> str:
-    return next((value for each, value in pairs if each == name), "")
+    return next((value for key, value in pairs if key == name), "")
 
 
 def _malformed(message: str) -> RegistryError:

@@ -1,4 +1,4 @@
-"""Who is pulling: from what a client presents, or from a registry token's subject."""
+"""Who is pulling, by a presented credential or by a registry token's subject."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class PresentedCredential:
 
     @property
     def is_account_password(self) -> bool:
-        """Tell whether the password is neither a license ID nor an API token."""
+        """Return whether the password is neither a license ID nor an API token."""
         text = self.password.reveal()
         return not is_license_id(text) and not text.startswith("berth_")
 
@@ -59,7 +59,7 @@ class Subject:
 
     @classmethod
     def parse(cls, text: str) -> Subject | None:
-        """Read ``<kind>:<uuid>``; anything else, the anonymous ``""`` too, is None."""
+        """Read ``<kind>:<uuid>``; None for anything else, and for the anonymous ""."""
         kind, _, identifier = text.partition(":")
         try:
             return cls(SubjectKind(kind), uuid.UUID(identifier))
@@ -106,14 +106,14 @@ PullCredential = PresentedCredential | Subject | Holder | None
 
 
 def identify(credential: PullCredential) -> Holder | None:
-    """Return whoever a credential belongs to, or None if it proves nobody.
+    """Return the holder of a credential, or None if it is not valid.
 
-    Any username goes with a license ID, a service-account token or a team token. A
-    user token and an account password go with that user's e-mail address only, and
-    the password only while its owner has no second factor.
+    A license ID, a service-account token and a team token go with any username. A user
+    token and an account password go with that user's e-mail address only, and the
+    password only while its owner has no second factor.
 
     Raises:
-        SecondFactorRequired: a right password of somebody who has one.
+        SecondFactorRequired: the password is right, but its owner has one.
     """
     if isinstance(credential, PresentedCredential):
         return _identify_presented(credential)
@@ -142,8 +142,8 @@ def _identify_presented(presented: PresentedCredential) -> Holder | None:
             return None
         return _api_token_holder(api_token)
     if "@" not in presented.username:
-        # Only account passwords go with an e-mail address; hashing one for every
-        # other guess would be a present to whoever wants to keep us busy.
+        # Account passwords go with an e-mail address only; hashing every other guess
+        # would help those who want to keep the server busy.
         return None
     user = authenticate(
         username=presented.username, password=presented.password.reveal()

@@ -199,9 +199,9 @@ VENDOR_ACTIONS = {
 
 
 def allowed_vendor_actions(holder: Holder, application_slug: str) -> frozenset[str]:
-    """Return what a vendor's login may do to images of its own application.
+    """Return the actions that a vendor's login may take on an application's images.
 
-    Nothing for a license: customers only pull.
+    None for a license: customers only pull.
     """
     actor = None
     if not isinstance(holder, LicenseHolder):

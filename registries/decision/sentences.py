@@ -29,7 +29,8 @@ def second_factor_required() -> Refusal:
         "credential",
         Reason.SECOND_FACTOR_REQUIRED,
         "Your account has a second factor, so a password alone does not log in here. "
-        "Make a user token under API tokens in the portal and use it as the password.",
+        "Create a user token under API tokens in the portal, and use it as the "
+        "password.",
     )
 
 
@@ -76,7 +77,7 @@ def customer_archived() -> Refusal:
     return Refusal(
         "license",
         Reason.CUSTOMER_ARCHIVED,
-        "This license belongs to a customer who was archived. Contact your vendor.",
+        "This license belongs to an archived customer. Contact your vendor.",
     )
 
 
@@ -124,8 +125,8 @@ def image_without_application(name: str) -> Refusal:
     return Refusal(
         "action",
         Reason.REPOSITORY_NOT_ALLOWED,
-        f"Images here are named APPLICATION_SLUG/IMAGE, and {name!r} has one part "
-        "only. The slugs of your applications are on the portal's Images page.",
+        f"Images here are named APPLICATION_SLUG/IMAGE, and {name!r} has only one "
+        "part. The slugs of your applications are on the portal's Images page.",
     )
 
 
@@ -133,7 +134,7 @@ def beyond_license(action: str) -> Refusal:
     return Refusal(
         "action",
         Reason.ACTION_NOT_ALLOWED,
-        f"A license pulls images; it does not {action} them. Log in with your e-mail "
+        f"A license can pull images, but not {action} them. Log in with your e-mail "
         f"address and a user token to {action}.",
     )
 
@@ -146,8 +147,8 @@ def beyond_role(actor: Actor, action: str) -> Refusal:
     return Refusal(
         "action",
         Reason.ACTION_NOT_ALLOWED,
-        f"{whose} does not {action} images. Ask an owner or admin of the team for the "
-        "role developer.",
+        f"{whose} may not {action} images. Ask an owner or admin of the team for the "
+        "developer role.",
     )
 
 
@@ -155,8 +156,8 @@ def read_only_token(action: str) -> Refusal:
     return Refusal(
         "action",
         Reason.ACTION_NOT_ALLOWED,
-        f"This API token is read-only, so it does not {action} images. Log in with "
-        "a token that is not.",
+        f"This API token is read-only and cannot {action} images. Log in with one that "
+        "is not read-only.",
     )
 
 
@@ -164,6 +165,6 @@ def catalog_not_listed() -> Refusal:
     return Refusal(
         "action",
         Reason.ACTION_NOT_ALLOWED,
-        "Nobody gets the list of all repositories. The portal's Images page shows "
+        "The list of all repositories is not available. The portal's Images page shows "
         "those of your team.",
     )

@@ -15,7 +15,7 @@ from registries.selectors import registries_for_team
 
 
 class Result(StrEnum):
-    """What to do with an image. Codes are stable: the installer looks them up."""
+    """What happens to an image. Codes are stable: the installer looks them up."""
 
     PROXIED = "proxied"
     PRIVATE_REGISTRY = "private_registry"
@@ -38,7 +38,7 @@ class ResolvedImage:
     detail: str
 
 
-# A customer does not learn which registries a vendor has and does not share.
+# A customer must not learn which registries a vendor has and does not share.
 _RESULTS = {
     Fate.PROXIED: Result.PROXIED,
     Fate.PRIVATE_REGISTRY: Result.PRIVATE_REGISTRY,
@@ -65,8 +65,8 @@ def resolve_images(
     if not hosts.proxy:
         raise Conflict(
             "hosts_not_set_up",
-            "This installation does not say what its proxy is called. Its operator has "
-            "to set BERTH_PROXY_HOST.",
+            "This installation's proxy host is not configured. The operator must set "
+            "BERTH_PROXY_HOST.",
         )
     registries = registries_for_team(application.team_id)
     judge = ImageJudge(application, hosts, registries)

@@ -38,7 +38,7 @@ MAX_IMAGES: Final = 2_000
 
 
 class TooManyImages(ValueError):  # noqa: N818 -- states the fact
-    """A manifest has more different images than a preview takes."""
+    """A manifest has more different images than a preview accepts."""
 
     def __init__(self, number: int) -> None:
         super().__init__(
@@ -48,7 +48,7 @@ class TooManyImages(ValueError):  # noqa: N818 -- states the fact
 
 
 class Fate(StrEnum):
-    """What happens to an image, and why."""
+    """What a pull of an image does, or why it fails."""
 
     PROXIED = "proxied"
     PRIVATE_REGISTRY = "private registry"
@@ -98,7 +98,7 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """Where this installation is reached: ``host[:port]``."""
+    """The addresses of this installation, as ``host[:port]``."""
 
     proxy: str
     private_registry: str
@@ -108,7 +108,7 @@ def preview_manifest(text: str, *, application: Application, hosts: Hosts) -> Pr
     """Return what a pull of each image would do, and a ``kustomization.yaml`` for it.
 
     Raises:
-        MalformedYaml: the text cannot be read.
+        MalformedYaml: the text is not valid YAML.
         TooManyImages: it has more different images than ``MAX_IMAGES``.
     """
     manifest = read_manifest(text)

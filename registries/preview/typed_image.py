@@ -1,4 +1,4 @@
-"""An image name as a person types it, read as the question that a pull asks."""
+"""An image name as a person types it, read as a pull."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from oci.reference import MalformedName, Reference, parse_reference
 from registries.decision.proxied_name import parse_proxied_name
 from registries.decision.pull import PRIVATE_REGISTRY, Upstream
 
-# What people copy together with the name.
+# Often copied together with the name.
 _AROUND = re.compile(r"\A(?:(?:docker|podman|crictl) pull\s+|docker://|https?://)")
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What ``authorize_pull`` is asked, apart from the credential."""
+    """The arguments of ``authorize_pull``, apart from the credential."""
 
     application_slug: str
     upstream: Upstream
@@ -31,10 +31,10 @@ def question_of(
 ) -> Question:
     """Read an image name: the proxy's, the private registry's, or the upstream's own.
 
-    ``application_slug`` is the application to ask for where the name has none.
+    ``application_slug`` is used if the name has no application.
 
     Raises:
-        MalformedName: it is no image name, or one that never comes to Berth.
+        MalformedName: not an image name, or one that is never pulled through Berth.
     """
     try:
         reference = parse_reference(_AROUND.sub("", text.strip()))
@@ -66,6 +66,6 @@ def _refuse_other_proxies(reference: Reference, proxy_host: str) -> None:
         )
     if parts[0] == PROXY_PREFIX and len(parts) > 3:
         raise MalformedName(
-            f"This name leads to {reference.registry}, and not to {proxy_host}. A pull "
-            "of it never comes here."
+            f"This name leads to {reference.registry}, not to {proxy_host}, so its "
+            "pulls never reach Berth."
         )

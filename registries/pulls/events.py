@@ -25,11 +25,11 @@ PULLS_KEPT = timedelta(days=396)
 
 
 class Pull(NamedTuple):
-    """A kind of pull that is counted: one row per hour.
+    """The values that pulls are counted by: one row per hour and distinct pull.
 
-    Of the private registry, ``registry_id`` is PRIVATE_REGISTRY_ID and ``repository``
-    the name below the application's slug. ``reference`` is empty where the token
-    service refused already.
+    For the private registry, ``registry_id`` is PRIVATE_REGISTRY_ID and ``repository``
+    the name below the application's slug. ``reference`` is empty if the token service
+    refused.
     """
 
     team_id: uuid.UUID
@@ -43,7 +43,7 @@ class Pull(NamedTuple):
     outcome: str
 
 
-# PostgreSQL adds up by itself, so that several edges can write at the same time.
+# PostgreSQL does the adding, so that several edges can write at the same time.
 _ADD = """
 INSERT INTO registries_pullevent (
     id, registry_slug, created_at, last_at, team_id, hour, application_slug, holder,
@@ -57,11 +57,10 @@ DO UPDATE SET count = registries_pullevent.count + EXCLUDED.count,
 
 
 def record_pulls(counts: Mapping[Pull, int], at: datetime | None = None) -> None:
-    """Add counted pulls to the hours they fell into; ``at`` is when, if not now.
+    """Add counted pulls to their hours; ``at`` is their time, now by default.
 
-    Pulls of a team or with a license deleted since are left out: one that cannot be
-    written must not hold up all others. Those through a deleted registry stay,
-    without its slug.
+    Skips pulls of teams and licenses deleted since: a row that cannot be written must
+    not hold up the others. Pulls through a deleted registry stay, without its slug.
     """
     teams = _existing_teams(counts)
     licenses = _existing_licenses(counts)
@@ -84,27 +83,27 @@ def _existing_teams(pulls: Iterable[Pull]) -> set[uuid.UUID]:
 
 
 def _existing_licenses(pulls: Iterable[Pull]) -> set[uuid.UUID | None]:
-    """Return the licenses that are there, and None: a vendor pulls without one."""
+    """Return the existing licenses, and None: vendors pull without one."""
     ids = {pull.license_id for pull in pulls if pull.license_id}
     return {None, *License.objects.filter(pk__in=ids).values_list("pk", flat=True)}
 
 
 def _registry_slugs(pulls: Iterable[Pull]) -> dict[uuid.UUID | None, str]:
     ids = {pull.registry_id for pull in pulls if pull.registry_id}
-    found = ExternalRegistry.objects.filter(pk__in=ids).values_list("pk", "slug")
-    return {PRIVATE_REGISTRY_ID: PRIVATE_REGISTRY_SLUG, **dict(found)}
+    slugs = ExternalRegistry.objects.filter(pk__in=ids).values_list("pk", "slug")
+    return {PRIVATE_REGISTRY_ID: PRIVATE_REGISTRY_SLUG, **dict(slugs)}
 
 
 def delete_old_pull_events() -> int:
-    """Delete counts of more than 13 months ago; return how many."""
+    """Delete counts older than 13 months; return how many."""
     before = timezone.now() - PULLS_KEPT
     return PullEvent.objects.filter(hour__lt=before).delete()[0]
 
 
 def queue_check(registry_id: uuid.UUID) -> None:
-    """Have a registry's credential checked soon, at most once a minute.
+    """Queue a check of a registry's credential, at most once a minute.
 
-    For a pull that was refused upstream, so whatever goes wrong here is only logged.
+    Called after a pull that the upstream refused, so errors are logged, not raised.
     """
     try:
         if cache.add(f"check-queued:{registry_id}", 1, timeout=60) and make_due(

@@ -1,4 +1,4 @@
-"""The image pull secret that the holder of a license gets."""
+"""The image pull secret for the holder of a license."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from licenses.models import License
 from oci.pull_secrets import docker_config, pull_secret, pull_secret_name
 from portal.errors import Invalid
 
-# RFC 1123, as Kubernetes wants a namespace: one label.
+# One label of RFC 1123, as Kubernetes requires.
 _NAMESPACE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
 def check_namespace(namespace: str) -> None:
-    """Pass if Kubernetes would take the name.
+    """Check that Kubernetes accepts the name.
 
     Raises:
-        Invalid: it would not.
+        Invalid: it does not.
     """
     if not _NAMESPACE.fullmatch(namespace):
         message = (
@@ -30,7 +30,7 @@ def check_namespace(namespace: str) -> None:
 def pull_secret_of(
     license: License, hosts: Sequence[str], namespace: str | None = None
 ) -> str:
-    """Return the manifest as YAML. It contains the license ID, a secret."""
+    """Return the manifest as YAML. It contains the license ID, which is a secret."""
     config = docker_config(hosts, license.license_id.reveal())
     name = pull_secret_name(license.application.slug)
     return to_yaml(pull_secret(name, config, namespace or ""))

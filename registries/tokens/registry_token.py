@@ -26,7 +26,7 @@ from registries.tokens.signing_keys import SigningKey, is_issued_by
 
 ISSUER = "berth"
 ALGORITHM = "ES256"
-# Between hosts of one installation clocks differ by this much at most.
+# The largest difference between the clocks of one installation's hosts.
 CLOCK_SKEW_SECONDS = 10
 MAX_TOKEN_LENGTH = 16 * 1024
 MAX_VERIFIED = 2_000
@@ -38,7 +38,7 @@ class TokenInvalid(Exception):  # noqa: N818 -- states the fact
 
 @dataclass(frozen=True, slots=True)
 class RegistryToken:
-    """What a verified token says. ``subject`` is None for an anonymous one."""
+    """A verified token. ``subject`` is None for an anonymous one."""
 
     subject: Subject | None
     grants: frozenset[tuple[str, str, str]]
@@ -64,9 +64,9 @@ class TokenIssuer:
         issued_at: datetime,
         lifetime_seconds: int,
     ) -> str:
-        """Return a token for one service, with ``aud`` as the string 2.8 wants.
+        """Return a token for one service, with ``aud`` as the string that 2.8 expects.
 
-        A ``subject`` that is text names nobody who could be identified: Berth itself.
+        A ``subject`` that is text stands for Berth itself, not for a holder.
         """
         now = int(issued_at.timestamp())
         claims = {
@@ -78,8 +78,8 @@ class TokenIssuer:
             "exp": now + lifetime_seconds,
             "jti": uuid.uuid4().hex,
             "access": [
-                {"type": each.type, "name": each.name, "actions": list(each.actions)}
-                for each in grants
+                {"type": item.type, "name": item.name, "actions": list(item.actions)}
+                for item in grants
             ],
         }
         return jwt.encode(
@@ -88,10 +88,10 @@ class TokenIssuer:
 
 
 class TokenVerifier:
-    """Verifies tokens that any leaf under the roots signed, for one service.
+    """Verifies tokens for one service, signed by any leaf under the roots.
 
-    A token once verified is remembered until it expires: clients send the same one
-    with every request of a pull.
+    A verified token is remembered until it expires: clients send the same one with
+    every request of a pull.
     """
 
     def __init__(self, roots: list[x509.Certificate], service: str) -> None:
@@ -100,10 +100,10 @@ class TokenVerifier:
         self._verified: LRUCache[bytes, RegistryToken] = LRUCache(MAX_VERIFIED)
 
     def verify(self, text: str) -> RegistryToken:
-        """Return what the token says.
+        """Return the verified token.
 
         Raises:
-            TokenInvalid: it is not ours, not for this service, or not valid now.
+            TokenInvalid: it is forged, for another service, or not valid now.
         """
         if len(text) > MAX_TOKEN_LENGTH:
             raise TokenInvalid
@@ -159,9 +159,9 @@ def _read_claims(claims: dict[str, Any]) -> RegistryToken:
     return RegistryToken(
         subject=Subject.parse(claims["sub"]),
         grants=frozenset(
-            (str(each["type"]), str(each["name"]), str(action))
-            for each in claims["access"]
-            for action in each["actions"]
+            (str(item["type"]), str(item["name"]), str(action))
+            for item in claims["access"]
+            for action in item["actions"]
         ),
         expires_at=float(claims["exp"]),
     )

@@ -1,8 +1,8 @@
 """The keys of registry tokens: a long-lived root, and a leaf that it certifies.
 
 Tokens carry the leaf's certificate (``x5c``), so a registry needs only the root in its
-``rootcertbundle``, and the leaf can be replaced without restarting it. Distribution
-2.8 and v3 both accept this form, and only this one.
+``rootcertbundle``, and does not restart when the leaf is replaced. This is the only
+form that both Distribution 2.8 and v3 accept.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ LEAF_LIFETIME = timedelta(days=365)
 
 
 class SigningKeyError(Exception):
-    """The configured key or certificates cannot be used. Never quotes them."""
+    """The configured key or certificates are unusable. Never quotes them."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SigningMaterial:
-    """New keys in PEM: the root key is for a safe place, not for any server."""
+    """New keys in PEM. The root key belongs in a safe place, on no server."""
 
     root_key_pem: str
     root_pem: str
@@ -38,7 +38,7 @@ class SigningMaterial:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SigningKey:
-    """The leaf: what registry tokens are signed with."""
+    """The leaf, which signs registry tokens."""
 
     private_key: ec.EllipticCurvePrivateKey
     certificate: x509.Certificate
@@ -63,7 +63,7 @@ class SigningKey:
         ):
             raise SigningKeyError("BERTH_TOKEN_SIGNING_KEY is not a P-256 key.")
         if certificate.public_key() != private_key.public_key():
-            raise SigningKeyError("The certificate is not the signing key's.")
+            raise SigningKeyError("The certificate does not match the signing key.")
         return cls(private_key, certificate)
 
     @property
@@ -81,7 +81,7 @@ def load_roots(pem: str) -> list[x509.Certificate]:
     """Read the bundle of root certificates.
 
     Raises:
-        SigningKeyError: there is none in it.
+        SigningKeyError: it holds none.
     """
     try:
         return x509.load_pem_x509_certificates(pem.encode())
@@ -92,7 +92,7 @@ def load_roots(pem: str) -> list[x509.Certificate]:
 def is_issued_by(
     leaf: x509.Certificate, roots: list[x509.Certificate], now: datetime
 ) -> bool:
-    """Tell whether a root certifies the leaf, and both are valid now."""
+    """Return whether a root certifies the leaf, and both are valid now."""
     return _is_valid_at(leaf, now) and any(
         _is_valid_at(root, now) and _issued(leaf, root) for root in roots
     )
@@ -124,10 +124,10 @@ def create_signing_material() -> SigningMaterial:
 
 
 def renew_leaf(root_key_pem: str, root_pem: str) -> str:
-    """Make a new leaf under a root that was made before.
+    """Make a new leaf under an existing root.
 
     Raises:
-        SigningKeyError: the root's key or certificate cannot be read, or they do not
+        SigningKeyError: the root's key or certificate is malformed, or they do not
             match.
     """
     root_pair = SigningKey.parse(root_key_pem + root_pem)
@@ -149,7 +149,7 @@ def _certificate(
     lifetime: timedelta,
 ) -> x509.Certificate:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    # An hour back, so that a host whose clock is behind accepts it.
+    # Backdated by an hour, for hosts whose clocks are behind.
     start = datetime.now(UTC) - timedelta(hours=1)
     is_root = issuer is None
     return (

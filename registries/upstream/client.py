@@ -1,7 +1,7 @@
 """The client for external registries: signing in, redirects, timeouts, errors.
 
-Every connection is opened by the address guard. A credential is sent to the registry
-itself or to a trusted realm, never along a redirect to another host.
+Every connection passes the address guard. A credential is sent to the registry itself
+or to a trusted realm, never along a redirect to another host.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ from registries.upstream.tokens import read_token, renewed_early
 from registries.upstream.translation import login_not_made, translate
 
 MAX_REDIRECTS = 5
-# No more often a login is made anew that was refused: the repository may be at fault.
+# A refused login is renewed no more often: the repository may be at fault.
 LOGIN_SECONDS = 60
 MAX_TOKEN_RESPONSE_BYTES = 64 * 1024
-# Apart from those that look names up: providers may be slow.
+# Separate from the threads that look names up: providers may be slow.
 _LOGIN_THREADS = ThreadPoolExecutor(8, thread_name_prefix="login")
 
 
@@ -58,7 +58,7 @@ class UpstreamRequest:
 
 @dataclass(frozen=True, slots=True)
 class _SignIn:
-    """How a registry wants to be signed in to, learnt from its challenge."""
+    """How to sign in to a registry, as its challenge says."""
 
     scheme: str
     realm: str = ""
@@ -72,7 +72,7 @@ async def upstream_client(
 ) -> AsyncIterator[UpstreamClient]:
     """Open a client with its own connection pool, for one event loop.
 
-    ``tls`` is what to trust instead of the system's certificate authorities.
+    ``tls`` replaces the system's certificate authorities.
     """
     timeout = aiohttp.ClientTimeout(
         total=None,
@@ -84,7 +84,7 @@ async def upstream_client(
 
 
 class UpstreamClient:
-    """Speaks to external registries as their vendors' credentials allow."""
+    """Sends requests to external registries, signed in with the vendor's credential."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
@@ -103,15 +103,15 @@ class UpstreamClient:
     ) -> aiohttp.ClientResponse:
         """Send a request, sign in if asked to, and return the open response.
 
-        ``preemptive_basic`` sends the credential to the registry before it asks.
+        ``preemptive_basic`` sends the credential before the registry asks for it.
 
-        The caller reads the body and releases or closes the response. Statuses other
-        than 401, 403 and 429 are returned as they came.
+        The caller reads the body and releases or closes the response, whose status is
+        never 401, 403 or 429.
 
         Raises:
             CredentialRejected: the registry or its token service refused to sign in.
-            RepositoryDenied: signed in, but the repository is not for this account.
-            RealmNotTrusted: it wants the credential sent to a stranger.
+            RepositoryDenied: signed in, but this account may not read the repository.
+            RealmNotTrusted: the registry names a token service that is not trusted.
             UpstreamRateLimited: 429, with how long to wait if it said so.
             UpstreamUnreachable, UpstreamTimeout, UpstreamFault: no usable answer.
         """
@@ -120,7 +120,7 @@ class UpstreamClient:
             + settings.BERTH_UPSTREAM_READ_SECONDS
         )
         with _translated_errors(target):
-            # Over all of it: each read alone may be in time and the whole never end.
+            # For the whole: each read may be in time, and the last one never come.
             async with asyncio.timeout(deadline):
                 return await self._open(target, request, preemptive_basic)
 
@@ -140,7 +140,7 @@ class UpstreamClient:
             response.close()
             response = await self._send_signed(target, request, sign_in)
         if response.status in {401, 403}:
-            # What this token may do can change upstream; the next pull asks anew.
+            # The token's rights can change upstream; the next pull asks again.
             self._forget(target, request.scope, sign_in)
         elif sign_in is not None:
             self._sign_ins[key] = sign_in
@@ -161,7 +161,7 @@ class UpstreamClient:
         if sign_in is not None:
             self._sign_ins.pop(_sign_in_key(target, scope), None)
             self._authorizations.forget(_token_key(target, sign_in, scope))
-            # ECR says 403 of a password that has ended, and of a repository too.
+            # ECR answers 403 for an expired password, and for a repository too.
             self._logins.forget(target.credential_id, if_older_than=LOGIN_SECONDS)
 
     async def _authorization(
@@ -184,12 +184,12 @@ class UpstreamClient:
 
         async def load() -> tuple[str, float]:
             try:
-                # Providers' own libraries block.
+                # The providers' libraries block.
                 login = await asyncio.get_running_loop().run_in_executor(
                     _LOGIN_THREADS, make, target.stored_login
                 )
-            except LoginNotMade as why:
-                raise login_not_made(why, target) from why
+            except LoginNotMade as error:
+                raise login_not_made(error, target) from error
             basic = _basic(login.username, login.password.reveal())
             return basic, renewed_early(login.seconds)
 
@@ -205,7 +205,7 @@ class UpstreamClient:
         basic = await self._basic(target)
         headers = {"Accept": "application/json", "Authorization": basic}
         with _translated_errors(target):
-            # Others wait for this token too, so it has a deadline of its own.
+            # Other requests wait for this token too, so it has its own deadline.
             async with (
                 asyncio.timeout(settings.BERTH_UPSTREAM_READ_SECONDS),
                 self._session.get(
@@ -213,7 +213,7 @@ class UpstreamClient:
                 ) as response,
             ):
                 if response.status == 403 and scope:
-                    # GitLab and Google refuse a repository so, and a login with 401.
+                    # GitLab and Google refuse a repository with 403, a login with 401.
                     raise RepositoryDenied(target, response.status)
                 if response.status in {400, 401, 403}:
                     raise CredentialRejected(target, response.status)
@@ -249,7 +249,7 @@ class UpstreamClient:
 
 
 def _sign_in_key(target: UpstreamTarget, scope: str) -> tuple[object, ...]:
-    # With the realms, so that one no longer trusted is not remembered either.
+    # With the realms, so that one that loses its trust is forgotten too.
     return (target.credential_id, target.api_host, target.realm_hosts, scope)
 
 
@@ -306,7 +306,7 @@ def _redirect(url: URL, location: str, target: UpstreamTarget) -> URL:
         following = url.join(URL(location, encoded=True))
         parse_registry_host(authority(following))
         if following.user is not None or following.password is not None:
-            raise ValueError("a login in an address")  # noqa: TRY301 -- told below
+            raise ValueError("credentials in a URL")  # noqa: TRY301 -- raised below
     except ValueError as error:
         raise UpstreamFault(target, "redirected to an unusable address") from error
     if following.scheme == "http" and (
@@ -330,7 +330,7 @@ def _usable(
 
 
 class _translated_errors:  # noqa: N801 -- reads as the context manager it is
-    """Turn what aiohttp raises into what the caller is told."""
+    """Raises the HTTP client's exceptions as upstream errors."""
 
     def __init__(self, target: UpstreamTarget) -> None:
         self._target = target

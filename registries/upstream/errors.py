@@ -1,17 +1,17 @@
-"""What an external registry can do wrong, with a sentence for each reader.
+"""The failures of an external registry, with a sentence for each reader.
 
 The customer reads ``message``, the vendor ``detail_for_vendor``: what happened, and
-what to do, for which the provider's own meaning of the problem is preferred.
+what to do about it, by the provider's own advice if it has any.
 
-UpstreamError            base; names the registry, never its answer's body
+UpstreamError            base; names the registry, never quotes its answer's body
  ├── CredentialRejected  the stored credential was refused when signing in
  ├── RepositoryDenied    signed in, but not allowed to read the repository
- ├── RealmNotTrusted     the challenge names a token service of strangers
+ ├── RealmNotTrusted     the challenge names a token service that is not trusted
  ├── UpstreamRateLimited 429
  ├── UpstreamTimeout     no answer in time
  ├── UpstreamUnreachable no connection: name, address, refusal, TLS
- └── UpstreamFault       any other answer that is of no use
-      └── NotARegistry   the host answers, and does not speak the registry API
+ └── UpstreamFault       any other unusable answer
+      └── NotARegistry   the host answers, but does not speak the registry API
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from registries.upstream.target import UpstreamTarget
 
 
 class UpstreamError(UpstreamProblem):
-    """Carries the registry it is about and the HTTP status it answered, if any."""
+    """Carries the registry and the HTTP status of its answer, if any."""
 
     code = "upstream_error"
     problem = Problem.FAULT
-    # Why the provider made no login of what is stored, if that is it.
+    # Set if the provider could not make a login from what is stored.
     not_made: LoginNotMade | None = None
 
     def __init__(
@@ -39,7 +39,7 @@ class UpstreamError(UpstreamProblem):
 
     @property
     def detail_for_vendor(self) -> str:
-        """What the vendor is told: more than the customer, with what to do."""
+        """Return the vendor's sentence: more than the customer's, with advice."""
         if self.not_made is not None:
             return f"{self.not_made.fact} {self.not_made.advice}".rstrip()
         advice = self.target.meanings.get(self.problem) or self._advice()
@@ -60,7 +60,7 @@ class CredentialRejected(UpstreamError):  # noqa: N818 -- states the fact
         super().__init__(
             target,
             f"The registry {target.label} refused the credential that your vendor "
-            "stored for it. Tell your vendor to replace it.",
+            "stored for it. Ask your vendor to replace it.",
             http_status,
         )
 
@@ -81,7 +81,7 @@ class RepositoryDenied(UpstreamError):  # noqa: N818 -- states the fact
         super().__init__(
             target,
             f"The registry {target.label} does not let your vendor's account read "
-            "this repository, or it does not exist. Check the image name, then tell "
+            "this repository, or it does not exist. Check the image name, then contact "
             "your vendor.",
             http_status,
         )
@@ -113,7 +113,7 @@ class RealmNotTrusted(UpstreamError):  # noqa: N818 -- states the fact
     def __init__(self, target: UpstreamTarget, realm: str) -> None:
         super().__init__(
             target,
-            f"The registry {target.label} wants to sign in at a host that is not "
+            f"The registry {target.label} asks to sign in at a host that is not "
             "trusted with its credential. Your vendor can mark it as trusted.",
             401,
         )
@@ -121,7 +121,7 @@ class RealmNotTrusted(UpstreamError):  # noqa: N818 -- states the fact
 
     def _fact(self) -> str:
         return (
-            f"The registry {self.target.label} wants the password sent to another "
+            f"The registry {self.target.label} asks to send the password to another "
             f"organisation's host: {self._realm[:200]!r}."
         )
 
@@ -141,14 +141,14 @@ class UpstreamRateLimited(UpstreamError):  # noqa: N818 -- states the fact
             429,
         )
         is_seconds = retry_after.isascii() and retry_after.isdigit()
-        # More digits are a registry's mistake, or worse.
+        # More digits are a mistake of the registry, or an attack.
         self.retry_after = retry_after if is_seconds and len(retry_after) < 10 else ""
 
     def _fact(self) -> str:
         wait = f"in {self.retry_after} seconds" if self.retry_after else "later"
         return (
-            f"The registry {self.target.label} was asked too often by this account or "
-            f"by this installation (status 429). Try again {wait}."
+            f"The registry {self.target.label} got too many requests from this account "
+            f"or installation (status 429). Try again {wait}."
         )
 
 
@@ -194,7 +194,7 @@ class UpstreamFault(UpstreamError):  # noqa: N818 -- states the fact
 
 
 class NotARegistry(UpstreamFault):
-    """Only a check finds this out: a web page answers to many an address."""
+    """Raised by checks alone: some web sites have a page for every address."""
 
     problem = Problem.NOT_A_REGISTRY
 

@@ -1,4 +1,4 @@
-"""Which token service may be sent a registry's credential.
+"""Which token services may receive a registry's credential.
 
 The challenge of a hostile or broken registry can name any realm. A credential goes
 only to the registry's own host, to a realm of the same registrable domain, to the
@@ -17,7 +17,7 @@ from registries.upstream.target import UpstreamTarget
 
 
 def is_trusted_realm(realm: URL, target: UpstreamTarget) -> bool:
-    """Tell whether ``target``'s credential may be sent to ``realm``."""
+    """Return whether ``target``'s credential may be sent to ``realm``."""
     host = authority(realm)
     if realm.scheme not in {"http", "https"} or realm.user or not realm.host:
         return False
@@ -53,6 +53,6 @@ def _registrable_domain(host: str) -> str | None:
 
 @lru_cache(maxsize=1)
 def _public_suffixes() -> PublicSuffixList:
-    # A name with no known suffix ("localhost", "registry.internal") has no owner that
-    # could be compared.
+    # Names without a known suffix ("localhost", "registry.internal") have no owner to
+    # compare.
     return PublicSuffixList(accept_unknown=False)

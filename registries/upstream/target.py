@@ -15,10 +15,10 @@ from registries.providers.problems import Problem
 
 @dataclass(frozen=True, slots=True)
 class UpstreamTarget:
-    """Where to pull from and as whom; what is needed of two database rows.
+    """Where to pull from and with which credential, as plain values of two rows.
 
-    ``credential_id`` changes with every version of a credential, so whatever is
-    cached under it dies with that version.
+    ``credential_id`` changes with every version of a credential, so what is cached
+    under it is used for that version only.
     """
 
     team_id: uuid.UUID

@@ -1,4 +1,4 @@
-"""What token services answer, and for how long it is kept."""
+"""The answers of token services, and how long to keep them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ MAX_TOKEN_SECONDS = 3600.0
 
 
 def read_token(status: int, body: bytes, target: UpstreamTarget) -> tuple[str, float]:
-    """Return the Authorization header of a token service's answer, and its life.
+    """Return a token service's answer as an Authorization header, and its lifetime.
 
     Raises:
-        UpstreamFault: it gave no usable token.
+        UpstreamFault: the answer holds no usable token.
     """
     try:
         answer: Any = json.loads(body) if status == 200 else None
@@ -46,5 +46,5 @@ def _is_header_safe(text: str) -> bool:
 
 
 def renewed_early(seconds: float) -> float:
-    """Return how long to keep what lives so long: nothing leaves about to end."""
+    """Return how long to keep a token, so that none is used shortly before it ends."""
     return max(0.0, seconds * 0.8 - 1)

@@ -1,4 +1,4 @@
-"""From what the HTTP client raises to what Berth says of a registry."""
+"""Upstream errors for exceptions of the HTTP client and of providers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from registries.upstream.target import UpstreamTarget
 
 
 def translate(error: BaseException, target: UpstreamTarget) -> UpstreamError | None:
-    """Return the upstream error that an exception of the HTTP client stands for."""
+    """Return the upstream error for an exception of the HTTP client, if it is one."""
     failure = failure_of(error)
     if failure in _UNREACHABLE:
         return UpstreamUnreachable(target, *_UNREACHABLE[failure])
@@ -39,17 +39,17 @@ def translate(error: BaseException, target: UpstreamTarget) -> UpstreamError | N
             return UpstreamFault(target, "broke the connection")
 
 
-def login_not_made(why: LoginNotMade, target: UpstreamTarget) -> UpstreamError:
-    """Return the upstream error that a provider's failure to make a login is."""
-    error = _not_made(why, target)
-    error.not_made = why
-    error.problem = why.problem
+def login_not_made(failure: LoginNotMade, target: UpstreamTarget) -> UpstreamError:
+    """Return the upstream error for a provider that could not make a login."""
+    error = _not_made(failure, target)
+    error.not_made = failure
+    error.problem = failure.problem
     error.http_status = None  # the registry itself was not asked
     return error
 
 
-def _not_made(why: LoginNotMade, target: UpstreamTarget) -> UpstreamError:
-    match why.problem:
+def _not_made(failure: LoginNotMade, target: UpstreamTarget) -> UpstreamError:
+    match failure.problem:
         case Problem.WRONG_CREDENTIAL | Problem.NOT_LET_IN:
             return CredentialRejected(target)
         case Problem.RATE_LIMITED:
@@ -58,9 +58,9 @@ def _not_made(why: LoginNotMade, target: UpstreamTarget) -> UpstreamError:
             return UpstreamTimeout(target)
         case Problem.NO_CONNECTION:
             reason = "the service that makes its passwords does not answer"
-            return UpstreamUnreachable(target, reason, why.problem, why.advice)
+            return UpstreamUnreachable(target, reason, failure.problem, failure.advice)
         case _:
-            return UpstreamFault(target, "gives Berth no password to sign in with")
+            return UpstreamFault(target, "gave Berth no password to sign in with")
 
 
 _UNREACHABLE = {

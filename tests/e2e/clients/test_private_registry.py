@@ -226,8 +226,8 @@ def test_a_refused_push_stores_nothing(
 
 
 SENTENCES = {
-    "read-only token": "This API token is read-only, so it does not push images.",
-    "license": "A license pulls images; it does not push them.",
+    "read-only token": "This API token is read-only and cannot push images.",
+    "license": "A license can pull images, but not push them.",
     "another team's slug": "This login does not include the application ",
     "unknown slug": "This login does not include the application ",
 }

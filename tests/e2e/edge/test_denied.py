@@ -77,7 +77,7 @@ CASES: dict[str, tuple[Callable[[Vendor], str], str]] = {
         _other_application,
         "This license does not include the application ",
     ),
-    "archived customer": (_archived, "belongs to a customer who was archived."),
+    "archived customer": (_archived, "belongs to an archived customer."),
     "not shared": (_not_shared, "The registry 'sample' is not available"),
     "not allowed": (_not_allowed, "is not offered to customers."),
 }

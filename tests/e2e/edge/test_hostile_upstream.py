@@ -321,7 +321,7 @@ def test_a_rate_limit_stays_one(victim: Victim) -> None:
         ("odd-token", 502, "token service that gave no token"),
         ("forbids", 502, "does not let your vendor's account read this repository"),
         ("rejects", 502, "refused the credential that your vendor stored"),
-        ("not-there", 404, "has no such thing"),
+        ("not-there", 404, "Not found in the registry"),
     ],
 )
 def test_failures_are_told_and_bodies_never_passed_on(

@@ -236,7 +236,8 @@ def test_a_password_alone_is_not_enough_for_who_has_a_second_factor(
     assert (right.status, wrong.status) == (401, 401)
     assert right.error[1] == (
         "Your account has a second factor, so a password alone does not log in here. "
-        "Make a user token under API tokens in the portal and use it as the password."
+        "Create a user token under API tokens in the portal, and use it as the "
+        "password."
     )
     assert right.json["errors"][0]["detail"] == {"reason": "second_factor_required"}
     assert wrong.json["errors"][0]["detail"] == {"reason": "credential_unknown"}

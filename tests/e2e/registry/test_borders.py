@@ -53,7 +53,7 @@ def test_nobody_lists_all_repositories(
                 assert answer.status == 401
                 assert pushed.repository not in answer.body.decode()
     answer = registry.client.request("GET", "/v2/_catalog", bearer(token))
-    assert answer.error[1].startswith("Nobody gets the list of all repositories.")
+    assert answer.error[1].startswith("The list of all repositories is not available.")
     assert 'scope="registry:catalog:*"' in answer.headers["WWW-Authenticate"]
 
 

@@ -125,7 +125,7 @@ def test_a_removed_member_and_a_smaller_role_stop_pushing(
 
     change_member_role(actor=vendor.actor, membership=membership, role=Role.SUPPORT)
     answer = refused_within_a_second(begin)
-    assert answer.error[1].startswith("Your role does not push images.")
+    assert answer.error[1].startswith("Your role may not push images.")
 
     change_member_role(actor=vendor.actor, membership=membership, role=Role.DEVELOPER)
     remove_member(actor=vendor.actor, membership=membership)

@@ -85,7 +85,7 @@ def test_a_license_does_not_push(
     told = push(registry, image_dir, pushed.repository, login)
 
     assert (
-        "A license pulls images; it does not push them. Log in with your e-mail "
+        "A license can pull images, but not push them. Log in with your e-mail "
         "address and a user token to push." in told
     )
 
@@ -99,8 +99,8 @@ def test_a_read_only_token_does_not_push(
     told = push(registry, image_dir, pushed.repository, login)
 
     assert (
-        "This API token is read-only, so it does not push images. Log in with a token "
-        "that is not." in told
+        "This API token is read-only and cannot push images. Log in with one that is "
+        "not read-only." in told
     )
     token = registry.token(login, f"repository:{pushed.repository}:pull")
     answer = registry.client.request("GET", pushed.manifest_path, bearer(token))
@@ -112,13 +112,13 @@ def test_a_role_without_the_right_neither_pushes_nor_pulls(
     registry: Registry, vendor: Vendor, pushed: Pushed, image_dir: Path
 ) -> None:
     _, login = user_token(vendor, member(vendor, Role.SUPPORT).user)
-    ask = "Ask an owner or admin of the team for the role developer."
+    ask = "Ask an owner or admin of the team for the developer role."
 
     told = push(registry, image_dir, pushed.repository, login)
 
-    assert f"Your role does not push images. {ask}" in told
+    assert f"Your role may not push images. {ask}" in told
     told = pull(registry, pushed.repository, login)
-    assert f"Your role does not pull images. {ask}" in told
+    assert f"Your role may not pull images. {ask}" in told
 
 
 @pytest.mark.usefixtures("unchanged")
@@ -195,8 +195,8 @@ def test_deleting_needs_its_right(
     ]
 
     assert [each.status for each in told] == [401, 401]
-    assert told[0].error[1].startswith("A license pulls images; it does not delete")
-    assert told[1].error[1].startswith("This API token is read-only, so it does not d")
+    assert told[0].error[1].startswith("A license can pull images, but not delete")
+    assert told[1].error[1].startswith("This API token is read-only and cannot delete")
     assert registry.stored() == before
     pushing_only = registry.token(owner_login, scope.removesuffix(",delete"))
     answer = registry.client.request("DELETE", path, bearer(pushing_only))

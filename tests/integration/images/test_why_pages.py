@@ -248,7 +248,7 @@ def test_an_api_token_asked_about_needs_an_application(ask: Any, team: Team) -> 
     [
         ("Quay.io/My-Org", "is not a repository name."),
         ("proxy.example.com/my-app/api", "Images of the proxy are named"),
-        ("old.example.com/proxy/my-app/quay.io/api", "never comes here."),
+        ("old.example.com/proxy/my-app/quay.io/api", "never reach Berth."),
     ],
 )
 def test_a_bad_image_name_is_told_beside_its_field(

@@ -220,7 +220,7 @@ def test_a_receiver_without_tls_is_reported(
     deliver()
 
     delivery = Delivery.objects.get(webhook__isnull=False)
-    assert delivery.detail == "It does not speak TLS: check the port."
+    assert delivery.detail == "The server does not speak TLS. Check the port."
     assert receiver.received == []
 
 
@@ -233,7 +233,7 @@ def test_an_address_that_is_not_public_is_not_reached(
     deliver()
 
     delivery = Delivery.objects.get(webhook__isnull=False)
-    assert delivery.detail == "The address is not a public one."
+    assert delivery.detail == "The address is not public."
     assert receiver.received == []
 
 

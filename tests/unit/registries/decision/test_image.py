@@ -82,7 +82,7 @@ def test_a_member_acts_in_each_of_their_teams_by_its_role(vendor: Vendor) -> Non
     assert allowed(subject, f"{other.application.slug}/a") == set()
     refused = denied(subject, f"{other.application.slug}/a", "pull")
     assert refused.reason is Reason.ACTION_NOT_ALLOWED
-    assert refused.message.startswith("Your role does not pull images.")
+    assert refused.message.startswith("Your role may not pull images.")
 
 
 def test_a_license_only_pulls_while_it_is_in_force(vendor: Vendor) -> None:
@@ -122,9 +122,9 @@ def test_nobody_in_particular_may_nothing(vendor: Vendor) -> None:
 @pytest.mark.parametrize(
     ("role", "read_only", "action", "beginning"),
     [
-        (Role.SUPPORT, False, "push", "The role of this team token does not push"),
-        (Role.DEVELOPER, True, "push", "This API token is read-only, so it does not"),
-        (Role.SUPPORT, True, "pull", "The role of this team token does not pull"),
+        (Role.SUPPORT, False, "push", "The role of this team token may not push"),
+        (Role.DEVELOPER, True, "push", "This API token is read-only and cannot push"),
+        (Role.SUPPORT, True, "pull", "The role of this team token may not pull"),
     ],
 )
 def test_the_sentence_names_what_is_in_the_way(
