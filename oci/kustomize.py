@@ -71,7 +71,7 @@ def is_proxied(reference: Reference, proxy_host: str) -> bool:
     return reference.registry == proxy_host and path == PROXY_PREFIX
 
 
-def proxied_name(
+def proxy_image_name(
     proxy_host: str, application: str, upstream: str, repository: str
 ) -> str:
     """Return the name that pulls a repository through the proxy.

@@ -10,7 +10,7 @@ from typing import Final
 from installer.lookup.verdicts import PRIVATE, Status, Verdict, read_image
 from installer.manifests.directory import Place
 from installer.net.portal import ResolvedImage
-from oci.kustomize import home_of, image_name, is_proxied, proxied_name
+from oci.kustomize import home_of, image_name, is_proxied, proxy_image_name
 from oci.reference import MalformedName, Reference, parse_reference
 
 
@@ -206,7 +206,7 @@ def resolve_offline(images: list[str], hosts: Hosts) -> list[ResolvedImage]:
 def _resolved_offline(image: str, hosts: Hosts) -> ResolvedImage:
     host, repository = home_of(parse_reference(image))
     try:
-        name = proxied_name(hosts.proxy, hosts.application, host, repository)
+        name = proxy_image_name(hosts.proxy, hosts.application, host, repository)
     except MalformedName as error:
         detail = f"{error} Give --portal to look the slug up."
         return ResolvedImage(image, "unknown", "", detail)

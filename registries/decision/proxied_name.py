@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from oci.kustomize import PROXY_PREFIX
 from oci.reference import MalformedName, parse_repository
-
-PREFIX = "proxy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +26,7 @@ class ProxiedName:
         return f"{self.upstream}/{self.repository}".rstrip("/")
 
     def __str__(self) -> str:
-        return f"{PREFIX}/{self.application}/{self.path}"
+        return f"{PROXY_PREFIX}/{self.application}/{self.path}"
 
 
 def parse_proxied_name(name: str) -> ProxiedName:
@@ -37,7 +36,7 @@ def parse_proxied_name(name: str) -> ProxiedName:
         MalformedName: not a repository name, or not one of the proxy's.
     """
     parts = parse_repository(name).split("/", 3)
-    if parts[0] != PREFIX or len(parts) < 3:
+    if parts[0] != PROXY_PREFIX or len(parts) < 3:
         raise MalformedName(
             "Proxied images are named proxy/<application>/<registry>/<repository>."
         )

@@ -21,7 +21,7 @@ from oci.kustomize import (
     image_name,
     is_proxied,
     kustomization,
-    proxied_name,
+    proxy_image_name,
 )
 from oci.pod_images import PodImage, read_manifest
 from oci.reference import MalformedName, Reference, parse_reference
@@ -197,7 +197,7 @@ class ImageJudge:
                 name, self._connected(host), self._shares, trace=[]
             )
             upstream = self._upstream(host, registry)
-            new_name = proxied_name(
+            new_name = proxy_image_name(
                 self._hosts.proxy, name.application, upstream, repository
             )
         except Refusal as refusal:

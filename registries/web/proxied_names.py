@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from licenses.models import Application
-from oci.kustomize import DOCKER_HUB, Renaming, kustomization, proxied_name
+from oci.kustomize import DOCKER_HUB, Renaming, kustomization, proxy_image_name
 from oci.reference import MalformedName, Reference
 from registries.models import ExternalRegistry
 from registries.providers import canonical_endpoint
@@ -36,7 +36,7 @@ def image_names(
     found = []
     for application in applications:
         try:
-            new_name = proxied_name(
+            new_name = proxy_image_name(
                 proxy_host, application.slug, registry.slug, image.repository
             )
         except MalformedName:

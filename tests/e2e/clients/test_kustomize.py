@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from oci.kustomize import Renaming, home_of, image_name, kustomization, proxied_name
+from oci.kustomize import Renaming, home_of, image_name, kustomization, proxy_image_name
 from oci.pod_images import read_manifest
 from oci.reference import parse_reference
 
@@ -83,7 +83,7 @@ def renaming(image: str, path: str) -> Renaming:
     name = image_name(image)
     host, repository = home_of(parse_reference(name))
     upstream = "sample" if ":" in host else host
-    new_name = proxied_name(PROXY, "my-app", upstream, repository)
+    new_name = proxy_image_name(PROXY, "my-app", upstream, repository)
     return Renaming(name, new_name, (path,))
 
 

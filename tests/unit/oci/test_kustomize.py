@@ -13,7 +13,7 @@ from oci.kustomize import (
     image_name,
     is_proxied,
     kustomization,
-    proxied_name,
+    proxy_image_name,
 )
 from oci.reference import MalformedName, parse_reference
 
@@ -24,7 +24,7 @@ DIGEST = "sha256:" + "0123456789abcdef" * 4
 def renamed(name: str, *paths: str) -> Renaming:
     host, repository = home_of(parse_reference(name))
     upstream = "sample" if ":" in host else host
-    new_name = proxied_name(PROXY, "my-app", upstream, repository)
+    new_name = proxy_image_name(PROXY, "my-app", upstream, repository)
     return Renaming(name, new_name, paths)
 
 
@@ -100,12 +100,12 @@ def test_is_proxied(image: str, expected: bool) -> None:
 
 def test_a_registry_with_a_port_needs_its_slug() -> None:
     with pytest.raises(MalformedName, match="has a port"):
-        proxied_name(PROXY, "my-app", "localhost:5001", "api")
+        proxy_image_name(PROXY, "my-app", "localhost:5001", "api")
 
 
 def test_a_name_that_would_be_too_long_is_refused() -> None:
     with pytest.raises(MalformedName, match="longer than"):
-        proxied_name(PROXY, "my-app", "quay.io", "a" * 250)
+        proxy_image_name(PROXY, "my-app", "quay.io", "a" * 250)
 
 
 def test_each_name_has_one_entry() -> None:
