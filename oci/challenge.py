@@ -34,28 +34,28 @@ class Challenge:
 def parse_challenges(header_values: Iterable[str]) -> list[Challenge]:
     """Return every challenge in every WWW-Authenticate line, in order.
 
-    Never raises. Reading of a line ends at its first error and keeps what came before.
+    Never raises. Parsing of a line stops at its first error and keeps what came before.
     A token68 is dropped, and the first of two parameters of the same name wins. The
     work is linear in the length of the line.
     """
-    return [found for value in header_values for found in _parse_line(value)]
+    return [item for value in header_values for item in _parse_line(value)]
 
 
 def _parse_line(text: str) -> list[Challenge]:
-    found: list[tuple[str, dict[str, str]]] = []
+    challenges: list[tuple[str, dict[str, str]]] = []
     position = _end(_BETWEEN, text, 0)
     while word := _TOKEN.match(text, position):
         equals = _EQUALS.match(text, word.end())
         if equals is None:
-            found.append((word[0].lower(), {}))
+            challenges.append((word[0].lower(), {}))
             position = _end(_TOKEN68, text, word.end())
         else:
             value, position = _parse_value(text, equals.end())
-            if value is None or not found:
+            if value is None or not challenges:
                 break
-            found[-1][1].setdefault(word[0].lower(), value)
+            challenges[-1][1].setdefault(word[0].lower(), value)
         position = _end(_BETWEEN, text, position)
-    return [Challenge(scheme, parameters) for scheme, parameters in found]
+    return [Challenge(scheme, parameters) for scheme, parameters in challenges]
 
 
 def _end(pattern: re.Pattern[str], text: str, position: int) -> int:
@@ -78,7 +78,7 @@ def format_bearer_challenge(
     scope: str | None = None,
     error: str | None = None,
 ) -> str:
-    """Return a Bearer challenge, in the order of parameters that registries use.
+    """Return a Bearer challenge, with its parameters in the order of other registries.
 
     Characters that RFC 6750 section 3 forbids in an error are replaced. Raises
     ValueError if realm, service or scope is not printable ASCII.
@@ -95,7 +95,7 @@ def format_bearer_challenge(
 
 def _quoted_string(text: str) -> str:
     if not _PRINTABLE_ASCII.fullmatch(text):
-        raise ValueError(f"{quoted(text)} cannot stand in a header.")
+        raise ValueError(f"{quoted(text)} is not allowed in a header.")
     escaped = _TO_ESCAPE.sub(r"\\\g<0>", text)
     return f'"{escaped}"'
 

@@ -17,14 +17,14 @@ _ENCODED = {
 
 
 class MalformedDigest(ValueError):  # noqa: N818  a domain word, read as a sentence
-    """The text is not a digest that we accept."""
+    """The text is not an accepted digest."""
 
 
 def parse_digest(text: str) -> Digest:
     """Return the digest unchanged.
 
-    Accepts only the registered algorithms sha256 and sha512, each with exactly its
-    number of lower-case hexadecimal digits. Raises MalformedDigest for all else.
+    Accepts only the registered algorithms sha256 and sha512, with exactly their number
+    of lower-case hexadecimal digits. Raises MalformedDigest for anything else.
     """
     algorithm, colon, encoded = text.partition(":")
     if not colon or not _ALGORITHM.fullmatch(algorithm):

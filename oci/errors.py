@@ -7,7 +7,7 @@ from enum import StrEnum
 
 
 class ErrorCode(StrEnum):
-    """The codes that a pull proxy or a token service can answer with."""
+    """The codes in answers of a pull proxy or a token service."""
 
     BLOB_UNKNOWN = "BLOB_UNKNOWN"
     DENIED = "DENIED"

@@ -2,9 +2,9 @@
 
 Source: Kustomize, "images". ``name`` is a regular expression for the whole name as the
 manifest spells it, without tag and digest. An entry with neither ``newTag`` nor
-``digest`` leaves those of each image as they are, so one entry serves every tag.
-``images`` changes ``containers`` and ``initContainers`` at any depth; other places need
-a transformer with their paths.
+``digest`` keeps those of each image, so one entry serves every tag. ``images`` changes
+``containers`` and ``initContainers`` at any depth; other places need a transformer with
+their paths.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ API_VERSION: Final = "kustomize.config.k8s.io/v1beta1"
 BASES: Final = ("../../base",)
 PROXY_PREFIX: Final = "proxy"
 DOCKER_HUB: Final = "docker.io"
-# As image names spell it, besides leaving it out.
+# The hosts that name it, where an image name does not omit it.
 DOCKER_HUB_HOSTS: Final = frozenset(
     {DOCKER_HUB, "index.docker.io", "registry-1.docker.io"}
 )
-# Names of one length with dots in more places than any manifest's are escaped unseen.
+# Beyond this many patterns of dots, more than any manifest has, all names are escaped.
 _MAX_SHAPES: Final = 32
 _BRACKET = re.compile(r"[\[\]]")
 _REACHED = re.compile(r"(?:.*/)?(?:containers|initContainers)\[\]/image")
@@ -35,9 +35,9 @@ _REACHED = re.compile(r"(?:.*/)?(?:containers|initContainers)\[\]/image")
 
 @dataclass(frozen=True, slots=True)
 class Renaming:
-    """An image name as manifests spell it, and the one to pull it by.
+    """An image name as manifests spell it, and the name to pull instead.
 
-    ``paths`` are all places that have the name (``PodImage.path``).
+    ``paths`` are all places of the name (``PodImage.path``).
     """
 
     name: str
@@ -46,14 +46,14 @@ class Renaming:
 
 
 def image_name(image: str) -> str:
-    """Return an image as it is spelled, without its tag and its digest."""
+    """Return an image as spelled, without its tag and digest."""
     name = image.partition("@")[0]
     repository, colon, tag = name.rpartition(":")
     return repository if colon and "/" not in tag else name
 
 
 def home_of(reference: Reference) -> tuple[str, str]:
-    """Return the host that an image is on and its repository there.
+    """Return the host of an image and its repository there.
 
     All spellings of an image on Docker Hub (``redis``, ``library/redis``,
     ``docker.io/redis``, ``docker.io/library/redis``, ``index.docker.io/library/redis``)
@@ -66,7 +66,7 @@ def home_of(reference: Reference) -> tuple[str, str]:
 
 
 def is_proxied(reference: Reference, proxy_host: str) -> bool:
-    """Tell whether an image's name leads to the proxy already."""
+    """Return whether an image's name already leads to the proxy."""
     path = reference.repository.partition("/")[0]
     return reference.registry == proxy_host and path == PROXY_PREFIX
 
@@ -76,11 +76,11 @@ def proxy_image_name(
 ) -> str:
     """Return the name that pulls a repository through the proxy.
 
-    ``upstream`` is the host of the external registry. One with a port has no place
-    in an image's path: it is named by its slug.
+    ``upstream`` is the external registry's host, or its slug if the host has a port,
+    which is not allowed in an image's path.
 
     Raises:
-        MalformedName: these parts make no image name.
+        MalformedName: the parts do not make an image name.
     """
     path = f"{PROXY_PREFIX}/{application}/{upstream}/{repository}"
     if ":" in upstream:
@@ -96,7 +96,7 @@ def kustomization(
 ) -> str:
     """Return a ``kustomization.yaml`` that renames images, and nothing else.
 
-    ``kept`` are names, without tag and digest, of images that must stay as they are.
+    ``kept`` are names, without tag and digest, of images that must not change.
     """
     document: dict[str, Any] = {
         "apiVersion": API_VERSION,
@@ -112,10 +112,10 @@ def image_changes(
 
     ``kept`` as for ``kustomization``.
     """
-    patterns = _patterns(dict.fromkeys(each.name for each in renamings), kept)
+    patterns = _patterns(dict.fromkeys(item.name for item in renamings), kept)
     entries = {
-        each.name: {"name": patterns[each.name], "newName": each.new_name}
-        for each in renamings
+        item.name: {"name": patterns[item.name], "newName": item.new_name}
+        for item in renamings
     }
     transformers = [
         dump_yaml(_transformer(number, entries[name], paths))
@@ -126,7 +126,7 @@ def image_changes(
 
 
 def _patterns(names: Iterable[str], kept: Iterable[str]) -> dict[str, str]:
-    """Return each name; with its dots escaped only if it would match another one."""
+    """Return each name, its dots escaped only if it would match another name."""
     shapes: defaultdict[int, defaultdict[tuple[int, ...], list[str]]]
     shapes = defaultdict(lambda: defaultdict(list))
     for name in names:
@@ -135,15 +135,15 @@ def _patterns(names: Iterable[str], kept: Iterable[str]) -> dict[str, str]:
     for name in {*names, *kept}:
         others[len(name)].append(name)
     patterns: dict[str, str] = {}
-    for length, found in shapes.items():
-        for dots, alike in found.items():
-            if len(found) > _MAX_SHAPES:
+    for length, by_dots in shapes.items():
+        for dots, alike in by_dots.items():
+            if len(by_dots) > _MAX_SHAPES:
                 ambiguous = set(alike)
             else:
-                matched = Counter(_dotted(each, dots) for each in others[length])
+                matched = Counter(_dotted(name, dots) for name in others[length])
                 ambiguous = {name for name in alike if matched[name] > 1}
             for name in alike:
-                # An IPv6 host is in brackets, which are a set to a pattern.
+                # The brackets of an IPv6 host would be a set in a pattern.
                 pattern = _BRACKET.sub(r"\\\g<0>", name)
                 is_ambiguous = name in ambiguous
                 patterns[name] = (
@@ -157,7 +157,7 @@ def _dots(name: str) -> tuple[int, ...]:
 
 
 def _dotted(name: str, places: Iterable[int]) -> str:
-    """Return a name with dots at these places: what a pattern with them matches."""
+    """Return a name with dots at these places, as a pattern with them sees it."""
     letters = list(name)
     for place in places:
         letters[place] = "."
@@ -165,13 +165,13 @@ def _dotted(name: str, places: Iterable[int]) -> str:
 
 
 def _beyond_reach(renamings: Iterable[Renaming]) -> dict[str, dict[str, None]]:
-    """Return the paths of each name that ``images`` does not look at, once each."""
-    found: dict[str, dict[str, None]] = {}
-    for each in renamings:
-        for path in each.paths:
+    """Return the paths of each name that ``images`` does not reach, without repeats."""
+    paths: dict[str, dict[str, None]] = {}
+    for renaming in renamings:
+        for path in renaming.paths:
             if not _REACHED.fullmatch(path):
-                found.setdefault(each.name, {})[path] = None
-    return found
+                paths.setdefault(renaming.name, {})[path] = None
+    return paths
 
 
 def _transformer(
@@ -192,7 +192,7 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    # Patches and transformers are documents inside a document, to be read as such.
+    # Patches and transformers are documents inside a document, kept readable.
     style = "|" if "\n" in text else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 

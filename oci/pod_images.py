@@ -1,8 +1,7 @@
 """Where Kubernetes documents name container images.
 
 Sources: Kubernetes API reference, "PodSpec"; Kustomize, "images" (its transformer
-looks into ``containers`` and ``initContainers`` at any depth, and so into custom
-resources).
+searches ``containers`` and ``initContainers`` at any depth, and so custom resources).
 """
 
 from __future__ import annotations
@@ -21,17 +20,17 @@ from oci.yaml_documents import (
     yaml_documents,
 )
 
-# In the order in which a PodSpec has them.
+# In the order of a PodSpec.
 CONTAINER_LISTS: Final = ("initContainers", "containers", "ephemeralContainers")
-# A CustomResourceDefinition describes fields of these names; it has no such values.
+# A CustomResourceDefinition describes fields of these names, but has no images.
 _NO_WORKLOADS = frozenset({"CustomResourceDefinition"})
 
 
 @dataclass(frozen=True, slots=True)
 class KubernetesObject:
-    """What tells an object from others, as far as the document says it.
+    """What identifies an object, as far as the document says.
 
-    ``is_generated`` tells that the name is only the beginning of one.
+    ``is_generated`` marks a name that is only the beginning of one.
     """
 
     api_version: str
@@ -76,8 +75,8 @@ class PodImage:
 class Manifest:
     """All objects of a text, and all images that they name, in the text's order.
 
-    ``without_kind`` are the lines of documents, and of items of a List, that are no
-    Kubernetes object.
+    ``without_kind`` are the lines of documents, and of items of a List, that are not
+    Kubernetes objects.
     """
 
     objects: tuple[KubernetesObject, ...]
@@ -88,29 +87,29 @@ class Manifest:
 def read_manifest(text: str, *, max_bytes: int = MAX_BYTES) -> Manifest:
     """Find the objects and the images in YAML, of any number of documents, or JSON.
 
-    Looks into every PodSpec: those of Pods, of all kinds of workloads, of items of a
-    List, and of custom resources. Documents that are no Kubernetes object (they have
-    no kind) are passed over, and so are images that are not text.
+    Searches every PodSpec: of Pods, of all kinds of workloads, of items of a List, and
+    of custom resources. Skips documents without a kind, which are not Kubernetes
+    objects, and images that are not text.
 
     Raises:
-        MalformedYaml: it is not YAML, or it is larger, deeper or more entangled
-            than any manifest is.
+        MalformedYaml: it is not YAML, or larger, deeper or more entangled than any
+            manifest.
     """
     objects: list[KubernetesObject] = []
     images: list[PodImage] = []
     without_kind: list[int] = []
     for document in yaml_documents(text, max_bytes=max_bytes):
         without_kind += _without_kind(document)
-        for found in _objects(document):
-            described = _describe(found)
+        for node in _objects(document):
+            described = _describe(node)
             objects.append(described)
             if described.kind not in _NO_WORKLOADS:
-                images += _Search(described).images(found)
+                images += _Search(described).images(node)
     return Manifest(tuple(objects), tuple(images), tuple(without_kind))
 
 
 def _without_kind(node: Node) -> Iterator[int]:
-    """Yield the lines of what should be an object and is none."""
+    """Yield the lines of nodes that should be an object, but are not."""
     if isinstance(node, Scalar) and node.is_null:
         return
     kind = node.text("kind") if isinstance(node, Mapping) else ""
@@ -118,8 +117,8 @@ def _without_kind(node: Node) -> Iterator[int]:
     if not kind:
         yield node.line
     elif kind.endswith("List") and isinstance(items, Sequence):
-        for each in items.items:
-            yield from _without_kind(each)
+        for item in items.items:
+            yield from _without_kind(item)
 
 
 def _objects(node: Node) -> Iterator[Mapping]:
@@ -127,8 +126,8 @@ def _objects(node: Node) -> Iterator[Mapping]:
         return
     kind, items = node.text("kind"), node.get("items")
     if kind.endswith("List") and isinstance(items, Sequence):
-        for each in items.items:
-            yield from _objects(each)
+        for item in items.items:
+            yield from _objects(item)
     elif kind:
         yield node
 
@@ -147,7 +146,7 @@ def _describe(node: Mapping) -> KubernetesObject:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where the search is: in Kustomize's words and as a JSON pointer.
+    """A place in an object, in Kustomize's words and as a JSON pointer.
 
     ``holder`` is the mapping that a merged one (``<<``) becomes part of.
     """
@@ -160,7 +159,7 @@ class _Place:
         return _Place(f"{self.path}[]", f"{self.pointer}/{number}")
 
     def key(self, key: str) -> _Place:
-        # Kustomize wants a slash inside a key escaped one way, a pointer another.
+        # Kustomize and pointers escape a slash inside a key in different ways.
         inside, below = key.replace("/", "\\/"), _pointer_part(key)
         path = f"{self.path}/{inside}" if self.path else inside
         return _Place(path, f"{self.pointer}/{below}")
@@ -175,19 +174,19 @@ _TOP: Final = _Place()
 class _Search:
     """Looks for images in one object."""
 
-    def __init__(self, found_in: KubernetesObject) -> None:
-        self._object = found_in
+    def __init__(self, searched: KubernetesObject) -> None:
+        self._object = searched
 
     def images(self, node: Node, place: _Place = _TOP) -> Iterator[PodImage]:
         if isinstance(node, Sequence):
-            for number, each in enumerate(node.items):
-                yield from self.images(each, place.item(number))
+            for number, item in enumerate(node.items):
+                yield from self.images(item, place.item(number))
         elif isinstance(node, Mapping):
             for key, value in node.pairs:
                 if key == MERGE:
                     merged = value.items if isinstance(value, Sequence) else [value]
-                    for each in merged:
-                        yield from self.images(each, place.merged_into(node))
+                    for item in merged:
+                        yield from self.images(item, place.merged_into(node))
                     continue
                 if isinstance(value, Sequence):
                     spec = _pod_spec(place, place.holder or node)
@@ -197,16 +196,16 @@ class _Search:
     def _listed(
         self, key: str, values: Sequence, path: str, spec: PodSpec
     ) -> Iterator[PodImage]:
-        for each in values.items:
-            if not isinstance(each, Mapping):
+        for item in values.items:
+            if not isinstance(item, Mapping):
                 continue
             if key in CONTAINER_LISTS:
                 where = f"{path}[]/image"
-                yield from self._image(each, each.get("image"), where, spec)
-            source = each.get("image") if key == "volumes" else None
+                yield from self._image(item, item.get("image"), where, spec)
+            source = item.get("image") if key == "volumes" else None
             if isinstance(source, Mapping):
                 where = f"{path}[]/image/reference"
-                yield from self._image(each, source.get("reference"), where, spec)
+                yield from self._image(item, source.get("reference"), where, spec)
 
     def _image(
         self, named: Mapping, value: Node | None, path: str, spec: PodSpec
@@ -226,7 +225,7 @@ def _pod_spec(place: _Place, node: Mapping) -> PodSpec:
     secrets = node.get("imagePullSecrets")
     if not isinstance(secrets, Sequence):
         return PodSpec(place.pointer)
-    names = (each.text("name") for each in secrets.items if isinstance(each, Mapping))
+    names = (item.text("name") for item in secrets.items if isinstance(item, Mapping))
     return PodSpec(place.pointer, tuple(names))
 
 

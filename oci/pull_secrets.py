@@ -2,7 +2,7 @@
 
 Sources: Kubernetes, "Pull an Image from a Private Registry" (the Secret's type and
 data); Kustomize, "patches" (targets are regular expressions for the whole name; an
-object without a namespace is in ``default``); RFC 6902 (patches of other kinds).
+object without a namespace is in ``default``); RFC 6902 (patches of custom resources).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from oci.kustomize import dump_yaml
 from oci.pod_images import KubernetesObject, PodSpec
 
 SECRET_TYPE: Final = "kubernetes.io/dockerconfigjson"  # noqa: S105 -- a type's name
-# Where Kubernetes' own kinds have their PodSpec, by API group.
+# The place of the PodSpec in Kubernetes' own kinds, by API group.
 _MERGED: Final = {
     ("", "Pod"): "/spec",
     ("", "PodTemplate"): "/template/spec",
@@ -30,14 +30,14 @@ _MERGED: Final = {
     ("batch", "Job"): "/spec/template/spec",
     ("batch", "CronJob"): "/spec/jobTemplate/spec/template/spec",
 }
-# Any user name goes with a license; this one says what the password is.
+# Any username goes with a license; this one says what the password is.
 USERNAME: Final = "license"
 
 
 def pull_secret_name(application: str) -> str:
     """Return the name of an application's pull secret.
 
-    Kubernetes takes no ``_``, which an application's slug may have.
+    Kubernetes does not allow ``_``, which an application's slug may have.
     """
     return f"{application.replace('_', '-')}-registry"
 
@@ -50,7 +50,7 @@ def docker_config(hosts: Iterable[str], password: str) -> str:
 
 
 def pull_secret(name: str, config: str, namespace: str = "") -> dict[str, Any]:
-    """Return the Secret, for a namespace or for wherever it will be applied."""
+    """Return the Secret; without ``namespace``, for the one that it is applied to."""
     where = {"namespace": namespace} if namespace else {}
     return {
         "apiVersion": "v1",
@@ -66,8 +66,8 @@ def pull_secret_patches(
 ) -> list[dict[str, Any]]:
     """Return Kustomize ``patches`` that add a pull secret to PodSpecs.
 
-    Those that are there stay, and a PodSpec that names this one is left alone. Objects
-    without a name cannot be found by Kustomize, and are passed over.
+    Existing secrets stay, and a PodSpec that names this one does not change. Skips
+    objects without a name, which Kustomize cannot find.
     """
     patches = []
     for found_in, specs in pod_specs.items():
@@ -83,12 +83,12 @@ def pull_secret_patches(
 
 
 def _patch(found_in: KubernetesObject, specs: Sequence[PodSpec], name: str) -> str:
-    # Kustomize knows how to merge these lists, whatever the base has made of them by
-    # then. Of other kinds it would replace the list.
+    # Kustomize merges these lists, whatever the base has changed in them. It would
+    # replace the list of any other kind.
     kind = (found_in.api_version.rpartition("/")[0], found_in.kind)
-    if [each.pointer for each in specs] == [_MERGED.get(kind)]:
+    if [spec.pointer for spec in specs] == [_MERGED.get(kind)]:
         return _merge(found_in, specs[0].pointer, name)
-    operations = [_operation(each, name) for each in specs]
+    operations = [_operation(spec, name) for spec in specs]
     return yaml.safe_dump(operations, sort_keys=False)
 
 

@@ -1,4 +1,4 @@
-"""How input that was refused is shown in a message."""
+"""Refused input, as messages show it."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ _SHOWN_CHARACTERS = 80
 
 
 def quoted(text: str) -> str:
-    """The first 80 characters in quotes, with unprintable ones escaped."""
+    """Return the first 80 characters in quotes, with unprintable ones escaped."""
     return repr(text[:_SHOWN_CHARACTERS])

@@ -16,8 +16,8 @@ class MalformedRange(ValueError):  # noqa: N818  a domain word, read as a senten
 def parse_range(text: str) -> str:
     """Return the range without leading zeros and with its unit in lower case.
 
-    Takes `bytes=first-last`, `bytes=first-` or `bytes=-suffix`, with at most 19 digits
-    a number. Raises MalformedRange for all else, several ranges included.
+    Accepts `bytes=first-last`, `bytes=first-` or `bytes=-suffix`, with at most 19
+    digits a number. Raises MalformedRange for anything else, several ranges included.
     """
     # IGNORECASE alone would read the long s as an "s".
     match = _SINGLE_RANGE.fullmatch(text) if text.isascii() else None

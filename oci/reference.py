@@ -25,7 +25,7 @@ _REPOSITORY = re.compile(rf"{_PATH_PART}(?:/{_PATH_PART})*")
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 _HOST_AND_PORT = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::([1-9][0-9]{0,4}))?")
 _DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-# What inet_aton() would read as part of an address: 127, 0177, 0x7f.
+# Parts that inet_aton() accepts in an address: 127, 0177, 0x7f.
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
 
 
@@ -83,8 +83,8 @@ def parse_registry_host(text: str) -> str:
     """Return `host[:port]` in its one canonical, lower-case spelling.
 
     A host is a DNS name (RFC 1123), an IPv4 address or an IPv6 address in brackets.
-    Numeric spellings that only some resolvers understand are refused, and a port is
-    kept even where it is the default. Raises MalformedName.
+    Refuses numeric spellings that only some resolvers understand, and keeps a port
+    even if it is the default. Raises MalformedName.
     """
     # Lower-casing first would let the Kelvin sign through as a "k".
     match = _HOST_AND_PORT.fullmatch(text.lower()) if text.isascii() else None
@@ -108,7 +108,7 @@ def _canonical_host(host: str) -> str | None:
 
 
 def looks_like_host(part: str) -> bool:
-    """Whether docker reads the first part of a reference as a registry."""
+    """Return whether docker reads the first part of a reference as a registry."""
     return "." in part or ":" in part or part == "localhost"
 
 

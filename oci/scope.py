@@ -12,12 +12,12 @@ _SCOPE_COUNT = 50
 
 
 class MalformedScope(ValueError):  # noqa: N818  a domain word, read as a sentence
-    """The text is not even shaped like a scope."""
+    """The text does not have the form of a scope."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a client asks for: actions on one named resource."""
+    """Actions on one named resource, as a client asks for them."""
 
     type: str
     name: str
@@ -28,12 +28,12 @@ class Scope:
 
 
 def parse_scopes(values: Iterable[str]) -> list[Scope]:
-    """Parse every `scope` parameter of a request; each may hold several scopes.
+    """Parse every `scope` parameter of a request; one may hold several scopes.
 
-    The same resource named twice becomes one scope with the actions of both, in order
-    of first appearance. A resource class is dropped; unknown types and actions stay.
-    Raises MalformedScope on gross syntax, unprintable characters, a scope of over
-    1,024 characters, or more than 50 scopes.
+    A resource named twice becomes one scope with the actions of both, in order of first
+    appearance. A resource class is dropped; unknown types and actions stay. Raises
+    MalformedScope for wrong syntax, unprintable characters, a scope longer than 1,024
+    characters, or more than 50 scopes.
     """
     merged: dict[tuple[str, str], dict[str, None]] = {}
     for count, text in enumerate(_scope_texts(values), start=1):
@@ -45,7 +45,7 @@ def parse_scopes(values: Iterable[str]) -> list[Scope]:
 
 
 def _scope_texts(values: Iterable[str]) -> Iterator[str]:
-    # split() without an argument would also cut at characters that we refuse.
+    # split() without an argument would also split at characters that are refused.
     return (text for value in values for text in value.split(" ") if text)
 
 

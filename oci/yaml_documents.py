@@ -1,9 +1,9 @@
-"""YAML documents of strangers, as nodes that know their line.
+"""YAML documents from untrusted sources, as nodes that know their line.
 
 Source: YAML 1.2, chapter 3 (nodes, anchors and aliases) and "merge keys" of YAML 1.1.
 
-The text is read event by event, with no recursion: nothing in it is turned into Python
-objects, and what would grow beyond its length is refused.
+Reads the text event by event, without recursion. Makes no Python objects of it, and
+refuses aliases that would grow beyond the limits below.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import yaml
 
 MAX_BYTES: Final = 1_000_000
 MAX_DOCUMENTS: Final = 2_000
-# Both with aliases written out.
+# Both count aliases as if written out.
 MAX_DEPTH: Final = 100
 MAX_NODES: Final = 250_000
 
@@ -27,16 +27,16 @@ _UNPRINTABLE = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 )
 _JSON_STRING = re.compile(r'"(?:[^"\\]|\\.)*"')
-# An escaped backslash is matched too, so that what follows it is no escape.
+# Matches an escaped backslash too, so that what follows it is not read as an escape.
 _PAIR = re.compile(
     r"\\\\|\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
 )
-# The C parser is fifty times faster; where it was not built, the slow one reads too.
+# The C parser is fifty times faster, but not every build of PyYAML has it.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class MalformedYaml(ValueError):  # noqa: N818  a domain word, read as a sentence
-    """The text cannot be read. ``line`` counts from 1; it is None if none is known."""
+    """The text is not valid. ``line`` counts from 1, and is None if unknown."""
 
     def __init__(self, message: str, line: int | None = None) -> None:
         super().__init__(f"Line {line}: {message}" if line else message)
@@ -45,7 +45,7 @@ class MalformedYaml(ValueError):  # noqa: N818  a domain word, read as a sentenc
 
 @dataclass(slots=True, eq=False)
 class Scalar:
-    """A text; of ``null`` and its other spellings, ``is_null`` is true."""
+    """A text. ``is_null`` is true for ``null`` in all its spellings."""
 
     line: int
     text: str
@@ -64,7 +64,7 @@ class Sequence:
 
 @dataclass(slots=True, eq=False)
 class Mapping:
-    """Keys and values in the text's order. Keys that are no text are left out."""
+    """Keys and values in the text's order, without keys that are not text."""
 
     line: int
     pairs: list[tuple[str, Node]] = field(default_factory=list)
@@ -76,8 +76,8 @@ class Mapping:
         own = [value for name, value in self.pairs if name == key]
         if own:
             return own[-1]
-        found = (each.get(key) for each in self._merged())
-        return next((each for each in found if each is not None), None)
+        values = (mapping.get(key) for mapping in self._merged())
+        return next((value for value in values if value is not None), None)
 
     def text(self, key: str) -> str:
         """Return the text of a value, empty if there is none."""
@@ -88,7 +88,7 @@ class Mapping:
         for name, value in self.pairs:
             if name == MERGE:
                 values = value.items if isinstance(value, Sequence) else [value]
-                yield from (each for each in values if isinstance(each, Mapping))
+                yield from (item for item in values if isinstance(item, Mapping))
 
 
 Node = Scalar | Sequence | Mapping
@@ -98,8 +98,8 @@ def yaml_documents(text: str, *, max_bytes: int = MAX_BYTES) -> Iterator[Node]:
     """Yield the root of each document of YAML, which includes JSON.
 
     Raises:
-        MalformedYaml: it is not YAML, or is larger, deeper or more entangled than
-            anything that people write.
+        MalformedYaml: it is not YAML, or larger, deeper or more entangled than what
+            people write.
     """
     _check_text(text, max_bytes)
     if text.lstrip()[:1] in {"{", "["}:
@@ -135,15 +135,15 @@ def _with_pairs_joined(text: str) -> str:
     r"""Return JSON with whole characters in place of surrogate pairs.
 
     JSON writes a character beyond U+FFFF as two escapes (RFC 8259, section 7:
-    ``\ud83d\ude00``), of which YAML takes neither.
+    ``\ud83d\ude00``), and YAML allows neither.
     """
-    return _JSON_STRING.sub(lambda found: _PAIR.sub(_joined, found[0]), text)
+    return _JSON_STRING.sub(lambda match: _PAIR.sub(_joined, match[0]), text)
 
 
-def _joined(found: re.Match[str]) -> str:
-    if found[1] is None:
-        return found[0]
-    high, low = int(found[1], 16), int(found[2], 16)
+def _joined(match: re.Match[str]) -> str:
+    if match[1] is None:
+        return match[0]
+    high, low = int(match[1], 16), int(match[2], 16)
     return chr(0x10000 + (high - 0xD800) * 0x400 + low - 0xDC00)
 
 
@@ -166,12 +166,12 @@ def _line(event: Any) -> int:
 
 
 class _Builder:
-    """Builds one document's nodes from its events, with a stack in place of calls."""
+    """Builds the nodes of one document from its events, without recursion."""
 
     def __init__(self) -> None:
         self._anchors: dict[str, Node] = {}
         self._open: list[tuple[Sequence | Mapping, str | None]] = []
-        # Keys of the open mappings that wait for their value.
+        # Keys of the open mappings without a value so far.
         self._keys: list[Node | None] = []
         self._root: Node | None = None
 
@@ -209,13 +209,13 @@ class _Builder:
         self._put(node, node.line)
 
     def _aliased(self, event: Any) -> Node:
-        found = self._anchors.get(event.anchor)
-        if found is None:
+        node = self._anchors.get(event.anchor)
+        if node is None:
             inside = any(anchor == event.anchor for _, anchor in self._open)
             what = "contains itself" if inside else "is not defined above"
             raise MalformedYaml(f"The anchor &{event.anchor} {what}.", _line(event))
-        self._check_depth(found.height, _line(event))
-        return found
+        self._check_depth(node.height, _line(event))
+        return node
 
     def _put(self, node: Node, line: int) -> None:
         if not self._open:
