@@ -67,4 +67,4 @@ def _refusal(holder: Holder, access: ImageAccess) -> Refusal | None:
         return None
     if actor.read_only and access.action != PULL:
         return sentences.read_only_token(access.action)
-    return sentences.beyond_role(actor, access.action)
+    return sentences.beyond_role(actor.kind, access.action)

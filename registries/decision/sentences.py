@@ -7,7 +7,7 @@ from datetime import datetime
 from registries.decision.steps import Refusal
 from registries.models import ExternalRegistry
 from registries.models.outcomes import Reason
-from teams.actors import Actor, ActorKind
+from teams.actors import ActorKind
 
 LICENSE_LOGIN = "Log in with any username and your license ID as the password."
 UNKNOWN_LICENSE = f"No known license came with this request. {LICENSE_LOGIN}"
@@ -45,7 +45,7 @@ def application_not_licensed(application_slug: str, detail: str = "") -> Refusal
 
 
 def application_not_in_login(application_slug: str, detail: str) -> Refusal:
-    """Return the same message for another team's application and one nobody has."""
+    """Return the same message whether another team has the application or none."""
     return Refusal(
         "application",
         Reason.APPLICATION_MISMATCH,
@@ -139,11 +139,11 @@ def beyond_license(action: str) -> Refusal:
     )
 
 
-def beyond_role(actor: Actor, action: str) -> Refusal:
+def beyond_role(kind: ActorKind, action: str) -> Refusal:
     whose = {
         ActorKind.SERVICE_ACCOUNT: "The role of this service account",
         ActorKind.TEAM_TOKEN: "The role of this team token",
-    }.get(actor.kind, "Your role")
+    }.get(kind, "Your role")
     return Refusal(
         "action",
         Reason.ACTION_NOT_ALLOWED,

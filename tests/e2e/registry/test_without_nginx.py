@@ -80,4 +80,4 @@ def test_a_license_that_is_over_gets_no_token(
 
     assert (first.status, second.status) == (401, 401)
     assert first.error[1].startswith("This license was revoked on ")
-    assert second.error[1].startswith("This license belongs to a customer who was")
+    assert second.error[1].startswith("This license belongs to an archived customer.")
