@@ -17,7 +17,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 django.setup()
 
 from edge.asgi_types import Receive, Scope, Send
-from edge.http import ClientGone, RegistryError, Request
+from edge.http import ClientGone, RegistryError, Request, method_not_allowed
 from edge.proxy.endpoint import serve_proxy
 from edge.proxy.route import not_found
 from edge.registry.endpoint import serve_authorize, serve_refusal
@@ -94,12 +94,7 @@ async def _route(request: Request, services: EdgeServices) -> None:
 async def _serve_base(request: Request, services: EdgeServices) -> None:
     """Say that this is a registry, and where its tokens come from."""
     if request.method not in {"GET", "HEAD"}:
-        raise RegistryError(
-            405,
-            ErrorCode.UNSUPPORTED,
-            "Only GET and HEAD are served here.",
-            headers=[("Allow", "GET, HEAD")],
-        )
+        raise method_not_allowed("Only GET and HEAD are served here.", ("GET", "HEAD"))
     services.proxy_gate.read_token(request, scope="")
     await request.answer_json(200, {})
 

@@ -41,6 +41,11 @@ class RegistryError(Exception):
         self.detail = detail
 
 
+def method_not_allowed(message: str, allowed: Iterable[str]) -> RegistryError:
+    headers = [("Allow", ", ".join(allowed))]
+    return RegistryError(405, ErrorCode.UNSUPPORTED, message, headers=headers)
+
+
 class ClientGone(Exception):  # noqa: N818 -- states the fact
     """The client closed its connection; nobody is left to answer."""
 

@@ -121,8 +121,8 @@ class RegistryClient:
 
     async def digest_of(self, repository: str, reference: str) -> str | None:
         """Return the digest of a tag or digest; None if it does not exist."""
-        found = await self.look(repository, reference)
-        return found[0] if found else None
+        manifest = await self.look(repository, reference)
+        return manifest[0] if manifest else None
 
     async def look(self, repository: str, reference: str) -> tuple[str, str] | None:
         """Return digest and media type of a manifest; None if it does not exist."""
@@ -142,10 +142,10 @@ class RegistryClient:
 
         Skips some manifests of an index that names more than MAX_MANIFESTS.
         """
-        found = await self._manifest(repository, digest)
-        if found is None:
+        read = await self._manifest(repository, digest)
+        if read is None:
             return None
-        manifest, size = found
+        manifest, size = read
         platforms = set(manifest.platforms)
         if manifest.config:
             platforms |= {await self._platform(repository, manifest.config)} - {""}
@@ -157,11 +157,12 @@ class RegistryClient:
 
     async def needed_by(self, repository: str, digest: str) -> set[str]:
         """Return the manifests below an index; none for any other digest."""
-        found = await self._manifest(repository, digest)
-        if found is None:
+        read = await self._manifest(repository, digest)
+        if read is None:
             return set()
-        needed = set(found[0].children)
-        async for _, below, _ in self._below(repository, found[0]):
+        index, _ = read
+        needed = set(index.children)
+        async for _, below, _ in self._below(repository, index):
             needed |= set(below.children)
         return needed
 
@@ -171,14 +172,14 @@ class RegistryClient:
         """Yield each manifest below an index once, with its digest and size."""
         waiting = list(dict.fromkeys(index.children))
         seen = set(waiting)
-        read = 0
-        while waiting and read < MAX_MANIFESTS:
+        number = 0
+        while waiting and number < MAX_MANIFESTS:
             digest = waiting.pop()
-            read += 1
-            found = await self._manifest(repository, digest)
-            if found is None:
+            number += 1
+            read = await self._manifest(repository, digest)
+            if read is None:
                 continue
-            manifest, size = found
+            manifest, size = read
             yield digest, manifest, size
             fresh = [child for child in manifest.children if child not in seen]
             waiting += dict.fromkeys(fresh)

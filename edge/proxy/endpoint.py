@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 
 import aiohttp
 
-from edge.http import RegistryError, Request
+from edge.http import RegistryError, Request, method_not_allowed
 from edge.proxy.route import UNKNOWN_CODES, Kind, Route, parse_route
 from edge.proxy.small_objects import is_worth_keeping, small_object_key
 from edge.proxy.stream import Whole, relay
@@ -40,11 +40,9 @@ async def serve_proxy(request: Request, services: EdgeServices) -> None:
         django.db.Error: the database does not answer; nothing is allowed then.
     """
     if request.method not in {"GET", "HEAD"}:
-        raise RegistryError(
-            405,
-            ErrorCode.UNSUPPORTED,
+        raise method_not_allowed(
             "The proxy only serves pulls. Push to your vendor's own registry.",
-            headers=[("Allow", "GET, HEAD")],
+            ("GET", "HEAD"),
         )
     route = parse_route(request.path)
     headers = _upstream_headers(request, route)

@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 from urllib.parse import unquote
 
-from edge.http import RegistryError, parse_form
+from edge.http import RegistryError, method_not_allowed, parse_form
 from edge.proxy.route import Kind, check_reference
 from edge.pull_counter import PulledImage
 from oci.errors import ErrorCode
@@ -71,12 +71,7 @@ def parse_wanted(method: str, uri: str) -> Wanted:
         RegistryError: 400 malformed, 404 not a path of registries, 405.
     """
     if method not in _ACTIONS:
-        raise RegistryError(
-            405,
-            ErrorCode.UNSUPPORTED,
-            "The registry does not support this method.",
-            headers=[("Allow", ", ".join(_ACTIONS))],
-        )
+        raise method_not_allowed("The registry does not support this method.", _ACTIONS)
     raw_path, _, query = uri.partition("?")
     path = _decoded(raw_path)
     if path in {"/v2", "/v2/"}:

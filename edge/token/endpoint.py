@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from django.conf import settings
 
-from edge.http import RegistryError, Request
+from edge.http import RegistryError, Request, method_not_allowed
 from edge.pull_counter import PulledImage
 from edge.services import EdgeServices
 from edge.token.parse import TokenRequest, parse_token_request
@@ -45,11 +45,8 @@ async def serve_token(request: Request, services: EdgeServices) -> None:
         RegistryError: 400 malformed, 401 refused, 405, 429 too many.
     """
     if request.method not in {"GET", "HEAD", "POST"}:
-        raise RegistryError(
-            405,
-            ErrorCode.UNSUPPORTED,
-            "The token service accepts GET and POST.",
-            headers=[("Allow", "GET, HEAD, POST")],
+        raise method_not_allowed(
+            "The token service accepts GET and POST.", ("GET", "HEAD", "POST")
         )
     wanted = await parse_token_request(request)
     service, lifetime_seconds = _service(wanted.service)

@@ -10,9 +10,9 @@ import asyncio
 import base64
 import ssl
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import aiohttp
@@ -329,18 +329,12 @@ def _usable(
     return response
 
 
-class _translated_errors:  # noqa: N801 -- reads as the context manager it is
-    """Raises the HTTP client's exceptions as upstream errors."""
-
-    def __init__(self, target: UpstreamTarget) -> None:
-        self._target = target
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, _tb: object) -> None:
-        if error is None:
-            return
-        translated = translate(error, self._target)
-        if translated is not None:
-            raise translated from error
+@contextmanager
+def _translated_errors(target: UpstreamTarget) -> Iterator[None]:
+    """Raise the HTTP client's exceptions as upstream errors."""
+    try:
+        yield
+    except Exception as error:
+        if (translated := translate(error, target)) is None:
+            raise
+        raise translated from error
