@@ -125,7 +125,7 @@ def _identify(
     is_private = service == settings.BERTH_REGISTRY_SERVICE
     login = authorize_login(
         presented,
-        PRIVATE_REGISTRY if is_private else None,
+        is_private=is_private,
         even_if_inactive=bool(scopes) and not is_private,
     )
     if isinstance(login, ApiTokenHolder):

@@ -29,9 +29,9 @@ def _warn() -> None:
 
 
 class ForgivingRedisCache(RedisCache):
-    """Falls back to this process's memory while Redis is away.
+    """Falls back to this process's memory while Redis is unavailable.
 
-    What counts here, such as failed logins, then counts in this process only.
+    Counts, such as those of failed logins, are this process's own then.
     """
 
     def ping(self) -> None:

@@ -156,19 +156,18 @@ def authorize_pull(
 
 def authorize_login(
     credential: PullCredential,
-    upstream: Upstream | None = None,
     *,
+    is_private: bool = False,
     even_if_inactive: bool = False,
 ) -> Holder | Denied:
     """Return the holder of a credential that may log in, for no repository yet.
 
     An inactive license is refused, so that ``docker login`` says why at once;
-    ``even_if_inactive`` leaves that to the pull. ``upstream`` is PRIVATE_REGISTRY for
-    a login there.
+    ``even_if_inactive`` leaves that to the pull. ``is_private`` is for the private
+    registry.
     """
     trace: list[Step] = []
     holder: Holder | None = None
-    is_private = isinstance(upstream, Place)
     try:
         holder = _check_credential(credential, None, trace, is_private)
         if isinstance(holder, LicenseHolder) and not even_if_inactive:
