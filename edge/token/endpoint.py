@@ -92,25 +92,25 @@ async def _authenticate(
         return None
     presented = wanted.credential
     await _limit_guesses(request, services, presented)
-    holder = await services.token_threads.call(
+    login = await services.token_threads.call(
         lambda: _identify(presented, service, wanted.scopes)
     )
-    if holder.subject is None:
+    if login.subject is None:
         await _count(services, f"failures:{request.neighbourhood}")
     else:
-        number = await _count(services, f"requests:{holder.subject}")
+        number = await _count(services, f"requests:{login.subject}")
         if number > settings.BERTH_TOKEN_REQUESTS_PER_MINUTE:
             raise _too_many("Too many token requests with this login.")
-    if isinstance(holder, Denied):
-        _count_refused(services, service, wanted.scopes, holder)
+    if isinstance(login, Denied):
+        _count_refused(services, service, wanted.scopes, login)
         raise RegistryError(
             401,
             ErrorCode.UNAUTHORIZED,
-            holder.message,
+            login.message,
             headers=[("WWW-Authenticate", 'Basic realm="Berth"')],
-            detail={"reason": holder.reason.value},
+            detail={"reason": login.reason.value},
         )
-    return holder
+    return login
 
 
 def _identify(

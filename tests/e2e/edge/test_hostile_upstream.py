@@ -53,7 +53,7 @@ class Victim:
         )
 
     def seen(self, behaviour: str) -> list[dict[str, str]]:
-        return [each.headers for each in self.hostile.requests_for(behaviour)]
+        return [item.headers for item in self.hostile.requests_for(behaviour)]
 
 
 @pytest.fixture

@@ -103,7 +103,7 @@ def test_several_scopes_in_both_spellings(edge: EdgeClient, connected: Vendor) -
     )
     listed = edge.token_answer(login, f"repository:{one}:pull repository:{two}:pull")
 
-    names = [each["name"] for each in claims(repeated)["access"]]
+    names = [item["name"] for item in claims(repeated)["access"]]
     assert names == [one, two]
     assert claims(listed)["access"] == claims(repeated)["access"]
 
@@ -269,7 +269,7 @@ def test_the_registry_tells_vendors_too_how_to_log_in(
         for service in ("berth-proxy", "berth-registry")
     }
 
-    assert {each.status for each in answers.values()} == {401}
+    assert {item.status for item in answers.values()} == {401}
     assert answers["berth-registry"].error[1] == (
         "No known login came with this request. Log in with your e-mail address and a "
         "user token, or your password if you have no second factor; or with any "

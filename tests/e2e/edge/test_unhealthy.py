@@ -14,7 +14,7 @@ from tests.e2e.conftest import Upstream
 from tests.support.clients.edge import EdgeClient
 from tests.support.rows.vendor import Vendor
 
-UNHEALTHY = [each for each in Outcome if each is not Outcome.VALID]
+UNHEALTHY = [item for item in Outcome if item is not Outcome.VALID]
 
 
 @pytest.mark.parametrize("health", UNHEALTHY)

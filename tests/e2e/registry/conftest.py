@@ -58,7 +58,7 @@ class Registry:
         token = self.token(login, f"repository:{repository}:pull,push")
         layer = gzip.compress(images.tar_layer({"a": text.encode()}), mtime=0)
         config = json.dumps({"architecture": "amd64", "os": "linux"}).encode()
-        blobs = [self._push_blob(token, repository, each) for each in (config, layer)]
+        blobs = [self._push_blob(token, repository, item) for item in (config, layer)]
         manifest = json.dumps(
             {
                 "schemaVersion": 2,

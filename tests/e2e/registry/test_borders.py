@@ -121,10 +121,10 @@ def reader_no_more(source: Vendor, target: Vendor, registry: Registry) -> Reader
     lost = add_member(
         actor=source.actor, team=source.team, user=target.owner, role=Role.DEVELOPER
     )
-    repositories = [f"{each.application.slug}/worker" for each in (source, target)]
+    repositories = [f"{item.application.slug}/worker" for item in (source, target)]
     token = registry.token(
         (target.owner.email, PASSWORD),
-        *(f"repository:{each}:pull,push" for each in repositories),
+        *(f"repository:{item}:pull,push" for item in repositories),
     )
     remove_member(actor=source.actor, membership=lost)
     return Reader(token, *repositories)
@@ -149,7 +149,7 @@ def test_a_mount_is_not_hidden_in_a_body(
     fields = f"mount={pushed.layer}&from={reader.source}"
     assert pushed.repository == reader.source
 
-    told = registry.client.request("POST", f"{path}?{fields}", bearer(reader.token))
+    refused = registry.client.request("POST", f"{path}?{fields}", bearer(reader.token))
     hidden = registry.client.request(
         "POST",
         path,
@@ -160,7 +160,7 @@ def test_a_mount_is_not_hidden_in_a_body(
     )
 
     # An upload begins as if nothing was said of a mount.
-    assert (told.status, hidden.status) == (401, 202)
+    assert (refused.status, hidden.status) == (401, 202)
     assert "/blobs/uploads/" in path_of(hidden)
     layer = registry.direct.request(
         "GET", f"/v2/{reader.target}/blobs/{pushed.layer}", bearer(reader.token)

@@ -133,7 +133,7 @@ def test_a_removed_member_and_a_smaller_role_stop_pushing(
     while "No known login" not in (answer := begin()).body.decode():
         assert time.monotonic() < time_up
     assert answer.status == 401
-    assert not {each for each in registry.stored() - before if "manifests" in each}
+    assert not {item for item in registry.stored() - before if "manifests" in item}
 
 
 @pytest.mark.usefixtures("edge")
@@ -154,7 +154,7 @@ def test_refused_pulls_are_counted_for_the_vendor(
     while PullEvent.objects.count() < 2 and time.monotonic() < deadline:
         time.sleep(0.1)
     counted = PullEvent.objects.order_by("reference")
-    assert [(each.image, each.count) for each in counted] == [
+    assert [(item.image, item.count) for item in counted] == [
         ("worker", 1),
         ("worker:v1", 1),
     ]

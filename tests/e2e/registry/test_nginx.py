@@ -82,7 +82,7 @@ def test_a_layer_in_http_chunks_passes_unbuffered(
     assert hashlib.sha256(read.body).hexdigest() == hasher.hexdigest()
     temporary = registry.client.log.parent
     for name in ("client_body", "proxy"):
-        assert not [each for each in (temporary / name).rglob("*") if each.is_file()]
+        assert not [item for item in (temporary / name).rglob("*") if item.is_file()]
 
 
 def test_addresses_are_those_of_the_host_that_was_asked(
@@ -238,7 +238,7 @@ def test_the_proxys_name_serves_the_proxy_alone(
     assert base.headers["WWW-Authenticate"] == (
         f'Bearer realm="http://{registry.proxy_host}/v2/token",service="berth-proxy"'
     )
-    assert {each.status for each in others} == {404}
+    assert {item.status for item in others} == {404}
 
 
 def test_what_operators_do_not_change_names_no_address() -> None:

@@ -72,8 +72,8 @@ def test_who_may_pushes_and_pulls_with_skopeo(
     )
 
     assert (pushed.returncode, pulled.returncode) == (0, 0), pushed.stderr
-    for each in image_dir.iterdir():
-        assert (tmp_path / "pulled" / each.name).read_bytes() == each.read_bytes()
+    for item in image_dir.iterdir():
+        assert (tmp_path / "pulled" / item.name).read_bytes() == item.read_bytes()
 
 
 @pytest.mark.usefixtures("unchanged")
@@ -82,11 +82,11 @@ def test_a_license_does_not_push(
 ) -> None:
     login = ("any", vendor.license().license_id.reveal())
 
-    told = push(registry, image_dir, pushed.repository, login)
+    output = push(registry, image_dir, pushed.repository, login)
 
     assert (
         "A license can pull images, but not push them. Log in with your e-mail "
-        "address and a user token to push." in told
+        "address and a user token to push." in output
     )
 
 
@@ -96,11 +96,11 @@ def test_a_read_only_token_does_not_push(
 ) -> None:
     _, login = user_token(vendor, read_only=True)
 
-    told = push(registry, image_dir, pushed.repository, login)
+    output = push(registry, image_dir, pushed.repository, login)
 
     assert (
         "This API token is read-only and cannot push images. Log in with one that is "
-        "not read-only." in told
+        "not read-only." in output
     )
     token = registry.token(login, f"repository:{pushed.repository}:pull")
     answer = registry.client.request("GET", pushed.manifest_path, bearer(token))
@@ -114,11 +114,11 @@ def test_a_role_without_the_right_neither_pushes_nor_pulls(
     _, login = user_token(vendor, member(vendor, Role.SUPPORT).user)
     ask = "Ask an owner or admin of the team for the developer role."
 
-    told = push(registry, image_dir, pushed.repository, login)
+    output = push(registry, image_dir, pushed.repository, login)
 
-    assert f"Your role may not push images. {ask}" in told
-    told = pull(registry, pushed.repository, login)
-    assert f"Your role may not pull images. {ask}" in told
+    assert f"Your role may not push images. {ask}" in output
+    output = pull(registry, pushed.repository, login)
+    assert f"Your role may not pull images. {ask}" in output
 
 
 @pytest.mark.usefixtures("unchanged")
@@ -131,17 +131,17 @@ def test_another_teams_slug_looks_like_an_unknown_one(
 ) -> None:
     theirs = create_vendor().application.slug
 
-    told = {
+    output = {
         slug: push(registry, image_dir, f"{slug}/worker", owner_login)
         for slug in (theirs, "x" * len(theirs))
     }
 
-    for slug, text in told.items():
+    for slug, text in output.items():
         assert (
             f"This login does not include the application '{slug}'. Check the image "
             f"name; {SLUGS}" in text
         )
-    first, second = (text.replace(slug, "SLUG") for slug, text in told.items())
+    first, second = (text.replace(slug, "SLUG") for slug, text in output.items())
     assert first.partition("msg=")[2] == second.partition("msg=")[2]
 
 
@@ -149,9 +149,9 @@ def test_another_teams_slug_looks_like_an_unknown_one(
 def test_an_image_needs_an_application(
     registry: Registry, owner_login: tuple[str, str], image_dir: Path
 ) -> None:
-    told = push(registry, image_dir, "worker", owner_login)
+    output = push(registry, image_dir, "worker", owner_login)
 
-    assert "Images here are named APPLICATION_SLUG/IMAGE, and 'worker' has" in told
+    assert "Images here are named APPLICATION_SLUG/IMAGE, and 'worker' has" in output
 
 
 @pytest.mark.usefixtures("unchanged")
@@ -161,11 +161,11 @@ def test_a_license_of_another_application_does_not_pull(
     other = vendor.another_application(f"{vendor.team.slug}-other")
     login = ("any", vendor.license(other).license_id.reveal())
 
-    told = pull(registry, pushed.repository, login)
+    output = pull(registry, pushed.repository, login)
 
     assert (
         f"This license does not include the application '{vendor.application.slug}'. "
-        "Check the image name." in told
+        "Check the image name." in output
     )
 
 
@@ -189,14 +189,15 @@ def test_deleting_needs_its_right(
     read_only = user_token(vendor, read_only=True)[1]
     before = registry.stored()
 
-    told = [
+    answers = [
         registry.client.request("DELETE", path, bearer(registry.token(login, scope)))
         for login in (license_login, read_only)
     ]
 
-    assert [each.status for each in told] == [401, 401]
-    assert told[0].error[1].startswith("A license can pull images, but not delete")
-    assert told[1].error[1].startswith("This API token is read-only and cannot delete")
+    first, second = answers
+    assert (first.status, second.status) == (401, 401)
+    assert first.error[1].startswith("A license can pull images, but not delete")
+    assert second.error[1].startswith("This API token is read-only and cannot delete")
     assert registry.stored() == before
     pushing_only = registry.token(owner_login, scope.removesuffix(",delete"))
     answer = registry.client.request("DELETE", path, bearer(pushing_only))

@@ -70,7 +70,7 @@ def test_a_license_that_is_over_gets_no_token(
 ) -> None:
     scope = f"repository:{pushed.repository}:pull"
     revoked, archived = vendor.license(), vendor.license()
-    logins = [("any", each.license_id.reveal()) for each in (revoked, archived)]
+    logins = [("any", item.license_id.reveal()) for item in (revoked, archived)]
     assert registry.token(logins[0], scope)
 
     revoke_license(actor=vendor.actor, license=revoked, reason="test")

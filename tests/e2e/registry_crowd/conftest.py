@@ -70,7 +70,7 @@ class Cast:
 
     @property
     def revoked(self) -> list[Identity]:
-        return [each for each in self.identities if each.revoked_at is not None]
+        return [item for item in self.identities if item.revoked_at is not None]
 
     def revoke(self) -> None:
         """Revoke two licenses and a token."""
@@ -82,7 +82,7 @@ class Cast:
         self.named("ci0").revoked_at = time.monotonic()
 
     def named(self, name: str) -> Identity:
-        (found,) = (each for each in self.identities if each.name == name)
+        (found,) = (item for item in self.identities if item.name == name)
         return found
 
 

@@ -99,7 +99,7 @@ class Image:
 
     @property
     def size(self) -> int:
-        return sum(len(each) for each in (*self.blobs, self.manifest))
+        return sum(len(item) for item in (*self.blobs, self.manifest))
 
 
 @dataclass

@@ -66,12 +66,12 @@ def test_nothing_leaks_and_nothing_is_lost(
 
     done = first + at_once(place, cast)
 
-    kinds = [each.what for each in done[len(first) :]]
+    kinds = [item.what for item in done[len(first) :]]
     assert (kinds.count("push"), kinds.count("pull")) == (PUSHES, PULLS)
-    for each in done:
-        check_outcome(each)
+    for item in done:
+        check_outcome(item)
     for who in cast.revoked:
-        assert any(is_refused_with_a_kept_token(each, who) for each in done), who.name
+        assert any(is_refused_with_a_kept_token(item, who) for item in done), who.name
     check_list(done)
     check_pulls(cast)
 
@@ -125,19 +125,19 @@ def at_once(place: Place, cast: Cast) -> list[Done]:
             )
 
         start(range(PUSHES // 2))
-        wait_for(lambda: sum(each.done() for each in running) > PUSHES // 2)
+        wait_for(lambda: sum(item.done() for item in running) > PUSHES // 2)
         cast.revoke()
         start(range(PUSHES // 2, PUSHES * 3 // 4))
         over = time.monotonic() + REVOCATION_SECONDS
         wait_for(lambda: time.monotonic() > over)
         start(range(PUSHES * 3 // 4, PUSHES))
-        return [each.result() for each in running]
+        return [item.result() for item in running]
 
 
 def tasks(cast: Cast, number: int) -> list[tuple[Identity, str, Image]]:
     """Return what one of the ten does next; every third time with others' images."""
     who = cast.identities[number % 10]
-    others = {each.namespace for each in cast.identities} - {who.namespace}
+    others = {item.namespace for item in cast.identities} - {who.namespace}
     namespace = others.pop() if number // 10 % 3 == 2 else who.namespace
     platform = PLATFORMS[number % len(PLATFORMS)]
     base = base_images(namespace)[number % BASE_IMAGES]
@@ -162,33 +162,33 @@ def wait_for(condition: Callable[[], bool], seconds: float = 30) -> None:
 
 def check_list(done: list[Done]) -> None:
     """Compare Berth's list with what was pushed and not deleted, and with what is."""
-    good = [each for each in done if each.is_good]
-    gone = {each.image for each in good if each.what == "delete"}
+    good = [item for item in done if item.is_good]
+    gone = {item.image for item in good if item.what == "delete"}
     assert len(gone) > DELETED
-    left = {each.image for each in good if each.what == "push"} - gone
+    left = {item.image for item in good if item.what == "push"} - gone
     tags = ImageTag.objects.select_related("manifest", "repository__application")
-    names = {(each.full_name, each.tag) for each in left}
+    names = {(item.full_name, item.tag) for item in left}
 
     def is_all_listed() -> bool:
         while confirm_images():  # as the worker does every ten seconds
             pass
-        return {(each.repository.full_name, each.name) for each in tags.all()} == names
+        return {(item.repository.full_name, item.name) for item in tags.all()} == names
 
     wait_for(is_all_listed)
     assert {
-        (each.repository.full_name, each.name): (
-            each.manifest.digest,
-            each.manifest.platforms,
-            each.manifest.size,
+        (item.repository.full_name, item.name): (
+            item.manifest.digest,
+            item.manifest.platforms,
+            item.manifest.size,
         )
-        for each in tags.all()
+        for item in tags.all()
     } == {
-        (each.full_name, each.tag): (each.digest, [each.platform], each.size)
-        for each in left
+        (item.full_name, item.tag): (item.digest, [item.platform], item.size)
+        for item in left
     }
     assert ImageManifest.objects.count() == len(left)
     assert not tags.filter(confirmed_at=None).exists()
-    assert there() == {(each.full_name, each.tag): each.digest for each in left}
+    assert there() == {(item.full_name, item.tag): item.digest for item in left}
 
 
 @async_to_sync
@@ -204,7 +204,7 @@ async def there() -> dict[tuple[str, str], str | None]:
 
 def check_pulls(cast: Cast) -> None:
     """Every manifest that was pulled is counted once, and no other."""
-    pulled = sum(len(each.manifests_pulled) for each in cast.identities)
+    pulled = sum(len(item.manifests_pulled) for item in cast.identities)
 
     def counted() -> int:
         events = PullEvent.objects.filter(outcome="allowed")

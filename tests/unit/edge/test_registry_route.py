@@ -19,7 +19,7 @@ PULL, PUSH, DELETE = (
 
 def accesses(method: str, uri: str) -> set[tuple[str, str]]:
     return {
-        (each.repository, each.action) for each in parse_wanted(method, uri).accesses
+        (item.repository, item.action) for item in parse_wanted(method, uri).accesses
     }
 
 

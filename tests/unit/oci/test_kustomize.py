@@ -186,7 +186,7 @@ def test_many_names_are_not_compared_each_with_each() -> None:
         Renaming(CountedName(f"quay.io/my-org/api{number:04}"), "new")
         for number in range(2_000)
     ]
-    kept = [CountedName(each.name.replace(".", "-")) for each in renamings]
+    kept = [CountedName(item.name.replace(".", "-")) for item in renamings]
     CountedName.comparisons = 0
 
     text = kustomization(renamings, kept=kept)
@@ -198,10 +198,10 @@ def test_many_names_are_not_compared_each_with_each() -> None:
 def test_names_with_dots_in_very_many_places_are_escaped_unseen() -> None:
     names = ["a" * place + "." + "a" * (99 - place) for place in range(1, 99)]
 
-    images = yaml.safe_load(kustomization([Renaming(each, "new") for each in names]))
+    images = yaml.safe_load(kustomization([Renaming(item, "new") for item in names]))
 
-    assert [each["name"] for each in images["images"]] == [
-        each.replace(".", r"\.") for each in names
+    assert [item["name"] for item in images["images"]] == [
+        item.replace(".", r"\.") for item in names
     ]
 
 
@@ -211,7 +211,7 @@ def test_a_name_in_very_many_places_beyond_reach_has_each_once() -> None:
 
     (text,) = yaml.safe_load(kustomization(renamings))["transformers"]
 
-    assert [each["path"] for each in yaml.safe_load(text)["fieldSpecs"]] == paths
+    assert [item["path"] for item in yaml.safe_load(text)["fieldSpecs"]] == paths
 
 
 def test_an_ipv6_host_is_not_a_set_of_letters() -> None:

@@ -15,7 +15,7 @@ POD_SPEC = "containers: [{name: api, image: 'quay.io/my-org/api:v1.0.1'}]"
 
 
 def images(text: str) -> list[str]:
-    return [each.image for each in read_manifest(text).images]
+    return [item.image for item in read_manifest(text).images]
 
 
 def test_the_deployment_of_the_documentation() -> None:
@@ -108,8 +108,8 @@ items:
 """
     manifest = read_manifest(text)
 
-    assert [each.name for each in manifest.objects] == ["one", "two-"]
-    assert [each.object.name for each in manifest.images] == ["one", "two-"]
+    assert [item.name for item in manifest.objects] == ["one", "two-"]
+    assert [item.object.name for item in manifest.images] == ["one", "two-"]
     assert manifest.images[0].path == "spec/containers[]/image"
 
 
@@ -153,7 +153,7 @@ spec:
   containers: *all
 """
     found = [
-        (each.image, each.container, each.path) for each in read_manifest(text).images
+        (item.image, item.container, item.path) for item in read_manifest(text).images
     ]
 
     assert found == [
@@ -201,9 +201,9 @@ spec:
   imagePullSecrets: [{name: mine}]
 """
     found = {
-        each.image: (each.path, each.pod_spec)
-        for each in read_manifest(text).images
-        if each.path.startswith("spec")
+        item.image: (item.path, item.pod_spec)
+        for item in read_manifest(text).images
+        if item.path.startswith("spec")
     }
 
     spec = PodSpec("/spec", ("mine",))
@@ -243,7 +243,7 @@ values = st.recursive(
 def test_any_structure_is_read(value: object) -> None:
     manifest = read_manifest(yaml.safe_dump(value))
 
-    assert all(each.image == each.image.strip() for each in manifest.images)
+    assert all(item.image == item.image.strip() for item in manifest.images)
 
 
 def test_documents_without_a_kind_are_told_by_their_line() -> None:

@@ -94,7 +94,7 @@ def test_a_target_is_one_object_and_no_other() -> None:
         {WEB: [PodSpec("/spec")], POD: [PodSpec("/spec")]}, NAME
     )
 
-    assert [each["target"] for each in patches] == [
+    assert [item["target"] for item in patches] == [
         {
             "group": "apps",
             "version": "v1",

@@ -38,13 +38,13 @@ def test_nodes_know_their_line() -> None:
     assert document.line == 1
     listed = document.get("b")
     assert isinstance(listed, Sequence)
-    assert [each.line for each in listed.items] == [4, 5]
+    assert [item.line for item in listed.items] == [4, 5]
 
 
 def test_documents_are_told_apart_and_may_be_empty() -> None:
     documents = list(yaml_documents("---\n---\na: b\n---\n- c\n...\n---\nd"))
 
-    assert [type(each) for each in documents] == [Scalar, Mapping, Sequence, Scalar]
+    assert [type(item) for item in documents] == [Scalar, Mapping, Sequence, Scalar]
 
 
 def test_no_text_is_no_document() -> None:
@@ -179,7 +179,7 @@ def test_aliases_that_multiply_are_refused_at_once(kind: str) -> None:
 def test_a_megabyte_of_small_values_is_read() -> None:
     text = "a:\n" + "".join(f"  k{n}: value-{n}\n" for n in range(45_000))
 
-    (value,) = [each for _, each in root(text).pairs]
+    (value,) = [item for _, item in root(text).pairs]
     assert value.size == 90_001
 
 

@@ -68,16 +68,16 @@ def test_images_are_resolved_in_order(license: License, holder: LicenseClient) -
 
     assert response.status_code == 200
     resolved = response.json()["images"]
-    assert [each["image"] for each in resolved] == [*PROXIED, *OTHERS, "redis"]
-    proxied = {each["image"]: each["new_image"] for each in resolved[: len(PROXIED)]}
+    assert [item["image"] for item in resolved] == [*PROXIED, *OTHERS, "redis"]
+    proxied = {item["image"]: item["new_image"] for item in resolved[: len(PROXIED)]}
     prefix = f"{PROXY}/proxy/my-app/"
     assert proxied == {image: prefix + name for image, name in PROXIED.items()}
-    assert {each["result"] for each in resolved[: len(PROXIED)]} == {"proxied"}
+    assert {item["result"] for item in resolved[: len(PROXIED)]} == {"proxied"}
     others = resolved[len(PROXIED) : -1]
-    assert {each["image"]: each["result"] for each in others} == OTHERS
-    assert {each["new_image"] for each in others} == {None}
+    assert {item["image"]: item["result"] for item in others} == OTHERS
+    assert {item["new_image"] for item in others} == {None}
     good = {"proxied", "private_registry", "already_proxied"}
-    assert all((each["detail"] == "") == (each["result"] in good) for each in resolved)
+    assert all((item["detail"] == "") == (item["result"] in good) for item in resolved)
 
 
 def pulled(license: License, name: str) -> Allowed | Denied:
@@ -92,8 +92,8 @@ def pulled(license: License, name: str) -> Allowed | Denied:
 def test_images_are_renamed_to_what_can_be_pulled(
     license: License, holder: LicenseClient
 ) -> None:
-    for told in holder.resolve(*PROXIED).json()["images"]:
-        assert isinstance(pulled(license, told["new_image"]), Allowed)
+    for answer in holder.resolve(*PROXIED).json()["images"]:
+        assert isinstance(pulled(license, answer["new_image"]), Allowed)
 
 
 @pytest.mark.usefixtures("registries")
@@ -110,11 +110,11 @@ def test_images_are_renamed_to_what_can_be_pulled(
 def test_what_is_told_is_what_a_pull_would_be_told(
     image: str, name: str, license: License, holder: LicenseClient
 ) -> None:
-    (told,) = holder.resolve(image).json()["images"]
+    (answer,) = holder.resolve(image).json()["images"]
 
     denied = pulled(license, name)
     assert isinstance(denied, Denied)
-    assert told["detail"] == denied.message
+    assert answer["detail"] == denied.message
 
 
 @pytest.mark.usefixtures("registries")
@@ -123,9 +123,9 @@ def test_a_registry_that_is_not_shared_looks_like_none(holder: LicenseClient) ->
 
     hidden, absent = holder.resolve(*images).json()["images"]
 
-    def anonymous(told: dict[str, Any]) -> str:
-        host = told["image"].partition("/")[0]
-        return json.dumps(told).replace(host, "HOST")
+    def anonymous(answer: dict[str, Any]) -> str:
+        host = answer["image"].partition("/")[0]
+        return json.dumps(answer).replace(host, "HOST")
 
     assert anonymous(hidden) == anonymous(absent)
 
@@ -135,9 +135,9 @@ def test_registries_of_other_teams_look_like_none(
 ) -> None:
     ExternalRegistryFactory(team=other_team, endpoint="quay.io")
 
-    (told,) = holder.resolve("quay.io/my-org/api").json()["images"]
+    (answer,) = holder.resolve("quay.io/my-org/api").json()["images"]
 
-    assert told["result"] == "not_connected"
+    assert answer["result"] == "not_connected"
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_what_are_no_images_is_told(
 def test_queries_of_images(
     number: int, holder: LicenseClient, django_assert_num_queries: Any
 ) -> None:
-    images = [f"quay.io/my-org/api:{each}" for each in range(number)]
+    images = [f"quay.io/my-org/api:{tag}" for tag in range(number)]
 
     # The license, the registries, their applications and credentials.
     with django_assert_num_queries(4):
