@@ -18,7 +18,7 @@ from asgiref.sync import async_to_sync, sync_to_async
 from standardwebhooks import Webhook as Signer
 
 from alerts.models import Alert, Delivery, Webhook
-from alerts.results import FAULT, Sent
+from alerts.results import INTERNAL_ERROR, SendResult
 from portal.outbound import Failure, failure_of, outbound_session
 
 SECONDS = 15
@@ -91,7 +91,7 @@ async def post_all(
         await asyncio.gather(*(deliver(delivery) for delivery in deliveries))
 
 
-async def _attempt(session: aiohttp.ClientSession, delivery: Delivery) -> Sent:
+async def _attempt(session: aiohttp.ClientSession, delivery: Delivery) -> SendResult:
     webhook = delivery.webhook
     assert webhook is not None  # noqa: S101 -- narrows; see the caller
     try:
@@ -99,8 +99,8 @@ async def _attempt(session: aiohttp.ClientSession, delivery: Delivery) -> Sent:
         headers = signed_headers(webhook, delivery.alert, body)
         return await _post(session, webhook.url, headers, body)
     except Exception:  # must not affect other teams' webhooks
-        logger.exception("A delivery failed by itself: %s.", delivery.pk)
-        return FAULT
+        logger.exception("Internal error in a delivery: %s.", delivery.pk)
+        return INTERNAL_ERROR
 
 
 async def _post(
@@ -114,7 +114,7 @@ async def _post(
     except (aiohttp.ClientError, OSError, ValueError) as error:
         failure = failure_of(error) or Failure.CONNECTION_BROKE
         detail = _DETAILS.get(failure, "The connection broke.")
-        return Sent(ok=False, detail=detail)
+        return SendResult(ok=False, detail=detail)
     if 200 <= status < 300:
         return SendResult(ok=True, detail="Delivered.", http_status=status)
     return SendResult(

@@ -18,7 +18,7 @@ from bench.seed.licenses import REGISTRIES
 from licenses.models import License
 from portal.crypto.secrets import Secret
 from registries.decision.credentials import PresentedCredential
-from registries.decision.pull import Allowed, Denied, authorize_pull
+from registries.decision.pull import AllowedPull, Denied, authorize_pull
 from registries.models.outcomes import Reason
 
 WARM_UP = 200
@@ -27,7 +27,7 @@ _EXPECTED = {Reason.LICENSE_EXPIRED, Reason.LICENSE_REVOKED}
 
 # All times in milliseconds, by the number of licenses.
 Decisions = Mapping[int, Sequence[float]]
-Question = partial[Allowed | Denied]
+Question = partial[AllowedPull | Denied]
 
 
 def measure_decisions(plan: Plan) -> Decisions:

@@ -372,7 +372,7 @@ def _decision_fields(decision: Decision, *, trace: bool) -> dict[str, object]:
     fields: dict[str, object] = {"trace": decision.trace if trace else None}
     if isinstance(decision, Allowed):
         registry = decision.registry.slug if isinstance(decision, AllowedPull) else None
-        return told | {
+        return fields | {
             "allowed": True,
             "reason": None,
             "message": "Allowed.",
