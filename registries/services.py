@@ -14,30 +14,36 @@ from oci.reference import Reference
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict, Invalid
 from portal.wake import Task, wake
-from registries.checks.attempt import CheckResult, try_credential
-from registries.checks.limit import count_try
-from registries.checks.new_credentials import (
-    NewCredential,
-    new_version,
-    prove,
-    try_version,
-)
-from registries.checks.results import check_at_once, record_check, reset_health
+from registries.checks.attempt import CheckResult, check_credential_now
+from registries.checks.results import begin_anew, check_at_once, record_check
 from registries.models import (
+    MAX_SECRET_BYTES,
     Credential,
     CredentialCheck,
     ExternalRegistry,
     RegistryShare,
 )
-from registries.providers import PROVIDERS, canonical_endpoint
+from registries.providers import PROVIDERS, AuthType, canonical_endpoint
 from registries.selectors import active_credential
-from registries.upstream.target import upstream_target
-from teams.actors import Actor
+from teams.actors import Actor, ActorKind
 from teams.models import Team
 from teams.permissions import Permission
 from teams.services import apply_changes
 
 CHECKS_KEPT = timedelta(days=90)
+
+
+@dataclass(frozen=True, slots=True)
+class NewCredential:
+    """A credential as the vendor enters it.
+
+    ``auth_type`` "" is the provider's usual one. The fields that it does not ask for
+    are left empty.
+    """
+
+    auth_type: str
+    username: str
+    secret: Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,67 +64,46 @@ class NewRegistry:
     test_image: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class ReadyRegistry:
-    """A registry that can be stored: valid, its credential proven if it was tried."""
-
-    registry: ExternalRegistry
-    credential: Credential
-    applications: Sequence[Application] | None
-    result: CheckResult | None
-
-
-@dataclass(frozen=True, slots=True)
-class ReadyCredential:
-    """A credential that can take the place of a registry's present one."""
-
-    credential: Credential
-    result: CheckResult | None
-
-
 def connect_registry(
     *, actor: Actor, team: Team, new: NewRegistry, skip_test: bool = False
 ) -> ExternalRegistry:
-    """Store a registry with its credential, after the credential has been tried.
+    """Store a registry with its credential, once the credential has been checked.
 
     Raises:
-        CredentialNotProven: the registry did not accept the credential.
+        CheckFailed: the registry did not accept the credential.
     """
-    ready = prepare_registry(actor=actor, team=team, new=new, skip_test=skip_test)
-    return store_registry(actor=actor, ready=ready)
+    draft = draft_registry(actor=actor, team=team, new=new)
+    result = None if skip_test else check_credential_now(draft).raise_if_failed()
+    return store_registry(
+        actor=actor, draft=draft, applications=new.applications, result=result
+    )
 
 
-def prepare_registry(
-    *, actor: Actor, team: Team, new: NewRegistry, skip_test: bool = False
-) -> ReadyRegistry:
-    """Look at a new registry and try its credential; nothing is stored.
-
-    To be called outside of a transaction: the registry may take its time.
-
-    Raises:
-        CredentialNotProven: the registry did not accept the credential.
-    """
+def draft_registry(*, actor: Actor, team: Team, new: NewRegistry) -> Credential:
+    """Return the credential of a new registry, both valid and not stored yet."""
     registry = _registry(actor, team, new)
     registry.full_clean()
-    version = new_version(actor, registry, new.credential)
-    result = None if skip_test else prove(version)
-    return ReadyRegistry(registry, version, new.applications, result)
+    return _version(actor, registry, new.credential)
 
 
 @transaction.atomic
-def store_registry(*, actor: Actor, ready: ReadyRegistry) -> ExternalRegistry:
-    """Store what :func:`prepare_registry` returned."""
-    registry, version = ready.registry, ready.credential
+def store_registry(
+    *,
+    actor: Actor,
+    draft: Credential,
+    applications: Sequence[Application] | None,
+    result: CheckResult | None,
+) -> ExternalRegistry:
+    """Store what :func:`draft_registry` returned.
+
+    ``result`` is of a check that succeeded. If None, the workers check the credential.
+    """
+    registry = draft.registry
     actor.require(Permission.REGISTRY_MANAGE, team_id=registry.team_id)
-    registry.full_clean()  # another may have taken the slug while it was tried
+    registry.full_clean()  # another may have taken the slug during the check
     registry.save()
-    _set_shares(registry, ready.applications)
-    version.active = True
-    version.save()
-    if ready.result is not None:
-        record_check(version, ready.result)
-    else:
-        wake(Task.CHECK_REGISTRIES)
+    _set_shares(registry, applications)
+    _activate(draft, result)
     _record(
         actor,
         EventTag.REGISTRY_CONNECTED,
@@ -157,79 +142,55 @@ def change_registry(
     return registry
 
 
-def replace_credential(
-    *,
-    actor: Actor,
-    registry: ExternalRegistry,
-    credential: NewCredential,
-    skip_test: bool = False,
+def draft_credential(
+    *, actor: Actor, registry: ExternalRegistry, new: NewCredential
 ) -> Credential:
-    """Swap in a new credential once the registry has accepted it.
-
-    Raises:
-        CredentialNotProven: the registry did not accept it; the old one stays.
-    """
-    ready = prepare_credential(
-        actor=actor, registry=registry, credential=credential, skip_test=skip_test
-    )
-    return use_credential(actor=actor, ready=ready)
-
-
-def prepare_credential(
-    *,
-    actor: Actor,
-    registry: ExternalRegistry,
-    credential: NewCredential,
-    skip_test: bool = False,
-) -> ReadyCredential:
-    """Try a new credential, for the registry's test image too; nothing is stored.
-
-    To be called outside of a transaction: the registry may take its time.
-
-    Raises:
-        CredentialNotProven: the registry did not accept it.
-    """
+    """Return a valid credential for a registry, not stored yet."""
     actor.require(Permission.REGISTRY_MANAGE, team_id=registry.team_id)
-    version = new_version(actor, registry, credential)
-    return ReadyCredential(version, None if skip_test else prove(version))
+    return _version(actor, registry, new)
 
 
 @transaction.atomic
-def use_credential(*, actor: Actor, ready: ReadyCredential) -> Credential:
-    """Swap in what :func:`prepare_credential` returned.
+def replace_credential(
+    *, actor: Actor, draft: Credential, result: CheckResult | None
+) -> Credential:
+    """Swap in what :func:`draft_credential` returned; the old one is kept, inactive.
 
-    The old one goes on serving pulls until then, and is kept, inactive, afterwards.
+    ``result`` is of a check that succeeded. If None, the workers check the credential.
 
     Raises:
-        Conflict: the registry was deleted while the credential was tried.
+        Conflict: the registry was deleted during the check.
     """
-    version = ready.credential
-    actor.require(Permission.REGISTRY_MANAGE, team_id=version.team_id)
+    actor.require(Permission.REGISTRY_MANAGE, team_id=draft.team_id)
     registry = (
-        ExternalRegistry.objects.for_team(version.team_id)
+        ExternalRegistry.objects.for_team(draft.team_id)
         .select_for_update()
-        .filter(pk=version.registry_id)
+        .filter(pk=draft.registry_id)
         .first()
     )
     if registry is None:
-        raise Conflict("registry_deleted", "Somebody deleted the registry meanwhile.")
+        raise Conflict("registry_deleted", "The registry has been deleted.")
     Credential.objects.for_team(registry.team_id).filter(
         registry=registry, active=True
     ).update(active=False)
-    version.active = True
-    version.save()
-    reset_health(registry)
-    if ready.result is not None:
-        record_check(version, ready.result)
-    else:
-        wake(Task.CHECK_REGISTRIES)
+    begin_anew(registry)
+    _activate(draft, result)
     _record(
         actor,
         EventTag.REGISTRY_CREDENTIAL_REPLACED,
         registry,
-        auth_type=version.auth_type,
+        auth_type=draft.auth_type,
     )
-    return version
+    return draft
+
+
+def _activate(draft: Credential, result: CheckResult | None) -> None:
+    draft.active = True
+    draft.save()
+    if result is not None:
+        record_check(draft, result)
+    else:
+        wake(Task.CHECK_REGISTRIES)
 
 
 def duplicate_registry(
@@ -271,28 +232,24 @@ def delete_registry(*, actor: Actor, registry: ExternalRegistry) -> None:
     registry.delete()
 
 
-def try_new_registry(*, actor: Actor, team: Team, new: NewRegistry) -> CheckResult:
-    """Try the credential of a registry that is not stored, and store nothing."""
+def check_new_registry(*, actor: Actor, team: Team, new: NewRegistry) -> CheckResult:
+    """Check the credential of a registry that is not stored, and store nothing."""
     registry = _registry(actor, team, new)
     registry.full_clean(validate_constraints=False)
-    return try_version(new_version(actor, registry, new.credential))
+    return check_credential_now(_version(actor, registry, new.credential))
 
 
-def try_registry(
+def check_registry(
     *, actor: Actor, registry: ExternalRegistry, image: Reference | None = None
 ) -> CheckResult:
-    """Try the stored credential now and note what came of it.
+    """Check the stored credential now, and record the result.
 
-    No access to an ``image`` named here does not make the registry unhealthy; none to
-    the registry's own test image, which is tried otherwise, does.
+    An ``image`` named here that cannot be read does not make the registry unhealthy;
+    the registry's own test image, which is looked up otherwise, does.
     """
     actor.require(Permission.REGISTRY_MANAGE, team_id=registry.team_id)
     version = active_credential(registry)
-    if image is None:
-        result = try_version(version)
-    else:
-        count_try(registry.team_id)
-        result = try_credential(upstream_target(version), image)
+    result = check_credential_now(version, image)
     record_check(version, result, counts_image=image is None)
     return result
 
@@ -321,6 +278,49 @@ def _registry(actor: Actor, team: Team, new: NewRegistry) -> ExternalRegistry:
         repository_patterns=list(new.repository_patterns),
         test_image=new.test_image,
     )
+
+
+def _version(
+    actor: Actor, registry: ExternalRegistry, new: NewCredential
+) -> Credential:
+    """Return a credential, or raise Invalid if no registry could accept it."""
+    profile = registry.provider_profile
+    auth_type = profile.auth_type(new.auth_type or profile.auth_types[0].name)
+    if auth_type is None:
+        names = ", ".join(kind.name for kind in profile.auth_types)
+        raise Invalid({"auth_type": [f"{profile.title} takes: {names}."]})
+    username = auth_type.fixed_username or new.username.strip()
+    secret = new.secret if auth_type.has_secret else Secret("")
+    problems = _problems(auth_type, new, username, secret)
+    if problems:
+        raise Invalid({name: [problem] for name, problem in problems.items()})
+    return Credential(
+        team_id=registry.team_id,
+        registry=registry,
+        auth_type=auth_type.name,
+        username=Secret(username),
+        secret=secret,
+        created_by_id=actor.id if actor.kind is ActorKind.USER else None,
+    )
+
+
+def _problems(
+    auth_type: AuthType, entered: NewCredential, username: str, secret: Secret
+) -> dict[str, str]:
+    problems: dict[str, str] = {}
+    if auth_type.fixed_username and entered.username not in {"", username}:
+        problems["username"] = f"Leave it out: it is always {username}."
+    elif not username or _is_unusable(username):
+        problems["username"] = f"Enter the {auth_type.username_label}."
+    if not auth_type.has_secret and entered.secret:
+        problems["secret"] = f"Leave it out: {auth_type.title} has none."
+    elif auth_type.has_secret and (not secret or _is_unusable(secret.reveal())):
+        problems["secret"] = f"Enter the {auth_type.secret_label}, up to 16 KB."
+    return problems or auth_type.mistakes(username, secret.reveal())
+
+
+def _is_unusable(text: str) -> bool:
+    return "\x00" in text or len(text.encode()) > MAX_SECRET_BYTES
 
 
 def _set_shares(

@@ -30,7 +30,7 @@ from registries.api.serializers import (
     RegistrySerializer,
     RegistryTestSerializer,
 )
-from registries.checks.new_credentials import NewCredential
+from registries.checks.attempt import check_credential_now
 from registries.decision.credentials import (
     PresentedCredential,
     PullCredential,
@@ -51,7 +51,7 @@ from registries.selectors import (
     pulls_for_team,
     registries_for_team,
 )
-from registries.services import NewRegistry
+from registries.services import NewCredential, NewRegistry
 from teams.api.base import TeamView, by_id_or_slug, find, find_by_id_or_slug
 from teams.api.idempotency import idempotent
 from teams.permissions import Permission
@@ -105,7 +105,12 @@ class RegistriesView(RegistryView):
     @idempotent(Permission.REGISTRY_MANAGE)
     def post(self, request: Request) -> Response:
         """Add an external registry, once it has accepted the credential."""
-        registry = services.store_registry(actor=self.actor, ready=self._ready)
+        registry = services.store_registry(
+            actor=self.actor,
+            draft=self._draft,
+            applications=self._new.applications,
+            result=self._result,
+        )
         return self.shown_registry(registry.pk, 201)
 
     def prepare(self) -> None:
@@ -114,15 +119,18 @@ class RegistriesView(RegistryView):
         names = values.pop("applications")
         shared_with_all = values.pop("shared_with_all", names is None)
         _refuse_both(shared_with_all=shared_with_all, names=names)
-        new = NewRegistry(
+        self._new = NewRegistry(
             credential=_pop_credential(values),
             applications=(
                 None if shared_with_all else self.applications_named(names or [])
             ),
             **values,
         )
-        self._ready = services.prepare_registry(
-            actor=self.actor, team=self.team, new=new, skip_test=skip_test
+        self._draft = services.draft_registry(
+            actor=self.actor, team=self.team, new=self._new
+        )
+        self._result = (
+            None if skip_test else check_credential_now(self._draft).raise_if_failed()
         )
 
 
@@ -180,7 +188,7 @@ class NewRegistryTestView(TeamView):
         responses=CheckResultSerializer,
     )
     def post(self, request: Request) -> Response:
-        """Test a credential of a registry that is not connected; stores nothing."""
+        """Check a credential of a registry that is not connected; stores nothing."""
         self.require(Permission.REGISTRY_MANAGE)
         values = self.validated(NewRegistryTestSerializer)
         image = _image(values.pop("image"))
@@ -189,7 +197,7 @@ class NewRegistryTestView(TeamView):
             test_image=image.without_registry if image else "",
             **values,
         )
-        result = services.try_new_registry(actor=self.actor, team=self.team, new=new)
+        result = services.check_new_registry(actor=self.actor, team=self.team, new=new)
         return self.shown(CheckResultSerializer, result)
 
 
@@ -200,11 +208,11 @@ class RegistryTestView(RegistryView):
         responses=CheckResultSerializer,
     )
     def post(self, request: Request, registry: str) -> Response:
-        """Test the stored credential now, and record the result as a check."""
-        row = self.registry
+        """Check the stored credential now, and record the result."""
+        found = self.registry
         self.require(Permission.REGISTRY_MANAGE)
         image = _image(self.validated(RegistryTestSerializer)["image"])
-        result = services.try_registry(actor=self.actor, registry=row, image=image)
+        result = services.check_registry(actor=self.actor, registry=found, image=image)
         return self.shown(CheckResultSerializer, result)
 
 
@@ -216,18 +224,22 @@ class RegistryCredentialView(RegistryView):
     )
     @idempotent(Permission.REGISTRY_MANAGE)
     def put(self, request: Request, registry: str) -> Response:
-        """Replace the credential once the registry has accepted the new one."""
-        version = services.use_credential(actor=self.actor, ready=self._ready)
-        return self.shown_registry(version.registry_id)
+        """Swap in a new credential once the registry has accepted it."""
+        services.replace_credential(
+            actor=self.actor, draft=self._draft, result=self._result
+        )
+        return self.shown_registry(self._draft.registry_id)
 
     def prepare(self) -> None:
         row = self.registry
         values = self.validated(NewCredentialSerializer)
-        self._ready = services.prepare_credential(
-            actor=self.actor,
-            registry=row,
-            credential=_pop_credential(values),
-            skip_test=values["skip_test"],
+        self._draft = services.draft_credential(
+            actor=self.actor, registry=found, new=_pop_credential(values)
+        )
+        self._result = (
+            None
+            if values["skip_test"]
+            else check_credential_now(self._draft).raise_if_failed()
         )
 
 

@@ -1,4 +1,4 @@
-"""Trying a credential: the whole ``docker login`` handshake, once."""
+"""One check of a credential: the whole ``docker login`` handshake."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import asyncio
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Self
 
 import aiohttp
 from asgiref.sync import async_to_sync
 
 from oci.media_types import DEFAULT_MANIFEST_ACCEPT
-from oci.reference import Reference
+from oci.reference import Reference, parse_reference
+from portal.errors import PortalError
+from registries.checks.limit import count_check
+from registries.models import Credential
 from registries.models.health import Outcome
 from registries.providers.problems import Problem
 from registries.upstream.client import UpstreamClient, UpstreamRequest, upstream_client
@@ -23,15 +27,16 @@ from registries.upstream.errors import (
     UpstreamRateLimited,
     UpstreamTimeout,
 )
-from registries.upstream.target import UpstreamTarget
+from registries.upstream.target import UpstreamTarget, upstream_target
 
-TRY_SECONDS = 45
+# Somebody waits for the answer.
+PATIENCE_SECONDS = 45
 MAX_RETRY_AFTER = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What one attempt came to. ``detail`` is a sentence for the vendor.
+    """The result of one check. ``detail`` is a sentence for the vendor.
 
     ``problem`` is None for a valid credential.
     """
@@ -45,11 +50,48 @@ class CheckResult:
 
     @property
     def says_nothing_of_the_login(self) -> bool:
-        """Tell whether only the image was at fault: its name may be a mistake."""
+        """Return whether only the image was at fault: its name may be a mistake."""
         return self.problem in {Problem.NO_ACCESS, Problem.NO_SUCH_IMAGE}
 
+    @property
+    def is_valid(self) -> bool:
+        return self.outcome is Outcome.VALID
 
-async def attempt(
+    def raise_if_failed(self) -> Self:
+        """Return this result of a new credential, or raise CheckFailed."""
+        if not self.is_valid:
+            raise CheckFailed(self)
+        return self
+
+
+class CheckFailed(PortalError):  # noqa: N818 -- states the fact
+    """The registry did not accept a new credential; nothing was stored."""
+
+    def __init__(self, result: CheckResult) -> None:
+        super().__init__(f"credential_{result.outcome.value}", result.detail)
+        self.result = result
+
+
+def check_credential_now(
+    credential: Credential, image: Reference | None = None
+) -> CheckResult:
+    """Check a credential, stored or not, while somebody waits for the result.
+
+    Without an ``image``, the registry's test image is looked up if it has one. To be
+    called outside of a transaction, because registries may be slow.
+
+    Raises:
+        TooMany: the team has reached its limit for this minute.
+    """
+    count_check(credential.team_id)
+    test_image = credential.registry.test_image
+    if image is None and test_image:
+        image = parse_reference(test_image)
+    check = async_to_sync(check_credential_within)
+    return check(upstream_target(credential), image, PATIENCE_SECONDS)
+
+
+async def check_credential(
     target: UpstreamTarget,
     image: Reference | None = None,
     client: UpstreamClient | None = None,
@@ -61,10 +103,10 @@ async def attempt(
     """
     if client is None:
         async with upstream_client() as own:
-            return await attempt(target, image, own)
+            return await check_credential(target, image, own)
     started = time.monotonic()
     try:
-        status, asked = await _attempt(client, target, image)
+        status, asked = await _sign_in_and_look_up(client, target, image)
     except UpstreamError as error:
         return CheckResult(
             Outcome(error.code),
@@ -78,16 +120,16 @@ async def attempt(
     return CheckResult(outcome, status, _elapsed_ms(started), detail, problem)
 
 
-async def attempt_within(
+async def check_credential_within(
     target: UpstreamTarget, image: Reference | None, seconds: float
 ) -> CheckResult:
-    """Do as :func:`attempt`; what takes longer than ``seconds`` in all is unreachable.
+    """Check a credential; if it takes longer than ``seconds``, it is unreachable.
 
-    Each step may be in time, and the whole not.
+    Each step may be in time while the whole check is not.
     """
     try:
         async with asyncio.timeout(seconds):
-            return await attempt(target, image)
+            return await check_credential(target, image)
     except TimeoutError:
         late = UpstreamTimeout(target)
         return CheckResult(
@@ -97,14 +139,6 @@ async def attempt_within(
             late.detail_for_vendor,
             late.problem,
         )
-
-
-@async_to_sync
-async def try_credential(
-    target: UpstreamTarget, image: Reference | None = None
-) -> CheckResult:
-    """Try a credential while somebody waits for the answer."""
-    return await attempt_within(target, image, TRY_SECONDS)
 
 
 def _retry_after(error: UpstreamError) -> timedelta | None:
@@ -145,7 +179,7 @@ def _name(image: Reference) -> str:
     )
 
 
-async def _attempt(
+async def _sign_in_and_look_up(
     client: UpstreamClient, target: UpstreamTarget, image: Reference | None
 ) -> tuple[int, bool]:
     """Return the last status, and whether the registry asked for a login."""

@@ -1,4 +1,4 @@
-"""How often a team may have credentials tried while somebody waits."""
+"""How often a team may check credentials while somebody waits."""
 
 from __future__ import annotations
 
@@ -7,23 +7,22 @@ import uuid
 from portal.errors import TooMany
 from portal.http.minute_counts import count
 
-TRIES_PER_MINUTE = 30
+CHECKS_PER_MINUTE = 30
 
 
-def count_try(team_id: uuid.UUID) -> None:
-    """Count one more try of a team in this minute.
+def count_check(team_id: uuid.UUID) -> None:
+    """Count one more check that somebody of a team waits for.
 
-    Each keeps a thread of the portal for as long as the registry takes, and somebody
-    could have passwords guessed elsewhere. The stored ones are checked all the time,
-    whatever was tried.
+    Each check occupies a thread of the portal for as long as the registry takes, and
+    could be used to guess passwords elsewhere. Checks by the workers do not count.
 
     Raises:
-        TooMany: it has been enough for this minute.
+        TooMany: the team has reached its limit for this minute.
     """
-    if count(f"registry-tries:{team_id}") > TRIES_PER_MINUTE:
+    if count(f"registry-tries:{team_id}") > CHECKS_PER_MINUTE:
         raise TooMany(
             "too_many_tries",
-            f"A team tries {TRIES_PER_MINUTE} credentials in a minute at most. Wait a "
-            "minute, then try again.",
+            f"A team can check {CHECKS_PER_MINUTE} credentials a minute. Wait a "
+            "minute, then retry.",
             retry_after=60,
         )

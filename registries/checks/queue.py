@@ -29,7 +29,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from oci.reference import parse_reference
-from registries.checks.attempt import CheckResult, attempt_within
+from registries.checks.attempt import CheckResult, check_credential_within
 from registries.checks.results import record_check
 from registries.models import Credential, ExternalRegistry
 from registries.models.health import Outcome
@@ -106,7 +106,9 @@ async def check_due_registries() -> int:
         places = AT_ONCE - len(running)
         if places and time.monotonic() < deadline:
             claimed = await sync_to_async(_claim)(places)
-            running |= {asyncio.create_task(_check(version)) for version in claimed}
+            under_way |= {
+                asyncio.create_task(_check_and_record(version)) for version in claimed
+            }
             number += len(claimed)
         if not running:
             return number
@@ -164,8 +166,8 @@ def claim_due(batch: int = AT_ONCE) -> list[Credential]:
     )
 
 
-async def _check(version: Credential) -> None:
-    result = await _attempt(version, CHECK_SECONDS)
+async def _check_and_record(version: Credential) -> None:
+    result = await _check_credential(version, CHECK_SECONDS)
     claim = version.registry.claimed_until
     while True:
         if await sync_to_async(_store_result)(version, result, claim):
@@ -190,7 +192,7 @@ def _store_result(
 
 
 @async_to_sync
-async def check_now(
+async def check_credentials(
     versions: Sequence[Credential], *, seconds: float = CHECK_SECONDS
 ) -> list[CheckResult]:
     """Check credentials whether due or not; store and return each result.
@@ -205,19 +207,19 @@ async def check_now(
 
     async def check(version: Credential) -> CheckResult:
         async with hosts[version.registry.endpoint], places:
-            result = await _attempt(version, seconds)
-        await sync_to_async(_store_result)(version, result, None)
+            result = await _check_credential(version, seconds)
+        await sync_to_async(_record)(version, result, None)
         return result
 
     return await asyncio.gather(*(check(version) for version in versions))
 
 
-async def _attempt(version: Credential, seconds: float) -> CheckResult:
+async def _check_credential(version: Credential, seconds: float) -> CheckResult:
     name = version.registry.test_image
     image = parse_reference(name) if name else None
     try:
-        return await attempt_within(upstream_target(version), image, seconds)
-    except Exception:  # must not affect other registries
+        return await check_credential_within(upstream_target(version), image, seconds)
+    except Exception:  # its trouble must not be that of the other registries
         logger.exception("The check of registry %s failed.", version.registry_id)
         # A check that could not be made must not look like a success.
         return CheckResult(Outcome.UPSTREAM_ERROR, None, 0, FAULT, Problem.FAULT)

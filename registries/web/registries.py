@@ -15,7 +15,6 @@ from portal.errors import TooMany
 from portal.http.keyset import keyset_page
 from portal.http.pages import go_to, page_context, render_page
 from registries.models import ExternalRegistry
-from registries.models.health import Outcome
 from registries.selectors import (
     applications_of_registry,
     checks_of_registry,
@@ -23,7 +22,7 @@ from registries.selectors import (
     latest_pulls_of_registry,
     registries_for_team,
 )
-from registries.services import try_registry
+from registries.services import check_registry
 from registries.web.proxied_names import image_names
 from registries.web.pull_links import shown_pulls
 from registries.web.registry_forms import CheckForm, ImageNameForm
@@ -46,19 +45,19 @@ def registry_detail(request: TeamRequest, registry_id: uuid.UUID) -> HttpRespons
 @require_POST
 @team_page(Permission.REGISTRY_MANAGE)
 def check(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
-    """Try the stored credential now."""
+    """Check the stored credential now."""
     registry = find(registries_for_team(request.team.pk), registry_id)
     form = CheckForm(request.POST, registry=registry)
     if not form.is_valid():
         return _shown(request, registry, form, status=422)
     try:
-        result = try_registry(
+        result = check_registry(
             actor=request.actor, registry=registry, image=form.cleaned_data["image"]
         )
     except TooMany as error:
         messages.error(request, error.message)
         return go_to(request, registry_address(request, registry))
-    tell = messages.success if result.outcome is Outcome.VALID else messages.error
+    tell = messages.success if result.is_valid else messages.error
     tell(request, result.detail)
     return go_to(request, registry_address(request, registry))
 

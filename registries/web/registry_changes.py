@@ -17,9 +17,12 @@ from django.views.decorators.debug import sensitive_post_parameters
 from licenses.selectors import applications_for_team
 from portal.http.forms import edit, saved
 from portal.http.pages import go_to, render_dialog
-from registries.checks.attempt import CheckResult
-from registries.checks.new_credentials import CredentialNotProven
-from registries.models import ExternalRegistry
+from registries.checks.attempt import (
+    CheckFailed,
+    CheckResult,
+    check_credential_now,
+)
+from registries.models import Credential, ExternalRegistry
 from registries.providers import DOCKERHUB, PROVIDERS, AuthType, Provider
 from registries.providers.amazon import web_identity
 from registries.providers.amazon.login import ENDPOINT, partition
@@ -30,15 +33,13 @@ from registries.selectors import (
 )
 from registries.services import (
     NewRegistry,
-    ReadyCredential,
-    ReadyRegistry,
     change_registry,
     delete_registry,
+    draft_credential,
+    draft_registry,
     duplicate_registry,
-    prepare_credential,
-    prepare_registry,
+    replace_credential,
     store_registry,
-    use_credential,
 )
 from registries.web.registries import registry_address
 from registries.web.registry_forms import (
@@ -73,7 +74,7 @@ def add_registry(request: TeamRequest) -> HttpResponse:
             request,
             form,
             prepare=lambda: _prepare_registry(request, form),
-            answer=lambda ready: _connected(request, ready),
+            answer=lambda ready: _connected(request, form, *ready),
         )
         if response is not None:
             return response
@@ -109,13 +110,13 @@ def replace(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
         response = _proven(
             request,
             form,
-            prepare=lambda: prepare_credential(
-                actor=request.actor,
-                registry=registry,
-                credential=form.credential,
-                skip_test=_is_untested(request),
+            prepare=lambda: _checked(
+                request,
+                draft_credential(
+                    actor=request.actor, registry=registry, new=form.credential
+                ),
             ),
-            answer=lambda ready: _replaced(request, registry, ready),
+            answer=lambda ready: _replaced(request, registry, *ready),
         )
         if response is not None:
             return response
@@ -250,7 +251,17 @@ def _is_untested(request: TeamRequest) -> bool:
     return "anyway" in request.POST
 
 
-def _prepare_registry(request: TeamRequest, form: NewRegistryForm) -> ReadyRegistry:
+def _checked(
+    request: TeamRequest, draft: Credential
+) -> tuple[Credential, CheckResult | None]:
+    if _is_untested(request):
+        return draft, None
+    return draft, check_credential_now(draft).raise_if_failed()
+
+
+def _prepare_registry(
+    request: TeamRequest, form: NewRegistryForm
+) -> tuple[Credential, CheckResult | None]:
     values = form.cleaned_data
     new = NewRegistry(
         provider=form.profile.name,
@@ -262,25 +273,31 @@ def _prepare_registry(request: TeamRequest, form: NewRegistryForm) -> ReadyRegis
         repository_patterns=values["repository_patterns"],
         test_image=values["test_image"],
     )
-    return prepare_registry(
-        actor=request.actor,
-        team=request.team,
-        new=new,
-        skip_test=_is_untested(request),
+    draft = draft_registry(actor=request.actor, team=request.team, new=new)
+    return _checked(request, draft)
+
+
+def _connected(
+    request: TeamRequest,
+    form: NewRegistryForm,
+    draft: Credential,
+    result: CheckResult | None,
+) -> HttpResponse:
+    registry = store_registry(
+        actor=request.actor, draft=draft, applications=form.shares, result=result
     )
-
-
-def _connected(request: TeamRequest, ready: ReadyRegistry) -> HttpResponse:
-    registry = store_registry(actor=request.actor, ready=ready)
-    messages.success(request, f"{registry.slug} is connected.{_tested(ready.result)}")
+    messages.success(request, f"{registry.slug} is connected.{_tested(result)}")
     return go_to(request, registry_address(request, registry))
 
 
 def _replaced(
-    request: TeamRequest, registry: ExternalRegistry, ready: ReadyCredential
+    request: TeamRequest,
+    registry: ExternalRegistry,
+    draft: Credential,
+    result: CheckResult | None,
 ) -> HttpResponse:
-    use_credential(actor=request.actor, ready=ready)
-    messages.success(request, f"The credential is replaced.{_tested(ready.result)}")
+    replace_credential(actor=request.actor, draft=draft, result=result)
+    messages.success(request, f"The credential is replaced.{_tested(result)}")
     return go_to(request, registry_address(request, registry))
 
 
@@ -302,7 +319,7 @@ def _proven(
     def attempt() -> HttpResponse | None:
         try:
             return once_ready(request, form, prepare, answer)
-        except CredentialNotProven as error:
+        except CheckFailed as error:
             form.note_failed_test(error.result)
             return None
 

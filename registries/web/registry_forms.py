@@ -19,7 +19,6 @@ from oci.reference import (
 from portal.crypto.secrets import Secret
 from portal.http.forms import CreateForm, EditForm
 from registries.checks.attempt import CheckResult
-from registries.checks.new_credentials import NewCredential
 from registries.models import (
     MAX_PATTERNS,
     MAX_SECRET_BYTES,
@@ -33,6 +32,7 @@ from registries.providers import (
     endpoint_problem,
 )
 from registries.providers.problems import Problem
+from registries.services import NewCredential
 from teams.models import validate_slug
 
 _AGAIN = "Enter it again: what was sent is not shown in the page."

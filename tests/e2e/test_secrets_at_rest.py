@@ -15,9 +15,8 @@ from django.test import Client
 
 from deploy.local.postgres_home import wheel_binaries
 from portal.crypto.secrets import Secret
-from registries.checks.new_credentials import NewCredential
 from registries.models import ExternalRegistry
-from registries.services import replace_credential
+from registries.services import NewCredential, draft_credential, replace_credential
 from teams.api_tokens import create_api_token
 from teams.models import ApiToken
 from teams.permissions import Role
@@ -70,9 +69,12 @@ def planted(edge: EdgeClient, connected: Vendor) -> Planted:
     ]
     replace_credential(
         actor=vendor.actor,
-        registry=ExternalRegistry.objects.get(team=vendor.team),
-        credential=NewCredential("password", REPLACED[0], Secret(REPLACED[1])),
-        skip_test=True,
+        draft=draft_credential(
+            actor=vendor.actor,
+            registry=ExternalRegistry.objects.get(team=vendor.team),
+            new=NewCredential("password", REPLACED[0], Secret(REPLACED[1])),
+        ),
+        result=None,
     )
     created = Client().post(
         "/api/v1/api-tokens",

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from registries.checks.attempt import CheckResult
-from registries.checks.queue import check_now, make_all_due
+from registries.checks.queue import check_credentials, make_all_due
 from registries.models import Credential, ExternalRegistry
 from registries.models.health import Outcome
 from teams.models import Team
@@ -29,7 +29,7 @@ class Command(BaseCommand):
     def handle(self, *args: object, **options: Any) -> None:
         versions = _credentials(options["team"], options["registry"])
         if options["now"]:
-            self._report(versions, check_now(versions))
+            self._tell(versions, check_credentials(versions))
         else:
             make_all_due([version.registry_id for version in versions])
             self.stdout.write(

@@ -304,15 +304,17 @@ def test_pulls_that_come_to_nothing_are_counted_once(
     pull: Pull, connected: Vendor
 ) -> None:
     """containerd gives up at a HEAD that failed, docker goes on with the GET."""
-    from registries.checks.new_credentials import NewCredential
     from registries.models import ExternalRegistry
-    from registries.services import replace_credential
+    from registries.services import NewCredential, draft_credential, replace_credential
 
     replace_credential(
         actor=connected.actor,
-        registry=ExternalRegistry.objects.get(team=connected.team),
-        credential=NewCredential("password", "sample", Secret("not-it")),
-        skip_test=True,
+        draft=draft_credential(
+            actor=connected.actor,
+            registry=ExternalRegistry.objects.get(team=connected.team),
+            new=NewCredential("password", "sample", Secret("not-it")),
+        ),
+        result=None,
     )
     assert pull.get("manifests/v1", "HEAD").status == 502
     assert pull.get("manifests/v1", "GET").status == 502

@@ -6,9 +6,8 @@ import pytest
 
 from licenses.services import revoke_license
 from portal.crypto.secrets import Secret
-from registries.checks.new_credentials import NewCredential
 from registries.models import ExternalRegistry
-from registries.services import replace_credential
+from registries.services import NewCredential, draft_credential, replace_credential
 from tests.support.clients.edge import Answer, EdgeClient
 from tests.support.rows.vendor import Vendor, create_vendor
 from tests.support.servers.hostile_upstream import SMALL, SMALL_DIGEST, HostileUpstream
@@ -99,9 +98,12 @@ def test_a_replaced_credential_asks_again(
 
     replace_credential(
         actor=counted.actor,
-        registry=ExternalRegistry.objects.get(team=counted.team),
-        credential=NewCredential("password", "new", Secret("newer")),
-        skip_test=True,
+        draft=draft_credential(
+            actor=counted.actor,
+            registry=ExternalRegistry.objects.get(team=counted.team),
+            new=NewCredential("password", "new", Secret("newer")),
+        ),
+        result=None,
     )
     fresh = Puller(edge, counted, counted.team.slug)
 

@@ -10,9 +10,8 @@ from licenses.applications import create_application
 from licenses.models import Application, Customer, License
 from licenses.services import create_customer, issue_license
 from portal.crypto.secrets import Secret
-from registries.checks.new_credentials import NewCredential
 from registries.models import ExternalRegistry
-from registries.services import NewRegistry, connect_registry
+from registries.services import NewCredential, NewRegistry, connect_registry
 from teams.actors import Actor, member_actor
 from teams.models import Membership, Team, User
 from teams.services import create_team

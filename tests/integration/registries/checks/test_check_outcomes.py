@@ -20,13 +20,13 @@ from django.utils import timezone
 
 from alerts.models import Alert
 from oci.reference import parse_reference
-from registries.checks.attempt import CheckResult, attempt
+from registries.checks.attempt import CheckResult, check_credential
 from registries.checks.queue import check_due_registries
 from registries.models import CredentialCheck, ExternalRegistry
 from registries.models.health import Outcome
 from registries.providers.problems import Problem
 from registries.selectors import active_credential
-from registries.services import try_registry
+from registries.services import check_registry
 from registries.upstream.client import upstream_client
 from registries.upstream.target import upstream_target
 from tests.support.rows.vendor import Vendor, create_vendor
@@ -199,7 +199,7 @@ def test_outcome(at: Situation, places: Places, vendor: Vendor, settings: Any) -
     async def check() -> CheckResult:
         tls = places.authority.client_context()
         async with upstream_client(tls=tls) as client:
-            return await attempt(target, image, client)
+            return await check_credential(target, image, client)
 
     result = asyncio.run(check())
 
@@ -233,7 +233,7 @@ def test_the_button_writes_down_what_came_of_it(
     (at,) = [situation for situation in SITUATIONS if situation.name == name]
     registry = connect(vendor, places, at)
 
-    result = try_registry(actor=vendor.actor, registry=registry)
+    result = check_registry(actor=vendor.actor, registry=registry)
 
     assert result.outcome == at.outcome
     written = CredentialCheck.objects.get()

@@ -15,7 +15,7 @@ import pytest
 
 from oci.reference import parse_reference
 from portal.crypto.secrets import Secret
-from registries.checks.attempt import CheckResult, attempt
+from registries.checks.attempt import CheckResult, check_credential
 from registries.models import Credential, ExternalRegistry
 from registries.models.health import Outcome
 from registries.providers.problems import Problem
@@ -116,7 +116,7 @@ class Bench:
     def tried(self, target: UpstreamTarget, image: str = IMAGE) -> CheckResult:
         async def run() -> CheckResult:
             async with self._client() as client:
-                return await attempt(target, parse_reference(image), client)
+                return await check_credential(target, parse_reference(image), client)
 
         return asyncio.run(run())
 

@@ -14,13 +14,12 @@ import pytest
 
 from oci.reference import parse_reference
 from portal.crypto.secrets import Secret
-from registries.checks.attempt import CheckResult, attempt
-from registries.checks.new_credentials import NewCredential
+from registries.checks.attempt import CheckResult, check_credential
 from registries.models import ExternalRegistry
 from registries.models.health import Outcome
 from registries.providers import PROVIDERS
 from registries.providers.problems import Problem
-from registries.services import NewRegistry, prepare_registry
+from registries.services import NewCredential, NewRegistry, draft_registry
 from registries.upstream.client import UpstreamRequest, upstream_client
 from registries.upstream.errors import RepositoryDenied
 from registries.upstream.target import UpstreamTarget, upstream_target
@@ -85,10 +84,8 @@ class Bench:
             ),
             trusted_realm=realm,
         )
-        ready = prepare_registry(
-            actor=self.actor, team=self.team, new=new, skip_test=True
-        )
-        return upstream_target(ready.credential)
+        draft = draft_registry(actor=self.actor, team=self.team, new=new)
+        return upstream_target(draft)
 
     def tried(
         self, target: UpstreamTarget, image: str = "", registry: Registry | None = None
@@ -100,7 +97,7 @@ class Bench:
         async def run() -> CheckResult:
             resolver, tls = self.server.resolver(), self.server.tls
             async with upstream_client(resolver, tls) as client:
-                return await attempt(target, reference, client)
+                return await check_credential(target, reference, client)
 
         return asyncio.run(run())
 

@@ -13,13 +13,14 @@ from django.core.exceptions import ValidationError
 
 from portal.crypto.secrets import Secret
 from portal.errors import Invalid
-from registries.checks.new_credentials import CredentialNotProven, NewCredential
+from registries.checks.attempt import CheckFailed
 from registries.models import MAX_SECRET_BYTES, ExternalRegistry
 from registries.services import (
+    NewCredential,
     NewRegistry,
-    prepare_credential,
-    prepare_registry,
-    try_new_registry,
+    check_new_registry,
+    connect_registry,
+    draft_credential,
 )
 from teams.actors import Actor
 from teams.models import Team
@@ -112,8 +113,8 @@ def test_without_a_mistake_the_registry_is_asked(
 ) -> None:
     before = rows_of(team)
 
-    with pytest.raises(CredentialNotProven, match="did not answer in time"):
-        prepare_registry(actor=actor, team=team, new=entered(entries))
+    with pytest.raises(CheckFailed, match="did not answer in time"):
+        connect_registry(actor=actor, team=team, new=entered(entries))
 
     assert world.asked == [entries.get("endpoint", "ghcr.io")]
     assert world.connections() == 1
@@ -199,9 +200,9 @@ def test_a_mistake_is_shown_beside_its_field_and_nothing_is_sent(
     before = rows_of(team)
     new = entered(right | changes)
 
-    for attempt in (prepare_registry, try_new_registry):
+    for act in (connect_registry, check_new_registry):
         with pytest.raises((Invalid, ValidationError)) as caught:
-            attempt(actor=actor, team=team, new=new)
+            act(actor=actor, team=team, new=new)
 
         error: Any = caught.value
         errors = getattr(error, "message_dict", None) or error.fields
@@ -220,8 +221,8 @@ def test_a_key_of_just_16_kb_is_sent(
 ) -> None:
     new = entered(right | {"secret": padded(MAX_SECRET_BYTES)})
 
-    with pytest.raises(CredentialNotProven, match="did not answer in time"):
-        prepare_registry(actor=actor, team=team, new=new)
+    with pytest.raises(CheckFailed, match="did not answer in time"):
+        connect_registry(actor=actor, team=team, new=new)
 
     assert world.connections() == 1
 
@@ -235,10 +236,10 @@ def test_a_mistake_in_a_replacement_is_shown_too(
     before = rows_of(team)
 
     with pytest.raises(Invalid) as caught:
-        prepare_credential(
+        draft_credential(
             actor=actor,
             registry=registry,
-            credential=NewCredential("json_key", "", Secret("my password")),
+            new=NewCredential("json_key", "", Secret("my password")),
         )
 
     assert list(caught.value.fields) == ["secret"]

@@ -12,7 +12,6 @@ from django.utils import timezone
 
 from licenses.services import archive_customer, change_license, revoke_license
 from portal.crypto.secrets import Secret
-from registries.checks.new_credentials import NewCredential
 from registries.decision.credentials import (
     LicenseHolder,
     PresentedCredential,
@@ -30,8 +29,12 @@ from registries.decision.pull import (
     authorize_pull,
 )
 from registries.models import ExternalRegistry
-from registries.models.outcomes import Reason
-from registries.services import NewRegistry, change_registry, connect_registry
+from registries.services import (
+    NewCredential,
+    NewRegistry,
+    change_registry,
+    connect_registry,
+)
 from teams.api_tokens import create_api_token
 from teams.models import ApiToken
 from teams.permissions import Role
