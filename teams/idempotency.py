@@ -14,7 +14,7 @@ from teams.actors import Actor
 from teams.models import IdempotencyRecord
 
 LIFETIME = timedelta(hours=24)
-NO_ANSWER = 0  # the status of a record whose answer is not there yet, or no longer
+NO_ANSWER = 0  # the status of a record whose answer is not there yet
 PURPOSE = "idempotency"
 
 
@@ -65,43 +65,18 @@ def _identity(actor: Actor, key: str) -> dict[str, Any]:
 
 
 def is_same_request(record: IdempotencyRecord, fingerprint: str) -> bool:
-    """Tell whether the key came with this very request before."""
+    """Return whether the key came with this very request before."""
     return lookup_keyring().matches(record.request_digest, fingerprint, purpose=PURPOSE)
 
 
-def keep_answer(
-    record: IdempotencyRecord,
-    status: int,
-    body: Secret,
-    *,
-    lifetime: timedelta | None = None,
-) -> None:
-    """Keep what was answered, to answer the same again.
-
-    With a ``lifetime`` the answer goes sooner than the record, which still keeps the
-    request from being done again.
-    """
+def keep_answer(record: IdempotencyRecord, status: int, body: Secret) -> None:
+    """Keep what was answered, to answer the same again."""
     record.status = status
     record.body = body
-    if lifetime is not None:
-        record.answer_expires_at = timezone.now() + lifetime
-    record.save(update_fields=["status", "body", "answer_expires_at"])
-
-
-def has_answer(record: IdempotencyRecord) -> bool:
-    """Tell whether the answer is still there to be given again."""
-    expires_at = record.answer_expires_at
-    is_over = expires_at is not None and expires_at <= timezone.now()
-    return record.status != NO_ANSWER and not is_over
+    record.save(update_fields=["status", "body"])
 
 
 def delete_expired_idempotency_records() -> int:
-    """Delete records older than a day; return how many.
-
-    Answers that expire sooner are taken out of the records that stay.
-    """
-    answered = IdempotencyRecord.objects.exclude(status=NO_ANSWER)
-    for record in answered.filter(answer_expires_at__lte=timezone.now()):
-        keep_answer(record, NO_ANSWER, Secret(""))
+    """Delete records older than a day; return how many."""
     expired = IdempotencyRecord.objects.filter(created_at__lt=timezone.now() - LIFETIME)
     return expired.delete()[0]

@@ -335,7 +335,8 @@ class ApiToken(TeamOwned):
 class IdempotencyRecord(TeamOwned):
     """The answer to a creating request, kept for a day to be given again.
 
-    The answer may hold a secret that is shown once, so it is encrypted.
+    ``body`` is the answer of the REST API, which may hold a secret and is therefore
+    encrypted; for a form of a page it is the address of what was created.
     """
 
     actor_kind = models.CharField(max_length=32)
@@ -346,8 +347,6 @@ class IdempotencyRecord(TeamOwned):
     request_digest = models.CharField(max_length=100)
     status = models.PositiveSmallIntegerField()
     body = EncryptedField()
-    # The record outlives its answer if that shows a secret. Null if it does not.
-    answer_expires_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [

@@ -24,7 +24,7 @@ from alerts.services import (
 from alerts.web.forms import EventsField
 from alerts.web.words import events_in_words
 from portal.crypto.secrets import Secret
-from portal.http.forms import CreateForm, EditForm, edit, saved
+from portal.http.forms import CreateForm, EditForm, edit, refusals_in
 from portal.http.keyset import keyset_page
 from portal.http.pages import go_to, render_dialog, render_page
 from teams.permissions import Permission
@@ -63,7 +63,17 @@ class _WebhookFields(forms.Form):
 
 
 class NewWebhookForm(_WebhookFields, CreateForm):
-    pass
+    repeated = (
+        "This webhook was added already, and its secret was shown once. If you do not "
+        "have it, replace the secret."
+    )
+
+
+class NewSecretForm(CreateForm):
+    repeated = (
+        "The secret was replaced already, and the new one was shown once. If you do "
+        "not have it, replace the secret again."
+    )
 
 
 class WebhookForm(_WebhookFields, EditForm):
@@ -84,21 +94,13 @@ def webhooks(request: TeamRequest) -> HttpResponse:
 def add_webhook(request: TeamRequest) -> HttpResponse:
     """Add a webhook, and show its secret once."""
     form = NewWebhookForm(request.POST or None)
-
-    def create() -> HttpResponse:
-        values = dict(form.cleaned_data)
-        del values["submission"]
-        webhook, secret = create_webhook(
-            actor=request.actor, team=request.team, **values
-        )
-        return _secret_shown(request, webhook, secret, is_new=True)
-
-    if request.method == "POST":
-        response = saved(
-            form, lambda: once(request, form, create, shows_secret=True), NAMES
-        )
-        if response is not None:
-            return response
+    if form.is_valid():
+        with refusals_in(form, NAMES), once(request, form) as submission:
+            webhook, secret = create_webhook(
+                actor=request.actor, team=request.team, **form.entered
+            )
+            submission.address = address_of(request, webhook)
+            return _secret_shown(request, webhook, secret, is_new=True)
     return render_dialog(
         request,
         "alerts/webhook_add.html",
@@ -128,16 +130,12 @@ def edit_webhook(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
 def replace_secret(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
     """Replace the secret, and show the new one once."""
     webhook: Webhook = find(webhooks_for_team(request.team.pk), webhook_id)
-    form = CreateForm(request.POST or None)
-
-    def replace() -> HttpResponse:
-        secret = replace_webhook_secret(actor=request.actor, webhook=webhook)
-        return _secret_shown(request, webhook, secret, is_new=False)
-
-    if request.method == "POST":
-        response = saved(form, lambda: once(request, form, replace, shows_secret=True))
-        if response is not None:
-            return response
+    form = NewSecretForm(request.POST or None)
+    if form.is_valid():
+        with refusals_in(form), once(request, form) as submission:
+            secret = replace_webhook_secret(actor=request.actor, webhook=webhook)
+            submission.address = address_of(request, webhook)
+            return _secret_shown(request, webhook, secret, is_new=False)
     return _dialog(request, webhook, "alerts/webhook_secret.html", form)
 
 

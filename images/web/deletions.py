@@ -26,7 +26,7 @@ from images.selectors import (
 )
 from images.services import delete_manifest, delete_repository, delete_tag
 from images.web.images import image_address, name_of
-from portal.http.forms import saved
+from portal.http.forms import refusals_in
 from portal.http.pages import go_to, render_dialog
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page
@@ -130,16 +130,11 @@ def _delete(
     back: str = "",
 ) -> HttpResponse:
     form = _form(request, digest)
-
-    def attempt() -> HttpResponse:
-        delete()
-        messages.success(request, done)
-        return go_to(request, _after(request, image))
-
-    if form.is_bound:
-        response = saved(form, attempt)
-        if response is not None:
-            return response
+    if form.is_valid():
+        with refusals_in(form):
+            delete()
+            messages.success(request, done)
+            return go_to(request, _after(request, image))
     return render_dialog(
         request,
         template,

@@ -17,7 +17,7 @@ from licenses.applications import (
 )
 from licenses.models import Application
 from licenses.selectors import applications_with_licenses, channels_with_licenses
-from portal.http.forms import CreateForm, EditForm, edit, saved
+from portal.http.forms import CreateForm, EditForm, edit, refusals_in
 from portal.http.keyset import keyset_page
 from portal.http.pages import go_to, render_dialog, render_page
 from teams.permissions import Permission
@@ -68,21 +68,13 @@ def applications(request: TeamRequest) -> HttpResponse:
 def add_application(request: TeamRequest) -> HttpResponse:
     """Add an application."""
     form = NewApplicationForm(request.POST or None)
-
-    def create() -> HttpResponse:
-        application = create_application(
-            actor=request.actor,
-            team=request.team,
-            name=form.cleaned_data["name"],
-            slug=form.cleaned_data["slug"],
-        )
-        messages.success(request, f"{application.name} is added.")
-        return go_to(request, application_address(request, application))
-
-    if request.method == "POST":
-        response = saved(form, lambda: once(request, form, create))
-        if response is not None:
-            return response
+    if form.is_valid():
+        with refusals_in(form), once(request, form) as submission:
+            application = create_application(
+                actor=request.actor, team=request.team, **form.entered
+            )
+            address = application_address(request, application)
+            return submission.done(address, f"{application.name} is added.")
     return render_dialog(
         request,
         "licenses/application_add.html",
@@ -132,15 +124,11 @@ def remove_application(request: TeamRequest, application_slug: str) -> HttpRespo
     """Delete an application without licenses, after saying what goes with it."""
     found = find_application(request, application_slug)
     form = forms.Form(request.POST if request.method == "POST" else None)
-
-    def delete() -> bool:
-        delete_application(actor=request.actor, application=found)
-        return True
-
-    name = found.name
-    if request.method == "POST" and saved(form, delete):
-        messages.success(request, f"{name} is deleted.")
-        return go_to(request, _list_address(request))
+    if form.is_valid():
+        with refusals_in(form):
+            delete_application(actor=request.actor, application=found)
+            messages.success(request, f"{found.name} is deleted.")
+            return go_to(request, _list_address(request))
     return render_dialog(
         request,
         "licenses/application_delete.html",

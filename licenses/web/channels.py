@@ -19,7 +19,7 @@ from licenses.selectors import (
     channels_with_licenses,
 )
 from licenses.web.applications import SluggedForm, application_address, find_application
-from portal.http.forms import EditForm, edit, saved
+from portal.http.forms import EditForm, edit, refusals_in
 from portal.http.pages import go_to, render_dialog
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page
@@ -97,18 +97,13 @@ def add_channel(request: TeamRequest, application_slug: str) -> HttpResponse:
     """Add a channel to an application."""
     found = find_application(request, application_slug)
     form = NewChannelForm(request.POST or None)
-
-    def create() -> HttpResponse:
-        values = dict(form.cleaned_data)
-        del values["submission"]
-        channel = create_channel(actor=request.actor, application=found, **values)
-        messages.success(request, f"{channel.name} is added.")
-        return go_to(request, application_address(request, found))
-
-    if request.method == "POST":
-        response = saved(form, lambda: once(request, form, create))
-        if response is not None:
-            return response
+    if form.is_valid():
+        with refusals_in(form), once(request, form) as submission:
+            channel = create_channel(
+                actor=request.actor, application=found, **form.entered
+            )
+            address = application_address(request, found)
+            return submission.done(address, f"{channel.name} is added.")
     return render_dialog(
         request,
         "licenses/channel_add.html",
@@ -125,15 +120,11 @@ def remove_channel(
     found = find_application(request, application_slug)
     channel: Channel = find(channels_with_licenses(found), channel_id)
     form = forms.Form(request.POST if request.method == "POST" else None)
-
-    def delete() -> bool:
-        delete_channel(actor=request.actor, channel=channel)
-        return True
-
-    name = channel.name
-    if request.method == "POST" and saved(form, delete):
-        messages.success(request, f"{name} is deleted.")
-        return go_to(request, application_address(request, found))
+    if form.is_valid():
+        with refusals_in(form):
+            delete_channel(actor=request.actor, channel=channel)
+            messages.success(request, f"{channel.name} is deleted.")
+            return go_to(request, application_address(request, found))
     return render_dialog(
         request,
         "licenses/channel_delete.html",

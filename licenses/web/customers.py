@@ -21,7 +21,7 @@ from licenses.services import (
     create_customer,
     restore_customer,
 )
-from portal.http.forms import CreateForm, EditForm, edit, saved
+from portal.http.forms import CreateForm, EditForm, edit, refusals_in
 from portal.http.keyset import keyset_page
 from portal.http.pages import go_to, render_dialog, render_page
 from teams.permissions import Permission
@@ -79,18 +79,13 @@ def customers(request: TeamRequest) -> HttpResponse:
 def add_customer(request: TeamRequest) -> HttpResponse:
     """Add a customer."""
     form = NewCustomerForm(request.POST or None)
-
-    def create() -> HttpResponse:
-        values = dict(form.cleaned_data)
-        del values["submission"]
-        customer = create_customer(actor=request.actor, team=request.team, **values)
-        messages.success(request, f"{customer.name} is a customer now.")
-        return go_to(request, _address(request, customer))
-
-    if request.method == "POST":
-        response = saved(form, lambda: once(request, form, create))
-        if response is not None:
-            return response
+    if form.is_valid():
+        with refusals_in(form), once(request, form) as submission:
+            customer = create_customer(
+                actor=request.actor, team=request.team, **form.entered
+            )
+            address = _address(request, customer)
+            return submission.done(address, f"{customer.name} is a customer now.")
     return render_dialog(
         request,
         "licenses/customer_add.html",

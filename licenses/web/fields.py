@@ -21,7 +21,7 @@ from licenses.services import (
     delete_license_field,
 )
 from licenses.web.applications import application_address, find_application
-from portal.http.forms import CreateForm, EditForm, edit, saved
+from portal.http.forms import CreateForm, EditForm, edit, refusals_in
 from portal.http.pages import go_to, render_dialog
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page
@@ -125,20 +125,13 @@ def add_field(request: TeamRequest, application_slug: str) -> HttpResponse:
     """Define a field that licenses of the application carry."""
     found = find_application(request, application_slug)
     form = NewFieldForm(request.POST or None)
-
-    def create() -> HttpResponse:
-        values = dict(form.cleaned_data)
-        del values["submission"]
-        field = create_license_field(
-            actor=request.actor, application=found, values=values
-        )
-        messages.success(request, f"{field.title} is added.")
-        return go_to(request, application_address(request, found))
-
-    if request.method == "POST":
-        response = saved(form, lambda: once(request, form, create))
-        if response is not None:
-            return response
+    if form.is_valid():
+        with refusals_in(form), once(request, form) as submission:
+            field = create_license_field(
+                actor=request.actor, application=found, values=form.entered
+            )
+            address = application_address(request, found)
+            return submission.done(address, f"{field.title} is added.")
     return render_dialog(
         request,
         "licenses/field_add.html",

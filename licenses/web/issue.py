@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from django import forms
-from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from django.urls import reverse
 from django.utils import timezone
 
 from licenses.models import Application, Customer, License
@@ -28,8 +26,9 @@ from licenses.web.license_forms import (
     field_values,
     value_name,
 )
-from portal.http.forms import CreateForm, saved
-from portal.http.pages import go_to, render_page
+from licenses.web.licenses import license_address
+from portal.http.forms import CreateForm, refusals_in
+from portal.http.pages import render_page
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, team_page
 from teams.web.once import once
@@ -99,19 +98,14 @@ class NewLicenseForm(TermsForm, CreateForm):
 def issue(request: TeamRequest) -> HttpResponse:
     """Issue a license. Buttons of the form's steps only render it anew."""
     step = request.POST.get("step", "")
-    is_sent = request.method == "POST" and not step
-    form = _form(request, is_sent=is_sent)
-
-    def answer() -> HttpResponse:
-        license = _issue(request, form)
-        messages.success(request, "The license is issued. What comes next is below.")
-        names = {"team": request.team.slug, "license_id": license.pk}
-        return go_to(request, reverse("licenses-detail", kwargs=names))
-
-    if is_sent:
-        response = saved(form, lambda: once(request, form, answer), SERVICE_NAMES)
-        if response is not None:
-            return response
+    form = _form(request, is_sent=request.method == "POST" and not step)
+    if form.is_valid():
+        with refusals_in(form, SERVICE_NAMES), once(request, form) as submission:
+            license = _issue(request, form)
+            return submission.done(
+                license_address(request, license),
+                "The license is issued. The next steps are below.",
+            )
     return _render(request, form, step)
 
 

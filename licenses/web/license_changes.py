@@ -24,7 +24,7 @@ from licenses.web.license_forms import (
     shown_values,
 )
 from licenses.web.licenses import license_address
-from portal.http.forms import edit, saved
+from portal.http.forms import edit, refusals_in
 from portal.http.pages import go_to, render_dialog
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page
@@ -84,17 +84,15 @@ def revoke(request: TeamRequest, license_id: uuid.UUID) -> HttpResponse:
         messages.info(request, "The license has been revoked already.")
         return go_to(request, license_address(request, license))
     form = RevokeForm(request.POST or None)
-
-    def save() -> License:
-        reason = form.cleaned_data["reason"]
-        return revoke_license(actor=request.actor, license=license, reason=reason)
-
-    done = None
-    if request.method == "POST":
-        done = saved(form, save, {"revoke_reason": "reason"})
-    if done is not None:
-        messages.success(request, "The license is revoked and pulls no more.")
-        return go_to(request, license_address(request, license))
+    if form.is_valid():
+        with refusals_in(form, {"revoke_reason": "reason"}):
+            revoke_license(
+                actor=request.actor,
+                license=license,
+                reason=form.cleaned_data["reason"],
+            )
+            messages.success(request, "The license is revoked and pulls no more.")
+            return go_to(request, license_address(request, license))
     return _dialog(
         request,
         "licenses/license_revoke.html",

@@ -1,11 +1,12 @@
-"""Forms and the errors of services: what a service refuses, the form says."""
+"""Forms that show what services refuse, and that lose or double no change."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -15,47 +16,54 @@ from django.db import IntegrityError, transaction
 from django.db.models import Model
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.choices import flatten_choices
 
 from portal.errors import Invalid, NotAllowed, PortalError
 
-T = TypeVar("T")
-
 
 class CreateForm(forms.Form):
-    """A form that makes something: sent twice, it makes it once.
-
-    ``submission`` names one rendering of the form; see ``teams.web.once``.
-    """
+    """A form that creates something, and only once: see ``teams.web.once``."""
 
     submission = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
+    # Shown when the form is submitted again, where going to what it made is not enough.
+    repeated = ""
+
+    @property
+    def entered(self) -> dict[str, Any]:
+        """Return the values of a valid form."""
+        return {
+            name: value
+            for name, value in self.cleaned_data.items()
+            if name != "submission"
+        }
 
 
 class EditForm(forms.Form):
-    """A form that changes something, and notices when somebody else did first.
+    """A form that changes something, unless somebody else did first.
 
     ``seen`` is the fingerprint of the values that the form was rendered with.
     """
 
     seen = forms.CharField(widget=forms.HiddenInput, required=False)
-    # Set if somebody else changed the row meanwhile; the page says so.
+    # Set if somebody else changed the row since; the page says so.
     is_overtaken = False
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        # In words, by field: what is there now, where something else was entered.
-        self.theirs: dict[str, str] = {}
+        # The current values, in words, of fields in which others were entered.
+        self.current: dict[str, str] = {}
 
     def differing(self) -> list[str]:
         """Return the fields whose sent values are not those of ``initial``."""
-        return [each.name for each in self.visible_fields() if _differs(each)]
+        return [field.name for field in self.visible_fields() if _differs(field)]
 
-    def overtake(self, present: Mapping[str, Any]) -> None:
-        """Keep what was entered, and tell what is there now. Secrets are not told."""
+    def overtake(self) -> None:
+        """Keep what was entered, and name the current values, except for secrets."""
         self.is_overtaken = True
-        fields = {name: self[name] for name in self.differing() if name in present}
-        self.theirs = {
-            name: _in_words(field, present[name])
-            for name, field in fields.items()
+        fields = [self[name] for name in self.differing() if name in self.initial]
+        self.current = {
+            field.name: _in_words(field)
+            for field in fields
             if not isinstance(field.field.widget, forms.PasswordInput)
         }
 
@@ -74,38 +82,34 @@ def edit(
     names: Mapping[str, str] | None = None,
     **options: Any,
 ) -> tuple[FormT, bool]:
-    """Show a form with a row's values, or save what it brings; return if it was saved.
+    """Return a form of a row's values, and whether what it brought was saved.
 
-    ``values`` reads the form's values from the row. If they are no longer those that
-    the form was shown with, nothing is saved: the form comes back with what was
-    entered and ``is_overtaken``. One that brings what is there already, such as one
-    that was sent twice, counts as saved.
+    ``values`` reads the form's values from the row. If they have changed since the form
+    was shown, nothing is saved: the form keeps what was entered and ``is_overtaken``.
+    A form that brings the current values, as a second submission does, counts as saved.
     """
     if request.method != "POST":
-        return form_class(initial=_initial(values(row)), **options), False
-    form = form_class(request.POST, **options)
+        shown = values(row)
+        initial = {**shown, "seen": fingerprint(shown)}
+        return form_class(initial=initial, **options), False
     with transaction.atomic():
-        present = type(row)._base_manager.select_for_update().get(pk=row.pk)
-        initial = _initial(values(present))
-        seen = form.add_prefix("seen")
-        if form.data.get(seen) != initial["seen"]:
-            data = request.POST.copy()
-            data[seen] = initial["seen"]
-            form = form_class(data, initial=initial, **options)
-            if form.is_valid() and not form.differing():
+        current = type(row)._base_manager.select_for_update().get(pk=row.pk)
+        shown = values(current)
+        data = request.POST.copy()
+        data["seen"] = fingerprint(shown)
+        form = form_class(data, initial={**shown, "seen": data["seen"]}, **options)
+        is_valid = form.is_valid()
+        if request.POST.get("seen") != data["seen"]:
+            if is_valid and not form.differing():
                 return form, True
-            form.overtake(initial)
-            return form, False
-
-        def save_present() -> bool:
-            save(present, _without_seen(form.cleaned_data))
-            return True
-
-        return form, bool(saved(form, save_present, names))
-
-
-def _initial(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {**values, "seen": fingerprint(values)}
+            form.overtake()
+        elif is_valid:
+            with refusals_in(form, names):
+                entered = {**form.cleaned_data}
+                del entered["seen"]
+                save(current, entered)
+                return form, True
+    return form, False
 
 
 def _differs(field: forms.BoundField) -> bool:
@@ -119,40 +123,21 @@ def _differs(field: forms.BoundField) -> bool:
 
 
 def _with_plain_ends(value: Any) -> Any:
-    """Return a value; the ends of its lines, of which browsers send two, as one."""
+    """Return a text with the line ends that are stored; browsers send others."""
     return value.replace("\r\n", "\n") if isinstance(value, str) else value
 
 
-def _in_words(field: forms.BoundField, value: Any) -> str:
+def _in_words(field: forms.BoundField) -> str:
+    value = field.initial
     if isinstance(value, datetime):
         return f"{timezone.localtime(value):%Y-%m-%d %H:%M}"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    labels = _labels(getattr(field.field.widget, "choices", ()))
-    several = value if isinstance(value, list | tuple) else [value]
-    told = ", ".join(
-        labels.get(text, text) for each in several if (text := _text(each))
-    )
-    return told or "empty"
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)
-
-
-def _labels(choices: Iterable[Any]) -> dict[str, str]:
-    """Return the labels of choices, those in groups too."""
-    found: dict[str, str] = {}
-    for value, label in choices:
-        if isinstance(label, list | tuple):
-            found |= _labels(label)
-        else:
-            found[str(value)] = str(label)
-    return found
-
-
-def _without_seen(cleaned: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in cleaned.items() if name != "seen"}
+    choices: Any = flatten_choices(getattr(field.field.widget, "choices", ()))
+    labels = {str(choice): str(label) for choice, label in choices}
+    items = value if isinstance(value, list | tuple) else [value]
+    texts = ["" if item is None else str(item) for item in items]
+    return ", ".join(labels.get(text, text) for text in texts if text) or "empty"
 
 
 def fingerprint(values: Mapping[str, Any]) -> str:
@@ -161,30 +146,28 @@ def fingerprint(values: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def saved(
-    form: forms.Form, save: Callable[[], T], names: Mapping[str, str] | None = None
-) -> T | None:
-    """Return what ``save`` returns, or None with its refusal as errors of the form.
+@contextmanager
+def refusals_in(
+    form: forms.Form, names: Mapping[str, str] | None = None
+) -> Iterator[None]:
+    """Turn what a service refuses in the block into errors of the form.
 
     ``names`` maps the service's names of values to fields of the form, where they
-    differ. What no field is to blame for is told above the form.
+    differ. Errors of no field are shown above the form.
     """
-    if not form.is_valid():
-        return None
     try:
-        return save()
+        yield
     except NotAllowed:
-        raise  # the page itself is not for this reader
+        raise  # this reader may not see the page at all
     except Invalid as error:
         _add(form, error.fields, names or {})
     except ValidationError as error:
-        found = error.message_dict if hasattr(error, "error_dict") else None
-        _add(form, found or {NON_FIELD_ERRORS: error.messages}, names or {})
+        fields = error.message_dict if hasattr(error, "error_dict") else None
+        _add(form, fields or {NON_FIELD_ERRORS: error.messages}, names or {})
     except PortalError as error:
         form.add_error(None, error.message)
     except IntegrityError:
-        form.add_error(None, "Another change came first. Look again and repeat yours.")
-    return None
+        form.add_error(None, "Somebody else made a change first. Check it, then retry.")
 
 
 def _add(

@@ -65,6 +65,14 @@ def not_understood(
     return HttpResponseBadRequest(render_to_string("400.html"))
 
 
+class GoTo(Exception):  # noqa: N818 -- no error: an answer from deeper down
+    """Raised to send the browser to another page; ``team_page`` does."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.address = address
+
+
 def go_to(request: HttpRequest, url: str) -> HttpResponse:
     """Send the browser to another page, out of a dialog too."""
     if is_partial(request):

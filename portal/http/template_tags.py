@@ -49,9 +49,9 @@ def control(field: BoundField) -> SafeString:
 
 @register.filter
 def now_there(field: BoundField) -> str:
-    """Return what somebody else made of a field whose form they overtook."""
-    theirs: dict[str, str] = getattr(field.form, "theirs", {})
-    return theirs.get(field.name, "")
+    """Return the current value of a field that somebody else has changed."""
+    current: dict[str, str] = getattr(field.form, "current", {})
+    return current.get(field.name, "")
 
 
 @register.filter

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from django import forms
 from django.conf import settings
@@ -15,10 +14,9 @@ from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 
 from licenses.selectors import applications_for_team
-from portal.http.forms import edit, saved
+from portal.http.forms import edit, refusals_in
 from portal.http.pages import go_to, render_dialog
 from registries.checks.attempt import (
-    CheckFailed,
     CheckResult,
     check_credential_now,
 )
@@ -32,7 +30,6 @@ from registries.selectors import (
     use_of_registry,
 )
 from registries.services import (
-    NewRegistry,
     change_registry,
     delete_registry,
     draft_credential,
@@ -50,10 +47,9 @@ from registries.web.registry_forms import (
 )
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page
-from teams.web.once import once, once_ready
+from teams.web.once import once, raise_if_submitted
 
-# The only values that no field is to blame for are two slugs that are the same.
-T = TypeVar("T")
+# The only rule about several values is that a team's slugs differ.
 _NAMES: dict[str, str] = {NON_FIELD_ERRORS: "slug"}
 
 
@@ -69,15 +65,24 @@ def add_registry(request: TeamRequest) -> HttpResponse:
         auth_type=_auth_type(request, profile),
         applications=applications_for_team(request.team.pk).order_by("slug"),
     )
-    if form.is_bound:
-        response = _proven(
-            request,
-            form,
-            prepare=lambda: _prepare_registry(request, form),
-            answer=lambda ready: _connected(request, form, *ready),
-        )
-        if response is not None:
-            return response
+    if form.is_valid():
+        with refusals_in(form, _NAMES):
+            raise_if_submitted(request, form)
+            new = form.new_registry()
+            draft = draft_registry(actor=request.actor, team=request.team, new=new)
+            result = _check_unless_skipped(request, draft)
+            if form.accepts(result):
+                with once(request, form) as submission:
+                    registry = store_registry(
+                        actor=request.actor,
+                        draft=draft,
+                        applications=new.applications,
+                        result=result,
+                    )
+                    return submission.done(
+                        registry_address(request, registry),
+                        f"{registry.slug} is connected. {_tested(result)}",
+                    )
     return render_dialog(
         request,
         "registries/registry_add.html",
@@ -96,39 +101,45 @@ def add_registry(request: TeamRequest) -> HttpResponse:
 def replace(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
     """Replace a registry's credential, once the new one has been tested."""
     registry = find(registries_for_team(request.team.pk), registry_id)
-    profile = registry.provider_profile
-    present = credential_in_use(registry)
-    auth_type = _auth_type(request, profile, present.auth_type)
-    is_same = auth_type.name == present.auth_type
-    form = CredentialFields(
-        _sent(request),
-        initial={"username": present.username.reveal() if is_same else ""},
-        profile=profile,
-        auth_type=auth_type,
-    )
-    if form.is_bound:
-        response = _proven(
-            request,
-            form,
-            prepare=lambda: _checked(
-                request,
-                draft_credential(
-                    actor=request.actor, registry=registry, new=form.credential
-                ),
-            ),
-            answer=lambda ready: _replaced(request, registry, *ready),
-        )
-        if response is not None:
-            return response
+    form = _credential_form(request, registry)
+    if form.is_valid():
+        with refusals_in(form):
+            raise_if_submitted(request, form)
+            draft = draft_credential(
+                actor=request.actor, registry=registry, new=form.credential
+            )
+            result = _check_unless_skipped(request, draft)
+            if form.accepts(result):
+                with once(request, form) as submission:
+                    replace_credential(actor=request.actor, draft=draft, result=result)
+                    return submission.done(
+                        registry_address(request, registry),
+                        f"The credential is replaced. {_tested(result)}",
+                    )
     return _dialog(
         request,
         "registries/registry_credential.html",
         registry,
         {
             "form": form,
-            "profile": profile,
-            "trust": _trust(request, auth_type, registry.endpoint),
+            "profile": form.profile,
+            "trust": _trust(request, form.auth_type, registry.endpoint),
         },
+    )
+
+
+def _credential_form(
+    request: TeamRequest, registry: ExternalRegistry
+) -> CredentialFields:
+    profile = registry.provider_profile
+    current = credential_in_use(registry)
+    auth_type = _auth_type(request, profile, current.auth_type)
+    is_same = auth_type.name == current.auth_type
+    return CredentialFields(
+        _sent(request),
+        initial={"username": current.username.reveal() if is_same else ""},
+        profile=profile,
+        auth_type=auth_type,
     )
 
 
@@ -170,18 +181,15 @@ def duplicate(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
     registry = find(registries_for_team(request.team.pk), registry_id)
     initial = {"slug": f"{registry.slug[:120]}-copy"}
     form = DuplicateForm(request.POST or None, initial=initial)
-
-    def create() -> HttpResponse:
-        copy = duplicate_registry(
-            actor=request.actor, registry=registry, slug=form.cleaned_data["slug"]
-        )
-        messages.success(request, f"{copy.slug} is connected, like {registry.slug}.")
-        return go_to(request, registry_address(request, copy))
-
-    if request.method == "POST":
-        response = saved(form, lambda: once(request, form, create), _NAMES)
-        if response is not None:
-            return response
+    if form.is_valid():
+        with refusals_in(form, _NAMES), once(request, form) as submission:
+            copy = duplicate_registry(
+                actor=request.actor, registry=registry, slug=form.cleaned_data["slug"]
+            )
+            return submission.done(
+                registry_address(request, copy),
+                f"{copy.slug} is connected, like {registry.slug}.",
+            )
     return _dialog(
         request, "registries/registry_duplicate.html", registry, {"form": form}
     )
@@ -247,83 +255,16 @@ def _trust(
     }
 
 
-def _is_untested(request: TeamRequest) -> bool:
-    return "anyway" in request.POST
-
-
-def _checked(
+def _check_unless_skipped(
     request: TeamRequest, draft: Credential
-) -> tuple[Credential, CheckResult | None]:
-    if _is_untested(request):
-        return draft, None
-    return draft, check_credential_now(draft).raise_if_failed()
-
-
-def _prepare_registry(
-    request: TeamRequest, form: NewRegistryForm
-) -> tuple[Credential, CheckResult | None]:
-    values = form.cleaned_data
-    new = NewRegistry(
-        provider=form.profile.name,
-        endpoint=form.endpoint,
-        credential=form.credential,
-        slug=values["slug"],
-        trusted_realm=values["trusted_realm"],
-        applications=form.shares,
-        repository_patterns=values["repository_patterns"],
-        test_image=values["test_image"],
-    )
-    draft = draft_registry(actor=request.actor, team=request.team, new=new)
-    return _checked(request, draft)
-
-
-def _connected(
-    request: TeamRequest,
-    form: NewRegistryForm,
-    draft: Credential,
-    result: CheckResult | None,
-) -> HttpResponse:
-    registry = store_registry(
-        actor=request.actor, draft=draft, applications=form.shares, result=result
-    )
-    messages.success(request, f"{registry.slug} is connected.{_tested(result)}")
-    return go_to(request, registry_address(request, registry))
-
-
-def _replaced(
-    request: TeamRequest,
-    registry: ExternalRegistry,
-    draft: Credential,
-    result: CheckResult | None,
-) -> HttpResponse:
-    replace_credential(actor=request.actor, draft=draft, result=result)
-    messages.success(request, f"The credential is replaced.{_tested(result)}")
-    return go_to(request, registry_address(request, registry))
+) -> CheckResult | None:
+    return None if "anyway" in request.POST else check_credential_now(draft)
 
 
 def _tested(result: CheckResult | None) -> str:
     if result is None:
-        return " It was saved without a test; Berth checks it now."
-    return " The test succeeded."
-
-
-def _proven(
-    request: TeamRequest,
-    form: CredentialFields,
-    *,
-    prepare: Callable[[], T],
-    answer: Callable[[T], HttpResponse],
-) -> HttpResponse | None:
-    """Return the answer, or None with what failed, a test too, in the form."""
-
-    def attempt() -> HttpResponse | None:
-        try:
-            return once_ready(request, form, prepare, answer)
-        except CheckFailed as error:
-            form.note_failed_test(error.result)
-            return None
-
-    return saved(form, attempt, _NAMES)
+        return "It was saved without a test; Berth checks it now."
+    return "The test succeeded."
 
 
 def _dialog(

@@ -32,7 +32,7 @@ from registries.providers import (
     endpoint_problem,
 )
 from registries.providers.problems import Problem
-from registries.services import NewCredential
+from registries.services import NewCredential, NewRegistry
 from teams.models import validate_slug
 
 _AGAIN = "Enter it again: what was sent is not shown in the page."
@@ -155,7 +155,7 @@ class CredentialFields(CreateForm):
     The secret is never rendered, so after an error it has to be entered again.
     """
 
-    # What came of the test, if it failed.
+    # The result of the test, if it failed.
     failed_test: CheckResult | None = None
     username = forms.CharField(
         max_length=MAX_SECRET_BYTES,
@@ -204,14 +204,18 @@ class CredentialFields(CreateForm):
             Secret(self.cleaned_data.get("secret", "")),
         )
 
-    def note_failed_test(self, result: CheckResult) -> None:
-        """Show what is wrong beside the field that can mend it."""
+    def accepts(self, result: CheckResult | None) -> bool:
+        """Return whether the credential may be stored: it works, or is not tested.
+
+        What failed is shown beside the field that can fix it.
+        """
+        if result is None or result.is_valid:
+            return True
         self.failed_test = result
-        if result.problem is None:
-            return
-        field = _BLAMED.get(result.problem, "")
-        if field in self.fields:
+        field = _BLAMED.get(result.problem, "") if result.problem else ""
+        if result.problem and field in self.fields:
             self.add_error(field, f"{result.problem.label}.")
+        return False
 
 
 class SharingFields(forms.Form):
@@ -297,10 +301,19 @@ class NewRegistryForm(SharingFields, CredentialFields):
         if not options["applications"].exists():
             del self.fields["shared_with"], self.fields["applications"]
 
-    @property
-    def endpoint(self) -> str:
-        known: str = self.cleaned_data.get("endpoint", "")
-        return self.profile.fixed_endpoint or known
+    def new_registry(self) -> NewRegistry:
+        """Return what was entered in a valid form."""
+        values = self.cleaned_data
+        return NewRegistry(
+            provider=self.profile.name,
+            endpoint=self.profile.fixed_endpoint or values["endpoint"],
+            credential=self.credential,
+            slug=values["slug"],
+            trusted_realm=values["trusted_realm"],
+            applications=self.shares,
+            repository_patterns=values["repository_patterns"],
+            test_image=values["test_image"],
+        )
 
     def clean_endpoint(self) -> str:
         endpoint = canonical_endpoint(self.cleaned_data["endpoint"])

@@ -359,7 +359,6 @@ class Migration(migrations.Migration):
                 ("request_digest", models.CharField(max_length=100)),
                 ("status", models.PositiveSmallIntegerField()),
                 ("body", portal.crypto.fields.EncryptedField()),
-                ("answer_expires_at", models.DateTimeField(null=True)),
                 (
                     "team",
                     models.ForeignKey(

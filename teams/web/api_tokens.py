@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from portal.crypto.secrets import Secret
-from portal.http.forms import CreateForm, saved
+from portal.http.forms import CreateForm, refusals_in
 from portal.http.keyset import keyset_page
 from portal.http.pages import go_to, render_dialog, render_page
 from teams.actors import Actor
@@ -34,11 +34,16 @@ from teams.web.once import once
 Kind = ApiToken.Kind
 # Any name goes with the token of a service account or of the team.
 ANY_USERNAME = "token"
+_NAMES = {"role": "acts_as", "service_account": "acts_as"}
 
 
 class NewTokenForm(CreateForm):
     """Who the token stands for is one choice: ``user``, or a kind with its holder."""
 
+    repeated = (
+        "This API token was created already, and its text was shown once. If you do "
+        "not have it, revoke the token and create another."
+    )
     name = forms.CharField(
         max_length=150, help_text="Where it will be used, such as Laptop."
     )
@@ -95,29 +100,22 @@ def add_api_token(request: TeamRequest) -> HttpResponse:
     """Create a token, and show its text once."""
     initial = {"acts_as": request.GET.get("acts_as", Kind.USER.value)}
     form = NewTokenForm(request.POST or None, actor=request.actor, initial=initial)
-
-    def create() -> HttpResponse:
+    if form.is_valid():
         kind, account, role = form.holder()
-        api_token, text = create_api_token(
-            actor=request.actor,
-            team=request.team,
-            name=form.cleaned_data["name"],
-            kind=kind,
-            user=request.user if kind == Kind.USER else None,
-            service_account=account,
-            role=role,
-            read_only=form.cleaned_data["read_only"],
-            expires_at=form.cleaned_data["expires_at"],
-        )
-        return _created(request, api_token, text)
-
-    if request.method == "POST":
-        names = {"role": "acts_as", "service_account": "acts_as"}
-        response = saved(
-            form, lambda: once(request, form, create, shows_secret=True), names
-        )
-        if response is not None:
-            return response
+        with refusals_in(form, _NAMES), once(request, form) as submission:
+            api_token, text = create_api_token(
+                actor=request.actor,
+                team=request.team,
+                name=form.cleaned_data["name"],
+                kind=kind,
+                user=request.user if kind == Kind.USER else None,
+                service_account=account,
+                role=role,
+                read_only=form.cleaned_data["read_only"],
+                expires_at=form.cleaned_data["expires_at"],
+            )
+            submission.address = _address(request)
+            return _created(request, api_token, text)
     return render_dialog(
         request, "teams/api_token_add.html", {"form": form}, back=_address(request)
     )

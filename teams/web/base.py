@@ -17,7 +17,7 @@ from django_htmx.http import HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
 
 from portal.errors import NotAllowed, PortalError
-from portal.http.pages import is_partial, render_page
+from portal.http.pages import GoTo, go_to, is_partial, render_page
 from teams.actors import Actor, Origin, member_actor
 from teams.models import Membership, Team, User
 from teams.permissions import Permission
@@ -68,6 +68,8 @@ def team_page(permission: Permission) -> Callable[[TeamView[P]], Page[P]]:
                 try:
                     entered.actor.require(permission, team_id=entered.team.pk)
                     return view(entered, *args, **kwargs)
+                except GoTo as elsewhere:
+                    return go_to(entered, elsewhere.address)
                 except PortalError as error:
                     return refused(entered, error)
 

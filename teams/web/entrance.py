@@ -11,7 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict, PortalError
-from portal.http.forms import saved
+from portal.http.forms import refusals_in
 from portal.http.pages import THEME_COOKIE, THEMES, is_local_url, render_page
 from teams.actors import Origin
 from teams.invitations import accept_invitation, accept_with_new_account
@@ -51,19 +51,15 @@ def set_up_page(request: HttpRequest) -> HttpResponse:
     if any_user_exists():
         return redirect("home")
     form = SetUpForm(request.POST or None)
-    if request.method == "POST":
-        user = saved(
-            form,
-            lambda: set_up(
+    if form.is_valid():
+        with refusals_in(form, {"name": "team_name", "slug": "team_slug"}):
+            user = set_up(
                 team_name=form.cleaned_data["team_name"],
                 team_slug=form.cleaned_data["team_slug"],
                 email=form.cleaned_data["email"],
                 password=Secret(form.cleaned_data["password"]),
                 origin=Origin.of(request),
-            ),
-            {"name": "team_name", "slug": "team_slug"},
-        )
-        if user is not None:
+            )
             return sign_in(request, user, next_url=reverse("home"))
     return render_page(request, "teams/set_up.html", {"form": form})
 
@@ -81,19 +77,15 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
             request, "teams/invitation_sign_in.html", {"invitation": found}
         )
     form = NewAccountForm(request.POST or None)
-    if request.method == "POST":
-        user = saved(
-            form,
-            lambda: accept_with_new_account(
+    if form.is_valid():
+        with refusals_in(form):
+            user = accept_with_new_account(
                 invitation=found,
                 name=form.cleaned_data["name"],
                 password=Secret(form.cleaned_data["password"]),
                 origin=Origin.of(request),
-            ),
-        )
-        if user is not None:
-            names = {"team": found.team.slug}
-            following = reverse("dashboard", kwargs=names)
+            )
+            following = reverse("dashboard", kwargs={"team": found.team.slug})
             return sign_in(request, user, next_url=following)
     return render_page(
         request, "teams/invitation.html", {"invitation": found, "form": form}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -15,7 +14,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from portal.crypto.secrets import Secret
-from portal.http.forms import CreateForm, EditForm, edit, saved
+from portal.http.forms import CreateForm, EditForm, edit, refusals_in
 from portal.http.keyset import keyset_page
 from portal.http.pages import go_to, render_dialog, render_page
 from teams.invitations import invite, renew_invitation, withdraw_invitation
@@ -39,6 +38,10 @@ from teams.web.once import once
 
 
 class InviteForm(CreateForm):
+    repeated = (
+        "This invitation was sent already, and its link was shown once. If you need "
+        "the link, renew the invitation."
+    )
     email = forms.EmailField(
         label="E-mail address",
         max_length=254,
@@ -49,6 +52,13 @@ class InviteForm(CreateForm):
     def __init__(self, *args: Any, assigner: Role, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["role"].offer(assigner)  # type: ignore[attr-defined]  # a RoleField
+
+
+class RenewForm(CreateForm):
+    repeated = (
+        "This invitation was renewed already, and its link was shown once. If you need "
+        "the link, renew the invitation again."
+    )
 
 
 class RoleForm(EditForm):
@@ -77,19 +87,17 @@ def members(request: TeamRequest) -> HttpResponse:
 def invite_member(request: TeamRequest) -> HttpResponse:
     """Invite somebody by mail, and show the link once."""
     form = InviteForm(request.POST or None, assigner=request.actor.role)
-
-    def make() -> tuple[Invitation, Secret]:
-        return invite(
-            actor=request.actor,
-            team=request.team,
-            email=form.cleaned_data["email"],
-            role=Role(form.cleaned_data["role"]),
-        )
-
-    if request.method == "POST":
-        response = _invited_once(request, form, make)
-        if response is not None:
-            return response
+    if form.is_valid():
+        with refusals_in(form):
+            with once(request, form) as submission:
+                invitation, secret = invite(
+                    actor=request.actor,
+                    team=request.team,
+                    email=form.cleaned_data["email"],
+                    role=Role(form.cleaned_data["role"]),
+                )
+                submission.address = _address(request)
+            return _invited(request, invitation, secret)
     return render_dialog(
         request, "teams/member_invite.html", {"form": form}, back=_address(request)
     )
@@ -99,16 +107,14 @@ def invite_member(request: TeamRequest) -> HttpResponse:
 def renew(request: TeamRequest, invitation_id: uuid.UUID) -> HttpResponse:
     """Send an invitation again, with a new link and another week."""
     invitation: Invitation = find(invitations_of_team(request.team.pk), invitation_id)
-    form = CreateForm(request.POST or None)
-
-    def make() -> tuple[Invitation, Secret]:
-        secret = renew_invitation(actor=request.actor, invitation=invitation)
-        return find(invitations_of_team(request.team.pk), invitation_id), secret
-
-    if request.method == "POST":
-        response = _invited_once(request, form, make)
-        if response is not None:
-            return response
+    form = RenewForm(request.POST or None)
+    if form.is_valid():
+        with refusals_in(form):
+            with once(request, form) as submission:
+                secret = renew_invitation(actor=request.actor, invitation=invitation)
+                submission.address = _address(request)
+            renewed = find(invitations_of_team(request.team.pk), invitation_id)
+            return _invited(request, renewed, secret)
     return render_dialog(
         request,
         "teams/invitation_renew.html",
@@ -212,14 +218,11 @@ def _end_membership(
     following: str,
 ) -> HttpResponse:
     form = forms.Form(request.POST if request.method == "POST" else None)
-
-    def end() -> bool:
-        remove_member(actor=request.actor, membership=member)
-        return True
-
-    if request.method == "POST" and saved(form, end):
-        messages.success(request, told)
-        return go_to(request, following)
+    if form.is_valid():
+        with refusals_in(form):
+            remove_member(actor=request.actor, membership=member)
+            messages.success(request, told)
+            return go_to(request, following)
     context = {
         "form": form,
         "member": member,
@@ -234,33 +237,17 @@ def _sent_by(member: Membership) -> int:
     return sent.count()
 
 
-def _invited_once(
-    request: TeamRequest,
-    form: CreateForm,
-    make: Callable[[], tuple[Invitation, Secret]],
-) -> HttpResponse | None:
-    """Make an invitation, mail it once it is stored, and show its link."""
-    made: list[tuple[Invitation, str]] = []
-
-    def answer() -> HttpResponse:
-        invitation, secret = make()
-        path = reverse("invitation", kwargs={"secret": secret.reveal()})
-        made.append((invitation, request.build_absolute_uri(path)))
-        return _invited(request, *made[-1])
-
-    response = saved(form, lambda: once(request, form, answer, shows_secret=True))
-    if response is None or not made:
-        return response
-    invitation, link = made[-1]
-    if send_invitation(invitation, link=link):
-        return response
-    return _invited(request, invitation, link, is_mailed=False)
-
-
 def _invited(
-    request: TeamRequest, invitation: Invitation, link: str, *, is_mailed: bool = True
+    request: TeamRequest, invitation: Invitation, secret: Secret
 ) -> HttpResponse:
-    context = {"invitation": invitation, "link": link, "is_mailed": is_mailed}
+    """Mail an invitation that is stored, and show its link."""
+    path = reverse("invitation", kwargs={"secret": secret.reveal()})
+    link = request.build_absolute_uri(path)
+    context = {
+        "invitation": invitation,
+        "link": link,
+        "is_mailed": send_invitation(invitation, link=link),
+    }
     return render_dialog(request, "teams/invited.html", context, back=_address(request))
 
 

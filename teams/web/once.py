@@ -1,111 +1,83 @@
-"""A form sent twice has one effect: the second answer is the first one again."""
+"""A form submitted twice creates one object; the second submission leads there."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from datetime import timedelta
-from typing import TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
+from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse
 
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict
 from portal.http.forms import CreateForm
-from teams.idempotency import (
-    find_record,
-    has_answer,
-    is_same_request,
-    keep_answer,
-    take_key,
-)
+from portal.http.pages import GoTo, go_to
+from teams.idempotency import find_record, is_same_request, keep_answer, take_key
 from teams.models import IdempotencyRecord
 from teams.web.base import TeamRequest
 
-T = TypeVar("T")
-# What a page needs to come out the same again.
-_KEPT_HEADERS = ("Location", "HX-Redirect", "Content-Type")
-# Long enough for a second click and a reload; then a secret was shown once.
-_SECRET_LIFETIME = timedelta(minutes=10)
+
+@dataclass(slots=True)
+class Submission:
+    """The first submission of a form; ``address`` is where its object is found."""
+
+    request: TeamRequest
+    address: str = ""
+
+    def done(self, address: str, message: str) -> HttpResponse:
+        """Go to what was created, and say so."""
+        self.address = address
+        messages.success(self.request, message)
+        return go_to(self.request, address)
 
 
-def once(
-    request: TeamRequest,
-    form: CreateForm,
-    answer: Callable[[], HttpResponse],
-    *,
-    shows_secret: bool = False,
-) -> HttpResponse:
-    """Return what ``answer`` returns, or what it returned for this form before.
+@contextmanager
+def once(request: TeamRequest, form: CreateForm) -> Iterator[Submission]:
+    """Run the block in one transaction with the record of the form's submission.
 
-    All it does is one transaction with the record of the form. An error it raises
-    undoes everything and leaves the form free to be sent again. An answer that
-    ``shows_secret`` is given again for ten minutes only.
+    An error undoes both, so that the form can be submitted again. A block that answers
+    otherwise than by ``done`` sets ``address``.
+
+    Raises:
+        GoTo: the form was submitted before; it leads to what that created.
+        Conflict: it was submitted before with other values.
     """
     fingerprint = _fingerprint(request)
     with transaction.atomic():
         record, is_new = take_key(request.actor, _key(form), fingerprint)
         if not is_new:
-            return _again(record, fingerprint)
-        response = answer()
-        keep_answer(
-            record,
-            response.status_code,
-            _kept(response),
-            lifetime=_SECRET_LIFETIME if shows_secret else None,
-        )
-        return response
+            _go_to_object(request, form, record)
+        submission = Submission(request)
+        yield submission
+        keep_answer(record, 302, Secret(submission.address))
 
 
-def once_ready(
-    request: TeamRequest,
-    form: CreateForm,
-    prepare: Callable[[], T],
-    answer: Callable[[T], HttpResponse],
-) -> HttpResponse:
-    """Do as :func:`once`, with what ``prepare`` returns before the transaction begins.
-
-    For what asks others, which may take their time, and stores nothing.
-    """
+def raise_if_submitted(request: TeamRequest, form: CreateForm) -> None:
+    """Raise as :func:`once` does, before slow work begins."""
     record = find_record(request.actor, _key(form))
     if record is not None:
-        return _again(record, _fingerprint(request))
-    ready = prepare()
-    return once(request, form, lambda: answer(ready))
+        _go_to_object(request, form, record)
+
+
+def _go_to_object(
+    request: TeamRequest, form: CreateForm, record: IdempotencyRecord
+) -> None:
+    if not is_same_request(record, _fingerprint(request)):
+        raise Conflict(
+            "form_sent_before",
+            "This form was submitted before with other values. Look at what that "
+            "created, then open the form again.",
+        )
+    if form.repeated:
+        messages.warning(request, form.repeated)
+    raise GoTo(record.body.reveal())
 
 
 def _key(form: CreateForm) -> str:
     return f"form:{form.cleaned_data['submission']}"
-
-
-def _kept(response: HttpResponse) -> Secret:
-    # May show a secret that is shown once: the record is encrypted.
-    found = response.headers
-    headers = {name: found[name] for name in _KEPT_HEADERS if name in found}
-    return Secret(
-        json.dumps({"headers": headers, "content": response.content.decode()})
-    )
-
-
-def _again(record: IdempotencyRecord, fingerprint: str) -> HttpResponse:
-    if not is_same_request(record, fingerprint):
-        raise Conflict(
-            "form_sent_before",
-            "This form was sent before with other values. Look at what it "
-            "made, then open the form again.",
-        )
-    if not has_answer(record):
-        raise Conflict(
-            "form_sent_before",
-            "This form was sent before; what it made is in the list.",
-        )
-    kept = json.loads(record.body.reveal())
-    response = HttpResponse(
-        kept["content"], status=record.status, headers=kept["headers"]
-    )
-    response.headers["Cache-Control"] = "no-store"
-    return response
 
 
 def _fingerprint(request: TeamRequest) -> str:
@@ -114,4 +86,4 @@ def _fingerprint(request: TeamRequest) -> str:
         for name in request.POST
         if name != "csrfmiddlewaretoken"
     )
-    return f"{request.actor.role} {request.path}\n{json.dumps(values)}"
+    return f"{request.path}\n{json.dumps(values)}"

@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from portal.http.forms import CreateForm, EditForm, edit, saved
+from portal.http.forms import CreateForm, EditForm, edit, refusals_in
 from portal.http.keyset import keyset_page
 from portal.http.pages import go_to, render_dialog, render_page
 from teams.models import ServiceAccount
@@ -60,23 +60,18 @@ def service_accounts(request: TeamRequest) -> HttpResponse:
 def add_service_account(request: TeamRequest) -> HttpResponse:
     """Add a service account."""
     form = NewAccountForm(request.POST or None, assigner=request.actor.role)
-
-    def create() -> HttpResponse:
-        account = create_service_account(
-            actor=request.actor,
-            team=request.team,
-            name=form.cleaned_data["name"],
-            role=Role(form.cleaned_data["role"]),
-        )
-        messages.success(
-            request, f"{account.name} is added. Create an API token for it next."
-        )
-        return go_to(request, _address(request))
-
-    if request.method == "POST":
-        response = saved(form, lambda: once(request, form, create), _NAMES)
-        if response is not None:
-            return response
+    if form.is_valid():
+        with refusals_in(form, _NAMES), once(request, form) as submission:
+            account = create_service_account(
+                actor=request.actor,
+                team=request.team,
+                name=form.cleaned_data["name"],
+                role=Role(form.cleaned_data["role"]),
+            )
+            return submission.done(
+                _address(request),
+                f"{account.name} is added. Create an API token for it next.",
+            )
     return render_dialog(
         request,
         "teams/service_account_add.html",

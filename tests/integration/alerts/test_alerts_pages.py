@@ -216,7 +216,7 @@ def test_choice_of_somebody_else_meanwhile_is_told(
 
     response = browser.post(MAIL, form)
 
-    assert "Somebody else changed this meanwhile" in text_of(response)
+    assert "Somebody else has changed this" in text_of(response)
     assert checked(response.content.decode()) == ["license.expired"]  # as entered
     assert Subscription.objects.get().events == ["license.revoked"]
 

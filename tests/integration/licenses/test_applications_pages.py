@@ -189,7 +189,7 @@ def test_rename_tells_of_a_conflict(browser: Client, application: Application) -
 
     response = browser.post(address, {"name": "Mine", "seen": before})
 
-    assert "Somebody else changed this meanwhile." in text_of(response)
+    assert "Somebody else has changed this." in text_of(response)
     assert Application.objects.get().name == "Changed by somebody"
 
 

@@ -268,7 +268,7 @@ def test_edit_tells_that_somebody_else_was_first(
     response = client.post(address(initech, "edit"), form | {"name": "Second"})
 
     text = response.content.decode()
-    assert "Somebody else changed this meanwhile. Your entries are kept" in text
+    assert "Somebody else has changed this. Your entries are kept" in text
     assert 'value="Second"' in text
     assert "Now: First" in text
     assert "Now: empty" not in text

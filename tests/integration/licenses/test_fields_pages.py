@@ -213,7 +213,7 @@ def test_edit_tells_of_a_conflict(browser: Client, application: Application) -> 
 
     response = browser.post(address, {"title": "Mine", "seen": seen})
 
-    assert "Somebody else changed this meanwhile." in text_of(response)
+    assert "Somebody else has changed this." in text_of(response)
     assert LicenseField.objects.get().title == "Theirs"
 
 
@@ -312,7 +312,7 @@ def test_channel_edit_tells_of_a_conflict(
 
     response = browser.post(address, {"name": "Mine", "seen": seen})
 
-    assert "Somebody else changed this meanwhile." in text_of(response)
+    assert "Somebody else has changed this." in text_of(response)
     assert Channel.objects.get().name == "Theirs"
 
 

@@ -120,7 +120,7 @@ def test_edit_tells_that_somebody_else_was_first(
     response = client.post(address(license, "edit"), form | {"type": "dev"})
 
     text = response.content.decode()
-    assert "Somebody else changed this meanwhile. Your entries are kept" in text
+    assert "Somebody else has changed this. Your entries are kept" in text
     assert "Now: Trial: the customer tries it out" in text
     assert re.search(r'value="dev"[^>]* checked', text)
     license.refresh_from_db()
@@ -163,7 +163,7 @@ def test_edit_never_tells_the_password_of_somebody_else(
     response = client.post(address(license, "edit"), form | {"value_key": "mine"})
 
     text = response.content.decode()
-    assert "Somebody else changed this meanwhile." in text
+    assert "Somebody else has changed this." in text
     assert "hunter2" not in text
     assert "Now:" not in text
 

@@ -160,7 +160,7 @@ def test_edit_tells_what_somebody_else_changed(
 
     response = browser.post(address, {"name": "build", "role": "developer", **shown})
 
-    assert "Somebody else changed this meanwhile." in text_of(response)
+    assert "Somebody else has changed this." in text_of(response)
     account.refresh_from_db()
     assert (account.name, account.role) == ("ci", "sales")
     assert audited(team) == []

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from django import forms
 from django.core.cache import caches
+from django.db import IntegrityError
 from django.template import Context, Template
 from django.test import Client, override_settings
 from django.utils import timezone
 
 from portal.errors import Conflict, Invalid, NotAllowed
 from portal.health import redis_answers
-from portal.http.forms import EditForm, fingerprint, saved
+from portal.http.forms import EditForm, fingerprint, refusals_in
+from portal.http.node_files import NodeFilesFinder
 from portal.http.pages import is_local_url
 from portal.http.static_files import NodeFilesFinder
 from portal.http.template_tags import control, instant
@@ -35,43 +36,44 @@ def filled() -> NameForm:
     return NameForm({"name": "Acme"})
 
 
-def refuse(error: Exception) -> Any:
-    def save() -> object:
+def refused(
+    form: NameForm, error: Exception, names: dict[str, str] | None = None
+) -> NameForm:
+    with refusals_in(form, names):
         raise error
+    return form
 
-    return save
 
+def test_what_a_service_refuses_is_shown_beside_the_field() -> None:
+    form = refused(filled(), Invalid({"name": ["Taken."]}))
 
-def test_what_a_service_refuses_stands_beside_the_field() -> None:
-    form = filled()
-
-    assert saved(form, refuse(Invalid({"name": ["Taken."]}))) is None
     assert form.errors == {"name": ["Taken."]}
 
 
 def test_a_services_own_names_are_translated() -> None:
-    form = filled()
-
-    saved(form, refuse(Invalid({"title": ["Taken."]})), {"title": "name"})
+    form = refused(filled(), Invalid({"title": ["Taken."]}), {"title": "name"})
 
     assert form.errors == {"name": ["Taken."]}
 
 
-def test_what_no_field_is_to_blame_for_stands_above_the_form() -> None:
-    form = filled()
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (Conflict("over", "It is over."), "It is over."),
+        (IntegrityError(), "Somebody else made a change first."),
+    ],
+)
+def test_errors_of_no_field_are_shown_above_the_form(
+    error: Exception, message: str
+) -> None:
+    form = refused(filled(), error)
 
-    saved(form, refuse(Conflict("over", "It is over.")))
-
-    assert form.non_field_errors() == ["It is over."]
+    assert message in form.non_field_errors()[0]
 
 
 def test_a_missing_right_is_no_error_of_the_form() -> None:
     with pytest.raises(NotAllowed):
-        saved(filled(), refuse(NotAllowed("no", "No.")))
-
-
-def test_an_invalid_form_is_not_saved() -> None:
-    assert saved(NameForm({}), refuse(AssertionError("was saved"))) is None
+        refused(filled(), NotAllowed("no", "No."))
 
 
 def test_fingerprints_tell_values_apart() -> None:
@@ -186,10 +188,10 @@ def test_an_overtaken_form_tells_in_words_what_is_there_now() -> None:
     sent = {"name": "Mine", "kind": "a", "secret": "mine", "text": "one\ntwo"}
     form = ChangeForm(sent, initial=PRESENT)
 
-    form.overtake(PRESENT)
+    form.overtake()
 
     assert form.is_overtaken
-    assert form.theirs == {
+    assert form.current == {
         "name": "empty",
         "kind": "Kind B",
         "tags": "Tag X, Tag Y",

@@ -204,7 +204,7 @@ def test_edit_tells_of_somebody_elses_change(
 
     response = browser.post(address(registry, "edit"), body)
 
-    assert "Somebody else changed this meanwhile." in text_of(response)
+    assert "Somebody else has changed this." in text_of(response)
     assert response.context["form"].initial["shared_with"] == "chosen"
     assert rows_of(team) == before
 
