@@ -8,7 +8,6 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
-from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from alerts.events import Event
@@ -21,12 +20,13 @@ from alerts.selectors import (
 from alerts.services import subscribe
 from alerts.web.forms import EVENT_CHOICES, EventsField
 from alerts.web.words import events_in_words, told
+from portal.http.dialogs import render_dialog
 from portal.http.forms import EditForm, edit
 from portal.http.keyset import keyset_page
-from portal.http.pages import go_to, render_dialog, render_page
+from portal.http.pages import go_to, render_page
 from teams.models import Membership
 from teams.permissions import Permission
-from teams.web.base import TeamRequest, find, team_page
+from teams.web.base import TeamRequest, find, team_page, team_url
 
 
 class MailForm(EditForm):
@@ -75,7 +75,7 @@ def mail(request: TeamRequest) -> HttpResponse:
     form, is_saved = _edit(request, own)
     if is_saved:
         messages.success(request, "Your choice is saved.")
-        return go_to(request, _mail_address(request))
+        return go_to(request, team_url(request, "alerts-mail"))
     context: dict[str, Any] = {"form": form, "is_chosen": has_chosen(own)}
     if request.actor.may(Permission.MEMBER_MANAGE):
         page = keyset_page(people, request.GET.get("page", ""))
@@ -93,12 +93,12 @@ def mail_of_member(request: TeamRequest, member_id: uuid.UUID) -> HttpResponse:
     form, is_saved = _edit(request, member)
     if is_saved:
         messages.success(request, f"What {member.user.email} is told is saved.")
-        return go_to(request, _mail_address(request))
+        return go_to(request, team_url(request, "alerts-mail"))
     return render_dialog(
         request,
-        "alerts/mail_of_member.html",
-        {"form": form, "member": member},
-        back=_mail_address(request),
+        form=form,
+        title=f"Alerts by mail to {member.user.email}",
+        back=team_url(request, "alerts-mail"),
     )
 
 
@@ -112,7 +112,3 @@ def _edit(request: TeamRequest, member: Membership) -> tuple[MailForm, bool]:
         return {"events": events_mailed_to(present)}
 
     return edit(request, MailForm, member, values=values, save=save)
-
-
-def _mail_address(request: TeamRequest) -> str:
-    return reverse("alerts-mail", kwargs={"team": request.team.slug})

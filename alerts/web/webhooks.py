@@ -8,7 +8,6 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
-from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from alerts.models import Webhook, validate_webhook_url
@@ -24,11 +23,12 @@ from alerts.services import (
 from alerts.web.forms import EventsField
 from alerts.web.words import events_in_words
 from portal.crypto.secrets import Secret
+from portal.http.dialogs import confirm, render_dialog
 from portal.http.forms import CreateForm, EditForm, edit, refusals_in
 from portal.http.keyset import keyset_page
-from portal.http.pages import go_to, render_dialog, render_page
+from portal.http.pages import go_to, render_page
 from teams.permissions import Permission
-from teams.web.base import TeamRequest, find, team_page
+from teams.web.base import TeamRequest, find, team_page, team_url
 from teams.web.once import once
 
 # A name that is taken is told of the whole row; people look for it beside the name.
@@ -103,9 +103,10 @@ def add_webhook(request: TeamRequest) -> HttpResponse:
             return _secret_shown(request, webhook, secret, is_new=True)
     return render_dialog(
         request,
-        "alerts/webhook_add.html",
-        {"form": form},
-        back=reverse("alerts-webhooks", kwargs={"team": request.team.slug}),
+        form=form,
+        title="Add webhook",
+        submit="Add webhook",
+        back=team_url(request, "alerts-webhooks"),
     )
 
 
@@ -123,7 +124,12 @@ def edit_webhook(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
     if is_saved:
         messages.success(request, "The webhook is saved.")
         return go_to(request, address_of(request, webhook))
-    return _dialog(request, webhook, "alerts/webhook_edit.html", form)
+    return render_dialog(
+        request,
+        form=form,
+        title=f"Edit {webhook.name}",
+        back=address_of(request, webhook),
+    )
 
 
 @team_page(Permission.WEBHOOK_MANAGE)
@@ -136,7 +142,15 @@ def replace_secret(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
             secret = replace_webhook_secret(actor=request.actor, webhook=webhook)
             submission.address = address_of(request, webhook)
             return _secret_shown(request, webhook, secret, is_new=False)
-    return _dialog(request, webhook, "alerts/webhook_secret.html", form)
+    return render_dialog(
+        request,
+        form=form,
+        title=f"Replace the secret of {webhook.name}?",
+        details="alerts/webhook_secret.html",
+        submit="Replace secret",
+        back=address_of(request, webhook),
+        webhook=webhook,
+    )
 
 
 @require_POST
@@ -153,53 +167,52 @@ def switch_on(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
 def switch_off(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
     """Send a webhook nothing more, after saying what that gives up."""
     webhook: Webhook = find(webhooks_for_team(request.team.pk), webhook_id)
-    if request.method == "POST":
-        reason = f"Switched off by {request.actor.label}."
-        disable_webhook(actor=request.actor, webhook=webhook, reason=reason)
-        messages.success(request, f"{webhook.name} is off and is sent nothing more.")
-        return go_to(request, address_of(request, webhook))
-    return _dialog(request, webhook, "alerts/webhook_switch_off.html", forms.Form())
+    reason = f"Switched off by {request.actor.label}."
+    return confirm(
+        request,
+        lambda: disable_webhook(actor=request.actor, webhook=webhook, reason=reason),
+        title=f"Switch {webhook.name} off?",
+        text="It is sent nothing more, and pending deliveries are given up. It keeps "
+        "its secret and its log: you can switch it on again. Alerts of the time in "
+        "between are not sent later.",
+        submit="Switch off",
+        done=f"{webhook.name} is off and is sent nothing more.",
+        back=address_of(request, webhook),
+    )
 
 
 @team_page(Permission.WEBHOOK_MANAGE)
 def remove_webhook(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
     """Delete a webhook with its log, after asking."""
     webhook: Webhook = find(webhooks_for_team(request.team.pk), webhook_id)
-    if request.method == "POST":
-        delete_webhook(actor=request.actor, webhook=webhook)
-        messages.success(request, f"{webhook.name} is deleted.")
-        return go_to(
-            request, reverse("alerts-webhooks", kwargs={"team": request.team.slug})
-        )
-    return _dialog(request, webhook, "alerts/webhook_delete.html", forms.Form())
+    return confirm(
+        request,
+        lambda: delete_webhook(actor=request.actor, webhook=webhook),
+        title=f"Delete {webhook.name}?",
+        text="It is sent nothing more, and its log and its secret are gone. This "
+        "cannot be undone: to stop it for a while, switch it off instead.",
+        submit="Delete",
+        done=f"{webhook.name} is deleted.",
+        back=address_of(request, webhook),
+        after=team_url(request, "alerts-webhooks"),
+    )
 
 
 def address_of(request: TeamRequest, webhook: Webhook) -> str:
     """Return where a webhook's page is."""
-    names = {"team": request.team.slug, "webhook_id": webhook.pk}
-    return reverse("alerts-webhook-detail", kwargs=names)
-
-
-def _dialog(
-    request: TeamRequest, webhook: Webhook, template: str, form: forms.Form
-) -> HttpResponse:
-    context = {"form": form, "webhook": webhook}
-    return render_dialog(request, template, context, back=address_of(request, webhook))
+    return team_url(request, "alerts-webhook-detail", webhook_id=webhook.pk)
 
 
 def _secret_shown(
     request: TeamRequest, webhook: Webhook, secret: Secret, *, is_new: bool
 ) -> HttpResponse:
-    context = {
-        "webhook": webhook,
-        "secret": secret.reveal(),
-        "verify": VERIFY,
-        "is_new": is_new,
-    }
     return render_dialog(
         request,
         "alerts/webhook_secret_shown.html",
-        context,
+        webhook=webhook,
+        secret=secret.reveal(),
+        verify=VERIFY,
+        is_new=is_new,
         back=address_of(request, webhook),
     )
 

@@ -7,9 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django import forms
-from django.contrib import messages
 from django.http import HttpResponse
-from django.urls import reverse
 
 from images.client import PrivateRegistryProblem
 from images.manifest import INDEXES
@@ -26,10 +24,9 @@ from images.selectors import (
 )
 from images.services import delete_manifest, delete_repository, delete_tag
 from images.web.images import image_address, name_of
-from portal.http.forms import refusals_in
-from portal.http.pages import go_to, render_dialog
+from portal.http.dialogs import confirm
 from teams.permissions import Permission
-from teams.web.base import TeamRequest, find, team_page
+from teams.web.base import TeamRequest, find, team_page, team_url
 
 
 class _DeleteForm(forms.Form):
@@ -55,10 +52,12 @@ def delete_image(request: TeamRequest, image_id: uuid.UUID) -> HttpResponse:
     return _delete(
         request,
         image,
-        "images/image_delete.html",
-        {"use": use_of_repository(image)},
-        delete=delete,
+        delete,
+        title=f"Delete {image.full_name}?",
+        details="images/image_delete.html",
+        submit="Delete image",
         done=f"{image.full_name} is deleted.",
+        use=use_of_repository(image),
     )
 
 
@@ -72,12 +71,15 @@ def delete_image_tag(
     return _delete(
         request,
         image,
-        "images/tag_delete.html",
-        {"tag": tag, **_fate(image, tag.manifest, use_of_tag(tag))},
-        delete=lambda: delete_tag(actor=request.actor, tag=tag),
+        lambda: delete_tag(actor=request.actor, tag=tag),
+        title=f"Delete {image.full_name}:{tag.name}?",
+        details="images/tag_delete.html",
+        submit="Delete tag",
         done=f"{tag.name} of {image.full_name} is deleted.",
+        back=team_url(request, "images-tag", image_id=image.pk, tag_id=tag.pk),
         digest=tag.manifest.digest,
-        back=_tag_address(request, tag),
+        tag=tag,
+        **_fate(image, tag.manifest, use_of_tag(tag)),
     )
 
 
@@ -91,14 +93,14 @@ def delete_untagged(
     return _delete(
         request,
         image,
-        "images/untagged_delete.html",
-        {
-            "manifest": manifest,
-            **_fate(image, manifest, use_of_image(manifest)),
-        },
-        delete=lambda: delete_manifest(actor=request.actor, manifest=manifest),
+        lambda: delete_manifest(actor=request.actor, manifest=manifest),
+        title=f"Delete an untagged image of {image.full_name}?",
+        details="images/untagged_delete.html",
+        submit="Delete image",
         done=f"An untagged image of {image.full_name} is deleted.",
         digest=manifest.digest,
+        manifest=manifest,
+        **_fate(image, manifest, use_of_image(manifest)),
     )
 
 
@@ -121,25 +123,21 @@ def _fate(
 def _delete(
     request: TeamRequest,
     image: ImageRepository,
-    template: str,
-    context: dict[str, Any],
-    *,
     delete: Callable[[], None],
-    done: str,
+    *,
     digest: str = "",
     back: str = "",
+    **dialog: Any,
 ) -> HttpResponse:
-    form = _form(request, digest)
-    if form.is_valid():
-        with refusals_in(form):
-            delete()
-            messages.success(request, done)
-            return go_to(request, _after(request, image))
-    return render_dialog(
+    return confirm(
         request,
-        template,
-        {"form": form, "image": image, "name": name_of(image), **context},
+        delete,
+        form=_form(request, digest),
         back=back or image_address(request, image),
+        after=lambda: _after(request, image),
+        image=image,
+        name=name_of(image),
+        **dialog,
     )
 
 
@@ -151,8 +149,8 @@ def _form(request: TeamRequest, digest: str) -> _DeleteForm:
     if request.POST.get("digest", "") != digest:
         form.add_error(
             None,
-            "Somebody pushed another image meanwhile, so nothing is deleted. What "
-            "stands here now is about that one.",
+            "Somebody has pushed another image, so nothing was deleted. What you "
+            "see now is about that image.",
         )
     return form
 
@@ -162,13 +160,4 @@ def _after(request: TeamRequest, image: ImageRepository) -> str:
     left = image_repositories_for_team(request.team.pk).filter(pk=image.pk)
     if left.exists():
         return image_address(request, image)
-    return reverse("private-registry", kwargs={"team": request.team.slug})
-
-
-def _tag_address(request: TeamRequest, tag: ImageTag) -> str:
-    names = {
-        "team": request.team.slug,
-        "image_id": tag.repository_id,
-        "tag_id": tag.pk,
-    }
-    return reverse("images-tag", kwargs=names)
+    return team_url(request, "private-registry")

@@ -12,7 +12,6 @@ from django.conf import settings
 from django.db.models import QuerySet, Value
 from django.db.models.functions import Concat
 from django.http import HttpResponse
-from django.urls import reverse
 from django.views.decorators.http import require_safe
 from django_filters import FilterSet, filters
 
@@ -36,7 +35,7 @@ from registries.models import PRIVATE_REGISTRY_SLUG
 from registries.selectors import names_of_holders
 from registries.web.pull_links import shown_pulls
 from teams.permissions import Permission
-from teams.web.base import TeamRequest, find, team_page
+from teams.web.base import TeamRequest, find, team_page, team_url
 from teams.web.filters import rows_found
 
 UNTAGGED_SHOWN = 10
@@ -170,8 +169,7 @@ def name_of(image: ImageRepository) -> str:
 
 def image_address(request: TeamRequest, image: ImageRepository) -> str:
     """Return the address of an image repository's page."""
-    names = {"team": request.team.slug, "image_id": image.pk}
-    return reverse("images-detail", kwargs=names)
+    return team_url(request, "images-detail", image_id=image.pk)
 
 
 def _storage(
@@ -224,5 +222,4 @@ def _all_pulls(request: TeamRequest, image: ImageRepository) -> str:
         # Ended so, it is the whole name, and not what longer ones begin with too.
         "search": f"{image.name}:",
     }
-    address = reverse("pulls", kwargs={"team": request.team.slug})
-    return f"{address}?{urlencode(query, safe='/:')}"
+    return f"{team_url(request, 'pulls')}?{urlencode(query, safe='/:')}"

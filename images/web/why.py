@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 
 from django import forms
 from django.http import Http404, HttpResponse, HttpResponseRedirect
-from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from images.selectors import is_listed
@@ -32,7 +31,7 @@ from registries.preview.typed_image import Question, question_of
 from registries.selectors import names_of_holders, refused_pulls_for_team
 from registries.web.pull_links import shown_pulls
 from teams.permissions import Permission
-from teams.web.base import TeamRequest, find, team_page
+from teams.web.base import TeamRequest, find, team_page, team_url
 
 CANDIDATES = 10
 REFUSED_SHOWN = 5
@@ -147,8 +146,8 @@ def _not_found(who: str, *, is_secret: bool) -> str:
 
 
 def _go(request: TeamRequest, query: Mapping[str, str]) -> HttpResponse:
-    address = reverse("why", kwargs={"team": request.team.slug})
-    return HttpResponseRedirect(f"{address}?{urlencode(query, safe='/:@')}")
+    address = f"{team_url(request, 'why')}?{urlencode(query, safe='/:@')}"
+    return HttpResponseRedirect(address)
 
 
 def _holder(request: TeamRequest) -> tuple[Subject | None, License | None]:

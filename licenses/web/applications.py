@@ -7,7 +7,6 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import Http404, HttpResponse
-from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from licenses.applications import (
@@ -17,11 +16,12 @@ from licenses.applications import (
 )
 from licenses.models import Application
 from licenses.selectors import applications_with_licenses, channels_with_licenses
+from portal.http.dialogs import confirm, render_dialog
 from portal.http.forms import CreateForm, EditForm, edit, refusals_in
 from portal.http.keyset import keyset_page
-from portal.http.pages import go_to, render_dialog, render_page
+from portal.http.pages import go_to, render_page
 from teams.permissions import Permission
-from teams.web.base import TeamRequest, team_page
+from teams.web.base import TeamRequest, team_page, team_url
 from teams.web.forms import SLUG_HELP, SLUG_LENGTH, slug_from
 from teams.web.once import once
 
@@ -77,9 +77,11 @@ def add_application(request: TeamRequest) -> HttpResponse:
             return submission.done(address, f"{application.name} is added.")
     return render_dialog(
         request,
-        "licenses/application_add.html",
-        {"form": form},
-        back=_list_address(request),
+        form=form,
+        title="Add application",
+        text="It starts with one channel, Stable.",
+        submit="Add application",
+        back=team_url(request, "applications"),
     )
 
 
@@ -113,8 +115,8 @@ def edit_application(request: TeamRequest, application_slug: str) -> HttpRespons
         return go_to(request, application_address(request, found))
     return render_dialog(
         request,
-        "licenses/application_edit.html",
-        {"form": form, "application": found},
+        form=form,
+        title=f"Rename {found.name}",
         back=application_address(request, found),
     )
 
@@ -123,17 +125,17 @@ def edit_application(request: TeamRequest, application_slug: str) -> HttpRespons
 def remove_application(request: TeamRequest, application_slug: str) -> HttpResponse:
     """Delete an application without licenses, after saying what goes with it."""
     found = find_application(request, application_slug)
-    form = forms.Form(request.POST if request.method == "POST" else None)
-    if form.is_valid():
-        with refusals_in(form):
-            delete_application(actor=request.actor, application=found)
-            messages.success(request, f"{found.name} is deleted.")
-            return go_to(request, _list_address(request))
-    return render_dialog(
+    return confirm(
         request,
-        "licenses/application_delete.html",
-        {"form": form, "application": found},
+        lambda: delete_application(actor=request.actor, application=found),
+        title=f"Delete {found.name}?",
+        details="licenses/application_delete.html",
+        submit="Delete application",
+        is_possible=not found.all_licenses,  # type: ignore[attr-defined]  # annotated
+        done=f"{found.name} is deleted.",
         back=application_address(request, found),
+        after=team_url(request, "applications"),
+        application=found,
     )
 
 
@@ -147,13 +149,8 @@ def find_application(request: TeamRequest, slug: str) -> Application:
 
 def application_address(request: TeamRequest, application: Application) -> str:
     """Return the address of the application's page."""
-    names = {"team": request.team.slug, "application_slug": application.slug}
-    return reverse("applications-detail", kwargs=names)
+    return team_url(request, "applications-detail", application_slug=application.slug)
 
 
 def _application_values(application: Application) -> dict[str, Any]:
     return {"name": application.name}
-
-
-def _list_address(request: TeamRequest) -> str:
-    return reverse("applications", kwargs={"team": request.team.slug})

@@ -19,8 +19,9 @@ from licenses.selectors import (
     channels_with_licenses,
 )
 from licenses.web.applications import SluggedForm, application_address, find_application
+from portal.http.dialogs import confirm, render_dialog
 from portal.http.forms import EditForm, edit, refusals_in
-from portal.http.pages import go_to, render_dialog
+from portal.http.pages import go_to
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page
 from teams.web.forms import SLUG_HELP, SLUG_LENGTH
@@ -32,7 +33,7 @@ class ChannelForm(EditForm):
     is_default = forms.BooleanField(
         label="Default for new licenses",
         required=False,
-        help_text="Takes over from the present default channel.",
+        help_text="Replaces the current default channel.",
     )
 
     def __init__(self, *args: Any, is_default: bool, **kwargs: Any) -> None:
@@ -66,9 +67,11 @@ def edit_channel(
         return go_to(request, application_address(request, found))
     return render_dialog(
         request,
-        "licenses/channel_edit.html",
-        {"form": form, "application": found, "channel": channel},
+        form=form,
+        title=f"Edit channel {channel.name}",
+        details="licenses/channel_edit.html",
         back=application_address(request, found),
+        channel=channel,
     )
 
 
@@ -88,7 +91,7 @@ class NewChannelForm(SluggedForm):
     is_default = forms.BooleanField(
         label="Default for new licenses",
         required=False,
-        help_text="Takes over from the present default channel.",
+        help_text="Replaces the current default channel.",
     )
 
 
@@ -106,8 +109,9 @@ def add_channel(request: TeamRequest, application_slug: str) -> HttpResponse:
             return submission.done(address, f"{channel.name} is added.")
     return render_dialog(
         request,
-        "licenses/channel_add.html",
-        {"form": form, "application": found},
+        form=form,
+        title=f"Add channel to {found.name}",
+        submit="Add channel",
         back=application_address(request, found),
     )
 
@@ -119,15 +123,15 @@ def remove_channel(
     """Delete a channel that no license is on and that is not the default."""
     found = find_application(request, application_slug)
     channel: Channel = find(channels_with_licenses(found), channel_id)
-    form = forms.Form(request.POST if request.method == "POST" else None)
-    if form.is_valid():
-        with refusals_in(form):
-            delete_channel(actor=request.actor, channel=channel)
-            messages.success(request, f"{channel.name} is deleted.")
-            return go_to(request, application_address(request, found))
-    return render_dialog(
+    return confirm(
         request,
-        "licenses/channel_delete.html",
-        {"form": form, "application": found, "channel": channel},
+        lambda: delete_channel(actor=request.actor, channel=channel),
+        title=f"Delete channel {channel.name}?",
+        details="licenses/channel_delete.html",
+        submit="Delete channel",
+        is_possible=not (channel.is_default or channel.all_licenses),  # type: ignore[attr-defined]  # annotated
+        done=f"{channel.name} is deleted.",
         back=application_address(request, found),
+        application=found,
+        channel=channel,
     )

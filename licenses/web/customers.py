@@ -8,7 +8,6 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
-from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from licenses.filters import CustomerFilter
@@ -21,11 +20,12 @@ from licenses.services import (
     create_customer,
     restore_customer,
 )
+from portal.http.dialogs import confirm, render_dialog
 from portal.http.forms import CreateForm, EditForm, edit, refusals_in
 from portal.http.keyset import keyset_page
-from portal.http.pages import go_to, render_dialog, render_page
+from portal.http.pages import go_to, render_page
 from teams.permissions import Permission
-from teams.web.base import TeamRequest, find, team_page
+from teams.web.base import TeamRequest, find, team_page, team_url
 from teams.web.filters import rows_found
 from teams.web.once import once
 
@@ -88,9 +88,10 @@ def add_customer(request: TeamRequest) -> HttpResponse:
             return submission.done(address, f"{customer.name} is a customer now.")
     return render_dialog(
         request,
-        "licenses/customer_add.html",
-        {"form": form},
-        back=_list_address(request),
+        form=form,
+        title="Add customer",
+        submit="Add customer",
+        back=team_url(request, "customers"),
     )
 
 
@@ -100,11 +101,10 @@ def customer_detail(request: TeamRequest, customer_id: uuid.UUID) -> HttpRespons
     """Show a customer with their licenses."""
     customer = find(customers_with_licenses(request.team.pk), customer_id)
     licenses = licenses_for_team(request.team.pk).filter(customer=customer)
-    issue = reverse("licenses-add", kwargs={"team": request.team.slug})
     context: dict[str, Any] = {
         "customer": customer,
         "page": keyset_page(licenses, request.GET.get("page", "")),
-        "issue": f"{issue}?customer={customer.pk}",
+        "issue": f"{team_url(request, 'licenses-add')}?customer={customer.pk}",
     }
     if request.actor.may(Permission.AUDIT_READ):
         events = list(
@@ -129,8 +129,8 @@ def edit_customer(request: TeamRequest, customer_id: uuid.UUID) -> HttpResponse:
         return go_to(request, _address(request, customer))
     return render_dialog(
         request,
-        "licenses/customer_edit.html",
-        {"form": form, "customer": customer},
+        form=form,
+        title=f"Edit {customer.name}",
         back=_address(request, customer),
     )
 
@@ -139,15 +139,15 @@ def edit_customer(request: TeamRequest, customer_id: uuid.UUID) -> HttpResponse:
 def archive(request: TeamRequest, customer_id: uuid.UUID) -> HttpResponse:
     """Archive a customer, after saying what that stops."""
     customer = find(customers_with_licenses(request.team.pk), customer_id)
-    if request.method == "POST":
-        archive_customer(actor=request.actor, customer=customer)
-        messages.success(request, f"{customer.name} is archived and pulls no more.")
-        return go_to(request, _address(request, customer))
-    return render_dialog(
+    return confirm(
         request,
-        "licenses/customer_archive.html",
-        {"form": forms.Form(), "customer": customer},
+        lambda: archive_customer(actor=request.actor, customer=customer),
+        title=f"Archive {customer.name}?",
+        details="licenses/customer_archive.html",
+        submit="Archive",
+        done=f"{customer.name} is archived and can no longer pull.",
         back=_address(request, customer),
+        customer=customer,
     )
 
 
@@ -169,10 +169,5 @@ def _values(customer: Customer) -> dict[str, Any]:
     }
 
 
-def _list_address(request: TeamRequest) -> str:
-    return reverse("customers", kwargs={"team": request.team.slug})
-
-
 def _address(request: TeamRequest, customer: Customer) -> str:
-    names = {"team": request.team.slug, "customer_id": customer.pk}
-    return reverse("customers-detail", kwargs=names)
+    return team_url(request, "customers-detail", customer_id=customer.pk)

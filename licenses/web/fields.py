@@ -21,8 +21,9 @@ from licenses.services import (
     delete_license_field,
 )
 from licenses.web.applications import application_address, find_application
+from portal.http.dialogs import confirm, render_dialog
 from portal.http.forms import CreateForm, EditForm, edit, refusals_in
-from portal.http.pages import go_to, render_dialog
+from portal.http.pages import go_to
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page
 from teams.web.once import once
@@ -134,8 +135,12 @@ def add_field(request: TeamRequest, application_slug: str) -> HttpResponse:
             return submission.done(address, f"{field.title} is added.")
     return render_dialog(
         request,
-        "licenses/field_add.html",
-        {"form": form, "application": found},
+        form=form,
+        title=f"Add license field to {found.name}",
+        text="Every license of the application carries it, those already issued too: "
+        "with its default, or with nothing. A Password is encrypted and appears in "
+        "license files only.",
+        submit="Add license field",
         back=application_address(request, found),
     )
 
@@ -159,9 +164,11 @@ def edit_field(
         return go_to(request, application_address(request, found))
     return render_dialog(
         request,
-        "licenses/field_edit.html",
-        {"form": form, "application": found, "field": field},
+        form=form,
+        title=f"Edit license field {field.title}",
+        details="licenses/field_edit.html",
         back=application_address(request, found),
+        license_field=field,
     )
 
 
@@ -172,21 +179,17 @@ def remove_field(
     """Delete a field, after saying what licenses lose."""
     found = find_application(request, application_slug)
     field: LicenseField = find(license_fields_for_application(found), field_id)
-    if request.method == "POST":
-        title = field.title
-        delete_license_field(actor=request.actor, field=field)
-        messages.success(request, f"{title} is deleted.")
-        return go_to(request, application_address(request, found))
-    return render_dialog(
+    return confirm(
         request,
-        "licenses/field_delete.html",
-        {
-            "form": forms.Form(),
-            "application": found,
-            "field": field,
-            "losing": licenses_with_value(field),
-        },
+        lambda: delete_license_field(actor=request.actor, field=field),
+        title=f"Delete license field {field.title}?",
+        details="licenses/field_delete.html",
+        submit="Delete license field",
+        done=f"{field.title} is deleted.",
         back=application_address(request, found),
+        application=found,
+        license_field=field,
+        losing=licenses_with_value(field),
     )
 
 

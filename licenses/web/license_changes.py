@@ -24,8 +24,9 @@ from licenses.web.license_forms import (
     shown_values,
 )
 from licenses.web.licenses import license_address
-from portal.http.forms import edit, refusals_in
-from portal.http.pages import go_to, render_dialog
+from portal.http.dialogs import confirm, render_dialog
+from portal.http.forms import edit
+from portal.http.pages import go_to
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page
 
@@ -73,7 +74,14 @@ def edit_license(request: TeamRequest, license_id: uuid.UUID) -> HttpResponse:
     if is_saved:
         messages.success(request, "The license is saved.")
         return go_to(request, license_address(request, license))
-    return _dialog(request, "licenses/license_edit.html", license, form=form)
+    return render_dialog(
+        request,
+        "licenses/license_edit.html",
+        form=form,
+        title=f"Edit the license of {license.customer.name}",
+        text="Pulls feel a change of expiry within one second.",
+        back=license_address(request, license),
+    )
 
 
 @team_page(Permission.LICENSE_REVOKE)
@@ -84,20 +92,19 @@ def revoke(request: TeamRequest, license_id: uuid.UUID) -> HttpResponse:
         messages.info(request, "The license has been revoked already.")
         return go_to(request, license_address(request, license))
     form = RevokeForm(request.POST or None)
-    if form.is_valid():
-        with refusals_in(form, {"revoke_reason": "reason"}):
-            revoke_license(
-                actor=request.actor,
-                license=license,
-                reason=form.cleaned_data["reason"],
-            )
-            messages.success(request, "The license is revoked and pulls no more.")
-            return go_to(request, license_address(request, license))
-    return _dialog(
+    return confirm(
         request,
-        "licenses/license_revoke.html",
-        license,
+        lambda: revoke_license(
+            actor=request.actor, license=license, reason=form.cleaned_data["reason"]
+        ),
         form=form,
+        names={"revoke_reason": "reason"},
+        title=f"Revoke the license of {license.customer.name}?",
+        details="licenses/license_revoke.html",
+        submit="Revoke",
+        done="The license is revoked and can no longer pull.",
+        back=license_address(request, license),
+        license=license,
         reasons=REASONS,
         last_pull=last_pull(license),
     )
@@ -107,21 +114,14 @@ def revoke(request: TeamRequest, license_id: uuid.UUID) -> HttpResponse:
 def reinstate(request: TeamRequest, license_id: uuid.UUID) -> HttpResponse:
     """Undo a revocation, after saying what that allows."""
     license = find(licenses_for_team(request.team.pk), license_id)
-    if request.method == "POST":
-        reinstate_license(actor=request.actor, license=license)
-        messages.success(request, "The license is reinstated.")
-        return go_to(request, license_address(request, license))
-    return _dialog(
-        request, "licenses/license_reinstate.html", license, form=forms.Form()
-    )
-
-
-def _dialog(
-    request: TeamRequest, template: str, license: License, **context: object
-) -> HttpResponse:
-    return render_dialog(
+    return confirm(
         request,
-        template,
-        {"license": license, **context},
+        lambda: reinstate_license(actor=request.actor, license=license),
+        title=f"Reinstate the license of {license.customer.name}?",
+        details="licenses/license_reinstate.html",
+        submit="Reinstate",
+        tone="primary",
+        done="The license is reinstated.",
         back=license_address(request, license),
+        license=license,
     )

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect
-from django.urls import reverse
 from django.views.decorators.http import (
     require_http_methods,
     require_POST,
@@ -30,7 +29,7 @@ from portal.crypto.secrets import Secret
 from portal.http.keyset import keyset_page
 from portal.http.pages import is_partial, page_context, render_page
 from teams.permissions import Permission
-from teams.web.base import TeamRequest, find, team_page
+from teams.web.base import TeamRequest, find, team_page, team_url
 from teams.web.filters import rows_found
 
 FILTERS = ("search", "state", "type", "application", "channel")
@@ -163,5 +162,4 @@ def _shown(field: LicenseField, value: object) -> object:
 
 def license_address(request: TeamRequest, license: License) -> str:
     """Return where a license's page is."""
-    names = {"team": request.team.slug, "license_id": license.pk}
-    return reverse("licenses-detail", kwargs=names)
+    return team_url(request, "licenses-detail", license_id=license.pk)

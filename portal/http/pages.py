@@ -46,17 +46,6 @@ def render_page(
     return response
 
 
-def render_dialog(
-    request: HttpRequest, template: str, context: Mapping[str, Any], *, back: str
-) -> HttpResponse:
-    """Render what a dialog shows, or a page with it for a browser without scripts.
-
-    ``back`` is where Cancel leads. ``template`` extends ``portal/dialog.html``.
-    """
-    whole = {**context, "dialog": template, "back": back}
-    return render_page(request, "portal/dialog_page.html", whole, partial=template)
-
-
 def not_understood(
     _request: HttpRequest,
     exception: Exception,

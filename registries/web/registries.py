@@ -7,7 +7,6 @@ from typing import Any
 
 from django.contrib import messages
 from django.http import HttpResponse
-from django.urls import reverse
 from django.views.decorators.http import require_POST, require_safe
 
 from oci.reference import parse_reference
@@ -27,7 +26,7 @@ from registries.web.proxied_names import image_names
 from registries.web.pull_links import shown_pulls
 from registries.web.registry_forms import CheckForm, ImageNameForm
 from teams.permissions import Permission
-from teams.web.base import TeamRequest, find, team_page
+from teams.web.base import TeamRequest, find, team_page, team_url
 
 # The commands are the same for each, so that the page stays short.
 APPLICATIONS_SHOWN = 25
@@ -64,8 +63,7 @@ def check(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
 
 def registry_address(request: TeamRequest, registry: ExternalRegistry) -> str:
     """Return the address of a registry's page."""
-    names = {"team": request.team.slug, "registry_id": registry.pk}
-    return reverse("registries-detail", kwargs=names)
+    return team_url(request, "registries-detail", registry_id=registry.pk)
 
 
 def _shown(

@@ -5,17 +5,16 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.http import HttpResponse, QueryDict
-from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 
 from licenses.selectors import applications_for_team
+from portal.http.dialogs import confirm, render_dialog
 from portal.http.forms import edit, refusals_in
-from portal.http.pages import go_to, render_dialog
+from portal.http.pages import go_to
 from registries.checks.attempt import (
     CheckResult,
     check_credential_now,
@@ -46,7 +45,7 @@ from registries.web.registry_forms import (
     RegistryForm,
 )
 from teams.permissions import Permission
-from teams.web.base import TeamRequest, find, team_page
+from teams.web.base import TeamRequest, find, team_page, team_url
 from teams.web.once import once, raise_if_submitted
 
 # The only rule about several values is that a team's slugs differ.
@@ -86,13 +85,12 @@ def add_registry(request: TeamRequest) -> HttpResponse:
     return render_dialog(
         request,
         "registries/registry_add.html",
-        {
-            "form": form,
-            "profile": profile,
-            "providers": PROVIDERS.values(),
-            "trust": _trust(request, form.auth_type, request.POST.get("endpoint", "")),
-        },
-        back=reverse("images", kwargs={"team": request.team.slug}),
+        title="Add external registry",
+        form=form,
+        profile=profile,
+        providers=PROVIDERS.values(),
+        trust=_trust(request, form.auth_type, request.POST.get("endpoint", "")),
+        back=team_url(request, "images"),
     )
 
 
@@ -116,15 +114,15 @@ def replace(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
                         registry_address(request, registry),
                         f"The credential is replaced. {_tested(result)}",
                     )
-    return _dialog(
+    return render_dialog(
         request,
         "registries/registry_credential.html",
-        registry,
-        {
-            "form": form,
-            "profile": form.profile,
-            "trust": _trust(request, form.auth_type, registry.endpoint),
-        },
+        title=f"Replace the credential of {registry.slug}",
+        form=form,
+        registry=registry,
+        profile=form.profile,
+        trust=_trust(request, form.auth_type, registry.endpoint),
+        back=registry_address(request, registry),
     )
 
 
@@ -172,7 +170,13 @@ def edit_registry(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
     if is_saved:
         messages.success(request, "The registry is saved.")
         return go_to(request, registry_address(request, registry))
-    return _dialog(request, "registries/registry_edit.html", registry, {"form": form})
+    return render_dialog(
+        request,
+        form=form,
+        title=f"Edit {registry.slug}",
+        text="Changes are felt by pulls within a second.",
+        back=registry_address(request, registry),
+    )
 
 
 @team_page(Permission.REGISTRY_MANAGE)
@@ -190,8 +194,15 @@ def duplicate(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
                 registry_address(request, copy),
                 f"{copy.slug} is connected, like {registry.slug}.",
             )
-    return _dialog(
-        request, "registries/registry_duplicate.html", registry, {"form": form}
+    return render_dialog(
+        request,
+        form=form,
+        title=f"Duplicate {registry.slug}",
+        text="The copy has the same endpoint, credential, sharing and repositories. "
+        "Change them afterwards, for instance to offer other repositories to other "
+        "applications.",
+        submit="Duplicate",
+        back=registry_address(request, registry),
     )
 
 
@@ -199,15 +210,17 @@ def duplicate(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
 def delete(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
     """Delete a registry, after saying what that breaks."""
     registry = find(registries_for_team(request.team.pk), registry_id)
-    if request.method == "POST":
-        delete_registry(actor=request.actor, registry=registry)
-        messages.success(request, f"{registry.slug} is deleted.")
-        return go_to(request, reverse("images", kwargs={"team": request.team.slug}))
-    return _dialog(
+    return confirm(
         request,
-        "registries/registry_delete.html",
-        registry,
-        {"form": forms.Form(), "use": use_of_registry(registry)},
+        lambda: delete_registry(actor=request.actor, registry=registry),
+        title=f"Delete {registry.slug}?",
+        details="registries/registry_delete.html",
+        submit="Delete",
+        done=f"{registry.slug} is deleted.",
+        back=registry_address(request, registry),
+        after=team_url(request, "images"),
+        registry=registry,
+        use=use_of_registry(registry),
     )
 
 
@@ -265,17 +278,6 @@ def _tested(result: CheckResult | None) -> str:
     if result is None:
         return "It was saved without a test; Berth checks it now."
     return "The test succeeded."
-
-
-def _dialog(
-    request: TeamRequest,
-    template: str,
-    registry: ExternalRegistry,
-    context: dict[str, Any],
-) -> HttpResponse:
-    shown = {"registry": registry, **context}
-    back = registry_address(request, registry)
-    return render_dialog(request, template, shown, back=back)
 
 
 def _values(registry: ExternalRegistry) -> dict[str, Any]:

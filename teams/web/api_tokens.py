@@ -6,16 +6,15 @@ import uuid
 from typing import Any
 
 from django import forms
-from django.contrib import messages
 from django.http import HttpResponse
-from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from portal.crypto.secrets import Secret
+from portal.http.dialogs import confirm, render_dialog
 from portal.http.forms import CreateForm, refusals_in
 from portal.http.keyset import keyset_page
-from portal.http.pages import go_to, render_dialog, render_page
+from portal.http.pages import render_page
 from teams.actors import Actor
 from teams.api_tokens import create_api_token, revoke_api_token
 from teams.filters import ApiTokenFilter
@@ -26,7 +25,7 @@ from teams.selectors import (
     service_accounts_for_team,
     usable_tokens_made_with,
 )
-from teams.web.base import TeamRequest, find, team_page
+from teams.web.base import TeamRequest, find, team_page, team_url
 from teams.web.filters import rows_found
 from teams.web.forms import ExpiryField, assignable_roles
 from teams.web.once import once
@@ -114,10 +113,14 @@ def add_api_token(request: TeamRequest) -> HttpResponse:
                 read_only=form.cleaned_data["read_only"],
                 expires_at=form.cleaned_data["expires_at"],
             )
-            submission.address = _address(request)
+            submission.address = team_url(request, "api-tokens")
             return _created(request, api_token, text)
     return render_dialog(
-        request, "teams/api_token_add.html", {"form": form}, back=_address(request)
+        request,
+        form=form,
+        title="Create API token",
+        submit="Create API token",
+        back=team_url(request, "api-tokens"),
     )
 
 
@@ -125,19 +128,16 @@ def add_api_token(request: TeamRequest) -> HttpResponse:
 def revoke(request: TeamRequest, api_token_id: uuid.UUID) -> HttpResponse:
     """Stop a token, after saying what stops with it."""
     api_token: ApiToken = find(api_tokens_for_actor(request.actor), api_token_id)
-    if request.method == "POST":
-        revoke_api_token(actor=request.actor, api_token=api_token)
-        messages.success(request, f"{api_token.name} is revoked.")
-        return go_to(request, _address(request))
-    return render_dialog(
+    return confirm(
         request,
-        "teams/api_token_revoke.html",
-        {
-            "form": forms.Form(),
-            "api_token": api_token,
-            "made_with": usable_tokens_made_with(api_token),
-        },
-        back=_address(request),
+        lambda: revoke_api_token(actor=request.actor, api_token=api_token),
+        title=f"Revoke {api_token.name}?",
+        details="teams/api_token_revoke.html",
+        submit="Revoke",
+        done=f"{api_token.name} is revoked.",
+        back=team_url(request, "api-tokens"),
+        api_token=api_token,
+        made_with=usable_tokens_made_with(api_token),
     )
 
 
@@ -147,16 +147,16 @@ def _created(request: TeamRequest, api_token: ApiToken, text: Secret) -> HttpRes
     role = request.actor.role if is_own else account.role if account else api_token.role
     allowed = permissions_of(role, read_only=api_token.read_only)
     api_address = request.build_absolute_uri("/api/v1/team")
-    context = {
-        "api_token": api_token,
-        "text": text.reveal(),
-        "username": request.user.email if is_own else ANY_USERNAME,
-        "may_pull": Permission.IMAGE_PULL in allowed,
-        "curl": "read -rs BERTH_TOKEN\n"
-        f'curl -H "Authorization: Bearer $BERTH_TOKEN" {api_address}',
-    }
     return render_dialog(
-        request, "teams/api_token_created.html", context, back=_address(request)
+        request,
+        "teams/api_token_created.html",
+        api_token=api_token,
+        token_text=text.reveal(),
+        username=request.user.email if is_own else ANY_USERNAME,
+        may_pull=Permission.IMAGE_PULL in allowed,
+        curl="read -rs BERTH_TOKEN\n"
+        f'curl -H "Authorization: Bearer $BERTH_TOKEN" {api_address}',
+        back=team_url(request, "api-tokens"),
     )
 
 
@@ -180,7 +180,3 @@ def _holders(actor: Actor, accounts: dict[str, ServiceAccount]) -> list[Any]:
     ]
     groups = [("The team itself, with a role of its own", roles)]
     return [own, *([("A service account", robots)] if robots else []), *groups]
-
-
-def _address(request: TeamRequest) -> str:
-    return reverse("api-tokens", kwargs={"team": request.team.slug})

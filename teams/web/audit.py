@@ -14,7 +14,7 @@ from django import forms
 from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect
-from django.urls import NoReverseMatch, reverse
+from django.urls import NoReverseMatch
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django_filters import rest_framework as filters
@@ -26,7 +26,7 @@ from portal.http.keyset import keyset_page
 from portal.http.pages import render_page
 from teams.filters import AuditEventFilter
 from teams.permissions import Permission
-from teams.web.base import TeamRequest, team_page
+from teams.web.base import TeamRequest, team_page, team_url
 from teams.web.filters import rows_found
 
 COLUMNS = (
@@ -147,7 +147,7 @@ def export(request: TeamRequest) -> HttpResponseBase:
     """Stream the filtered log as CSV, however long it is."""
     found = _filtered(request)
     if not found.is_valid():
-        address = reverse("audit", kwargs={"team": request.team.slug})
+        address = team_url(request, "audit")
         return redirect(f"{address}?{request.GET.urlencode()}")
     response = StreamingHttpResponse(
         csv_lines(in_batches(found.qs)), content_type="text/csv; charset=utf-8"
@@ -245,6 +245,6 @@ def _subject_addresses(
 
 def _address(request: TeamRequest, name: str, **names: object) -> str:
     try:
-        return reverse(name, kwargs={"team": request.team.slug, **names})
+        return team_url(request, name, **names)
     except NoReverseMatch:
         return ""

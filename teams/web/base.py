@@ -12,6 +12,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
 from django_htmx.http import HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
@@ -98,6 +99,11 @@ def find(rows: QuerySet[Any], pk: uuid.UUID) -> Any:
     if row is None:
         raise Http404
     return row
+
+
+def team_url(request: TeamRequest, name: str, **names: object) -> str:
+    """Return the address of a page of the team."""
+    return reverse(name, kwargs={"team": request.team.slug, **names})
 
 
 def _sign_in(request: HttpRequest) -> HttpResponse:

@@ -14,9 +14,10 @@ from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from portal.crypto.secrets import Secret
+from portal.http.dialogs import confirm, render_dialog
 from portal.http.forms import CreateForm, EditForm, edit, refusals_in
 from portal.http.keyset import keyset_page
-from portal.http.pages import go_to, render_dialog, render_page
+from portal.http.pages import go_to, render_page
 from teams.invitations import invite, renew_invitation, withdraw_invitation
 from teams.mail import send_invitation
 from teams.models import Invitation, Membership
@@ -32,7 +33,7 @@ from teams.services import (
     lock_members,
     remove_member,
 )
-from teams.web.base import TeamRequest, find, team_page
+from teams.web.base import TeamRequest, find, team_page, team_url
 from teams.web.forms import RoleField, assignable_roles
 from teams.web.once import once
 
@@ -96,10 +97,14 @@ def invite_member(request: TeamRequest) -> HttpResponse:
                     email=form.cleaned_data["email"],
                     role=Role(form.cleaned_data["role"]),
                 )
-                submission.address = _address(request)
+                submission.address = team_url(request, "members")
             return _invited(request, invitation, secret)
     return render_dialog(
-        request, "teams/member_invite.html", {"form": form}, back=_address(request)
+        request,
+        form=form,
+        title="Invite member",
+        submit="Send invitation",
+        back=team_url(request, "members"),
     )
 
 
@@ -112,14 +117,17 @@ def renew(request: TeamRequest, invitation_id: uuid.UUID) -> HttpResponse:
         with refusals_in(form):
             with once(request, form) as submission:
                 secret = renew_invitation(actor=request.actor, invitation=invitation)
-                submission.address = _address(request)
+                submission.address = team_url(request, "members")
             renewed = find(invitations_of_team(request.team.pk), invitation_id)
             return _invited(request, renewed, secret)
     return render_dialog(
         request,
-        "teams/invitation_renew.html",
-        {"form": form, "invitation": invitation},
-        back=_address(request),
+        form=form,
+        title=f"Renew the invitation of {invitation.email}?",
+        text="They get a mail with a new link, valid for another week. The link they "
+        "have stops working.",
+        submit="Renew invitation",
+        back=team_url(request, "members"),
     )
 
 
@@ -127,15 +135,14 @@ def renew(request: TeamRequest, invitation_id: uuid.UUID) -> HttpResponse:
 def withdraw(request: TeamRequest, invitation_id: uuid.UUID) -> HttpResponse:
     """Take an invitation back."""
     invitation: Invitation = find(invitations_of_team(request.team.pk), invitation_id)
-    if request.method == "POST":
-        withdraw_invitation(actor=request.actor, invitation=invitation)
-        messages.success(request, f"{invitation.email} is no longer invited.")
-        return go_to(request, _address(request))
-    return render_dialog(
+    return confirm(
         request,
-        "teams/invitation_withdraw.html",
-        {"form": forms.Form(), "invitation": invitation},
-        back=_address(request),
+        lambda: withdraw_invitation(actor=request.actor, invitation=invitation),
+        title=f"Withdraw the invitation of {invitation.email}?",
+        text="The link they have stops working. You can invite them again later.",
+        submit="Withdraw",
+        done=f"{invitation.email} is no longer invited.",
+        back=team_url(request, "members"),
     )
 
 
@@ -147,12 +154,15 @@ def change_role(request: TeamRequest, member_id: uuid.UUID) -> HttpResponse:
     if is_saved:
         role = form.cleaned_data["role"]
         messages.success(request, f"The role of {member.user.email} is {role} now.")
-        return go_to(request, _address(request))
+        return go_to(request, team_url(request, "members"))
     return render_dialog(
         request,
-        "teams/member_role.html",
-        {"form": form, "member": member, "sent": _sent_by(member)},
-        back=_address(request),
+        form=form,
+        title=f"Change the role of {member.user.email}",
+        details="teams/member_role.html",
+        submit="Change role",
+        back=team_url(request, "members"),
+        sent=_sent_by(member),
     )
 
 
@@ -184,9 +194,10 @@ def remove(request: TeamRequest, member_id: uuid.UUID) -> HttpResponse:
     return _end_membership(
         request,
         member,
-        "teams/member_remove.html",
-        told=f"{member.user.email} is out of the team.",
-        following=_address(request),
+        title=f"Remove {member.user.email}?",
+        details="teams/member_remove.html",
+        submit="Remove",
+        done=f"{member.user.email} is out of the team.",
     )
 
 
@@ -203,33 +214,25 @@ def leave(request: TeamRequest) -> HttpResponse:
     return _end_membership(
         request,
         own,
-        "teams/member_leave.html",
-        told=f"You left {request.team.name}.",
-        following=reverse("home"),
+        title=f"Leave {request.team.name}?",
+        details="teams/member_leave.html",
+        submit="Leave team",
+        done=f"You left {request.team.name}.",
+        after=reverse("home"),
     )
 
 
 def _end_membership(
-    request: TeamRequest,
-    member: Membership,
-    template: str,
-    *,
-    told: str,
-    following: str,
+    request: TeamRequest, member: Membership, **dialog: Any
 ) -> HttpResponse:
-    form = forms.Form(request.POST if request.method == "POST" else None)
-    if form.is_valid():
-        with refusals_in(form):
-            remove_member(actor=request.actor, membership=member)
-            messages.success(request, told)
-            return go_to(request, following)
-    context = {
-        "form": form,
-        "member": member,
-        "stopping": usable_tokens_of_member(member).count(),
-        "sent": _sent_by(member),
-    }
-    return render_dialog(request, template, context, back=_address(request))
+    return confirm(
+        request,
+        lambda: remove_member(actor=request.actor, membership=member),
+        **dialog,
+        back=team_url(request, "members"),
+        stopping=usable_tokens_of_member(member).count(),
+        sent=_sent_by(member),
+    )
 
 
 def _sent_by(member: Membership) -> int:
@@ -243,13 +246,11 @@ def _invited(
     """Mail an invitation that is stored, and show its link."""
     path = reverse("invitation", kwargs={"secret": secret.reveal()})
     link = request.build_absolute_uri(path)
-    context = {
-        "invitation": invitation,
-        "link": link,
-        "is_mailed": send_invitation(invitation, link=link),
-    }
-    return render_dialog(request, "teams/invited.html", context, back=_address(request))
-
-
-def _address(request: TeamRequest) -> str:
-    return reverse("members", kwargs={"team": request.team.slug})
+    return render_dialog(
+        request,
+        "teams/invited.html",
+        invitation=invitation,
+        link=link,
+        is_mailed=send_invitation(invitation, link=link),
+        back=team_url(request, "members"),
+    )

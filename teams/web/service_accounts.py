@@ -8,12 +8,12 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
-from django.urls import reverse
 from django.views.decorators.http import require_safe
 
+from portal.http.dialogs import confirm, render_dialog
 from portal.http.forms import CreateForm, EditForm, edit, refusals_in
 from portal.http.keyset import keyset_page
-from portal.http.pages import go_to, render_dialog, render_page
+from portal.http.pages import go_to, render_page
 from teams.models import ServiceAccount
 from teams.permissions import Permission, Role
 from teams.selectors import service_accounts_with_use
@@ -22,7 +22,7 @@ from teams.services import (
     create_service_account,
     delete_service_account,
 )
-from teams.web.base import TeamRequest, find, team_page
+from teams.web.base import TeamRequest, find, team_page, team_url
 from teams.web.forms import RoleField, assignable_roles
 from teams.web.once import once
 
@@ -69,14 +69,15 @@ def add_service_account(request: TeamRequest) -> HttpResponse:
                 role=Role(form.cleaned_data["role"]),
             )
             return submission.done(
-                _address(request),
+                team_url(request, "service-accounts"),
                 f"{account.name} is added. Create an API token for it next.",
             )
     return render_dialog(
         request,
-        "teams/service_account_add.html",
-        {"form": form},
-        back=_address(request),
+        form=form,
+        title="Add service account",
+        submit="Add service account",
+        back=team_url(request, "service-accounts"),
     )
 
 
@@ -103,12 +104,13 @@ def edit_service_account(
     )
     if is_saved:
         messages.success(request, "The service account is saved.")
-        return go_to(request, _address(request))
+        return go_to(request, team_url(request, "service-accounts"))
     return render_dialog(
         request,
-        "teams/service_account_edit.html",
-        {"form": form, "account": account},
-        back=_address(request),
+        form=form,
+        title=f"Edit {account.name}",
+        text="A new role applies to its API tokens at once.",
+        back=team_url(request, "service-accounts"),
     )
 
 
@@ -118,15 +120,15 @@ def remove_service_account(
 ) -> HttpResponse:
     """Delete a service account, after saying what that stops."""
     account = _find_manageable(request, service_account_id)
-    if request.method == "POST":
-        delete_service_account(actor=request.actor, service_account=account)
-        messages.success(request, f"{account.name} is deleted.")
-        return go_to(request, _address(request))
-    return render_dialog(
+    return confirm(
         request,
-        "teams/service_account_delete.html",
-        {"form": forms.Form(), "account": account},
-        back=_address(request),
+        lambda: delete_service_account(actor=request.actor, service_account=account),
+        title=f"Delete {account.name}?",
+        details="teams/service_account_delete.html",
+        submit="Delete",
+        done=f"{account.name} is deleted.",
+        back=team_url(request, "service-accounts"),
+        account=account,
     )
 
 
@@ -139,7 +141,3 @@ def _find_manageable(request: TeamRequest, account_id: uuid.UUID) -> ServiceAcco
     account: ServiceAccount = find(accounts, account_id)
     request.actor.require_assignable(account.role)
     return account
-
-
-def _address(request: TeamRequest) -> str:
-    return reverse("service-accounts", kwargs={"team": request.team.slug})

@@ -242,7 +242,7 @@ def test_owner_chooses_for_others(
         address, {"events": ["license.revoked"], **seen(browser, address)}
     )
 
-    assert "What support@acme.example is told by mail" in text_of(shown)
+    assert "Alerts by mail to support@acme.example" in text_of(shown)
     assert response.headers["Location"] == MAIL
     assert Subscription.objects.get().membership_id == support.pk
     assert "support@acme.example support A license was revoked" in text_of(

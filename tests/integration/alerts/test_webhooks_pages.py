@@ -246,7 +246,7 @@ def test_switch_off_and_on(browser: Client, webhook: Webhook, team: Team) -> Non
     given_up = Delivery.objects.get().state
     browser.post(address(webhook, "switch-on"))
 
-    assert "is given up" in asked
+    assert "pending deliveries are given up" in asked
     assert still_on
     assert "Switched off by owner@acme.example." in page
     assert "Switch on" in page

@@ -209,7 +209,9 @@ def test_a_tag_that_moved_since_the_dialog_stays(
     # Berth says no, as it told about another image.
     reconcile_fully()
     answer = client.post(target, told)
-    assert "Somebody pushed another image meanwhile" in text_of(answer)
+    assert "Somebody has pushed another image, so nothing was deleted." in text_of(
+        answer
+    )
     assert moved.digest in text_of(answer)
     assert client.post(target).status_code == 200
     assert registry.has(f"{slug}/api", moved.digest)

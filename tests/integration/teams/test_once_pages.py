@@ -10,9 +10,10 @@ from django.db import connection
 from django.test import Client
 
 from licenses.models import Customer
-from teams.models import IdempotencyRecord, Membership
+from teams.models import IdempotencyRecord, Membership, Team
 from tests.support.pages.team_pages import signed_in, submission, text_of
 from tests.support.rows.audit import audited
+from tests.support.rows.factories import MembershipFactory
 
 ADD = "/t/acme/customers/new"
 
@@ -38,11 +39,12 @@ def test_the_same_form_with_other_values_is_refused(owner: Membership) -> None:
 
 
 def test_a_form_of_one_member_is_not_one_of_another(
-    owner: Membership, member: Membership
+    owner: Membership, team: Team
 ) -> None:
     form = {"name": "Initech", **submission()}
+    other = MembershipFactory(team=team, role="admin")
 
-    first, second = signed_in(owner).post(ADD, form), signed_in(member).post(ADD, form)
+    first, second = signed_in(owner).post(ADD, form), signed_in(other).post(ADD, form)
 
     assert first.headers["Location"] != second.headers["Location"]
 
