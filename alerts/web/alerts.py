@@ -5,12 +5,13 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
+from django_filters import filters
 
 from alerts.events import Event
+from alerts.filters import AlertFilter
 from alerts.selectors import (
     alerts_without_tests,
     events_mailed_to,
@@ -27,19 +28,18 @@ from portal.http.pages import go_to, render_page
 from teams.models import Membership
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page, team_url
+from teams.web.filters import PageFilter, filtered_list
 
 
 class MailForm(EditForm):
     events = EventsField(label="Send a mail when", required=False)
 
 
-class ShownForm(forms.Form):
-    """What the list of alerts is narrowed to."""
-
-    event = forms.ChoiceField(
-        required=False,
+class AlertPageFilter(PageFilter, AlertFilter):
+    shown = ("event",)
+    event = filters.ChoiceFilter(
+        label="Show",
         choices=[
-            ("", "All"),
             *EVENT_CHOICES,
             (Event.WEBHOOK_DISABLED.value, "A webhook was switched off"),
         ],
@@ -49,19 +49,12 @@ class ShownForm(forms.Form):
 @require_safe
 @team_page(Permission.TEAM_READ)
 def alerts(request: TeamRequest) -> HttpResponse:
-    """List what the team was told lately."""
+    """List the team's latest alerts."""
     rows = alerts_without_tests(request.team.pk)
-    shown = ShownForm(request.GET)
-    event = shown.cleaned_data.get("event") if shown.is_valid() else ""
-    if event:
-        rows = rows.filter(event=event)
-    page = keyset_page(rows, request.GET.get("page", ""))
-    context = {
-        "page": page,
-        "told": told(page.rows, actor=request.actor, team_slug=request.team.slug),
-        "shown": shown,
-        "is_filtered": bool(event),
-    }
+    context = filtered_list(AlertPageFilter(request.GET, rows))
+    context["told"] = told(
+        context["page"].rows, actor=request.actor, team_slug=request.team.slug
+    )
     return render_page(
         request, "alerts/alerts.html", context, partial="alerts/alerts_list.html"
     )

@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
+from django_filters import filters
 
 from alerts.filters import DeliveryFilter
 from alerts.models import Delivery, DeliveryState, Webhook
@@ -18,13 +19,25 @@ from alerts.services import send_again, send_test
 from alerts.web.webhooks import address_of
 from alerts.web.words import event_in_words, events_in_words
 from portal.errors import TooMany
-from portal.http.keyset import keyset_page
 from portal.http.pages import go_to, render_page
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page
+from teams.web.filters import PageFilter, filtered_list
 
 # A delivery being sent now is due when its claim ends; later ones are not waited for.
 WAITED_FOR = timedelta(minutes=3)
+
+
+class DeliveryPageFilter(PageFilter, DeliveryFilter):
+    shown = ("state",)
+    state = filters.ChoiceFilter(
+        label="Show",
+        choices=[
+            (DeliveryState.PENDING, "On their way"),
+            (DeliveryState.DELIVERED, "Delivered"),
+            (DeliveryState.FAILED, "Given up"),
+        ],
+    )
 
 
 @require_safe
@@ -32,15 +45,14 @@ WAITED_FOR = timedelta(minutes=3)
 def webhook_detail(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
     """Show a webhook with its log of deliveries, which follows what is sent."""
     webhook: Webhook = find(webhooks_for_team(request.team.pk), webhook_id)
-    filters = DeliveryFilter(request.GET, deliveries_of_webhook(webhook))
-    page = keyset_page(filters.qs, request.GET.get("page", ""))
-    context = {
+    rows = deliveries_of_webhook(webhook)
+    context = filtered_list(DeliveryPageFilter(request.GET, rows))
+    deliveries = context["page"].rows
+    context |= {
         "webhook": webhook,
         "events": events_in_words(webhook.events),
-        "page": page,
-        "deliveries": [(each, event_in_words(each.alert.event)) for each in page.rows],
-        "is_filtered": bool(request.GET.get("state")),
-        "is_moving": _is_moving(page.rows),
+        "deliveries": [(each, event_in_words(each.alert.event)) for each in deliveries],
+        "is_moving": _is_moving(deliveries),
     }
     return render_page(
         request, "alerts/webhook.html", context, partial="alerts/deliveries.html"

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from django import forms
 from django.conf import settings
 from django.db.models import QuerySet, Value
 from django.db.models.functions import Concat
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
-from django_filters import FilterSet, filters
+from django_filters import filters
 
 from images.models import ImageManifest, ImageRepository, ImageTag
 from images.selectors import (
@@ -36,7 +37,7 @@ from registries.selectors import names_of_holders
 from registries.web.pull_links import shown_pulls
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page, team_url
-from teams.web.filters import rows_found
+from teams.web.filters import PageFilter, filtered_list, search_input
 
 UNTAGGED_SHOWN = 10
 PULLS_SHOWN = 10
@@ -50,15 +51,18 @@ _KINDS = {
 }
 
 
-class ImageSearch(FilterSet):  # type: ignore[misc]  # untyped
+class ImagePageFilter(PageFilter):
     """Images of an application, or with a part of their name."""
 
-    application = filters.CharFilter(field_name="application__slug")
-    search = filters.CharFilter(method="filter_search")
-
-    class Meta:
-        model = ImageRepository
-        fields: list[str] = []
+    shown = ("search", "application")
+    search = filters.CharFilter(
+        method="filter_search",
+        label="Search",
+        widget=search_input("A part of the name"),
+    )
+    application = filters.CharFilter(
+        field_name="application__slug", label="Application", widget=forms.Select
+    )
 
     def filter_search(
         self, rows: QuerySet[ImageRepository], _name: str, text: str
@@ -81,17 +85,17 @@ class ShownImage:
 @team_page(Permission.REGISTRY_READ)
 def images(request: TeamRequest) -> HttpResponse:
     """List the images of the private registry, with what they take."""
-    found = ImageSearch(request.GET, image_repositories_for_team(request.team.pk))
+    filters = ImagePageFilter(request.GET, image_repositories_for_team(request.team.pk))
     applications = list(applications_for_team(request.team.pk).order_by("slug"))
+    filters.offer(
+        "application", lambda: [(each.slug, each.name) for each in applications]
+    )
     storage = _storage(request.team.pk, applications)
     return render_page(
         request,
         "images/images.html",
         {
-            "page": keyset_page(rows_found(found), request.GET.get("page", "")),
-            "filters": found.form,
-            "is_filtered": any(request.GET.get(each) for each in found.filters),
-            "applications": applications,
+            **filtered_list(filters),
             "storage": storage,
             "total": sum(size for _, size in storage),
         },

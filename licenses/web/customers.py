@@ -9,6 +9,7 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
 from django.views.decorators.http import require_POST, require_safe
+from django_filters import filters
 
 from licenses.filters import CustomerFilter
 from licenses.history import events_of_customer, history
@@ -26,7 +27,7 @@ from portal.http.keyset import keyset_page
 from portal.http.pages import go_to, render_page
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page, team_url
-from teams.web.filters import rows_found
+from teams.web.filters import PageFilter, filtered_list, search_input
 from teams.web.once import once
 
 HISTORY_SHOWN = 20
@@ -56,21 +57,29 @@ class CustomerForm(_CustomerFields, EditForm):
     pass
 
 
+class CustomerPageFilter(PageFilter, CustomerFilter):
+    shown = ("search", "archived")
+    search = filters.CharFilter(
+        method="filter_search",
+        label="Search",
+        widget=search_input("Name, e-mail or custom ID"),
+    )
+    archived = filters.ChoiceFilter(
+        method="filter_archived",
+        label="Show",
+        choices=[("false", "Current"), ("true", "Archived")],
+    )
+
+
 @require_safe
 @team_page(Permission.CUSTOMER_READ)
 def customers(request: TeamRequest) -> HttpResponse:
     """List the team's customers, with search."""
-    filters = CustomerFilter(request.GET, customers_with_licenses(request.team.pk))
-    page = keyset_page(rows_found(filters), request.GET.get("page", ""))
-    context = {
-        "page": page,
-        "filters": filters.form,
-        "is_filtered": any(name != "page" for name in request.GET),
-    }
+    rows = customers_with_licenses(request.team.pk)
     return render_page(
         request,
         "licenses/customers.html",
-        context,
+        filtered_list(CustomerPageFilter(request.GET, rows)),
         partial="licenses/customers_list.html",
     )
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from functools import cache
 from typing import Any
 
+from django import forms
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.views.decorators.http import (
@@ -12,11 +14,12 @@ from django.views.decorators.http import (
     require_POST,
     require_safe,
 )
+from django_filters import filters
 
-from licenses.filters import LicenseFilter
+from licenses.filters import EXPIRING, LicenseFilter
 from licenses.history import events_of_license, history, recent_pulls
 from licenses.license_id import is_license_id
-from licenses.models import License, LicenseField
+from licenses.models import License, LicenseField, LicenseState
 from licenses.selectors import (
     HIDDEN_VALUE,
     channels_by_application,
@@ -30,9 +33,32 @@ from portal.http.keyset import keyset_page
 from portal.http.pages import is_partial, page_context, render_page
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page, team_url
-from teams.web.filters import rows_found
+from teams.web.filters import PageFilter, filtered_list, search_input
 
-FILTERS = ("search", "state", "type", "application", "channel")
+
+class LicensePageFilter(PageFilter, LicenseFilter):
+    shown = ("search", "state", "type", "application", "channel")
+    search = filters.CharFilter(
+        method="filter_search",
+        label="Search",
+        widget=search_input("Customer, field value or license ID"),
+    )
+    state = filters.ChoiceFilter(
+        method="filter_state",
+        label="State",
+        choices=[
+            (LicenseState.ACTIVE, "Active"),
+            (EXPIRING, "Expiring within 30 days"),
+            (LicenseState.EXPIRED, "Expired"),
+            (LicenseState.REVOKED, "Revoked"),
+        ],
+    )
+    application = filters.CharFilter(
+        method="filter_application", label="Application", widget=forms.Select
+    )
+    channel = filters.UUIDFilter(
+        field_name="channel_id", label="Channel", widget=forms.Select
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -45,17 +71,15 @@ def licenses(request: TeamRequest) -> HttpResponse:
     """
     sought = request.POST if request.method == "POST" else request.GET
     if request.method == "POST" and not is_license_id(_text(sought)):
-        entered = {name: sought[name] for name in FILTERS if sought.get(name)}
+        entered = {
+            name: sought[name] for name in LicensePageFilter.shown if sought.get(name)
+        }
         query = QueryDict(mutable=True)
         query.update(entered)
         return redirect(f"{request.path}?{query.urlencode()}".rstrip("?"))
-    context = {
-        **_found(request, sought),
-        "sought": {} if is_license_id(_text(sought)) else sought,
-        "is_filtered": any(sought.get(name) for name in FILTERS),
-    }
-    if not is_partial(request):
-        context["applications"] = channels_by_application(request.team.pk)
+    filters = _filters(request, sought)
+    context = filtered_list(filters)
+    context["is_filtered"] |= is_license_id(_text(sought))
     return render_page(
         request,
         "licenses/licenses.html",
@@ -68,15 +92,26 @@ def _text(sought: QueryDict) -> str:
     return sought.get("search", "").strip()
 
 
-def _found(request: TeamRequest, sought: QueryDict) -> dict[str, Any]:
-    text = _text(sought)
+def _filters(request: TeamRequest, sought: QueryDict) -> LicensePageFilter:
+    """Return the filters; without values if they are a license ID, a secret."""
+    text, team_id = _text(sought), request.team.pk
     if is_license_id(text):
-        found = licenses_with_id(request.team.pk, Secret(text))
-        return {"page": keyset_page(found, "")}
-    rows = licenses_for_team(request.team.pk)
-    filters = LicenseFilter(sought, rows, request=request)
-    page = keyset_page(rows_found(filters), sought.get("page", ""))
-    return {"page": page, "filters": filters.form}
+        filters = LicensePageFilter({}, licenses_with_id(team_id, Secret(text)))
+    else:
+        rows = licenses_for_team(team_id)
+        filters = LicensePageFilter(sought, rows, request=request)
+    channels = cache(lambda: channels_by_application(team_id))
+    filters.offer(
+        "application", lambda: [(each.slug, each.name) for each, _ in channels()]
+    )
+    filters.offer(
+        "channel",
+        lambda: [
+            (each.name, [(channel.pk, channel.name) for channel in own])
+            for each, own in channels()
+        ],
+    )
+    return filters
 
 
 @require_safe

@@ -9,11 +9,11 @@ from django import forms
 from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
+from django_filters import filters
 
 from portal.crypto.secrets import Secret
 from portal.http.dialogs import confirm, render_dialog
 from portal.http.forms import CreateForm, refusals_in
-from portal.http.keyset import keyset_page
 from portal.http.pages import render_page
 from teams.actors import Actor
 from teams.api_tokens import create_api_token, revoke_api_token
@@ -26,7 +26,7 @@ from teams.selectors import (
     usable_tokens_made_with,
 )
 from teams.web.base import TeamRequest, find, team_page, team_url
-from teams.web.filters import rows_found
+from teams.web.filters import PageFilter, filtered_list
 from teams.web.forms import ExpiryField, assignable_roles
 from teams.web.once import once
 
@@ -76,20 +76,32 @@ class NewTokenForm(CreateForm):
         return Kind(kind), account, Role(rest) if kind == Kind.TEAM else None
 
 
+class ApiTokenPageFilter(PageFilter, ApiTokenFilter):
+    shown = ("state", "kind")
+    state = filters.ChoiceFilter(
+        method="filter_state",
+        label="Show",
+        choices=[("usable", "Usable"), ("stopped", "Revoked or expired")],
+    )
+    kind = filters.ChoiceFilter(
+        label="Kind",
+        choices=[
+            (Kind.USER, "Of users"),
+            (Kind.SERVICE_ACCOUNT, "Of service accounts"),
+            (Kind.TEAM, "Of the team"),
+        ],
+    )
+
+
 @require_safe
 @team_page(Permission.TEAM_READ)
 def api_tokens(request: TeamRequest) -> HttpResponse:
     """List one's own tokens; all of the team's for who may manage them."""
-    filters = ApiTokenFilter(request.GET, api_tokens_for_actor(request.actor))
-    context = {
-        "page": keyset_page(rows_found(filters), request.GET.get("page", "")),
-        "filters": filters.form,
-        "is_filtered": any(request.GET.get(name) for name in filters.filters),
-    }
+    rows = api_tokens_for_actor(request.actor)
     return render_page(
         request,
         "teams/api_tokens.html",
-        context,
+        filtered_list(ApiTokenPageFilter(request.GET, rows)),
         partial="teams/api_tokens_list.html",
     )
 

@@ -22,12 +22,11 @@ from django_filters import rest_framework as filters
 from audit.models import AuditEvent
 from audit.selectors import audit_events_for_team, in_batches, present_subjects
 from audit.tags import EventTag, describe
-from portal.http.keyset import keyset_page
 from portal.http.pages import render_page
 from teams.filters import AuditEventFilter
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, team_page, team_url
-from teams.web.filters import rows_found
+from teams.web.filters import PageFilter, filtered_list
 
 COLUMNS = (
     "time",
@@ -101,9 +100,10 @@ class _DayFilter(filters.DateFilter):  # type: ignore[misc]  # untyped
         super().__init__(widget=widget, **options)
 
 
-class AuditPageFilter(AuditEventFilter):
+class AuditPageFilter(PageFilter, AuditEventFilter):
     """The API's filters, with kinds in words and days of the team's time zone."""
 
+    shown = ("tag", "actor", "subject", "first_day", "last_day")
     tag = filters.ChoiceFilter(
         label="What",
         choices=[(tag.value, describe(tag)) for tag in EventTag],
@@ -127,15 +127,10 @@ class AuditPageFilter(AuditEventFilter):
 @team_page(Permission.AUDIT_READ)
 def audit(request: TeamRequest) -> HttpResponse:
     """List who did what, newest first."""
-    found = _filtered(request)
-    page = keyset_page(rows_found(found), request.GET.get("page", ""))
-    addresses = _subject_addresses(request, page.rows)
-    context = {
-        "page": page,
-        "entries": [_Entry.of(event, addresses) for event in page.rows],
-        "filters": found.form,
-        "is_filtered": any(request.GET.get(name) for name in found.filters),
-    }
+    context = filtered_list(_filtered(request))
+    events = context["page"].rows
+    addresses = _subject_addresses(request, events)
+    context["entries"] = [_Entry.of(event, addresses) for event in events]
     return render_page(
         request, "teams/audit.html", context, partial="teams/audit_list.html"
     )

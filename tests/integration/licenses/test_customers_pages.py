@@ -365,5 +365,5 @@ def test_a_filter_that_is_not_understood_shows_none(
         page(client, f"{CUSTOMERS}?archived=bogus", headers={"HX-Request": "true"}),
     ):
         assert customers_listed(text) == []
-        assert "Archived: Select a valid choice. bogus is not one of" in text
+        assert "Show: Select a valid choice. bogus is not one of" in text
         assert "No customers yet" not in text

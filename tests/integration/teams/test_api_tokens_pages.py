@@ -323,13 +323,13 @@ def test_outsider_finds_nothing(outsider: Membership, team: Team) -> None:
     assert rows_of(team) == before
 
 
-@pytest.mark.parametrize("name", ["state", "kind"])
+@pytest.mark.parametrize(("name", "label"), [("state", "Show"), ("kind", "Kind")])
 def test_a_filter_that_is_not_understood_shows_none(
-    name: str, browser: Client, team: Team
+    name: str, label: str, browser: Client, team: Team
 ) -> None:
     ApiTokenFactory(team=team, name="Robot")
 
     page = text_of(browser.get(f"{LIST}?{name}=bogus"))
 
-    assert f"{name.capitalize()}: Select a valid choice. bogus is not one of" in page
+    assert f"{label}: Select a valid choice. bogus is not one of" in page
     assert "Robot" not in page
