@@ -273,9 +273,9 @@ class Migration(migrations.Migration):
                     "type",
                     models.CharField(
                         choices=[
-                            ("dev", "Dev"),
-                            ("trial", "Trial"),
                             ("paid", "Paid"),
+                            ("trial", "Trial"),
+                            ("dev", "Development"),
                             ("community", "Community"),
                         ],
                         max_length=16,
@@ -632,7 +632,7 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name="license",
             constraint=models.CheckConstraint(
-                condition=models.Q(("type__in", ["dev", "trial", "paid", "community"])),
+                condition=models.Q(("type__in", ["paid", "trial", "dev", "community"])),
                 name="licenses_license_type",
             ),
         ),

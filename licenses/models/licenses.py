@@ -227,14 +227,28 @@ class LicenseQuerySet(TeamOwnedQuerySet["License"]):
         return self.filter(revoked_at__isnull=False)
 
 
+class LicenseType(models.TextChoices):
+    """What a license was given for; pages, filters and the API offer all of them."""
+
+    PAID = "paid", "Paid"
+    TRIAL = "trial", "Trial"
+    DEV = "dev", "Development"
+    COMMUNITY = "community", "Community"
+
+    @property
+    def meaning(self) -> str:
+        return {
+            LicenseType.PAID: "the customer has bought it",
+            LicenseType.TRIAL: "the customer tries it out",
+            LicenseType.DEV: "for your own people",
+            LicenseType.COMMUNITY: "free, and never expires",
+        }[self]
+
+
 class License(TeamOwned):
     """A customer's right to one application. Its ID is a pull credential."""
 
-    class Type(models.TextChoices):
-        DEV = "dev"
-        TRIAL = "trial"
-        PAID = "paid"
-        COMMUNITY = "community"
+    Type = LicenseType
 
     customer = models.ForeignKey(
         Customer, on_delete=models.PROTECT, related_name="licenses"
@@ -245,7 +259,7 @@ class License(TeamOwned):
     channel = models.ForeignKey(
         Channel, on_delete=models.PROTECT, related_name="licenses"
     )
-    type = models.CharField(max_length=16, choices=Type.choices)
+    type = models.CharField(max_length=16, choices=LicenseType.choices)
     expires_at = models.DateTimeField(null=True, blank=True)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
     revoked_by = models.ForeignKey(
@@ -289,7 +303,7 @@ class License(TeamOwned):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(type__in=["dev", "trial", "paid", "community"]),
+                condition=Q(type__in=LicenseType.values),
                 name="licenses_license_type",
             ),
             models.CheckConstraint(

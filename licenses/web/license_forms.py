@@ -15,12 +15,7 @@ from licenses.selectors import password_values
 from portal.http.forms import EditForm
 
 Type = LicenseField.Type
-TYPES = [
-    (License.Type.PAID.value, "Paid: the customer has bought it"),
-    (License.Type.TRIAL.value, "Trial: the customer tries it out"),
-    (License.Type.DEV.value, "Development: for your own people"),
-    (License.Type.COMMUNITY.value, "Community: free, and never expires"),
-]
+TYPES = [(type, f"{type.label}: {type.meaning}") for type in License.Type]
 NEVER, AT = "never", "at"
 EXPIRIES = [
     (NEVER, "Never"),
