@@ -48,10 +48,10 @@ def overview(request: TeamRequest) -> HttpResponse:
 
 
 def _newest_images(team_id: uuid.UUID) -> dict[str, Any]:
-    """Return what the Images page shows of the private registry."""
+    """Return the newest images of the private registry, and what all of them take."""
     rows = list(image_repositories_for_team(team_id)[: NEWEST_SHOWN + 1])
     return {
-        "private_images": rows[:NEWEST_SHOWN],
-        "has_more_private_images": len(rows) > NEWEST_SHOWN,
-        "private_storage": sum(storage_by_application(team_id).values()),
+        "images": rows[:NEWEST_SHOWN],
+        "has_more_images": len(rows) > NEWEST_SHOWN,
+        "storage": sum(storage_by_application(team_id).values()),
     }

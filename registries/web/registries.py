@@ -1,19 +1,22 @@
-"""The Images page: external registries, and what is in the private registry."""
+"""Pages of an external registry: facts, image names, checks and pulls."""
 
 from __future__ import annotations
 
 import uuid
 from typing import Any
 
+from django import forms
 from django.contrib import messages
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.views.decorators.http import require_POST, require_safe
 
-from oci.reference import parse_reference
+from oci.reference import Reference, parse_reference
 from portal.errors import TooMany
 from portal.http.keyset import keyset_page
 from portal.http.pages import go_to, page_context, render_page
 from registries.models import ExternalRegistry
+from registries.providers import canonical_endpoint
 from registries.selectors import (
     applications_of_registry,
     checks_of_registry,
@@ -24,13 +27,47 @@ from registries.selectors import (
 from registries.services import check_registry
 from registries.web.proxied_names import image_names
 from registries.web.pull_links import shown_pulls
-from registries.web.registry_forms import CheckForm, ImageNameForm
+from registries.web.registry_forms import ImageField
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page, team_url
 
 # The commands are the same for each, so that the page stays short.
 APPLICATIONS_SHOWN = 25
 EXAMPLE = parse_reference("my-org/api:v1.0.1")
+
+
+class _RegistryImageForm(forms.Form):
+    """A form that names an image, which must be on this registry."""
+
+    image = ImageField()
+
+    def __init__(self, *args: Any, registry: ExternalRegistry, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._endpoint = registry.endpoint
+
+    def clean_image(self) -> Reference | None:
+        image: Reference | None = self.cleaned_data["image"]
+        if image is None or image.registry is None:
+            return image
+        if canonical_endpoint(image.registry) != self._endpoint:
+            raise ValidationError(
+                f"This image is on {image.registry}. Enter one that is on "
+                f"{self._endpoint}."
+            )
+        return image
+
+
+class CheckForm(_RegistryImageForm):
+    """What to check a stored credential with."""
+
+    prefix = "check"
+    image = ImageField(label="Another image (optional)")
+
+
+class ImageNameForm(_RegistryImageForm):
+    """The image whose name is to be shown as customers pull it."""
+
+    image = ImageField(label="Your image")
 
 
 @require_safe

@@ -22,7 +22,6 @@ from registries.checks.attempt import CheckResult
 from registries.models import (
     MAX_PATTERNS,
     MAX_SECRET_BYTES,
-    ExternalRegistry,
     validate_pattern,
 )
 from registries.providers import (
@@ -35,7 +34,7 @@ from registries.providers.problems import Problem
 from registries.services import NewCredential, NewRegistry
 from teams.models import validate_slug
 
-_AGAIN = "Enter it again: what was sent is not shown in the page."
+_AGAIN = "Enter it again: secrets are never shown in the page."
 _BLAMED = {
     Problem.NAME_NOT_FOUND: "endpoint",
     Problem.ADDRESS_NOT_PUBLIC: "endpoint",
@@ -70,7 +69,7 @@ class HostField(forms.CharField):
             return parse_registry_host(text)
         except MalformedName as error:
             raise ValidationError(
-                "This is no host. Enter one like quay.io or registry.example.com:5000."
+                "Not a valid host. Enter one like quay.io or registry.example.com:5000."
             ) from error
 
 
@@ -95,7 +94,7 @@ class ImageField(forms.CharField):
             return parse_reference(text)
         except (MalformedName, MalformedDigest) as error:
             raise ValidationError(
-                "This is no image name. Enter one like my-org/api:v1.0.1."
+                "Not a valid image name. Enter one like my-org/api:v1.0.1."
             ) from error
 
 
@@ -122,8 +121,8 @@ class PatternsField(forms.CharField):
                 validate_pattern(pattern)
             except ValidationError as error:
                 raise ValidationError(
-                    f"{pattern[:80]!r} is no pattern. Use lower-case letters, digits "
-                    "and . _ - /, with * for any characters."
+                    f"{pattern[:80]!r} is not a valid pattern. Use lower-case letters, "
+                    "digits and . _ - /, with * for any characters."
                 ) from error
         return patterns
 
@@ -369,37 +368,3 @@ class RegistryForm(SharingFields, EditForm):
 
 class DuplicateForm(CreateForm):
     slug = SlugField(help_text="Has to differ from the slugs of the other registries.")
-
-
-class _RegistryImageForm(forms.Form):
-    """A form that names an image, which has to be on the registry in question."""
-
-    image = ImageField()
-
-    def __init__(self, *args: Any, registry: ExternalRegistry, **options: Any) -> None:
-        super().__init__(*args, **options)
-        self._endpoint = registry.endpoint
-
-    def clean_image(self) -> Reference | None:
-        image: Reference | None = self.cleaned_data["image"]
-        if image is None or image.registry is None:
-            return image
-        if canonical_endpoint(image.registry) != self._endpoint:
-            raise ValidationError(
-                f"This image is on {image.registry}. Enter one that is on "
-                f"{self._endpoint}."
-            )
-        return image
-
-
-class CheckForm(_RegistryImageForm):
-    """What to check a stored credential with."""
-
-    prefix = "check"
-    image = ImageField(label="Another image (optional)")
-
-
-class ImageNameForm(_RegistryImageForm):
-    """The image whose name is to be shown as customers pull it."""
-
-    image = ImageField(label="Your image")

@@ -124,7 +124,7 @@ def test_check_now_tells_a_bad_image(
     response = browser.post(address(registry, "check"), {"check-image": "NOT one"})
 
     assert response.status_code == 422
-    assert "This is no image name." in text_of(response)
+    assert "Not a valid image name." in text_of(response)
     assert 'id="id_check-image_errors"' in response.content.decode()
     assert not CredentialCheck.objects.exists()
     assert browser.get(address(registry, "check")).status_code == 405
@@ -162,8 +162,8 @@ def test_edit(
     [
         ({"slug": ""}, "slug", "required"),
         ({"slug": "taken"}, "slug", "Another registry of the team has this slug"),
-        ({"slug": "test"}, "slug", "slug is reserved"),
-        ({"trusted_realm": "no host"}, "trusted_realm", "This is no host"),
+        ({"slug": "test"}, "slug", "word is taken"),
+        ({"trusted_realm": "no host"}, "trusted_realm", "Not a valid host"),
         ({"shared_with": "chosen"}, "applications", "Tick at least one"),
         ({"repository_patterns": ""}, "repository_patterns", "at least one pattern"),
     ],
