@@ -100,7 +100,8 @@ def add_webhook(request: TeamRequest) -> HttpResponse:
                 actor=request.actor, team=request.team, **form.entered
             )
             submission.address = address_of(request, webhook)
-            return _secret_shown(request, webhook, secret, is_new=True)
+            title = f"Webhook added: {webhook.name}"
+            return _secret_shown(request, webhook, secret, title)
     return render_dialog(
         request,
         form=form,
@@ -141,7 +142,8 @@ def replace_secret(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
         with refusals_in(form), once(request, form) as submission:
             secret = replace_webhook_secret(actor=request.actor, webhook=webhook)
             submission.address = address_of(request, webhook)
-            return _secret_shown(request, webhook, secret, is_new=False)
+            title = f"New secret of {webhook.name}"
+            return _secret_shown(request, webhook, secret, title)
     return render_dialog(
         request,
         form=form,
@@ -204,15 +206,15 @@ def address_of(request: TeamRequest, webhook: Webhook) -> str:
 
 
 def _secret_shown(
-    request: TeamRequest, webhook: Webhook, secret: Secret, *, is_new: bool
+    request: TeamRequest, webhook: Webhook, secret: Secret, title: str
 ) -> HttpResponse:
     return render_dialog(
         request,
         "alerts/webhook_secret_shown.html",
+        title=title,
         webhook=webhook,
         secret=secret.reveal(),
         verify=VERIFY,
-        is_new=is_new,
         back=address_of(request, webhook),
     )
 

@@ -13,7 +13,6 @@ from portal.http.forms import refusals_in
 from portal.http.pages import go_to, render_page
 
 _DEFAULTS = {
-    "title": "",
     "text": "",  # one paragraph above the fields
     "details": "",  # a template that says more
     "submit": "Save",
@@ -26,15 +25,16 @@ def render_dialog(
     request: HttpRequest,
     template: str = "portal/dialog.html",
     *,
+    title: str,
     back: str,
     **context: Any,
 ) -> HttpResponse:
     """Render a dialog with its form; ``back`` is where Cancel leads.
 
-    ``title``, ``text``, ``details``, ``submit`` and ``tone`` say what it shows. Another
-    ``template`` extends ``portal/dialog.html``.
+    ``context`` may have the values of ``_DEFAULTS``. Another ``template`` extends
+    ``portal/dialog.html``.
     """
-    shown = {**_DEFAULTS, **context, "dialog": template, "back": back}
+    shown = {**_DEFAULTS, **context, "title": title, "dialog": template, "back": back}
     return render_page(request, "portal/dialog_page.html", shown, partial=template)
 
 

@@ -9,11 +9,10 @@ from django import forms, template
 from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.forms.boundfield import BoundField, BoundWidget
 from django.http import HttpRequest
-from django.template.loader_tags import BlockNode
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
 
 from portal.http.browsers import browser_name
 
@@ -125,16 +124,6 @@ def with_parameters(context: template.Context, **changes: object) -> str:
         else:
             query[name] = str(value)
     return f"?{query.urlencode()}" if query else "?"
-
-
-@register.simple_tag(takes_context=True)
-def title_of(context: template.Context, dialog: str) -> SafeString:
-    """Return the title of a dialog's template, for the page that stands in for it."""
-    assert context.template is not None  # noqa: S101 -- it is being rendered
-    source = context.template.engine.get_template(dialog)
-    blocks: list[Any] = source.nodelist.get_nodes_by_type(BlockNode)
-    titles = [each for each in blocks if each.name == "dialog_title"]
-    return titles[0].nodelist.render(context) if titles else mark_safe("")
 
 
 @register.simple_tag

@@ -162,7 +162,7 @@ def _created(request: TeamRequest, api_token: ApiToken, text: Secret) -> HttpRes
     return render_dialog(
         request,
         "teams/api_token_created.html",
-        api_token=api_token,
+        title=f"API token created: {api_token.name}",
         token_text=text.reveal(),
         username=request.user.email if is_own else ANY_USERNAME,
         may_pull=Permission.IMAGE_PULL in allowed,

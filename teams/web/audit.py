@@ -109,6 +109,12 @@ class AuditPageFilter(PageFilter, AuditEventFilter):
         choices=[(tag.value, describe(tag)) for tag in EventTag],
         empty_label="Everything",
     )
+    actor = filters.CharFilter(
+        field_name="actor_label", lookup_expr="icontains", label="Who"
+    )
+    subject = filters.CharFilter(
+        field_name="subject_label", lookup_expr="icontains", label="Subject"
+    )
     first_day = _DayFilter(method="filter_first_day", label="From")
     last_day = _DayFilter(method="filter_last_day", label="To")
 

@@ -249,6 +249,7 @@ def _invited(
     return render_dialog(
         request,
         "teams/invited.html",
+        title=f"{invitation.email} is invited",
         invitation=invitation,
         link=link,
         is_mailed=send_invitation(invitation, link=link),

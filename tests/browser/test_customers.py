@@ -128,7 +128,9 @@ def test_what_somebody_else_changed_meanwhile_is_told(
     dialog.get_by_label("Name").fill("My name")
     dialog.get_by_role("button", name="Save").click()
 
-    expect(dialog.get_by_role("alert")).to_contain_text("Somebody else changed this")
+    expect(dialog.get_by_role("alert")).to_contain_text(
+        "Somebody else has changed this"
+    )
     expect(dialog.get_by_label("Name")).to_have_value("My name")
     expect(dialog.get_by_text("Now: their-id")).to_be_visible()
     dialog.get_by_label("Custom ID").fill("their-id")
