@@ -15,7 +15,7 @@ from portal.crypto.secrets import Secret
 from portal.errors import Conflict, Invalid
 from portal.wake import Task, wake
 from registries.checks.attempt import CheckResult, check_credential_now
-from registries.checks.results import begin_anew, check_at_once, record_check
+from registries.checks.results import check_at_once, record_check, reset_health
 from registries.models import (
     MAX_SECRET_BYTES,
     Credential,
@@ -173,7 +173,7 @@ def replace_credential(
     Credential.objects.for_team(registry.team_id).filter(
         registry=registry, active=True
     ).update(active=False)
-    begin_anew(registry)
+    reset_health(registry)
     _activate(draft, result)
     _record(
         actor,

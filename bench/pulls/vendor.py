@@ -8,8 +8,7 @@ from licenses.applications import create_application
 from licenses.models import Application
 from licenses.services import create_customer, issue_license
 from portal.crypto.secrets import Secret
-from registries.checks.new_credentials import NewCredential
-from registries.services import NewRegistry, connect_registry
+from registries.services import NewCredential, NewRegistry, connect_registry
 from teams.actors import Actor, member_actor
 from teams.api_tokens import create_api_token
 from teams.models import ApiToken, Membership, Team, User

@@ -209,10 +209,10 @@ class RegistryTestView(RegistryView):
     )
     def post(self, request: Request, registry: str) -> Response:
         """Check the stored credential now, and record the result."""
-        found = self.registry
+        row = self.registry
         self.require(Permission.REGISTRY_MANAGE)
         image = _image(self.validated(RegistryTestSerializer)["image"])
-        result = services.check_registry(actor=self.actor, registry=found, image=image)
+        result = services.check_registry(actor=self.actor, registry=row, image=image)
         return self.shown(CheckResultSerializer, result)
 
 
@@ -224,7 +224,7 @@ class RegistryCredentialView(RegistryView):
     )
     @idempotent(Permission.REGISTRY_MANAGE)
     def put(self, request: Request, registry: str) -> Response:
-        """Swap in a new credential once the registry has accepted it."""
+        """Replace the credential once the registry has accepted the new one."""
         services.replace_credential(
             actor=self.actor, draft=self._draft, result=self._result
         )
@@ -234,7 +234,7 @@ class RegistryCredentialView(RegistryView):
         row = self.registry
         values = self.validated(NewCredentialSerializer)
         self._draft = services.draft_credential(
-            actor=self.actor, registry=found, new=_pop_credential(values)
+            actor=self.actor, registry=row, new=_pop_credential(values)
         )
         self._result = (
             None

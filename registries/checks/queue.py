@@ -106,7 +106,7 @@ async def check_due_registries() -> int:
         places = AT_ONCE - len(running)
         if places and time.monotonic() < deadline:
             claimed = await sync_to_async(_claim)(places)
-            under_way |= {
+            running |= {
                 asyncio.create_task(_check_and_record(version)) for version in claimed
             }
             number += len(claimed)
@@ -208,7 +208,7 @@ async def check_credentials(
     async def check(version: Credential) -> CheckResult:
         async with hosts[version.registry.endpoint], places:
             result = await _check_credential(version, seconds)
-        await sync_to_async(_record)(version, result, None)
+        await sync_to_async(_store_result)(version, result, None)
         return result
 
     return await asyncio.gather(*(check(version) for version in versions))
@@ -219,7 +219,7 @@ async def _check_credential(version: Credential, seconds: float) -> CheckResult:
     image = parse_reference(name) if name else None
     try:
         return await check_credential_within(upstream_target(version), image, seconds)
-    except Exception:  # its trouble must not be that of the other registries
+    except Exception:  # must not affect other registries
         logger.exception("The check of registry %s failed.", version.registry_id)
         # A check that could not be made must not look like a success.
         return CheckResult(Outcome.UPSTREAM_ERROR, None, 0, FAULT, Problem.FAULT)

@@ -11,7 +11,7 @@ class Reason(TextChoices):
     """Why Berth denies a pull. Codes are stable: programs and people look them up."""
 
     CREDENTIAL_UNKNOWN = "credential_unknown", "Unknown license"
-    APPLICATION_MISMATCH = "application_mismatch", "Other application"
+    APPLICATION_MISMATCH = "application_mismatch", "Wrong application"
     LICENSE_REVOKED = "license_revoked", "License revoked"
     LICENSE_EXPIRED = "license_expired", "License expired"
     CUSTOMER_ARCHIVED = "customer_archived", "Customer archived"
@@ -19,7 +19,7 @@ class Reason(TextChoices):
     REGISTRY_NOT_SHARED = "registry_not_shared", "Registry not shared"
     REPOSITORY_NOT_ALLOWED = "repository_not_allowed", "Repository not allowed"
     SECOND_FACTOR_REQUIRED = "second_factor_required", "Second factor required"
-    ACTION_NOT_ALLOWED = "action_not_allowed", "Not allowed to this login"
+    ACTION_NOT_ALLOWED = "action_not_allowed", "Action not allowed"
 
 
 REFUSALS = {reason.value: str(reason.label) for reason in Reason}

@@ -29,7 +29,7 @@ class Command(BaseCommand):
     def handle(self, *args: object, **options: Any) -> None:
         versions = _credentials(options["team"], options["registry"])
         if options["now"]:
-            self._tell(versions, check_credentials(versions))
+            self._report(versions, check_credentials(versions))
         else:
             make_all_due([version.registry_id for version in versions])
             self.stdout.write(

@@ -13,7 +13,7 @@ from licenses.applications import create_application
 from licenses.models import Application, License
 from licenses.services import create_customer, issue_license
 from portal.crypto.secrets import Secret
-from portal.env import secret
+from registries.management.files import write_atomically
 from registries.models import ExternalRegistry
 from registries.services import NewCredential, NewRegistry, connect_registry
 from teams.actors import Actor, member_actor

@@ -15,7 +15,6 @@ from django.utils import timezone
 from portal.errors import Conflict, Invalid, NotAllowed
 from portal.health import redis_answers
 from portal.http.forms import EditForm, fingerprint, refusals_in
-from portal.http.node_files import NodeFilesFinder
 from portal.http.pages import is_local_url
 from portal.http.static_files import NodeFilesFinder
 from portal.http.template_tags import control, instant

@@ -162,7 +162,7 @@ def test_edit(
     [
         ({"slug": ""}, "slug", "required"),
         ({"slug": "taken"}, "slug", "Another registry of the team has this slug"),
-        ({"slug": "test"}, "slug", "word is taken"),
+        ({"slug": "test"}, "slug", "slug is reserved"),
         ({"trusted_realm": "no host"}, "trusted_realm", "Not a valid host"),
         ({"shared_with": "chosen"}, "applications", "Tick at least one"),
         ({"repository_patterns": ""}, "repository_patterns", "at least one pattern"),

@@ -12,8 +12,7 @@ from oci.reference import parse_reference
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict, TooMany
 from registries.checks.attempt import CheckResult
-from registries.checks.limit import TRIES_PER_MINUTE
-from registries.checks.new_credentials import NewCredential
+from registries.checks.limit import CHECKS_PER_MINUTE
 from registries.checks.queue import (
     check_due_registries,
     claim_due,
@@ -23,11 +22,11 @@ from registries.checks.results import record_check
 from registries.models import CredentialCheck, ExternalRegistry
 from registries.models.health import Outcome
 from registries.services import (
+    NewCredential,
     change_registry,
-    prepare_credential,
+    check_registry,
+    draft_credential,
     replace_credential,
-    try_registry,
-    use_credential,
 )
 from teams.actors import member_actor
 from teams.models import Membership
@@ -108,12 +107,9 @@ def test_the_test_image_is_looked_up(
 
 
 def replace(vendor: Vendor, registry: ExternalRegistry, password: str) -> None:
-    replace_credential(
-        actor=vendor.actor,
-        registry=registry,
-        credential=NewCredential("password", "sample", Secret(password)),
-        skip_test=True,
-    )
+    new = NewCredential("password", "sample", Secret(password))
+    draft = draft_credential(actor=vendor.actor, registry=registry, new=new)
+    replace_credential(actor=vendor.actor, draft=draft, result=None)
 
 
 def test_replacing_a_valid_credential_resets_the_health(
@@ -148,18 +144,15 @@ def test_a_failed_state_stays_until_the_new_credential_works(
     assert alerts() == ["registry.rejected", "registry.recovered"]
 
 
-def test_deleting_a_registry_while_its_new_credential_is_tried_is_a_conflict(
+def test_deleting_a_registry_while_its_new_credential_is_checked_is_a_conflict(
     registry: ExternalRegistry, vendor: Vendor
 ) -> None:
-    ready = prepare_credential(
-        actor=vendor.actor,
-        registry=registry,
-        credential=NewCredential("password", LOGIN[0], Secret(LOGIN[1])),
-    )
+    new = NewCredential("password", LOGIN[0], Secret(LOGIN[1]))
+    draft = draft_credential(actor=vendor.actor, registry=registry, new=new)
     ExternalRegistry.objects.filter(pk=registry.pk).delete()
 
-    with pytest.raises(Conflict, match="deleted the registry meanwhile"):
-        use_credential(actor=vendor.actor, ready=ready)
+    with pytest.raises(Conflict, match="registry has been deleted"):
+        replace_credential(actor=vendor.actor, draft=draft, result=None)
     assert not ExternalRegistry.objects.filter(pk=registry.pk).exists()
 
 
@@ -226,7 +219,7 @@ def test_trying_another_image_does_not_change_the_result_for_the_test_image(
 
     registry = ExternalRegistry.objects.get()
     for image in ("my-org/other:v1", "my-org/api:v2"):
-        try_registry(
+        check_registry(
             actor=vendor.actor, registry=registry, image=parse_reference(image)
         )
         registry.refresh_from_db()
@@ -238,16 +231,16 @@ def test_trying_another_image_does_not_change_the_result_for_the_test_image(
 def test_credential_tries_are_limited_per_team_and_minute(
     registry: ExternalRegistry, fake: FakeRegistry, vendor: Vendor
 ) -> None:
-    for _ in range(TRIES_PER_MINUTE):
-        try_registry(actor=vendor.actor, registry=registry)
+    for _ in range(CHECKS_PER_MINUTE):
+        check_registry(actor=vendor.actor, registry=registry)
     asked = fake.asked
 
     with pytest.raises(TooMany, match="Wait a minute"):
-        try_registry(actor=vendor.actor, registry=registry)
+        check_registry(actor=vendor.actor, registry=registry)
     assert fake.asked == asked
     another = create_vendor().connect(fake.endpoint, "sample", LOGIN)
     assert (
-        try_registry(
+        check_registry(
             actor=member_actor(Membership.objects.get(team=another.team)),
             registry=another,
         ).outcome

@@ -29,6 +29,7 @@ from registries.decision.pull import (
     authorize_pull,
 )
 from registries.models import ExternalRegistry
+from registries.models.outcomes import Reason
 from registries.services import (
     NewCredential,
     NewRegistry,
