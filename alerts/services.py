@@ -76,7 +76,7 @@ def create_webhook(
     )
     webhook.full_clean()
     webhook.save()
-    _record(actor, EventTag.WEBHOOK_CREATED, webhook, events=webhook.events)
+    record(actor, EventTag.WEBHOOK_CREATED, webhook, events=webhook.events)
     return webhook, secret
 
 
@@ -93,7 +93,7 @@ def change_webhook(
         changes["events"] = _checked(events)
     changed = apply_changes(webhook, changes)
     if changed:
-        _record(actor, EventTag.WEBHOOK_CHANGED, webhook, changed=changed)
+        record(actor, EventTag.WEBHOOK_CHANGED, webhook, changed=changed)
     return webhook
 
 
@@ -107,7 +107,7 @@ def replace_webhook_secret(*, actor: Actor, webhook: Webhook) -> Secret:
     webhook.previous_secret_until = timezone.now() + PREVIOUS_SECRET_LIFETIME
     webhook.secret = secret
     webhook.save(update_fields=["secret", "previous_secret", "previous_secret_until"])
-    _record(actor, EventTag.WEBHOOK_SECRET_REPLACED, webhook)
+    record(actor, EventTag.WEBHOOK_SECRET_REPLACED, webhook)
     return secret
 
 
@@ -119,7 +119,7 @@ def enable_webhook(*, actor: Actor, webhook: Webhook) -> Webhook:
     if webhook.disabled_at is not None:
         webhook.disabled_at, webhook.disabled_reason, webhook.failures = None, "", 0
         webhook.save(update_fields=["disabled_at", "disabled_reason", "failures"])
-        _record(actor, EventTag.WEBHOOK_ENABLED, webhook)
+        record(actor, EventTag.WEBHOOK_ENABLED, webhook)
     return webhook
 
 
@@ -132,8 +132,8 @@ def disable_webhook(*, actor: Actor, webhook: Webhook, reason: str) -> Webhook:
         webhook.disabled_at = timezone.now()
         webhook.disabled_reason = reason[:300]
         webhook.save(update_fields=["disabled_at", "disabled_reason"])
-        give_up_pending(webhook)
-        _record(actor, EventTag.WEBHOOK_DISABLED, webhook, reason=reason)
+        give_up_waiting(webhook)
+        record(actor, EventTag.WEBHOOK_DISABLED, webhook, reason=reason)
     return webhook
 
 
@@ -141,7 +141,7 @@ def disable_webhook(*, actor: Actor, webhook: Webhook, reason: str) -> Webhook:
 def delete_webhook(*, actor: Actor, webhook: Webhook) -> None:
     """Delete a webhook with its log of deliveries."""
     actor.require(Permission.WEBHOOK_MANAGE, team_id=webhook.team_id)
-    _record(actor, EventTag.WEBHOOK_DELETED, webhook)
+    record(actor, EventTag.WEBHOOK_DELETED, webhook)
     webhook.delete()
 
 
@@ -168,7 +168,7 @@ def send_test(*, actor: Actor, webhook: Webhook) -> Delivery:
         team_id=webhook.team_id, alert=alert, webhook=webhook
     )
     wake(Task.DISPATCH_ALERTS)
-    _record(actor, EventTag.WEBHOOK_TESTED, webhook)
+    record(actor, EventTag.WEBHOOK_TESTED, webhook)
     return delivery
 
 
@@ -211,11 +211,11 @@ def subscribe(
         defaults={"events": _checked(events)},
     )
     record(
-        actor=actor,
-        tag=EventTag.SUBSCRIPTION_CHANGED,
-        team_id=membership.team_id,
-        subject=membership.user,
-        data={"events": subscription.events},
+        actor,
+        EventTag.SUBSCRIPTION_CHANGED,
+        membership.user,
+        membership.team_id,
+        events=subscription.events,
     )
     return subscription
 
@@ -270,7 +270,3 @@ def _locked(webhook: Webhook) -> Webhook:
     return (
         Webhook.objects.for_team(webhook.team_id).select_for_update().get(pk=webhook.pk)
     )
-
-
-def _record(actor: Actor, tag: EventTag, webhook: Webhook, **data: object) -> None:
-    record(actor=actor, tag=tag, team_id=webhook.team_id, subject=webhook, data=data)

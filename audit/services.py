@@ -1,8 +1,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 from django.db import models
 from django.utils import timezone
@@ -12,7 +11,7 @@ from audit.tags import EventTag
 
 
 class AuditActor(Protocol):
-    """Whoever acts: a person, a service account, a token or Berth itself."""
+    """A person, service account, API token or Berth itself, as it acts in a team."""
 
     @property
     def kind(self) -> str: ...
@@ -27,20 +26,21 @@ class AuditActor(Protocol):
 
 
 def record(
-    *,
     actor: AuditActor,
     tag: EventTag,
-    team_id: uuid.UUID,
     subject: models.Model,
-    data: Mapping[str, object] | None = None,
+    team_id: uuid.UUID | None = None,
+    /,
+    **data: object,
 ) -> AuditEvent:
     """Write one audit event, in the caller's transaction.
 
-    ``data`` names its values one by one and never holds a secret: whoever may read
-    the audit log reads all of it.
+    The event belongs to the subject's team. A user or team has no ``team_id`` of its
+    own, so the caller passes it. ``data`` never holds a secret: everyone with access
+    to the audit log sees all of it.
     """
     return AuditEvent.objects.create(
-        team_id=team_id,
+        team_id=team_id or cast("Any", subject).team_id,
         tag=tag,
         actor_kind=actor.kind,
         actor_id=actor.id,
@@ -48,7 +48,7 @@ def record(
         subject_kind=subject._meta.label_lower,
         subject_id=subject.pk,
         subject_label=str(subject)[:254],
-        data=dict(data or {}),
+        data=data,
         address=actor.address,
         request_id=actor.request_id,
         created_at=timezone.now(),

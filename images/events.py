@@ -247,13 +247,8 @@ def _audit(
 ) -> None:
     # The login shows which token of a user or service account it was.
     data = {"tag": event.tag, "digest": event.digest, "login": event.subject}
-    record(
-        actor=_actor(application, event.subject),
-        tag=tag,
-        team_id=application.team_id,
-        subject=repository,
-        data={name: value for name, value in data.items() if value},
-    )
+    values = {name: value for name, value in data.items() if value}
+    record(_actor(application, event.subject), tag, repository, **values)
 
 
 def _actor(application: Application, subject: str) -> AuditActor:

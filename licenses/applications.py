@@ -34,7 +34,7 @@ def create_application(
         taken = Application._meta.get_field("slug").error_messages["unique"]
         raise ValidationError({"slug": taken})
     application.save()
-    _record(actor, EventTag.APPLICATION_CREATED, application, slug=slug)
+    record(actor, EventTag.APPLICATION_CREATED, application, slug=slug)
     create_channel(
         actor=actor,
         application=application,
@@ -50,7 +50,7 @@ def change_application(*, actor: Actor, application: Application, name: str) -> 
     """Rename an application. Its slug is part of image names and stays."""
     actor.require(Permission.APPLICATION_MANAGE, team_id=application.team_id)
     if apply_changes(application, {"name": name}):
-        _record(actor, EventTag.APPLICATION_CHANGED, application, name=name)
+        record(actor, EventTag.APPLICATION_CHANGED, application, name=name)
 
 
 @transaction.atomic
@@ -62,7 +62,7 @@ def delete_application(*, actor: Actor, application: Application) -> None:
             registry.
     """
     actor.require(Permission.APPLICATION_MANAGE, team_id=application.team_id)
-    _record(actor, EventTag.APPLICATION_DELETED, application, slug=application.slug)
+    record(actor, EventTag.APPLICATION_DELETED, application, slug=application.slug)
     RetiredSlug.objects.get_or_create(
         slug=application.slug, defaults={"team_id": application.team_id}
     )
@@ -104,7 +104,7 @@ def create_channel(
     )
     channel.full_clean()
     channel.save()
-    _record(actor, EventTag.CHANNEL_CREATED, channel, slug=slug, is_default=is_default)
+    record(actor, EventTag.CHANNEL_CREATED, channel, slug=slug, is_default=is_default)
     return channel
 
 
@@ -127,7 +127,7 @@ def change_channel(
     if "name" in changed:
         raise_sequences(channel.licenses.all())
     if changed:
-        _record(actor, EventTag.CHANNEL_CHANGED, channel, changed=changed)
+        record(actor, EventTag.CHANNEL_CHANGED, channel, changed=changed)
     return channel
 
 
@@ -140,7 +140,7 @@ def delete_channel(*, actor: Actor, channel: Channel) -> None:
             "default_channel",
             "The default channel stays. Make another one the default first.",
         )
-    _record(actor, EventTag.CHANNEL_DELETED, channel, slug=channel.slug)
+    record(actor, EventTag.CHANNEL_DELETED, channel, slug=channel.slug)
     try:
         channel.delete()
     except models.ProtectedError as error:
@@ -153,9 +153,3 @@ def _clear_default_channel(application: Application) -> None:
     Channel.objects.for_team(application.team_id).filter(
         application=application, is_default=True
     ).update(is_default=False)
-
-
-def _record(
-    actor: Actor, tag: EventTag, subject: Application | Channel, **data: object
-) -> None:
-    record(actor=actor, tag=tag, team_id=subject.team_id, subject=subject, data=data)

@@ -38,7 +38,7 @@ def create_customer(
     customer = Customer(team=team, name=name, email=email, custom_id=custom_id)
     customer.full_clean()
     customer.save()
-    _record(actor, EventTag.CUSTOMER_CREATED, customer)
+    record(actor, EventTag.CUSTOMER_CREATED, customer)
     return customer
 
 
@@ -51,7 +51,7 @@ def change_customer(
     changed = apply_changes(customer, changes)
     if changed:
         raise_sequences(customer.licenses.all())
-        _record(actor, EventTag.CUSTOMER_CHANGED, customer, changed=changed)
+        record(actor, EventTag.CUSTOMER_CHANGED, customer, changed=changed)
     return customer
 
 
@@ -76,7 +76,7 @@ def _set_archived(actor: Actor, customer: Customer, *, archived: bool) -> Custom
         .update(archived_at=timezone.now() if archived else None)
     )
     if changed:
-        _record(
+        record(
             actor,
             EventTag.CUSTOMER_ARCHIVED if archived else EventTag.CUSTOMER_RESTORED,
             customer,
@@ -95,7 +95,7 @@ def create_license_field(
     field.full_clean()
     field.save()
     raise_sequences(application.licenses.all())
-    _record(actor, EventTag.LICENSE_FIELD_CREATED, field, type=field.type)
+    record(actor, EventTag.LICENSE_FIELD_CREATED, field, type=field.type)
     return field
 
 
@@ -108,7 +108,7 @@ def change_license_field(
     changed = apply_changes(field, changes)
     if changed:
         raise_sequences(field.application.licenses.all())
-        _record(actor, EventTag.LICENSE_FIELD_CHANGED, field, changed=changed)
+        record(actor, EventTag.LICENSE_FIELD_CHANGED, field, changed=changed)
     return field
 
 
@@ -116,7 +116,7 @@ def change_license_field(
 def delete_license_field(*, actor: Actor, field: LicenseField) -> None:
     """Delete a field; licenses lose their value of it."""
     actor.require(Permission.APPLICATION_MANAGE, team_id=field.team_id)
-    _record(actor, EventTag.LICENSE_FIELD_DELETED, field)
+    record(actor, EventTag.LICENSE_FIELD_DELETED, field)
     licenses = field.application.licenses.all()
     raise_sequences(licenses)
     if field.type == LicenseField.Type.PASSWORD:
@@ -174,7 +174,7 @@ def issue_license(
     )
     license.full_clean()
     license.save()
-    _record(
+    record(
         actor,
         EventTag.LICENSE_ISSUED,
         license,
@@ -209,7 +209,7 @@ def change_license(
     changed = apply_changes(license, changes)
     if changed:
         _raise_sequence(license)
-        _record(
+        record(
             actor,
             EventTag.LICENSE_CHANGED,
             license,
@@ -239,7 +239,7 @@ def revoke_license(*, actor: Actor, license: License, reason: str) -> License:
     license.save(
         update_fields=["revoked_at", "revoked_by", "revoke_reason", "sequence"]
     )
-    _record(actor, EventTag.LICENSE_REVOKED, license, reason=license.revoke_reason)
+    record(actor, EventTag.LICENSE_REVOKED, license, reason=license.revoke_reason)
     tell_of_revocation(actor, license)
     return license
 
@@ -258,7 +258,7 @@ def reinstate_license(*, actor: Actor, license: License) -> License:
     license.save(
         update_fields=["revoked_at", "revoked_by", "revoke_reason", "sequence"]
     )
-    _record(actor, EventTag.LICENSE_REINSTATED, license)
+    record(actor, EventTag.LICENSE_REINSTATED, license)
     return license
 
 
@@ -267,7 +267,7 @@ def download_license_file(*, actor: Actor, license: License) -> str:
     """Return the license file, which holds the license ID; the download is audited."""
     actor.require(Permission.LICENSE_REVEAL, team_id=license.team_id)
     text = license_file(license).text()
-    _record(actor, EventTag.LICENSE_FILE_DOWNLOADED, license)
+    record(actor, EventTag.LICENSE_FILE_DOWNLOADED, license)
     return text
 
 
@@ -275,7 +275,7 @@ def download_license_file(*, actor: Actor, license: License) -> str:
 def reveal_license_id(*, actor: Actor, license: License) -> Secret:
     """Return the license ID, to show it to a person; that it was shown is audited."""
     actor.require(Permission.LICENSE_REVEAL, team_id=license.team_id)
-    _record(actor, EventTag.LICENSE_ID_REVEALED, license)
+    record(actor, EventTag.LICENSE_ID_REVEALED, license)
     return Secret(license.license_id.reveal())
 
 
@@ -373,12 +373,3 @@ def _check_values(
 
 def _instant(at: datetime | None) -> str | None:
     return at.isoformat() if at else None
-
-
-def _record(
-    actor: Actor,
-    tag: EventTag,
-    subject: Customer | License | LicenseField,
-    **data: object,
-) -> None:
-    record(actor=actor, tag=tag, team_id=subject.team_id, subject=subject, data=data)

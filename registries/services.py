@@ -102,9 +102,14 @@ def store_registry(
     actor.require(Permission.REGISTRY_MANAGE, team_id=registry.team_id)
     registry.full_clean()  # another may have taken the slug during the check
     registry.save()
-    _set_shares(registry, applications)
-    _activate(draft, result)
-    _record(
+    _set_shares(registry, ready.applications)
+    version.active = True
+    version.save()
+    if ready.result is not None:
+        record_check(version, ready.result)
+    else:
+        wake(Task.CHECK_REGISTRIES)
+    record(
         actor,
         EventTag.REGISTRY_CONNECTED,
         registry,
@@ -138,7 +143,7 @@ def change_registry(
         check_at_once(registry)
         wake(Task.CHECK_REGISTRIES)
     if changed:
-        _record(actor, EventTag.REGISTRY_CHANGED, registry, changed=changed)
+        record(actor, EventTag.REGISTRY_CHANGED, registry, changed=changed)
     return registry
 
 
@@ -173,9 +178,14 @@ def replace_credential(
     Credential.objects.for_team(registry.team_id).filter(
         registry=registry, active=True
     ).update(active=False)
-    reset_health(registry)
-    _activate(draft, result)
-    _record(
+    version.active = True
+    version.save()
+    begin_anew(registry)
+    if ready.result is not None:
+        record_check(version, ready.result)
+    else:
+        wake(Task.CHECK_REGISTRIES)
+    record(
         actor,
         EventTag.REGISTRY_CREDENTIAL_REPLACED,
         registry,
@@ -222,7 +232,7 @@ def duplicate_registry(
 def delete_registry(*, actor: Actor, registry: ExternalRegistry) -> None:
     """Forget a registry and all versions of its credential; its pulls stop."""
     actor.require(Permission.REGISTRY_MANAGE, team_id=registry.team_id)
-    _record(
+    record(
         actor,
         EventTag.REGISTRY_DELETED,
         registry,
@@ -345,9 +355,3 @@ def _set_shares(
     registry.shared_with_all = applications is None
     registry.save(update_fields=["shared_with_all"])
     return True
-
-
-def _record(
-    actor: Actor, tag: EventTag, registry: ExternalRegistry, **data: object
-) -> None:
-    record(actor=actor, tag=tag, team_id=registry.team_id, subject=registry, data=data)

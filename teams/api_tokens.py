@@ -60,9 +60,7 @@ def create_api_token(
     )
     api_token.full_clean()
     api_token.save()
-    _record(
-        actor, EventTag.API_TOKEN_CREATED, api_token, kind=kind, read_only=read_only
-    )
+    record(actor, EventTag.API_TOKEN_CREATED, api_token, kind=kind, read_only=read_only)
     return api_token, new.text
 
 
@@ -136,7 +134,7 @@ def stop_api_tokens(actor: Actor, api_tokens: QuerySet[ApiToken]) -> None:
         for each in stopped:
             each.revoked_at = now
             each.save(update_fields=["revoked_at"])
-            _record(actor, EventTag.API_TOKEN_REVOKED, each)
+            record(actor, EventTag.API_TOKEN_REVOKED, each)
         api_tokens = ApiToken.objects.filter(created_with__in=stopped)
 
 
@@ -151,14 +149,4 @@ def touch_api_token(api_token: ApiToken) -> None:
         return
     ApiToken.objects.for_team(api_token.team_id).filter(stale, pk=api_token.pk).update(
         last_used_at=now
-    )
-
-
-def _record(actor: Actor, tag: EventTag, api_token: ApiToken, **data: object) -> None:
-    record(
-        actor=actor,
-        tag=tag,
-        team_id=api_token.team_id,
-        subject=api_token,
-        data=data,
     )

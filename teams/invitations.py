@@ -54,7 +54,7 @@ def invite(
     _require_uninvited(team, invitation.email)
     invitation.full_clean()
     invitation.save()
-    _record(actor, EventTag.INVITATION_SENT, invitation, role=role)
+    record(actor, EventTag.INVITATION_SENT, invitation, role=role)
     return invitation, secret
 
 
@@ -81,7 +81,7 @@ def renew_invitation(*, actor: Actor, invitation: Invitation) -> Secret:
     invitation.expires_at = timezone.now() + LIFETIME
     invitation.invited_by_id = _user_id(actor)
     invitation.save(update_fields=["digest", "expires_at", "invited_by"])
-    _record(actor, EventTag.INVITATION_RENEWED, invitation)
+    record(actor, EventTag.INVITATION_RENEWED, invitation)
     return secret
 
 
@@ -91,7 +91,7 @@ def withdraw_invitation(*, actor: Actor, invitation: Invitation) -> None:
     actor.require(Permission.MEMBER_MANAGE, team_id=invitation.team_id)
     actor.require_assignable(invitation.role)
     invitation = _locked(invitation)
-    _record(actor, EventTag.INVITATION_WITHDRAWN, invitation)
+    record(actor, EventTag.INVITATION_WITHDRAWN, invitation)
     invitation.delete()
 
 
@@ -127,7 +127,7 @@ def accept_invitation(
     invitation.accepted_at = timezone.now()
     invitation.save(update_fields=["accepted_at"])
     actor = member_actor(membership).at_origin(origin)
-    _record(actor, EventTag.INVITATION_ACCEPTED, invitation, role=invitation.role)
+    record(actor, EventTag.INVITATION_ACCEPTED, invitation, role=invitation.role)
     return membership
 
 
@@ -179,15 +179,3 @@ def _locked(invitation: Invitation) -> Invitation:
             "invitation_over", "This invitation was accepted or withdrawn meanwhile."
         )
     return found
-
-
-def _record(
-    actor: Actor, tag: EventTag, invitation: Invitation, **data: object
-) -> None:
-    record(
-        actor=actor,
-        tag=tag,
-        team_id=invitation.team_id,
-        subject=invitation,
-        data=data,
-    )

@@ -42,7 +42,7 @@ def create_team(
     team.full_clean()
     team.save()
     actor = system_actor(team).at_origin(origin)
-    record(actor=actor, tag=EventTag.TEAM_CREATED, team_id=team.pk, subject=team)
+    record(actor, EventTag.TEAM_CREATED, team, team.pk)
     add_member(actor=actor, team=team, user=owner, role=Role.OWNER)
     return team
 
@@ -92,13 +92,8 @@ def change_team(*, actor: Actor, team: Team, changes: Mapping[str, object]) -> T
     actor.require(Permission.TEAM_MANAGE, team_id=team.pk)
     changed = apply_changes(team, changes)
     if changed:
-        record(
-            actor=actor,
-            tag=EventTag.TEAM_CHANGED,
-            team_id=team.pk,
-            subject=team,
-            data={name: changes[name] for name in changed},
-        )
+        new = {name: changes[name] for name in changed}
+        record(actor, EventTag.TEAM_CHANGED, team, team.pk, **new)
     return team
 
 
@@ -166,12 +161,7 @@ def _withdraw_sent(actor: Actor, membership: Membership, role: Role | None) -> N
     )
     for invitation in sent.select_for_update(of=("self",)).order_by("pk"):
         if role is None or not may_invite(inviter=role, role=invitation.role):
-            record(
-                actor=actor,
-                tag=EventTag.INVITATION_WITHDRAWN,
-                team_id=invitation.team_id,
-                subject=invitation,
-            )
+            record(actor, EventTag.INVITATION_WITHDRAWN, invitation)
             invitation.delete()
 
 
@@ -201,13 +191,7 @@ def _require_another_owner(membership: Membership) -> None:
 def _record_member(
     actor: Actor, tag: EventTag, membership: Membership, **data: object
 ) -> None:
-    record(
-        actor=actor,
-        tag=tag,
-        team_id=membership.team_id,
-        subject=membership.user,
-        data=data,
-    )
+    record(actor, tag, membership.user, membership.team_id, **data)
 
 
 @transaction.atomic
@@ -220,7 +204,7 @@ def create_service_account(
     service_account = ServiceAccount(team=team, name=name, role=role)
     service_account.full_clean()
     service_account.save()
-    _record(actor, EventTag.SERVICE_ACCOUNT_CREATED, service_account, role=role)
+    record(actor, EventTag.SERVICE_ACCOUNT_CREATED, service_account, role=role)
     return service_account
 
 
@@ -235,7 +219,7 @@ def change_service_account(
         actor.require_assignable(str(changes["role"]))
     changed = apply_changes(service_account, changes)
     if changed:
-        _record(
+        record(
             actor,
             EventTag.SERVICE_ACCOUNT_CHANGED,
             service_account,
@@ -251,14 +235,5 @@ def delete_service_account(*, actor: Actor, service_account: ServiceAccount) -> 
     actor.require(Permission.SERVICE_ACCOUNT_MANAGE, team_id=service_account.team_id)
     actor.require_assignable(service_account.role)
     stop_api_tokens(actor, service_account.api_tokens.all())
-    _record(actor, EventTag.SERVICE_ACCOUNT_DELETED, service_account)
+    record(actor, EventTag.SERVICE_ACCOUNT_DELETED, service_account)
     service_account.delete()
-
-
-def _record(
-    actor: Actor,
-    tag: EventTag,
-    subject: ServiceAccount | ApiToken,
-    **data: object,
-) -> None:
-    record(actor=actor, tag=tag, team_id=subject.team_id, subject=subject, data=data)

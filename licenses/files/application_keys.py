@@ -120,13 +120,7 @@ def _vouch(
 
 
 def _record(tag: EventTag, application: Application, key: LicenseSigningKey) -> None:
-    record(
-        actor=system_actor(application.team),
-        tag=tag,
-        team_id=application.team_id,
-        subject=key,
-        data={"root_id": key.root_id},
-    )
+    record(system_actor(application.team), tag, key, root_id=key.root_id)
 
 
 def _columns(vouched: RootSignature) -> dict[str, str]:

@@ -18,7 +18,7 @@ from django.http import HttpRequest
 from audit.services import record
 from audit.tags import EventTag
 from portal.http.browsers import browser_name
-from teams.actors import member_actor
+from teams.actors import Origin, member_actor
 from teams.models import User
 from teams.selectors import memberships_of_user
 
@@ -44,7 +44,7 @@ def email_changed(
     data = {"to": to_email_address.email}
     if from_email_address is not None:
         data["from"] = from_email_address.email
-    _record(request, user, EventTag.ACCOUNT_EMAIL_CHANGED, data)
+    _record(request, user, EventTag.ACCOUNT_EMAIL_CHANGED, **data)
 
 
 @receiver(mfa.authenticator_added)
@@ -54,8 +54,8 @@ def authenticator_added(
     if authenticator.type == Authenticator.Type.RECOVERY_CODES:
         _record(request, user, EventTag.ACCOUNT_RECOVERY_CODES_GENERATED)
         return
-    data = {"type": str(authenticator.type)}
-    _record(request, user, EventTag.ACCOUNT_SECOND_FACTOR_ADDED, data)
+    tag = EventTag.ACCOUNT_SECOND_FACTOR_ADDED
+    _record(request, user, tag, type=str(authenticator.type))
 
 
 @receiver(mfa.authenticator_reset)
@@ -70,8 +70,8 @@ def authenticator_removed(
     # Recovery codes are taken along by the last second factor, never alone.
     if authenticator.type == Authenticator.Type.RECOVERY_CODES:
         return
-    data = {"type": str(authenticator.type)}
-    _record(request, user, EventTag.ACCOUNT_SECOND_FACTOR_REMOVED, data)
+    tag = EventTag.ACCOUNT_SECOND_FACTOR_REMOVED
+    _record(request, user, tag, type=str(authenticator.type))
 
 
 @receiver(single_sign_on.social_account_added)
@@ -79,8 +79,8 @@ def single_sign_on_connected(
     request: HttpRequest, sociallogin: SocialLogin, **kwargs: Any
 ) -> None:
     tag = EventTag.ACCOUNT_SINGLE_SIGN_ON_CONNECTED
-    data = {"provider": sociallogin.account.provider}
-    _record(request, sociallogin.user, tag, data)
+    provider = sociallogin.account.provider
+    _record(request, sociallogin.user, tag, provider=provider)
 
 
 @receiver(single_sign_on.social_account_removed)
@@ -88,13 +88,18 @@ def single_sign_on_disconnected(
     request: HttpRequest, socialaccount: SocialAccount, **kwargs: Any
 ) -> None:
     tag = EventTag.ACCOUNT_SINGLE_SIGN_ON_DISCONNECTED
-    _record(request, socialaccount.user, tag, {"provider": socialaccount.provider})
+    _record(request, socialaccount.user, tag, provider=socialaccount.provider)
 
 
 def session_ended(request: HttpRequest, session: UserSession) -> None:
     """Tell of a session that its user signed out from another one."""
-    data = {"browser": browser_name(session.user_agent), "address": session.ip}
-    _record(request, session.user, EventTag.ACCOUNT_SESSION_ENDED, data)
+    _record(
+        request,
+        session.user,
+        EventTag.ACCOUNT_SESSION_ENDED,
+        browser=browser_name(session.user_agent),
+        address=session.ip,
+    )
 
 
 @transaction.atomic
@@ -102,17 +107,9 @@ def _record(
     request: HttpRequest,
     user: User,
     tag: EventTag,
-    data: dict[str, str] | None = None,
+    /,
+    **data: str,
 ) -> None:
     for membership in memberships_of_user(user):
-        actor = member_actor(membership).at(
-            address=request.META["BERTH_CLIENT_ADDRESS"],
-            request_id=request.META["BERTH_REQUEST_ID"],
-        )
-        record(
-            actor=actor,
-            tag=tag,
-            team_id=membership.team_id,
-            subject=membership.user,
-            data=data,
-        )
+        actor = member_actor(membership).at_origin(Origin.of(request))
+        record(actor, tag, membership.user, membership.team_id, **data)

@@ -19,13 +19,7 @@ from tests.support.clients.api import ApiClient
 @pytest.fixture
 def event(team: Team, actor: Actor) -> AuditEvent:
     seen = actor.at(address="203.0.113.9", request_id="abc")
-    return record(
-        actor=seen,
-        tag=EventTag.TEAM_CREATED,
-        team_id=team.pk,
-        subject=team,
-        data={"plan": "gold"},
-    )
+    return record(seen, EventTag.TEAM_CREATED, team, team.pk, plan="gold")
 
 
 @pytest.mark.parametrize(
@@ -118,7 +112,7 @@ def test_audit_events_are_denied_to_a_developer(
 def test_record_keeps_long_labels_short(actor: Actor, team: Team) -> None:
     team.name = "x" * 300
 
-    kept = record(actor=actor, tag=EventTag.TEAM_CREATED, team_id=team.pk, subject=team)
+    kept = record(actor, EventTag.TEAM_CREATED, team, team.pk)
 
     kept.refresh_from_db()
     assert kept.subject_label == "x" * 254

@@ -41,7 +41,7 @@ Make = Callable[[Team, Actor], str]
 
 
 def audit_event(team: Team, actor: Actor) -> str:
-    record(actor=actor, tag=EventTag.TEAM_CREATED, team_id=team.pk, subject=team)
+    record(actor, EventTag.TEAM_CREATED, team, team.pk)
     return "/audit-events"
 
 

@@ -133,15 +133,12 @@ def _add(
         created_at=timezone.now(),
     )
     record(
-        actor=actor,
-        tag=EventTag.REGISTRY_CONNECTED,
-        team_id=team.pk,
-        subject=registry,
-        data={
-            "endpoint": registry.endpoint,
-            "provider": registry.provider,
-            "shared_with_all": registry.shared_with_all,
-        },
+        actor,
+        EventTag.REGISTRY_CONNECTED,
+        registry,
+        endpoint=registry.endpoint,
+        provider=registry.provider,
+        shared_with_all=registry.shared_with_all,
     )
     _add_checks(registry, credential, plan)
     return registry
