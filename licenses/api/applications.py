@@ -7,7 +7,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from licenses import applications
+from licenses import services
 from licenses.api.application_serializers import (
     ApplicationChangesSerializer,
     ApplicationSerializer,
@@ -44,7 +44,7 @@ class ApplicationsView(TeamView):
     def post(self, request: Request) -> Response:
         """Create an application, with a default channel."""
         values = self.validated(NewApplicationSerializer)
-        application = applications.create_application(
+        application = services.create_application(
             actor=self.actor, team=self.team, **values
         )
         return self.shown(ApplicationSerializer, application, 201)
@@ -67,7 +67,7 @@ class ApplicationView(TeamView):
         found = self._find(application)
         self.require(Permission.APPLICATION_MANAGE)
         values = self.validated(ApplicationChangesSerializer)
-        applications.change_application(
+        services.change_application(
             actor=self.actor, application=found, name=values.get("name", found.name)
         )
         return self.shown(ApplicationSerializer, found)
@@ -75,7 +75,7 @@ class ApplicationView(TeamView):
     @extend_schema(operation_id="applications_delete", responses={204: None})
     def delete(self, request: Request, application: str) -> Response:
         """Delete an application that has no licenses."""
-        applications.delete_application(
+        services.delete_application(
             actor=self.actor, application=self._find(application)
         )
         return Response(status=204)
@@ -115,7 +115,7 @@ class ChannelsView(ApplicationChildView):
     def post(self, request: Request, application: str) -> Response:
         """Add a channel; a new default takes over from the present one."""
         owner = self.application
-        channel = applications.create_channel(
+        channel = services.create_channel(
             actor=self.actor, application=owner, **self.validated(NewChannelSerializer)
         )
         return self.shown(ChannelSerializer, channel, 201)
@@ -142,7 +142,7 @@ class ChannelView(ApplicationChildView):
         channel = self._find(channel_id)
         self.require(Permission.APPLICATION_MANAGE)
         changes = self.validated(ChannelChangesSerializer)
-        channel = applications.change_channel(
+        channel = services.change_channel(
             actor=self.actor, channel=channel, changes=changes
         )
         return self.shown(ChannelSerializer, channel)
@@ -152,7 +152,7 @@ class ChannelView(ApplicationChildView):
         self, request: Request, application: str, channel_id: uuid.UUID
     ) -> Response:
         """Delete a channel that is not the default and has no licenses."""
-        applications.delete_channel(actor=self.actor, channel=self._find(channel_id))
+        services.delete_channel(actor=self.actor, channel=self._find(channel_id))
         return Response(status=204)
 
     def _find(self, channel_id: uuid.UUID) -> Channel:

@@ -9,15 +9,14 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.views.decorators.http import require_safe
 
-from licenses.applications import (
+from licenses.models import Application
+from licenses.selectors import applications_with_licenses, channels_with_licenses
+from licenses.services import (
     change_application,
     create_application,
     delete_application,
 )
-from licenses.models import Application
-from licenses.selectors import applications_with_licenses, channels_with_licenses
-from portal.http.dialogs import confirm, render_dialog
-from portal.http.forms import CreateForm, EditForm, edit, refusals_in
+from portal.http.forms import CreateForm, EditForm, edit, saved
 from portal.http.keyset import keyset_page
 from portal.http.pages import go_to, render_page
 from teams.permissions import Permission

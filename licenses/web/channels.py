@@ -9,14 +9,14 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
 
-from licenses.applications import (
-    change_channel,
-    create_channel,
-    delete_channel,
-)
 from licenses.models import Channel
 from licenses.selectors import (
     channels_with_licenses,
+)
+from licenses.services import (
+    change_channel,
+    create_channel,
+    delete_channel,
 )
 from licenses.web.applications import SluggedForm, application_address, find_application
 from portal.http.dialogs import confirm, render_dialog

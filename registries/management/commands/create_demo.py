@@ -9,9 +9,12 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 
-from licenses.applications import create_application
 from licenses.models import Application, License
-from licenses.services import create_customer, issue_license
+from licenses.services import (
+    create_application,
+    create_customer,
+    issue_license,
+)
 from portal.crypto.secrets import Secret
 from registries.management.files import write_atomically
 from registries.models import ExternalRegistry

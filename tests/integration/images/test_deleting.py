@@ -13,7 +13,7 @@ from images.client import PrivateRegistryProblem
 from images.models import ImageManifest, ImageRepository, ImageTag
 from images.reconciliation import reconcile_fully
 from images.services import delete_manifest, delete_repository, delete_tag
-from licenses.applications import delete_application
+from licenses.services import delete_application
 from portal.errors import Conflict, NotAllowed
 from teams.actors import member_actor
 from tests.support.rows.factories import ImageTagFactory, MembershipFactory

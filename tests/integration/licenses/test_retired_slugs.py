@@ -9,8 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from licenses.applications import delete_application
 from licenses.models import Application, RetiredSlug
+from licenses.services import delete_application
 from teams.actors import member_actor
 from teams.models import Team
 from tests.support.rows.factories import (

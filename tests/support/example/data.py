@@ -24,11 +24,12 @@ from django.test import Client
 from django.utils import timezone
 
 from audit.models import AuditEvent
-from licenses.applications import create_application, create_channel
 from licenses.models import Application, Customer, License
 from licenses.services import (
     archive_customer,
     change_license,
+    create_application,
+    create_channel,
     create_customer,
     create_license_field,
     download_license_file,

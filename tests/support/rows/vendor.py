@@ -6,9 +6,12 @@ import itertools
 from dataclasses import dataclass
 from datetime import datetime
 
-from licenses.applications import create_application
 from licenses.models import Application, Customer, License
-from licenses.services import create_customer, issue_license
+from licenses.services import (
+    create_application,
+    create_customer,
+    issue_license,
+)
 from portal.crypto.secrets import Secret
 from registries.models import ExternalRegistry
 from registries.services import NewCredential, NewRegistry, connect_registry

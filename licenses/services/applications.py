@@ -10,7 +10,7 @@ from django.db import models, transaction
 from audit.services import record
 from audit.tags import EventTag
 from licenses.models import Application, Channel, License, RetiredSlug
-from licenses.services import raise_sequences
+from licenses.services.licenses import raise_sequences
 from portal.errors import Conflict
 from teams.actors import Actor
 from teams.models import Team

@@ -1,0 +1,51 @@
+"""Writes, each in a transaction with its audit event."""
+
+from __future__ import annotations
+
+from licenses.services.applications import (
+    change_application,
+    change_channel,
+    create_application,
+    create_channel,
+    delete_application,
+    delete_channel,
+)
+from licenses.services.licenses import (
+    archive_customer,
+    change_customer,
+    change_license,
+    change_license_field,
+    create_customer,
+    create_license_field,
+    delete_license_field,
+    download_license_file,
+    issue_license,
+    rehash_license_ids,
+    reinstate_license,
+    restore_customer,
+    reveal_license_id,
+    revoke_license,
+)
+
+__all__ = [
+    "archive_customer",
+    "change_application",
+    "change_channel",
+    "change_customer",
+    "change_license",
+    "change_license_field",
+    "create_application",
+    "create_channel",
+    "create_customer",
+    "create_license_field",
+    "delete_application",
+    "delete_channel",
+    "delete_license_field",
+    "download_license_file",
+    "issue_license",
+    "rehash_license_ids",
+    "reinstate_license",
+    "restore_customer",
+    "reveal_license_id",
+    "revoke_license",
+]
