@@ -10,19 +10,23 @@ from licenses.services.applications import (
     delete_application,
     delete_channel,
 )
-from licenses.services.licenses import (
+from licenses.services.customers import (
     archive_customer,
     change_customer,
-    change_license,
-    change_license_field,
     create_customer,
+    restore_customer,
+)
+from licenses.services.license_fields import (
+    change_license_field,
     create_license_field,
     delete_license_field,
+)
+from licenses.services.licenses import (
+    change_license,
     download_license_file,
     issue_license,
     rehash_license_ids,
     reinstate_license,
-    restore_customer,
     reveal_license_id,
     revoke_license,
 )

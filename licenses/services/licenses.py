@@ -1,11 +1,8 @@
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
@@ -15,125 +12,15 @@ from audit.tags import EventTag
 from licenses.alerts import tell_of_revocation
 from licenses.files.signed_files import license_file
 from licenses.license_id import PURPOSE, generate_license_id
-from licenses.models import Application, Channel, Customer, License, LicenseField
-from licenses.selectors import (
-    license_fields_for_application,
-    password_values,
-)
+from licenses.models import Application, Channel, Customer, License
+from licenses.selectors import password_values
+from licenses.services.field_values import field_columns, sealed_passwords
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict, Invalid
 from teams.actors import Actor, ActorKind
-from teams.models import Team
 from teams.permissions import Permission
 from teams.services import apply_changes
-
-
-@transaction.atomic
-def create_customer(
-    *, actor: Actor, team: Team, name: str, email: str = "", custom_id: str = ""
-) -> Customer:
-    """Add a customer of the team."""
-    actor.require(Permission.CUSTOMER_MANAGE, team_id=team.pk)
-    customer = Customer(team=team, name=name, email=email, custom_id=custom_id)
-    customer.full_clean()
-    customer.save()
-    record(actor, EventTag.CUSTOMER_CREATED, customer)
-    return customer
-
-
-@transaction.atomic
-def change_customer(
-    *, actor: Actor, customer: Customer, changes: Mapping[str, object]
-) -> Customer:
-    """Change name, e-mail address or custom ID."""
-    actor.require(Permission.CUSTOMER_MANAGE, team_id=customer.team_id)
-    changed = apply_changes(customer, changes)
-    if changed:
-        raise_sequences(customer.licenses.all())
-        record(actor, EventTag.CUSTOMER_CHANGED, customer, changed=changed)
-    return customer
-
-
-@transaction.atomic
-def archive_customer(*, actor: Actor, customer: Customer) -> Customer:
-    """Stop all pulls with the customer's licenses. Archiving twice is a no-op."""
-    actor.require(Permission.CUSTOMER_MANAGE, team_id=customer.team_id)
-    return _set_archived(actor, customer, archived=True)
-
-
-@transaction.atomic
-def restore_customer(*, actor: Actor, customer: Customer) -> Customer:
-    """Undo archiving: unexpired, unrevoked licenses pull again."""
-    actor.require(Permission.CUSTOMER_MANAGE, team_id=customer.team_id)
-    return _set_archived(actor, customer, archived=False)
-
-
-def _set_archived(actor: Actor, customer: Customer, *, archived: bool) -> Customer:
-    changed = (
-        Customer.objects.for_team(customer.team_id)
-        .filter(pk=customer.pk, archived_at__isnull=archived)
-        .update(archived_at=timezone.now() if archived else None)
-    )
-    if changed:
-        record(
-            actor,
-            EventTag.CUSTOMER_ARCHIVED if archived else EventTag.CUSTOMER_RESTORED,
-            customer,
-        )
-    customer.refresh_from_db(fields=["archived_at"])
-    return customer
-
-
-@transaction.atomic
-def create_license_field(
-    *, actor: Actor, application: Application, values: Mapping[str, object]
-) -> LicenseField:
-    """Define a field that licenses of the application carry."""
-    actor.require(Permission.APPLICATION_MANAGE, team_id=application.team_id)
-    field = LicenseField(team_id=application.team_id, application=application, **values)
-    field.full_clean()
-    field.save()
-    raise_sequences(application.licenses.all())
-    record(actor, EventTag.LICENSE_FIELD_CREATED, field, type=field.type)
-    return field
-
-
-@transaction.atomic
-def change_license_field(
-    *, actor: Actor, field: LicenseField, changes: Mapping[str, object]
-) -> LicenseField:
-    """Change a field's title, default, options or flags; name and type stay."""
-    actor.require(Permission.APPLICATION_MANAGE, team_id=field.team_id)
-    changed = apply_changes(field, changes)
-    if changed:
-        raise_sequences(field.application.licenses.all())
-        record(actor, EventTag.LICENSE_FIELD_CHANGED, field, changed=changed)
-    return field
-
-
-@transaction.atomic
-def delete_license_field(*, actor: Actor, field: LicenseField) -> None:
-    """Delete a field; licenses lose their value of it."""
-    actor.require(Permission.APPLICATION_MANAGE, team_id=field.team_id)
-    record(actor, EventTag.LICENSE_FIELD_DELETED, field)
-    licenses = field.application.licenses.all()
-    raise_sequences(licenses)
-    if field.type == LicenseField.Type.PASSWORD:
-        for license in licenses.filter(secret_field_values__isnull=False):
-            _forget_password(license, field.name)
-    else:
-        for license in licenses.filter(field_values__has_key=field.name):
-            del license.field_values[field.name]
-            license.save(update_fields=["field_values"])
-    field.delete()
-
-
-def _forget_password(license: License, name: str) -> None:
-    values = password_values(license)
-    if values.pop(name, None) is not None:
-        license.secret_field_values = _sealed(values)
-        license.save(update_fields=["secret_field_values"])
 
 
 @transaction.atomic
@@ -168,7 +55,7 @@ def issue_license(
         channel=_channel_of(application, channel),
         type=type,
         expires_at=expires_at,
-        **_value_columns(application, field_values or {}),
+        **field_columns(application, field_values or {}),
         license_id=license_id,
         license_id_digest=lookup_keyring().digest(license_id.reveal(), purpose=PURPOSE),
     )
@@ -202,9 +89,9 @@ def change_license(
     if "field_values" in changes:
         values = changes["field_values"]
         assert isinstance(values, Mapping)  # noqa: S101 -- narrows for the type checker
-        changes |= _value_columns(license.application, values)
+        changes |= field_columns(license.application, values)
         sealed = changes["secret_field_values"]
-        if sealed == _sealed(password_values(license)):
+        if sealed == sealed_passwords(password_values(license)):
             del changes["secret_field_values"]  # sealed anew, it would look changed
     changed = apply_changes(license, changes)
     if changed:
@@ -324,51 +211,6 @@ def _channel_of(application: Application, channel: Channel | None) -> Channel:
     if channel.application_id != application.pk:
         raise Invalid({"channel": ["Choose a channel of the license's application."]})
     return channel
-
-
-def _value_columns(
-    application: Application, values: Mapping[str, object]
-) -> dict[str, Any]:
-    """Return checked values as the columns that store them."""
-    fields = {
-        field.name: field for field in license_fields_for_application(application)
-    }
-    _check_values(application, fields, values)
-    given = {name: value for name, value in values.items() if value is not None}
-    passwords = {
-        name: given.pop(name)
-        for name, field in fields.items()
-        if field.type == LicenseField.Type.PASSWORD and name in given
-    }
-    return {"field_values": given, "secret_field_values": _sealed(passwords)}
-
-
-def _sealed(passwords: Mapping[str, object]) -> Secret | None:
-    return Secret(json.dumps(passwords, sort_keys=True)) if passwords else None
-
-
-def _check_values(
-    application: Application,
-    fields: Mapping[str, LicenseField],
-    values: Mapping[str, object],
-) -> None:
-    problems = {
-        name: f"{application.slug} has no license field {name!r}."
-        for name in values
-        if name not in fields
-    }
-    for name, field in fields.items():
-        value = values.get(name)
-        if value is None:
-            if field.required and field.default is None:
-                problems[name] = f"{name} needs a value."
-            continue
-        try:
-            field.check_value(value)
-        except ValidationError as error:
-            problems[name] = error.messages[0]
-    if problems:
-        raise Invalid({"field_values": list(problems.values())})
 
 
 def _instant(at: datetime | None) -> str | None:

@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.db import transaction
+from django.utils import timezone
+
+from audit.services import record
+from audit.tags import EventTag
+from licenses.models import Customer
+from licenses.services.licenses import raise_sequences
+from teams.actors import Actor
+from teams.models import Team
+from teams.permissions import Permission
+from teams.services import apply_changes
+
+
+@transaction.atomic
+def create_customer(
+    *, actor: Actor, team: Team, name: str, email: str = "", custom_id: str = ""
+) -> Customer:
+    """Add a customer of the team."""
+    actor.require(Permission.CUSTOMER_MANAGE, team_id=team.pk)
+    customer = Customer(team=team, name=name, email=email, custom_id=custom_id)
+    customer.full_clean()
+    customer.save()
+    record(actor, EventTag.CUSTOMER_CREATED, customer)
+    return customer
+
+
+@transaction.atomic
+def change_customer(
+    *, actor: Actor, customer: Customer, changes: Mapping[str, object]
+) -> Customer:
+    """Change name, e-mail address or custom ID."""
+    actor.require(Permission.CUSTOMER_MANAGE, team_id=customer.team_id)
+    changed = apply_changes(customer, changes)
+    if changed:
+        raise_sequences(customer.licenses.all())
+        record(actor, EventTag.CUSTOMER_CHANGED, customer, changed=changed)
+    return customer
+
+
+@transaction.atomic
+def archive_customer(*, actor: Actor, customer: Customer) -> Customer:
+    """Stop all pulls with the customer's licenses. Archiving twice is a no-op."""
+    actor.require(Permission.CUSTOMER_MANAGE, team_id=customer.team_id)
+    return _set_archived(actor, customer, archived=True)
+
+
+@transaction.atomic
+def restore_customer(*, actor: Actor, customer: Customer) -> Customer:
+    """Undo archiving: unexpired, unrevoked licenses pull again."""
+    actor.require(Permission.CUSTOMER_MANAGE, team_id=customer.team_id)
+    return _set_archived(actor, customer, archived=False)
+
+
+def _set_archived(actor: Actor, customer: Customer, *, archived: bool) -> Customer:
+    changed = (
+        Customer.objects.for_team(customer.team_id)
+        .filter(pk=customer.pk, archived_at__isnull=archived)
+        .update(archived_at=timezone.now() if archived else None)
+    )
+    if changed:
+        record(
+            actor,
+            EventTag.CUSTOMER_ARCHIVED if archived else EventTag.CUSTOMER_RESTORED,
+            customer,
+        )
+    customer.refresh_from_db(fields=["archived_at"])
+    return customer

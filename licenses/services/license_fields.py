@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.db import transaction
+
+from audit.services import record
+from audit.tags import EventTag
+from licenses.models import Application, License, LicenseField
+from licenses.selectors import password_values
+from licenses.services.field_values import sealed_passwords
+from licenses.services.licenses import raise_sequences
+from teams.actors import Actor
+from teams.permissions import Permission
+from teams.services import apply_changes
+
+
+@transaction.atomic
+def create_license_field(
+    *, actor: Actor, application: Application, values: Mapping[str, object]
+) -> LicenseField:
+    """Define a field that licenses of the application carry."""
+    actor.require(Permission.APPLICATION_MANAGE, team_id=application.team_id)
+    field = LicenseField(team_id=application.team_id, application=application, **values)
+    field.full_clean()
+    field.save()
+    raise_sequences(application.licenses.all())
+    record(actor, EventTag.LICENSE_FIELD_CREATED, field, type=field.type)
+    return field
+
+
+@transaction.atomic
+def change_license_field(
+    *, actor: Actor, field: LicenseField, changes: Mapping[str, object]
+) -> LicenseField:
+    """Change a field's title, default, options or flags; name and type stay."""
+    actor.require(Permission.APPLICATION_MANAGE, team_id=field.team_id)
+    changed = apply_changes(field, changes)
+    if changed:
+        raise_sequences(field.application.licenses.all())
+        record(actor, EventTag.LICENSE_FIELD_CHANGED, field, changed=changed)
+    return field
+
+
+@transaction.atomic
+def delete_license_field(*, actor: Actor, field: LicenseField) -> None:
+    """Delete a field; licenses lose their value of it."""
+    actor.require(Permission.APPLICATION_MANAGE, team_id=field.team_id)
+    record(actor, EventTag.LICENSE_FIELD_DELETED, field)
+    licenses = field.application.licenses.all()
+    raise_sequences(licenses)
+    if field.type == LicenseField.Type.PASSWORD:
+        for license in licenses.filter(secret_field_values__isnull=False):
+            _forget_password(license, field.name)
+    else:
+        for license in licenses.filter(field_values__has_key=field.name):
+            del license.field_values[field.name]
+            license.save(update_fields=["field_values"])
+    field.delete()
+
+
+def _forget_password(license: License, name: str) -> None:
+    values = password_values(license)
+    if values.pop(name, None) is not None:
+        license.secret_field_values = sealed_passwords(values)
+        license.save(update_fields=["secret_field_values"])
