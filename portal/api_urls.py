@@ -6,8 +6,7 @@ from django.urls import path, re_path
 
 from alerts.api import views as alerts
 from images.api import views as images
-from licenses.api import applications
-from licenses.api import views as licenses
+from licenses.api import applications, customers, license_fields, licenses
 from portal.http.api.views import DocsView, SchemaView, UnknownAddressView
 from registries.api import license_views
 from registries.api import views as registries
@@ -60,11 +59,11 @@ urlpatterns = [
     ),
     path(
         "applications/<str:application>/license-fields",
-        licenses.LicenseFieldsView.as_view(),
+        license_fields.LicenseFieldsView.as_view(),
     ),
     path(
         "applications/<str:application>/license-fields/<uuid:field_id>",
-        licenses.LicenseFieldView.as_view(),
+        license_fields.LicenseFieldView.as_view(),
     ),
     path("applications/<str:application>/images", images.ImagesView.as_view()),
     path(
@@ -88,13 +87,13 @@ urlpatterns = [
         "<uuid:manifest_id>",
         images.ImageManifestView.as_view(),
     ),
-    path("customers", licenses.CustomersView.as_view()),
-    path("customers/<uuid:customer_id>", licenses.CustomerView.as_view()),
+    path("customers", customers.CustomersView.as_view()),
+    path("customers/<uuid:customer_id>", customers.CustomerView.as_view()),
     path(
-        "customers/<uuid:customer_id>/archive", licenses.CustomerArchiveView.as_view()
+        "customers/<uuid:customer_id>/archive", customers.CustomerArchiveView.as_view()
     ),
     path(
-        "customers/<uuid:customer_id>/restore", licenses.CustomerRestoreView.as_view()
+        "customers/<uuid:customer_id>/restore", customers.CustomerRestoreView.as_view()
     ),
     path("licenses", licenses.LicensesView.as_view()),
     path("licenses/search", licenses.LicenseSearchView.as_view()),

@@ -8,7 +8,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from licenses import services
-from licenses.api.application_serializers import (
+from licenses.api.serializers import (
     ApplicationChangesSerializer,
     ApplicationSerializer,
     ChannelChangesSerializer,

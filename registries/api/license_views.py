@@ -16,7 +16,7 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from licenses.api.views import FirstRenderer
+from licenses.api.licenses import FirstRenderer
 from licenses.files.signed_files import license_file
 from licenses.models import License
 from portal.errors import Conflict

@@ -15,28 +15,20 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from licenses import services
-from licenses.api.applications import ApplicationChildView
 from licenses.api.serializers import (
-    CustomerChangesSerializer,
-    CustomerSerializer,
     LicenseChangesSerializer,
-    LicenseFieldChangesSerializer,
-    LicenseFieldSerializer,
     LicenseSearchSerializer,
     LicenseSerializer,
-    NewCustomerSerializer,
-    NewLicenseFieldSerializer,
     NewLicenseSerializer,
     RevocationSerializer,
 )
-from licenses.filters import CustomerFilter, LicenseFilter
-from licenses.models import Application, Channel, Customer, License, LicenseField
+from licenses.filters import LicenseFilter
+from licenses.models import Application, Channel, Customer, License
 from licenses.selectors import (
     applications_for_team,
     channels_for_application,
     customers_for_team,
     license_by_secret,
-    license_fields_for_application,
     licenses_for_team,
 )
 from portal.crypto.secrets import Secret
@@ -44,143 +36,6 @@ from portal.errors import Invalid
 from teams.api.base import TeamView, by_id_or_slug, find
 from teams.api.idempotency import idempotent
 from teams.permissions import Permission
-
-
-class CustomersView(TeamView):
-    filterset_class: ClassVar[type[CustomerFilter]] = CustomerFilter
-
-    def get_queryset(self) -> QuerySet[Customer]:
-        return customers_for_team(self.team_id)
-
-    @extend_schema(
-        operation_id="customers_list", responses=CustomerSerializer(many=True)
-    )
-    def get(self, request: Request) -> Response:
-        """List the team's customers."""
-        self.require(Permission.CUSTOMER_READ)
-        return self.page(CustomerSerializer)
-
-    @extend_schema(
-        operation_id="customers_create",
-        request=NewCustomerSerializer,
-        responses={201: CustomerSerializer},
-    )
-    @idempotent(Permission.CUSTOMER_MANAGE)
-    def post(self, request: Request) -> Response:
-        """Add a customer."""
-        values = self.validated(NewCustomerSerializer)
-        customer = services.create_customer(actor=self.actor, team=self.team, **values)
-        return self.shown(CustomerSerializer, customer, 201)
-
-
-class CustomerView(TeamView):
-    @extend_schema(operation_id="customers_read", responses=CustomerSerializer)
-    def get(self, request: Request, customer_id: uuid.UUID) -> Response:
-        """Read a customer."""
-        self.require(Permission.CUSTOMER_READ)
-        customer = find(customers_for_team(self.team_id), pk=customer_id)
-        return self.shown(CustomerSerializer, customer)
-
-    @extend_schema(
-        operation_id="customers_change",
-        request=CustomerChangesSerializer,
-        responses=CustomerSerializer,
-    )
-    def patch(self, request: Request, customer_id: uuid.UUID) -> Response:
-        """Change name, e-mail address or custom ID."""
-        customer = find(customers_for_team(self.team_id), pk=customer_id)
-        self.require(Permission.CUSTOMER_MANAGE)
-        changes = self.validated(CustomerChangesSerializer)
-        customer = services.change_customer(
-            actor=self.actor, customer=customer, changes=changes
-        )
-        return self.shown(CustomerSerializer, customer)
-
-
-class CustomerArchiveView(TeamView):
-    @extend_schema(
-        operation_id="customers_archive", request=None, responses=CustomerSerializer
-    )
-    def post(self, request: Request, customer_id: uuid.UUID) -> Response:
-        """Stop all pulls with the customer's licenses."""
-        customer = find(customers_for_team(self.team_id), pk=customer_id)
-        customer = services.archive_customer(actor=self.actor, customer=customer)
-        return self.shown(CustomerSerializer, customer)
-
-
-class CustomerRestoreView(TeamView):
-    @extend_schema(
-        operation_id="customers_restore", request=None, responses=CustomerSerializer
-    )
-    def post(self, request: Request, customer_id: uuid.UUID) -> Response:
-        """Undo archiving: unexpired, unrevoked licenses pull again."""
-        customer = find(customers_for_team(self.team_id), pk=customer_id)
-        customer = services.restore_customer(actor=self.actor, customer=customer)
-        return self.shown(CustomerSerializer, customer)
-
-
-class LicenseFieldsView(ApplicationChildView):
-    def get_queryset(self) -> QuerySet[LicenseField]:
-        return license_fields_for_application(self.application)
-
-    @extend_schema(
-        operation_id="license_fields_list", responses=LicenseFieldSerializer(many=True)
-    )
-    def get(self, request: Request, application: str) -> Response:
-        """List the fields that licenses of an application carry."""
-        self.require(Permission.APPLICATION_READ)
-        return self.page(LicenseFieldSerializer)
-
-    @extend_schema(
-        operation_id="license_fields_create",
-        request=NewLicenseFieldSerializer,
-        responses={201: LicenseFieldSerializer},
-    )
-    @idempotent(Permission.APPLICATION_MANAGE)
-    def post(self, request: Request, application: str) -> Response:
-        """Define a field that licenses of an application carry."""
-        owner = self.application
-        values = self.validated(NewLicenseFieldSerializer)
-        field = services.create_license_field(
-            actor=self.actor, application=owner, values=values
-        )
-        return self.shown(LicenseFieldSerializer, field, 201)
-
-
-class LicenseFieldView(ApplicationChildView):
-    @extend_schema(operation_id="license_fields_read", responses=LicenseFieldSerializer)
-    def get(self, request: Request, application: str, field_id: uuid.UUID) -> Response:
-        """Read a license field."""
-        self.require(Permission.APPLICATION_READ)
-        return self.shown(LicenseFieldSerializer, self._find(field_id))
-
-    @extend_schema(
-        operation_id="license_fields_change",
-        request=LicenseFieldChangesSerializer,
-        responses=LicenseFieldSerializer,
-    )
-    def patch(
-        self, request: Request, application: str, field_id: uuid.UUID
-    ) -> Response:
-        """Change a field's title, default, options or flags."""
-        field = self._find(field_id)
-        self.require(Permission.APPLICATION_MANAGE)
-        changes = self.validated(LicenseFieldChangesSerializer)
-        field = services.change_license_field(
-            actor=self.actor, field=field, changes=changes
-        )
-        return self.shown(LicenseFieldSerializer, field)
-
-    @extend_schema(operation_id="license_fields_delete", responses={204: None})
-    def delete(
-        self, request: Request, application: str, field_id: uuid.UUID
-    ) -> Response:
-        """Delete a license field; licenses lose their value of it."""
-        services.delete_license_field(actor=self.actor, field=self._find(field_id))
-        return Response(status=204)
-
-    def _find(self, field_id: uuid.UUID) -> LicenseField:
-        return find(license_fields_for_application(self.application), pk=field_id)
 
 
 class LicensesView(TeamView):

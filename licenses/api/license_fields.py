@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import uuid
+
+from django.db.models import QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from licenses import services
+from licenses.api.applications import ApplicationChildView
+from licenses.api.serializers import (
+    LicenseFieldChangesSerializer,
+    LicenseFieldSerializer,
+    NewLicenseFieldSerializer,
+)
+from licenses.models import LicenseField
+from licenses.selectors import (
+    license_fields_for_application,
+)
+from teams.api.base import find
+from teams.api.idempotency import idempotent
+from teams.permissions import Permission
+
+
+class LicenseFieldsView(ApplicationChildView):
+    def get_queryset(self) -> QuerySet[LicenseField]:
+        return license_fields_for_application(self.application)
+
+    @extend_schema(
+        operation_id="license_fields_list", responses=LicenseFieldSerializer(many=True)
+    )
+    def get(self, request: Request, application: str) -> Response:
+        """List the fields that licenses of an application carry."""
+        self.require(Permission.APPLICATION_READ)
+        return self.page(LicenseFieldSerializer)
+
+    @extend_schema(
+        operation_id="license_fields_create",
+        request=NewLicenseFieldSerializer,
+        responses={201: LicenseFieldSerializer},
+    )
+    @idempotent(Permission.APPLICATION_MANAGE)
+    def post(self, request: Request, application: str) -> Response:
+        """Define a field that licenses of an application carry."""
+        owner = self.application
+        values = self.validated(NewLicenseFieldSerializer)
+        field = services.create_license_field(
+            actor=self.actor, application=owner, values=values
+        )
+        return self.shown(LicenseFieldSerializer, field, 201)
+
+
+class LicenseFieldView(ApplicationChildView):
+    @extend_schema(operation_id="license_fields_read", responses=LicenseFieldSerializer)
+    def get(self, request: Request, application: str, field_id: uuid.UUID) -> Response:
+        """Read a license field."""
+        self.require(Permission.APPLICATION_READ)
+        return self.shown(LicenseFieldSerializer, self._find(field_id))
+
+    @extend_schema(
+        operation_id="license_fields_change",
+        request=LicenseFieldChangesSerializer,
+        responses=LicenseFieldSerializer,
+    )
+    def patch(
+        self, request: Request, application: str, field_id: uuid.UUID
+    ) -> Response:
+        """Change a field's title, default, options or flags."""
+        field = self._find(field_id)
+        self.require(Permission.APPLICATION_MANAGE)
+        changes = self.validated(LicenseFieldChangesSerializer)
+        field = services.change_license_field(
+            actor=self.actor, field=field, changes=changes
+        )
+        return self.shown(LicenseFieldSerializer, field)
+
+    @extend_schema(operation_id="license_fields_delete", responses={204: None})
+    def delete(
+        self, request: Request, application: str, field_id: uuid.UUID
+    ) -> Response:
+        """Delete a license field; licenses lose their value of it."""
+        services.delete_license_field(actor=self.actor, field=self._find(field_id))
+        return Response(status=204)
+
+    def _find(self, field_id: uuid.UUID) -> LicenseField:
+        return find(license_fields_for_application(self.application), pk=field_id)
