@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from django.db.models import QuerySet
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.negotiation import BaseContentNegotiation
@@ -28,8 +28,8 @@ from licenses.selectors import (
     applications_for_team,
     channels_for_application,
     customers_for_team,
-    license_by_secret,
     licenses_for_team,
+    licenses_with_id,
 )
 from portal.crypto.secrets import Secret
 from portal.errors import Invalid
@@ -38,7 +38,16 @@ from teams.api.idempotency import idempotent
 from teams.permissions import Permission
 
 
-class LicensesView(TeamView):
+class _LicensesOfTeam(TeamView):
+    def find(self, license_id: uuid.UUID) -> License:
+        return find(licenses_for_team(self.team_id), pk=license_id)
+
+    def stored(self, license_id: uuid.UUID, status: int = 200) -> Response:
+        """Return a license as it is in the database."""
+        return self.shown(LicenseSerializer, self.find(license_id), status)
+
+
+class LicensesView(_LicensesOfTeam):
     filterset_class: ClassVar[type[LicenseFilter]] = LicenseFilter
 
     def get_queryset(self) -> QuerySet[License]:
@@ -67,8 +76,7 @@ class LicensesView(TeamView):
             channel=_channel(application, values.pop("channel")),
             **values,
         )
-        shown = find(licenses_for_team(self.team_id), pk=license.pk)
-        return self.shown(LicenseSerializer, shown, 201)
+        return self.stored(license.pk, 201)
 
     def _application(self, text: str) -> Application:
         application = by_id_or_slug(applications_for_team(self.team_id), text)
@@ -83,13 +91,12 @@ class LicensesView(TeamView):
         return customer
 
 
-class LicenseView(TeamView):
+class LicenseView(_LicensesOfTeam):
     @extend_schema(operation_id="licenses_read", responses=LicenseSerializer)
     def get(self, request: Request, license_id: uuid.UUID) -> Response:
         """Read a license."""
         self.require(Permission.LICENSE_READ)
-        license = find(licenses_for_team(self.team_id), pk=license_id)
-        return self.shown(LicenseSerializer, license)
+        return self.stored(license_id)
 
     @extend_schema(
         operation_id="licenses_change",
@@ -98,17 +105,16 @@ class LicenseView(TeamView):
     )
     def patch(self, request: Request, license_id: uuid.UUID) -> Response:
         """Change channel, type, expiry or field values. Pulls feel it in a second."""
-        license = find(licenses_for_team(self.team_id), pk=license_id)
+        license = self.find(license_id)
         self.require(Permission.LICENSE_CHANGE)
         changes = self.validated(LicenseChangesSerializer)
         if "channel" in changes:
             changes["channel"] = _channel(license.application, changes["channel"])
         services.change_license(actor=self.actor, license=license, changes=changes)
-        shown = find(licenses_for_team(self.team_id), pk=license_id)
-        return self.shown(LicenseSerializer, shown)
+        return self.stored(license_id)
 
 
-class LicenseRevokeView(TeamView):
+class LicenseRevokeView(_LicensesOfTeam):
     @extend_schema(
         operation_id="licenses_revoke",
         request=RevocationSerializer,
@@ -116,27 +122,24 @@ class LicenseRevokeView(TeamView):
     )
     def post(self, request: Request, license_id: uuid.UUID) -> Response:
         """Stop pulls within one second. Revoking twice keeps the first reason."""
-        license = find(licenses_for_team(self.team_id), pk=license_id)
+        license = self.find(license_id)
         self.require(Permission.LICENSE_REVOKE)
         reason = self.validated(RevocationSerializer)["reason"]
         services.revoke_license(actor=self.actor, license=license, reason=reason)
-        shown = find(licenses_for_team(self.team_id), pk=license_id)
-        return self.shown(LicenseSerializer, shown)
+        return self.stored(license_id)
 
 
-class LicenseReinstateView(TeamView):
+class LicenseReinstateView(_LicensesOfTeam):
     @extend_schema(
         operation_id="licenses_reinstate", request=None, responses=LicenseSerializer
     )
     def post(self, request: Request, license_id: uuid.UUID) -> Response:
         """Undo a revocation."""
-        license = find(licenses_for_team(self.team_id), pk=license_id)
-        services.reinstate_license(actor=self.actor, license=license)
-        shown = find(licenses_for_team(self.team_id), pk=license_id)
-        return self.shown(LicenseSerializer, shown)
+        services.reinstate_license(actor=self.actor, license=self.find(license_id))
+        return self.stored(license_id)
 
 
-class LicenseSearchView(TeamView):
+class LicenseSearchView(_LicensesOfTeam):
     @extend_schema(
         operation_id="licenses_search",
         request=LicenseSearchSerializer,
@@ -146,11 +149,8 @@ class LicenseSearchView(TeamView):
         """Find a license by its ID, which as a secret never goes into an address."""
         self.require(Permission.LICENSE_READ)
         license_id = self.validated(LicenseSearchSerializer)["license_id"]
-        found = license_by_secret(Secret(license_id))
-        if found is None:
-            raise Http404
-        shown = find(licenses_for_team(self.team_id), pk=found.pk)
-        return self.shown(LicenseSerializer, shown)
+        license = find(licenses_with_id(self.team_id, Secret(license_id)))
+        return self.shown(LicenseSerializer, license)
 
 
 class FirstRenderer(BaseContentNegotiation):
@@ -171,7 +171,7 @@ class FirstRenderer(BaseContentNegotiation):
         return renderer, renderer.media_type or ""
 
 
-class LicenseFileView(TeamView):
+class LicenseFileView(_LicensesOfTeam):
     # A HEAD request would note a download that nobody got.
     http_method_names: Sequence[str] = ["get"]
     content_negotiation_class = FirstRenderer
@@ -182,7 +182,7 @@ class LicenseFileView(TeamView):
     )
     def get(self, request: Request, license_id: uuid.UUID) -> HttpResponse:
         """Download the license file, which holds the license ID. It is audited."""
-        license = find(licenses_for_team(self.team_id), pk=license_id)
+        license = self.find(license_id)
         text = services.download_license_file(actor=self.actor, license=license)
         name = f"license-{license.application.slug}.yaml"
         return HttpResponse(
