@@ -8,13 +8,12 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from deploy.local.private_files import kept_secret, private_directory, write_private
 from deploy.local.process import LocalStackError
-from licenses.files.license_keys import generate_key, private_pem
-from registries.tokens.signing_keys import create_signing_material
+from licenses.files.license_keys import generate_key
+from portal.crypto.pem import private_pem
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 REGISTRY_SERVICE = "berth-registry"
@@ -171,12 +170,7 @@ def write_signing_keys(directory: Path) -> None:
 
 
 def _identity_key() -> str:
-    pem = ec.generate_private_key(ec.SECP256R1()).private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    return pem.decode()
+    return private_pem(ec.generate_private_key(ec.SECP256R1()))
 
 
 def _key() -> str:

@@ -15,11 +15,10 @@ from licenses.files.license_keys import (
     generate_key,
     license_roots,
     load_own_key,
-    private_pem,
-    public_pem,
 )
 from licenses.files.signature import RootSignature
 from licenses.models import Application, LicenseSigningKey
+from portal.crypto.pem import private_pem, public_pem
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict
 from teams.actors import system_actor

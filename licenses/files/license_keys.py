@@ -7,7 +7,6 @@ signed the application's public key, and that one the license.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,12 +16,13 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+from portal.crypto.pem import pem_blocks, public_pem
+
 # 128 bits of security, for licenses that never expire and are checked offline for
 # decades. It signs in less than a millisecond.
 KEY_BITS = 3072
 MIN_BITS = 2048
 KEY_ID_DIGITS = 32
-_PEM = re.compile(r"-----BEGIN ([A-Z ]+)-----.+?-----END \1-----", re.DOTALL)
 _PSS = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
 
 
@@ -73,20 +73,6 @@ def generate_key() -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
 
 
-def private_pem(key: rsa.RSAPrivateKey) -> str:
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    ).decode()
-
-
-def public_pem(key: rsa.RSAPublicKey) -> str:
-    return key.public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    ).decode()
-
-
 def load_own_key(pem: str) -> rsa.RSAPrivateKey:
     """Read a private key that Berth made itself and kept sealed."""
     # Its seal proves it unchanged. Looking for primes again would take 0.1 seconds.
@@ -129,7 +115,7 @@ _UNUSABLE = (
 
 @lru_cache(maxsize=1)
 def _parse(pem: str) -> LicenseRoots:
-    keys = [_load(found[0]) for found in _PEM.finditer(pem)]
+    keys = [_load(block) for block in pem_blocks(pem)]
     if pem and not keys:
         raise ImproperlyConfigured(_UNUSABLE)
     first = keys[0] if keys else None

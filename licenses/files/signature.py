@@ -20,7 +20,8 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from licenses.files.license_keys import key_id, public_pem, sign
+from licenses.files.license_keys import key_id, sign
+from portal.crypto.pem import public_pem
 
 Document = dict[str, Any]
 # A license is JSON that begins with "{". Readers differ in what they skip before that,

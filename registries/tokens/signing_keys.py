@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from portal.crypto.jwk import thumbprint
+from portal.crypto.pem import private_pem
 
 ROOT_LIFETIME = timedelta(days=3650)
 LEAF_LIFETIME = timedelta(days=365)
@@ -117,7 +118,7 @@ def create_signing_material() -> SigningMaterial:
         "Berth registry token root", root_key, None, root_key, ROOT_LIFETIME
     )
     return SigningMaterial(
-        root_key_pem=_private_pem(root_key),
+        root_key_pem=private_pem(root_key),
         root_pem=_certificate_pem(root),
         signing_pem=create_leaf(root_key, root),
     )
@@ -138,7 +139,7 @@ def create_leaf(root_key: ec.EllipticCurvePrivateKey, root: x509.Certificate) ->
     """Make a new leaf under a root: the PEM for ``BERTH_TOKEN_SIGNING_KEY``."""
     leaf_key = ec.generate_private_key(ec.SECP256R1())
     leaf = _certificate("Berth registry token", leaf_key, root, root_key, LEAF_LIFETIME)
-    return _private_pem(leaf_key) + _certificate_pem(leaf)
+    return private_pem(leaf_key) + _certificate_pem(leaf)
 
 
 def _certificate(
@@ -178,14 +179,6 @@ def _key_usage(*, is_root: bool) -> x509.KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
-
-
-def _private_pem(key: ec.EllipticCurvePrivateKey) -> str:
-    return key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    ).decode()
 
 
 def _certificate_pem(certificate: x509.Certificate) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from licenses.files.license_keys import generate_key, key_id, private_pem, public_pem
+from licenses.files.license_keys import generate_key, key_id
+from portal.crypto.pem import private_pem, public_pem
 
 PRIVATE, PUBLIC = "license-root.key", "license-root.pem"
 

@@ -7,13 +7,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from licenses.files.license_keys import (
-    generate_key,
-    license_roots,
-    private_pem,
-    public_pem,
-)
+from licenses.files.license_keys import generate_key, license_roots
 from licenses.models import LicenseSigningKey
+from portal.crypto.pem import private_pem, public_pem
 from teams.models import Membership
 from tests.support.clients.api import ApiClient, code_of
 from tests.support.clients.license_verifier import verify_license

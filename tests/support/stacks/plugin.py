@@ -21,7 +21,8 @@ import pytest
 
 from deploy.local.postgres import start_postgres
 from deploy.local.valkey import start_valkey
-from licenses.files.license_keys import generate_key, private_pem
+from licenses.files.license_keys import generate_key
+from portal.crypto.pem import private_pem
 from registries.tokens.signing_keys import create_signing_material
 
 _WORKER = "PYTEST_XDIST_WORKER"

@@ -9,13 +9,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from django.core.exceptions import ImproperlyConfigured
 
+from portal.crypto.pem import private_pem
 from registries.providers.amazon.web_identity import (
     check_configuration,
     is_available,
     published_keys,
     trust_policy,
 )
-from tests.support.rows.identity_keys import ISSUER, new_key, pem_of
+from tests.support.rows.identity_keys import ISSUER, new_key
 
 
 @pytest.mark.parametrize("issuer", [ISSUER, "http://localhost", "http://localhost:80"])
@@ -60,9 +61,9 @@ RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     "keys",
     [
         "x",
-        pem_of(RSA),
-        pem_of(ec.generate_private_key(ec.SECP384R1())),
-        new_key() + pem_of(RSA),
+        private_pem(RSA),
+        private_pem(ec.generate_private_key(ec.SECP384R1())),
+        new_key() + private_pem(RSA),
         new_key().replace("M", "N", 1).replace("A", "B", 20),
     ],
     ids=["text", "rsa", "p-384", "one of two", "broken"],

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
-from licenses.files.license_keys import generate_key, public_pem
+from licenses.files.license_keys import generate_key
 from licenses.files.signature import RootSignature, signed_document
 from licenses.files.yaml_text import to_yaml
+from portal.crypto.pem import public_pem
 from tests.support.installer.command import Installer, Outcome
 from tests.support.installer.licenses import (
     LICENSE_ID,

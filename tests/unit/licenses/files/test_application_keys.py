@@ -14,9 +14,10 @@ from licenses.files.application_keys import (
     replace_signing_key,
     signing_key_of,
 )
-from licenses.files.license_keys import generate_key, key_id, private_pem, public_pem
+from licenses.files.license_keys import generate_key, key_id
 from licenses.files.signed_files import license_file
 from licenses.models import Application, LicenseSigningKey
+from portal.crypto.pem import private_pem, public_pem
 from portal.errors import Conflict
 from teams.models import Team
 from tests.support.clients.license_verifier import LicenseRefused, verify_license

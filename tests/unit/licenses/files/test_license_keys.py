@@ -13,9 +13,8 @@ from licenses.files.license_keys import (
     key_id,
     license_roots,
     load_own_key,
-    private_pem,
-    public_pem,
 )
+from portal.crypto.pem import private_pem, public_pem
 
 NEW, OLD = generate_key(), generate_key()
 NEW_PEM, OLD_PEM = (public_pem(key.public_key()) for key in (NEW, OLD))

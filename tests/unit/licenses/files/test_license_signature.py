@@ -10,9 +10,10 @@ import yaml
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
-from licenses.files.license_keys import generate_key, public_pem, sign
+from licenses.files.license_keys import generate_key, sign
 from licenses.files.signature import RootSignature, signed_document, signed_text
 from licenses.files.yaml_text import to_yaml
+from portal.crypto.pem import public_pem
 from tests.support.clients.license_verifier import (
     LicenseRefused,
     root_id,
