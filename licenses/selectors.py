@@ -6,16 +6,8 @@ from collections.abc import Mapping
 from itertools import groupby
 from operator import attrgetter
 
-from django.db.models import (
-    Count,
-    OuterRef,
-    Prefetch,
-    Q,
-    QuerySet,
-    Subquery,
-    Value,
-)
-from django.db.models.functions import Coalesce, Lower
+from django.db.models import Count, Prefetch, Q, QuerySet, Value
+from django.db.models.functions import Lower
 
 from licenses.license_id import PURPOSE, is_license_id
 from licenses.models import (
@@ -28,7 +20,6 @@ from licenses.models import (
 )
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
-from teams.selectors import count_rows
 
 HIDDEN_VALUE = "********"
 CHANNELS_SHOWN = 1000
@@ -44,17 +35,9 @@ def customers_for_team(team_id: uuid.UUID) -> QuerySet[Customer]:
 
 def customers_with_licenses(team_id: uuid.UUID) -> QuerySet[Customer]:
     """Return customers, each with its number of licenses that pull now."""
-    active = (
-        License.objects.for_team(team_id)
-        .active()
-        .filter(customer=OuterRef("pk"))
-        .order_by()
-        .values("customer")
-        .annotate(number=Count("*"))
-        .values("number")
-    )
+    active = License.objects.for_team(team_id).active()
     return customers_for_team(team_id).annotate(
-        active_licenses=Coalesce(Subquery(active), 0)
+        active_licenses=active.count_per("customer")
     )
 
 
@@ -101,10 +84,14 @@ def licenses_found(
 
 def licenses_with_id(team_id: uuid.UUID, presented: Secret) -> LicenseQuerySet:
     """Return the one license of the team that has this license ID, or none."""
+    return licenses_for_team(team_id).filter(license_id_digest__in=_digests(presented))
+
+
+def _digests(presented: Secret) -> list[str]:
+    """Return the digests that a license with this ID may be stored under."""
     if not is_license_id(presented.reveal()):
-        return licenses_for_team(team_id).none()
-    digests = lookup_keyring().candidates(presented.reveal(), purpose=PURPOSE)
-    return licenses_for_team(team_id).filter(license_id_digest__in=digests)
+        return []
+    return lookup_keyring().candidates(presented.reveal(), purpose=PURPOSE)
 
 
 def license_fields_for_application(application: Application) -> QuerySet[LicenseField]:
@@ -130,10 +117,8 @@ def licenses_with_value(field: LicenseField) -> int:
 
 def license_by_secret(presented: Secret) -> License | None:
     """Return the license with this ID, whatever its state and team, else None."""
-    if not is_license_id(presented.reveal()):
-        return None
-    digests = lookup_keyring().candidates(presented.reveal(), purpose=PURPOSE)
-    return _one(_licenses_to_decide_on().filter(license_id_digest__in=digests))
+    licenses = _licenses_to_decide_on()
+    return _one(licenses.filter(license_id_digest__in=_digests(presented)))
 
 
 def license_by_id(license_pk: uuid.UUID) -> License | None:
@@ -189,8 +174,8 @@ def applications_with_licenses(team_id: uuid.UUID) -> QuerySet[Application]:
         applications_for_team(team_id)
         .annotate(
             # Both as subqueries: beside a join, one would run for every license.
-            all_licenses=count_rows(of_team, "application"),
-            active_licenses=count_rows(of_team.active(), "application"),
+            all_licenses=of_team.count_per("application"),
+            active_licenses=of_team.active().count_per("application"),
         )
         .prefetch_related(Prefetch("channels", queryset=channels))
     )

@@ -13,6 +13,7 @@ from teams.permissions import Permission, Role, may_assign, permissions_of
 
 if TYPE_CHECKING:
     from django.http import HttpRequest
+    from rest_framework.request import Request
 
     from teams.models import ApiToken, Membership, Team
 
@@ -32,7 +33,7 @@ class Origin:
     request_id: str = ""
 
     @classmethod
-    def of(cls, request: HttpRequest) -> Origin:
+    def of(cls, request: HttpRequest | Request) -> Origin:
         return cls(
             address=request.META["BERTH_CLIENT_ADDRESS"],
             request_id=request.META["BERTH_REQUEST_ID"],
@@ -86,12 +87,9 @@ class Actor:
         """Tell whether this is that very user, with a login that may change things."""
         return self.kind is ActorKind.USER and self.id == user_id and not self.read_only
 
-    def at(self, *, address: str | None, request_id: str) -> Actor:
-        """Return the same actor, seen in one request."""
-        return replace(self, address=address, request_id=request_id)
-
     def at_origin(self, origin: Origin) -> Actor:
-        return self.at(address=origin.address, request_id=origin.request_id)
+        """Return the same actor in one request."""
+        return replace(self, address=origin.address, request_id=origin.request_id)
 
 
 def member_actor(membership: Membership) -> Actor:

@@ -10,8 +10,8 @@ from django.contrib.auth.models import PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Lower
+from django.db.models import Count, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce, Lower
 from django.utils import timezone
 
 from portal.crypto.fields import EncryptedField
@@ -140,6 +140,15 @@ class TeamOwnedQuerySet(models.QuerySet[OwnedT_co]):
     def for_team(self, team_id: uuid.UUID) -> Self:
         """Start every query here: nothing is reachable without a team in hand."""
         return self.filter(team_id=team_id)
+
+    def count_per(self, owner: str) -> Coalesce:
+        """Return a count of these rows for each of the outer query's rows.
+
+        ``owner`` names the foreign key to the outer query's table.
+        """
+        own = self.filter(**{owner: OuterRef("pk")}).order_by()
+        counted = own.values(owner).annotate(number=Count("pk")).values("number")
+        return Coalesce(Subquery(counted), 0)
 
 
 class TeamOwned(models.Model):

@@ -1,16 +1,8 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
 
-from django.db.models import (
-    Count,
-    Exists,
-    OuterRef,
-    QuerySet,
-    Subquery,
-)
-from django.db.models.functions import Coalesce
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from portal.crypto.fields import lookup_keyring
@@ -44,7 +36,7 @@ def service_accounts_with_use(team_id: uuid.UUID) -> QuerySet[ServiceAccount]:
     usable = ApiToken.objects.for_team(team_id).usable()
     return service_accounts_for_team(team_id).annotate(
         # Both as subqueries: beside a join, one would run for every token.
-        usable_tokens=count_rows(usable, "service_account"),
+        usable_tokens=usable.count_per("service_account"),
         last_used_at=Subquery(
             ApiToken.objects.for_team(team_id)
             .filter(service_account=OuterRef("pk"), last_used_at__isnull=False)
@@ -52,13 +44,6 @@ def service_accounts_with_use(team_id: uuid.UUID) -> QuerySet[ServiceAccount]:
             .values("last_used_at")[:1]
         ),
     )
-
-
-def count_rows(rows: QuerySet[Any], belongs_to: str) -> Coalesce:
-    """Count, for each row of a query, those that belong to it."""
-    own = rows.filter(**{belongs_to: OuterRef("pk")}).order_by()
-    counted = own.values(belongs_to).annotate(number=Count("pk")).values("number")
-    return Coalesce(Subquery(counted), 0)
 
 
 def usable_tokens_made_with(api_token: ApiToken) -> list[ApiToken]:

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 
 from portal.crypto.secrets import Secret
 from portal.errors import NotAllowed
-from teams.actors import Actor, member_actor
+from teams.actors import Actor, Origin, member_actor
 from teams.api_tokens import touch_api_token
 from teams.models import ApiToken, Team
 from teams.selectors import (
@@ -50,7 +50,8 @@ class ApiTokenAuthentication(BaseAuthentication):
                 "api_token_unknown",
             )
         touch_api_token(api_token)
-        return SignedIn(_seen(actor, request), api_token.team), api_token
+        actor = actor.at_origin(Origin.of(request))
+        return SignedIn(actor, api_token.team), api_token
 
     def authenticate_header(self, request: Request) -> str:
         return "Bearer"
@@ -81,15 +82,8 @@ class TeamSessionAuthentication(SessionAuthentication):
                 "second_factor_needed",
                 "This team requires a second factor. Set one up in your account.",
             )
-        actor = _seen(member_actor(membership), request)
+        actor = member_actor(membership).at_origin(Origin.of(request))
         return SignedIn(actor, membership.team), None
-
-
-def _seen(actor: Actor, request: Request) -> Actor:
-    return actor.at(
-        address=request.META["BERTH_CLIENT_ADDRESS"],
-        request_id=request.META["BERTH_REQUEST_ID"],
-    )
 
 
 class ApiTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # a registering base class

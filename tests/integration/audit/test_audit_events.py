@@ -10,7 +10,7 @@ from django.utils import timezone
 from audit.models import AuditEvent
 from audit.services import record
 from audit.tags import EventTag
-from teams.actors import Actor
+from teams.actors import Actor, Origin
 from teams.models import Team
 from tests.conftest import NEVER_EMPTIED
 from tests.support.clients.api import ApiClient
@@ -18,7 +18,7 @@ from tests.support.clients.api import ApiClient
 
 @pytest.fixture
 def event(team: Team, actor: Actor) -> AuditEvent:
-    seen = actor.at(address="203.0.113.9", request_id="abc")
+    seen = actor.at_origin(Origin(address="203.0.113.9", request_id="abc"))
     return record(seen, EventTag.TEAM_CREATED, team, team.pk, plan="gold")
 
 
