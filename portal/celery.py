@@ -1,11 +1,38 @@
+"""The Celery application, and the tasks that beat starts regularly."""
+
 from __future__ import annotations
 
 import os
 
 from celery import Celery
+from celery.schedules import crontab
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 app = Celery("berth")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
+
+# These find their work in the database. A message expires when the next one is due, so
+# that messages do not pile up while no worker is running.
+_EVERY_FEW_SECONDS = {
+    "registries.tasks.check_due_registries_task": 5,
+    "alerts.tasks.dispatch_alerts_task": 10,
+    "alerts.tasks.send_mails_task": 10,
+    "images.tasks.confirm_images_task": 10,
+}
+_AT = {
+    "licenses.tasks.tell_of_expiring_licenses_task": crontab(minute="*/10"),
+    "teams.tasks.delete_expired_idempotency_records_task": crontab(minute="17"),
+    "images.tasks.reconcile_images_task": crontab(minute="37"),
+    "registries.tasks.delete_old_pull_events_task": crontab(minute="11", hour="3"),
+    "alerts.tasks.delete_old_alerts_task": crontab(minute="23", hour="3"),
+    "registries.tasks.delete_old_credential_checks_task": crontab(
+        minute="41", hour="3"
+    ),
+    "images.tasks.forget_notifications_task": crontab(minute="53", hour="3"),
+}
+app.conf.beat_schedule = {
+    task: {"task": task, "schedule": seconds, "options": {"expires": seconds}}
+    for task, seconds in _EVERY_FEW_SECONDS.items()
+} | {task: {"task": task, "schedule": schedule} for task, schedule in _AT.items()}

@@ -5,10 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from celery.schedules import crontab
-from django.templatetags.static import static
-from django.utils.functional import lazy
-
 from portal.env import boolean, different, env, networks, secret, secret_if_set
 from portal.single_sign_on import openid_connect
 
@@ -181,57 +177,6 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # A portal request that queues work must not hang while the broker is away.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 5}
 CELERY_TASK_PUBLISH_RETRY = False
-CELERY_BEAT_SCHEDULE = {
-    "check-due-registries": {
-        "task": "registries.tasks.check_due_registries_task",
-        "schedule": 5,
-        # What no worker took in time, the next one does.
-        "options": {"expires": 5},
-    },
-    "dispatch-alerts": {
-        "task": "alerts.tasks.dispatch_alerts_task",
-        "schedule": 10,
-        "options": {"expires": 10},
-    },
-    "send-mails": {
-        "task": "alerts.tasks.send_mails_task",
-        "schedule": 10,
-        "options": {"expires": 10},
-    },
-    "delete-old-alerts": {
-        "task": "alerts.tasks.delete_old_alerts_task",
-        "schedule": crontab(minute="23", hour="3"),
-    },
-    "tell-of-expiring-licenses": {
-        "task": "licenses.tasks.tell_of_expiring_licenses_task",
-        "schedule": crontab(minute="*/10"),
-    },
-    "delete-old-pull-events": {
-        "task": "registries.tasks.delete_old_pull_events_task",
-        "schedule": crontab(minute="11", hour="3"),
-    },
-    "confirm-images": {
-        "task": "images.tasks.confirm_images_task",
-        "schedule": 10,
-        "options": {"expires": 10},
-    },
-    "reconcile-images": {
-        "task": "images.tasks.reconcile_images_task",
-        "schedule": crontab(minute="37"),
-    },
-    "forget-notifications": {
-        "task": "images.tasks.forget_notifications_task",
-        "schedule": crontab(minute="53", hour="3"),
-    },
-    "delete-expired-idempotency-records": {
-        "task": "teams.tasks.delete_expired_idempotency_records_task",
-        "schedule": crontab(minute="17"),
-    },
-    "delete-old-credential-checks": {
-        "task": "registries.tasks.delete_old_credential_checks_task",
-        "schedule": crontab(minute="41", hour="3"),
-    },
-}
 
 AUTH_USER_MODEL = "teams.User"
 AUTH_PASSWORD_VALIDATORS = [

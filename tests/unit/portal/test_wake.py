@@ -19,6 +19,14 @@ def test_tasks_are_registered_and_run_by_beat_too(task: Task) -> None:
     assert task in {entry["task"] for entry in app.conf.beat_schedule.values()}
 
 
+def test_beat_starts_registered_tasks() -> None:
+    app.loader.import_default_modules()
+
+    assert {entry["task"] for entry in app.conf.beat_schedule.values()} <= set(
+        app.tasks
+    )
+
+
 def test_wake_queues_the_task_once_the_change_has_committed(
     db: None, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
