@@ -11,7 +11,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
 
-from portal.http.cache import ForgivingRedisCache
+from portal.http.redis_cache import ForgivingRedisCache
 
 logger = logging.getLogger(__name__)
 

@@ -150,7 +150,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 REDIS_URL = secret("REDIS_URL")
 CACHES = {
     "default": {
-        "BACKEND": "portal.http.cache.ForgivingRedisCache",
+        "BACKEND": "portal.http.redis_cache.ForgivingRedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "berth",
         "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
@@ -349,7 +349,7 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {
         "line": {
-            "()": "portal.http.logs.RedactingFormatter",
+            "()": "portal.http.log_redaction.RedactingFormatter",
             "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
         },
     },

@@ -1,85 +1,59 @@
-"""The license file: YAML ``kind: License``, ``apiVersion: kots.io/v1beta2``.
-
-Field order and names are those of kotskinds' ``License``, so that tools of the field
-read it. ``licenses.license_signature`` signs it.
-"""
+"""A license's file, signed when it is read."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, datetime
+import hashlib
+import json
+from dataclasses import dataclass
 from typing import Any
 
-from django.conf import settings
+from licenses.files.application_keys import (
+    private_key_of,
+    root_signature_of,
+    signing_key_of,
+)
+from licenses.files.license_document import license_document
+from licenses.files.signature import signed_document
+from licenses.files.yaml_text import to_yaml
+from licenses.models import License, LicenseSigningKey
+from licenses.selectors import effective_field_values
 
-from licenses.models import EXPIRY_NAME, License, LicenseField
 
-# The vocabulary of license files says "prod" where Berth's users say "paid".
-_FILE_TYPES = {License.Type.PAID.value: "prod"}
+@dataclass(frozen=True, slots=True, repr=False)
+class SignedFile:
+    """What the file of a license says, and the key that signs it."""
+
+    name: str
+    document: dict[str, Any]
+    signing_key: LicenseSigningKey
+
+    @property
+    def tag(self) -> str:
+        """Return what changes when the file would, its signatures' salt aside."""
+        sequence = self.document["spec"]["licenseSequence"]
+        content = json.dumps(
+            [self.document, self.signing_key.public_key, self.signing_key.root_id]
+        )
+        return f"{sequence}-{hashlib.sha256(content.encode()).hexdigest()[:32]}"
+
+    def text(self) -> str:
+        """Sign it; return the YAML. It contains the license ID, a secret."""
+        signed = signed_document(
+            self.document,
+            private_key_of(self.signing_key),
+            root_signature_of(self.signing_key),
+        )
+        return to_yaml(signed)
 
 
-def license_document(
-    license: License, field_values: Iterable[tuple[LicenseField, object]]
-) -> dict[str, Any]:
-    """Return the license as the plain data of its file, not signed yet.
+def license_file(license: License) -> SignedFile:
+    """Return the file of a license.
 
-    It contains the license ID, a secret.
+    Raises:
+        Conflict: the installation has no key to sign it with.
     """
-    return {
-        "apiVersion": "kots.io/v1beta2",
-        "kind": "License",
-        "metadata": {"name": f"{license.application.slug}-{license.pk}"},
-        "spec": {
-            "licenseID": license.license_id.reveal(),
-            "licenseType": _FILE_TYPES.get(license.type, license.type),
-            "licenseSequence": license.sequence,
-            "appSlug": license.application.slug,
-            "customerID": str(license.customer_id),
-            "customerName": license.customer.name,
-            "customerEmail": license.customer.email,
-            "channelID": str(license.channel_id),
-            "channelName": license.channel.name,
-            "channels": [_channel(license)],
-            "endpoint": settings.BERTH_PORTAL_URL.rstrip("/"),
-            "replicatedProxyDomain": settings.BERTH_PROXY_HOST,
-            # Not kotskinds': installers without a connection need it for the secret.
-            "replicatedRegistryDomain": settings.BERTH_REGISTRY_HOST,
-            "entitlements": _entitlements(license, field_values),
-        },
-    }
-
-
-def _channel(license: License) -> dict[str, Any]:
-    return {
-        "channelID": str(license.channel_id),
-        "channelName": license.channel.name,
-        "channelSlug": license.channel.slug,
-        "isDefault": True,
-        "replicatedProxyDomain": settings.BERTH_PROXY_HOST,
-    }
-
-
-def _entitlements(
-    license: License, field_values: Iterable[tuple[LicenseField, object]]
-) -> dict[str, Any]:
-    expiry = {
-        "title": "Expiration",
-        "description": "License Expiration",
-        "value": _rfc3339(license.expires_at),
-        "valueType": "String",
-    }
-    fields = {
-        field.name: {
-            "title": field.title,
-            "value": "" if value is None else value,
-            "valueType": field.type,
-            **({"isHidden": True} if field.hidden else {}),
-        }
-        for field, value in field_values
-    }
-    # No field has this name. If one had, the license's own expiry would be told.
-    return {EXPIRY_NAME: expiry} | fields | {EXPIRY_NAME: expiry}
-
-
-def _rfc3339(at: datetime | None) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else ""
+    return SignedFile(
+        name=f"license-{license.application.slug}.yaml",
+        document=license_document(license, effective_field_values(license)),
+        signing_key=signing_key_of(license.application),
+    )

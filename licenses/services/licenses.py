@@ -10,7 +10,7 @@ from django.utils import timezone
 from audit.services import record
 from audit.tags import EventTag
 from licenses.alerts import tell_of_revocation
-from licenses.files.signed_files import license_file
+from licenses.files.license_file import license_file
 from licenses.license_id import PURPOSE, generate_license_id
 from licenses.models import Application, Channel, Customer, License
 from licenses.selectors import password_values

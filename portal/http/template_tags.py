@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from portal.http.browsers import browser_name
+from portal.http.user_agents import browser_name
 
 register = template.Library()
 

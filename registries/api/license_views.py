@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from licenses.api.licenses import FirstRenderer
-from licenses.files.signed_files import license_file
+from licenses.files.license_file import license_file
 from licenses.models import License
 from portal.errors import Conflict
 from registries.api.license_authentication import (

@@ -17,7 +17,7 @@ from django.http import HttpRequest
 
 from audit.services import record
 from audit.tags import EventTag
-from portal.http.browsers import browser_name
+from portal.http.user_agents import browser_name
 from teams.actors import Origin, member_actor
 from teams.models import User
 from teams.selectors import memberships_of_user

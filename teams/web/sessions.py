@@ -10,8 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_http_methods
 
-from portal.http.browsers import browser_name
 from portal.http.pages import render_page
+from portal.http.user_agents import browser_name
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

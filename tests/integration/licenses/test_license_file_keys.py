@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from django.core.management import CommandError, call_command
 
 from licenses.files.application_keys import signing_key_of
+from licenses.files.license_file import license_file
 from licenses.files.license_keys import license_roots
-from licenses.files.signed_files import license_file
 from licenses.models import License, LicenseSigningKey
 from portal.crypto.fields import encryption_keyring
 from teams.models import Team

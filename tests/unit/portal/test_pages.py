@@ -20,7 +20,7 @@ from portal.http.static_files import NodeFilesFinder
 from portal.http.template_tags import control, instant
 
 GONE = {
-    "BACKEND": "portal.http.cache.ForgivingRedisCache",
+    "BACKEND": "portal.http.redis_cache.ForgivingRedisCache",
     "LOCATION": "redis://127.0.0.1:1",
     "OPTIONS": {"socket_connect_timeout": 0.2},
 }

@@ -14,8 +14,8 @@ from licenses.files.application_keys import (
     replace_signing_key,
     signing_key_of,
 )
+from licenses.files.license_file import license_file
 from licenses.files.license_keys import generate_key, key_id
-from licenses.files.signed_files import license_file
 from licenses.models import Application, LicenseSigningKey
 from portal.crypto.pem import private_pem, public_pem
 from portal.errors import Conflict

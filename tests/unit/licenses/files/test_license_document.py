@@ -5,7 +5,7 @@ from typing import Any
 
 import yaml
 
-from licenses.files.license_file import license_document
+from licenses.files.license_document import license_document
 from licenses.files.yaml_text import to_yaml
 from licenses.license_id import generate_license_id, is_license_id
 from licenses.models import LicenseField

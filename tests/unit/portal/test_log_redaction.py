@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from portal.http.logs import RedactingFormatter
+from portal.http.log_redaction import RedactingFormatter
 
 SECRET = "aB3-_" * 8 + "xyz"
 

@@ -1,0 +1,85 @@
+"""The license file: YAML ``kind: License``, ``apiVersion: kots.io/v1beta2``.
+
+Field order and names are those of kotskinds' ``License``, so that tools of the field
+read it. ``licenses.license_signature`` signs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from django.conf import settings
+
+from licenses.models import EXPIRY_NAME, License, LicenseField
+
+# The vocabulary of license files says "prod" where Berth's users say "paid".
+_FILE_TYPES = {License.Type.PAID.value: "prod"}
+
+
+def license_document(
+    license: License, field_values: Iterable[tuple[LicenseField, object]]
+) -> dict[str, Any]:
+    """Return the license as the plain data of its file, not signed yet.
+
+    It contains the license ID, a secret.
+    """
+    return {
+        "apiVersion": "kots.io/v1beta2",
+        "kind": "License",
+        "metadata": {"name": f"{license.application.slug}-{license.pk}"},
+        "spec": {
+            "licenseID": license.license_id.reveal(),
+            "licenseType": _FILE_TYPES.get(license.type, license.type),
+            "licenseSequence": license.sequence,
+            "appSlug": license.application.slug,
+            "customerID": str(license.customer_id),
+            "customerName": license.customer.name,
+            "customerEmail": license.customer.email,
+            "channelID": str(license.channel_id),
+            "channelName": license.channel.name,
+            "channels": [_channel(license)],
+            "endpoint": settings.BERTH_PORTAL_URL.rstrip("/"),
+            "replicatedProxyDomain": settings.BERTH_PROXY_HOST,
+            # Not kotskinds': installers without a connection need it for the secret.
+            "replicatedRegistryDomain": settings.BERTH_REGISTRY_HOST,
+            "entitlements": _entitlements(license, field_values),
+        },
+    }
+
+
+def _channel(license: License) -> dict[str, Any]:
+    return {
+        "channelID": str(license.channel_id),
+        "channelName": license.channel.name,
+        "channelSlug": license.channel.slug,
+        "isDefault": True,
+        "replicatedProxyDomain": settings.BERTH_PROXY_HOST,
+    }
+
+
+def _entitlements(
+    license: License, field_values: Iterable[tuple[LicenseField, object]]
+) -> dict[str, Any]:
+    expiry = {
+        "title": "Expiration",
+        "description": "License Expiration",
+        "value": _rfc3339(license.expires_at),
+        "valueType": "String",
+    }
+    fields = {
+        field.name: {
+            "title": field.title,
+            "value": "" if value is None else value,
+            "valueType": field.type,
+            **({"isHidden": True} if field.hidden else {}),
+        }
+        for field, value in field_values
+    }
+    # No field has this name. If one had, the license's own expiry would be told.
+    return {EXPIRY_NAME: expiry} | fields | {EXPIRY_NAME: expiry}
+
+
+def _rfc3339(at: datetime | None) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else ""
