@@ -12,7 +12,7 @@ class AuditEvent(models.Model):
     """One change of state: who did what to which object, and from where.
 
     Append-only: the database refuses UPDATE, DELETE and TRUNCATE. Subject and actor
-    are kept by id and label, so that an event outlives what it tells of.
+    are stored by ID and label, so that an event outlives them.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -35,7 +35,7 @@ class AuditEvent(models.Model):
                 fields=["team", "-created_at", "-id"], name="audit_event_page"
             ),
             models.Index(fields=["team", "subject_id"], name="audit_event_subject"),
-            # What people search in, as icontains writes it.
+            # Upper matches the SQL of icontains, which searches use.
             GinIndex(
                 OpClass(Upper("actor_label"), name="gin_trgm_ops"),
                 name="audit_event_actor_search",

@@ -22,15 +22,14 @@ def in_batches(
 ) -> Iterator[list[AuditEvent]]:
     """Yield audit events, newest first, in batches that cost the same at any depth.
 
-    Each batch is a query of its own, so that no transaction stays open however slowly
-    somebody reads. Nothing changes meanwhile but that newer events are added, and
-    those are not looked back for.
+    Each batch is a separate query, so that a slow reader holds no transaction open.
+    Events added while reading are newer than the first batch and are left out.
     """
     rest = events.order_by("-created_at", "-id")
     while batch := list(rest[:size]):
         yield batch
         last = batch[-1]
-        # The first condition is implied by the rest; with it the index finds the place.
+        # The others imply created_at__lte; the index needs it to find the place.
         rest = events.order_by("-created_at", "-id").filter(
             Q(created_at__lt=last.created_at)
             | Q(created_at=last.created_at, pk__lt=last.pk),
@@ -38,9 +37,9 @@ def in_batches(
         )
 
 
-def present_subjects(
+def existing_subjects(
     team_id: uuid.UUID, kind: str, ids: Iterable[uuid.UUID], attribute: str
 ) -> dict[uuid.UUID, Any]:
-    """Return an attribute of those subjects of a kind that have not been deleted."""
+    """Return an attribute of the subjects of a kind that still exist, by ID."""
     rows = apps.get_model(kind)._base_manager.filter(team_id=team_id, pk__in=ids)
     return dict(rows.values_list("pk", attribute))

@@ -53,7 +53,7 @@ class EventTag(StrEnum):
     LICENSE_FILE_DOWNLOADED = "license:file-downloaded"
     LICENSE_ID_REVEALED = "license:id-revealed"
     LICENSE_KEY_CREATED = "license-key:created"
-    LICENSE_KEY_SIGNED_ANEW = "license-key:signed-anew"
+    LICENSE_KEY_RE_SIGNED = "license-key:re-signed"
     REGISTRY_CONNECTED = "registry:connected"
     REGISTRY_CHANGED = "registry:changed"
     REGISTRY_DELETED = "registry:deleted"
@@ -115,27 +115,27 @@ _WORDS: dict[str, str] = {
     EventTag.LICENSE_REINSTATED: "License reinstated",
     EventTag.LICENSE_FILE_DOWNLOADED: "License file downloaded",
     EventTag.LICENSE_ID_REVEALED: "License ID shown",
-    EventTag.LICENSE_KEY_CREATED: "Key of license files made",
-    EventTag.LICENSE_KEY_SIGNED_ANEW: "Key of license files signed by another root",
+    EventTag.LICENSE_KEY_CREATED: "License file key created",
+    EventTag.LICENSE_KEY_RE_SIGNED: "License file key signed by another root",
     EventTag.REGISTRY_CONNECTED: "External registry added",
     EventTag.REGISTRY_CHANGED: "External registry changed",
     EventTag.REGISTRY_DELETED: "External registry deleted",
     EventTag.REGISTRY_CREDENTIAL_REPLACED: "External registry's credential replaced",
     EventTag.IMAGE_PUSHED: "Image pushed",
     EventTag.IMAGE_DELETED: "Image deleted",
-    EventTag.IMAGE_TAG_DELETED: "Image's tag deleted",
-    EventTag.IMAGE_REPOSITORY_DELETED: "All of an image deleted",
+    EventTag.IMAGE_TAG_DELETED: "Image tag deleted",
+    EventTag.IMAGE_REPOSITORY_DELETED: "Image repository deleted",
     EventTag.WEBHOOK_CREATED: "Webhook added",
     EventTag.WEBHOOK_CHANGED: "Webhook changed",
     EventTag.WEBHOOK_SECRET_REPLACED: "Webhook's secret replaced",
-    EventTag.WEBHOOK_ENABLED: "Webhook switched on",
-    EventTag.WEBHOOK_DISABLED: "Webhook switched off",
+    EventTag.WEBHOOK_ENABLED: "Webhook enabled",
+    EventTag.WEBHOOK_DISABLED: "Webhook disabled",
     EventTag.WEBHOOK_TESTED: "Webhook tested",
     EventTag.WEBHOOK_DELETED: "Webhook deleted",
-    EventTag.SUBSCRIPTION_CHANGED: "Alerts by mail chosen",
+    EventTag.SUBSCRIPTION_CHANGED: "Mail alerts changed",
 }
 
 
 def describe(tag: str) -> str:
-    """Say in plain words what happened; a tag of a later version stays as it is."""
+    """Return the tag in plain words; a tag of a later version is returned unchanged."""
     return _WORDS.get(tag, tag)

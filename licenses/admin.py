@@ -18,7 +18,7 @@ class CustomerAdmin(ReadOnlyAdmin):
 class LicenseFieldAdmin(ReadOnlyAdmin):
     list_display = ("name", "application", "type")
     list_select_related = ("application",)
-    # Not "default": that of a Password is one.
+    # Without "default", which may hold a secret.
     fields = (
         "id",
         "team",
@@ -36,7 +36,7 @@ class LicenseFieldAdmin(ReadOnlyAdmin):
 class LicenseAdmin(ReadOnlyAdmin):
     list_display = ("customer", "application", "type", "expires_at", "revoked_at")
     list_select_related = ("customer", "application")
-    # Not "field_values": those may hold passwords.
+    # Without "field_values", which may hold passwords.
     fields = (
         "id",
         "team",

@@ -1,4 +1,4 @@
-"""What teams are told of licenses."""
+"""Alerts about licenses."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from teams.actors import Actor
 EXPIRY_LOOK_BACK = timedelta(days=2)
 _EXPIRY_ALERTS = (
     (timedelta(days=7), Event.LICENSE_EXPIRING, "expires within 7 days"),
-    (timedelta(days=1), Event.LICENSE_EXPIRING, "expires within a day"),
+    (timedelta(days=1), Event.LICENSE_EXPIRING, "expires within 1 day"),
     (timedelta(0), Event.LICENSE_EXPIRED, "has expired"),
 )
 
 
-def tell_of_revocation(actor: Actor, license: License) -> None:
-    """Have the team told; to be called in the transaction that revokes."""
+def alert_revocation(actor: Actor, license: License) -> None:
+    """Alert the team. Call this in the transaction that revokes the license."""
     raise_alert(
         team_id=license.team_id,
         event=Event.LICENSE_REVOKED,
@@ -35,17 +35,17 @@ def tell_of_revocation(actor: Actor, license: License) -> None:
     )
 
 
-def tell_of_expiring_licenses() -> int:
-    """Have teams told of licenses that expire in 7 days, in one, or have expired.
+def alert_expiring_licenses() -> int:
+    """Alert teams of licenses that expire within 7 days or 1 day, or have expired.
 
-    Looks two days back, so that none is missed while nothing ran; each is told once
-    for the instant at which it expires. Returns how many were looked at.
+    Looks two days back, so that none is missed while no worker was running. Each alert
+    is raised once per license and expiry. Returns the number of licenses examined.
     """
     now = timezone.now()
     number = 0
     for before, event, words in _EXPIRY_ALERTS:
         reached = now + before
-        # What has expired is told of as that, and no more as expiring.
+        # An expired license gets the alert of expiry only.
         since = reached - EXPIRY_LOOK_BACK
         if event is Event.LICENSE_EXPIRING:
             since = max(since, now)
@@ -56,13 +56,13 @@ def tell_of_expiring_licenses() -> int:
             expires_at__lte=reached,
         ).select_related("customer", "application")
         for license in licenses.iterator():
-            _tell_of_expiry(license, event, words)
+            _alert_expiry(license, event, words)
             number += 1
     return number
 
 
 @transaction.atomic
-def _tell_of_expiry(license: License, event: Event, words: str) -> None:
+def _alert_expiry(license: License, event: Event, words: str) -> None:
     at = f"{license.expires_at:%Y-%m-%d %H:%M} UTC"
     raise_alert(
         team_id=license.team_id,

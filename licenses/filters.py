@@ -6,7 +6,7 @@ from django.db.models import Q, QuerySet
 from django_filters import rest_framework as filters
 
 from licenses.models import Customer, License, LicenseQuerySet, LicenseState
-from licenses.selectors import licenses_found, text_found
+from licenses.selectors import contains_text, licenses_matching
 from portal.http.values import InstantFilter, parse_id
 
 
@@ -27,7 +27,7 @@ class CustomerFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
     def filter_search(
         self, rows: QuerySet[Customer], _name: str, text: str
     ) -> QuerySet[Customer]:
-        return rows.filter(text_found(text))
+        return rows.filter(contains_text(text))
 
     def filter_archived(
         self, rows: QuerySet[Customer], _name: str, text: str
@@ -35,7 +35,7 @@ class CustomerFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
         return rows.filter(archived_at__isnull=text == "false")
 
 
-# An active license of which one should know; no state of its own.
+# Not a state of its own: an active license that will expire soon.
 EXPIRING = "expiring"
 
 
@@ -58,8 +58,8 @@ class LicenseFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
     search = filters.CharFilter(
         method="filter_search",
         label=(
-            "Part of the customer's name, e-mail address or custom ID, or of a value "
-            "of a license field"
+            "Part of the customer's name, e-mail address or custom ID, or of a license "
+            "field's value"
         ),
     )
 
@@ -69,7 +69,7 @@ class LicenseFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
 
     @property
     def _team_id(self) -> uuid.UUID:
-        # A page's request has the team; one of the REST API, who signed in to it.
+        # The team is on a page's request, and on the user of an API request.
         team = getattr(self.request, "team", None) or self.request.user.team
         team_id: uuid.UUID = team.pk
         return team_id
@@ -95,4 +95,4 @@ class LicenseFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
     def filter_search(
         self, rows: LicenseQuerySet, _name: str, text: str
     ) -> LicenseQuerySet:
-        return licenses_found(rows, self._team_id, text)
+        return licenses_matching(rows, self._team_id, text)

@@ -1,4 +1,4 @@
-"""What happened to a license or a customer, and what was pulled: reads for people."""
+"""The history of a license or customer, and recent pulls, as pages show them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PULLS_SHOWN = 20
 PULLS_SINCE = timedelta(days=30)
-# Pulls that differ in nothing else are one line.
+# Pulls that agree in these are one line.
 _SAME_PULLS = (
     "application_slug",
     "registry_id",
@@ -46,7 +46,7 @@ _WORDS = {
 class HistoryEntry:
     """One line of a timeline: what happened, who did it and when.
 
-    ``until`` is the expiry that a license was issued with or got.
+    ``until`` is the expiry that a license was issued with or changed to.
     """
 
     text: str
@@ -58,12 +58,12 @@ class HistoryEntry:
 
 
 def events_of_license(team_id: uuid.UUID, license: License) -> QuerySet[AuditEvent]:
-    """Return what happened to a license, the latest first."""
+    """Return a license's audit events, newest first."""
     return audit_events_for_team(team_id).filter(subject_id=license.pk)
 
 
 def events_of_customer(team_id: uuid.UUID, customer: Customer) -> QuerySet[AuditEvent]:
-    """Return what happened to a customer and their licenses, the latest first."""
+    """Return audit events of a customer and their licenses, newest first."""
     licenses = License.objects.for_team(team_id).filter(customer=customer)
     subjects = licenses.values("pk").union(
         Customer.objects.for_team(team_id).filter(pk=customer.pk).values("pk")
@@ -72,7 +72,7 @@ def events_of_customer(team_id: uuid.UUID, customer: Customer) -> QuerySet[Audit
 
 
 def history(events: Sequence[AuditEvent]) -> list[HistoryEntry]:
-    """Say in words what audit events tell."""
+    """Return audit events as lines of a timeline."""
     return [
         HistoryEntry(
             text=describe(event.tag),
@@ -87,9 +87,9 @@ def history(events: Sequence[AuditEvent]) -> list[HistoryEntry]:
 
 
 def recent_pulls(license: License) -> list[Any]:
-    """Return the latest pulls of 30 days with a license, one per image and outcome.
+    """Return a license's pulls of the last 30 days, one per image and outcome.
 
-    Each is the last ``PullEvent`` of its kind with ``total``, how often it was pulled.
+    Each is the latest ``PullEvent`` of its kind, with the number of pulls in ``total``.
     """
     kinds = (
         license.pulls.filter(last_at__gte=timezone.now() - PULLS_SINCE)
@@ -101,7 +101,7 @@ def recent_pulls(license: License) -> list[Any]:
 
 
 def last_pull(license: License) -> Model | None:
-    """Return the latest pull with a license, allowed or refused, or None."""
+    """Return the latest pull with a license, allowed or denied, or None."""
     return license.pulls.order_by("-last_at").first()
 
 
@@ -113,8 +113,8 @@ def _detail(data: Mapping[str, Any]) -> str:
 
 
 def _until(event: AuditEvent) -> datetime | None:
-    is_told = event.tag == EventTag.LICENSE_ISSUED or "expires_at" in event.data.get(
+    is_new = event.tag == EventTag.LICENSE_ISSUED or "expires_at" in event.data.get(
         "changed", []
     )
     at = event.data.get("expires_at")
-    return parse_datetime(at) if is_told and at else None
+    return parse_datetime(at) if is_new and at else None

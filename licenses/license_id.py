@@ -1,4 +1,4 @@
-"""License IDs: 27 letters and digits, like the KSUIDs of the field, but all random."""
+"""License IDs: 27 letters and digits, as long as a KSUID, but entirely random."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _FORM = re.compile(rf"[0-9A-Za-z]{{{LENGTH}}}")
 
 
 def generate_license_id() -> Secret:
-    """Make a license ID of about 160 random bits."""
+    """Generate a license ID of about 160 random bits."""
     return Secret("".join(secrets.choice(_ALPHABET) for _ in range(LENGTH)))
 
 
 def is_license_id(text: str) -> bool:
-    """Tell whether a text has the form of a license ID."""
+    """Return whether a text has the form of a license ID."""
     return _FORM.fullmatch(text) is not None

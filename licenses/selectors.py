@@ -34,7 +34,7 @@ def customers_for_team(team_id: uuid.UUID) -> QuerySet[Customer]:
 
 
 def customers_with_licenses(team_id: uuid.UUID) -> QuerySet[Customer]:
-    """Return customers, each with its number of licenses that pull now."""
+    """Return customers with ``active_licenses``, the number that can pull now."""
     active = License.objects.for_team(team_id).active()
     return customers_for_team(team_id).annotate(
         active_licenses=active.count_per("customer")
@@ -67,23 +67,25 @@ def channels_by_application(
     ]
 
 
-def text_found(text: str) -> Q:
-    """Match rows whose search text contains a text, in whatever case."""
-    # Lower-cased where the stored text was, so that both follow the same rules.
+def contains_text(text: str) -> Q:
+    """Match rows whose search text contains a text, ignoring case."""
+    # The database lower-cases both, so that both follow the same rules.
     return Q(search_text__contains=Lower(Value(text)))
 
 
-def licenses_found(
+def licenses_matching(
     licenses: LicenseQuerySet, team_id: uuid.UUID, text: str
 ) -> LicenseQuerySet:
-    """Keep licenses of a team of which the customer or a field's value has a text."""
-    # A join would be gone through license by license; this asks for customers once.
-    customers = Customer.objects.for_team(team_id).filter(text_found(text)).values("pk")
-    return licenses.filter(Q(customer__in=customers) | text_found(text))
+    """Keep a team's licenses whose customer or field values contain a text."""
+    # A join would test every license's customer; this tests each customer once.
+    customers = (
+        Customer.objects.for_team(team_id).filter(contains_text(text)).values("pk")
+    )
+    return licenses.filter(Q(customer__in=customers) | contains_text(text))
 
 
 def licenses_with_id(team_id: uuid.UUID, presented: Secret) -> LicenseQuerySet:
-    """Return the one license of the team that has this license ID, or none."""
+    """Return the team's license with this license ID, if there is one."""
     return licenses_for_team(team_id).filter(license_id_digest__in=_digests(presented))
 
 
@@ -103,9 +105,9 @@ def license_fields_for_application(application: Application) -> QuerySet[License
 
 
 def licenses_with_value(field: LicenseField) -> int:
-    """Return how many licenses have a value of their own for a field.
+    """Return how many licenses have their own value for a field.
 
-    Of a Password no more is known than how many have some password: an upper bound.
+    For a Password, this is an upper bound: the number of licenses with any password.
     """
     licenses = License.objects.for_team(field.team_id).filter(
         application_id=field.application_id
@@ -116,7 +118,7 @@ def licenses_with_value(field: LicenseField) -> int:
 
 
 def license_by_secret(presented: Secret) -> License | None:
-    """Return the license with this ID, whatever its state and team, else None."""
+    """Return the license with this ID, in any state and team, else None."""
     licenses = _licenses_to_decide_on()
     return _one(licenses.filter(license_id_digest__in=_digests(presented)))
 
@@ -126,7 +128,7 @@ def license_by_id(license_pk: uuid.UUID) -> License | None:
 
 
 def _one(licenses: QuerySet[License]) -> License | None:
-    # first() would have the row ordered before it is found by a unique key.
+    # first() would order the rows, which a look-up by a unique key does not need.
     return next(iter(licenses), None)
 
 
@@ -145,7 +147,7 @@ def password_values(license: License) -> dict[str, str]:
 
 
 def shown_field_values(license: License, *, reveal: bool) -> dict[str, object]:
-    """Return the license's values; passwords are hidden unless ``reveal``."""
+    """Return the license's values, with passwords hidden unless ``reveal``."""
     passwords = password_values(license)
     if not reveal:
         passwords = dict.fromkeys(passwords, HIDDEN_VALUE)
@@ -164,16 +166,16 @@ def applications_for_team(team_id: uuid.UUID) -> QuerySet[Application]:
 
 
 def applications_with_licenses(team_id: uuid.UUID) -> QuerySet[Application]:
-    """Return applications with their channels and how many licenses they have.
+    """Return applications with their channels and numbers of licenses.
 
-    ``active_licenses`` counts those neither revoked nor expired, ``all_licenses`` all.
+    ``active_licenses`` leaves out revoked and expired licenses.
     """
     of_team = License.objects.for_team(team_id)
     channels = Channel.objects.for_team(team_id).order_by("-is_default", "name", "pk")
     return (
         applications_for_team(team_id)
         .annotate(
-            # Both as subqueries: beside a join, one would run for every license.
+            # Both are subqueries: next to a join, one would run for every license.
             all_licenses=of_team.count_per("application"),
             active_licenses=of_team.active().count_per("application"),
         )
@@ -182,9 +184,9 @@ def applications_with_licenses(team_id: uuid.UUID) -> QuerySet[Application]:
 
 
 def channels_with_licenses(application: Application) -> QuerySet[Channel]:
-    """Return an application's channels, the default first, with their licenses' number.
+    """Return an application's channels, the default first, with ``all_licenses``.
 
-    Licenses in any state count: each keeps its channel from being deleted.
+    Licenses in every state count, because each prevents deleting its channel.
     """
     return (
         Channel.objects.for_team(application.team_id)

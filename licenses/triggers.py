@@ -1,4 +1,4 @@
-"""What the database itself refuses, beyond what constraints can say."""
+"""Rules that the database enforces by triggers, because constraints cannot."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ END IF;
 RETURN NULL;
 """
 
-# Afterwards: by then, whoever deletes an application with this slug has committed.
+# After the insert: by then, a concurrent deletion of the slug has committed.
 SLUG_NOT_RETIRED = pgtrigger.Trigger(
     name="slug_not_retired",
     when=pgtrigger.After,

@@ -22,7 +22,7 @@ _EVERY_FEW_SECONDS = {
     "images.tasks.confirm_images_task": 10,
 }
 _AT = {
-    "licenses.tasks.tell_of_expiring_licenses_task": crontab(minute="*/10"),
+    "licenses.tasks.alert_expiring_licenses_task": crontab(minute="*/10"),
     "teams.tasks.delete_expired_idempotency_records_task": crontab(minute="17"),
     "images.tasks.reconcile_images_task": crontab(minute="37"),
     "registries.tasks.delete_old_pull_events_task": crontab(minute="11", hour="3"),

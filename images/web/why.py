@@ -18,7 +18,7 @@ from licenses.models import License
 from licenses.selectors import (
     applications_for_team,
     licenses_for_team,
-    licenses_found,
+    licenses_matching,
     licenses_with_id,
 )
 from oci.reference import MalformedName
@@ -131,7 +131,7 @@ def _found(request: TeamRequest, who: str) -> list[License]:
     if not who or "\x00" in who:
         return []
     rows = licenses_for_team(request.team.pk)
-    return list(licenses_found(rows, request.team.pk, who)[: CANDIDATES + 1])
+    return list(licenses_matching(rows, request.team.pk, who)[: CANDIDATES + 1])
 
 
 def _not_found(who: str, *, is_secret: bool) -> str:

@@ -1,4 +1,4 @@
-"""The key of an application's license files: made once, vouched for by a root."""
+"""The key of an application's license files: created once, certified by a root."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from teams.actors import system_actor
 
 
 def signing_key_of(application: Application) -> LicenseSigningKey:
-    """Return the application's key, which a root that is in use vouches for.
+    """Return the application's key, signed by a current root.
 
-    The first call makes it, and a new root signs it again; both happen once, whoever
-    calls at the same time.
+    The first call creates the key, and the first call with a new root re-signs it.
+    Concurrent calls do either only once.
 
     Raises:
-        Conflict: that needs a root's private key, and there is none in the settings.
+        Conflict: a root's private key is needed, and none is configured.
     """
     roots = license_roots()
-    found = _existing(application)
-    if found is None:
-        return _create(application, _root_to_sign_with(roots))
-    if _is_vouched_for(found, roots):
-        return found
-    return _vouch(application, found, _root_to_sign_with(roots))
+    key = _existing(application)
+    if key is None:
+        return _create(application, _signing_root(roots))
+    if _is_signed_by(roots, key):
+        return key
+    return _re_sign(application, key, _signing_root(roots))
 
 
 def private_key_of(stored: LicenseSigningKey) -> rsa.RSAPrivateKey:
@@ -52,14 +52,14 @@ def root_signature_of(stored: LicenseSigningKey) -> RootSignature:
 
 @transaction.atomic
 def replace_signing_key(application: Application) -> LicenseSigningKey:
-    """Give an application another key, for license files from now on.
+    """Give an application a new key for its future license files.
 
-    Files of the old key stay good for whoever trusts the root that vouched for it.
+    Files signed with the old key stay valid for everyone who trusts its root.
 
     Raises:
-        Conflict: there is no root's private key in the settings.
+        Conflict: no root's private key is configured.
     """
-    root = _root_to_sign_with(license_roots())
+    root = _signing_root(license_roots())
     _of(application).delete()
     return _create(application, root)
 
@@ -78,16 +78,16 @@ def _existing(application: Application) -> LicenseSigningKey | None:
 def _create(application: Application, root: rsa.RSAPrivateKey) -> LicenseSigningKey:
     key = generate_key()
     pem = public_pem(key.public_key())
-    vouched = RootSignature.make(root, pem)
+    root_signature = RootSignature.make(root, pem)
     keys = LicenseSigningKey.objects.for_team(application.team_id)
-    # Of several at the same time the database keeps the first one, and all take that.
+    # The database keeps the first of several concurrent keys, and all callers use it.
     stored, is_new = keys.get_or_create(
         application=application,
         defaults={
             "team_id": application.team_id,
             "private_key": Secret(private_pem(key)),
             "public_key": pem,
-            **_columns(vouched),
+            **_columns(root_signature),
         },
     )
     if is_new:
@@ -95,26 +95,26 @@ def _create(application: Application, root: rsa.RSAPrivateKey) -> LicenseSigning
     return stored
 
 
-def _is_vouched_for(stored: LicenseSigningKey, roots: LicenseRoots) -> bool:
+def _is_signed_by(roots: LicenseRoots, key: LicenseSigningKey) -> bool:
     if roots.signing_id is not None:
-        return stored.root_id == roots.signing_id
-    return stored.root_id in roots.public
+        return key.root_id == roots.signing_id
+    return key.root_id in roots.public
 
 
 @transaction.atomic
-def _vouch(
-    application: Application, found: LicenseSigningKey, root: rsa.RSAPrivateKey
+def _re_sign(
+    application: Application, key: LicenseSigningKey, root: rsa.RSAPrivateKey
 ) -> LicenseSigningKey:
-    # Of several at the same time one writes. Whoever waited for it, or for another
-    # key in this one's place, changes nothing and takes what is there then.
-    columns = _columns(RootSignature.make(root, found.public_key))
-    same = _of(application).filter(pk=found.pk, root_id=found.root_id)
-    changed = same.update(**columns)
+    # One of several concurrent calls writes. The others match no row, because the key
+    # was re-signed or replaced first, and return what is stored by then.
+    columns = _columns(RootSignature.make(root, key.public_key))
+    unchanged = _of(application).filter(pk=key.pk, root_id=key.root_id)
+    changed = unchanged.update(**columns)
     stored = _existing(application)
     if stored is None:
         return _create(application, root)
     if changed:
-        _record(EventTag.LICENSE_KEY_SIGNED_ANEW, application, stored)
+        _record(EventTag.LICENSE_KEY_RE_SIGNED, application, stored)
     return stored
 
 
@@ -122,16 +122,16 @@ def _record(tag: EventTag, application: Application, key: LicenseSigningKey) -> 
     record(system_actor(application.team), tag, key, root_id=key.root_id)
 
 
-def _columns(vouched: RootSignature) -> dict[str, str]:
-    signature = base64.b64encode(vouched.signature).decode()
-    return {"root_id": vouched.root_id, "root_signature": signature}
+def _columns(root_signature: RootSignature) -> dict[str, str]:
+    signature = base64.b64encode(root_signature.signature).decode()
+    return {"root_id": root_signature.root_id, "root_signature": signature}
 
 
-def _root_to_sign_with(roots: LicenseRoots) -> rsa.RSAPrivateKey:
+def _signing_root(roots: LicenseRoots) -> rsa.RSAPrivateKey:
     if roots.signing is None:
         raise Conflict(
             "license_signing_not_set_up",
-            "This installation cannot sign this license file yet. Its operator has to "
-            "set BERTH_LICENSE_ROOT_KEY; manage.py create_license_root makes one.",
+            "This installation cannot sign this license file yet. Ask the operator to "
+            "set BERTH_LICENSE_ROOT_KEY; manage.py create_license_root creates it.",
         )
     return roots.signing

@@ -14,16 +14,16 @@ from django.conf import settings
 
 from licenses.models import EXPIRY_NAME, License, LicenseField
 
-# The vocabulary of license files says "prod" where Berth's users say "paid".
+# Berth's type "paid" is called "prod" in license files.
 _FILE_TYPES = {License.Type.PAID.value: "prod"}
 
 
 def license_document(
     license: License, field_values: Iterable[tuple[LicenseField, object]]
 ) -> dict[str, Any]:
-    """Return the license as the plain data of its file, not signed yet.
+    """Return the contents of the license file as plain data, before it is signed.
 
-    It contains the license ID, a secret.
+    They contain the license ID, a secret.
     """
     return {
         "apiVersion": "kots.io/v1beta2",
@@ -42,7 +42,7 @@ def license_document(
             "channels": [_channel(license)],
             "endpoint": settings.BERTH_PORTAL_URL.rstrip("/"),
             "replicatedProxyDomain": settings.BERTH_PROXY_HOST,
-            # Not kotskinds': installers without a connection need it for the secret.
+            # Not a kotskinds field: offline installers need it for the pull secret.
             "replicatedRegistryDomain": settings.BERTH_REGISTRY_HOST,
             "entitlements": _entitlements(license, field_values),
         },
@@ -77,7 +77,7 @@ def _entitlements(
         }
         for field, value in field_values
     }
-    # No field has this name. If one had, the license's own expiry would be told.
+    # No field can have this name. If one did, the license's own expiry would win.
     return {EXPIRY_NAME: expiry} | fields | {EXPIRY_NAME: expiry}
 
 

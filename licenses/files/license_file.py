@@ -21,7 +21,7 @@ from licenses.selectors import effective_field_values
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SignedFile:
-    """What the file of a license says, and the key that signs it."""
+    """The contents of a license file, and the key that signs them."""
 
     name: str
     document: dict[str, Any]
@@ -29,7 +29,7 @@ class SignedFile:
 
     @property
     def tag(self) -> str:
-        """Return what changes when the file would, its signatures' salt aside."""
+        """Return a value that changes with the file, its signatures' salt aside."""
         sequence = self.document["spec"]["licenseSequence"]
         content = json.dumps(
             [self.document, self.signing_key.public_key, self.signing_key.root_id]
@@ -37,7 +37,7 @@ class SignedFile:
         return f"{sequence}-{hashlib.sha256(content.encode()).hexdigest()[:32]}"
 
     def text(self) -> str:
-        """Sign it; return the YAML. It contains the license ID, a secret."""
+        """Return the signed YAML. It contains the license ID, a secret."""
         signed = signed_document(
             self.document,
             private_key_of(self.signing_key),
@@ -50,7 +50,7 @@ def license_file(license: License) -> SignedFile:
     """Return the file of a license.
 
     Raises:
-        Conflict: the installation has no key to sign it with.
+        Conflict: the installation has no key to sign it.
     """
     return SignedFile(
         name=f"license-{license.application.slug}.yaml",

@@ -1,7 +1,7 @@
-"""RSA keys of license files: the installation's root, and those that it vouches for.
+"""RSA keys of license files: the installation's root, and the keys it signs.
 
-Whoever has the root's public key can check a license file with no network: the root
-signed the application's public key, and that one the license.
+With the root's public key, a license file can be verified offline: the root signed the
+application's public key, and the application's key signed the license.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from portal.crypto.pem import pem_blocks, public_pem
 
-# 128 bits of security, for licenses that never expire and are checked offline for
-# decades. It signs in less than a millisecond.
+# 128 bits of security, for licenses that never expire and are verified offline for
+# decades. Signing takes less than a millisecond.
 KEY_BITS = 3072
 MIN_BITS = 2048
 KEY_ID_DIGITS = 32
@@ -30,8 +30,8 @@ _PSS = padding.PSS(padding.MGF1(hashes.SHA256()), padding.PSS.DIGEST_LENGTH)
 class LicenseRoots:
     """The roots of ``BERTH_LICENSE_ROOT_KEY``.
 
-    ``signing`` is None while the private key is kept offline; ``public`` are the keys
-    to publish by their IDs, the one that signs first.
+    ``signing`` is None while the private key is kept offline. ``public`` maps key IDs
+    to the keys to publish, the signing one first.
     """
 
     signing: rsa.RSAPrivateKey | None
@@ -42,20 +42,20 @@ class LicenseRoots:
         return key_id(self.signing.public_key()) if self.signing else None
 
     def published(self) -> str:
-        """Return the PEM that license files are checked with; "" if there is none."""
+        """Return the PEM that verifies license files; "" without a root."""
         return "".join(map(public_pem, self.public.values()))
 
 
 def license_roots() -> LicenseRoots:
-    """Return the roots that the settings name."""
+    """Return the configured roots."""
     return _parse(settings.BERTH_LICENSE_ROOT_KEY)
 
 
 def check_configuration() -> None:
-    """Pass if there is no root, or one that can be used.
+    """Check the root, if one is configured.
 
     Raises:
-        ImproperlyConfigured: BERTH_LICENSE_ROOT_KEY cannot be used.
+        ImproperlyConfigured: BERTH_LICENSE_ROOT_KEY is invalid.
     """
     license_roots()
 
@@ -69,17 +69,17 @@ def key_id(key: rsa.RSAPublicKey) -> str:
 
 
 def generate_key() -> rsa.RSAPrivateKey:
-    """Make a key. It takes a few tenths of a second."""
+    """Generate a key, which takes a few tenths of a second."""
     return rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
 
 
 def load_own_key(pem: str) -> rsa.RSAPrivateKey:
-    """Read a private key that Berth made itself and kept sealed."""
-    # Its seal proves it unchanged. Looking for primes again would take 0.1 seconds.
+    """Read a private key that Berth generated and stored encrypted."""
+    # Decryption proved it intact, so the validation, which takes 0.1 s, is skipped.
     key = serialization.load_pem_private_key(
         pem.encode(), None, unsafe_skip_rsa_key_validation=True
     )
-    assert isinstance(key, rsa.RSAPrivateKey)  # noqa: S101 -- narrows; we made it
+    assert isinstance(key, rsa.RSAPrivateKey)  # noqa: S101 -- narrows; we generated it
     return key
 
 
@@ -95,11 +95,11 @@ def _load(pem: str) -> rsa.RSAPrivateKey | rsa.RSAPublicKey:
     try:
         key = load(pem.encode())
     except (ValueError, TypeError) as error:
-        raise ImproperlyConfigured(_UNUSABLE) from error
+        raise ImproperlyConfigured(_INVALID) from error
     if not isinstance(key, rsa.RSAPrivateKey | rsa.RSAPublicKey):
-        raise ImproperlyConfigured(_UNUSABLE)
+        raise ImproperlyConfigured(_INVALID)
     if key.key_size < MIN_BITS:
-        raise ImproperlyConfigured(_UNUSABLE)
+        raise ImproperlyConfigured(_INVALID)
     return key
 
 
@@ -107,9 +107,10 @@ def _load_private_key(pem: bytes) -> object:
     return serialization.load_pem_private_key(pem, None)
 
 
-_UNUSABLE = (
-    "BERTH_LICENSE_ROOT_KEY is PEM with an RSA private key of at least 2048 bits, as "
-    "manage.py create_license_root writes it. Public keys of earlier roots may follow."
+_INVALID = (
+    "BERTH_LICENSE_ROOT_KEY must be PEM with an RSA private key of at least 2048 bits, "
+    "as manage.py create_license_root writes it. Public keys of earlier roots may "
+    "follow."
 )
 
 
@@ -117,7 +118,7 @@ _UNUSABLE = (
 def _parse(pem: str) -> LicenseRoots:
     keys = [_load(block) for block in pem_blocks(pem)]
     if pem and not keys:
-        raise ImproperlyConfigured(_UNUSABLE)
+        raise ImproperlyConfigured(_INVALID)
     first = keys[0] if keys else None
     return LicenseRoots(
         signing=first if isinstance(first, rsa.RSAPrivateKey) else None,

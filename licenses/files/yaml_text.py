@@ -1,8 +1,8 @@
-"""YAML that all readers understand alike.
+"""YAML that all parsers read alike.
 
-Readers differ in which plain words and numbers they take for something else: ``y`` is
-a boolean in YAML 1.1, ``1e3`` a number to Go and a text to Python, ``0o7`` a number in
-YAML 1.2 only. So a text is written plainly only where no reader could err.
+Parsers differ in which unquoted words they read as text: ``y`` is a boolean in YAML
+1.1, ``1e3`` a number in Go and text in Python, ``0o7`` a number in YAML 1.2 only.
+Therefore text is quoted unless all parsers agree on it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _Dumper.add_representer(str, _text)
 
 
 def to_yaml(document: Mapping[str, Any]) -> str:
-    """Return a document as YAML, its members in their order, one line to a text."""
+    """Return a document as YAML, in its order, each text on one line."""
     text: str = yaml.dump(
         dict(document),
         Dumper=_Dumper,

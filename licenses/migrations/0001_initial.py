@@ -683,7 +683,7 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="licenses_licensefield_options",
-                violation_error_message="An Enum needs options, and only an Enum.",
+                violation_error_message="An Enum, and nothing else, needs options.",
             ),
         ),
         migrations.AddConstraint(

@@ -8,7 +8,7 @@ from teams.models import TeamOwned, validate_printable, validate_slug
 
 
 class Application(TeamOwned):
-    """Software that a team ships. Its slug is part of image names everywhere."""
+    """Software that a team ships. Its slug is part of image names."""
 
     name = models.CharField(max_length=150, validators=[validate_printable])
     slug = models.CharField(
@@ -34,8 +34,7 @@ class Application(TeamOwned):
 class RetiredSlug(TeamOwned):
     """The slug of a deleted application, which no other team may ever take.
 
-    What a registry still holds under it, and what customers still write, was meant
-    for this team's images.
+    Images in a registry and customers' manifests may still use it for this team.
     """
 
     slug = models.CharField(max_length=64, unique=True)

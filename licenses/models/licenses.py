@@ -21,7 +21,7 @@ validate_field_name = RegexValidator(
     r"\A[a-zA-Z_][a-zA-Z0-9_]{0,99}\Z",
     "Start with a letter or '_'; use letters, digits and '_' only.",
 )
-# License files tell the license's own expiry among its fields, by this name.
+# License files list the license's own expiry among its fields, under this name.
 EXPIRY_NAME = "expires_at"
 MAX_FIELD_VALUE_BYTES = 64 * 1024
 EXPIRES_SOON = timedelta(days=30)
@@ -30,13 +30,13 @@ EXPIRES_SOON = timedelta(days=30)
 def validate_name_is_free(name: str) -> None:
     if name.lower() == EXPIRY_NAME:
         raise ValidationError(
-            f"License files tell the license's own expiry as {EXPIRY_NAME}. Take "
+            f"License files use {EXPIRY_NAME} for the license's own expiry. Choose "
             "another name."
         )
 
 
 class Customer(TeamOwned):
-    """Somebody who was sold software; holds licenses."""
+    """A buyer of the team's software, who holds licenses."""
 
     name = models.CharField(max_length=254, validators=[validate_printable])
     email = models.EmailField(max_length=254, blank=True)
@@ -44,7 +44,7 @@ class Customer(TeamOwned):
         max_length=254, blank=True, validators=[validate_printable]
     )
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
-    # What people search in; no search runs across the end of a line.
+    # Searches look here. Line ends keep a search text from matching across columns.
     search_text = models.GeneratedField(
         expression=Func(
             F("name"),
@@ -85,7 +85,7 @@ class Customer(TeamOwned):
 
 
 class LicenseField(TeamOwned):
-    """A typed value that every license of an application carries (entitlement)."""
+    """A typed value in every license of an application (entitlement)."""
 
     class Type(models.TextChoices):
         STRING = "String"
@@ -119,13 +119,13 @@ class LicenseField(TeamOwned):
                 condition=(Q(type="Enum") & ~Q(options=[]))
                 | (~Q(type="Enum") & Q(options=[])),
                 name="licenses_licensefield_options",
-                violation_error_message="An Enum needs options, and only an Enum.",
+                violation_error_message="An Enum, and nothing else, needs options.",
             ),
             models.CheckConstraint(
                 condition=~Q(name__iexact=EXPIRY_NAME),
                 name="licenses_licensefield_name_is_free",
             ),
-            # A default is stored in clear, and every license would share it.
+            # A default is stored unencrypted, and all licenses would share it.
             models.CheckConstraint(
                 condition=~Q(type="Password") | Q(default__isnull=True),
                 name="licenses_licensefield_password",
@@ -138,41 +138,41 @@ class LicenseField(TeamOwned):
     def clean(self) -> None:
         if self.default is not None:
             if self.type == self.Type.PASSWORD:
-                raise ValidationError({"default": "A Password takes no default."})
+                raise ValidationError({"default": "A Password cannot have a default."})
             try:
                 self.check_value(self.default)
             except ValidationError as error:
                 raise ValidationError({"default": error.messages}) from error
 
     def check_value(self, value: object) -> None:
-        """Pass if the value is of this field's type.
+        """Check that a value is of this field's type.
 
         Raises:
-            ValidationError: it is not, with a sentence for the form.
+            ValidationError: it is not; the message is for people.
         """
         expected = {"Integer": int, "Boolean": bool}.get(self.type, str)
         if not isinstance(value, expected) or (
             expected is int and isinstance(value, bool)
         ):
-            raise ValidationError(f"{self.name} takes {self.type}.")
+            raise ValidationError(f"{self.name} must be of type {self.type}.")
         if isinstance(value, str):
             self._check_text(value)
         elif isinstance(value, int) and abs(value) >= 2**63:
-            raise ValidationError(f"{self.name} takes a 64-bit integer.")
+            raise ValidationError(f"{self.name} must be a 64-bit integer.")
 
     def _check_text(self, value: str) -> None:
         if "\x00" in value or len(value.encode()) > MAX_FIELD_VALUE_BYTES:
-            raise ValidationError(f"{self.name} takes text of at most 64 KB.")
+            raise ValidationError(f"{self.name} must be text of at most 64 KB.")
         if self.type == self.Type.ENUM and value not in self.options:
             raise ValidationError(
-                f"{self.name} takes one of: {', '.join(self.options)}."
+                f"{self.name} must be one of: {', '.join(self.options)}."
             )
 
 
 class LicenseSigningKey(TeamOwned):
-    """The RSA key that an application's license files are signed with.
+    """The RSA key that signs an application's license files.
 
-    The root's signature of the public key is kept, so that the root is asked once.
+    The root's signature of the public key is stored, so that it is made only once.
     """
 
     application = models.OneToOneField(
@@ -197,7 +197,7 @@ class LicenseState(StrEnum):
 
 
 class Standing(StrEnum):
-    """What a license is worth to whoever looks after it: the state, and what nears."""
+    """A license's state as people see it: with coming expiry and archived customer."""
 
     ACTIVE = "active"
     EXPIRING = "expiring"
@@ -275,8 +275,8 @@ class License(TeamOwned):
     )
     sequence = models.PositiveBigIntegerField(default=1, editable=False)
     field_values = models.JSONField(default=dict, blank=True)
-    # Those of Password fields, as JSON; null is none.
-    secret_field_values = EncryptedField(  # type: ignore[misc]  # null is no password
+    # Values of Password fields, as JSON; null without any.
+    secret_field_values = EncryptedField(  # type: ignore[misc]  # nullable
         null=True, blank=True, editable=False
     )
     # The values without their names, and without passwords.
@@ -333,7 +333,7 @@ class License(TeamOwned):
         return f"{self.customer.name}: {self.application.slug}"
 
     def state(self, at: datetime | None = None) -> LicenseState:
-        """Return what the license is worth now, or at another instant."""
+        """Return the license's state now, or at another instant."""
         if self.revoked_at is not None:
             return LicenseState.REVOKED
         if self.expires_at is not None and self.expires_at <= (at or timezone.now()):
@@ -341,7 +341,7 @@ class License(TeamOwned):
         return LicenseState.ACTIVE
 
     def standing(self, at: datetime | None = None) -> Standing:
-        """Return the state, with what else decides about pulls or soon will."""
+        """Return the state, or what else stops pulls now or soon."""
         now = at or timezone.now()
         state = self.state(now)
         if state is not LicenseState.ACTIVE:

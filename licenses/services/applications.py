@@ -1,5 +1,3 @@
-"""Applications and their channels: writes, each with its audit event."""
-
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -25,7 +23,7 @@ def create_application(
     """Create an application with a default channel, Stable.
 
     Raises:
-        ValidationError: the slug is, or once was, another application's.
+        ValidationError: the slug is taken, or retired by another team.
     """
     actor.require(Permission.APPLICATION_MANAGE, team_id=team.pk)
     application = Application(team=team, name=name, slug=slug)
@@ -47,7 +45,7 @@ def create_application(
 
 @transaction.atomic
 def change_application(*, actor: Actor, application: Application, name: str) -> None:
-    """Rename an application. Its slug is part of image names and stays."""
+    """Rename an application. Its slug, a part of image names, is fixed."""
     actor.require(Permission.APPLICATION_MANAGE, team_id=application.team_id)
     if apply_changes(application, {"name": name}):
         record(actor, EventTag.APPLICATION_CHANGED, application, name=name)
@@ -55,11 +53,10 @@ def change_application(*, actor: Actor, application: Application, name: str) -> 
 
 @transaction.atomic
 def delete_application(*, actor: Actor, application: Application) -> None:
-    """Delete an application without licenses and images; its slug stays the team's.
+    """Delete an application; its slug stays reserved for the team.
 
     Raises:
-        Conflict: licenses exist, whose pulls would break, or images in the private
-            registry.
+        Conflict: the application has licenses, or images in the private registry.
     """
     actor.require(Permission.APPLICATION_MANAGE, team_id=application.team_id)
     record(actor, EventTag.APPLICATION_DELETED, application, slug=application.slug)
@@ -69,16 +66,16 @@ def delete_application(*, actor: Actor, application: Application) -> None:
     try:
         application.delete()
     except models.ProtectedError as error:
-        if not any(isinstance(each, License) for each in error.protected_objects):
+        if not any(isinstance(row, License) for row in error.protected_objects):
             raise Conflict(
                 "application_has_images",
-                "This application has images in the private registry, so it stays. "
-                "Delete the images first.",
+                "This application has images in the private registry. Delete them "
+                "first.",
             ) from error
         raise Conflict(
             "application_in_use",
-            "This application has licenses, whose pulls would break, so it stays. "
-            "Revoke the licenses to stop their pulls.",
+            "This application has licenses, and deleting it would break their pulls. "
+            "To stop the pulls, revoke the licenses.",
         ) from error
 
 
@@ -91,7 +88,7 @@ def create_channel(
     slug: str,
     is_default: bool = False,
 ) -> Channel:
-    """Add a channel; a new default takes over from the present one."""
+    """Add a channel; a new default replaces the current one."""
     actor.require(Permission.APPLICATION_MANAGE, team_id=application.team_id)
     if is_default:
         _clear_default_channel(application)
@@ -112,15 +109,13 @@ def create_channel(
 def change_channel(
     *, actor: Actor, channel: Channel, changes: Mapping[str, object]
 ) -> Channel:
-    """Change the name of a channel, or make it the default.
+    """Rename a channel, or make it the default.
 
-    License files hold the name, so a new one raises the sequence of its licenses.
+    License files contain the name, so a new name raises its licenses' sequences.
     """
     actor.require(Permission.APPLICATION_MANAGE, team_id=channel.team_id)
     if changes.get("is_default") is False and channel.is_default:
-        raise Conflict(
-            "default_channel", "Make another channel the default instead of none."
-        )
+        raise Conflict("default_channel", "Make another channel the default instead.")
     if changes.get("is_default") and not channel.is_default:
         _clear_default_channel(channel.application)
     changed = apply_changes(channel, changes)
@@ -138,7 +133,8 @@ def delete_channel(*, actor: Actor, channel: Channel) -> None:
     if channel.is_default:
         raise Conflict(
             "default_channel",
-            "The default channel stays. Make another one the default first.",
+            "The default channel cannot be deleted. Make another one the default "
+            "first.",
         )
     record(actor, EventTag.CHANNEL_DELETED, channel, slug=channel.slug)
     try:

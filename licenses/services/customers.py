@@ -43,14 +43,14 @@ def change_customer(
 
 @transaction.atomic
 def archive_customer(*, actor: Actor, customer: Customer) -> Customer:
-    """Stop all pulls with the customer's licenses. Archiving twice is a no-op."""
+    """Stop all pulls with the customer's licenses. Archiving again is a no-op."""
     actor.require(Permission.CUSTOMER_MANAGE, team_id=customer.team_id)
     return _set_archived(actor, customer, archived=True)
 
 
 @transaction.atomic
 def restore_customer(*, actor: Actor, customer: Customer) -> Customer:
-    """Undo archiving: unexpired, unrevoked licenses pull again."""
+    """Undo archiving: licenses that are neither expired nor revoked can pull again."""
     actor.require(Permission.CUSTOMER_MANAGE, team_id=customer.team_id)
     return _set_archived(actor, customer, archived=False)
 

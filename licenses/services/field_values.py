@@ -1,4 +1,4 @@
-"""The values that a license has for its application's fields."""
+"""Values of license fields: validated, and passwords encrypted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from portal.errors import Invalid
 def field_columns(
     application: Application, values: Mapping[str, object]
 ) -> dict[str, Any]:
-    """Return checked values as the columns that store them."""
+    """Validate values, and return the columns that store them."""
     fields = {
         field.name: field for field in license_fields_for_application(application)
     }

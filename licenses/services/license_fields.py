@@ -19,7 +19,7 @@ from teams.services import apply_changes
 def create_license_field(
     *, actor: Actor, application: Application, values: Mapping[str, object]
 ) -> LicenseField:
-    """Define a field that licenses of the application carry."""
+    """Define a field for the application's licenses."""
     actor.require(Permission.APPLICATION_MANAGE, team_id=application.team_id)
     field = LicenseField(team_id=application.team_id, application=application, **values)
     field.full_clean()
@@ -33,7 +33,7 @@ def create_license_field(
 def change_license_field(
     *, actor: Actor, field: LicenseField, changes: Mapping[str, object]
 ) -> LicenseField:
-    """Change a field's title, default, options or flags; name and type stay."""
+    """Change a field's title, default, options or flags; name and type are fixed."""
     actor.require(Permission.APPLICATION_MANAGE, team_id=field.team_id)
     changed = apply_changes(field, changes)
     if changed:
@@ -44,7 +44,7 @@ def change_license_field(
 
 @transaction.atomic
 def delete_license_field(*, actor: Actor, field: LicenseField) -> None:
-    """Delete a field; licenses lose their value of it."""
+    """Delete a field and its values in all licenses."""
     actor.require(Permission.APPLICATION_MANAGE, team_id=field.team_id)
     record(actor, EventTag.LICENSE_FIELD_DELETED, field)
     licenses = field.application.licenses.all()

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from audit.services import record
 from audit.tags import EventTag
-from licenses.alerts import tell_of_revocation
+from licenses.alerts import alert_revocation
 from licenses.files.license_file import license_file
 from licenses.license_id import PURPOSE, generate_license_id
 from licenses.models import Application, Channel, Customer, License
@@ -36,11 +36,11 @@ def issue_license(
 ) -> License:
     """Give a customer the right to an application.
 
-    ``expires_at`` is an exact instant, or None for no expiry. Without ``channel`` the
-    application's default one is taken.
+    ``expires_at`` is an exact instant, or None for no expiry. ``channel`` defaults to
+    the application's default channel.
 
     Raises:
-        Invalid: the channel is another application's, or a field value is wrong.
+        Invalid: the channel is another application's, or a field value is invalid.
         Conflict: the customer is archived.
     """
     actor.require(Permission.LICENSE_ISSUE, team_id=customer.team_id)
@@ -77,7 +77,7 @@ def change_license(
 ) -> License:
     """Change channel, type, expiry or field values; raises the sequence number.
 
-    A change of expiry is felt by pulls within one second.
+    Pulls follow a changed expiry within one second.
     """
     actor.require(Permission.LICENSE_CHANGE, team_id=license.team_id)
     license = _locked(license)
@@ -92,7 +92,8 @@ def change_license(
         changes |= field_columns(license.application, values)
         sealed = changes["secret_field_values"]
         if sealed == sealed_passwords(password_values(license)):
-            del changes["secret_field_values"]  # sealed anew, it would look changed
+            # Encrypted again, the same passwords would look changed.
+            del changes["secret_field_values"]
     changed = apply_changes(license, changes)
     if changed:
         _raise_sequence(license)
@@ -108,13 +109,13 @@ def change_license(
 
 @transaction.atomic
 def revoke_license(*, actor: Actor, license: License, reason: str) -> License:
-    """Stop pulls within one second, with registry tokens already issued too.
+    """Stop pulls within one second, even with registry tokens already issued.
 
-    Revoking twice is a no-op that keeps the first reason, so a retry is safe.
+    Revoking again changes nothing and keeps the first reason, so a retry is safe.
     """
     actor.require(Permission.LICENSE_REVOKE, team_id=license.team_id)
     if not reason.strip():
-        raise Invalid({"reason": ["Say why; the customer's vendor will want to know."]})
+        raise Invalid({"reason": ["Enter a reason."]})
     license = _locked(license)
     if license.revoked_at is not None:
         return license
@@ -127,13 +128,13 @@ def revoke_license(*, actor: Actor, license: License, reason: str) -> License:
         update_fields=["revoked_at", "revoked_by", "revoke_reason", "sequence"]
     )
     record(actor, EventTag.LICENSE_REVOKED, license, reason=license.revoke_reason)
-    tell_of_revocation(actor, license)
+    alert_revocation(actor, license)
     return license
 
 
 @transaction.atomic
 def reinstate_license(*, actor: Actor, license: License) -> License:
-    """Undo a revocation. A license that is not revoked stays as it is."""
+    """Undo a revocation. A license that is not revoked stays unchanged."""
     actor.require(Permission.LICENSE_REVOKE, team_id=license.team_id)
     license = _locked(license)
     if license.revoked_at is None:
@@ -151,7 +152,7 @@ def reinstate_license(*, actor: Actor, license: License) -> License:
 
 @transaction.atomic
 def download_license_file(*, actor: Actor, license: License) -> str:
-    """Return the license file, which holds the license ID; the download is audited."""
+    """Return the license file, which contains the license ID; audits the download."""
     actor.require(Permission.LICENSE_REVEAL, team_id=license.team_id)
     text = license_file(license).text()
     record(actor, EventTag.LICENSE_FILE_DOWNLOADED, license)
@@ -160,14 +161,14 @@ def download_license_file(*, actor: Actor, license: License) -> str:
 
 @transaction.atomic
 def reveal_license_id(*, actor: Actor, license: License) -> Secret:
-    """Return the license ID, to show it to a person; that it was shown is audited."""
+    """Return the license ID to show to a person, and audit that it was shown."""
     actor.require(Permission.LICENSE_REVEAL, team_id=license.team_id)
     record(actor, EventTag.LICENSE_ID_REVEALED, license)
     return Secret(license.license_id.reveal())
 
 
 def rehash_license_ids(batch_size: int = 500) -> int:
-    """Renew look-up digests that an older key made; return how many."""
+    """Replace look-up digests made by an older key; return how many."""
     keyring = lookup_keyring()
     changed = 0
     for license in License.objects.iterator(chunk_size=batch_size):
@@ -180,7 +181,7 @@ def rehash_license_ids(batch_size: int = 500) -> int:
 
 
 def _locked(license: License) -> License:
-    """Return a fresh copy under a row lock, so that changes apply one by one."""
+    """Return the current row, locked, so that concurrent changes apply in turn."""
     return (
         License.objects.for_team(license.team_id)
         .select_related("customer", "application", "channel")
@@ -195,7 +196,7 @@ def _raise_sequence(license: License) -> None:
 
 
 def raise_sequences(licenses: QuerySet[License]) -> None:
-    # Locked in one order, so that two such changes never wait for each other.
+    # Always locked in the same order, so that two changes cannot deadlock.
     locked = licenses.select_for_update().order_by("pk").values_list("pk", flat=True)
     licenses.filter(pk__in=list(locked)).update(sequence=F("sequence") + 1)
 

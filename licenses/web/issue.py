@@ -15,9 +15,9 @@ from licenses.models import Application, Customer, License
 from licenses.selectors import (
     applications_for_team,
     channels_for_application,
+    contains_text,
     customers_for_team,
     license_fields_for_application,
-    text_found,
 )
 from licenses.services import create_customer, issue_license
 from licenses.web.license_forms import (
@@ -209,7 +209,7 @@ def _customers_shown(form: NewLicenseForm) -> list[Customer]:
     """Return the customers to choose from: those found, and the one chosen before."""
     text = str(form["customer_search"].value() or "").strip()
     # PostgreSQL stores no NUL, so it finds none.
-    found = form.customers.filter(text_found(text.replace("\x00", "")))
+    found = form.customers.filter(contains_text(text.replace("\x00", "")))
     rows = list(found[:CUSTOMERS_SHOWN])
     chosen = find_customer(form.customers, str(form["customer"].value() or ""))
     if chosen is not None and chosen not in rows:

@@ -20,7 +20,7 @@ from django.views.decorators.http import require_safe
 from django_filters import rest_framework as filters
 
 from audit.models import AuditEvent
-from audit.selectors import audit_events_for_team, in_batches, present_subjects
+from audit.selectors import audit_events_for_team, existing_subjects, in_batches
 from audit.tags import EventTag, describe
 from portal.http.pages import render_page
 from teams.filters import AuditEventFilter
@@ -238,7 +238,7 @@ def _subject_addresses(
             addresses |= dict.fromkeys(found, address)
         elif kind in SUBJECT_PAGES:
             page = SUBJECT_PAGES[kind]
-            values = present_subjects(request.team.pk, kind, found, page.attribute)
+            values = existing_subjects(request.team.pk, kind, found, page.attribute)
             for pk, value in values.items():
                 addresses[pk] = _address(request, page.name, **{page.parameter: value})
     return addresses

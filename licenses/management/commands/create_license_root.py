@@ -14,10 +14,11 @@ PRIVATE, PUBLIC = "license-root.key", "license-root.pem"
 
 class Command(BaseCommand):
     help = (
-        "Create the root of license files: license-root.key (BERTH_LICENSE_ROOT_KEY) "
-        "and license-root.pem, with which customers check their license files."
+        "Create the root key of license files: license-root.key, for "
+        "BERTH_LICENSE_ROOT_KEY, and license-root.pem, with which customers verify "
+        "their license files."
     )
-    # It makes what a setting names, so it needs no checks of its own.
+    # The checks would require the setting that this command creates.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -37,7 +38,7 @@ class Command(BaseCommand):
         for path, (content, mode) in contents.items():
             _write(path, content, mode)
             self.stdout.write(f"Wrote {path}")
-        self.stdout.write(f"Its ID in license files is {key_id(public)}")
+        self.stdout.write(f"Its ID in license files: {key_id(public)}")
 
 
 def _write(path: Path, content: str, mode: int) -> None:

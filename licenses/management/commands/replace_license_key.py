@@ -11,9 +11,9 @@ from portal.errors import PortalError
 
 class Command(BaseCommand):
     help = (
-        "Give applications another key for their license files, because the one they "
-        "have leaked. License files that are downloaded from now on are signed with "
-        "it. Replace the root too: it vouched for the key that leaked."
+        "Replace applications' license file keys after a leak. License files that are "
+        "downloaded from now on are signed with the new key. Replace the root too: it "
+        "signed the leaked key."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -22,9 +22,9 @@ class Command(BaseCommand):
     def handle(self, *args: object, **options: Any) -> None:
         slugs = set(options["slugs"])
         applications = list(Application.objects.filter(slug__in=slugs).order_by("slug"))
-        unknown = sorted(slugs - {each.slug for each in applications})
+        unknown = sorted(slugs - {application.slug for application in applications})
         if unknown:
-            raise CommandError(f"There is no application {', '.join(unknown)}.")
+            raise CommandError(f"Unknown application: {', '.join(unknown)}.")
         for application in applications:
             try:
                 replace_signing_key(application)

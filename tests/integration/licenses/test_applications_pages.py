@@ -216,7 +216,7 @@ def test_delete_is_refused_while_licenses_exist(
 
     assert "has 1 license, revoked and expired ones included" in text_of(page)
     assert "btn-danger" not in page.content.decode()
-    assert "This application has licenses, whose pulls would break" in text_of(response)
+    assert "deleting it would break their pulls" in text_of(response)
     assert rows_of(team) == before
 
 
@@ -277,7 +277,7 @@ def test_delete_channel_is_refused_for_the_default_and_for_one_in_use(
         for channel in (default, used)
     }
 
-    assert "The default channel stays." in text_of(refused[default])
+    assert "The default channel cannot be deleted." in text_of(refused[default])
     assert "Licenses are on this channel." in text_of(refused[used])
     assert rows_of(team) == before
 

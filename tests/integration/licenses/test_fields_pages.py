@@ -107,7 +107,7 @@ def test_add_a_field_of_each_type(
     [
         ({"name": ""}, "name", "This field is required."),
         ({"name": "1x"}, "name", "Start with a letter"),
-        ({"name": "expires_at"}, "name", "the license's own expiry as expires_at"),
+        ({"name": "expires_at"}, "name", "use expires_at for the license's own expiry"),
         ({"name": "taken"}, "__all__", "The application has a field with this name."),
         ({"title": ""}, "title", "This field is required."),
         ({"type": "Date"}, "type", "Select a valid choice."),
@@ -115,14 +115,14 @@ def test_add_a_field_of_each_type(
         ({"type": "Integer", "default": "9" * 20}, "default", "64-bit integer"),
         ({"type": "Boolean", "default": "maybe"}, "default", "Enter true or false."),
         ({"type": "String", "default": "a\nb"}, "default", "A String is one line."),
-        ({"type": "Password", "default": "x"}, "default", "takes no default"),
+        ({"type": "Password", "default": "x"}, "default", "cannot have a default"),
         ({"type": "Enum"}, "options", "Enter at least one option."),
         ({"type": "String", "options": "a"}, "options", "Only an Enum has options."),
         ({"type": "Enum", "options": "x" * 255}, "options", "254 letters"),
         (
             {"type": "Enum", "options": "a\nb", "default": "c"},
             "default",
-            "takes one of: a, b.",
+            "must be one of: a, b.",
         ),
     ],
 )

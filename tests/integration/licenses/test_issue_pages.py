@@ -181,10 +181,10 @@ def test_issue_to_a_new_customer(
             "A community license does not expire.",
         ),
         ({"value_seats": "many"}, "id_value_seats", "Enter a whole number."),
-        ({"value_seats": str(2**63)}, "id_value_seats", "seats takes a 64-bit"),
+        ({"value_seats": str(2**63)}, "id_value_seats", "seats must be a 64-bit"),
         ({"value_plan": ""}, "id_value_plan", "Enter a value for Plan."),
         ({"value_plan": "tin"}, "id_value_plan", "Select a valid choice"),
-        ({"value_contact": "x" * 70000}, "id_value_contact", "contact takes text of"),
+        ({"value_contact": "x" * 70000}, "id_value_contact", "contact must be text of"),
     ],
 )
 def test_issue_tells_what_is_wrong_beside_the_control(

@@ -82,7 +82,7 @@ def test_keys_of_applications_are_replaced(team: Team) -> None:
 def test_a_misspelt_application_changes_nothing(team: Team) -> None:
     before = signing_key_of(ApplicationFactory(team=team, slug="one"))
 
-    with pytest.raises(CommandError, match="no application two"):
+    with pytest.raises(CommandError, match="Unknown application: two"):
         call("replace_license_key", "one", "two")
 
     assert LicenseSigningKey.objects.get().public_key == before.public_key

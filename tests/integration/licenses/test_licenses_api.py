@@ -380,7 +380,7 @@ def test_license_fields(member_api: ApiClient) -> None:
     assert changed.status_code == 200
     assert changed.json()["default"] == "iron"
     assert refused.status_code == 400
-    assert refused.json()["errors"] == {"default": ["plan takes one of: gold, iron."]}
+    assert refused.json()["errors"] == {"default": ["plan must be one of: gold, iron."]}
     assert deleted.status_code == 204
     assert not LicenseField.objects.exists()
     assert [tag for tag, _ in audited(member_api.team)] == [

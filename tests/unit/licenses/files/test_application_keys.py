@@ -103,7 +103,7 @@ def test_a_new_root_vouches_for_the_same_keys(team: Team, settings: Any) -> None
     assert after.tag != before.tag
     assert [tag for tag, _ in audited(team)] == [
         "license-key:created",
-        "license-key:signed-anew",
+        "license-key:re-signed",
     ]
     verify_license(after.text(), NEW_PEM)
     # Files given out before are good for whoever trusts both.
@@ -202,7 +202,7 @@ def test_all_who_sign_anew_at_the_same_time_get_one_signature(settings: Any) -> 
     assert found == {LicenseSigningKey.objects.get().root_signature}
     assert [tag for tag, _ in audited(application.team)] == [
         "license-key:created",
-        "license-key:signed-anew",
+        "license-key:re-signed",
     ]
 
 
