@@ -1,4 +1,4 @@
-"""Whoever acts in a team, with what they may do there."""
+"""Who acts in a team, and with which permissions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ActorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where something was asked for, for who becomes an actor only by it."""
+    """Where a request came from."""
 
     address: str | None = None
     request_id: str = ""
@@ -63,7 +63,7 @@ class Actor:
         return permission in self.permissions
 
     def require(self, permission: Permission, *, team_id: uuid.UUID) -> None:
-        """Pass if the actor holds the permission in this very team.
+        """Check that the actor has the permission, and in this team.
 
         Raises:
             NotAllowed: it does not.
@@ -76,7 +76,7 @@ class Actor:
             )
 
     def require_assignable(self, role: str) -> None:
-        """Pass if the actor may give and take this role, else raise NotAllowed."""
+        """Check that the actor may give and take this role, else raise NotAllowed."""
         if not may_assign(assigner=self.role, role=role):
             raise NotAllowed(
                 "role_not_assignable",
@@ -84,7 +84,7 @@ class Actor:
             )
 
     def is_user(self, user_id: uuid.UUID | None) -> bool:
-        """Tell whether this is that very user, with a login that may change things."""
+        """Return whether this is the user, and not through a read-only token."""
         return self.kind is ActorKind.USER and self.id == user_id and not self.read_only
 
     def at_origin(self, origin: Origin) -> Actor:
@@ -93,7 +93,7 @@ class Actor:
 
 
 def member_actor(membership: Membership) -> Actor:
-    """Return a member acting with all the permissions of their role."""
+    """Return a member with all permissions of their role."""
     return Actor(
         kind=ActorKind.USER,
         id=membership.user_id,
@@ -105,7 +105,7 @@ def member_actor(membership: Membership) -> Actor:
 
 
 def api_token_actor(api_token: ApiToken, role: str) -> Actor:
-    """Return whoever the token stands for: ``role`` is the holder's present one."""
+    """Return the token's holder, whose current role is ``role``."""
     if api_token.user is not None:
         kind, holder_id = ActorKind.USER, api_token.user_id
         label = api_token.user.email

@@ -13,7 +13,7 @@ from teams.models import ApiToken, Membership, ServiceAccount, Team, User
 admin.site.unregister(Group)  # rights come from memberships
 
 
-# What django-allauth registers shows secrets, and lets them be changed unaudited.
+# The admin pages of django-allauth show secrets, and change them unaudited.
 for model in (
     Authenticator,
     EmailAddress,

@@ -1,4 +1,4 @@
-"""Tokens of people, service accounts and teams: made, used, stopped."""
+"""API tokens of users, service accounts and teams."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ def create_api_token(
     read_only: bool = False,
     expires_at: datetime | None = None,
 ) -> tuple[ApiToken, Secret]:
-    """Create a token and return it with its text, which cannot be had again.
+    """Create a token; return it with its text, which is not stored.
 
-    A user makes tokens for themselves; those of service accounts and of the team
-    need the right to manage tokens, and never exceed the actor's own role. A token
-    made with a token does not outlive it.
+    Users create tokens for themselves. Tokens of service accounts and of the team
+    need the permission to manage tokens, and never exceed the actor's role. A token
+    created with another token does not outlive it.
     """
     actor.require(Permission.API_TOKEN_CREATE, team_id=team.pk)
     _require_token_holder(actor, kind, user, service_account, role)
@@ -74,7 +74,7 @@ def _require_token_holder(
     if kind == ApiToken.Kind.USER:
         if user is None or actor.kind is not ActorKind.USER or actor.id != user.pk:
             raise NotAllowed(
-                "not_your_token", "A user token is made by the user who will use it."
+                "not_your_token", "Users create their user tokens themselves."
             )
         return
     actor.require(Permission.API_TOKEN_MANAGE, team_id=actor.team_id)
@@ -91,10 +91,10 @@ def _require_token_holder(
 def _require_usable_api_token(actor: Actor) -> None:
     if actor.api_token_id is None:
         return
-    # Locked, so that whoever revokes it at the same time finds what it made.
+    # Locked, so that a concurrent revocation also finds the new token.
     tokens = ApiToken.objects.for_team(actor.team_id).usable().select_for_update()
     if not tokens.filter(pk=actor.api_token_id):
-        raise NotAllowed("api_token_unknown", "This API token was revoked meanwhile.")
+        raise NotAllowed("api_token_unknown", "This API token has been revoked.")
 
 
 def _checked_expiry(actor: Actor, expires_at: datetime | None) -> datetime | None:
@@ -104,17 +104,15 @@ def _checked_expiry(actor: Actor, expires_at: datetime | None) -> datetime | Non
         raise Invalid({"expires_at": ["Choose an instant in the future."]})
     if actor.expires_at is not None and expires_at > actor.expires_at:
         latest = actor.expires_at.isoformat()
-        raise Invalid(
-            {"expires_at": [f"The token you make it with expires at {latest}."]}
-        )
+        raise Invalid({"expires_at": [f"The token you are using expires at {latest}."]})
     return expires_at
 
 
 @transaction.atomic
 def revoke_api_token(*, actor: Actor, api_token: ApiToken) -> ApiToken:
-    """Stop a token, and those made with it, at once. Revoking twice is a no-op.
+    """Stop a token, and those created with it, at once. Revoking again is a no-op.
 
-    People revoke their own tokens; any other needs the right to manage tokens.
+    Users may revoke their own tokens; others need the permission to manage tokens.
     """
     own = actor.is_user(api_token.user_id)
     if not own or api_token.team_id != actor.team_id:
@@ -126,22 +124,22 @@ def revoke_api_token(*, actor: Actor, api_token: ApiToken) -> ApiToken:
 
 
 def stop_api_tokens(actor: Actor, api_tokens: QuerySet[ApiToken]) -> None:
-    """Revoke tokens, those made with them, those made with these, and so on."""
+    """Revoke tokens, and recursively those created with them."""
     now = timezone.now()
     while stopped := list(
         api_tokens.filter(revoked_at__isnull=True).select_for_update().order_by("pk")
     ):
-        for each in stopped:
-            each.revoked_at = now
-            each.save(update_fields=["revoked_at"])
-            record(actor, EventTag.API_TOKEN_REVOKED, each)
+        for api_token in stopped:
+            api_token.revoked_at = now
+            api_token.save(update_fields=["revoked_at"])
+            record(actor, EventTag.API_TOKEN_REVOKED, api_token)
         api_tokens = ApiToken.objects.filter(created_with__in=stopped)
 
 
 def touch_api_token(api_token: ApiToken) -> None:
-    """Note that a token was used, at most once a minute.
+    """Store that a token was used, at most once a minute.
 
-    Not exact on purpose: a token in heavy use must not become a hot row.
+    Deliberately imprecise: a token in heavy use must not become a hot row.
     """
     now = timezone.now()
     stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - LAST_USED_PRECISION)

@@ -13,7 +13,7 @@ class ApiTokenFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
     state = filters.ChoiceFilter(
         choices=[("usable", "usable"), ("stopped", "stopped")],
         method="filter_state",
-        label="Whether they are neither revoked nor expired, or one of the two",
+        label="usable: neither revoked nor expired; stopped: either of them",
     )
 
     class Meta:
@@ -31,13 +31,13 @@ class AuditEventFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
     actor = filters.CharFilter(
         field_name="actor_label",
         lookup_expr="icontains",
-        label="Part of the label of who did it",
+        label="Part of the actor's label",
     )
     actor_id = filters.UUIDFilter()
     subject = filters.CharFilter(
         field_name="subject_label",
         lookup_expr="icontains",
-        label="Part of the label of what it was done to",
+        label="Part of the subject's label",
     )
     subject_id = filters.UUIDFilter()
     created_after = InstantFilter(field_name="created_at", lookup_expr="gte")

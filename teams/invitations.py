@@ -1,4 +1,4 @@
-"""Inviting people to a team: writes, each with its mail and its audit event."""
+"""Invitations to join a team: writes, each with its audit event."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ LIFETIME = timedelta(days=7)
 def invite(
     *, actor: Actor, team: Team, email: str, role: Role
 ) -> tuple[Invitation, Secret]:
-    """Offer somebody a role in the team; return it with its secret, known only now.
+    """Invite somebody to a role; return the invitation with its secret, not stored.
 
     Raises:
-        Invalid: the person is a member, or invited already.
-        ValidationError: this is no address.
+        Invalid: the person is already a member, or already invited.
+        ValidationError: the e-mail address is invalid.
     """
     actor.require(Permission.MEMBER_MANAGE, team_id=team.pk)
     actor.require_assignable(role)
@@ -60,18 +60,18 @@ def invite(
 
 def _require_uninvited(team: Team, email: str) -> None:
     if members_of_team(team.pk).filter(user__email__iexact=email).exists():
-        raise Invalid({"email": ["This person is a member already."]})
+        raise Invalid({"email": ["This person is already a member."]})
     if invitations_of_team(team.pk).filter(email__iexact=email).exists():
         raise Invalid(
-            {"email": ["This person is invited already. Renew that invitation."]}
+            {"email": ["This person is already invited. Renew that invitation."]}
         )
 
 
 @transaction.atomic
 def renew_invitation(*, actor: Actor, invitation: Invitation) -> Secret:
-    """Give an invitation another week and a new link; the old one stops working.
+    """Give an invitation another week and a new link; the old link stops working.
 
-    From now on it is theirs who renews it, for they know the link.
+    The actor, who now knows the link, becomes the inviter.
     """
     actor.require(Permission.MEMBER_MANAGE, team_id=invitation.team_id)
     actor.require_assignable(invitation.role)
@@ -87,7 +87,7 @@ def renew_invitation(*, actor: Actor, invitation: Invitation) -> Secret:
 
 @transaction.atomic
 def withdraw_invitation(*, actor: Actor, invitation: Invitation) -> None:
-    """Take an invitation back; its link stops working."""
+    """Withdraw an invitation; its link stops working."""
     actor.require(Permission.MEMBER_MANAGE, team_id=invitation.team_id)
     actor.require_assignable(invitation.role)
     invitation = _locked(invitation)
@@ -103,8 +103,8 @@ def accept_invitation(
 
     Raises:
         NotAllowed: it was sent to another address.
-        Conflict: it is over, whoever sent it may not invite to this role any more,
-            or the user is a member already.
+        Conflict: it is no longer valid, the inviter may no longer invite to this role,
+            or the user is already a member.
     """
     if not invitation.is_for(user):
         raise NotAllowed(
@@ -112,15 +112,18 @@ def accept_invitation(
             f"This invitation is for {invitation.email}. Sign in with that address.",
         )
     presented = invitation.digest
-    # First, as where members are removed: whoever sent it must not leave meanwhile.
+    # Locked first, as when a member is removed: the inviter must not leave now.
     lock_members(invitation.team_id)
     invitation = _locked(invitation)
-    # Renewed meanwhile, the link that was followed is no longer the one that counts.
+    # If the invitation was renewed since, the link that was followed is invalid.
     is_open = invitation.is_open() and invitation.digest == presented
     if not is_open or not is_vouched_for(invitation):
-        raise Conflict("invitation_over", "This invitation is over. Ask for a new one.")
+        raise Conflict(
+            "invitation_over",
+            "This invitation is no longer valid. Ask for a new one.",
+        )
     if members_of_team(invitation.team_id).filter(user=user).exists():
-        raise Conflict("member_already", "You are a member of this team already.")
+        raise Conflict("member_already", "You are already a member of this team.")
     membership = Membership(team_id=invitation.team_id, user=user, role=invitation.role)
     membership.full_clean()
     membership.save()
@@ -142,11 +145,13 @@ def accept_with_new_account(
     """Create the invited person's account, and make them a member.
 
     Raises:
-        Conflict: there is an account with this address, which has to sign in.
+        Conflict: an account with this address exists; its owner must sign in.
         ValidationError: the password is too weak.
     """
     if has_account(invitation.email):
-        raise Conflict("account_exists", "You have an account. Sign in to accept.")
+        raise Conflict(
+            "account_exists", "You already have an account. Sign in to accept."
+        )
     user = User(email=User.objects.normalize_email(invitation.email), name=name)
     set_strong_password(user, password)
     user.full_clean()
@@ -168,14 +173,14 @@ def _digest(secret: Secret) -> str:
 
 
 def _locked(invitation: Invitation) -> Invitation:
-    found = (
+    locked = (
         Invitation.objects.for_team(invitation.team_id)
         .select_for_update(of=("self",))
         .filter(pk=invitation.pk, accepted_at__isnull=True)
         .first()
     )
-    if found is None:
+    if locked is None:
         raise Conflict(
-            "invitation_over", "This invitation was accepted or withdrawn meanwhile."
+            "invitation_over", "This invitation has been accepted or withdrawn."
         )
-    return found
+    return locked

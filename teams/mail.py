@@ -1,4 +1,4 @@
-"""Mails that the team's people get."""
+"""Mail to people about teams."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ logger = logging.getLogger(__name__)
 
 
 def send_invitation(invitation: Invitation, *, link: str) -> bool:
-    """Mail the link to join; return whether the mail server took it.
+    """Mail the link to join; return whether the mail server accepted it.
 
-    To be called after the commit: a mail cannot be undone.
+    Call this after the commit, because a mail cannot be undone.
     """
     context = {"invitation": invitation, "team": invitation.team, "link": link}
     with timezone.override(ZoneInfo(invitation.team.time_zone)):
@@ -27,7 +27,7 @@ def send_invitation(invitation: Invitation, *, link: str) -> bool:
     try:
         send_mail(" ".join(subject.split()), text, None, [invitation.email])
     except (OSError, SMTPException) as error:
-        # Without its text: that holds the link.
+        # Without the error's text, which may contain the link.
         logger.warning("invitation %s not mailed: %r", invitation.pk, error)
         return False
     return True

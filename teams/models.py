@@ -33,12 +33,12 @@ ROLES = [(role.value, role.value) for role in Role]
 @cache
 def available_time_zones() -> frozenset[str]:
     """Return the names of all time zones that this machine knows."""
-    # Some systems list two that are no places.
+    # Some systems list two names that are not places.
     return frozenset(zoneinfo.available_timezones() - {"Factory", "localtime"})
 
 
 def validate_time_zone(name: str) -> None:
-    """Pass if this is the name of a time zone, such as Europe/Berlin."""
+    """Check that this is the name of a time zone, such as Europe/Berlin."""
     if name not in available_time_zones():
         raise ValidationError("Choose a time zone from the list.")
 
@@ -50,9 +50,9 @@ else:
 
 
 class LowerCaseEmailField(_EmailField):
-    """An address that is stored, and looked for, in lower case.
+    """An e-mail address that is stored, and looked up, in lower case.
 
-    People write theirs in either case, and signing in compares it exactly.
+    People write their address in any case, and sign-in compares it exactly.
     """
 
     def to_python(self, value: Any) -> Any:
@@ -87,7 +87,7 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A person. What they may do comes from their memberships."""
+    """A person. Their permissions come from their memberships."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     email = LowerCaseEmailField(max_length=254, unique=True)
@@ -121,11 +121,11 @@ class Team(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=150, validators=[validate_printable])
     slug = models.CharField(max_length=64, unique=True, validators=[validate_slug])
-    # Instants are entered and shown in it; they are stored without one.
+    # Instants are entered and displayed in this zone, and stored in UTC.
     time_zone = models.CharField(
         max_length=64, default="UTC", validators=[validate_time_zone]
     )
-    # Members without one see nothing of the team, and their password pulls nothing.
+    # Without one, members see nothing of the team, and their password cannot pull.
     require_second_factor = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -214,7 +214,7 @@ class Invitation(TeamOwned):
                 Lower("email"),
                 condition=Q(accepted_at__isnull=True),
                 name="teams_invitation_open",
-                violation_error_message="This person is invited already.",
+                violation_error_message="This person is already invited.",
             ),
         ]
 
@@ -222,11 +222,11 @@ class Invitation(TeamOwned):
         return self.email
 
     def is_open(self) -> bool:
-        """Tell whether it can still be accepted."""
+        """Return whether it can still be accepted."""
         return self.accepted_at is None and self.expires_at > timezone.now()
 
     def is_for(self, user: User) -> bool:
-        """Tell whether it was sent to the address of this user."""
+        """Return whether it was sent to this user's address."""
         return self.email.lower() == user.email.lower()
 
 
@@ -263,15 +263,15 @@ class ApiTokenQuerySet(TeamOwnedQuerySet["ApiToken"]):
         return self.filter(unexpired, revoked_at__isnull=True)
 
     def stopped(self) -> Self:
-        """Keep revoked and expired tokens alone."""
+        """Keep only revoked and expired tokens."""
         expired = Q(expires_at__lte=timezone.now())
         return self.filter(expired | Q(revoked_at__isnull=False))
 
 
 class ApiToken(TeamOwned):
-    """What people and CI sign in with: ``berth_<kind>_<key>_<secret>``.
+    """A credential of people and CI: ``berth_<kind>_<key>_<secret>``.
 
-    Only the key and an HMAC digest of the whole are stored.
+    Only the key, and an HMAC digest of the whole token, are stored.
     """
 
     class Kind(models.TextChoices):
@@ -293,7 +293,7 @@ class ApiToken(TeamOwned):
     )
     role = models.CharField(max_length=16, choices=ROLES, blank=True)
     read_only = models.BooleanField(default=False)
-    # The token that made this one; null if a browser session did.
+    # The token that created this one; null if a browser session did.
     created_with = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="made"
     )
@@ -337,15 +337,15 @@ class ApiToken(TeamOwned):
         """``revoked``, ``expired`` or ``usable``."""
         if self.revoked_at is not None:
             return "revoked"
-        is_over = self.expires_at is not None and self.expires_at <= timezone.now()
-        return "expired" if is_over else "usable"
+        if self.expires_at is not None and self.expires_at <= timezone.now():
+            return "expired"
+        return "usable"
 
 
 class IdempotencyRecord(TeamOwned):
-    """The answer to a creating request, kept for a day to be given again.
+    """The response to a creating request, stored for a day for retries.
 
-    ``body`` is the answer of the REST API, which may hold a secret and is therefore
-    encrypted; for a form of a page it is the address of what was created.
+    The response may contain a secret that is shown once, so it is encrypted.
     """
 
     actor_kind = models.CharField(max_length=32)
@@ -356,6 +356,8 @@ class IdempotencyRecord(TeamOwned):
     request_digest = models.CharField(max_length=100)
     status = models.PositiveSmallIntegerField()
     body = EncryptedField()
+    # Set if the response shows a secret: it is then deleted before the record.
+    answer_expires_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [

@@ -92,26 +92,26 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.READ_ONLY: _READ,
 }
 
-# What a token made read-only keeps of its holder's permissions.
+# The permissions that a read-only token keeps of its holder's.
 READ_ONLY_TOKEN = _READ | {P.AUDIT_READ, P.IMAGE_PULL}
 
 
 def permissions_of(role: str, *, read_only: bool = False) -> frozenset[Permission]:
-    """Return what a role may do, through a read-only token if so asked."""
+    """Return the permissions of a role, or of its read-only tokens."""
     permissions = PERMISSIONS[Role(role)]
     return permissions & READ_ONLY_TOKEN if read_only else permissions
 
 
 def may_invite(*, inviter: str, role: str) -> bool:
-    """Tell whether a member with role ``inviter`` may bring people in as ``role``."""
+    """Return whether a member with role ``inviter`` may invite people to ``role``."""
     manages_members = Permission.MEMBER_MANAGE in permissions_of(inviter)
     return manages_members and may_assign(assigner=inviter, role=role)
 
 
 def may_assign(*, assigner: str, role: str) -> bool:
-    """Tell whether someone with role ``assigner`` may give or take ``role``.
+    """Return whether a member with role ``assigner`` may give or take ``role``.
 
-    Only an owner makes or unmakes owners; nobody hands out more than they hold.
+    Only owners give and take the role owner. Nobody grants more than they have.
     """
     if Role(role) is Role.OWNER:
         return Role(assigner) is Role.OWNER

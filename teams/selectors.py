@@ -26,16 +26,16 @@ def members_of_team(team_id: uuid.UUID) -> QuerySet[Membership]:
 
 
 def members_with_second_factor(team_id: uuid.UUID) -> QuerySet[Membership]:
-    """Return members, each with ``has_second_factor``."""
-    found = second_factors().filter(user_id=OuterRef("user_id"))
-    return members_of_team(team_id).annotate(has_second_factor=Exists(found))
+    """Return members with ``has_second_factor``."""
+    factors = second_factors().filter(user_id=OuterRef("user_id"))
+    return members_of_team(team_id).annotate(has_second_factor=Exists(factors))
 
 
 def service_accounts_with_use(team_id: uuid.UUID) -> QuerySet[ServiceAccount]:
-    """Return service accounts, each with ``usable_tokens`` and ``last_used_at``."""
+    """Return service accounts with ``usable_tokens`` and ``last_used_at``."""
     usable = ApiToken.objects.for_team(team_id).usable()
     return service_accounts_for_team(team_id).annotate(
-        # Both as subqueries: beside a join, one would run for every token.
+        # Both are subqueries: next to a join, one would run for every token.
         usable_tokens=usable.count_per("service_account"),
         last_used_at=Subquery(
             ApiToken.objects.for_team(team_id)
@@ -47,13 +47,13 @@ def service_accounts_with_use(team_id: uuid.UUID) -> QuerySet[ServiceAccount]:
 
 
 def usable_tokens_made_with(api_token: ApiToken) -> list[ApiToken]:
-    """Return the tokens that stop with this one: made with it, or with those."""
+    """Return the tokens that stop with this one, because it created them."""
     usable = ApiToken.objects.for_team(api_token.team_id).usable()
-    found: list[ApiToken] = []
-    makers = [api_token]
-    while makers := list(usable.filter(created_with__in=makers)):
-        found += makers
-    return found
+    descendants: list[ApiToken] = []
+    created = [api_token]
+    while created := list(usable.filter(created_with__in=created)):
+        descendants += created
+    return descendants
 
 
 def usable_tokens_of_member(membership: Membership) -> QuerySet[ApiToken]:
@@ -75,7 +75,7 @@ def api_tokens_for_team(team_id: uuid.UUID) -> QuerySet[ApiToken]:
 
 
 def api_tokens_for_actor(actor: Actor) -> QuerySet[ApiToken]:
-    """Return the actor's own tokens; all of the team's for who may manage them."""
+    """Return the actor's own tokens, or the team's if the actor may manage them."""
     tokens = api_tokens_for_team(actor.team_id)
     if actor.may(Permission.API_TOKEN_MANAGE):
         return tokens
@@ -85,16 +85,16 @@ def api_tokens_for_actor(actor: Actor) -> QuerySet[ApiToken]:
 
 
 def membership_in_team(user: User, team_slug: str | None) -> Membership | None:
-    """Return the user's membership in the named team, or in their only one."""
+    """Return the user's membership in the named team, or in their only team."""
     memberships = Membership.objects.filter(user=user).select_related("user", "team")
     if team_slug is not None:
         return memberships.filter(team__slug=team_slug).first()
-    found = list(memberships[:2])
-    return found[0] if len(found) == 1 else None
+    first_two = list(memberships[:2])
+    return first_two[0] if len(first_two) == 1 else None
 
 
 def memberships_of_user(user: User) -> QuerySet[Membership]:
-    """Return the user's memberships with their teams, by the teams' names."""
+    """Return the user's memberships with their teams, ordered by team name."""
     return (
         Membership.objects.filter(user=user)
         .select_related("user", "team")
@@ -103,7 +103,7 @@ def memberships_of_user(user: User) -> QuerySet[Membership]:
 
 
 def invitations_of_team(team_id: uuid.UUID) -> QuerySet[Invitation]:
-    """Return invitations that nobody has accepted yet, expired ones too."""
+    """Return invitations that are not yet accepted, including expired ones."""
     return (
         Invitation.objects.for_team(team_id)
         .filter(accepted_at__isnull=True)
@@ -138,9 +138,9 @@ def open_invitations_for_email(email: str) -> QuerySet[Invitation]:
 
 
 def is_vouched_for(invitation: Invitation) -> bool:
-    """Tell whether the member who sent an invitation may still invite to its role.
+    """Return whether an invitation's sender may still invite to its role.
 
-    What no member sent, but Berth or automation, is always vouched for.
+    Always true of invitations that Berth or automation sent.
     """
     if invitation.invited_by_id is None:
         return True
@@ -155,31 +155,31 @@ def is_vouched_for(invitation: Invitation) -> bool:
 
 
 def user_by_email(email: str) -> User | None:
-    """Return the account with this very address, whatever its case, else None."""
+    """Return the account with this e-mail address, ignoring case, else None."""
     return User.objects.filter(email=email.lower()).first()
 
 
 def any_user_exists() -> bool:
-    """Tell whether this installation has been set up."""
+    """Return whether this installation has been set up."""
     return User.objects.exists()
 
 
 def has_account(email: str) -> bool:
-    """Tell whether somebody signs in with this address."""
+    """Return whether an account with this address exists."""
     return User.objects.filter(email__iexact=email).exists()
 
 
 def lacks_second_factor(membership: Membership) -> bool:
-    """Tell whether the team wants a second factor that this member does not have."""
+    """Return whether the team requires a second factor that this member lacks."""
     return membership.team.require_second_factor and not has_second_factor(
         membership.user
     )
 
 
 def actor_in_team(user_id: uuid.UUID, team_id: uuid.UUID) -> Actor | None:
-    """Return an active user acting in a team they belong to, else None.
+    """Return an active member of a team as an actor, else None.
 
-    None too for who lacks the second factor that the team requires.
+    Also None if the member lacks a second factor that the team requires.
     """
     membership = (
         members_of_team(team_id)
@@ -193,18 +193,18 @@ def actor_in_team(user_id: uuid.UUID, team_id: uuid.UUID) -> Actor | None:
 
 
 def api_token_by_secret(presented: Secret) -> ApiToken | None:
-    """Return the usable token with this text, whoever's it is, else None.
+    """Return the usable token with this text, of any team, else None.
 
-    Takes as long for an unknown key as for a wrong secret.
+    An unknown key takes as long as a wrong secret.
     """
     key = api_token_key(presented.reveal())
     if key is None:
         return None
-    found = _usable_tokens().filter(key=key).first()
-    stored = found.digest if found else UNKNOWN_DIGEST
-    if not lookup_keyring().matches(stored, presented.reveal(), purpose=PURPOSE):
+    api_token = _usable_tokens().filter(key=key).first()
+    digest = api_token.digest if api_token else UNKNOWN_DIGEST
+    if not lookup_keyring().matches(digest, presented.reveal(), purpose=PURPOSE):
         return None
-    return found
+    return api_token
 
 
 def api_token_by_id(api_token_id: uuid.UUID) -> ApiToken | None:
@@ -213,10 +213,10 @@ def api_token_by_id(api_token_id: uuid.UUID) -> ApiToken | None:
 
 
 def actor_of_api_token(api_token: ApiToken) -> Actor | None:
-    """Return whoever a token stands for, with their present role.
+    """Return a token's holder with their current role.
 
-    None if the user left the team, was deactivated, or lacks the second factor that
-    the team requires.
+    None if the user left the team, was deactivated, or lacks a second factor that the
+    team requires.
     """
     if api_token.user is not None:
         membership = (

@@ -23,7 +23,7 @@ ModelT = TypeVar("ModelT", bound=models.Model)
 
 
 def apply_changes(instance: ModelT, changes: Mapping[str, object]) -> list[str]:
-    """Validate and save the named attributes; return those that really changed."""
+    """Validate and save the named attributes; return those that changed."""
     changed = [name for name, new in changes.items() if getattr(instance, name) != new]
     for name in changed:
         setattr(instance, name, changes[name])
@@ -59,13 +59,15 @@ def set_up(
     """Create the first user, who owns the first team and operates the installation.
 
     Raises:
-        Conflict: there is a user already.
+        Conflict: a user exists.
     """
     with connection.cursor() as cursor:
-        # Two people who open a new installation at once must not both own it.
+        # Two people who set up a new installation at once must not both own it.
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SET_UP_LOCK])
     if User.objects.exists():
-        raise Conflict("set_up_already", "This installation is set up. Sign in.")
+        raise Conflict(
+            "set_up_already", "This installation is already set up. Sign in."
+        )
     user = User(email=email, is_staff=True, is_superuser=True)
     set_strong_password(user, password)
     user.full_clean()
@@ -75,7 +77,7 @@ def set_up(
 
 
 def set_strong_password(user: User, password: Secret) -> None:
-    """Give an unsaved user a password, or raise ValidationError if it is weak."""
+    """Set an unsaved user's password, or raise ValidationError if it is weak."""
     try:
         validate_password(password.reveal(), user)
     except ValidationError as error:
@@ -87,7 +89,7 @@ def set_strong_password(user: User, password: Secret) -> None:
 def change_team(*, actor: Actor, team: Team, changes: Mapping[str, object]) -> Team:
     """Change a team's name, time zone or whether it requires a second factor.
 
-    Its slug is part of addresses and stays.
+    Its slug, a part of URLs, is fixed.
     """
     actor.require(Permission.TEAM_MANAGE, team_id=team.pk)
     changed = apply_changes(team, changes)
@@ -113,9 +115,9 @@ def add_member(*, actor: Actor, team: Team, user: User, role: Role) -> Membershi
 def change_member_role(
     *, actor: Actor, membership: Membership, role: Role
 ) -> Membership:
-    """Give a member another role; the last owner of a team stays one.
+    """Give a member another role; a team's last owner keeps theirs.
 
-    Open invitations they sent for roles they may no longer give are withdrawn.
+    Open invitations they sent to roles they may no longer give are withdrawn.
     """
     actor.require(Permission.MEMBER_MANAGE, team_id=membership.team_id)
     membership = _locked_membership(membership)
@@ -136,9 +138,9 @@ def change_member_role(
 
 @transaction.atomic
 def remove_member(*, actor: Actor, membership: Membership) -> None:
-    """Take a member out of the team.
+    """Remove a member from the team.
 
-    Their user tokens for it and the open invitations they sent stop at once.
+    Their user tokens for it, and the open invitations they sent, stop at once.
     """
     membership = _locked_membership(membership)
     leaves = actor.is_user(membership.user_id)
@@ -154,8 +156,8 @@ def remove_member(*, actor: Actor, membership: Membership) -> None:
 
 
 def _withdraw_sent(actor: Actor, membership: Membership, role: Role | None) -> None:
-    """Withdraw what the member invited to and with ``role`` may not invite to."""
-    # Otherwise whoever is sent away comes back by a link that they keep.
+    """Withdraw open invitations that ``role`` does not allow the member to send."""
+    # Otherwise a removed member could return through an invitation of their own.
     sent = Invitation.objects.for_team(membership.team_id).filter(
         invited_by_id=membership.user_id, accepted_at__isnull=True
     )
@@ -166,9 +168,8 @@ def _withdraw_sent(actor: Actor, membership: Membership, role: Role | None) -> N
 
 
 def lock_members(team_id: uuid.UUID) -> None:
-    """Let nobody else change members of the team until the transaction ends."""
-    # One lock per team, and not per member: two owners leaving at the same time must
-    # not both succeed.
+    """Lock the team's members against changes until the transaction ends."""
+    # One lock per team, not per member: of two owners leaving at once, one must fail.
     Team.objects.select_for_update(no_key=True).get(pk=team_id)
 
 
@@ -184,7 +185,7 @@ def _require_another_owner(membership: Membership) -> None:
     owners = Membership.objects.for_team(membership.team_id).filter(role=Role.OWNER)
     if owners.count() < 2:
         raise Conflict(
-            "last_owner", "A team keeps at least one owner. Make somebody else owner."
+            "last_owner", "A team needs an owner. Make somebody else an owner first."
         )
 
 
@@ -198,7 +199,7 @@ def _record_member(
 def create_service_account(
     *, actor: Actor, team: Team, name: str, role: Role
 ) -> ServiceAccount:
-    """Create an identity for automation, with no more rights than the actor's."""
+    """Create a service account, with no more permissions than the actor has."""
     actor.require(Permission.SERVICE_ACCOUNT_MANAGE, team_id=team.pk)
     actor.require_assignable(role)
     service_account = ServiceAccount(team=team, name=name, role=role)
@@ -212,7 +213,7 @@ def create_service_account(
 def change_service_account(
     *, actor: Actor, service_account: ServiceAccount, changes: Mapping[str, object]
 ) -> ServiceAccount:
-    """Change name or role; the role applies to its tokens at once."""
+    """Change name or role; a role applies to existing tokens at once."""
     actor.require(Permission.SERVICE_ACCOUNT_MANAGE, team_id=service_account.team_id)
     actor.require_assignable(service_account.role)
     if "role" in changes:

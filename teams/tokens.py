@@ -1,4 +1,4 @@
-"""The written form of an API token: ``berth_<kind>_<key>_<secret>``.
+"""The text of an API token: ``berth_<kind>_<key>_<secret>``.
 
 Secret scanners can match ``berth_(user|sa|team)_[0-9A-Za-z]{12}_[0-9A-Za-z]{43}``.
 """
@@ -25,21 +25,21 @@ _FORM = re.compile(r"berth_(?:user|sa|team)_([0-9A-Za-z]{12})_[0-9A-Za-z]{43}")
 
 @dataclass(frozen=True, slots=True)
 class NewApiToken:
-    """A token just made: the only moment at which its text is known."""
+    """A token just generated, the only time that its text is known."""
 
     key: str
     text: Secret
 
 
 def generate_api_token(kind: str) -> NewApiToken:
-    """Make a token with 43 random characters of secret, about 256 bits."""
+    """Generate a token with a secret of 43 random characters, about 256 bits."""
     key = _random(12)
     prefix = _PREFIXES[ApiToken.Kind(kind)]
     return NewApiToken(key=key, text=Secret(f"berth_{prefix}_{key}_{_random(43)}"))
 
 
 def api_token_key(presented: str) -> str | None:
-    """Return the look-up key of a text in the form of a token, else None."""
+    """Return the look-up key in a token's text; None if the text is not a token."""
     match = _FORM.fullmatch(presented)
     return match[1] if match else None
 

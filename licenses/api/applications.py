@@ -63,14 +63,14 @@ class ApplicationView(TeamView):
         responses=ApplicationSerializer,
     )
     def patch(self, request: Request, application: str) -> Response:
-        """Rename an application. Its slug stays."""
-        found = self._find(application)
+        """Rename an application. Its slug is fixed."""
+        row = self._find(application)
         self.require(Permission.APPLICATION_MANAGE)
         values = self.validated(ApplicationChangesSerializer)
         services.change_application(
-            actor=self.actor, application=found, name=values.get("name", found.name)
+            actor=self.actor, application=row, name=values.get("name", row.name)
         )
-        return self.shown(ApplicationSerializer, found)
+        return self.shown(ApplicationSerializer, row)
 
     @extend_schema(operation_id="applications_delete", responses={204: None})
     def delete(self, request: Request, application: str) -> Response:
@@ -85,7 +85,7 @@ class ApplicationView(TeamView):
 
 
 class ApplicationChildView(TeamView):
-    """A view of something that belongs to the application in the address."""
+    """A view of objects of the application that the URL names."""
 
     @property
     def application(self) -> Application:
@@ -113,7 +113,7 @@ class ChannelsView(ApplicationChildView):
     )
     @idempotent(Permission.APPLICATION_MANAGE)
     def post(self, request: Request, application: str) -> Response:
-        """Add a channel; a new default takes over from the present one."""
+        """Add a channel; a new default replaces the current one."""
         owner = self.application
         channel = services.create_channel(
             actor=self.actor, application=owner, **self.validated(NewChannelSerializer)

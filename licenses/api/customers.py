@@ -91,7 +91,7 @@ class CustomerRestoreView(TeamView):
         operation_id="customers_restore", request=None, responses=CustomerSerializer
     )
     def post(self, request: Request, customer_id: uuid.UUID) -> Response:
-        """Undo archiving: unexpired, unrevoked licenses pull again."""
+        """Undo archiving: licenses neither expired nor revoked can pull again."""
         customer = find(customers_for_team(self.team_id), pk=customer_id)
         customer = services.restore_customer(actor=self.actor, customer=customer)
         return self.shown(CustomerSerializer, customer)

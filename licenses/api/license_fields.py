@@ -31,7 +31,7 @@ class LicenseFieldsView(ApplicationChildView):
         operation_id="license_fields_list", responses=LicenseFieldSerializer(many=True)
     )
     def get(self, request: Request, application: str) -> Response:
-        """List the fields that licenses of an application carry."""
+        """List the license fields of an application."""
         self.require(Permission.APPLICATION_READ)
         return self.page(LicenseFieldSerializer)
 
@@ -42,7 +42,7 @@ class LicenseFieldsView(ApplicationChildView):
     )
     @idempotent(Permission.APPLICATION_MANAGE)
     def post(self, request: Request, application: str) -> Response:
-        """Define a field that licenses of an application carry."""
+        """Add a license field to an application."""
         owner = self.application
         values = self.validated(NewLicenseFieldSerializer)
         field = services.create_license_field(
@@ -79,7 +79,7 @@ class LicenseFieldView(ApplicationChildView):
     def delete(
         self, request: Request, application: str, field_id: uuid.UUID
     ) -> Response:
-        """Delete a license field; licenses lose their value of it."""
+        """Delete a license field and its values in all licenses."""
         services.delete_license_field(actor=self.actor, field=self._find(field_id))
         return Response(status=204)
 

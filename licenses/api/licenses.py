@@ -66,7 +66,7 @@ class LicensesView(_LicensesOfTeam):
     )
     @idempotent(Permission.LICENSE_ISSUE)
     def post(self, request: Request) -> Response:
-        """Issue a license. Its ID is in the license file."""
+        """Issue a license. The license file contains its ID."""
         values = self.validated(NewLicenseSerializer)
         application = self._application(values.pop("application"))
         license = services.issue_license(
@@ -104,7 +104,7 @@ class LicenseView(_LicensesOfTeam):
         responses=LicenseSerializer,
     )
     def patch(self, request: Request, license_id: uuid.UUID) -> Response:
-        """Change channel, type, expiry or field values. Pulls feel it in a second."""
+        """Change channel, type, expiry or field values. Pulls follow in a second."""
         license = self.find(license_id)
         self.require(Permission.LICENSE_CHANGE)
         changes = self.validated(LicenseChangesSerializer)
@@ -146,7 +146,7 @@ class LicenseSearchView(_LicensesOfTeam):
         responses=LicenseSerializer,
     )
     def post(self, request: Request) -> Response:
-        """Find a license by its ID, which as a secret never goes into an address."""
+        """Find a license by its ID, a secret that must not be part of a URL."""
         self.require(Permission.LICENSE_READ)
         license_id = self.validated(LicenseSearchSerializer)["license_id"]
         license = find(licenses_with_id(self.team_id, Secret(license_id)))
@@ -154,7 +154,7 @@ class LicenseSearchView(_LicensesOfTeam):
 
 
 class FirstRenderer(BaseContentNegotiation):
-    """Ignores ``Accept``: there is one form of the answer."""
+    """Ignores ``Accept``, because there is only one representation."""
 
     def select_parser(
         self, request: Request, parsers: Iterable[BaseParser]
@@ -172,7 +172,7 @@ class FirstRenderer(BaseContentNegotiation):
 
 
 class LicenseFileView(_LicensesOfTeam):
-    # A HEAD request would note a download that nobody got.
+    # A HEAD request would be audited as a download.
     http_method_names: Sequence[str] = ["get"]
     content_negotiation_class = FirstRenderer
 
@@ -181,7 +181,7 @@ class LicenseFileView(_LicensesOfTeam):
         responses={(200, "application/yaml"): OpenApiResponse(OpenApiTypes.OBJECT)},
     )
     def get(self, request: Request, license_id: uuid.UUID) -> HttpResponse:
-        """Download the license file, which holds the license ID. It is audited."""
+        """Download the license file, which contains the license ID. Audited."""
         license = self.find(license_id)
         text = services.download_license_file(actor=self.actor, license=license)
         name = f"license-{license.application.slug}.yaml"

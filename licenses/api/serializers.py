@@ -102,7 +102,7 @@ class NewLicenseFieldSerializer(InputSerializer):
         child=serializers.CharField(max_length=254),
         max_length=100,
         default=list,
-        help_text="The values of an Enum",
+        help_text="The options of an Enum",
     )
 
 
@@ -117,7 +117,7 @@ class LicenseFieldChangesSerializer(InputSerializer):
 
 
 class LicenseSerializer(serializers.ModelSerializer[License]):
-    """A license without its ID, which is a secret: that is in the license file."""
+    """A license without its ID, a secret, which is in the license file."""
 
     customer = serializers.UUIDField(source="customer_id")
     customer_name = serializers.CharField(source="customer.name")
@@ -128,7 +128,7 @@ class LicenseSerializer(serializers.ModelSerializer[License]):
         source="revoked_by.email", default=None, allow_null=True
     )
     field_values = serializers.SerializerMethodField(
-        help_text="Passwords are hidden from who may not reveal licenses"
+        help_text="Passwords are hidden unless you may reveal licenses"
     )
 
     class Meta:
@@ -163,11 +163,11 @@ class NewLicenseSerializer(InputSerializer):
     customer = serializers.UUIDField()
     application = serializers.CharField(max_length=64, help_text="ID or slug")
     channel = serializers.UUIDField(
-        allow_null=True, default=None, help_text="The default channel if left out"
+        allow_null=True, default=None, help_text="Defaults to the default channel"
     )
     type = serializers.ChoiceField(choices=License.Type.choices)
     expires_at = InstantField(
-        allow_null=True, default=None, help_text="An exact instant; null is never"
+        allow_null=True, default=None, help_text="An exact instant, or null for never"
     )
     field_values = serializers.DictField(
         child=serializers.JSONField(allow_null=True), default=dict
@@ -181,7 +181,7 @@ class LicenseChangesSerializer(InputSerializer):
     field_values = serializers.DictField(
         child=serializers.JSONField(allow_null=True),
         required=False,
-        help_text="Takes the place of all present values",
+        help_text="Replaces all current values",
     )
 
 

@@ -1,4 +1,4 @@
-"""Who sends an API request, and in which team: by API token or by browser session."""
+"""Authentication of API requests: by API token or by browser session."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TEAM_HEADER = "Berth-Team"
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """What ``request.user`` is in API views: somebody acting in exactly one team."""
+    """``request.user`` in API views: an actor in exactly one team."""
 
     actor: Actor
     team: Team
@@ -60,22 +60,21 @@ class ApiTokenAuthentication(BaseAuthentication):
 class TeamSessionAuthentication(SessionAuthentication):
     """A signed-in browser, CSRF checked.
 
-    The team comes from the header ``Berth-Team``; who is in one team only may leave
-    it out.
+    The header ``Berth-Team`` names the team. It is optional for members of one team.
     """
 
     def authenticate(self, request: Request) -> tuple[SignedIn, None] | None:
-        found = super().authenticate(request)
-        if found is None:
+        session = super().authenticate(request)
+        if session is None:
             return None
         slug = request.headers.get(TEAM_HEADER)
         membership = None
         if slug is None or slug.isprintable():
-            membership = membership_in_team(found[0], slug)
+            membership = membership_in_team(session[0], slug)
         if membership is None:
             raise NotAllowed(
                 "no_team",
-                f"Name a team of yours by its slug in the header {TEAM_HEADER}.",
+                f"Set the header {TEAM_HEADER} to the slug of one of your teams.",
             )
         if lacks_second_factor(membership):
             raise NotAllowed(
@@ -87,7 +86,7 @@ class TeamSessionAuthentication(SessionAuthentication):
 
 
 class ApiTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # a registering base class
-    """How the schema tells of API tokens."""
+    """API tokens in the schema."""
 
     target_class = "teams.api.authentication.ApiTokenAuthentication"
     name = "apiToken"
@@ -97,7 +96,7 @@ class ApiTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped
 
 
 class TeamSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # a registering base class
-    """How the schema tells of browser sessions."""
+    """Browser sessions in the schema."""
 
     target_class = "teams.api.authentication.TeamSessionAuthentication"
     name = "session"

@@ -25,11 +25,11 @@ ModelT = TypeVar("ModelT", bound=Model)
 OwnedT = TypeVar("OwnedT", bound=TeamOwned)
 NO_TEAM = uuid.UUID(int=0)
 PAGE_PARAMETERS = frozenset({"cursor", "page_size"})
-MAX_UNKNOWN_TOLD = 10
+MAX_UNKNOWN_REPORTED = 10
 
 
 class TeamView(GenericAPIView[Any]):
-    """A view of one team's objects, for whoever is signed in there."""
+    """A view of one team's objects for a signed-in actor."""
 
     http_method_names: Sequence[str] = ["get", "head", "post", "put", "patch", "delete"]
     ordering: ClassVar[Sequence[str] | None] = None
@@ -44,15 +44,15 @@ class TeamView(GenericAPIView[Any]):
 
     @property
     def team_id(self) -> uuid.UUID:
-        # The schema is drawn with no request, from querysets that are never run.
+        # The schema is generated without a request; its querysets are never run.
         if getattr(self, "swagger_fake_view", False):
             return NO_TEAM
         return self.team.pk
 
     def prepare(self) -> None:
-        """Do what a request that makes something needs, and that stores nothing.
+        """Prepare a creating request, without storing anything.
 
-        Called before its transaction: others may be asked, and take their time.
+        Called before the transaction, so it may wait for other systems.
         """
 
     @property
@@ -62,7 +62,7 @@ class TeamView(GenericAPIView[Any]):
         return signed_in
 
     def require(self, permission: Permission) -> None:
-        """Pass if the actor holds the permission here, else raise NotAllowed."""
+        """Check that the actor has the permission, else raise NotAllowed."""
         self.actor.require(permission, team_id=self.team.pk)
 
     def validated(
@@ -100,20 +100,20 @@ class TeamView(GenericAPIView[Any]):
         **kwargs: Any,
     ) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
-        # Answers hold what only this caller may see, some of them secrets.
+        # Only this caller may see the response, which may contain secrets.
         response.headers.setdefault("Cache-Control", "no-store")
         return response
 
     def _refuse_unknown_parameters(self) -> None:
-        # A misspelt filter that is ignored would show more than was asked for.
+        # Ignoring a misspelt filter would show more than was asked for.
         filterset = getattr(self, "filterset_class", None)
         known = PAGE_PARAMETERS.union(filterset.base_filters if filterset else ())
         unknown = sorted(set(self.request.query_params) - known)
         if unknown:
             raise ValidationError(
                 {
-                    name[:100]: ["There is no such parameter."]
-                    for name in unknown[:MAX_UNKNOWN_TOLD]
+                    name[:100]: ["Unknown parameter."]
+                    for name in unknown[:MAX_UNKNOWN_REPORTED]
                 }
             )
 
@@ -152,7 +152,7 @@ class InstantField(serializers.DateTimeField):
 
 
 class InputSerializer(serializers.Serializer[Any]):
-    """A body whose fields are all known: a misspelt name is told, not ignored."""
+    """A request body; unknown fields are reported, not ignored."""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
@@ -162,8 +162,8 @@ class InputSerializer(serializers.Serializer[Any]):
             if unknown:
                 raise serializers.ValidationError(
                     {
-                        name: ["There is no such field."]
-                        for name in unknown[:MAX_UNKNOWN_TOLD]
+                        name: ["Unknown field."]
+                        for name in unknown[:MAX_UNKNOWN_REPORTED]
                     }
                 )
         return super().to_internal_value(data)

@@ -1,4 +1,4 @@
-"""The same request twice has one effect and one answer: ``Idempotency-Key``."""
+"""``Idempotency-Key``: a repeated request has one effect and one response."""
 
 from __future__ import annotations
 
@@ -38,17 +38,16 @@ class Decorator(Protocol):
 class IdempotencyKeyReused(APIException):
     status_code = 422
     default_code = "idempotency_key_reused"
-    default_detail = "This Idempotency-Key came with another request before."
+    default_detail = "This Idempotency-Key was used for a different request."
 
 
 def idempotent(permission: Permission) -> Decorator:
-    """Let a repeated key give the first answer again instead of a second object.
+    """Answer a repeated key with the first response instead of creating again.
 
-    Whoever lacks the permission gets neither. With a key, all the handler does is one
-    transaction with the record of its answer; before it, and only if the key is new,
-    comes the view's ``prepare``. A second request with the key waits for the first one
-    to end. Errors are not kept: a handler raises them, which undoes everything, and
-    the key is free again.
+    Checks the permission first. With a key, the handler runs in one transaction with
+    the record of its response; the view's ``prepare`` runs before it, only for a new
+    key. A second request with the key waits for the first to end. Errors are not
+    stored: raising one rolls everything back and frees the key.
     """
 
     def decorate(handler: Handler[ViewT, P]) -> Handler[ViewT, P]:
@@ -104,8 +103,8 @@ def _replay(record: IdempotencyRecord, fingerprint: str) -> Response:
 
 
 def _fingerprint(view: TeamView) -> str:
-    # Only its HMAC is stored: the body may hold a password that could be guessed. With
-    # the role, so that nobody is shown again what a lower one could not have made.
+    # Only its HMAC is stored, because the body may contain a password that could be
+    # guessed. It includes the role, so that a lower role cannot replay the response.
     request = view.request
     body = json.dumps(request.data, sort_keys=True)
     return f"{view.actor.role} {request.method} {request.path}\n{body}"

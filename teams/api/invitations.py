@@ -32,7 +32,7 @@ class _InvitationsOfTeam(TeamView):
         return find(self.get_queryset(), pk=invitation_id)
 
     def sent(self, invitation: Invitation, secret: Secret, status: int) -> Response:
-        """Answer with the link, and mail it once the invitation is stored."""
+        """Respond with the link, and mail it after the commit."""
         path = reverse("invitation", kwargs={"secret": secret.reveal()})
         link = self.request.build_absolute_uri(path)
         transaction.on_commit(lambda: send_invitation(invitation, link=link))
@@ -46,7 +46,7 @@ class InvitationsView(_InvitationsOfTeam):
         operation_id="invitations_list", responses=InvitationSerializer(many=True)
     )
     def get(self, request: Request) -> Response:
-        """List invitations that nobody has accepted yet, expired ones too."""
+        """List invitations that are not yet accepted, including expired ones."""
         self.require(Permission.TEAM_READ)
         return self.page(InvitationSerializer)
 
@@ -57,7 +57,7 @@ class InvitationsView(_InvitationsOfTeam):
     )
     @idempotent(Permission.MEMBER_MANAGE)
     def post(self, request: Request) -> Response:
-        """Invite somebody by mail. `link` is shown this once, should mail fail."""
+        """Invite somebody by mail. `link` is only shown now, in case the mail fails."""
         values = self.validated(NewInvitationSerializer)
         invitation, secret = invite(
             actor=self.actor,
@@ -77,7 +77,7 @@ class InvitationView(_InvitationsOfTeam):
 
     @extend_schema(operation_id="invitations_withdraw", responses={204: None})
     def delete(self, request: Request, invitation_id: uuid.UUID) -> Response:
-        """Take an invitation back; its link stops working."""
+        """Withdraw an invitation; its link stops working."""
         withdraw_invitation(actor=self.actor, invitation=self.find(invitation_id))
         return Response(status=204)
 
@@ -90,7 +90,6 @@ class InvitationRenewView(_InvitationsOfTeam):
     )
     @idempotent(Permission.MEMBER_MANAGE)
     def post(self, request: Request, invitation_id: uuid.UUID) -> Response:
-        """Mail a new link, good for a week; the old one stops working."""
-        found = self.find(invitation_id)
-        secret = renew_invitation(actor=self.actor, invitation=found)
+        """Mail a new link, valid for a week; the old link stops working."""
+        secret = renew_invitation(actor=self.actor, invitation=self.find(invitation_id))
         return self.sent(self.find(invitation_id), secret, 200)

@@ -11,13 +11,13 @@ from teams.models import ApiToken, Invitation, Membership, ServiceAccount, Team
 from teams.permissions import Permission, Role
 
 ROLES = [(role.value, role.value) for role in Role]
-PERMISSIONS = [(each.value, each.value) for each in Permission]
+PERMISSIONS = [(permission.value, permission.value) for permission in Permission]
 
 
 class TeamSerializer(serializers.ModelSerializer[Team]):
     role = serializers.SerializerMethodField(help_text="Your role in this team")
     permissions = serializers.SerializerMethodField(
-        help_text="What you may do with the present login"
+        help_text="Your permissions with this login"
     )
 
     class Meta:
@@ -53,7 +53,7 @@ class TeamChangesSerializer(InputSerializer):
     )
     require_second_factor = serializers.BooleanField(
         required=False,
-        help_text="Members without one are shut out of pages and sessions",
+        help_text="Locks members without one out of pages and API sessions",
     )
 
 
@@ -80,7 +80,7 @@ class InvitationSerializer(serializers.ModelSerializer[Invitation]):
 
 class SentInvitationSerializer(InvitationSerializer):
     link = serializers.SerializerMethodField(
-        help_text="Where to accept. Mailed too, and shown this once"
+        help_text="Where to accept. Also mailed; only shown now"
     )
 
     class Meta(InvitationSerializer.Meta):
@@ -139,7 +139,7 @@ class ApiTokenSerializer(serializers.ModelSerializer[ApiToken]):
 
 
 class CreatedApiTokenSerializer(ApiTokenSerializer):
-    token = serializers.SerializerMethodField(help_text="Shown this once")
+    token = serializers.SerializerMethodField(help_text="Only shown now")
 
     class Meta(ApiTokenSerializer.Meta):
         fields = [*ApiTokenSerializer.Meta.fields, "token"]

@@ -41,7 +41,7 @@ from teams.selectors import (
 class TeamDetailView(TeamView):
     @extend_schema(operation_id="team_read", responses=TeamSerializer)
     def get(self, request: Request) -> Response:
-        """Your team, with your role and permissions in it."""
+        """Read your team, with your role and permissions."""
         self.require(Permission.TEAM_READ)
         return self.shown(TeamSerializer, self.team)
 
@@ -96,7 +96,7 @@ class MemberView(TeamView):
 
     @extend_schema(operation_id="members_remove", responses={204: None})
     def delete(self, request: Request, member_id: uuid.UUID) -> Response:
-        """Take a member out of the team, or leave it yourself."""
+        """Remove a member from the team, or leave it yourself."""
         services.remove_member(actor=self.actor, membership=self._find(member_id))
         return Response(status=204)
 
@@ -124,7 +124,7 @@ class ServiceAccountsView(TeamView):
     )
     @idempotent(Permission.SERVICE_ACCOUNT_MANAGE)
     def post(self, request: Request) -> Response:
-        """Create a service account, with no more rights than yours."""
+        """Create a service account, with no more permissions than you have."""
         values = self.validated(NewServiceAccountSerializer)
         service_account = services.create_service_account(
             actor=self.actor,
@@ -150,7 +150,7 @@ class ServiceAccountView(TeamView):
         responses=ServiceAccountSerializer,
     )
     def patch(self, request: Request, service_account_id: uuid.UUID) -> Response:
-        """Change name or role; the role applies to its tokens at once."""
+        """Change name or role; a role applies to existing tokens at once."""
         service_account = self._find(service_account_id)
         self.require(Permission.SERVICE_ACCOUNT_MANAGE)
         service_account = services.change_service_account(
@@ -184,7 +184,7 @@ class ApiTokensView(TeamView):
         operation_id="api_tokens_list", responses=ApiTokenSerializer(many=True)
     )
     def get(self, request: Request) -> Response:
-        """List your API tokens; who manages tokens sees all of the team's."""
+        """List your API tokens, or all of the team's if you may manage them."""
         self.require(Permission.TEAM_READ)
         return self.page(ApiTokenSerializer)
 
@@ -195,7 +195,7 @@ class ApiTokensView(TeamView):
     )
     @idempotent(Permission.API_TOKEN_CREATE)
     def post(self, request: Request) -> Response:
-        """Create an API token. `token` is its text, shown this once."""
+        """Create an API token. `token` is its text, only shown now."""
         values = self.validated(NewApiTokenSerializer)
         kind = ApiToken.Kind(values["kind"])
         api_token, text = api_tokens.create_api_token(
@@ -222,10 +222,11 @@ class ApiTokensView(TeamView):
     def _service_account(self, identifier: uuid.UUID | None) -> ServiceAccount | None:
         if identifier is None:
             return None
-        found = service_accounts_for_team(self.team_id).filter(pk=identifier).first()
-        if found is None:
+        accounts = service_accounts_for_team(self.team_id)
+        service_account = accounts.filter(pk=identifier).first()
+        if service_account is None:
             raise Invalid({"service_account": ["Choose a service account."]})
-        return found
+        return service_account
 
 
 class ApiTokenView(TeamView):
@@ -233,8 +234,8 @@ class ApiTokenView(TeamView):
     def get(self, request: Request, api_token_id: uuid.UUID) -> Response:
         """Read an API token, without its text."""
         self.require(Permission.TEAM_READ)
-        found = find(api_tokens_for_actor(self.actor), pk=api_token_id)
-        return self.shown(ApiTokenSerializer, found)
+        api_token = find(api_tokens_for_actor(self.actor), pk=api_token_id)
+        return self.shown(ApiTokenSerializer, api_token)
 
 
 class ApiTokenRevokeView(TeamView):
@@ -242,9 +243,9 @@ class ApiTokenRevokeView(TeamView):
         operation_id="api_tokens_revoke", request=None, responses=ApiTokenSerializer
     )
     def post(self, request: Request, api_token_id: uuid.UUID) -> Response:
-        """Stop an API token at once. Revoking twice is no error."""
-        found = find(api_tokens_for_actor(self.actor), pk=api_token_id)
-        api_token = api_tokens.revoke_api_token(actor=self.actor, api_token=found)
+        """Stop an API token at once. Revoking again is not an error."""
+        api_token = find(api_tokens_for_actor(self.actor), pk=api_token_id)
+        api_tokens.revoke_api_token(actor=self.actor, api_token=api_token)
         return self.shown(ApiTokenSerializer, api_token)
 
 

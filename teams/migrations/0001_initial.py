@@ -577,7 +577,7 @@ class Migration(migrations.Migration):
                 django.db.models.functions.text.Lower("email"),
                 condition=models.Q(("accepted_at__isnull", True)),
                 name="teams_invitation_open",
-                violation_error_message="This person is invited already.",
+                violation_error_message="This person is already invited.",
             ),
         ),
         migrations.AddIndex(

@@ -1,4 +1,4 @@
-"""What people do to their own account, told to the audit log of each of their teams."""
+"""Changes to a person's own account, recorded in the audit log of all their teams."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def recovery_codes_generated(request: HttpRequest, user: User, **kwargs: Any) ->
 def authenticator_removed(
     request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any
 ) -> None:
-    # Recovery codes are taken along by the last second factor, never alone.
+    # Recovery codes are removed only together with the last second factor.
     if authenticator.type == Authenticator.Type.RECOVERY_CODES:
         return
     tag = EventTag.ACCOUNT_SECOND_FACTOR_REMOVED
@@ -92,7 +92,7 @@ def single_sign_on_disconnected(
 
 
 def session_ended(request: HttpRequest, session: UserSession) -> None:
-    """Tell of a session that its user signed out from another one."""
+    """Record that a user ended a session from another one."""
     _record(
         request,
         session.user,

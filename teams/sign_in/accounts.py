@@ -29,21 +29,21 @@ logger = logging.getLogger(__name__)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped
-    """Accounts come by invitation or with the first team, never by signing up."""
+    """Accounts are created by invitation or set-up, never by sign-up."""
 
     error_messages = {
         **DefaultAccountAdapter.error_messages,
-        "account_inactive": "This account is switched off.",
-        "duplicate_email": "This is your address already.",
-        "email_taken": "Another account has this e-mail address.",
+        "account_inactive": "This account is disabled.",
+        "duplicate_email": "This is already your address.",
+        "email_taken": "Another account uses this e-mail address.",
         "email_password_mismatch": "The e-mail address or the password is wrong.",
-        "enter_current_password": "Enter your present password.",
+        "enter_current_password": "Enter your current password.",
         "incorrect_password": "The password is wrong.",
-        "invalid_password_reset": "This link no longer works. Ask for a new one.",
-        "rate_limited": "Too many tries. Wait a minute, then try again.",
-        "same_as_current": "This is the present one. Enter another.",
+        "invalid_password_reset": "This link is no longer valid. Request a new one.",
+        "rate_limited": "Too many attempts. Try again in a minute.",
+        "same_as_current": "This is your current one. Enter another.",
         "too_many_login_attempts": (
-            "Too many failed tries from your network. Wait a minute, then try again."
+            "Too many failed attempts from your network. Try again in a minute."
         ),
     }
 
@@ -51,7 +51,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped
         return False
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """Return the address that limits count by, proxies seen through."""
+        """Return the address for rate limits: the client's, behind trusted proxies."""
         return request.META["BERTH_CLIENT_ADDRESS"] or "unknown"
 
     def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> Any:
@@ -59,7 +59,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped
         return super().pre_login(request, user, **kwargs)
 
     def confirm_email(self, request: HttpRequest, email_address: Any) -> bool:
-        """Take over a changed address, unless it is another account's meanwhile."""
+        """Change to a confirmed address, unless another account uses it by now."""
         owners = User.objects.filter(email__iexact=email_address.email)
         if owners.exclude(pk=email_address.user_id).exists():
             self.add_message(
@@ -74,14 +74,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped
     def send_mail(
         self, template_prefix: str, email: str, context: dict[str, Any]
     ) -> None:
-        """Send a mail if the mail server takes it; what was asked for is done anyway.
+        """Send a mail; log it if the mail server refuses.
 
-        An error page would tell a stranger which addresses have an account.
+        An error page would show strangers which addresses have an account.
         """
         try:
             super().send_mail(template_prefix, email, context)
         except (OSError, SMTPException) as error:
-            # Without its text: that may hold a link.
+            # Without the error's text, which may contain a link.
             logger.warning("mail %s not sent: %r", template_prefix, error)
 
 
@@ -90,12 +90,12 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # untyped
 
     error_messages = {
         **DefaultMFAAdapter.error_messages,
-        "incorrect_code": "This code is wrong, or was used before. Enter the next one.",
+        "incorrect_code": "This code is wrong or already used. Enter the next one.",
         "cannot_generate_recovery_codes": (
-            "Recovery codes go with a second factor. Set one up first."
+            "Recovery codes need a second factor. Set one up first."
         ),
         "too_many_codes": (
-            "Too many wrong codes for this account. Wait five minutes, then try again."
+            "Too many wrong codes for this account. Try again in five minutes."
         ),
     }
 
@@ -117,12 +117,12 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # untyped
 
 
 class SessionsAdapter(DefaultUserSessionsAdapter):  # type: ignore[misc]  # untyped
-    """Ends sessions for good, and tells the audit log of each."""
+    """Ends sessions, and records each in the audit log."""
 
     @transaction.atomic
     def end_sessions(self, sessions: Sequence[UserSession]) -> None:
-        ids = [each.pk for each in sessions]
-        # Locked: of two requests at once, one ends a session and tells of it.
+        ids = [session.pk for session in sessions]
+        # Locked, so that only one of two concurrent requests ends and records it.
         rows = UserSession.objects.select_for_update().filter(pk__in=ids)
         for session in rows.order_by("pk"):
             session.end()
@@ -130,15 +130,15 @@ class SessionsAdapter(DefaultUserSessionsAdapter):  # type: ignore[misc]  # unty
 
 
 def sign_in(request: HttpRequest, user: User, *, next_url: str) -> HttpResponse:
-    """Sign somebody in who has just made their account, and lead them on."""
+    """Sign in the owner of a new account, and redirect to ``next_url``."""
     response: HttpResponse = perform_login(request, user, redirect_url=next_url)
     return response
 
 
 def note_proven_address(user: User) -> None:
-    """Tell allauth that the user's address is theirs.
+    """Mark the user's address as verified for allauth.
 
-    An account has it from an operator, or from a link that was mailed to it.
+    It is: it comes from the operator, or the user followed a link mailed to it.
     """
     addresses = EmailAddress.objects.filter(user_id=user.pk)
     email = user.email.lower()

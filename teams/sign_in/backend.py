@@ -1,4 +1,4 @@
-"""Which account an e-mail address and a password belong to."""
+"""Authentication by e-mail address and password."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from teams.selectors import user_by_email
 
 
 class AccountBackend(AuthenticationBackend):  # type: ignore[misc]  # untyped
-    """Knows an account by its own address only, never by one it is yet to confirm."""
+    """Matches an account's own address only, never an unconfirmed one."""
 
     def _authenticate_by_email(self, email: str, password: str) -> User | None:
-        found: User | None = self._check_password(user_by_email(email), password)
-        return found
+        user: User | None = self._check_password(user_by_email(email), password)
+        return user

@@ -1,4 +1,4 @@
-"""Whether somebody signs in with more than a password."""
+"""Second factors: who has one, and how their secrets are encrypted."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from django.db.models import Model, QuerySet
 from portal.crypto.fields import encryption_keyring
 from teams.models import User
 
-# Bound to a purpose and not to a row: allauth encrypts before the row is there.
+# Bound to a purpose, not to a row: allauth encrypts before the row exists.
 SECOND_FACTOR_DATA = "mfa.authenticator"
-# Where allauth keeps the secret of an authenticator app and of recovery codes.
+# Where allauth stores the secrets of authenticator apps and recovery codes.
 ENCRYPTED_KEYS = ("secret", "seed")
 
 
 def second_factors() -> QuerySet[Model]:
-    """Return what counts as a second factor: recovery codes alone do not."""
+    """Return all second factors; recovery codes do not count."""
     authenticators = cast("QuerySet[Model]", Authenticator.objects.all())
     return authenticators.exclude(type=Authenticator.Type.RECOVERY_CODES)
 
 
 def has_second_factor(user: User) -> bool:
-    """Tell whether the user has an authenticator app or a security key."""
+    """Return whether the user has an authenticator app or a security key."""
     return second_factors().filter(user_id=user.pk).exists()
 
 
 def reencrypt_second_factors(batch_size: int = 500) -> int:
-    """Re-encrypt secrets that the writing key did not write; return how many.
+    """Re-encrypt secrets not written with the current key; return how many.
 
     Raises:
-        KeyringError: a secret needs a key that is not in the keyring; batches before
-            it stay done.
+        KeyringError: a secret needs a key that is not in the keyring; earlier batches
+            are kept.
     """
     changed = 0
     last_pk = 0
@@ -41,7 +41,7 @@ def reencrypt_second_factors(batch_size: int = 500) -> int:
         with transaction.atomic():
             rows = Authenticator.objects.select_for_update().order_by("pk")
             batch = list(rows.filter(pk__gt=last_pk)[:batch_size])
-            changed += sum(_reencrypt(each) for each in batch)
+            changed += sum(_reencrypt(authenticator) for authenticator in batch)
         if not batch:
             return changed
         last_pk = batch[-1].pk

@@ -1,4 +1,4 @@
-"""Signing in with the operator's identity provider (OpenID Connect)."""
+"""Sign-in with the operator's identity provider (OpenID Connect)."""
 
 from __future__ import annotations
 
@@ -24,29 +24,27 @@ logger = logging.getLogger(__name__)
 
 
 class SingleSignOnAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # untyped
-    """Lets in who has an account or an invitation, by a verified address only."""
+    """Admits people with an account or an invitation for their verified address."""
 
     error_messages = {
         **DefaultSocialAccountAdapter.error_messages,
-        "connected_other": "This sign-in belongs to another account.",
-        "no_password": (
-            "Set a password first: without it you could no longer sign in."
-        ),
+        "connected_other": "This sign-in is connected to another account.",
+        "no_password": ("Set a password first, or you could no longer sign in."),
     }
 
     def populate_user(self, request: HttpRequest, sociallogin: Any, data: Any) -> User:
-        """Take over the name and address, after checking what the provider says.
+        """Set the name and address from the provider's checked claims.
 
         Raises:
-            OAuth2Error: the answers of the provider are not about one person.
+            OAuth2Error: the provider's responses are not about one person.
         """
         issuer, claims = _claims(sociallogin)
-        said = claims.get("email_verified")
+        verified = claims.get("email_verified")
         for address in sociallogin.email_addresses:
-            # Some providers say "false", which is a true value in Python.
-            address.verified = said is True or said == "true"
+            # Some providers send the string "false", which is true in Python.
+            address.verified = verified is True or verified == "true"
         email = (data.get("email") or "").lower()
-        # Of all that it says, no more is kept than what is needed later.
+        # Of all claims, only those needed later are stored.
         sociallogin.account.extra_data = {
             "id_token": {"iss": issuer},
             "userinfo": {"email": email},
@@ -58,22 +56,22 @@ class SingleSignOnAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  #
         return user
 
     def authenticate_by_email(self, sociallogin: Any) -> tuple[User, str] | None:
-        """Match an account's own address only, never one it is yet to confirm."""
+        """Match an account's own address only, never an unconfirmed one."""
         email = verified_address(sociallogin)
         user = User.objects.filter(email__iexact=email).first() if email else None
         if user is None or email is None:
             return None
-        # Otherwise allauth takes the password away, as if a stranger had made the
+        # Otherwise allauth would remove the password, in case a stranger created the
         # account.
         note_proven_address(user)
         return user, email
 
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:
-        """Drop other people's wish to change to the address that was proven now."""
+        """Cancel other people's pending changes to the address just verified."""
         email = verified_address(sociallogin)
         if email:
-            wished = EmailAddress.objects.filter(email=email, verified=False)
-            wished.exclude(user_id=sociallogin.user.pk).delete()
+            pending = EmailAddress.objects.filter(email=email, verified=False)
+            pending.exclude(user_id=sociallogin.user.pk).delete()
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: Any) -> bool:
         email = verified_address(sociallogin)
@@ -86,7 +84,7 @@ class SingleSignOnAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  #
         """Create the invited person's account, and make them a member.
 
         Raises:
-            SignupClosedException: the invitation is over meanwhile.
+            SignupClosedException: the invitation is no longer valid.
         """
         invitations = _invitations_to_accept(verified_address(sociallogin) or "")
         if not invitations or form is not None:
@@ -110,13 +108,13 @@ class SingleSignOnAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  #
 
 
 def _invitations_to_accept(email: str) -> list[Invitation]:
-    found = [each for each in open_invitations_for_email(email) if is_vouched_for(each)]
-    # Each locks its team: in one order for all, or two people might deadlock.
-    return sorted(found, key=lambda each: each.team_id)
+    invitations = filter(is_vouched_for, open_invitations_for_email(email))
+    # Accepting locks the team. Without a common order, two people might deadlock.
+    return sorted(invitations, key=lambda invitation: invitation.team_id)
 
 
 def verified_address(sociallogin: Any) -> str | None:
-    """Return the address that the provider says it has verified, if any."""
+    """Return the address that the provider claims to have verified, if any."""
     for address in sociallogin.email_addresses:
         if address.verified:
             email: str = address.email.lower()
@@ -125,13 +123,13 @@ def verified_address(sociallogin: Any) -> str | None:
 
 
 def _claims(sociallogin: Any) -> tuple[str, dict[str, Any]]:
-    """Return the provider's issuer, and what it says about the person.
+    """Return the provider's issuer, and its claims about the person.
 
-    An ID token has to be there, and the answer of the UserInfo endpoint has to be
-    about the same person (OpenID Connect Core 1.0, 5.3.2).
+    An ID token is required, and the UserInfo response must be about the same person
+    (OpenID Connect Core 1.0, 5.3.2).
     """
-    found: dict[str, Any] = sociallogin.account.extra_data
-    id_token, userinfo = found.get("id_token"), found.get("userinfo")
+    data: dict[str, Any] = sociallogin.account.extra_data
+    id_token, userinfo = data.get("id_token"), data.get("userinfo")
     if not id_token:
         raise OAuth2Error("The provider sent no ID token.")
     if userinfo and userinfo.get("sub") != id_token.get("sub"):
@@ -143,7 +141,7 @@ def _claims(sociallogin: Any) -> tuple[str, dict[str, Any]]:
 
 
 def _forget_other_issuers(account: SocialAccount, issuer: str) -> None:
-    # A ``sub`` names somebody within its issuer only (OpenID Connect Core 1.0, 5.7).
+    # A ``sub`` identifies a person only within its issuer (OpenID Connect Core, 5.7).
     same = SocialAccount.objects.filter(provider=account.provider, uid=account.uid)
     same.exclude(extra_data__id_token__iss=issuer).delete()
 

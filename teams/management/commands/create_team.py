@@ -14,20 +14,20 @@ from teams.services import create_team
 
 class Command(BaseCommand):
     help = (
-        "Create a team owned by a user, and print an API token of that user for it. "
-        "The token is shown this once."
+        "Create a team owned by a user, and print an API token of that user. The token "
+        "cannot be shown again."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("slug")
-        parser.add_argument("--name", help="The slug, if left out.")
+        parser.add_argument("--name", help="Defaults to the slug.")
         parser.add_argument("--owner", required=True, help="The user's e-mail address.")
 
     def handle(self, *args: object, **options: Any) -> None:
         owner = User.objects.filter(email__iexact=options["owner"]).first()
         if owner is None:
             raise CommandError(
-                f"No user {options['owner']}. Create one: manage.py createsuperuser"
+                f"No user {options['owner']}. Create it: manage.py createsuperuser"
             )
         try:
             team = create_team(

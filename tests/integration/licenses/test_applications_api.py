@@ -138,7 +138,7 @@ def test_change_application_keeps_the_slug(owner_api: ApiClient) -> None:
     response = owner_api.patch("/applications/my-app", {"slug": "other"})
 
     assert response.status_code == 400
-    assert response.json()["errors"] == {"slug": ["There is no such field."]}
+    assert response.json()["errors"] == {"slug": ["Unknown field."]}
     assert Application.objects.get().slug == "my-app"
 
 

@@ -210,11 +210,11 @@ def test_invite_in_a_dialog_answers_with_the_dialog(browser: Client) -> None:
     [
         ({"email": ""}, "email", "This field is required."),
         ({"email": "ada"}, "email", "Enter a valid email address."),
-        ({"email": "OWNER@acme.example"}, "email", "This person is a member already."),
+        ({"email": "OWNER@acme.example"}, "email", "This person is already a member."),
         (
             {"email": "Invited@acme.example"},
             "email",
-            "This person is invited already. Renew that invitation.",
+            "This person is already invited. Renew that invitation.",
         ),
         ({"role": ""}, "role", "Choose a role."),
         (
@@ -375,7 +375,7 @@ def test_last_owner_stays_owner(browser: Client, owner: Membership, team: Team) 
 
     for response in (changed, left):
         assert response.status_code == 200
-        assert "A team keeps at least one owner." in text_of(response)
+        assert "A team needs an owner." in text_of(response)
     assert role_of(owner) == "owner"
     assert audited(team) == []
 

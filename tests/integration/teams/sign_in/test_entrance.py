@@ -414,7 +414,7 @@ def test_invitation_whose_sender_is_gone_is_told_to_be_over(
 
     response = client.post(link, {"password": PASSWORD})
 
-    assert "This invitation is over. Ask for a new one." in response.content.decode()
+    assert "This invitation is no longer valid." in response.content.decode()
     assert not User.objects.filter(email="ada@acme.example").exists()
 
 

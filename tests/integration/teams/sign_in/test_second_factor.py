@@ -209,7 +209,7 @@ def test_a_code_works_once(browser: Client, user: User) -> None:
     response = second.post(SIGN_IN, {"code": code})
 
     assert is_signed_in(first)
-    assert "was used before" in text_of(response)
+    assert "already used" in text_of(response)
     assert not is_signed_in(second)
 
 

@@ -184,7 +184,7 @@ def test_password_change_signs_out_elsewhere(
     wrong = browser.post("/accounts/password/change/", {"oldpassword": "x", **new})
     browser.post("/accounts/password/change/", {"oldpassword": PASSWORD, **new})
 
-    assert "Enter your present password." in text_of(wrong)
+    assert "Enter your current password." in text_of(wrong)
     assert browser.get("/t/acme/").status_code == 200
     assert elsewhere.get("/t/acme/").status_code == 302
     assert [each.subject for each in mailoutbox] == ["Berth: Your password was changed"]
