@@ -1,4 +1,4 @@
-"""Every address of the REST API, in one list."""
+"""All URLs of the REST API."""
 
 from __future__ import annotations
 
@@ -125,6 +125,6 @@ urlpatterns = [
     path("registries/<str:registry>/pulls", registries.RegistryPullsView.as_view()),
     path("pulls", registries.PullsView.as_view()),
     path("authorize", registries.AuthorizeView.as_view()),
-    # Last, so that a wrong address is told in the form of all other errors.
+    # Last, so that an unknown URL gets an error in the API's form.
     re_path(r"", UnknownAddressView.as_view(), name="unknown-address"),
 ]

@@ -1,4 +1,4 @@
-"""Portal and edge on one port, as the demo runs them.
+"""Portal and edge on one port, for the demo.
 
 Registry clients (``/v2/``) reach the edge; everything else is the WSGI portal. In
 production they are separate processes: ``edge.app:app`` and ``portal.wsgi``.
@@ -21,7 +21,7 @@ portal = cast(ASGIApp, WSGIMiddleware(cast(Any, portal_wsgi), workers=8))
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Send each request to the part it is meant for."""
+    """Pass each request to edge or portal."""
     path = scope.get("path", "")
     if scope["type"] == "lifespan" or path == "/v2" or path.startswith("/v2/"):
         await edge(scope, receive, send)

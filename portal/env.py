@@ -30,20 +30,22 @@ def secret(name: str) -> str:
             value = Path(path).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise ImproperlyConfigured(
-                f"{name}_FILE names {path}, which cannot be read: {error.strerror}"
+                f"{name}_FILE: cannot read {path}: {error.strerror}"
             ) from error
     else:
         value = os.environ.get(name, "").strip()
     if not value:
-        raise ImproperlyConfigured(f"Set {name}, or {name}_FILE to a file holding it.")
+        raise ImproperlyConfigured(
+            f"Set {name}, or {name}_FILE to a file that contains it."
+        )
     return value
 
 
 def secret_if_set(name: str) -> str:
-    """Return a secret that only some processes need, or "" while there is none.
+    """Return a secret that only some processes need, or "" if it is not set.
 
-    A file that is not there yet is no error here: the command that makes it reads
-    these settings too. The process that needs the secret refuses to start without it.
+    A missing file is accepted here, because the command that creates it also reads
+    these settings. A process that needs the secret refuses to start without it.
     """
     path = os.environ.get(f"{name}_FILE")
     if (path and Path(path).exists()) or os.environ.get(name):
@@ -52,28 +54,28 @@ def secret_if_set(name: str) -> str:
 
 
 def boolean(name: str, *, default: bool) -> bool:
-    """Read ``true`` or ``false``; anything else is refused instead of guessed."""
+    """Read ``true`` or ``false``; any other value is an error."""
     text = os.environ.get(name, "").strip().lower()
     if text not in {"", "true", "false"}:
-        raise ImproperlyConfigured(f"{name} is true or false, not {text!r}.")
+        raise ImproperlyConfigured(f"{name} must be true or false, not {text!r}.")
     return text == "true" if text else default
 
 
 def different(**values: str) -> None:
-    """Refuse settings that have the same value, and must not.
+    """Check that the settings have different values.
 
     Raises:
-        ImproperlyConfigured: two are the same.
+        ImproperlyConfigured: two values are equal.
     """
     if len(set(values.values())) < len(values):
         raise ImproperlyConfigured(
-            f"Give {' and '.join(values)} different values: what is meant for one must "
-            "not be good for the other."
+            f"Give {' and '.join(values)} different values: a token for one must not "
+            "be valid for the other."
         )
 
 
 def networks(name: str) -> list[IPNetwork]:
-    """Read a comma list of CIDR networks."""
+    """Read a comma-separated list of CIDR networks."""
     try:
         return [
             ipaddress.ip_network(text.strip()) for text in env.list(name, default=[])

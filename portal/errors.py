@@ -1,11 +1,11 @@
-"""Errors that the domain raises and that every interface knows how to tell.
+"""Errors that the domain raises and every interface can report.
 
 PortalError            a rule of Berth said no; has a stable code and a sentence
  ├── NotAllowed        the actor lacks a permission in the team
- ├── Conflict          the object is not in the state that the change needs
- ├── Invalid           a value is wrong; names the fields
- ├── TooMany           asked for too often; says when to try again
- └── UpstreamProblem   an external registry refused, or could not be reached
+ ├── Conflict          the object's state does not allow the change
+ ├── Invalid           values are invalid; names the fields
+ ├── TooMany           too many requests; says when to retry
+ └── UpstreamProblem   an external registry refused, or is unavailable
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ class NotAllowed(PortalError):  # noqa: N818 -- exceptions here state the fact
 
 
 class Conflict(PortalError):  # noqa: N818 -- exceptions here state the fact
-    """The object's present state does not admit the change."""
+    """The object's current state does not allow the change."""
 
 
 class Invalid(PortalError):  # noqa: N818 -- exceptions here state the fact
-    """Values are wrong: ``fields`` maps each field to its messages."""
+    """Values are invalid: ``fields`` maps each field to its messages."""
 
     def __init__(self, fields: Mapping[str, Sequence[str]]) -> None:
-        super().__init__("invalid", "Some values are not valid.")
+        super().__init__("invalid", "Some values are invalid.")
         self.fields = fields
 
 
 class TooMany(PortalError):  # noqa: N818 -- exceptions here state the fact
-    """Asked for too often: it may be tried again after ``retry_after`` seconds."""
+    """Too many requests: retry after ``retry_after`` seconds."""
 
     def __init__(self, code: str, message: str, retry_after: int) -> None:
         super().__init__(code, message)
@@ -47,4 +47,4 @@ class TooMany(PortalError):  # noqa: N818 -- exceptions here state the fact
 
 
 class UpstreamProblem(PortalError):  # noqa: N818 -- exceptions here state the fact
-    """An external registry refused, or could not be reached."""
+    """An external registry refused, or is unavailable."""

@@ -1,4 +1,4 @@
-"""Is the process alive, and can it do its work?"""
+"""Liveness and readiness of the portal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def livez(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Answer 503 without the database; Redis only speeds things up, so it is told."""
+    """Return 503 without the database; Redis is only reported, being optional."""
     checks = {"database": database_answers(), "redis": redis_answers()}
     return JsonResponse(
         {"status": "ok" if checks["database"] else "unavailable", "checks": checks},
@@ -35,13 +35,13 @@ def database_answers() -> bool:
     try:
         ask_database()
     except Error:
-        logger.exception("The database does not answer")
+        logger.exception("The database is unavailable")
         return False
     return True
 
 
 def ask_database() -> None:
-    """Pass if the database answers; raises django.db.Error if it does not."""
+    """Query the database; raises django.db.Error if it is unavailable."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
 

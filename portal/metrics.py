@@ -1,4 +1,4 @@
-"""Numbers for Prometheus, for who has the token of ``BERTH_METRICS_TOKEN``."""
+"""Metrics for Prometheus, protected by ``BERTH_METRICS_TOKEN``."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ import registries.metrics
 logger = logging.getLogger(__name__)
 
 
-class _FromTheDatabase(Collector):
+class _DatabaseCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         yield from registries.metrics.collect()
         yield from alerts.metrics.collect()
@@ -28,7 +28,7 @@ class _FromTheDatabase(Collector):
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Answer 404 without a token in the settings, and 503 without the database."""
+    """Return 404 if no token is configured, and 503 without the database."""
     if not settings.BERTH_METRICS_TOKEN:
         raise Http404
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
@@ -37,11 +37,11 @@ def metrics(request: HttpRequest) -> HttpResponse:
     ):
         return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
     collectors = CollectorRegistry()
-    collectors.register(_FromTheDatabase())
+    collectors.register(_DatabaseCollector())
     try:
         text = generate_latest(collectors)
     except Error:
-        logger.exception("The database does not answer")
+        logger.exception("The database is unavailable")
         return HttpResponse(status=503)
     return HttpResponse(
         text,

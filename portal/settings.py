@@ -1,4 +1,4 @@
-"""Settings, all from the environment; docs/operations/configuration.md lists them."""
+"""Settings from the environment; docs/operations/configuration.md lists them."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 
 BERTH_ENCRYPTION_KEYS = secret("BERTH_ENCRYPTION_KEYS")
 BERTH_HMAC_KEYS = secret("BERTH_HMAC_KEYS")
-# Registry tokens: the edge refuses to start without these. Portal and worker sign with
-# the key what they ask the private registry themselves.
+# Registry tokens: the edge refuses to start without these. Portal and worker use the
+# key for their own requests to the private registry.
 BERTH_TOKEN_SIGNING_KEY = secret_if_set("BERTH_TOKEN_SIGNING_KEY")
 BERTH_TOKEN_ROOTS = secret_if_set("BERTH_TOKEN_ROOTS")
 BERTH_PROXY_SERVICE = env.str("BERTH_PROXY_SERVICE", default="berth-proxy")
 BERTH_REGISTRY_SERVICE = env.str("BERTH_REGISTRY_SERVICE", default="berth-registry")
-# Or the proxy's tokens, which live longer, would be good for the private registry.
+# Otherwise the proxy's tokens, which live longer, would open the private registry.
 different(
     BERTH_PROXY_SERVICE=BERTH_PROXY_SERVICE,
     BERTH_REGISTRY_SERVICE=BERTH_REGISTRY_SERVICE,
 )
-# Where people open the portal; it stands in license files, for installers.
+# The URL of the portal; license files contain it for installers.
 BERTH_PORTAL_URL = env.str(
     "BERTH_PORTAL_URL",
-    default=next((each for each in CSRF_TRUSTED_ORIGINS if "*" not in each), ""),
+    default=next((origin for origin in CSRF_TRUSTED_ORIGINS if "*" not in origin), ""),
 )
 BERTH_PROXY_HOST = env.str("BERTH_PROXY_HOST", default="")
 BERTH_REGISTRY_HOST = env.str("BERTH_REGISTRY_HOST", default="")
-# Where Berth itself reaches the private registry, past any reverse proxy.
+# Where Berth itself reaches the private registry, without the reverse proxy.
 BERTH_REGISTRY_URL = env.str("BERTH_REGISTRY_URL", default="")
-# What the private registry sends along with its notifications.
+# The private registry authenticates its notifications with this.
 BERTH_REGISTRY_NOTIFICATION_TOKEN = secret_if_set("BERTH_REGISTRY_NOTIFICATION_TOKEN")
-# Berth as an issuer of identity tokens, for clouds that trust it instead of a secret.
+# Berth as an issuer of identity tokens that clouds trust instead of a secret.
 BERTH_ISSUER_URL = env.str("BERTH_ISSUER_URL", default="")
 BERTH_IDENTITY_KEYS = secret_if_set("BERTH_IDENTITY_KEYS")
-# The root of license files; without it none is given out.
+# Signs license files; without it there are none.
 BERTH_LICENSE_ROOT_KEY = secret_if_set("BERTH_LICENSE_ROOT_KEY")
 BERTH_ALLOWED_PRIVATE_NETWORKS = networks("BERTH_ALLOWED_PRIVATE_NETWORKS")
 BERTH_INSECURE_REGISTRIES = env.list("BERTH_INSECURE_REGISTRIES", default=[])
@@ -133,11 +133,11 @@ _database = env.db_url_config(DATABASE_URL)
 _database["CONN_MAX_AGE"] = 0
 _database["CONN_HEALTH_CHECKS"] = True
 _database["OPTIONS"] = {
-    # A server that vanished is noticed in seconds, not after the kernel's minutes.
+    # A lost server is noticed in seconds, not after the kernel's minutes.
     "connect_timeout": 5,
     "tcp_user_timeout": 10_000,
     **_database.get("OPTIONS", {}),
-    # A wrong address must be told in seconds, not after the pool's half minute.
+    # A wrong address is reported in seconds, not after the pool's half minute.
     "pool": {
         "min_size": 1,
         "max_size": env.int("DATABASE_POOL_SIZE", default=16),
@@ -155,26 +155,23 @@ CACHES = {
         "KEY_PREFIX": "berth",
         "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
     },
-    # Used by this process alone while Redis is unavailable.
-    "local": {
-        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-        "OPTIONS": {"MAX_ENTRIES": 10_000},
-    },
+    # Used by this process while Redis is unavailable.
+    "local": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
 }
 
 CELERY_BROKER_URL = REDIS_URL
 CELERY_TASK_IGNORE_RESULT = True
-# What is to be done is in the database, and beat asks for it again and again: a message
-# only hurries, and may be lost. One that is not acknowledged yet when the broker goes
-# away ends the worker (kombu restores it over the connection that is gone), so none
-# waits for a free process or for the end of its task.
+# Work is stored in the database, and beat starts the tasks regularly, so a lost message
+# only delays it. If the broker fails while a message is unacknowledged, the worker dies
+# (kombu restores the message over the lost connection). Therefore a message is
+# acknowledged at once, and none is prefetched.
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_DISABLE_PREFETCH = True
 CELERY_TASK_TIME_LIMIT = 300
-# So that the worker logs as set below, secrets redacted.
+# Lets the worker use LOGGING below, which redacts secrets.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-# A portal request that queues work must not hang while the broker is away.
+# A portal request that queues work must not hang while the broker is unavailable.
 CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 5}
 CELERY_TASK_PUBLISH_RETRY = False
 
@@ -208,7 +205,7 @@ ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
 ACCOUNT_CHANGE_EMAIL = True
-# People come by invitation, which proves their address; a changed one is verified.
+# An invitation proves an address; a changed address is verified.
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
@@ -217,12 +214,12 @@ ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_REDIRECT_URL = LOGIN_URL
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_RATE_LIMITS = {
-    # By address and never by account: strangers must not lock anybody out.
+    # By address, never by account: strangers must not lock anybody out.
     "login": f"{BERTH_TOKEN_FAILURES_PER_MINUTE}/m/ip",
     "login_failed": f"{BERTH_TOKEN_FAILURES_PER_MINUTE}/m/ip",
-    # By account: who is asked for a code has given the password, so is no stranger.
+    # By account: only people who know the password are asked for a code.
     "second_factor": "5/5m/key",
-    # Only who is signed in sends these; one that is not sent is not told about.
+    # Only signed-in people send these; above the limit, a mail is silently dropped.
     "confirm_email": "5/m/key",
 }
 ACCOUNT_FORMS = {
@@ -269,7 +266,7 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = boolean(
     "SECURE_COOKIES", default=not DEBUG
 )
-# Browsers make passkeys on http://localhost too; nobody else is spoken to in clear.
+# Browsers allow passkeys on http://localhost, the only plain HTTP that is used.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not SESSION_COOKIE_SECURE
 SECURE_SSL_REDIRECT = boolean("SECURE_SSL_REDIRECT", default=False)
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0)
@@ -318,8 +315,8 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Berth API",
     "VERSION": "1",
     "DESCRIPTION": (
-        "The vendor portal's REST API. Sign in with `Authorization: Bearer berth_…`; "
-        "what is below `license` is for license holders, who sign in with HTTP Basic, "
+        "The vendor portal's REST API. Sign in with `Authorization: Bearer berth_…`. "
+        "Paths below `license` are for license holders, who sign in with HTTP Basic: "
         "any username, and the license ID as the password."
         "\n\n"
         "Errors are RFC 9457 problem details with a stable `code`. Lists are cursor "
@@ -359,7 +356,7 @@ LOGGING = {
             "formatter": "line",
         },
     },
-    # Amazon's library writes down all that it sends and gets: keys and passwords.
+    # At lower levels, Amazon's library logs keys and passwords.
     "loggers": {"botocore": {"level": "WARNING"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "INFO")},
 }

@@ -1,4 +1,4 @@
-"""The identity provider that people may sign in with, as django-allauth wants it."""
+"""The identity provider for sign-in, in the form that django-allauth expects."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-# Part of the address that the identity provider leads people back to.
+# Part of the URL that the identity provider redirects people to.
 PROVIDER_ID = "sso"
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -18,12 +18,12 @@ def openid_connect(
     """Return ``SOCIALACCOUNT_PROVIDERS`` for one OpenID Connect provider.
 
     Raises:
-        ImproperlyConfigured: the issuer is no address, or is spoken to in clear.
+        ImproperlyConfigured: the issuer is not an https:// URL.
     """
     parts = urlsplit(issuer)
     if parts.scheme != "https" and parts.hostname not in LOOPBACK:
         raise ImproperlyConfigured(
-            f"BERTH_OIDC_ISSUER is an https:// address, not {issuer!r}."
+            f"BERTH_OIDC_ISSUER must be an https:// URL, not {issuer!r}."
         )
     app = {
         "provider_id": PROVIDER_ID,

@@ -12,7 +12,7 @@ from portal.metrics import metrics
 from registries.web import identity_issuer
 from teams.web import entrance, sessions, single_sign_on
 
-# Operators sign in as everybody does, with their second factor.
+# Operators sign in as everyone else does, with their second factor.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 change_password = RedirectView.as_view(url=reverse_lazy("account_change_password"))
@@ -34,7 +34,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("invitations/<str:secret>", entrance.invitation, name="invitation"),
     path("accounts/oidc/<str:provider_id>/login/", single_sign_on.start),
     path("accounts/oidc/<str:provider_id>/login/callback/", single_sign_on.callback),
-    # Nobody chooses their own address: it comes from the identity provider.
+    # Nobody enters an e-mail address: it comes from the identity provider.
     path(
         "accounts/3rdparty/signup/",
         RedirectView.as_view(url=reverse_lazy("account_login")),
@@ -53,7 +53,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", readyz),
     path("metrics", metrics),
     path("registry-notifications", registry_notifications),
-    # The admin's own page for it would leave no trace in the audit log.
+    # The admin's own page would bypass the audit log.
     path("admin/password_change/", change_password),
     path("admin/password_change/done/", change_password),
     path("admin/", admin.site.urls),

@@ -1,4 +1,4 @@
-"""Starting a background task right after the change that gives it work."""
+"""Starts a background task right after the change that creates its work."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from django.db import transaction
 
 
 class Task(StrEnum):
-    """The tasks that services start, by the names that workers know them by."""
+    """The tasks that services start, by their Celery names."""
 
     CHECK_REGISTRIES = "registries.tasks.check_due_registries_task"
     CONFIRM_IMAGES = "images.tasks.confirm_images_task"
@@ -19,8 +19,8 @@ class Task(StrEnum):
 def wake(task: Task) -> None:
     """Send the task to a worker once the current transaction has committed.
 
-    By name, so that services need not import the tasks that call them. The work itself
-    is rows in the database, and beat runs the task too: an unavailable broker only
-    delays it, so it fails nothing.
+    By name, so that services do not import the tasks that call them. The work is stored
+    in the database, and beat runs the task as well. An unavailable broker only delays
+    the work, so it raises no error.
     """
     transaction.on_commit(lambda: current_app.send_task(task), robust=True)

@@ -1,4 +1,4 @@
-"""The portal alone: pages and REST API. Production serves this with granian."""
+"""The portal: pages and REST API. Production serves it with granian."""
 
 from __future__ import annotations
 

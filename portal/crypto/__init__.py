@@ -1,3 +1,3 @@
-"""Encryption at rest: keyrings, secret values, and the model field that uses them."""
+"""Keys, secret values, and the model field that encrypts them at rest."""
 
 from __future__ import annotations

@@ -32,13 +32,13 @@ _parse_lookup_keys: Callable[[str], LookupKeyring] = lru_cache(LookupKeyring.par
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SealedSecret:
-    """A stored secret, decrypted only when asked to."""
+    """A stored secret, decrypted only on request."""
 
     stored: str
     associated_data: str
 
     def reveal(self) -> str:
-        """Decrypt.
+        """Decrypt and return the secret.
 
         Raises:
             KeyringError: the key is missing or wrong, or the value is another row's.
@@ -76,17 +76,17 @@ else:
 class EncryptedField(_TextField):
     """Text encrypted at rest with AES-256-GCM and bound to its row.
 
-    Assign a :class:`Secret`; it is sealed on save. Reading gives a
-    :class:`SealedSecret`. The row's primary key must be known before the insert, as a
-    UUID default makes it. Any look-up but ``isnull`` raises FieldError.
+    Assign a :class:`Secret`; it is encrypted on save. Reading returns a
+    :class:`SealedSecret`. The primary key must be known before the insert, as with a
+    UUID default. All look-ups except ``isnull`` raise FieldError.
     """
 
-    # What the type checker takes a row's attribute for.
+    # The attribute's types for the type checker.
     _pyi_private_set_type: Secret | SealedSecret  # type: ignore[assignment]  # not text
     _pyi_private_get_type: SealedSecret  # type: ignore[assignment]  # not text
 
     def associated_data(self, pk: object) -> str:
-        """Name the table, the column and the row that a value belongs to."""
+        """Return the table, column and row that a value belongs to."""
         return f"{self.model._meta.label_lower}.{self.name}:{pk}"
 
     def contribute_to_class(
@@ -107,7 +107,7 @@ class EncryptedField(_TextField):
     def get_prep_value(self, value: Any) -> str | None:
         if value is None or (isinstance(value, str) and value.startswith("v1:")):
             return value
-        raise TypeError(f"{self.name} takes a Secret, set on an instance and saved.")
+        raise TypeError(f"Assign a Secret to {self.name} of an instance, and save it.")
 
     def to_python(self, value: Any) -> Any:
         return value
@@ -124,18 +124,18 @@ class EncryptedField(_TextField):
 
 
 def _refuse_lookup(*_args: object) -> Never:
-    raise FieldError("An encrypted column cannot be searched; use its look-up digest.")
+    raise FieldError("Encrypted columns cannot be searched; use the look-up digest.")
 
 
 def reencrypt_all(batch_size: int = 500) -> Iterator[tuple[str, int]]:
-    """Re-encrypt every value that the writing key did not write, in batches.
+    """Re-encrypt all values not written with the current key, in batches.
 
-    Yields ``(table.column, rows changed)`` after each batch. Rows of a batch are
-    locked while they are rewritten, so that a concurrent save is never overwritten.
+    Yields ``(table.column, rows changed)`` after each batch. A batch's rows are locked,
+    so that a concurrent save is never overwritten.
 
     Raises:
         KeyringError: a value needs a key that is not in the keyring; batches already
-            yielded stay done.
+            yielded are kept.
     """
     for model in apps.get_models():
         for field in model._meta.local_fields:

@@ -1,8 +1,8 @@
-"""Encryption and look-up keys with ids, several at once, the first one writing.
+"""Keyrings for encryption and for look-ups: keys by ID, of which the first writes.
 
 Stored form of an encrypted value: ``v1:<key id>:<base64 of nonce + ciphertext>``,
-AES-256-GCM with a 96-bit random nonce. The associated data names the table, the
-column and the row, so that a value copied to another row does not decrypt.
+AES-256-GCM with a 96-bit random nonce. The associated data names the table, column and
+row, so that a value copied to another row does not decrypt.
 
 Stored form of a look-up digest: ``<key id>:<HMAC-SHA256 in hex>``.
 """
@@ -30,19 +30,21 @@ _KEY_ID = re.compile(r"[a-zA-Z0-9_-]{1,32}")
 class KeyringError(Exception):
     """A key is missing, wrong or malformed, or a stored value was tampered with.
 
-    The message never holds a key, a plaintext or a ciphertext.
+    The message never contains a key, plaintext or ciphertext.
     """
 
 
 class _Keys:
-    """Keys by id in the order of the configuration; the first one writes."""
+    """Keys by ID, in the configured order; the first one writes."""
 
     def __init__(self, keys: Mapping[str, bytes]) -> None:
         if not keys:
             raise KeyringError("A keyring needs at least one key.")
         for key_id, key in keys.items():
             if not _KEY_ID.fullmatch(key_id):
-                raise KeyringError(f"Key id {key_id!r} is not [a-zA-Z0-9_-]{{1,32}}.")
+                raise KeyringError(
+                    f"Key ID {key_id!r} must match [a-zA-Z0-9_-]{{1,32}}."
+                )
             if len(key) != KEY_BYTES:
                 raise KeyringError(f"Key {key_id!r} is {len(key)} bytes, not 32.")
         self._keys = dict(keys)
@@ -53,7 +55,7 @@ class _Keys:
         """Read ``id:base64[,id:base64…]``.
 
         Raises:
-            KeyringError: an entry is malformed, or an id appears twice.
+            KeyringError: an entry is malformed, or an ID appears twice.
         """
         keys: dict[str, bytes] = {}
         for number, entry in enumerate(text.split(","), start=1):
@@ -63,9 +65,9 @@ class _Keys:
             except binascii.Error:
                 key = b""
             if not colon or not key:
-                raise KeyringError(f"Key number {number} is not written id:base64.")
+                raise KeyringError(f"Key number {number} is not in the form id:base64.")
             if key_id in keys:
-                raise KeyringError(f"Key id {key_id!r} appears twice.")
+                raise KeyringError(f"Key ID {key_id!r} appears twice.")
             keys[key_id] = key
         return cls(keys)
 
@@ -74,7 +76,7 @@ class _Keys:
 
 
 class Keyring(_Keys):
-    """Encrypts with the first key and decrypts with whichever key wrote the value."""
+    """Encrypts with the first key, and decrypts with the key that wrote the value."""
 
     def __init__(self, keys: Mapping[str, bytes]) -> None:
         super().__init__(keys)
@@ -94,8 +96,7 @@ class Keyring(_Keys):
 
         Raises:
             KeyringError: the form is unknown, the key is not in the keyring, or the
-                value was not written by that key for this row. Never returns what it
-                was given.
+                value was not written by that key for this row.
         """
         version, key_id, encoded = _split(stored)
         cipher = self._ciphers.get(key_id)
@@ -115,30 +116,30 @@ class Keyring(_Keys):
         return plaintext.decode()
 
     def is_current(self, stored: str) -> bool:
-        """Tell whether the writing key wrote this value."""
+        """Return whether the first key wrote this value."""
         return _split(stored)[:2] == (VERSION, self.writing_id)
 
 
 class LookupKeyring(_Keys):
-    """HMAC digests of high-entropy secrets, for finding a row by its secret."""
+    """HMAC digests of high-entropy secrets, to look up a row by its secret."""
 
     def digest(self, text: str, *, purpose: str) -> str:
-        """Return the digest to store, made with the first key."""
+        """Return the digest to store, computed with the first key."""
         return self._digest(self.writing_id, text, purpose)
 
     def candidates(self, text: str, *, purpose: str) -> list[str]:
-        """Return the digests under every key, for a look-up during key rotation."""
+        """Return the digests with all keys, for a look-up during key rotation."""
         return [self._digest(key_id, text, purpose) for key_id in self._keys]
 
     def matches(self, stored: str, text: str, *, purpose: str) -> bool:
-        """Compare in constant time; a digest of an unknown key matches nothing."""
+        """Compare in constant time. A digest of an unknown key never matches."""
         key_id = stored.partition(":")[0]
         if key_id not in self._keys:
             return False
         return hmac.compare_digest(stored, self._digest(key_id, text, purpose))
 
     def is_current(self, stored: str) -> bool:
-        """Tell whether the first key made this digest."""
+        """Return whether the first key computed this digest."""
         return stored.partition(":")[0] == self.writing_id
 
     def _digest(self, key_id: str, text: str, purpose: str) -> str:

@@ -1,4 +1,4 @@
-"""Values that must not be printed by accident."""
+"""Strings that must not be printed by accident."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Never
 class Secret:
     """A string that hides itself from ``repr``, ``str``, formatting and pickling.
 
-    The only way to the text is :meth:`reveal`, which greps well.
+    Only :meth:`reveal`, which is easy to search for, returns the text.
     """
 
     __slots__ = ("_text",)
@@ -36,7 +36,7 @@ class Secret:
             return NotImplemented
         return hmac.compare_digest(self._text.encode(), other._text.encode())
 
-    __hash__ = None  # type: ignore[assignment]  # a secret is no dictionary key
+    __hash__ = None  # type: ignore[assignment]  # a secret must not be a dictionary key
 
     def __reduce__(self) -> Never:
-        raise TypeError("A Secret is never serialised.")
+        raise TypeError("A Secret cannot be serialized.")

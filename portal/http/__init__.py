@@ -1,3 +1,3 @@
-"""What every page and API view shares: errors, pages of lists, parsers, middleware."""
+"""What pages and API views of all rooms share: errors, forms, lists, middleware."""
 
 from __future__ import annotations

@@ -6,10 +6,9 @@ from django.http import HttpRequest
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # any model's
-    """Shows rows to platform operators; changes go through services, which audit them.
+    """Shows rows to operators; changes go through services, which audit them.
 
-    Subclasses name the fields that are shown, so that a new secret is never shown by
-    having been forgotten.
+    Subclasses list the fields to show, so that a new secret field stays hidden.
     """
 
     def has_add_permission(self, request: HttpRequest) -> bool:

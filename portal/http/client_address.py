@@ -1,4 +1,4 @@
-"""Whose request it is when a reverse proxy stands in front."""
+"""The client's address behind reverse proxies."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def client_address(
 ) -> str | None:
     """Return the client's address.
 
-    ``X-Forwarded-For`` is read from the right, and only as far as trusted proxies
-    wrote it: its left part is whatever the client chose to send.
+    ``X-Forwarded-For`` is read from the right, as far as trusted proxies wrote it. The
+    client may have sent the rest, so it is ignored.
     """
     hops = [hop.strip() for hop in forwarded_for.split(",") if hop.strip()]
     address = _parse(peer)
@@ -32,9 +32,10 @@ def is_trusted_proxy(peer: str, trusted_proxies: Sequence[IPNetwork]) -> bool:
 
 
 def neighbourhood(address: str) -> str:
-    """Return what to limit by: the address, or an IPv6 client's /64 network.
+    """Return the unit of rate limits: an address, or an IPv6 client's /64 network.
 
-    That is what one customer of a provider has; a text that is no address stays.
+    A provider's customer usually has a whole /64. Text that is not an address is
+    returned unchanged.
     """
     parsed = _parse(address)
     if not isinstance(parsed, ipaddress.IPv6Address):

@@ -1,4 +1,4 @@
-"""The one table from errors to HTTP: RFC 9457 problem details with a stable code."""
+"""How errors become HTTP: RFC 9457 problem details with a stable code."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ _STATUSES: dict[type[PortalError], int] = {
     TooMany: 429,
     UpstreamProblem: 502,
 }
-_TOLD: dict[type[Exception], tuple[int, str, str]] = {
+_OTHER_ERRORS: dict[type[Exception], tuple[int, str, str]] = {
     RequestDataTooBig: (413, "too_large", "The body is larger than 1 MB."),
     IntegrityError: (
         409,
         "conflict",
-        "Another change came first. Read the object and try again.",
+        "The object was changed at the same time. Read it and try again.",
     ),
-    Http404: (404, "not_found", "There is no such object in your team."),
-    # Deleted by somebody else while this request worked on it.
-    ObjectDoesNotExist: (404, "not_found", "The object was deleted meanwhile."),
+    Http404: (404, "not_found", "Your team has no such object."),
+    # Deleted during this request.
+    ObjectDoesNotExist: (404, "not_found", "The object has been deleted."),
 }
 _TITLES = {
-    400: "The request is not valid",
+    400: "Invalid request",
     401: "Sign in first",
     403: "Not allowed",
     404: "Not found",
@@ -58,7 +58,7 @@ _TITLES = {
     409: "Conflict",
     413: "Too large",
     415: "Unsupported media type",
-    422: "The request cannot be processed",
+    422: "Unprocessable request",
     429: "Too many requests",
     502: "The registry failed",
 }
@@ -91,20 +91,22 @@ def problem_body(status: int, code: str, detail: str) -> dict[str, Any]:
 
 
 def problem_response(error: Exception, context: Mapping[str, Any]) -> Response | None:
-    """Answer an exception of an API view; None leaves it to Django as a real fault."""
+    """Return the response to an API view's exception; None for an internal error."""
     set_rollback()
     if isinstance(error, PortalError):
         return _portal_problem(error)
     if isinstance(error, ModelValidationError):
         return problem(
-            400, "invalid", "Some values are not valid.", errors=_messages(error)
+            400, "invalid", "Some values are invalid.", errors=_messages(error)
         )
     if isinstance(error, PermissionDenied):
         return problem(403, "permission_denied", str(error) or "Not allowed.")
     if isinstance(error, exceptions.APIException):
         return _api_problem(error)
-    told = next((_TOLD[kind] for kind in _TOLD if isinstance(error, kind)), None)
-    return problem(*told) if told else None
+    for kind, (status, code, detail) in _OTHER_ERRORS.items():
+        if isinstance(error, kind):
+            return problem(status, code, detail)
+    return None
 
 
 def _portal_problem(error: PortalError) -> Response:
@@ -126,7 +128,7 @@ def _api_problem(error: exceptions.APIException) -> Response:
         headers["Retry-After"] = str(int(wait) + 1)
     if isinstance(error, exceptions.ValidationError):
         return problem(
-            400, "invalid", "Some values are not valid.", errors=_fields(error.detail)
+            400, "invalid", "Some values are invalid.", errors=_fields(error.detail)
         )
     codes = error.get_codes()
     code = codes if isinstance(codes, str) else error.default_code

@@ -1,4 +1,4 @@
-"""Pages of long lists for people: newer and older, the same speed at any depth."""
+"""Keyset pagination of long lists: as fast on the last page as on the first."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FIRST_YEAR = 2000
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[RowT]):
-    """Some rows of a list, with what to ask for to get the neighbours.
+    """A page of a list, with the cursors of its neighbors.
 
     ``newer`` and ``older`` are values of the parameter ``page``, None at the ends.
     """
@@ -57,17 +57,17 @@ class _Cursor:
 def keyset_page(
     rows: QuerySet[RowT], cursor: str, *, by: str = "created_at", size: int = PAGE_SIZE
 ) -> Page[RowT]:
-    """Return the page of ``rows``, the latest first, that a cursor asks for.
+    """Return the page of ``rows``, newest first, at a cursor.
 
-    ``by`` names the column of instants to sort by. A cursor that was tampered with
-    gives the first page: it is an address that somebody may have cut off.
+    ``by`` names the column of instants to sort by. An invalid cursor, such as one from
+    a truncated URL, returns the first page.
     """
-    found = _Cursor.parse(cursor) if cursor else None
-    is_back = found is not None and found.is_back
+    start = _Cursor.parse(cursor) if cursor else None
+    is_back = start is not None and start.is_back
     ordering = (by, "pk") if is_back else (f"-{by}", "-pk")
     ordered = rows.order_by(*ordering)
-    if found is not None:
-        ordered = ordered.filter(_beyond(found, by))
+    if start is not None:
+        ordered = ordered.filter(_beyond(start, by))
     taken = list(ordered[: size + 1])
     has_more = len(taken) > size
     shown = taken[:size]
@@ -76,19 +76,19 @@ def keyset_page(
     return Page(
         rows=shown,
         newer=_edge(shown, 0, by, is_back=True)
-        if (has_more if is_back else found is not None)
+        if (has_more if is_back else start is not None)
         else None,
         older=_edge(shown, -1, by, is_back=False) if is_back or has_more else None,
     )
 
 
 def cursor_after(row: Model, *, by: str = "created_at") -> str:
-    """Return the cursor of the page that begins after a row."""
+    """Return the cursor of the page that starts after a row."""
     return str(_Cursor(getattr(row, by), row.pk, is_back=False))
 
 
 def _beyond(cursor: _Cursor, by: str) -> Q:
-    # The first condition is implied by the rest; with it the index finds the place.
+    # The others imply the first condition; the index needs it to find the place.
     side = "gt" if cursor.is_back else "lt"
     return Q(**{f"{by}__{side}e": cursor.at}) & (
         Q(**{f"{by}__{side}": cursor.at})

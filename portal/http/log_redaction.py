@@ -8,7 +8,7 @@ _SECRETS = re.compile(
     r"|(?i:\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}"
     r"|eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+"
 )
-# Links that were mailed to somebody; in a query a slash is %2F and a colon %3A.
+# Links from mails; in a query, a slash is %2F and a colon %3A.
 _LINKS = re.compile(
     r"((?:/|%2F)invitations(?:/|%2F))[A-Z0-9_-]{43}"
     r"|((?:/|%2F)password(?:/|%2F)reset(?:/|%2F)key(?:/|%2F))[A-Z0-9]+-[A-Z0-9_-]+"
@@ -18,9 +18,9 @@ _LINKS = re.compile(
 
 
 class RedactingFormatter(logging.Formatter):
-    """A net under the rule that no secret is logged: blots out what looks like one.
+    """Redacts what looks like a secret, in case one is logged despite the rules.
 
-    In tracebacks too, which is why it is a formatter and no filter.
+    A formatter, not a filter, so that it also covers tracebacks.
     """
 
     def format(self, record: logging.LogRecord) -> str:

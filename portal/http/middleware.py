@@ -20,7 +20,7 @@ _CONTENT_SECURITY_POLICY = (
 
 
 def request_origin_middleware(get_response: GetResponse) -> GetResponse:
-    """Give each request an id, and believe proxy headers from trusted proxies only."""
+    """Give each request an ID, and accept proxy headers only from trusted proxies."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         peer = request.META.get("REMOTE_ADDR", "")
@@ -44,12 +44,12 @@ def request_origin_middleware(get_response: GetResponse) -> GetResponse:
 
 
 def security_headers_middleware(get_response: GetResponse) -> GetResponse:
-    """Say what a page may load, and refuse NUL bytes that no database column takes."""
+    """Set the content security policy, and reject NUL bytes, which no column stores."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
             return JsonResponse(
-                problem_body(400, "invalid", "NUL bytes are not allowed in addresses."),
+                problem_body(400, "invalid", "NUL bytes are not allowed in URLs."),
                 status=400,
                 content_type=CONTENT_TYPE,
             )

@@ -1,4 +1,4 @@
-"""Redis as a cache that nothing depends on."""
+"""Redis as a cache that Berth can do without."""
 
 from __future__ import annotations
 
@@ -17,25 +17,21 @@ def _forgiving(name: str) -> Any:
         try:
             return getattr(RedisCache, name)(self, *args, **kwargs)
         except (RedisError, OSError):
-            _warn()
+            logger.warning("Redis is unavailable; this process uses its own cache.")
             return getattr(caches["local"], name)(*args, **kwargs)
 
     call.__name__ = name
     return call
 
 
-def _warn() -> None:
-    logger.warning("Redis does not answer; this process keeps its own cache.")
-
-
 class ForgivingRedisCache(RedisCache):
     """Falls back to this process's memory while Redis is unavailable.
 
-    Counts, such as those of failed logins, are this process's own then.
+    Counters in the cache, such as failed logins, are then per process.
     """
 
     def ping(self) -> None:
-        """Pass if Redis itself answers; raises RedisError or OSError if not."""
+        """Query Redis itself; raises RedisError or OSError if it is unavailable."""
         self._cache.get_client().ping()
 
     def add_one(self, key: str, timeout: int) -> int:

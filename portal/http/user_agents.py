@@ -1,10 +1,10 @@
-"""Which browser it was, from what it calls itself."""
+"""Browser names from the header ``User-Agent``."""
 
 from __future__ import annotations
 
 import re
 
-# The first that matches: most claim to be several of those below them.
+# The first match wins: most browsers also claim to be others further down.
 _BROWSERS = (
     ("Edge", r"Edg(?:e|A|iOS)?/(\d+)"),
     ("Opera", r"OPR/(\d+)"),
@@ -29,9 +29,9 @@ def browser_name(user_agent: str) -> str:
     """Return a name such as ``Firefox 140 on Linux`` for a ``User-Agent``."""
     browser = ""
     for name, pattern in _BROWSERS:
-        found = re.search(pattern, user_agent)
-        if found:
-            browser = f"{name} {found[1]}"
+        match = re.search(pattern, user_agent)
+        if match:
+            browser = f"{name} {match[1]}"
             break
     system = next((name for name, word in _SYSTEMS if word in user_agent), "")
     if not browser:

@@ -1,4 +1,4 @@
-"""Values as clients write them in addresses and bodies."""
+"""IDs and instants as clients write them in URLs and bodies."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from django import forms
 from django.utils.dateparse import parse_datetime
 from django_filters import rest_framework as filters
 
-INSTANT_FORM = "Write an instant with its zone, such as 2026-12-31T23:59:59Z."
+INSTANT_FORM = "Enter an instant with its zone, such as 2026-12-31T23:59:59Z."
 
 
 def parse_id(text: str) -> uuid.UUID | None:
-    """Read a UUID in its usual form of 36 characters."""
+    """Parse a UUID in its usual form of 36 characters."""
     try:
         identifier = uuid.UUID(text)
     except ValueError:
@@ -23,10 +23,10 @@ def parse_id(text: str) -> uuid.UUID | None:
 
 
 def parse_instant(text: object) -> datetime:
-    """Read an RFC 3339 instant, zone required, to whole seconds in UTC.
+    """Parse an RFC 3339 instant with a zone; return it in UTC, in whole seconds.
 
     Raises:
-        ValueError: it is something else, or outside the years 2000 to 9999.
+        ValueError: it is not an instant, or not in the years 2000 to 9999.
     """
     instant = parse_datetime(text) if isinstance(text, str) else None
     if instant is None or instant.tzinfo is None:
@@ -36,7 +36,7 @@ def parse_instant(text: object) -> datetime:
     except OverflowError as error:
         raise ValueError(INSTANT_FORM) from error
     if instant.year < 2000:
-        raise ValueError("Write an instant of the years 2000 to 9999.")
+        raise ValueError("Enter an instant in the years 2000 to 9999.")
     return instant
 
 

@@ -7,13 +7,13 @@ from rest_framework.pagination import CursorPagination
 
 
 class CursorPages(CursorPagination):
-    """Pages of at most 100, newest first, that stay put while rows are added."""
+    """Pages of at most 100, newest first, that stay stable while rows are added."""
 
     ordering = ("-created_at", "-id")
     page_size = 50
     max_page_size = 100
     page_size_query_param = "page_size"
-    page_size_query_description = "How many results a page holds, at most 100."
+    page_size_query_description = "Number of results per page, at most 100."
 
     def paginate_queryset(
         self, queryset: Any, request: Any, view: Any = None

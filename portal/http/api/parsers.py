@@ -12,10 +12,10 @@ MAX_DEPTH = 32
 
 
 class StrictJSONParser(JSONParser):
-    """JSON objects, nested sparingly, with no NUL and no lone surrogates in any text.
+    """JSON objects of limited depth, without NUL and lone surrogates.
 
-    PostgreSQL stores neither, and no name needs them. Django refuses bodies of more
-    than ``DATA_UPLOAD_MAX_MEMORY_SIZE`` before they come here.
+    PostgreSQL can store neither. Django rejects bodies larger than
+    ``DATA_UPLOAD_MAX_MEMORY_SIZE`` before this parser.
     """
 
     def parse(
@@ -51,7 +51,7 @@ def _finite_float(text: str) -> float:
 
 
 def _texts(body: object) -> Iterator[str]:
-    """Yield every text of a document, keys too; refuse deep nesting."""
+    """Yield all texts of a document, including keys; reject deep nesting."""
     level = [body]
     for _ in range(MAX_DEPTH):
         following: list[object] = []

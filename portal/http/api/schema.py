@@ -24,14 +24,14 @@ PROBLEM = {
 _IDEMPOTENCY_KEY = {
     "in": "header",
     "name": "Idempotency-Key",
-    "description": "Repeat a creating request with the same key to get the same answer "
-    "again, for 24 hours, instead of a second object.",
+    "description": "Repeating a creating request with the same key returns the same "
+    "response for 24 hours, instead of creating another object.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
 
 
 class BerthSchema(AutoSchema):
-    """The same conventions for every operation, said once."""
+    """Conventions that apply to all operations."""
 
     def get_tags(self) -> list[str]:
         return [self.path.removeprefix("/api/v1/").split("/")[0]]
@@ -49,7 +49,7 @@ class BerthSchema(AutoSchema):
 def describe_problems(
     result: dict[str, Any], generator: Any, request: Any, public: bool
 ) -> dict[str, Any]:
-    """Add the errors that any operation can answer with."""
+    """Add the error response that all operations share."""
     result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM
     answer = {
         "description": "A problem, in RFC 9457 form",

@@ -1,4 +1,4 @@
-"""The API's views that belong to no room: its schema, its pages, wrong addresses."""
+"""API views that belong to no room: the schema, its documentation, unknown URLs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 YAML, JSON = "application/vnd.oai.openapi", "application/json"
-# Swagger UI sets style attributes on what it draws.
+# Swagger UI uses style attributes.
 _DOCS_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data:; font-src 'self'; connect-src 'self'; base-uri 'none'; "
@@ -26,9 +26,9 @@ _DOCS_POLICY = (
 
 
 class SchemaView(View):
-    """The OpenAPI document, for everybody: the file that ``make openapi`` wrote.
+    """The public OpenAPI document, from the file that ``make openapi`` wrote.
 
-    Drawing it from the code takes half a second, which strangers must not cost us.
+    Generating it takes half a second, which anonymous requests must not cost.
     """
 
     http_method_names: Sequence[str] = ["get", "head"]
@@ -49,7 +49,7 @@ def _schema_documents() -> dict[str, bytes]:
 
 
 class DocsView(SpectacularSwaggerSplitView):
-    """Swagger UI, from this host alone, for everybody."""
+    """Swagger UI, public, with all files from this host."""
 
     authentication_classes = ()
 
@@ -62,7 +62,7 @@ class DocsView(SpectacularSwaggerSplitView):
 
 
 class UnknownAddressView(APIView):
-    """Answers addresses that name nothing."""
+    """Answers unknown URLs."""
 
     authentication_classes = ()
     permission_classes = ()

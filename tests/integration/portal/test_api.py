@@ -317,10 +317,10 @@ def test_errors_name_the_fields(owner_api: ApiClient) -> None:
 
     assert response.json() == {
         "type": "about:blank",
-        "title": "The request is not valid",
+        "title": "Invalid request",
         "status": 400,
         "code": "invalid",
-        "detail": "Some values are not valid.",
+        "detail": "Some values are invalid.",
         "errors": {
             "name": ["This field is required."],
             "email": ["Enter a valid email address."],

@@ -44,7 +44,7 @@ def test_field_stores_ciphertext_and_reads_sealed_secrets(team: Team) -> None:
 
 @pytest.mark.django_db
 def test_field_refuses_plain_text() -> None:
-    with pytest.raises(TypeError, match="takes a Secret"):
+    with pytest.raises(TypeError, match="Assign a Secret"):
         CredentialFactory(secret="hunter2")
 
 

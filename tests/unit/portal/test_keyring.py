@@ -104,8 +104,8 @@ def test_decrypt_refuses_a_changed_value() -> None:
         ("a:", "number 1"),
         (f"a:{encoded(ONE)},", "number 2"),
         (f"a:{encoded(b'short')}", "5 bytes"),
-        (f"a b:{encoded(ONE)}", "Key id"),
-        (f":{encoded(ONE)}", "Key id"),
+        (f"a b:{encoded(ONE)}", "Key ID"),
+        (f":{encoded(ONE)}", "Key ID"),
         (f"a:{encoded(ONE)},a:{encoded(TWO)}", "twice"),
     ],
 )
