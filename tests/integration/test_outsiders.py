@@ -147,9 +147,9 @@ def test_every_route_has_an_entry() -> None:
 
 def test_the_portal_has_no_other_addresses() -> None:
     """Those of pages are walked in test_page_outsiders.py."""
-    found = [str(pattern.pattern) for pattern in get_resolver().url_patterns]
+    patterns = [str(pattern.pattern) for pattern in get_resolver().url_patterns]
 
-    assert found == [
+    assert patterns == [
         "",
         "set-up",
         "theme",
@@ -175,7 +175,7 @@ def test_the_portal_has_no_other_addresses() -> None:
 
 
 @pytest.mark.parametrize(("route", "method"), every(LIST, OBJECT, ACTION))
-def test_every_route_tells_the_anonymous_to_sign_in(
+def test_every_route_requires_sign_in(
     route: str, method: str, world: World, anonymous_api: ApiClient
 ) -> None:
     body = ROUTES[route].bodies.get(method, {})
@@ -284,7 +284,7 @@ def test_every_list_shows_nothing_of_another_team(
         "/",
     ],
 )
-def test_wrong_addresses_are_told_as_problems(
+def test_unknown_urls_return_problems(
     path: str, method: str, owner_api: ApiClient
 ) -> None:
     response = owner_api.request(method, path)

@@ -62,13 +62,13 @@ def test_models_refuse_to_change_events(event: AuditEvent) -> None:
         event.delete()
 
 
-def test_audit_events_tell_who_did_what(
+def test_audit_events_show_who_did_what(
     event: AuditEvent, owner_api: ApiClient, actor: Actor
 ) -> None:
     response = owner_api.get("/audit-events")
 
     assert response.status_code == 200
-    assert [each | {"created_at": None} for each in response.json()["results"]] == [
+    assert [row | {"created_at": None} for row in response.json()["results"]] == [
         {
             "id": str(event.pk),
             "tag": "team:created",

@@ -18,7 +18,7 @@ from tests.support.rows.factories import (
 from tests.support.rows.world import rows_of
 
 
-def test_team_tells_role_and_permissions(viewer_api: ApiClient) -> None:
+def test_team_shows_role_and_permissions(viewer_api: ApiClient) -> None:
     response = viewer_api.get("/team")
 
     assert response.status_code == 200
@@ -48,9 +48,7 @@ def test_create_application_makes_a_default_channel(member_api: ApiClient) -> No
     application = Application.objects.get(slug="my-app")
     assert response.json()["id"] == str(application.pk)
     channels = member_api.get("/applications/my-app/channels").json()["results"]
-    assert [(each["slug"], each["is_default"]) for each in channels] == [
-        ("stable", True)
-    ]
+    assert [(row["slug"], row["is_default"]) for row in channels] == [("stable", True)]
     assert audited(member_api.team) == [
         ("application:created", "my-app"),
         ("channel:created", "my-app/stable"),
@@ -78,7 +76,7 @@ def test_create_application_is_denied_to_a_viewer(viewer_api: ApiClient) -> None
         ({"name": "a", "slug": "a", "team": "acme", "x": 1}, ["team", "x"]),
     ],
 )
-def test_create_application_tells_the_wrong_fields(
+def test_create_application_reports_invalid_fields(
     body: dict[str, object], fields: list[str], owner_api: ApiClient
 ) -> None:
     response = owner_api.post("/applications", body)
@@ -112,7 +110,7 @@ def test_application_answers_to_id_and_slug(owner_api: ApiClient) -> None:
     assert by_id["slug"] == "my-app"
 
 
-def test_application_id_wins_over_the_same_text_as_a_slug(
+def test_application_id_takes_precedence_over_an_equal_slug(
     owner_api: ApiClient,
 ) -> None:
     first = ApplicationFactory(team=owner_api.team)
@@ -237,7 +235,7 @@ def test_delete_application_is_denied_to_a_viewer(viewer_api: ApiClient) -> None
     assert Application.objects.exists()
 
 
-def test_new_default_channel_takes_over(owner_api: ApiClient) -> None:
+def test_new_default_channel_replaces_the_old(owner_api: ApiClient) -> None:
     ApplicationFactory(team=owner_api.team, slug="my-app")
 
     response = owner_api.post(
@@ -259,7 +257,7 @@ def test_change_channel_makes_it_the_default(owner_api: ApiClient) -> None:
 
     assert response.status_code == 200
     defaults = Channel.objects.filter(is_default=True)
-    assert [(each.pk, each.name) for each in defaults] == [(channel.pk, "Main")]
+    assert [(row.pk, row.name) for row in defaults] == [(channel.pk, "Main")]
 
 
 def test_default_channel_cannot_be_undone_or_deleted(owner_api: ApiClient) -> None:

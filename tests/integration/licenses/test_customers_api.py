@@ -11,7 +11,7 @@ from tests.support.rows.factories import CustomerFactory, LicenseFactory
 def names(api: ApiClient, query: str) -> list[str]:
     response = api.get(f"/customers?{query}")
     assert response.status_code == 200
-    return [each["name"] for each in response.json()["results"]]
+    return [row["name"] for row in response.json()["results"]]
 
 
 def test_create_customer(support_api: ApiClient) -> None:
@@ -50,7 +50,7 @@ def test_create_customer_is_denied_to_a_developer(member_api: ApiClient) -> None
         ({"name": "a", "archived_at": "2026-01-01T00:00:00Z"}, ["archived_at"]),
     ],
 )
-def test_create_customer_tells_the_wrong_fields(
+def test_create_customer_reports_invalid_fields(
     body: dict[str, str], fields: list[str], owner_api: ApiClient
 ) -> None:
     response = owner_api.post("/customers", body)

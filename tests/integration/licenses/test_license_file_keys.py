@@ -33,14 +33,14 @@ def test_a_root_signs_what_its_public_key_checks(
 ) -> None:
     directory = tmp_path / "new" / "root"
 
-    told = call("create_license_root", str(directory))
+    output = call("create_license_root", str(directory))
 
     key, public = directory / "license-root.key", directory / "license-root.pem"
     loaded = serialization.load_pem_public_key(public.read_bytes())
     assert isinstance(loaded, rsa.RSAPublicKey)
     assert loaded.key_size == 3072
-    assert root_id(loaded) in told
-    assert "PRIVATE" not in told
+    assert root_id(loaded) in output
+    assert "PRIVATE" not in output
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     settings.BERTH_LICENSE_ROOT_KEY = key.read_text()
@@ -60,7 +60,7 @@ def test_no_root_is_overwritten(name: str, tmp_path: Path) -> None:
     assert (tmp_path / name).read_text() == "mine"
 
 
-def test_a_root_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_a_root_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
 
     with pytest.raises(CommandError, match="cannot be written"):
@@ -72,9 +72,9 @@ def test_keys_of_applications_are_replaced(team: Team) -> None:
     kept = signing_key_of(ApplicationFactory(team=team, slug="other"))
     before = signing_key_of(one)
 
-    told = call("replace_license_key", "one")
+    output = call("replace_license_key", "one")
 
-    assert told == "Replaced the key of one\n"
+    assert output == "Replaced the key of one\n"
     assert signing_key_of(one).public_key != before.public_key
     assert LicenseSigningKey.objects.get(pk=kept.pk).public_key == kept.public_key
 
@@ -98,7 +98,7 @@ def test_no_key_is_replaced_without_a_root(team: Team, settings: Any) -> None:
     assert LicenseSigningKey.objects.get().public_key == before.public_key
 
 
-def test_keys_are_encrypted_anew_with_all_other_secrets(
+def test_keys_are_re_encrypted_with_all_other_secrets(
     team: Team, settings: Any
 ) -> None:
     license = LicenseFactory(team=team)

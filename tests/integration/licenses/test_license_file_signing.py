@@ -43,7 +43,7 @@ def test_what_the_page_gives_out_is_signed(client: Client, owner: Membership) ->
     assert signed["spec"]["licenseID"] == license.license_id.reveal()
 
 
-def test_no_file_without_a_root_and_it_is_told(
+def test_no_file_without_a_root_and_the_error_says_so(
     owner_api: ApiClient, client: Client, owner: Membership, settings: Any
 ) -> None:
     license = LicenseFactory(team=owner.team)

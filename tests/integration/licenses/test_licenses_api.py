@@ -24,7 +24,7 @@ from tests.support.rows.world import rows_of
 def ids(api: ApiClient, query: str) -> list[str]:
     response = api.get(f"/licenses?{query}")
     assert response.status_code == 200
-    return [each["id"] for each in response.json()["results"]]
+    return [row["id"] for row in response.json()["results"]]
 
 
 def test_issue_license(owner_api: ApiClient) -> None:
@@ -100,7 +100,7 @@ def test_license_id_never_comes_out(owner_api: ApiClient) -> None:
         ({"license_id": "mine"}, ["license_id"]),
     ],
 )
-def test_issue_license_tells_the_wrong_fields(
+def test_issue_license_reports_invalid_fields(
     body: dict[str, object], fields: list[str], owner_api: ApiClient
 ) -> None:
     customer = CustomerFactory(team=owner_api.team)
@@ -355,11 +355,11 @@ def test_search_by_license_id(owner_api: ApiClient) -> None:
     license = LicenseFactory(team=owner_api.team)
     secret = license.license_id.reveal()
 
-    found = owner_api.post("/licenses/search", {"license_id": secret})
+    response = owner_api.post("/licenses/search", {"license_id": secret})
     unknown = owner_api.post("/licenses/search", {"license_id": secret[::-1]})
 
-    assert found.status_code == 200
-    assert found.json()["id"] == str(license.pk)
+    assert response.status_code == 200
+    assert response.json()["id"] == str(license.pk)
     assert unknown.status_code == 404
 
 
@@ -405,7 +405,7 @@ def test_license_fields(member_api: ApiClient) -> None:
         ({"options": "gold"}, ["options"]),
     ],
 )
-def test_create_license_field_tells_the_wrong_fields(
+def test_create_license_field_reports_invalid_fields(
     body: dict[str, object], fields: list[str], owner_api: ApiClient
 ) -> None:
     application = ApplicationFactory(team=owner_api.team)

@@ -63,14 +63,14 @@ def test_a_slug_that_is_just_being_retired_is_refused_too(
         with transaction.atomic():
             delete_application(actor=actor, application=application)
             taking = elsewhere.submit(take)
-            wait_until(somebody_waits_for_a_lock)
+            wait_until(is_waiting_for_a_lock)
         with pytest.raises(IntegrityError, match="my-app is retired"):
             taking.result(10)
 
     assert not Application.objects.exists()
 
 
-def somebody_waits_for_a_lock() -> bool:
+def is_waiting_for_a_lock() -> bool:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity "

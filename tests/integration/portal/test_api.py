@@ -111,8 +111,8 @@ def team_license(team: Team) -> Any:
 def team_registry(team: Team) -> Any:
     from registries.models import ExternalRegistry
 
-    found = ExternalRegistry.objects.filter(team=team).first()
-    return found or ExternalRegistryFactory(team=team)
+    registry = ExternalRegistry.objects.filter(team=team).first()
+    return registry or ExternalRegistryFactory(team=team)
 
 
 def made_by(factory: Any, path: str) -> Make:
@@ -160,7 +160,7 @@ def test_list_costs_the_same_queries_at_any_length(
 
     assert response.status_code == 200
     assert len(response.json()["results"]) >= count
-    assert len(captured) == queries, [each["sql"] for each in captured]
+    assert len(captured) == queries, [row["sql"] for row in captured]
 
 
 @pytest.mark.parametrize("name", LISTS)
@@ -169,14 +169,14 @@ def test_list_pages_hold_every_row_once(
 ) -> None:
     make, _ = LISTS[name]
     path = {make(owner_api.team, actor) for _ in range(5)}.pop()
-    whole = [each["id"] for each in owner_api.get(path).json()["results"]]
+    whole = [row["id"] for row in owner_api.get(path).json()["results"]]
 
     seen: list[str] = []
     following: str | None = f"{path}?page_size=2"
     while following:
         page = owner_api.get(following).json()
         assert len(page["results"]) <= 2
-        seen += [each["id"] for each in page["results"]]
+        seen += [row["id"] for row in page["results"]]
         following = page["next"] and page["next"].partition("/api/v1")[2]
 
     assert seen == whole
@@ -297,7 +297,7 @@ def test_body_of_another_type_is_refused(owner_api: ApiClient) -> None:
     assert code_of(response) == "unsupported_media_type"
 
 
-def test_wrong_method_tells_the_allowed_ones(owner_api: ApiClient) -> None:
+def test_wrong_method_lists_the_allowed_ones(owner_api: ApiClient) -> None:
     response = owner_api.delete("/customers")
 
     assert response.status_code == 405

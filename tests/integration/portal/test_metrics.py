@@ -62,7 +62,7 @@ def test_without_a_token_in_the_settings_there_is_no_such_page(db: None) -> None
         "Bearer größe",
     ],
 )
-def test_without_the_right_token_nothing_is_told(
+def test_metrics_need_the_token(
     db: None, token: None, authorization: str | None
 ) -> None:
     with CaptureQueriesContext(connection) as queries:
@@ -74,18 +74,18 @@ def test_without_the_right_token_nothing_is_told(
     assert len(queries) == 0
 
 
-def test_an_owner_who_is_signed_in_is_told_nothing(
+def test_metrics_are_hidden_from_a_signed_in_owner(
     owner: Membership, token: None
 ) -> None:
     assert signed_in(owner).get("/metrics").status_code == 401
 
 
 def test_nothing_there_is_zero(db: None, token: None) -> None:
-    found = numbers()
+    metrics = numbers()
 
-    assert ("berth_registries", "rejected") in found
-    assert ("berth_recent_alert_deliveries", "webhook", "failed") in found
-    assert set(found.values()) == {0}
+    assert ("berth_registries", "rejected") in metrics
+    assert ("berth_recent_alert_deliveries", "webhook", "failed") in metrics
+    assert set(metrics.values()) == {0}
     assert ask().headers["Content-Type"].startswith("text/plain; version=")
     assert ask().headers["Cache-Control"] == "no-store"
 
@@ -95,8 +95,8 @@ def test_registries_and_checks_are_counted(
 ) -> None:
     now = timezone.now()
     later = now + timedelta(minutes=9)
-    for each, health in ((team, ""), (team, "valid"), (other_team, "valid")):
-        ExternalRegistryFactory(team=each, health=health, next_check_at=later)
+    for owner, health in ((team, ""), (team, "valid"), (other_team, "valid")):
+        ExternalRegistryFactory(team=owner, health=health, next_check_at=later)
     late = ExternalRegistryFactory(
         team=team, health="rejected", next_check_at=now - timedelta(minutes=5)
     )
@@ -107,15 +107,15 @@ def test_registries_and_checks_are_counted(
         created_at=now - timedelta(minutes=16)
     )
 
-    found = numbers()
+    metrics = numbers()
 
-    assert found["berth_registries", "unknown"] == 1
-    assert found["berth_registries", "valid"] == 2
-    assert found["berth_registries", "rejected"] == 1
-    assert found["berth_registries", "unreachable"] == 0
-    assert found["berth_recent_credential_checks", "rejected"] == 2
-    assert found["berth_recent_credential_checks", "valid"] == 1
-    assert 300 <= found["berth_oldest_unchecked_registry_seconds",] < 400
+    assert metrics["berth_registries", "unknown"] == 1
+    assert metrics["berth_registries", "valid"] == 2
+    assert metrics["berth_registries", "rejected"] == 1
+    assert metrics["berth_registries", "unreachable"] == 0
+    assert metrics["berth_recent_credential_checks", "rejected"] == 2
+    assert metrics["berth_recent_credential_checks", "valid"] == 1
+    assert 300 <= metrics["berth_oldest_unchecked_registry_seconds",] < 400
 
     ExternalRegistry.objects.update(next_check_at=later)
     assert numbers()["berth_oldest_unchecked_registry_seconds",] == 0
@@ -142,16 +142,16 @@ def test_alerts_and_deliveries_are_counted(
     alert = AlertFactory(team=team)
     DeliveryFactory(alert=alert, state="delivered", **by_mail, **recent)
 
-    found = numbers()
+    metrics = numbers()
 
-    assert found["berth_recent_alert_deliveries", "webhook", "delivered"] == 1
-    assert found["berth_recent_alert_deliveries", "webhook", "failed"] == 1
-    assert found["berth_recent_alert_deliveries", "mail", "delivered"] == 1
-    assert found["berth_recent_alert_deliveries", "mail", "failed"] == 0
-    assert found["berth_alert_deliveries_waiting", "webhook"] == 1
-    assert found["berth_alert_deliveries_waiting", "mail"] == 0
-    assert found["berth_alerts_waiting",] == 1
-    assert 180 <= found["berth_oldest_alert_waiting_seconds",] < 240
+    assert metrics["berth_recent_alert_deliveries", "webhook", "delivered"] == 1
+    assert metrics["berth_recent_alert_deliveries", "webhook", "failed"] == 1
+    assert metrics["berth_recent_alert_deliveries", "mail", "delivered"] == 1
+    assert metrics["berth_recent_alert_deliveries", "mail", "failed"] == 0
+    assert metrics["berth_alert_deliveries_waiting", "webhook"] == 1
+    assert metrics["berth_alert_deliveries_waiting", "mail"] == 0
+    assert metrics["berth_alerts_waiting",] == 1
+    assert 180 <= metrics["berth_oldest_alert_waiting_seconds",] < 240
 
 
 def test_no_team_is_named(db: None, token: None, team: Team) -> None:

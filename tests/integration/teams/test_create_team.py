@@ -24,14 +24,14 @@ def test_a_team_with_a_token_that_works(db: None) -> None:
     assert (actor.role, api_token.team.slug) == (Role.OWNER, "acme")
 
 
-def test_an_unknown_owner_is_told(db: None) -> None:
+def test_an_unknown_owner_is_reported(db: None) -> None:
     with pytest.raises(CommandError, match="createsuperuser"):
         call_command("create_team", "acme", owner="nobody@acme.example")
 
     assert Team.objects.count() == 0
 
 
-def test_a_slug_that_is_taken_is_told(db: None) -> None:
+def test_a_taken_slug_is_reported(db: None) -> None:
     User.objects.create_user("ops@acme.example", "a good password 1")
     call_command("create_team", "acme", owner="ops@acme.example", stdout=StringIO())
 

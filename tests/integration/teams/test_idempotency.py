@@ -60,7 +60,7 @@ def test_key_with_another_request_is_refused(
 
     assert response.status_code == 422
     assert code_of(response) == "idempotency_key_reused"
-    assert [each.name for each in Customer.objects.all()] == ["Initech"]
+    assert [customer.name for customer in Customer.objects.all()] == ["Initech"]
 
 
 def test_key_belongs_to_who_sent_it(

@@ -94,7 +94,7 @@ def test_create_answers_without_a_mail_server(
         ({"link": "http://evil.example"}, "link"),
     ],
 )
-def test_create_tells_the_wrong_field(
+def test_create_reports_the_invalid_field(
     change: dict[str, object], field: str, owner_api: ApiClient, owner: Membership
 ) -> None:
     other = InvitationFactory(team=owner.team, email="invited@acme.example")
@@ -181,7 +181,7 @@ def test_team_is_changed(owner_api: ApiClient, team: Team) -> None:
 
     assert response.status_code == 200
     assert {name: response.json()[name] for name in body} == body
-    # From now on it holds for whoever asked for it too.
+    # The requirement also applies to the person who set it.
     assert owner_api.get("/team").status_code == 401
     team.refresh_from_db()
     assert team.time_zone == "Europe/Berlin"
@@ -199,7 +199,7 @@ def test_team_is_changed(owner_api: ApiClient, team: Team) -> None:
         ({"slug": "other"}, "slug"),
     ],
 )
-def test_team_change_tells_the_wrong_field(
+def test_team_change_reports_the_invalid_field(
     body: dict[str, object], field: str, owner_api: ApiClient, team: Team
 ) -> None:
     response = owner_api.patch("/team", body)
@@ -228,7 +228,7 @@ def test_api_tokens_are_filtered(owner_api: ApiClient, team: Team) -> None:
 
     def names(query: str) -> list[str]:
         results = owner_api.get(f"/api-tokens?{query}").json()["results"]
-        return [each["kind"] for each in results]
+        return [row["kind"] for row in results]
 
     assert names("state=stopped") == ["team"]
     assert names("state=usable") == ["user"]

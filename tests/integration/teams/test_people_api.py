@@ -21,7 +21,7 @@ def test_members_are_listed_newest_first(
 ) -> None:
     response = owner_api.get("/members")
 
-    assert [(each["email"], each["role"]) for each in response.json()["results"]] == [
+    assert [(row["email"], row["role"]) for row in response.json()["results"]] == [
         ("viewer@acme.example", "read-only"),
         ("owner@acme.example", "owner"),
     ]
@@ -97,7 +97,7 @@ def test_removed_member_is_out_at_once(
     assert [tag for tag, _ in stopped] == ["api-token:revoked"]
 
 
-def test_viewer_may_leave_but_remove_nobody(
+def test_viewer_may_leave_but_not_remove_others(
     owner: Membership, viewer: Membership, viewer_api: ApiClient
 ) -> None:
     assert viewer_api.delete(f"/members/{owner.pk}").status_code == 403
@@ -245,7 +245,7 @@ def test_created_api_token_is_never_stored(owner_api: ApiClient) -> None:
         ),
     ],
 )
-def test_create_api_token_tells_the_wrong_fields(
+def test_create_api_token_reports_invalid_fields(
     body: dict[str, str], fields: list[str], owner_api: ApiClient
 ) -> None:
     count = ApiToken.objects.count()
@@ -347,9 +347,7 @@ def test_read_only_token_of_an_owner_only_reads(owner: Membership) -> None:
         "x" * 10_000,
     ],
 )
-def test_unknown_api_tokens_are_told_to_sign_in(
-    text: str, owner_api: ApiClient
-) -> None:
+def test_unknown_api_tokens_must_sign_in(text: str, owner_api: ApiClient) -> None:
     response = ApiClient(owner_api.team, text).get("/team")
 
     assert response.status_code == 401

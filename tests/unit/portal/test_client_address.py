@@ -35,7 +35,7 @@ def test_client_address(peer: str, forwarded_for: str, expected: str | None) -> 
     assert client_address(peer, forwarded_for, PROXIES) == expected
 
 
-def test_nobody_is_trusted_by_default() -> None:
+def test_no_proxy_is_trusted_by_default() -> None:
     assert client_address("127.0.0.1", "198.51.100.1", []) == "127.0.0.1"
     assert not is_trusted_proxy("127.0.0.1", [])
     assert is_trusted_proxy("10.1.2.3", PROXIES)

@@ -85,10 +85,12 @@ H = os.environ["ANOTHER_TEXT"]
 
 def test_configuration_page_lists_what_the_settings_read() -> None:
     read = variables_read(SETTINGS.read_text(encoding="utf-8"))
-    found = documented()
+    variables = documented()
 
-    assert {name: found[name] for name in found if name not in ELSEWHERE} == read
-    assert set(found) >= ELSEWHERE
+    assert {
+        name: variables[name] for name in variables if name not in ELSEWHERE
+    } == read
+    assert set(variables) >= ELSEWHERE
 
 
 def test_example_names_what_the_settings_read() -> None:

@@ -111,7 +111,7 @@ def test_who_may_not_give_a_role_neither_invites_renews_nor_withdraws(
 
 
 @pytest.mark.parametrize("role", ["developer", "support", "sales", "read-only"])
-def test_who_manages_no_members_invites_nobody(
+def test_inviting_needs_the_permission(
     role: str, team: Team, invitation: Invitation
 ) -> None:
     actor = member_actor(MembershipFactory(team=team, role=role))
@@ -149,10 +149,10 @@ def test_renew_gives_another_week_to_an_expired_one(
 
     secret = renew_invitation(actor=actor, invitation=invitation)
 
-    found = invitation_by_secret(secret)
-    assert found is not None
-    assert found.is_open()
-    assert found.digest != invitation.digest
+    stored = invitation_by_secret(secret)
+    assert stored is not None
+    assert stored.is_open()
+    assert stored.digest != invitation.digest
     assert audited(team)[1:] == [("invitation:renewed", ADA)]
 
 
@@ -183,7 +183,7 @@ def test_accept_refuses_another_user(
 
 
 @pytest.mark.parametrize("end", ["accepted", "expired", "renewed", "withdrawn"])
-def test_accept_refuses_an_invitation_that_ended_meanwhile(
+def test_accept_refuses_an_invitation_that_has_ended(
     end: str, actor: Actor, team: Team, invitation: Invitation
 ) -> None:
     user = UserFactory(email=ADA)
@@ -272,7 +272,7 @@ def test_accept_with_new_account_refuses_a_weak_password(
     assert not User.objects.filter(email=ADA).exists()
 
 
-def test_new_account_of_an_invitation_that_is_over_is_not_kept(
+def test_an_invalid_invitation_creates_no_account(
     actor: Actor, invitation: Invitation
 ) -> None:
     withdraw_invitation(actor=actor, invitation=invitation)

@@ -52,9 +52,9 @@ def change_password(browser: Client) -> Any:
 def switch_on(browser: Client) -> str:
     """Set up an authenticator app; return its secret."""
     page = browser.get(ACTIVATE).content.decode()
-    found = re.search(r"<pre><code>([^<]*)</code>", page)
-    assert found
-    secret = html.unescape(found[1])
+    match = re.search(r"<pre><code>([^<]*)</code>", page)
+    assert match
+    secret = html.unescape(match[1])
     browser.post(ACTIVATE, {"code": totp_code(secret)})
     return secret
 
@@ -75,16 +75,16 @@ def test_a_changed_password_is_audited_with_where_it_came_from(
     assert event.data == {}
 
 
-def test_every_team_of_the_user_is_told_and_no_other(
+def test_only_the_users_teams_get_the_event(
     browser: Client, user: User, team: Team, other_team: Team, outsider: Membership
 ) -> None:
     second = MembershipFactory(user=user, role="read-only").team
 
     change_password(browser)
 
-    told = [("account:password-changed", "owner@acme.example")]
-    assert audited(team) == told
-    assert audited(second) == told
+    events = [("account:password-changed", "owner@acme.example")]
+    assert audited(team) == events
+    assert audited(second) == events
     assert audited(other_team) == []
 
 

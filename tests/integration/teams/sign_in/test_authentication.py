@@ -86,7 +86,7 @@ def test_wrong_api_token_is_not_forgiven_for_a_session(browser: Client) -> None:
     assert response.status_code == 401
 
 
-def test_audit_event_tells_from_where(browser: Client, settings: Any) -> None:
+def test_audit_event_has_the_address(browser: Client, settings: Any) -> None:
     response = post(browser, csrf(browser) | {"X-Forwarded-For": "203.0.113.9"})
 
     event = AuditEvent.objects.filter(tag="application:created").get()

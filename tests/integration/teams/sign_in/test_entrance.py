@@ -108,7 +108,7 @@ def test_second_visitor_is_led_to_sign_in_and_makes_nothing(
         ({"password": "first@acme.example"}, "password"),
     ],
 )
-def test_set_up_tells_what_is_wrong_beside_the_field(
+def test_set_up_shows_errors_beside_the_field(
     change: dict[str, str], field: str, client: Client, db: None
 ) -> None:
     response = client.post("/set-up", SET_UP | change)
@@ -236,9 +236,7 @@ def test_invitation_is_refused_to_another_account(
     assert invitation.accepted_at is None
 
 
-def test_invitation_of_who_is_a_member_meanwhile_leads_in(
-    actor: Actor, team: Team
-) -> None:
+def test_invitation_of_a_member_leads_to_the_team(actor: Actor, team: Team) -> None:
     _, link = invited(actor, team)
     member = MembershipFactory(team=team, user__email="ada@acme.example", role="sales")
 
@@ -250,7 +248,7 @@ def test_invitation_of_who_is_a_member_meanwhile_leads_in(
 
 
 @pytest.mark.parametrize("end", ["expired", "renewed", "withdrawn", "never"])
-def test_invitation_that_is_over_is_told(
+def test_invitation_no_longer_valid_is_reported(
     end: str, client: Client, actor: Actor, team: Team
 ) -> None:
     invitation, link = invited(actor, team)
@@ -391,7 +389,7 @@ def test_new_account_has_an_account_page(
     assert "ada@acme.example" in response.content.decode()
 
 
-def test_invitation_of_a_removed_admin_is_over(
+def test_invitation_of_a_removed_admin_is_no_longer_valid(
     actor: Actor, team: Team, client: Client
 ) -> None:
     admin = MembershipFactory(team=team, role="admin")
@@ -405,7 +403,7 @@ def test_invitation_of_a_removed_admin_is_over(
     assert Membership.objects.filter(team=team).count() == 1
 
 
-def test_invitation_whose_sender_is_gone_is_told_to_be_over(
+def test_invitation_of_a_departed_sender_is_reported_invalid(
     team: Team, client: Client
 ) -> None:
     admin = MembershipFactory(team=team, role="admin")

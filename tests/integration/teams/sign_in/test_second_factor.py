@@ -56,9 +56,9 @@ def confirm(browser: Client) -> None:
 
 def shown_in(response: Any) -> str:
     """Return what a page shows to be copied."""
-    found = re.search(r"<pre><code>([^<]*)</code>", response.content.decode())
-    assert found
-    return html.unescape(found[1])
+    match = re.search(r"<pre><code>([^<]*)</code>", response.content.decode())
+    assert match
+    return html.unescape(match[1])
 
 
 def switch_on(browser: Client) -> tuple[str, list[str]]:
@@ -141,7 +141,7 @@ def test_guesses_of_a_code_are_limited_whatever_the_address(
 
     said = guess_from_everywhere(user, 6)
 
-    assert ["This code is wrong" in each for each in said] == [True] * 5 + [False]
+    assert ["This code is wrong" in text for text in said] == [True] * 5 + [False]
     assert "Too many wrong codes" in said[-1]
     for right in (totp_code(secret), codes[0]):
         stranger = new_browser()
@@ -165,7 +165,7 @@ def test_guesses_are_limited_where_one_shows_once_more_who_one_is(
     assert "Too many wrong codes" in text_of(response)
 
 
-def test_guesses_of_one_code_keep_nobody_else_out(
+def test_guesses_for_one_account_do_not_block_others(
     browser: Client, user: User, member: Membership
 ) -> None:
     switch_on(browser)
@@ -267,7 +267,7 @@ def test_switching_off_takes_the_recovery_codes_along(
     assert sign_in(new_browser(), user).headers["Location"] == "/"
 
 
-def test_who_requires_one_is_told_what_that_means_for_themselves(
+def test_requiring_one_warns_people_who_lack_one(
     browser: Client, owner: Membership
 ) -> None:
     team, address = owner.team, "/t/acme/settings"
@@ -293,7 +293,7 @@ def test_who_requires_one_is_told_what_that_means_for_themselves(
     assert not team.require_second_factor
 
 
-def test_a_team_that_requires_one_lets_in_who_has_set_it_up(
+def test_a_team_that_requires_one_admits_members_with_one(
     browser: Client, owner: Membership
 ) -> None:
     owner.team.require_second_factor = True
@@ -379,7 +379,7 @@ def test_the_command_says_which_key_second_factors_need(
         call_command("rotate_encryption_keys")
 
 
-def test_keys_get_names_to_tell_them_apart(user: User) -> None:
+def test_keys_get_distinct_names(user: User) -> None:
     Authenticator.objects.create(user=user, type="webauthn", data={"name": "Key 1"})
 
     name = SecondFactorAdapter().generate_authenticator_name(user, "webauthn")

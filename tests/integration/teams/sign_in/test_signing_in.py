@@ -120,7 +120,7 @@ def test_the_limit_counts_the_address_that_a_trusted_proxy_names(
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_nobody_signs_up(method: str, browser: Client, db: None) -> None:
+def test_sign_up_is_closed(method: str, browser: Client, db: None) -> None:
     body = {"email": "new@example.com", "password1": PASSWORD}
 
     response = getattr(browser, method)("/accounts/signup/", body)
@@ -146,12 +146,12 @@ def test_password_reset_by_mail(
     assert sign_in(browser, user).status_code == 200
     assert sign_in(browser, user, "another good phrase").status_code == 302
     assert "no longer works" in text_of(new_browser().get(link))
-    assert [each.subject for each in mailoutbox[1:]] == [
+    assert [mail.subject for mail in mailoutbox[1:]] == [
         "Berth: Your password was reset"
     ]
 
 
-def test_password_reset_tells_nobody_who_has_an_account(
+def test_password_reset_does_not_reveal_accounts(
     browser: Client, user: User, mailoutbox: list[EmailMessage]
 ) -> None:
     unknown = browser.post("/accounts/password/reset/", {"email": "no@acme.example"})
@@ -187,7 +187,7 @@ def test_password_change_signs_out_elsewhere(
     assert "Enter your current password." in text_of(wrong)
     assert browser.get("/t/acme/").status_code == 200
     assert elsewhere.get("/t/acme/").status_code == 302
-    assert [each.subject for each in mailoutbox] == ["Berth: Your password was changed"]
+    assert [mail.subject for mail in mailoutbox] == ["Berth: Your password was changed"]
 
 
 def test_a_weak_password_is_refused_with_a_reason(browser: Client, user: User) -> None:
@@ -295,7 +295,7 @@ def test_changing_an_address_asks_for_the_password_first(
     assert mailoutbox == []
 
 
-def test_an_address_that_another_account_took_meanwhile_is_not_taken_over(
+def test_an_address_taken_by_another_account_cannot_be_confirmed(
     browser: Client, user: User, mailoutbox: list[EmailMessage]
 ) -> None:
     sign_in(browser, user)
@@ -311,7 +311,7 @@ def test_an_address_that_another_account_took_meanwhile_is_not_taken_over(
     assert user.email == "owner@acme.example"
 
 
-def test_an_account_switched_off_is_told_so(browser: Client, user: User) -> None:
+def test_a_disabled_account_is_reported(browser: Client, user: User) -> None:
     user.is_active = False
     user.save()
 
@@ -334,7 +334,7 @@ def test_operators_sign_in_to_the_admin_as_everybody_does(db: None) -> None:
     assert browser.get("/admin/").status_code == 200
 
 
-def test_the_admins_own_form_signs_nobody_in(db: None) -> None:
+def test_the_admins_own_form_is_not_used(db: None) -> None:
     operator = give_password(UserFactory(is_staff=True, is_superuser=True))
     browser = new_browser()
 
@@ -390,8 +390,8 @@ def session_in(browser: Client) -> str:
 def test_one_session_is_ended_after_asking(user: User) -> None:
     browser, other = new_browser(), new_browser()
     elsewhere = new_browser(HTTP_USER_AGENT=FIREFOX)
-    for each in (browser, other, elsewhere):
-        sign_in(each, user)
+    for client in (browser, other, elsewhere):
+        sign_in(client, user)
     address = session_in(elsewhere)
     assert address in browser.get("/accounts/sessions/").content.decode()
 
@@ -410,7 +410,7 @@ def test_one_session_is_ended_after_asking(user: User) -> None:
     assert browser.post(address).status_code == 404
 
 
-def test_the_present_session_is_ended_by_signing_out_alone(user: User) -> None:
+def test_the_current_session_ends_only_by_signing_out(user: User) -> None:
     browser = new_browser()
     sign_in(browser, user)
     address = session_in(browser)
@@ -422,7 +422,7 @@ def test_the_present_session_is_ended_by_signing_out_alone(user: User) -> None:
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_a_session_of_somebody_else_is_not_found(
+def test_another_users_session_is_not_found(
     method: str, user: User, member: Membership
 ) -> None:
     browser, theirs = new_browser(), new_browser()
@@ -454,7 +454,7 @@ def test_sessions_of_others_are_left_alone(user: User, member: Membership) -> No
     assert theirs.get("/t/acme/").status_code == 200
 
 
-def test_who_has_just_joined_sees_that_session(owner: Membership, team: Team) -> None:
+def test_a_new_member_sees_their_session(owner: Membership, team: Team) -> None:
     _, secret = invite(
         actor=member_actor(owner),
         team=team,

@@ -71,22 +71,22 @@ def browser() -> Client:
 
 @pytest.fixture
 def invitation(owner: Membership, team: Team) -> Invitation:
-    found, _ = invite(
+    invitation, _ = invite(
         actor=member_actor(owner),
         team=team,
         email="guest@acme.example",
         role=Role.SUPPORT,
     )
-    return found
+    return invitation
 
 
 def way_out(browser: Client, query: str = "") -> str:
     """Return the address at the provider that signing in leads to."""
     page = browser.post(f"{START}{query}")
     assert page.status_code == 200
-    found = re.search(r'http-equiv="refresh" content="0; url=([^"]*)"', text(page))
-    assert found
-    return html.unescape(found[1])
+    match = re.search(r'http-equiv="refresh" content="0; url=([^"]*)"', text(page))
+    assert match
+    return html.unescape(match[1])
 
 
 def text(response: Any) -> str:
@@ -131,7 +131,7 @@ def test_a_verified_address_opens_its_account(
     assert User.objects.count() == 1
     account = SocialAccount.objects.get()
     assert (account.user, account.provider, account.uid) == (owner.user, "sso", "7")
-    assert [each.subject for each in mailoutbox] == ["Berth: Single sign-on connected"]
+    assert [mail.subject for mail in mailoutbox] == ["Berth: Single sign-on connected"]
     assert "connected with Acme Identity" in str(mailoutbox[0].body)
     assert audited(owner.team) == [
         ("account:single-sign-on-connected", "owner@acme.example")
@@ -290,7 +290,7 @@ def test_an_invited_person_joins_all_teams_that_asked(
     sign_on(browser)
 
     joined = Membership.objects.filter(user__email="guest@acme.example")
-    assert {(each.team.slug, each.role) for each in joined} == {
+    assert {(row.team.slug, row.role) for row in joined} == {
         ("acme", "support"),
         ("rival", "read-only"),
     }
@@ -308,12 +308,12 @@ def test_a_strange_name_is_no_error(
 
     assert sign_on(browser).status_code == 302
 
-    found = User.objects.get(email="guest@acme.example").name
-    assert found == ("x" * 150 if name == "x" * 400 else "")
+    stored = User.objects.get(email="guest@acme.example").name
+    assert stored == ("x" * 150 if name == "x" * 400 else "")
 
 
 @pytest.mark.parametrize("case", ["none", "expired", "accepted", "withdrawn"])
-def test_a_stranger_is_told_to_ask_for_an_invitation(
+def test_a_stranger_is_asked_to_request_an_invitation(
     case: str,
     invitation: Invitation,
     browser: Client,
@@ -337,7 +337,7 @@ def test_a_stranger_is_told_to_ask_for_an_invitation(
     assert Membership.objects.count() == 1
 
 
-def test_nobody_chooses_the_address_of_their_account(
+def test_the_address_of_an_account_cannot_be_chosen(
     invitation: Invitation, browser: Client, provider: IdentityProvider
 ) -> None:
     response = browser.post(
@@ -348,7 +348,7 @@ def test_nobody_chooses_the_address_of_their_account(
     assert User.objects.count() == 1
 
 
-def test_somebody_elses_wish_for_an_address_does_not_catch_its_owner(
+def test_another_users_pending_address_does_not_capture_its_owner(
     invitation: Invitation,
     outsider: Membership,
     browser: Client,
@@ -367,7 +367,7 @@ def test_somebody_elses_wish_for_an_address_does_not_catch_its_owner(
     assert not EmailAddress.objects.filter(user=outsider.user).exists()
 
 
-def test_the_same_subject_of_another_issuer_is_somebody_else(
+def test_the_same_subject_of_another_issuer_is_another_person(
     owner: Membership, browser: Client, provider: IdentityProvider, settings: Any
 ) -> None:
     sign_on(browser)
@@ -394,7 +394,7 @@ def test_the_same_subject_of_another_issuer_is_somebody_else(
         {"aud": None},
     ],
 )
-def test_an_id_token_for_somebody_or_something_else_is_refused(
+def test_an_id_token_for_another_person_or_client_is_refused(
     wrong: dict[str, object],
     owner: Membership,
     browser: Client,
@@ -459,7 +459,7 @@ def test_cancelling_at_the_provider(
 
 
 @pytest.mark.parametrize("step", ["out", "back"])
-def test_a_provider_that_is_away_is_told(
+def test_an_unavailable_provider_is_reported(
     step: str, owner: Membership, browser: Client, settings: Any
 ) -> None:
     with identity_provider() as provider:
@@ -474,7 +474,7 @@ def test_a_provider_that_is_away_is_told(
     assert "Single sign-on did not work" in text_of(response)
 
 
-def test_a_wrong_client_secret_is_told_and_not_shown(
+def test_a_wrong_client_secret_is_reported_and_not_shown(
     owner: Membership,
     browser: Client,
     provider: IdentityProvider,
@@ -567,7 +567,7 @@ def test_the_only_way_in_is_not_disconnected(
     assert SocialAccount.objects.exists()
 
 
-def test_connecting_takes_nobody_elses_sign_in(
+def test_connecting_does_not_take_another_accounts_sign_in(
     owner: Membership, browser: Client, provider: IdentityProvider
 ) -> None:
     sign_on(new_browser())
@@ -588,9 +588,9 @@ def test_pages_offer_it_only_if_it_is_there(
     stranger = new_browser()
     pages = [(stranger, "/accounts/login/"), (browser, "/accounts/email/")]
 
-    without = [text_of(each.get(path)) for each, path in pages]
+    without = [text_of(client.get(path)) for client, path in pages]
     use(settings, "https://login.example.com")
-    offered = [text_of(each.get(path)) for each, path in pages]
+    offered = [text_of(client.get(path)) for client, path in pages]
 
     assert "Acme" not in without[0]
     assert "Single sign-on" not in without[1]
@@ -603,7 +603,7 @@ def test_pages_offer_it_only_if_it_is_there(
 @pytest.mark.parametrize(
     "issuer", ["http://login.example.com", "login.example.com", "http://10.0.0.1:8080"]
 )
-def test_an_issuer_is_spoken_to_over_https(issuer: str) -> None:
+def test_an_issuer_must_use_https(issuer: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="BERTH_OIDC_ISSUER"):
         openid_connect(name="x", issuer=issuer, client_id="x", client_secret="x")
 

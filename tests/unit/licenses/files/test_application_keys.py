@@ -91,7 +91,7 @@ def test_a_key_of_a_root_that_is_gone_is_not_used(
     assert LicenseSigningKey.objects.get().root_id == stored.root_id
 
 
-def test_a_new_root_vouches_for_the_same_keys(team: Team, settings: Any) -> None:
+def test_a_new_root_signs_the_same_keys(team: Team, settings: Any) -> None:
     license = LicenseFactory(team=team)
     before = license_file(license)
     old_text = before.text()
@@ -106,7 +106,7 @@ def test_a_new_root_vouches_for_the_same_keys(team: Team, settings: Any) -> None
         "license-key:re-signed",
     ]
     verify_license(after.text(), NEW_PEM)
-    # Files given out before are good for whoever trusts both.
+    # Files signed earlier are valid for everyone who trusts both.
     verify_license(old_text, NEW_PEM + OLD_PEM)
     with pytest.raises(LicenseRefused, match="unknown root"):
         verify_license(old_text, NEW_PEM)
@@ -151,13 +151,13 @@ def test_all_who_ask_at_the_same_time_get_one_key() -> None:
 
     with ThreadPoolExecutor(4) as threads:
         asked = [threads.submit(ask) for _ in range(4)]
-        found = {each.result() for each in asked}
+        results = {call.result() for call in asked}
 
-    assert found == {LicenseSigningKey.objects.get().public_key}
+    assert results == {LicenseSigningKey.objects.get().public_key}
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_key_that_is_being_replaced_is_not_signed_anew(settings: Any) -> None:
+def test_a_key_being_replaced_is_not_re_signed(settings: Any) -> None:
     application: Application = ApplicationFactory()
     old = signing_key_of(application)
     settings.BERTH_LICENSE_ROOT_KEY = private_pem(NEW) + OLD_PEM
@@ -172,17 +172,17 @@ def test_a_key_that_is_being_replaced_is_not_signed_anew(settings: Any) -> None:
         with transaction.atomic():
             replaced = replace_signing_key(application)
             asked = elsewhere.submit(ask)
-            wait_until(somebody_waits_for_a_lock)
-        found = asked.result(10)
+            wait_until(is_waiting_for_a_lock)
+        key = asked.result(10)
 
-    assert found == replaced
-    assert (found.public_key, found.root_id) == (replaced.public_key, replaced.root_id)
-    assert found.public_key != old.public_key
+    assert key == replaced
+    assert (key.public_key, key.root_id) == (replaced.public_key, replaced.root_id)
+    assert key.public_key != old.public_key
     assert [tag for tag, _ in audited(application.team)] == ["license-key:created"] * 2
 
 
 @pytest.mark.django_db(transaction=True)
-def test_all_who_sign_anew_at_the_same_time_get_one_signature(settings: Any) -> None:
+def test_concurrent_re_signing_keeps_one_signature(settings: Any) -> None:
     application: Application = ApplicationFactory()
     signing_key_of(application)
     settings.BERTH_LICENSE_ROOT_KEY = private_pem(NEW) + OLD_PEM
@@ -197,16 +197,16 @@ def test_all_who_sign_anew_at_the_same_time_get_one_signature(settings: Any) -> 
 
     with ThreadPoolExecutor(4) as threads:
         asked = [threads.submit(ask) for _ in range(4)]
-        found = {each.result() for each in asked}
+        results = {call.result() for call in asked}
 
-    assert found == {LicenseSigningKey.objects.get().root_signature}
+    assert results == {LicenseSigningKey.objects.get().root_signature}
     assert [tag for tag, _ in audited(application.team)] == [
         "license-key:created",
         "license-key:re-signed",
     ]
 
 
-def somebody_waits_for_a_lock() -> bool:
+def is_waiting_for_a_lock() -> bool:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity "

@@ -74,7 +74,7 @@ def _unusable() -> list[str]:
 @pytest.mark.parametrize(
     "pem", _unusable(), ids=["no pem", "broken", "short", "curve", "locked"]
 )
-def test_a_wrong_key_is_told_and_never_quoted(pem: str, settings: Any) -> None:
+def test_an_invalid_key_is_reported_and_never_quoted(pem: str, settings: Any) -> None:
     settings.BERTH_LICENSE_ROOT_KEY = pem
 
     with pytest.raises(ImproperlyConfigured) as caught:

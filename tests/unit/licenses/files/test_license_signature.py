@@ -21,7 +21,7 @@ from tests.support.clients.license_verifier import (
 )
 
 ROOT, KEY, STRANGE_KEY = (generate_key() for _ in range(3))
-VOUCHED = RootSignature.make(ROOT, public_pem(KEY.public_key()))
+ROOT_SIGNATURE = RootSignature.make(ROOT, public_pem(KEY.public_key()))
 TRUSTED = public_pem(ROOT.public_key())
 # What YAML readers have taken for something else, and what breaks lines and quotes.
 TEXTS = [
@@ -65,7 +65,7 @@ def document(values: dict[str, object] | None = None) -> dict[str, Any]:
 
 
 def signed(values: dict[str, object] | None = None) -> dict[str, Any]:
-    return signed_document(document(values), KEY, VOUCHED)
+    return signed_document(document(values), KEY, ROOT_SIGNATURE)
 
 
 def test_a_signed_license_is_what_was_signed() -> None:
@@ -77,29 +77,29 @@ def test_a_signed_license_is_what_was_signed() -> None:
 
 
 def test_the_license_data_is_compact_json_of_all_but_the_signature() -> None:
-    found = signed()
-    signature = found["spec"].pop("signature")
+    license = signed()
+    signature = license["spec"].pop("signature")
 
     data = base64.b64decode(json.loads(base64.b64decode(signature))["licenseData"])
 
-    compact = json.dumps(found, ensure_ascii=False, separators=(",", ":"))
+    compact = json.dumps(license, ensure_ascii=False, separators=(",", ":"))
     assert data.decode() == compact
-    assert list(found["spec"]["entitlements"]["seats"]["signature"]) == ["v2"]
+    assert list(license["spec"]["entitlements"]["seats"]["signature"]) == ["v2"]
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=ascii)
 def test_readers_of_yaml_get_what_was_signed(text: str) -> None:
-    found = signed({"field": text, "yes": text, "y": False, "number": 2**63 - 1})
-    found["metadata"]["name"] = text
+    license = signed({"field": text, "yes": text, "y": False, "number": 2**63 - 1})
+    license["metadata"]["name"] = text
 
-    written = to_yaml(found)
+    written = to_yaml(license)
 
-    assert yaml.safe_load(written) == found
+    assert yaml.safe_load(written) == license
     # One line to a text: no reader folds or strips anything.
     assert len(written.splitlines()) == len(written.split("\n")) - 1
 
 
-@pytest.mark.parametrize("text", [each for each in TEXTS if len(each) < 40], ids=ascii)
+@pytest.mark.parametrize("text", [text for text in TEXTS if len(text) < 40], ids=ascii)
 def test_texts_that_readers_take_for_something_else_are_quoted(text: str) -> None:
     assert to_yaml({"a": text}).startswith('a: "')
 
@@ -139,26 +139,26 @@ def test_other_values_are_not_signed(value: object) -> None:
 )
 def test_a_text_that_could_be_a_license_is_not_signed_alone(before: str) -> None:
     note = before + json.dumps(document())
-    found = signed({"note": note, "plan": "gold"})
+    license = signed({"note": note, "plan": "gold"})
 
-    assert found["spec"]["entitlements"]["note"] == {"title": "note", "value": note}
-    assert list(found["spec"]["entitlements"]["plan"]["signature"]) == ["v2"]
+    assert license["spec"]["entitlements"]["note"] == {"title": "note", "value": note}
+    assert list(license["spec"]["entitlements"]["plan"]["signature"]) == ["v2"]
     # All of the license is signed, so nobody can change it either.
-    verified = verify_license(to_yaml(found), TRUSTED)
+    verified = verify_license(to_yaml(license), TRUSTED)
     assert verified["spec"]["entitlements"]["note"]["value"] == note
-    found["spec"]["entitlements"]["note"]["value"] = note + " "
+    license["spec"]["entitlements"]["note"]["value"] = note + " "
     with pytest.raises(LicenseRefused, match="outer data"):
-        verify_license(to_yaml(found), TRUSTED)
+        verify_license(to_yaml(license), TRUSTED)
 
 
 @pytest.mark.parametrize(
     "text", ["", " ", "gold", "a {b}", "[{}]", '"{"', "}{", "null", "☂ a{"], ids=ascii
 )
 def test_other_texts_are_signed_alone(text: str) -> None:
-    found = signed({"note": text})["spec"]["entitlements"]["note"]
+    entitlement = signed({"note": text})["spec"]["entitlements"]["note"]
 
     KEY.public_key().verify(
-        base64.b64decode(found["signature"]["v2"]),
+        base64.b64decode(entitlement["signature"]["v2"]),
         text.encode(),
         padding.PSS(padding.MGF1(hashes.SHA256()), 32),
         hashes.SHA256(),
@@ -173,7 +173,7 @@ def test_no_value_gets_a_signature_that_makes_it_a_license() -> None:
     inner = {
         "v2LicenseSignature": oracle.get("signature", {}).get("v2", ""),
         "publicKey": public_pem(KEY.public_key()),
-        "v2KeySignature": base64.b64encode(VOUCHED.to_json()).decode(),
+        "v2KeySignature": base64.b64encode(ROOT_SIGNATURE.to_json()).decode(),
     }
     data = base64.b64encode(oracle["value"].encode()).decode()
     victim["spec"]["signature"] = packed(
@@ -188,10 +188,10 @@ Change = Callable[[dict[str, Any]], None]
 
 
 def outer_change(*path: str, to: object) -> Change:
-    def change(found: dict[str, Any]) -> None:
+    def change(license: dict[str, Any]) -> None:
         for name in path[:-1]:
-            found = found[name]
-        found[path[-1]] = to
+            license = license[name]
+        license[path[-1]] = to
 
     return change
 
@@ -199,8 +199,8 @@ def outer_change(*path: str, to: object) -> Change:
 def signature_change(change: Change) -> Change:
     """Change the parts of a signature, decoded, and put them together again."""
 
-    def changed(found: dict[str, Any]) -> None:
-        outer = json.loads(base64.b64decode(found["spec"]["signature"]))
+    def changed(license: dict[str, Any]) -> None:
+        outer = json.loads(base64.b64decode(license["spec"]["signature"]))
         inner = json.loads(base64.b64decode(outer["innerSignature"]))
         parts = {
             "data": json.loads(base64.b64decode(outer["licenseData"])),
@@ -211,7 +211,7 @@ def signature_change(change: Change) -> Change:
         inner["v2KeySignature"] = packed(parts["root"])
         data = packed(parts["data"])
         outer = {"licenseData": data, "innerSignature": packed(inner)}
-        found["spec"]["signature"] = packed(outer)
+        license["spec"]["signature"] = packed(outer)
 
     return changed
 
@@ -225,27 +225,29 @@ def strange(key: rsa.RSAPrivateKey, message: bytes) -> str:
     return base64.b64encode(sign(key, message)).decode()
 
 
-def signed_by_a_stranger(found: dict[str, Any]) -> None:
-    vouched = RootSignature.make(STRANGE_KEY, public_pem(STRANGE_KEY.public_key()))
-    found["spec"] = signed_document(document(), STRANGE_KEY, vouched)["spec"]
+def signed_by_a_stranger(license: dict[str, Any]) -> None:
+    root_signature = RootSignature.make(
+        STRANGE_KEY, public_pem(STRANGE_KEY.public_key())
+    )
+    license["spec"] = signed_document(document(), STRANGE_KEY, root_signature)["spec"]
 
 
-def signed_by_a_key_nobody_vouches_for(found: dict[str, Any]) -> None:
-    found["spec"] = signed_document(document(), STRANGE_KEY, VOUCHED)["spec"]
+def signed_by_an_untrusted_key(license: dict[str, Any]) -> None:
+    license["spec"] = signed_document(document(), STRANGE_KEY, ROOT_SIGNATURE)["spec"]
 
 
-def value_in_both(found: dict[str, Any]) -> None:
-    outer_change("spec", "entitlements", "seats", "value", to=500)(found)
+def value_in_both(license: dict[str, Any]) -> None:
+    outer_change("spec", "entitlements", "seats", "value", to=500)(license)
     signature_change(
         lambda parts: outer_change("spec", "entitlements", "seats", "value", to=500)(
             parts["data"]
         )
-    )(found)
+    )(license)
 
 
 def entitlement_taken_from(other: str) -> Change:
-    def change(found: dict[str, Any]) -> None:
-        entitlements = found["spec"]["entitlements"]
+    def change(license: dict[str, Any]) -> None:
+        entitlements = license["spec"]["entitlements"]
         entitlements["seats"] = entitlements[other]
 
     return change
@@ -266,7 +268,7 @@ def entitlement_taken_from(other: str) -> Change:
         (outer_change("spec", "entitlements", "seats", "value", to="5"), "outer data"),
         (outer_change("spec", "entitlements", "seats", "title", to="x"), "outer data"),
         (entitlement_taken_from("plan"), "outer data"),
-        (lambda found: found["spec"].pop("licenseID"), "outer data"),
+        (lambda license: license["spec"].pop("licenseID"), "outer data"),
         # What is signed, changed together with its wrapping.
         (value_in_both, "license signature"),
         (
@@ -312,32 +314,32 @@ def entitlement_taken_from(other: str) -> Change:
         (outer_change("spec", "signature", to="?"), "base64"),
         # Whole signatures by others.
         (signed_by_a_stranger, "unknown root"),
-        (signed_by_a_key_nobody_vouches_for, "key signature"),
+        (signed_by_an_untrusted_key, "key signature"),
     ],
 )
 def test_a_changed_license_is_refused(change: Change, refused: str) -> None:
-    found = signed()
-    change(found)
+    license = signed()
+    change(license)
 
     with pytest.raises(LicenseRefused) as caught:
-        verify_license(to_yaml(found), TRUSTED)
+        verify_license(to_yaml(license), TRUSTED)
 
     assert str(caught.value) == refused
 
 
 def test_an_entitlement_signed_by_another_key_is_refused() -> None:
-    found = document()
-    entitlements = signed_document(document(), STRANGE_KEY, VOUCHED)
-    found = signed_document(document(), KEY, VOUCHED)
-    # As whoever has the application's key, but forgets the entitlements.
-    forged = {**found, "spec": dict(found["spec"])}
+    license = document()
+    entitlements = signed_document(document(), STRANGE_KEY, ROOT_SIGNATURE)
+    license = signed_document(document(), KEY, ROOT_SIGNATURE)
+    # As somebody with the application's key who forgets the entitlements.
+    forged = {**license, "spec": dict(license["spec"])}
     forged["spec"]["entitlements"] = entitlements["spec"]["entitlements"]
     del forged["spec"]["signature"]
     data = json.dumps(forged, ensure_ascii=False, separators=(",", ":")).encode()
     inner = {
         "v2LicenseSignature": strange(KEY, data),
         "publicKey": public_pem(KEY.public_key()),
-        "v2KeySignature": base64.b64encode(VOUCHED.to_json()).decode(),
+        "v2KeySignature": base64.b64encode(ROOT_SIGNATURE.to_json()).decode(),
     }
     forged["spec"]["signature"] = packed(
         {
@@ -355,20 +357,20 @@ def test_a_flipped_bit_in_the_signature_is_refused() -> None:
     content = base64.b64decode(text)
     step = max(1, len(content) // 60)
     for position in range(0, len(content), step):
-        found = signed_with(content, position)
+        license = signed_with(content, position)
 
         with pytest.raises((LicenseRefused, ValueError)):
-            verify_license(to_yaml(found), TRUSTED)
+            verify_license(to_yaml(license), TRUSTED)
 
 
 def signed_with(content: bytes, position: int) -> dict[str, Any]:
     """Return the license of a signature of which one bit is flipped."""
     license_data = json.loads(content)["licenseData"]
-    found: dict[str, Any] = json.loads(base64.b64decode(license_data))
+    license: dict[str, Any] = json.loads(base64.b64decode(license_data))
     flipped = bytearray(content)
     flipped[position] ^= 1
-    found["spec"]["signature"] = base64.b64encode(flipped).decode()
-    return found
+    license["spec"]["signature"] = base64.b64encode(flipped).decode()
+    return license
 
 
 def test_another_salt_each_time() -> None:
@@ -376,5 +378,5 @@ def test_another_salt_each_time() -> None:
 
 
 def test_the_root_is_named_by_its_id() -> None:
-    assert root_id(ROOT.public_key()) == VOUCHED.root_id
-    assert len(VOUCHED.root_id) == 32
+    assert root_id(ROOT.public_key()) == ROOT_SIGNATURE.root_id
+    assert len(ROOT_SIGNATURE.root_id) == 32
