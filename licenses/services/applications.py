@@ -69,8 +69,8 @@ def delete_application(*, actor: Actor, application: Application) -> None:
         if not any(isinstance(row, License) for row in error.protected_objects):
             raise Conflict(
                 "application_has_images",
-                "This application has images in the private registry. Delete them "
-                "first.",
+                "This application has images in the private registry. Delete the "
+                "images first.",
             ) from error
         raise Conflict(
             "application_in_use",
