@@ -132,7 +132,7 @@ def disable_webhook(*, actor: Actor, webhook: Webhook, reason: str) -> Webhook:
         webhook.disabled_at = timezone.now()
         webhook.disabled_reason = reason[:300]
         webhook.save(update_fields=["disabled_at", "disabled_reason"])
-        give_up_waiting(webhook)
+        give_up_pending(webhook)
         record(actor, EventTag.WEBHOOK_DISABLED, webhook, reason=reason)
     return webhook
 

@@ -114,10 +114,10 @@ def _record_deletion(
     data: dict[str, str],
     deleted: _Deleted,
 ) -> None:
-    repository.tags.filter(name__in=gone.tags).delete()
-    repository.manifests.filter(digest__in=gone.digests).delete()
-    record(actor, what, repository, **data, images=len(gone.digests))
-    forget_if_empty(repository)
+    repository.tags.filter(name__in=deleted.tags).delete()
+    repository.manifests.filter(digest__in=deleted.digests).delete()
+    record(actor, event, repository, **data, images=len(deleted.digests))
+    delete_if_empty(repository)
 
 
 @async_to_sync

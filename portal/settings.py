@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from django.templatetags.static import static
+from django.utils.functional import lazy
+
 from portal.env import boolean, different, env, networks, secret, secret_if_set
 from portal.single_sign_on import openid_connect
 
@@ -156,7 +159,10 @@ CACHES = {
         "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
     },
     # Used by this process while Redis is unavailable.
-    "local": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    "local": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 10_000},
+    },
 }
 
 CELERY_BROKER_URL = REDIS_URL

@@ -102,13 +102,8 @@ def store_registry(
     actor.require(Permission.REGISTRY_MANAGE, team_id=registry.team_id)
     registry.full_clean()  # another may have taken the slug during the check
     registry.save()
-    _set_shares(registry, ready.applications)
-    version.active = True
-    version.save()
-    if ready.result is not None:
-        record_check(version, ready.result)
-    else:
-        wake(Task.CHECK_REGISTRIES)
+    _set_shares(registry, applications)
+    _activate(draft, result)
     record(
         actor,
         EventTag.REGISTRY_CONNECTED,
@@ -178,13 +173,8 @@ def replace_credential(
     Credential.objects.for_team(registry.team_id).filter(
         registry=registry, active=True
     ).update(active=False)
-    version.active = True
-    version.save()
-    begin_anew(registry)
-    if ready.result is not None:
-        record_check(version, ready.result)
-    else:
-        wake(Task.CHECK_REGISTRIES)
+    reset_health(registry)
+    _activate(draft, result)
     record(
         actor,
         EventTag.REGISTRY_CREDENTIAL_REPLACED,

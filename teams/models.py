@@ -345,7 +345,8 @@ class ApiToken(TeamOwned):
 class IdempotencyRecord(TeamOwned):
     """The response to a creating request, stored for a day for retries.
 
-    The response may contain a secret that is shown once, so it is encrypted.
+    ``body`` is the response of the REST API, encrypted because it may contain a secret
+    that is shown once; for a form on a page it is the address of what was created.
     """
 
     actor_kind = models.CharField(max_length=32)
@@ -356,8 +357,6 @@ class IdempotencyRecord(TeamOwned):
     request_digest = models.CharField(max_length=100)
     status = models.PositiveSmallIntegerField()
     body = EncryptedField()
-    # Set if the response shows a secret: it is then deleted before the record.
-    answer_expires_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [

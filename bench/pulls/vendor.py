@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from licenses.applications import create_application
 from licenses.models import Application
-from licenses.services import create_customer, issue_license
+from licenses.services import create_application, create_customer, issue_license
 from portal.crypto.secrets import Secret
 from registries.services import NewCredential, NewRegistry, connect_registry
 from teams.actors import Actor, member_actor

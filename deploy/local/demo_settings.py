@@ -14,6 +14,7 @@ from deploy.local.private_files import kept_secret, private_directory, write_pri
 from deploy.local.process import LocalStackError
 from licenses.files.license_keys import generate_key
 from portal.crypto.pem import private_pem
+from registries.tokens.signing_keys import create_signing_material
 
 PROJECT = Path(__file__).resolve().parent.parent.parent
 REGISTRY_SERVICE = "berth-registry"

@@ -16,7 +16,8 @@ from licenses.services import (
     create_application,
     delete_application,
 )
-from portal.http.forms import CreateForm, EditForm, edit, saved
+from portal.http.dialogs import confirm, render_dialog
+from portal.http.forms import CreateForm, EditForm, edit, refusals_in
 from portal.http.keyset import keyset_page
 from portal.http.pages import go_to, render_page
 from teams.permissions import Permission

@@ -7,7 +7,7 @@ from typing import cast
 
 from django.core.cache import caches
 
-from portal.http.cache import ForgivingRedisCache
+from portal.http.redis_cache import ForgivingRedisCache
 
 WINDOW_SECONDS = 60
 

@@ -17,11 +17,15 @@ def _forgiving(name: str) -> Any:
         try:
             return getattr(RedisCache, name)(self, *args, **kwargs)
         except (RedisError, OSError):
-            logger.warning("Redis is unavailable; this process uses its own cache.")
+            _warn()
             return getattr(caches["local"], name)(*args, **kwargs)
 
     call.__name__ = name
     return call
+
+
+def _warn() -> None:
+    logger.warning("Redis is unavailable; this process uses its own cache.")
 
 
 class ForgivingRedisCache(RedisCache):

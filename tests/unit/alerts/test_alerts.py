@@ -24,8 +24,6 @@ from alerts.services import (
     send_again,
     send_test,
 )
-from licenses.alerts import alert_expiring_licenses
-from licenses.services import change_license, revoke_license
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict, Invalid, NotAllowed, TooMany
 from teams.actors import Actor, member_actor
@@ -379,56 +377,3 @@ def test_secrets_are_stored_encrypted(webhook: tuple[Webhook, Secret]) -> None:
 
     assert stored.startswith("v1:test:")
     assert webhook[1].reveal() not in stored
-
-
-def test_a_revoked_license_is_told_of(
-    django_capture_on_commit_callbacks: Any, db: None
-) -> None:
-    vendor = create_vendor()
-    license = vendor.license()
-
-    revoke_license(actor=vendor.actor, license=license, reason="Not paid")
-    revoke_license(actor=vendor.actor, license=license, reason="Again")
-
-    (told,) = Alert.objects.all()
-    assert told.event == "license.revoked"
-    assert "Not paid" in told.message
-    assert license.license_id.reveal() not in json.dumps(told.data) + told.message
-
-
-@pytest.mark.parametrize(
-    ("days", "events"),
-    [
-        (10, []),
-        (6.5, ["license.expiring"]),
-        (3, []),
-        (0.9, ["license.expiring"]),
-        (-0.1, ["license.expired"]),
-        (-3, []),
-    ],
-)
-def test_expiring_licenses_are_told_of_once(
-    db: None, days: float, events: list[str]
-) -> None:
-    vendor = create_vendor()
-    vendor.license(expires_at=timezone.now() + timedelta(days=days))
-
-    alert_expiring_licenses()
-    alert_expiring_licenses()
-
-    assert [each.event for each in Alert.objects.all()] == events
-
-
-def test_a_changed_expiry_is_told_of_again(db: None) -> None:
-    vendor = create_vendor()
-    license = vendor.license(expires_at=timezone.now() + timedelta(days=6))
-    alert_expiring_licenses()
-
-    change_license(
-        actor=vendor.actor,
-        license=license,
-        changes={"expires_at": timezone.now() + timedelta(days=6.5)},
-    )
-    alert_expiring_licenses()
-
-    assert Alert.objects.count() == 2

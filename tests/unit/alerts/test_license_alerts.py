@@ -10,7 +10,7 @@ import pytest
 from django.utils import timezone
 
 from alerts.models import Alert
-from licenses.alerts import tell_of_expiring_licenses
+from licenses.alerts import alert_expiring_licenses
 from licenses.services import change_license, revoke_license
 from tests.support.rows.vendor import create_vendor
 
@@ -47,8 +47,8 @@ def test_expiring_licenses_raise_one_alert(
     vendor = create_vendor()
     vendor.license(expires_at=timezone.now() + timedelta(days=days))
 
-    tell_of_expiring_licenses()
-    tell_of_expiring_licenses()
+    alert_expiring_licenses()
+    alert_expiring_licenses()
 
     assert [alert.event for alert in Alert.objects.all()] == events
 
@@ -56,13 +56,13 @@ def test_expiring_licenses_raise_one_alert(
 def test_a_changed_expiry_raises_an_alert_again(db: None) -> None:
     vendor = create_vendor()
     license = vendor.license(expires_at=timezone.now() + timedelta(days=6))
-    tell_of_expiring_licenses()
+    alert_expiring_licenses()
 
     change_license(
         actor=vendor.actor,
         license=license,
         changes={"expires_at": timezone.now() + timedelta(days=6.5)},
     )
-    tell_of_expiring_licenses()
+    alert_expiring_licenses()
 
     assert Alert.objects.count() == 2
