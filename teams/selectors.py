@@ -10,7 +10,7 @@ from portal.crypto.secrets import Secret
 from teams.actors import Actor, ActorKind, api_token_actor, member_actor
 from teams.models import ApiToken, Invitation, Membership, ServiceAccount, User
 from teams.permissions import Permission, may_invite
-from teams.sign_in.second_factor import has_second_factor, second_factors
+from teams.second_factor import has_second_factor, second_factors
 from teams.tokens import PURPOSE, api_token_key
 
 INVITATION_PURPOSE = "invitation"

@@ -14,13 +14,13 @@ from licenses.selectors import license_by_id, license_by_secret
 from portal.crypto.secrets import Secret
 from teams.actors import Actor
 from teams.models import ApiToken, User
+from teams.second_factor import has_second_factor
 from teams.selectors import (
     actor_in_team,
     actor_of_api_token,
     api_token_by_id,
     api_token_by_secret,
 )
-from teams.sign_in.second_factor import has_second_factor
 
 
 class SecondFactorRequired(Exception):  # noqa: N818 -- states the fact

@@ -22,8 +22,8 @@ from django.http import HttpRequest, HttpResponse
 
 from portal.crypto.fields import encryption_keyring
 from teams.models import User
+from teams.second_factor import SECOND_FACTOR_DATA
 from teams.sign_in.account_events import session_ended
-from teams.sign_in.second_factor import SECOND_FACTOR_DATA
 
 logger = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from portal.http.forms import EditForm, edit
 from portal.http.pages import render_page
 from teams.models import Team, available_time_zones
 from teams.permissions import Permission
+from teams.second_factor import has_second_factor
 from teams.services import change_team
-from teams.sign_in.second_factor import has_second_factor
 from teams.web.base import TeamRequest, team_page
 
 _OWN_FACTOR_FIRST = (

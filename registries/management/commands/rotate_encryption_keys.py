@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from licenses.services import rehash_license_ids
 from portal.crypto.fields import reencrypt_all
 from portal.crypto.keyring import KeyringError
-from teams.sign_in.second_factor import reencrypt_second_factors
+from teams.second_factor import reencrypt_second_factors
 
 
 class Command(BaseCommand):

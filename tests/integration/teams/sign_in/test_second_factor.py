@@ -19,8 +19,8 @@ from django.test import Client
 
 from portal.crypto.keyring import KeyringError
 from teams.models import Membership, User
+from teams.second_factor import has_second_factor, reencrypt_second_factors
 from teams.sign_in.accounts import SecondFactorAdapter
-from teams.sign_in.second_factor import has_second_factor, reencrypt_second_factors
 from tests.support.pages.reading import (
     give_password,
     is_signed_in,
