@@ -27,9 +27,10 @@ demo: demo-packages .venv/demo.stamp node_modules/stamp ## Run all of Berth on t
 test: .venv/dev.stamp node_modules/stamp test-packages ## Run all tests
 	$(BIN)/python -m pytest -n 2
 
-lint: .venv/dev.stamp ## Check style, types and imports
+lint: .venv/dev.stamp ## Check style, sizes, types and imports
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/python .ci/house.py
 	$(PLACEHOLDERS) $(BIN)/lint-imports
 	$(PLACEHOLDERS) $(BIN)/mypy .
 
