@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Iterator
+
 import pytest
 import urllib3
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.support.browser.axe import problems_in_all_looks
 from tests.support.browser.browsing import Browsing
@@ -23,12 +26,35 @@ NOT_OURS = {"openid_connect_login", "openid_connect_callback", "docs"}
 OTHER_ROUTES = PARAMETERS.keys() - {shown.route for shown in PAGES} - NOT_OURS
 
 
+@pytest.fixture(scope="module")
+def windows(chromium: Browser, portal: PortalStack) -> Iterator[Browsing]:
+    windows = Browsing(chromium, portal.url)
+    yield windows
+    windows.finish()
+
+
+@pytest.fixture(scope="module")
+def window_of(windows: Browsing, example: ExampleTeam) -> Callable[[Visitor], Page]:
+    """Return one window for each visitor: a new one costs more than axe does."""
+
+    @functools.cache
+    def window_of(visitor: Visitor) -> Page:
+        return windows.visitor(example.sessions.get(visitor))
+
+    return window_of
+
+
 @pytest.mark.parametrize("shown", PAGES, ids=lambda shown: shown.name)
 def test_no_page_bars_anybody_or_is_wider_than_a_phone(
-    shown: PortalPage, example: ExampleTeam, browsing: Browsing
+    shown: PortalPage,
+    example: ExampleTeam,
+    windows: Browsing,
+    window_of: Callable[[Visitor], Page],
 ) -> None:
-    browsing.expect_status(*STATUSES.get(shown.name, ()))
-    page = browsing.visitor(example.sessions.get(shown.visitor))
+    windows.expect_status(*STATUSES.get(shown.name, ()))
+    page = window_of(shown.visitor)
+    if shown.visitor is Visitor.NOBODY:
+        page.context.clear_cookies()
     address = shown.address(example.ids_for(shown.visitor))
 
     answer = page.goto(address)
@@ -39,6 +65,7 @@ def test_no_page_bars_anybody_or_is_wider_than_a_phone(
     if shown.sends is not None:
         send_form(page, shown.sends)
     assert problems_in_all_looks(page) == []
+    windows.check()
 
 
 @pytest.mark.parametrize("route", sorted(OTHER_ROUTES))

@@ -1,4 +1,4 @@
-"""What axe has to say about a page."""
+"""Accessibility problems that axe finds on a page."""
 
 from __future__ import annotations
 
@@ -21,41 +21,45 @@ def accessibility_problems(page: Page, rules: Sequence[str] = ()) -> list[str]:
     options: dict[str, Any] = {"resultTypes": ["violations"]}
     if rules:
         options["runOnly"] = list(rules)
-    outcome: dict[str, Any] = page.evaluate(
-        "(options) => axe.run(document, options)", options
+    violations: list[dict[str, Any]] = page.evaluate(
+        "async (options) => (await axe.run(document, options)).violations", options
     )
     return [
-        f"{found['id']}: {found['help']}: {node['target']} {node['html'][:200]} "
-        f"{node['failureSummary']}"
-        for found in outcome["violations"]
-        for node in found["nodes"]
+        f"{violation['id']}: {violation['help']}: {node['target']} "
+        f"{node['html'][:200]} {node['failureSummary']}"
+        for violation in violations
+        for node in violation["nodes"]
     ]
 
 
 def problems_in_all_looks(page: Page) -> list[str]:
-    """Look at an open page light and dark, on a screen and on a phone."""
+    """Look at an open page light and dark, on a screen and on a phone.
+
+    It is left as wide and as light as pages are opened.
+    """
     problems = []
     for width in (WIDE, NARROW):
         page.set_viewport_size({"width": width, "height": 900})
-        page.emulate_media(color_scheme="light")
         found = accessibility_problems(page)
-        found += [f"sticks out: {each}" for each in sticking_out(page)]
-        problems += [f"light {width}: {each}" for each in found]
+        found += [f"sticks out: {element}" for element in sticking_out(page)]
+        problems += [f"light {width}: {problem}" for problem in found]
         page.emulate_media(color_scheme="dark")
         found = accessibility_problems(page, COLOUR_RULES)
-        problems += [f"dark {width}: {each}" for each in found]
+        problems += [f"dark {width}: {problem}" for problem in found]
+        page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": WIDE, "height": 900})
     return problems
 
 
 def sticking_out(page: Page) -> list[str]:
-    """Return what makes the page wider than the window; nothing is right."""
-    found: list[str] = page.evaluate(
+    """Return what makes the page wider than the window, normally nothing."""
+    elements: list[str] = page.evaluate(
         """() => {
           const root = document.documentElement;
           if (root.scrollWidth <= root.clientWidth) return [];
-          const wide = [...document.querySelectorAll("body *")].filter(
-            (each) => each.getBoundingClientRect().right > root.clientWidth + 0.5);
-          return wide.map((each) => each.outerHTML.slice(0, 120));
+          const wide = [...document.querySelectorAll("body *")].filter((element) =>
+            element.getBoundingClientRect().right > root.clientWidth + 0.5);
+          return wide.map((element) => element.outerHTML.slice(0, 120));
         }"""
     )
-    return found
+    return elements

@@ -76,7 +76,13 @@ class Browsing:
         """Close all windows, and fail if anything went wrong in one."""
         for context in self._contexts:
             context.close()
-        assert self._problems == []
+        self.check()
+
+    def check(self) -> None:
+        """Fail if anything has gone wrong since the last check; windows stay open."""
+        problems, self._problems = self._problems, []
+        self._expected_statuses.clear()
+        assert problems == []
 
     def _note_message(self, message: ConsoleMessage) -> None:
         status = _STATUS.match(message.text)
