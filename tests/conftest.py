@@ -5,6 +5,7 @@ from typing import Any
 
 import pgtrigger
 import pytest
+from django.contrib.auth.hashers import Argon2PasswordHasher
 
 from teams.actors import Actor, member_actor
 from teams.models import Membership, Team
@@ -25,6 +26,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if layer == "browser":
             # The first one on each core also waits for a whole Berth to start.
             item.add_marker(pytest.mark.timeout(300))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> None:
+    """Hash passwords as in production, but with the least work that Argon2 allows."""
+    Argon2PasswordHasher.time_cost = 1
+    Argon2PasswordHasher.memory_cost = 8
+    Argon2PasswordHasher.parallelism = 1
 
 
 @pytest.fixture(scope="session")
