@@ -15,17 +15,27 @@ from tests.support.rows.factories import MembershipFactory, TeamFactory
 
 NEVER_EMPTIED = "audit.AuditEvent:never_emptied"
 LAYERS = ("unit", "integration", "e2e", "browser")
+TESTS = Path(__file__).parent
+# Their tests share processes that take long to start, so one worker runs them all.
+# Elsewhere a file's tests stay together, with the fixtures of the file.
+TOGETHER = ("e2e/checks", "e2e", "browser")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    tests = Path(__file__).parent
     for item in items:
-        layer = item.path.relative_to(tests).parts[0]
+        path = item.path.relative_to(TESTS)
+        layer = path.parts[0]
         assert layer in LAYERS, f"{item.path} is in no layer of tests"
         item.add_marker(layer)
+        item.add_marker(pytest.mark.xdist_group(_group(path)))
         if layer == "browser":
-            # The first one on each core also waits for a whole Berth to start.
+            # The first one also waits for a whole Berth to start.
             item.add_marker(pytest.mark.timeout(300))
+
+
+def _group(path: Path) -> str:
+    folders = (folder for folder in TOGETHER if path.is_relative_to(folder))
+    return next(folders, str(path))
 
 
 @pytest.fixture(scope="session", autouse=True)
