@@ -126,6 +126,7 @@ def start_check_stack(directory: Path) -> Iterator[CheckStack]:
         valkey, redis_url = start_valkey(directory / "valkey")
         stack.enter_context(valkey)
         environment = os.environ | {
+            "DJANGO_SETTINGS_MODULE": "tests.support.stacks.quick_settings",
             "DATABASE_URL": database_url,
             "REDIS_URL": redis_url,
             "EMAIL_URL": f"filemail:///{directory / 'mail'}",

@@ -152,7 +152,10 @@ def start_portal_stack(directory: Path) -> Iterator[PortalStack]:
     with ExitStack() as stack:
         servers = start_servers(settings, stack, durable=False)
         receiver = stack.enter_context(running_receiver())
-        servers.environment["BERTH_INSECURE_WEBHOOKS"] = receiver.host
+        servers.environment |= {
+            "DJANGO_SETTINGS_MODULE": "tests.support.stacks.quick_settings",
+            "BERTH_INSECURE_WEBHOOKS": receiver.host,
+        }
         prepare(settings, servers.environment)
         # While nothing is connected: PostgreSQL copies only idle databases.
         copy_database(servers.database_url, "berth", PRISTINE)
