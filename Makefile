@@ -15,7 +15,7 @@ PLACEHOLDERS := SECRET_KEY=x BERTH_ENCRYPTION_KEYS=x BERTH_HMAC_KEYS=x \
 	DATABASE_URL=postgresql://x@127.0.0.1/x REDIS_URL=redis://127.0.0.1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format openapi bench screenshots clean \
+.PHONY: help demo test coverage lint format openapi bench screenshots clean \
 	demo-packages test-packages
 
 help: ## Show this list
@@ -26,6 +26,13 @@ demo: demo-packages .venv/demo.stamp node_modules/stamp ## Run all of Berth on t
 
 test: .venv/dev.stamp node_modules/stamp test-packages ## Run all tests
 	$(BIN)/python -m pytest -n 2
+
+coverage: .venv/dev.stamp node_modules/stamp test-packages ## Measure what the tests run of each room
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest -n 2
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage json --quiet -o var/coverage.json
+	$(BIN)/python -m tests.support.coverage var/coverage.json
 
 lint: .venv/dev.stamp ## Check style, sizes, types and imports
 	$(BIN)/ruff check

@@ -18,6 +18,7 @@ from deploy.local.registry import start_registry
 from licenses.models import License
 from tests.e2e.conftest import PROJECT, Upstream
 from tests.support.clients.edge import EdgeClient
+from tests.support.coverage import MEASURED
 from tests.support.installer.pods import pod
 from tests.support.rows.vendor import Vendor
 
@@ -55,7 +56,7 @@ class Site:
         ran = subprocess.run(
             [sys.executable, "-m", "installer", *map(str, arguments)],
             cwd=PROJECT,
-            env={"PATH": "/usr/bin:/bin"},
+            env={"PATH": "/usr/bin:/bin"} | MEASURED,
             check=False,
             capture_output=True,
             text=True,

@@ -28,6 +28,7 @@ from deploy.local.stack import (
     start_registries,
     start_servers,
 )
+from tests.support.coverage import MEASURED
 from tests.support.servers.receiver import Receiver, running_receiver
 from tests.support.stacks.seeder import Seeder
 
@@ -155,6 +156,7 @@ def start_portal_stack(directory: Path) -> Iterator[PortalStack]:
         servers.environment |= {
             "DJANGO_SETTINGS_MODULE": "tests.support.stacks.quick_settings",
             "BERTH_INSECURE_WEBHOOKS": receiver.host,
+            **MEASURED,
         }
         prepare(settings, servers.environment)
         # While nothing is connected: PostgreSQL copies only idle databases.
