@@ -21,6 +21,8 @@ TESTS = Path(__file__).parent
 TOGETHER = ("e2e/checks", "e2e", "browser")
 
 
+# First, because pytest-xdist reads the groups in the same hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         path = item.path.relative_to(TESTS)
