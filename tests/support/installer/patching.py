@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from tests.support.installer.command import Installer, Outcome
-from tests.support.installer.servers import Request, Server
-from tests.support.servers.canned_server import Answer
+from tests.support.installer.servers import Server
+from tests.support.servers.canned_server import Answer, Request
 
 
 class Patch:

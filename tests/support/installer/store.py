@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from oci.media_types import DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
-from tests.support.installer.servers import Request
-from tests.support.servers.canned_server import Answer
+from tests.support.servers.canned_server import Answer, Request
 
 _DOCKER = "application/vnd.docker"
 

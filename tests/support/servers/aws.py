@@ -10,16 +10,15 @@ import base64
 import contextlib
 import json
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 from deploy.local.process import ManagedProcess, free_port
+from tests.support.servers.canned_server import Answer, Request, http_server
 
 ACCOUNT = "123456789012"
 ENDPOINT = f"{ACCOUNT}.dkr.ecr.eu-central-1.amazonaws.com"
@@ -75,7 +74,7 @@ class FakeAws:
     asked: list[Asked] = field(default_factory=list)
 
     def actions(self) -> list[str]:
-        return [each.action for each in self.asked]
+        return [request.action for request in self.asked]
 
     def forget(self) -> None:
         self.asked.clear()
@@ -132,36 +131,19 @@ def fake_aws() -> Iterator[FakeAws]:
     """Run the small server until the block ends."""
     state = FakeAws()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def answer(request: Request) -> Answer:
+        target = str(request.headers.get("X-Amz-Target", ""))
+        fields = {} if target else parse_qs(request.body.decode())
+        parameters = {name: values[0] for name, values in fields.items()}
+        action = target.rpartition(".")[2] or parameters.get("Action", "")
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        status, content = state.answer(Asked(action, parameters, headers))
+        kind = "application/x-amz-json-1.1" if target else "text/xml"
+        answered = {"Content-Type": kind}
+        if state.redirects_to:
+            status, answered["Location"] = 307, state.redirects_to
+        return Answer(status, answered, content)
 
-        def do_POST(self) -> None:
-            length = int(self.headers.get("Content-Length", 0))
-            body = self.rfile.read(length).decode()
-            target = self.headers.get("X-Amz-Target", "")
-            fields = {} if target else parse_qs(body)
-            parameters = {name: values[0] for name, values in fields.items()}
-            action = target.rpartition(".")[2] or parameters.get("Action", "")
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            status, content = state.answer(Asked(action, parameters, headers))
-            self.send_response(307 if state.redirects_to else status)
-            if state.redirects_to:
-                self.send_header("Location", state.redirects_to)
-            kind = "application/x-amz-json-1.1" if target else "text/xml"
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        state.address = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield state
-        finally:
-            server.shutdown()
-            thread.join()
+    with http_server(answer) as port:
+        state.address = f"http://127.0.0.1:{port}"
+        yield state

@@ -1,13 +1,18 @@
-"""An HTTP server that answers as a test tells it, whatever it is asked."""
+"""HTTP servers for tests: one with a function for its answers, others built on it."""
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import ssl
+import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
 
 class Answer(NamedTuple):
@@ -16,8 +21,84 @@ class Answer(NamedTuple):
     body: bytes = b""
 
 
+@dataclass(frozen=True)
+class Request:
+    """A request as it arrived; ``path`` includes the query."""
+
+    method: str
+    path: str
+    headers: Message
+    body: bytes
+
+    @property
+    def authorization(self) -> str:
+        return str(self.headers.get("Authorization", ""))
+
+    @property
+    def address(self) -> SplitResult:
+        return urlsplit(self.path)
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        return parse_qs(self.address.query)
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        # Clients that hang up are what some tests are about.
+        if not isinstance(sys.exception(), OSError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def http_server(
+    answer: Callable[[Request], Answer],
+    *,
+    port: int = 0,
+    tls: ssl.SSLContext | None = None,
+) -> Iterator[int]:
+    """Run a server in threads; yields its port on 127.0.0.1.
+
+    An answer gets the length of its body, unless it names a Content-Length itself.
+    """
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        # An answer is one write. A client that has all of it may close its event loop.
+        wbufsize = -1
+
+        def _serve(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(length)
+            reply = answer(Request(self.command, self.path, self.headers, body))
+            self.send_response(reply.status)
+            headers = {"Content-Length": str(len(reply.body)), **reply.headers}
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(reply.body)
+
+        do_GET = do_HEAD = do_POST = do_PUT = do_DELETE = _serve  # noqa: N815
+
+        def log_message(self, *_args: object) -> None:
+            pass
+
+    with _Server(("127.0.0.1", port), Handler) as server:
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
+        # Stopping waits for the next poll.
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 def registry_answers(answers: Mapping[str, Answer]) -> dict[str, Answer]:
-    """Return answers of a registry that takes any login, but for these."""
+    """Return answers of a registry that accepts any login, except for these."""
     return {
         "/v2/": Answer(401, {"WWW-Authenticate": 'Basic realm="r"'}),
         "signed:/v2/": Answer(200, {"Content-Type": "application/json"}, b"{}"),
@@ -37,45 +118,26 @@ STRANGE_REALM = {
 }
 
 
-@contextmanager
+@contextlib.contextmanager
 def canned_server(answers: Mapping[str, Answer]) -> Iterator[str]:
-    """Run it; ``answers`` by the beginning of a path, the longest one that fits.
+    """Run a server with ``answers`` by the beginning of a path; the longest one wins.
 
-    Yields ``host:port``. Whoever sends a login gets the answer of ``signed:`` before
+    Yields ``host:port``. Requests with a login get the answer of ``signed:`` before
     the path, if there is one. ``{endpoint}`` in a header is the server's own.
     """
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def respond(request: Request) -> Answer:
+        answer = _best(answers, request.path) or Answer(404)
+        if request.authorization:
+            answer = _best(answers, f"signed:{request.path}") or answer
+        host = request.headers["Host"]
+        headers = {
+            name: value.format(endpoint=host) for name, value in answer.headers.items()
+        }
+        return answer._replace(headers=headers)
 
-        def do_GET(self) -> None:
-            asked = self.path
-            signed = f"signed:{asked}"
-            if "Authorization" in self.headers and _best(answers, signed) is not None:
-                asked = signed
-            answer = _best(answers, asked) or Answer(404)
-            self.send_response(answer.status)
-            for name, value in answer.headers.items():
-                self.send_header(name, value.format(endpoint=endpoint))
-            self.send_header("Content-Length", str(len(answer.body)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(answer.body)
-
-        do_HEAD = do_GET  # noqa: N815 -- the base class names it
-
-        def log_message(self, *_args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        endpoint = f"127.0.0.1:{server.server_address[1]}"
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield endpoint
-        finally:
-            server.shutdown()
-            thread.join()
+    with http_server(respond) as port:
+        yield f"127.0.0.1:{port}"
 
 
 def _best(answers: Mapping[str, Answer], asked: str) -> Answer | None:
@@ -83,8 +145,51 @@ def _best(answers: Mapping[str, Answer], asked: str) -> Answer | None:
     return answers[max(fitting, key=len)] if fitting else None
 
 
-@contextmanager
+@contextlib.contextmanager
 def silent_server() -> Iterator[str]:
-    """Take connections and never answer; yields ``host:port``."""
+    """Accept connections and never answer; yields ``host:port``."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         yield f"127.0.0.1:{listening.getsockname()[1]}"
+
+
+@dataclass
+class BreakingServer:
+    host: str
+    connections: int = 0
+
+
+@contextlib.contextmanager
+def raw_server(speak: Callable[[socket.socket], None]) -> Iterator[BreakingServer]:
+    """Have each connection spoken to as a test likes, and close it then."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        state = BreakingServer(f"127.0.0.1:{listening.getsockname()[1]}")
+        ended = threading.Event()
+        arguments = (listening, speak, state, ended)
+        threading.Thread(target=_accept, args=arguments, daemon=True).start()
+        try:
+            yield state
+        finally:
+            ended.set()
+            with contextlib.suppress(OSError):
+                listening.shutdown(socket.SHUT_RDWR)
+
+
+def _accept(
+    listening: socket.socket,
+    speak: Callable[[socket.socket], None],
+    state: BreakingServer,
+    ended: threading.Event,
+) -> None:
+    while not ended.is_set():
+        try:
+            connection, _ = listening.accept()
+        except OSError:
+            return
+        state.connections += 1
+        arguments = (connection, speak)
+        threading.Thread(target=_speak, args=arguments, daemon=True).start()
+
+
+def _speak(connection: socket.socket, speak: Callable[[socket.socket], None]) -> None:
+    with connection, contextlib.suppress(OSError):
+        speak(connection)

@@ -6,14 +6,12 @@ import base64
 import contextlib
 import json
 import socket
-import threading
+import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import bcrypt
 import yaml
@@ -27,7 +25,11 @@ from registries.tokens.signing_keys import SigningKey, create_signing_material
 from tests.support.servers.canned_server import (
     STRANGE_REALM,
     Answer,
+    BreakingServer,
+    Request,
     canned_server,
+    http_server,
+    raw_server,
     silent_server,
 )
 from tests.support.servers.certificates import Authority, ServerCertificate
@@ -50,7 +52,7 @@ class Places:
 
     @property
     def without_tls(self) -> list[str]:
-        """All but those that are told by https."""
+        """All but those that are reached by https."""
         by_https = ("tls", "no name", "private", "http for https", "silent tls")
         return [
             endpoint
@@ -116,14 +118,14 @@ class Places:
             self.endpoints[name] = stack.enter_context(silent_server())
         start = b"HTTP/1.1 200 OK\r\n"
         raw = {
-            "half headers": raw_server(start + b"Content-", hang_up=False),
-            "drips": raw_server(start, b"X-Line: x\r\n", hang_up=False),
-            "hangs up": raw_server(b"", hang_up=True),
-            "hangs up in headers": raw_server(start + b"Content-", hang_up=True),
-            "ssh": raw_server(b"SSH-2.0-OpenSSH_9.2\r\n", hang_up=True),
+            "half headers": _raw(start + b"Content-", hang_up=False),
+            "drips": _raw(start, b"X-Line: x\r\n", hang_up=False),
+            "hangs up": _raw(b"", hang_up=True),
+            "hangs up in headers": _raw(start + b"Content-", hang_up=True),
+            "ssh": _raw(b"SSH-2.0-OpenSSH_9.2\r\n", hang_up=True),
         }
         for name, server in raw.items():
-            self.endpoints[name] = stack.enter_context(server)
+            self.endpoints[name] = stack.enter_context(server).host
 
 
 @contextlib.contextmanager
@@ -163,42 +165,21 @@ def _token_server(issuer: TokenIssuer) -> Iterator[str]:
     """Give tokens as distribution's auth/token.md says: fewer rights are no error."""
     pair = base64.b64encode(":".join(LOGIN).encode()).decode()
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
+    def answer(request: Request) -> Answer:
+        if request.authorization != f"Basic {pair}":
+            return Answer(401, {}, b'{"errors": [{"code": "UNAUTHORIZED"}]}')
+        asked = parse_scopes(request.query.get("scope", []))
+        text = issuer.issue(
+            subject=None,
+            service=request.query["service"][0],
+            grants=[scope for scope in asked if scope.name == READABLE],
+            issued_at=datetime.now(UTC),
+            lifetime_seconds=60,
+        )
+        return Answer(200, {}, json.dumps({"token": text}).encode())
 
-        def do_GET(self) -> None:
-            if self.headers.get("Authorization") != f"Basic {pair}":
-                self.answer(401, {"errors": [{"code": "UNAUTHORIZED"}]})
-                return
-            query = parse_qs(urlsplit(self.path).query)
-            asked = parse_scopes(query.get("scope", []))
-            text = issuer.issue(
-                subject=None,
-                service=query["service"][0],
-                grants=[scope for scope in asked if scope.name == READABLE],
-                issued_at=datetime.now(UTC),
-                lifetime_seconds=60,
-            )
-            self.answer(200, {"token": text})
-
-        def answer(self, status: int, content: object) -> None:
-            body = json.dumps(content).encode()
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield f"127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with http_server(answer) as port:
+        yield f"127.0.0.1:{port}"
 
 
 @contextlib.contextmanager
@@ -239,38 +220,22 @@ def _listens(port: int) -> bool:
     return True
 
 
-@contextlib.contextmanager
-def raw_server(first: bytes, then: bytes = b"", *, hang_up: bool) -> Iterator[str]:
-    """Take connections, read a request, and answer with bytes.
+def _raw(
+    first: bytes, then: bytes = b"", *, hang_up: bool
+) -> AbstractContextManager[BreakingServer]:
+    """Return a server that reads a request and answers it with bytes.
 
-    ``first`` is sent at once, ``then`` again and again. Without ``hang_up`` it ends no
-    connection by itself.
+    It sends ``first`` at once and ``then`` again and again. Without ``hang_up`` it
+    leaves connections open.
     """
-    stop = threading.Event()
 
-    def serve(connection: socket.socket) -> None:
-        with connection, contextlib.suppress(OSError):
+    def speak(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(first)
+        while then:
+            connection.sendall(then)
+            time.sleep(0.05)
+        if not hang_up:
             connection.recv(65536)
-            connection.sendall(first)
-            while not hang_up and not stop.wait(0.05):
-                connection.sendall(then)
 
-    def accept() -> None:
-        while not stop.is_set():
-            with contextlib.suppress(TimeoutError):
-                connection, _ = listener.accept()
-                thread = threading.Thread(target=serve, args=(connection,))
-                threads.append(thread)
-                thread.start()
-
-    threads: list[threading.Thread] = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        listener.settimeout(0.1)
-        accepting = threading.Thread(target=accept)
-        accepting.start()
-        try:
-            yield f"127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            stop.set()
-            for thread in (accepting, *threads):
-                thread.join()
+    return raw_server(speak)

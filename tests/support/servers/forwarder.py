@@ -22,10 +22,10 @@ class Forwarder:
     def cut(self) -> None:
         """Break all connections, and refuse new ones."""
         self._open = False
-        for each in self._sockets:
+        for connection in self._sockets:
             with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-            each.close()
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
         self._sockets.clear()
 
     def restore(self) -> None:

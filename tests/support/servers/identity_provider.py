@@ -1,7 +1,7 @@
-"""An OpenID Connect provider on loopback, as its specification has it.
+"""An OpenID Connect provider on loopback, as specified.
 
 OpenID Connect Core 1.0 and Discovery 1.0, with the authorization code flow and PKCE
-(RFC 7636). It signs in ``person`` without asking, and refuses what it must refuse.
+(RFC 7636). It signs in ``person`` without asking, and rejects invalid requests.
 """
 
 from __future__ import annotations
@@ -11,17 +11,18 @@ import hashlib
 import hmac
 import json
 import secrets
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from functools import partial
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from tests.support.servers.canned_server import Answer, Request, http_server
 
 CLIENT_ID = "berth"
 CLIENT_SECRET = "identity-provider-client-secret"
@@ -147,7 +148,7 @@ class IdentityProvider:
         )
 
     def claims_of(self, authorization: str) -> dict[str, Any] | None:
-        """Return what UserInfo tells the holder of an access token."""
+        """Return what UserInfo answers to an access token."""
         kind, _, access_token = authorization.partition(" ")
         claims = self._access_tokens.get(access_token)
         if kind != "Bearer" or claims is None:
@@ -164,59 +165,37 @@ def _is_client(body: dict[str, str], authorization: str) -> bool:
     return given == (CLIENT_ID, CLIENT_SECRET)
 
 
-class _Handler(BaseHTTPRequestHandler):
-    provider: IdentityProvider
+def _answer(provider: IdentityProvider, request: Request) -> Answer:
+    path = request.address.path
+    text = request.body.decode() if request.method == "POST" else request.address.query
+    fields = {name: values[0] for name, values in parse_qs(text).items()}
+    provider.requests.append((path, fields))
+    match request.method, path:
+        case "GET", "/.well-known/openid-configuration":
+            return _json(200, provider.discovery())
+        case "GET", "/jwks":
+            return _json(200, provider.jwks())
+        case "GET", "/authorize":
+            return _authorize(provider, fields)
+        case "GET", "/userinfo":
+            claims = provider.claims_of(request.authorization)
+            return _json(200 if claims else 401, claims or {"error": "invalid_token"})
+        case "POST", "/token":
+            return _json(*provider.token(fields, request.authorization))
+        case _:
+            return _json(404, {"error": "not_found"})
 
-    def do_GET(self) -> None:
-        parts = urlsplit(self.path)
-        query = {name: values[0] for name, values in parse_qs(parts.query).items()}
-        self.provider.requests.append((parts.path, query))
-        if parts.path == "/.well-known/openid-configuration":
-            self._answer(200, self.provider.discovery())
-        elif parts.path == "/jwks":
-            self._answer(200, self.provider.jwks())
-        elif parts.path == "/authorize":
-            self._authorize(query)
-        elif parts.path == "/userinfo":
-            claims = self.provider.claims_of(self.headers.get("Authorization", ""))
-            self._answer(200 if claims else 401, claims or {"error": "invalid_token"})
-        else:
-            self._answer(404, {"error": "not_found"})
 
-    def do_POST(self) -> None:
-        length = int(self.headers.get("Content-Length", 0))
-        fields = parse_qs(self.rfile.read(length).decode())
-        body = {name: values[0] for name, values in fields.items()}
-        self.provider.requests.append((self.path, body))
-        if self.path != "/token":
-            self._answer(404, {"error": "not_found"})
-            return
-        status, answer = self.provider.token(
-            body, self.headers.get("Authorization", "")
-        )
-        self._answer(status, answer)
+def _authorize(provider: IdentityProvider, query: dict[str, str]) -> Answer:
+    try:
+        return Answer(302, {"Location": provider.authorize(query)})
+    except (KeyError, ValueError) as error:
+        return _json(400, {"error": "invalid_request", "why": str(error)})
 
-    def _authorize(self, query: dict[str, str]) -> None:
-        try:
-            location = self.provider.authorize(query)
-        except (KeyError, ValueError) as error:
-            self._answer(400, {"error": "invalid_request", "why": str(error)})
-            return
-        self.send_response(302)
-        self.send_header("Location", location)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
 
-    def _answer(self, status: int, body: dict[str, Any]) -> None:
-        content = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *args: object) -> None:
-        pass
+def _json(status: int, body: dict[str, Any]) -> Answer:
+    content = json.dumps(body).encode()
+    return Answer(status, {"Content-Type": "application/json"}, content)
 
 
 @contextmanager
@@ -225,13 +204,6 @@ def identity_provider(
 ) -> Iterator[IdentityProvider]:
     """Run a provider until the block ends."""
     provider = IdentityProvider(algorithm=algorithm)
-    handler = type("Handler", (_Handler,), {"provider": provider})
-    with ThreadingHTTPServer(("127.0.0.1", port), handler) as server:
-        provider.issuer = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield provider
-        finally:
-            server.shutdown()
-            thread.join()
+    with http_server(partial(_answer, provider), port=port) as taken:
+        provider.issuer = f"http://127.0.0.1:{taken}"
+        yield provider

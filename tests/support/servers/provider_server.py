@@ -1,7 +1,7 @@
 """Registries of well-known providers: their names and their answers, on this machine.
 
 A server with TLS answers under the providers' own host names, which a resolver leads
-to it, and writes down every request. Each :class:`Registry` says how one provider asks
+to it, and records every request. Each :class:`Registry` says how one provider asks
 for a login, and how it answers a wrong one and a repository without access.
 """
 
@@ -12,16 +12,14 @@ import contextlib
 import json
 import socket
 import ssl
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from tests.support.servers.canned_server import Answer
+from tests.support.servers.canned_server import Answer, Request, http_server
 from tests.support.servers.certificates import Authority
 
 TOKEN = "a-token-of-the-token-service"
@@ -48,7 +46,7 @@ class Registry:
         no_token: the token service's to a scope of another repository. With None it
             gives a token that grants nothing.
         token_field: what the token service calls the token.
-        first: the answer to whoever has no login at ``/v2/``, if not a 401.
+        first: the answer without a login at ``/v2/``, if not a 401.
     """
 
     host: str
@@ -95,7 +93,7 @@ class Seen:
 
 @dataclass
 class ProviderServer:
-    """The server; ``speak`` tells what it is today."""
+    """The server; ``speak`` sets which registry it is."""
 
     port: int
     tls: ssl.SSLContext
@@ -111,7 +109,7 @@ class ProviderServer:
 
     def logins(self) -> set[tuple[str, str]]:
         """Return where any login or token was sent to, as ``(host, path)``."""
-        return {(each.host, each.path) for each in self.requests if each.authorization}
+        return {(seen.host, seen.path) for seen in self.requests if seen.authorization}
 
     def answer(self, seen: Seen) -> Answer:
         self.requests.append(seen)
@@ -176,7 +174,7 @@ def _basic(username: str, password: str) -> str:
 
 
 class _Resolver(AbstractResolver):
-    """Leads every name to one port of this machine, whatever port was asked for."""
+    """Resolves every name to one port of this machine."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -203,46 +201,16 @@ class _Resolver(AbstractResolver):
 def provider_server(directory: Path, *hosts: str) -> Iterator[ProviderServer]:
     """Run it, with a certificate for ``hosts`` that its ``tls`` trusts."""
     authority = Authority(directory)
+    state = ProviderServer(0, authority.client_context())
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        # An answer is one write, so that the client has all of it at once: it keeps
-        # such connections, and closes them with its event loop still there.
-        wbufsize = -1
+    def answer(request: Request) -> Answer:
+        host = str(request.headers.get("Host", ""))
+        path, query = request.address.path, request.query
+        seen = Seen(request.method, host, path, query, request.authorization)
+        answer = state.answer(seen)
+        version = {"Docker-Distribution-Api-Version": "registry/2.0"}
+        return answer._replace(headers=version | dict(answer.headers))
 
-        def do_GET(self) -> None:
-            address = urlsplit(self.path)
-            answer = state.answer(
-                Seen(
-                    self.command,
-                    self.headers.get("Host", ""),
-                    address.path,
-                    parse_qs(address.query),
-                    self.headers.get("Authorization", ""),
-                )
-            )
-            self.send_response(answer.status)
-            self.send_header("Docker-Distribution-Api-Version", "registry/2.0")
-            for name, value in answer.headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(answer.body)))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(answer.body)
-
-        do_HEAD = do_GET  # noqa: N815 -- http.server's name
-
-        def log_message(self, *_args: object) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        context = authority.issue(*hosts).server_context()
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        state = ProviderServer(server.server_port, authority.client_context())
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield state
-        finally:
-            server.shutdown()
-            thread.join()
+    tls = authority.issue(*hosts).server_context()
+    with http_server(answer, tls=tls) as state.port:
+        yield state

@@ -1,13 +1,13 @@
-"""A receiver of webhooks: keeps what it is sent, and answers as it is told."""
+"""A receiver of webhooks: keeps what it is sent, and answers as a test chooses."""
 
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.support.servers.canned_server import Answer, Request, http_server
 
 
 @dataclass
@@ -19,12 +19,12 @@ class Received:
 
 @dataclass
 class Receiver:
-    """What tests read and set. ``status`` is the next answers'.
+    """What tests read and set. ``status`` is that of the next answers.
 
     ``delay_seconds`` is for paths that begin with ``slow_path``.
     """
 
-    host: str
+    host: str = ""
     status: int = 204
     delay_seconds: float = 0
     slow_path: str = ""
@@ -34,34 +34,19 @@ class Receiver:
     def url(self) -> str:
         return f"http://{self.host}/hook"
 
+    def answer(self, request: Request) -> Answer:
+        given = {name.lower(): value for name, value in request.headers.items()}
+        self.received.append(Received(given, request.body.decode(), request.path))
+        if request.path.startswith(self.slow_path):
+            time.sleep(self.delay_seconds)
+        headers = {"Location": "http://169.254.169.254/", "Connection": "close"}
+        return Answer(self.status, headers)
+
 
 @contextlib.contextmanager
 def running_receiver() -> Iterator[Receiver]:
     """Listen on a free loopback port until the end."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            length = int(self.headers["Content-Length"])
-            body = self.rfile.read(length).decode()
-            headers = {name.lower(): value for name, value in self.headers.items()}
-            receiver.received.append(Received(headers, body, self.path))
-            if self.path.startswith(receiver.slow_path):
-                time.sleep(receiver.delay_seconds)
-            self.send_response(receiver.status)
-            self.send_header("Location", "http://169.254.169.254/")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    receiver = Receiver(f"127.0.0.1:{server.server_port}")
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
+    receiver = Receiver()
+    with http_server(receiver.answer) as port:
+        receiver.host = f"127.0.0.1:{port}"
         yield receiver
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

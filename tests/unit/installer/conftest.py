@@ -9,8 +9,8 @@ from tests.support.installer.airgapping import Airgap
 from tests.support.installer.command import Installer
 from tests.support.installer.licenses import document, write_license
 from tests.support.installer.patching import Patch, respond_as_portal
-from tests.support.installer.servers import OK, Request, Server, server
-from tests.support.servers.canned_server import Answer
+from tests.support.installer.servers import OK, Server, server
+from tests.support.servers.canned_server import Answer, Request
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from tests.support.installer.command import Installer
 from tests.support.installer.licenses import document, write_license
 from tests.support.installer.patching import Patch
 from tests.support.installer.pods import pod
-from tests.support.installer.servers import OK, Request, Server, server
-from tests.support.servers.canned_server import Answer
+from tests.support.installer.servers import OK, Server, server
+from tests.support.servers.canned_server import Answer, Request
 
 BUSY = Answer(429, {"Retry-After": "3600"})
 SHA512 = "sha512:" + "0" * 128

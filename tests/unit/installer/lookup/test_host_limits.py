@@ -22,13 +22,17 @@ from installer.net.registry import Registry
 from tests.support.installer.pods import pod
 from tests.support.installer.servers import (
     OK,
-    Request,
     Server,
     closed_port,
-    raw_server,
     server,
 )
-from tests.support.servers.canned_server import Answer, silent_server
+from tests.support.servers.canned_server import (
+    Answer,
+    BreakingServer,
+    Request,
+    raw_server,
+    silent_server,
+)
 
 PROJECT = Path(__file__).parents[4]
 

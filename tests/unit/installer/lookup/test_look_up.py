@@ -17,12 +17,11 @@ from installer.net.client import HttpClient
 from installer.net.registry import Registry
 from tests.support.installer.servers import (
     OK,
-    Request,
     breaking_server,
     closed_port,
     server,
 )
-from tests.support.servers.canned_server import Answer, silent_server
+from tests.support.servers.canned_server import Answer, Request, silent_server
 from tests.support.servers.certificates import Authority
 
 BEARER = {

@@ -22,12 +22,10 @@ from tests.support.installer.command import Installer
 from tests.support.installer.servers import (
     MANIFEST,
     OK,
-    Request,
     dripping_server,
-    raw_server,
     server,
 )
-from tests.support.servers.canned_server import Answer
+from tests.support.servers.canned_server import Answer, Request, raw_server
 from tests.support.servers.certificates import Authority
 
 SECONDS = 1.0
