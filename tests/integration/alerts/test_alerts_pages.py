@@ -13,7 +13,8 @@ from alerts.services import subscribe
 from teams.actors import member_actor
 from teams.models import Membership, Team
 from tests.support.pages.license_pages import HTMX
-from tests.support.pages.team_pages import message_of, seen, signed_in, text_of
+from tests.support.pages.reading import text_of
+from tests.support.pages.team_pages import message_of, seen, signed_in
 from tests.support.rows.audit import audited
 from tests.support.rows.factories import (
     AlertFactory,
@@ -68,7 +69,7 @@ def test_list_says_what_happened_and_to_what(browser: Client, team: Team) -> Non
     page = browser.get(LIST)
 
     text = text_of(page)
-    assert "now A registry refuses its credential Quay &lt;refuses&gt; it. quay" in text
+    assert "now A registry refuses its credential Quay <refuses> it. quay" in text
     assert text.index("quay") < text.index("A license was revoked The license of")
     assert f'href="/t/acme/licenses/{license.pk}"' in page.content.decode()
     assert f'href="/t/acme/registries/{registry.pk}"' in page.content.decode()

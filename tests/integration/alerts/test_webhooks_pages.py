@@ -15,13 +15,8 @@ from alerts.dispatch import send_due_webhooks
 from alerts.models import Delivery, Webhook
 from teams.models import Membership, Team
 from tests.support.pages.license_pages import HTMX
-from tests.support.pages.team_pages import (
-    message_of,
-    seen,
-    signed_in,
-    submission,
-    text_of,
-)
+from tests.support.pages.reading import text_of
+from tests.support.pages.team_pages import message_of, seen, signed_in, submission
 from tests.support.rows.audit import audited
 from tests.support.rows.factories import (
     WEBHOOK_SECRET,

@@ -14,7 +14,7 @@ from images.models import ImageManifest, ImageTag
 from images.reconciliation import reconcile_fully
 from oci.media_types import DOCKER_LIST, OCI_INDEX
 from registries.models import PRIVATE_REGISTRY_ID
-from tests.support.pages.team_pages import text_of
+from tests.support.pages.reading import text_of
 from tests.support.rows.factories import (
     ImageManifestFactory,
     ImageTagFactory,

@@ -17,7 +17,8 @@ from licenses.models import Application
 from oci.media_types import OCI_INDEX
 from registries.models import PRIVATE_REGISTRY_ID
 from teams.models import Membership, Team
-from tests.support.pages.team_pages import signed_in, text_of
+from tests.support.pages.reading import text_of
+from tests.support.pages.team_pages import signed_in
 from tests.support.rows.factories import (
     ApiTokenFactory,
     ApplicationFactory,

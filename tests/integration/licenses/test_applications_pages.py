@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 import uuid
 from typing import Any
 
@@ -11,6 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from licenses.models import Application, Channel
 from teams.models import Membership, Team
 from teams.web.forms import slug_from
+from tests.support.pages.reading import text_of
 from tests.support.rows.audit import audited
 from tests.support.rows.factories import (
     ApplicationFactory,
@@ -38,10 +38,6 @@ def application(team: Team) -> Application:
 
 def submission() -> dict[str, str]:
     return {"submission": str(uuid.uuid4())}
-
-
-def text_of(response: Any) -> str:
-    return " ".join(re.sub(r"<[^>]*>", " ", response.content.decode()).split())
 
 
 def seen(browser: Client, address: str) -> str:

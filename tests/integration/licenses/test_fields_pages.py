@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import re
 import uuid
 from typing import Any
 
@@ -12,6 +11,7 @@ from licenses.selectors import password_values
 from licenses.services import change_license
 from teams.actors import Actor
 from teams.models import Membership, Team
+from tests.support.pages.reading import text_of
 from tests.support.rows.audit import audited
 from tests.support.rows.factories import (
     ApplicationFactory,
@@ -39,10 +39,6 @@ def application(team: Team) -> Application:
 @pytest.fixture
 def license(application: Application, team: Team) -> License:
     return LicenseFactory(team=team, application=application)
-
-
-def text_of(response: Any) -> str:
-    return " ".join(re.sub(r"<[^>]*>", " ", response.content.decode()).split())
 
 
 def new(**values: str) -> dict[str, str]:

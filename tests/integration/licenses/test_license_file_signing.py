@@ -13,7 +13,7 @@ from portal.crypto.pem import private_pem, public_pem
 from teams.models import Membership
 from tests.support.clients.api import ApiClient, code_of
 from tests.support.clients.license_verifier import verify_license
-from tests.support.pages.team_pages import text_of
+from tests.support.pages.reading import text_of
 from tests.support.rows.audit import audited
 from tests.support.rows.factories import LicenseFactory
 

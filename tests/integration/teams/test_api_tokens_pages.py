@@ -11,7 +11,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from teams.models import ApiToken, IdempotencyRecord, Membership, Team
 from tests.support.clients.api import ApiClient
-from tests.support.pages.team_pages import message_of, signed_in, submission, text_of
+from tests.support.pages.reading import text_of
+from tests.support.pages.team_pages import message_of, signed_in, submission
 from tests.support.rows.audit import audited
 from tests.support.rows.factories import (
     ApiTokenFactory,

@@ -20,7 +20,8 @@ from audit.tags import EventTag, describe
 from teams.models import Membership, Team
 from teams.web.audit import COLUMNS, SUBJECT_WORDS, csv_lines, plain_cell
 from tests.support.clients.api import ApiClient
-from tests.support.pages.team_pages import signed_in, text_of
+from tests.support.pages.reading import text_of
+from tests.support.pages.team_pages import signed_in
 from tests.support.rows.factories import ApplicationFactory, MembershipFactory
 from tests.support.rows.world import make_world
 
@@ -87,7 +88,7 @@ def test_list_tells_who_did_what_from_where(browser: Client, team: Team) -> None
     assert (
         "2 hours ago ada@acme.example user Customer added Initech customer "
         "203.0.113.9 Show details of Customer added, Initech "
-        "email &lt;b&gt;x&lt;/b&gt; seats 3 at"
+        "email <b>x</b> seats 3 at"
     ) in page
     assert "1 day ago Berth Team created Acme team \N{EN DASH} Show" in page
     assert page.index("Customer added Initech") < page.index("Team created Acme")

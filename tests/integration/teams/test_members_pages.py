@@ -12,13 +12,8 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from teams.models import Invitation, Membership, Team
-from tests.support.pages.team_pages import (
-    message_of,
-    seen,
-    signed_in,
-    submission,
-    text_of,
-)
+from tests.support.pages.reading import text_of
+from tests.support.pages.team_pages import message_of, seen, signed_in, submission
 from tests.support.rows.audit import audited
 from tests.support.rows.factories import (
     ApiTokenFactory,

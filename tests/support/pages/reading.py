@@ -1,4 +1,4 @@
-"""What tests of pages share: reading a page as a person does, signing in, codes."""
+"""Reading a page as a person does, signing in, and one-time codes."""
 
 from __future__ import annotations
 
@@ -28,13 +28,16 @@ def new_browser(**defaults: Any) -> Client:
 
 
 def text_of(response: Any) -> str:
-    """Return what a page says, without its mark-up."""
-    found = response.content.decode()
-    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", found)).split())
+    """Return what people read on a page, in one line.
+
+    Mark-up that was not escaped is missing from it.
+    """
+    page = response.content.decode()
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
 
 
 def give_password(user: User, password: str = PASSWORD) -> User:
-    """Hashing is slow on purpose, so only who needs a password gets one."""
+    """Give a user a password, and return the user."""
     user.set_password(password)
     user.save(update_fields=["password"])
     return user

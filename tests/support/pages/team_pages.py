@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import uuid
 from typing import Any
 
@@ -26,11 +25,6 @@ def submission() -> dict[str, str]:
 def seen(client: Client, address: str) -> dict[str, str]:
     """Return what an edit form at this address says it was shown with."""
     return {"seen": str(client.get(address).context["form"].initial["seen"])}
-
-
-def text_of(response: Any) -> str:
-    """Return what people read on a page, in one line."""
-    return " ".join(re.sub(r"<[^>]*>", " ", response.content.decode()).split())
 
 
 def message_of(response: Any, field: str) -> str:
