@@ -69,7 +69,7 @@ def kept_connection() -> Iterator[None]:
 
 @schema.parametrize()
 @settings(
-    max_examples=10,
+    max_examples=5,  # and every value that the schema itself suggests
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
