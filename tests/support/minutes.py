@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 def within_a_minute(act: Callable[[], T]) -> T:
-    """Return what ``act`` did; it is done again if a minute ended meanwhile."""
+    """Return what ``act`` did; repeat it if a minute ended in between."""
     while True:
         started = int(time.time()) // 60
         result = act()

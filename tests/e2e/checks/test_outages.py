@@ -1,9 +1,9 @@
-"""Checks and alerts outlive what happens to workers, broker, database and mail server.
+"""Checks and alerts survive outages of workers, broker, database and mail server.
 
 None is made or sent twice.
 
-In each test a registry is about to be called bad: its next check confirms a refusal,
-so an alert is sent, whose number is what matters.
+In each test one registry is about to be rejected: its next check confirms a refusal and
+raises one alert.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ DUE = "UPDATE registries_externalregistry SET next_check_at = now() WHERE slug =
 
 @pytest.fixture(scope="session")
 def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CheckStack]:
-    with start_check_stack(tmp_path_factory.mktemp("checks")) as found:
-        yield found
+    with start_check_stack(tmp_path_factory.mktemp("checks")) as servers:
+        yield servers
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def stack(servers: CheckStack) -> Iterator[CheckStack]:
     servers.receiver.delay_seconds, servers.receiver.slow_path = 0, ""
     for file in (servers.directory / "mail").iterdir():
         file.unlink()
-    # So that no worker of the next test has to do with them.
+    # So that workers of the next test leave them alone.
     servers.sql("UPDATE registries_externalregistry SET next_check_at = 'infinity'")
 
 
@@ -52,7 +52,7 @@ class Registries:
     def __init__(self, stack: CheckStack, number: int) -> None:
         self.stack = stack
         self.team = f"team{next(_numbers)}"
-        self.good = [f"{self.team}-{each}" for each in range(number)]
+        self.good = [f"{self.team}-{index}" for index in range(number)]
         self.bad = f"{self.team}-bad"
         stack.seed("team", slug=self.team)
         stack.seed("webhook", team=self.team, url=stack.receiver.url)
@@ -119,12 +119,12 @@ class Registries:
         self.stack.wait_for("another round", lambda: later in self.checks())
 
     def mails(self) -> list[tuple[str, str]]:
-        """Return who is told by mail of the bad one, and how."""
+        """Return the addresses and subjects of mails about the bad one."""
         subject = f"A registry refuses its credential: {self.bad}"
         return [(f"{role}@{self.team}.example", subject) for role in ("admin", "owner")]
 
     def delivered(self) -> dict[str, tuple[str, int]]:
-        """Return what ``deliveries`` is once all have been told at once."""
+        """Return what ``deliveries`` is once every first attempt succeeded."""
         recipients = ["Pager", *(address for address, _ in self.mails())]
         return dict.fromkeys(recipients, ("delivered", 1))
 
@@ -140,7 +140,7 @@ class Registries:
         )
         return {recipient: (state, attempts) for recipient, state, attempts in rows}
 
-    def wait_until_told(self, expected: dict[str, tuple[str, int]]) -> None:
+    def wait_until_delivered(self, expected: dict[str, tuple[str, int]]) -> None:
         """Return once the deliveries are these and no others."""
         self.stack.wait_for(f"{expected}", lambda: self.deliveries() == expected)
 
@@ -148,15 +148,15 @@ class Registries:
         """Have it be later than the next attempts, and than the end of all claims."""
         self.stack.sql("UPDATE alerts_delivery SET due_at = now()")
 
-    def assert_told_once(self) -> None:
-        """Pass if all were checked once, and the bad one was told of once."""
-        stack, told = self.stack, self.mails()
+    def assert_reported_once(self) -> None:
+        """Pass if all were checked once, and the bad one was reported once."""
+        stack, expected = self.stack, self.mails()
         stack.wait_for("a webhook", lambda: len(stack.receiver.received) > 0)
-        stack.wait_for("mails", lambda: len(stack.mails()) >= len(told))
+        stack.wait_for("mails", lambda: len(stack.mails()) >= len(expected))
         self.wait_for_another_round()
         assert self.checks() == self.checked()
         assert self.claimed() == 0
-        assert stack.mails() == told
+        assert stack.mails() == expected
         assert len(stack.receiver.received) == 1
         health = stack.sql(
             "SELECT DISTINCT health, suspect FROM registries_externalregistry"
@@ -183,20 +183,20 @@ def test_a_worker_killed_in_mid_check(stack: CheckStack) -> None:
         "UPDATE registries_externalregistry SET claimed_until = now()"
         " WHERE claimed_until IS NOT NULL"
     )
-    registries.assert_told_once()
+    registries.assert_reported_once()
 
 
 def test_a_broker_that_loses_what_was_queued(stack: CheckStack) -> None:
     registries = Registries(stack, 2)
     stack.start_worker()
-    registries.assert_told_once()
+    registries.assert_reported_once()
     stack.fake.delay_seconds = 3
     stack.fake.asked = 0
     for slug in registries.good:
         stack.sql(DUE, slug)
     stack.wait_for("asked", lambda: stack.fake.asked > 0)
 
-    # What is under way is written down without a broker, and later goes on with it.
+    # Running checks are recorded without a broker, and the next ones use the new one.
     stack.restart_valkey(
         lambda: stack.wait_for("written", lambda: not registries.claimed())
     )
@@ -212,7 +212,7 @@ def test_a_database_that_is_restarted(stack: CheckStack) -> None:
     stack.restart_postgres()
     stack.fake.delay_seconds = 0
     registries.wait_until_checked()
-    registries.assert_told_once()
+    registries.assert_reported_once()
 
 
 def test_two_beats_and_two_workers(stack: CheckStack) -> None:
@@ -221,10 +221,10 @@ def test_two_beats_and_two_workers(stack: CheckStack) -> None:
         stack.start_worker()
 
     registries.wait_until_checked()
-    registries.assert_told_once()
+    registries.assert_reported_once()
 
 
-def test_a_worker_killed_while_it_tells(stack: CheckStack) -> None:
+def test_a_worker_killed_while_it_sends_alerts(stack: CheckStack) -> None:
     registries = Registries(stack, 0)
     receiver = stack.receiver
     receiver.delay_seconds, receiver.slow_path = 300, "/hook/slow"
@@ -244,10 +244,10 @@ def test_a_worker_killed_while_it_tells(stack: CheckStack) -> None:
     receiver.delay_seconds = 0
     registries.make_deliveries_due()
     stack.start_worker()
-    registries.wait_until_told(registries.delivered() | {"Slow": ("delivered", 1)})
+    registries.wait_until_delivered(registries.delivered() | {"Slow": ("delivered", 1)})
     registries.make_deliveries_due()
     registries.wait_for_another_round()
-    # It may be that it was killed between sending a mail and writing it down.
+    # It may have been killed between sending a mail and recording it.
     assert set(stack.mails()) == set(registries.mails())
     assert sorted(got.path for got in receiver.received) == [
         *("/hook", "/hook/slow", "/hook/slow"),
@@ -263,23 +263,27 @@ def test_a_database_that_is_restarted_while_alerts_are_sent(stack: CheckStack) -
 
     stack.restart_postgres()
     stack.receiver.delay_seconds = 0
-    registries.wait_until_told(registries.delivered())
-    registries.assert_told_once()
+    registries.wait_until_delivered(registries.delivered())
+    registries.assert_reported_once()
 
 
 def test_a_mail_server_that_hangs(stack: CheckStack) -> None:
     registries = Registries(stack, 0)
-    told = registries.delivered()
-    mails = [recipient for recipient in told if recipient != "Pager"]
+    delivered = registries.delivered()
+    mails = [recipient for recipient in delivered if recipient != "Pager"]
     with silent_server() as endpoint:
         worker = stack.start_worker(EMAIL_URL=f"smtp://{endpoint}")
         # No mail has come to an end yet when the webhook has.
-        registries.wait_until_told(told | dict.fromkeys(mails, ("pending", 0)))
+        registries.wait_until_delivered(
+            delivered | dict.fromkeys(mails, ("pending", 0))
+        )
         # All mails have failed as soon as one has.
-        registries.wait_until_told(told | dict.fromkeys(mails, ("pending", 1)))
+        registries.wait_until_delivered(
+            delivered | dict.fromkeys(mails, ("pending", 1))
+        )
         worker.stop()
 
     stack.start_worker()
     registries.make_deliveries_due()
-    registries.wait_until_told(told | dict.fromkeys(mails, ("delivered", 2)))
-    registries.assert_told_once()
+    registries.wait_until_delivered(delivered | dict.fromkeys(mails, ("delivered", 2)))
+    registries.assert_reported_once()

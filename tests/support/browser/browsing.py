@@ -1,4 +1,4 @@
-"""Chromium for tests, which notes everything that goes wrong on a page."""
+"""Browser windows that record everything that goes wrong on a page."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ PATIENCE_MS = 15_000
 
 expect.set_options(timeout=PATIENCE_MS)
 
-# Chromium says in the console what was blocked, but not by which page's policy.
-_TELL_POLICY_REPORTS = """
+# Chromium logs what was blocked, but not by which page's policy.
+_LOG_POLICY_REPORTS = """
 document.addEventListener("securitypolicyviolation", (event) => {
   console.error(`Policy of ${document.location}: ${event.violatedDirective} blocked ` +
     `${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`);
@@ -61,7 +61,7 @@ class Browsing:
         )
         self._contexts.append(context)
         context.set_default_timeout(PATIENCE_MS)
-        context.add_init_script(_TELL_POLICY_REPORTS)
+        context.add_init_script(_LOG_POLICY_REPORTS)
         context.on("console", self._note_message)
         context.on("weberror", lambda error: self._problems.append(str(error.error)))
         if session:
@@ -69,7 +69,7 @@ class Browsing:
         return context.new_page()
 
     def expect_status(self, *statuses: int) -> None:
-        """Take answers with these statuses for what the test is about."""
+        """Accept answers with these statuses until the next check."""
         self._expected_statuses |= {str(status) for status in statuses}
 
     def finish(self) -> None:

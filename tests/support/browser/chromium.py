@@ -22,12 +22,12 @@ def start_chromium() -> Iterator[Browser]:
     """Start Chromium.
 
     Raises:
-        ChromiumMissing: it is not there.
+        ChromiumMissing: it is not installed.
     """
     if not CHROMIUM.exists():
         raise ChromiumMissing(
-            f"There is no {CHROMIUM}. `make test-packages` installs it, as Debian's "
-            "package chromium."
+            f"{CHROMIUM} is missing. `make test-packages` installs Debian's package "
+            "chromium."
         )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(

@@ -29,15 +29,15 @@ class PortalPage:
     route: str
     visitor: Visitor = Visitor.OWNER
     state: str = ""
-    # Instead of those that the example data name.
+    # In place of those in the example data.
     values: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
-    # What is then entered into the page's form and sent, if anything.
+    # Values to submit in the page's form, if any.
     sends: Mapping[str, str] | None = None
 
     @property
     def name(self) -> str:
-        """Return what nothing else in the list is called."""
+        """Return a name that no other page of the list has."""
         seen_by = "" if self.visitor is Visitor.OWNER else self.visitor.value
         return "-".join(filter(None, (self.route, self.state, seen_by)))
 
@@ -47,7 +47,7 @@ class PortalPage:
 
     @property
     def names_an_object(self) -> bool:
-        """Tell whether the address holds more than the team."""
+        """Return whether the address holds more than the team."""
         return len(PARAMETERS[self.route]) > 1
 
     def address(self, ids: Mapping[str, str]) -> str:
@@ -70,14 +70,14 @@ def address_of(route: str, ids: Mapping[str, str]) -> str:
 def _parameters(
     resolver: URLResolver, outer: frozenset[str] = frozenset()
 ) -> Iterator[tuple[str, frozenset[str]]]:
-    for each in resolver.url_patterns:
-        pattern = each.pattern
+    for entry in resolver.url_patterns:
+        pattern = entry.pattern
         names = outer | set(pattern.converters) | set(pattern.regex.groupindex)
-        if isinstance(each, URLPattern):
-            if each.name:
-                yield each.name, names
-        elif each.app_name != "admin":
-            yield from _parameters(each, names)
+        if isinstance(entry, URLPattern):
+            if entry.name:
+                yield entry.name, names
+        elif entry.app_name != "admin":
+            yield from _parameters(entry, names)
 
 
 # The names of pages, with those of the values in their addresses.
@@ -112,9 +112,9 @@ spec:
         - name: cache
           image: redis:7.4
 """
-_NOBODY_THERE = {"endpoint": "localhost:1", "username": "kestrel", "secret": "wrong"}
+_UNREACHABLE = {"endpoint": "localhost:1", "username": "kestrel", "secret": "wrong"}
 
-# As it is before there is anybody; afterwards it only leads on.
+# Before the first account exists; afterwards it only redirects.
 SET_UP = PortalPage("set-up", Visitor.NOBODY)
 
 PAGES: tuple[PortalPage, ...] = (
@@ -192,7 +192,7 @@ PAGES: tuple[PortalPage, ...] = (
         "registries-add",
         state="failed",
         query={"provider": "other"},
-        sends=_NOBODY_THERE,
+        sends=_UNREACHABLE,
     ),
     PortalPage("licenses-add", state="wrong", sends={}),
     PortalPage("manifest", state="result", sends={"manifest": _MANIFEST}),

@@ -65,7 +65,7 @@ def take_screenshots(output: Path, words: list[str]) -> None:
 
     Raises:
         LocalStackError: something did not start, or a page is broken.
-        ChromiumMissing: there is no browser.
+        ChromiumMissing: Chromium is not installed.
     """
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Checks a license file as docs/reference/license-file.md tells others to.
+"""Checks a license file as docs/reference/license-file.md says.
 
 Written from that page, and not from the code that signs: it imports nothing of Berth.
 """

@@ -1,4 +1,4 @@
-"""What the example team was told of, and by which webhooks."""
+"""The example team's alerts and webhook."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from registries.models import ExternalRegistry
 from teams.actors import Actor
 from teams.models import Team
 
-_TOLD = (
+_ALERTS = (
     (26, Event.REGISTRY_REJECTED, "refused this username and password."),
     (25, Event.REGISTRY_RECOVERED, "works again."),
     (3, Event.REGISTRY_UNREACHABLE, "cannot be reached: its name does not resolve."),
@@ -35,7 +35,7 @@ def add_alerts(actor: Actor, team: Team, registry: ExternalRegistry) -> Webhook:
     )
     # What making the example raised is old news.
     Alert.objects.for_team(team.pk).update(dispatched_at=timezone.now())
-    for days, event, words in _TOLD:
+    for days, event, words in _ALERTS:
         at = timezone.now() - timedelta(days=days)
         alert = Alert.objects.create(
             team=team,

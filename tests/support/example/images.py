@@ -74,7 +74,7 @@ def add_images(
 
 
 def _add(application: Application, plan: _Plan, pushed_by: str) -> ImageRepository:
-    now = datetime.now(tz=UTC)  # whatever time services are told
+    now = datetime.now(tz=UTC)  # whatever time services see
     repository = ImageRepository.objects.create(
         team_id=application.team_id, application=application, name=plan.name
     )

@@ -147,7 +147,7 @@ def _add(
 def _add_checks(
     registry: ExternalRegistry, credential: Credential, plan: _Plan
 ) -> None:
-    now = datetime.now(tz=UTC)  # whatever time services are told
+    now = datetime.now(tz=UTC)  # whatever time services see
     for number, (outcome, status, detail) in enumerate(reversed(plan.checks)):
         at = now - timedelta(hours=2 + 26 * number)
         check = CredentialCheck.objects.create(

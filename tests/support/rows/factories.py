@@ -47,7 +47,7 @@ class UserFactory(DjangoModelFactory[User]):
         model = User
 
     email = factory.Sequence(lambda n: f"user{n}@example.com")
-    # Hashing is slow on purpose; who needs a password sets one.
+    # Unusable; tests that need a password set one.
     password = "!"
 
 
@@ -116,7 +116,7 @@ class ServiceAccountFactory(DjangoModelFactory[ServiceAccount]):
 
 
 class ApiTokenFactory(DjangoModelFactory[ApiToken]):
-    """A team token unless told otherwise. ``text`` is what the client sends."""
+    """A team token by default. ``text`` is what the client sends."""
 
     class Meta:
         model = ApiToken
@@ -349,7 +349,7 @@ class WebhookFactory(DjangoModelFactory[Webhook]):
 
 
 class DeliveryFactory(DjangoModelFactory[Delivery]):
-    """One to a webhook, made already unless told otherwise."""
+    """To a webhook, and delivered by default."""
 
     class Meta:
         model = Delivery

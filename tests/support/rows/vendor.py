@@ -34,7 +34,7 @@ class Vendor:
     customer: Customer
 
     def give_owner_a_password(self) -> str:
-        """Hashing is slow on purpose, so only who needs a password gets one."""
+        """Set the owner's password and return it."""
         self.owner.set_password(PASSWORD)
         self.owner.save(update_fields=["password"])
         return PASSWORD

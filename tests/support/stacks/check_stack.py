@@ -1,7 +1,6 @@
 """Workers with a PostgreSQL, a Valkey, a registry and a receiver of their own.
 
-All of them can be killed and started again while a test looks at what becomes of the
-checks.
+A test kills and restarts them, and then looks at the checks.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ PATIENCE = 60
 
 @dataclass
 class CheckStack:
-    """What the workers of a test need, and ways to look at what they did."""
+    """What the workers of a test need, and ways to see what they did."""
 
     directory: Path
     database_url: str
@@ -82,11 +81,11 @@ class CheckStack:
             self.directory / "postgres", port, durable=False
         )
 
-    def restart_valkey(self, meanwhile: Callable[[], object]) -> None:
+    def restart_valkey(self, while_down: Callable[[], object]) -> None:
         """Lose all that is queued, and start again, empty, on the same port."""
         port = int(self.environment["REDIS_URL"].rpartition(":")[2].partition("/")[0])
         self.valkey.stop()
-        meanwhile()
+        while_down()
         self.valkey, _ = start_valkey(self.directory / "valkey", port)
 
     def sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
@@ -134,13 +133,13 @@ def start_check_stack(directory: Path) -> Iterator[CheckStack]:
             "BERTH_INSECURE_WEBHOOKS": receiver.host,
             "BERTH_CHECKS_PER_HOST": "50",
         }
-        found = CheckStack(
+        checks = CheckStack(
             directory, database_url, environment, fake, receiver, postgres, valkey
         )
-        stack.callback(found.stop)
+        stack.callback(checks.stop)
         _migrate(environment, directory / "migrate.log")
-        found.seed = stack.enter_context(Seeder(environment, directory / "seeder.log"))
-        yield found
+        checks.seed = stack.enter_context(Seeder(environment, directory / "seeder.log"))
+        yield checks
 
 
 def kill(process: ManagedProcess) -> None:

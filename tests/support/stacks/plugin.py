@@ -1,4 +1,4 @@
-"""A pytest plugin that makes the servers and secrets that the settings ask for.
+"""A pytest plugin that provides the servers and secrets that the settings require.
 
 It is loaded with ``-p``, because pytest-django reads the settings before any
 ``conftest.py``. With pytest-xdist the controller does all of it, and its workers
@@ -27,7 +27,7 @@ from registries.tokens.signing_keys import create_signing_material
 
 _WORKER = "PYTEST_XDIST_WORKER"
 _running = ExitStack()
-# And not in pytest_unconfigure, which is not reached if the settings cannot be read.
+# pytest_unconfigure is not called if the settings cannot be read.
 atexit.register(_running.close)
 
 

@@ -52,7 +52,7 @@ class Crew:
 
 @dataclass(frozen=True)
 class ExampleTeam:
-    """The team of the screenshots, and who looks at its pages."""
+    """The team of the screenshots, and the sessions of its visitors."""
 
     ids: dict[str, str]
     newcomer_ids: dict[str, str]
@@ -130,7 +130,7 @@ class PortalStack:
 
     @contextmanager
     def empty_portal(self) -> Iterator[str]:
-        """Start another portal, that nobody has set up; yield its address."""
+        """Start another portal without any account; yield its address."""
         name = f"empty{next(self._numbers)}"
         database_url = copy_database(self.servers.database_url, PRISTINE, name)
         directory = private_directory(self.settings.directory / name)
@@ -147,7 +147,7 @@ class PortalStack:
 
 @contextmanager
 def start_portal_stack(directory: Path) -> Iterator[PortalStack]:
-    """Start everything but data; stop it at the end."""
+    """Start everything, without data; stop it at the end."""
     ports = (free_port(), free_port(), free_port())
     settings = DemoSettings(private_directory(directory), *ports)
     with ExitStack() as stack:
@@ -159,7 +159,7 @@ def start_portal_stack(directory: Path) -> Iterator[PortalStack]:
             **MEASURED,
         }
         prepare(settings, servers.environment)
-        # While nothing is connected: PostgreSQL copies only idle databases.
+        # PostgreSQL copies only databases that nobody is connected to.
         copy_database(servers.database_url, "berth", PRISTINE)
         start_registries(settings, stack)
         start_berth(settings, servers.environment, stack)

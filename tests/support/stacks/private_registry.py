@@ -29,7 +29,7 @@ class PrivateRegistry:
             self.open_url,
             repository,
             tag,
-            layers=[images.tar_layer({"file": each}) for each in contents],
+            layers=[images.tar_layer({"file": content}) for content in contents],
             platform=platform or "linux/amd64",
         )
 

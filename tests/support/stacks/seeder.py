@@ -32,7 +32,7 @@ class Seeder:
         return self
 
     def __exit__(self, *_error: object) -> None:
-        # The end of its input is what it ends with.
+        # It ends when its input does.
         self._child.communicate(timeout=30)
 
     def __call__(self, name: str, **arguments: object) -> Any:

@@ -33,7 +33,7 @@ celery_app.conf.update(broker_url="memory://")
 vendors: dict[str, Vendor] = {}
 
 
-# What changes by itself while nobody does anything.
+# What the worker changes in the background.
 WRITTEN_BY_THE_WORKER = (
     "registries.CredentialCheck",
     "alerts.Alert",
@@ -69,7 +69,7 @@ def registry(team: str, endpoint: str, slug: str, username: str, password: str) 
 
 
 def webhook(team: str, url: str, called: str = "Pager") -> str:
-    """Add a webhook that is told of everything; return its ID."""
+    """Add a webhook that receives every event; return its ID."""
     vendor = vendors[team]
     made, _ = create_webhook(
         actor=vendor.actor, team=vendor.team, name=called, url=url, events=CHOOSABLE
