@@ -16,9 +16,10 @@ from tests.support.rows.factories import MembershipFactory, TeamFactory
 NEVER_EMPTIED = "audit.AuditEvent:never_emptied"
 LAYERS = ("unit", "integration", "e2e", "browser")
 TESTS = Path(__file__).parent
-# Their tests share processes that take long to start, so one worker runs them all.
+# Their tests share processes that take long to start, so one worker runs a group.
+# Large groups run first; alone, the few slow tests of checks would run last of all.
 # Elsewhere a file's tests stay together, with the fixtures of the file.
-TOGETHER = ("e2e/checks", "e2e", "browser")
+GROUPS = {"e2e/checks": "browser", "e2e": "e2e", "browser": "browser"}
 
 
 # First, because pytest-xdist reads the groups in the same hook.
@@ -36,8 +37,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _group(path: Path) -> str:
-    folders = (folder for folder in TOGETHER if path.is_relative_to(folder))
-    return next(folders, str(path))
+    groups = (group for folder, group in GROUPS.items() if path.is_relative_to(folder))
+    return next(groups, str(path))
 
 
 @pytest.fixture(scope="session", autouse=True)
