@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -61,10 +62,13 @@ def test_without_its_database_nothing_is_allowed(
 
         line.cut()
         time.sleep(1)
-        refused = edge.get(name, "manifests/v1", token)
-        not_ready = edge.request("GET", "/readyz")
+        # At the same time, because the longer the line is cut, the less often the pool
+        # of connections tries it.
+        with ThreadPoolExecutor() as threads:
+            asked = threads.submit(edge.get, name, "manifests/v1", token)
+            not_ready = edge.request("GET", "/readyz")
+            refused = asked.result()
         line.restore()
-        # As a client does that is told to try again.
         deadline = time.monotonic() + 30
         while (allowed := edge.get(name, "manifests/v1", token)).status == 503:
             assert time.monotonic() < deadline, "the database was not found again"
