@@ -17,7 +17,6 @@ from deploy.local.postgres_home import wheel_binaries
 from portal.crypto.secrets import Secret
 from registries.models import ExternalRegistry
 from registries.services import NewCredential, draft_credential, replace_credential
-from teams.api_tokens import create_api_token
 from teams.models import ApiToken
 from teams.permissions import Role
 from teams.services import create_service_account
@@ -58,14 +57,7 @@ def planted(edge: EdgeClient, connected: Vendor) -> Planted:
         ApiToken.Kind.TEAM: {"role": Role.ADMIN},
     }
     texts = [
-        create_api_token(
-            actor=vendor.actor,
-            team=vendor.team,
-            name="t",
-            kind=kind,
-            **holder,
-        )[1].reveal()
-        for kind, holder in kinds.items()
+        vendor.api_token(kind, **holder)[1].reveal() for kind, holder in kinds.items()
     ]
     replace_credential(
         actor=vendor.actor,

@@ -11,7 +11,6 @@ import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 
 from licenses.services import revoke_license
-from teams.api_tokens import create_api_token
 from teams.models import ApiToken
 from teams.permissions import Role
 from teams.services import create_service_account
@@ -85,14 +84,7 @@ def docker(engines: Path, tmp_path: Path) -> Docker:
 
 
 def user_token(vendor: Vendor, *, read_only: bool = False) -> Login:
-    _, text = create_api_token(
-        actor=vendor.actor,
-        team=vendor.team,
-        name="mine",
-        kind=ApiToken.Kind.USER,
-        user=vendor.owner,
-        read_only=read_only,
-    )
+    _, text = vendor.api_token(read_only=read_only)
     return vendor.owner.email, text.reveal()
 
 
@@ -100,24 +92,12 @@ def service_account_token(vendor: Vendor) -> Login:
     robot = create_service_account(
         actor=vendor.actor, team=vendor.team, name="ci", role=Role.DEVELOPER
     )
-    _, text = create_api_token(
-        actor=vendor.actor,
-        team=vendor.team,
-        name="ci",
-        kind=ApiToken.Kind.SERVICE_ACCOUNT,
-        service_account=robot,
-    )
+    _, text = vendor.api_token(ApiToken.Kind.SERVICE_ACCOUNT, service_account=robot)
     return "any-string", text.reveal()
 
 
 def team_token(vendor: Vendor) -> Login:
-    _, text = create_api_token(
-        actor=vendor.actor,
-        team=vendor.team,
-        name="team",
-        kind=ApiToken.Kind.TEAM,
-        role=Role.DEVELOPER,
-    )
+    _, text = vendor.api_token(ApiToken.Kind.TEAM, role=Role.DEVELOPER)
     return "another-string", text.reveal()
 
 

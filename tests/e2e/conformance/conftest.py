@@ -10,7 +10,6 @@ from pytest_django import DjangoDbBlocker
 
 from deploy.local.process import free_port
 from deploy.local.registry import start_registry
-from teams.api_tokens import create_api_token
 from teams.models import ApiToken
 from teams.permissions import Role
 from tests.e2e.conftest import Ports, Upstream
@@ -57,13 +56,7 @@ def pushing_vendor(
     """
     with django_db_blocker.unblock():
         vendor = create_vendor()
-        _, text = create_api_token(
-            actor=vendor.actor,
-            team=vendor.team,
-            name="ci",
-            kind=ApiToken.Kind.TEAM,
-            role=Role.DEVELOPER,
-        )
+        _, text = vendor.api_token(ApiToken.Kind.TEAM, role=Role.DEVELOPER)
         yield vendor, ("ci", text.reveal())
         call_command("flush", verbosity=0, interactive=False)
 

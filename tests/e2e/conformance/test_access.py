@@ -7,7 +7,6 @@ from collections.abc import Callable
 import pytest
 
 from oci.media_types import OCI_MANIFEST
-from teams.api_tokens import create_api_token
 from teams.models import ApiToken
 from teams.permissions import Role
 from tests.support.clients.edge import Answer, EdgeClient
@@ -44,14 +43,7 @@ def put(repository: Repository, reference: str, manifest: Manifest) -> Answer:
 
 
 def team_token(vendor: Vendor, role: Role, *, read_only: bool = False) -> Login:
-    _, text = create_api_token(
-        actor=vendor.actor,
-        team=vendor.team,
-        name="team",
-        kind=ApiToken.Kind.TEAM,
-        role=role,
-        read_only=read_only,
-    )
+    _, text = vendor.api_token(ApiToken.Kind.TEAM, role=role, read_only=read_only)
     return "ci", text.reveal()
 
 

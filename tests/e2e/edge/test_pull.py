@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 
 from deploy.local import images
-from teams.api_tokens import create_api_token
-from teams.models import ApiToken
 from tests.e2e.conftest import Upstream
 from tests.support.clients.edge import EdgeClient
 from tests.support.rows.vendor import Vendor
@@ -135,13 +133,7 @@ def test_pull_through_a_registry_whose_token_server_is_berth(
     edge: EdgeClient, vendor: Vendor, bearer_upstream: Upstream, tmp_path: Path
 ) -> None:
     source = vendor.another_application(f"{vendor.team.slug}-source")
-    _, text = create_api_token(
-        actor=vendor.actor,
-        team=vendor.team,
-        name="CI",
-        kind=ApiToken.Kind.USER,
-        user=vendor.owner,
-    )
+    _, text = vendor.api_token()
     login = (vendor.owner.email, text.reveal())
     repository = f"{source.slug}/api"
     pushed = skopeo_push(bearer_upstream, repository, login, tmp_path)

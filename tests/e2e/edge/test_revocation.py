@@ -17,8 +17,7 @@ from licenses.services import (
 )
 from registries.models import ExternalRegistry
 from registries.services import change_registry, delete_registry
-from teams.api_tokens import create_api_token, revoke_api_token
-from teams.models import ApiToken
+from teams.api_tokens import revoke_api_token
 from tests.e2e.conftest import Upstream
 from tests.support.clients.edge import EdgeClient
 from tests.support.rows.vendor import Vendor
@@ -96,13 +95,7 @@ def test_what_was_given_back_works_again(
 def test_a_revoked_api_token_stops_its_registry_tokens(
     edge: EdgeClient, connected: Vendor, name: str
 ) -> None:
-    api_token, text = create_api_token(
-        actor=connected.actor,
-        team=connected.team,
-        name="CI",
-        kind=ApiToken.Kind.USER,
-        user=connected.owner,
-    )
+    api_token, text = connected.api_token()
     answer = edge.token_answer(
         (connected.owner.email, text.reveal()), f"repository:{name}:pull"
     )

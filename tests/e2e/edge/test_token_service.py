@@ -11,7 +11,6 @@ import pytest
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 
 from licenses.services import revoke_license
-from teams.api_tokens import create_api_token
 from teams.models import ApiToken
 from teams.permissions import Role
 from teams.services import create_service_account
@@ -142,13 +141,7 @@ def test_a_bare_login_with_a_revoked_license_is_refused(
 def test_user_token_needs_its_users_address(
     edge: EdgeClient, connected: Vendor
 ) -> None:
-    _, text = create_api_token(
-        actor=connected.actor,
-        team=connected.team,
-        name="mine",
-        kind=ApiToken.Kind.USER,
-        user=connected.owner,
-    )
+    _, text = connected.api_token()
     scope = f"repository:{image(connected)}:pull"
 
     own = edge.token_answer((connected.owner.email.upper(), text.reveal()), scope)
@@ -164,13 +157,7 @@ def test_service_account_token_goes_with_any_name(
     robot = create_service_account(
         actor=connected.actor, team=connected.team, name="ci", role=Role.DEVELOPER
     )
-    _, text = create_api_token(
-        actor=connected.actor,
-        team=connected.team,
-        name="ci",
-        kind=ApiToken.Kind.SERVICE_ACCOUNT,
-        service_account=robot,
-    )
+    _, text = connected.api_token(ApiToken.Kind.SERVICE_ACCOUNT, service_account=robot)
     repository = f"{connected.application.slug}/api"
 
     answer = edge.token_answer(

@@ -17,8 +17,6 @@ import yaml
 
 from licenses.models import License
 from licenses.services import revoke_license
-from teams.api_tokens import create_api_token
-from teams.models import ApiToken
 from tests.e2e.conftest import Upstream
 from tests.e2e.installer.conftest import Site, push, skopeo
 from tests.support.rows.vendor import Vendor
@@ -31,13 +29,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture
 def portal_login(connected: Vendor) -> str:
-    _, text = create_api_token(
-        actor=connected.actor,
-        team=connected.team,
-        name="mine",
-        kind=ApiToken.Kind.USER,
-        user=connected.owner,
-    )
+    _, text = connected.api_token()
     return text.reveal()
 
 

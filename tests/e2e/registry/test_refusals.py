@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from teams.api_tokens import create_api_token
 from teams.models import ApiToken
 from teams.permissions import Role
 from teams.services import create_service_account
@@ -216,13 +215,7 @@ def test_a_service_account_pushes_with_any_name(
     robot = create_service_account(
         actor=vendor.actor, team=vendor.team, name="ci", role=Role.DEVELOPER
     )
-    _, text = create_api_token(
-        actor=vendor.actor,
-        team=vendor.team,
-        name="ci",
-        kind=ApiToken.Kind.SERVICE_ACCOUNT,
-        service_account=robot,
-    )
+    _, text = vendor.api_token(ApiToken.Kind.SERVICE_ACCOUNT, service_account=robot)
 
     pushed = registry.push(("whatever", text.reveal()), f"{vendor.application.slug}/ci")
 

@@ -17,8 +17,6 @@ from django.core.management import call_command
 from deploy.local import images
 from deploy.local.process import ManagedProcess, free_port
 from deploy.local.registry import find_registry
-from teams.api_tokens import create_api_token
-from teams.models import ApiToken
 from tests.e2e.conftest import Upstream
 from tests.support.clients.edge import Answer, EdgeClient
 from tests.support.rows.vendor import Vendor
@@ -173,13 +171,7 @@ def registry(
 ) -> Iterator[Registry]:
     """A registry that is configured and does not run yet."""
     settings.BERTH_REGISTRY_NOTIFICATION_TOKEN = NOTIFICATION_TOKEN
-    _, token = create_api_token(
-        actor=vendor.actor,
-        team=vendor.team,
-        name="push",
-        kind=ApiToken.Kind.USER,
-        user=vendor.owner,
-    )
+    _, token = vendor.api_token()
     with running_receiver() as events:
         registry = Registry(
             config=tmp_path / "etc" / "config.yml",

@@ -14,7 +14,7 @@ from deploy.local.process import ManagedProcess, free_port
 from images.distribution_config import Notifications
 from licenses.models import License
 from licenses.services import revoke_license
-from teams.api_tokens import create_api_token, revoke_api_token
+from teams.api_tokens import revoke_api_token
 from teams.models import ApiToken
 from teams.permissions import Role
 from tests.e2e.conftest import PROJECT, Ports, edge_environment
@@ -89,13 +89,8 @@ class Cast:
 def team_token(
     vendor: Vendor, name: str, *, read_only: bool = False
 ) -> tuple[ApiToken, tuple[str, str]]:
-    api_token, text = create_api_token(
-        actor=vendor.actor,
-        team=vendor.team,
-        name=name,
-        kind=ApiToken.Kind.TEAM,
-        role=Role.DEVELOPER,
-        read_only=read_only,
+    api_token, text = vendor.api_token(
+        ApiToken.Kind.TEAM, name=name, role=Role.DEVELOPER, read_only=read_only
     )
     return api_token, ("any", text.reveal())
 

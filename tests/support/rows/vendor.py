@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from licenses.models import Application, Customer, License
 from licenses.services import (
@@ -16,7 +17,8 @@ from portal.crypto.secrets import Secret
 from registries.models import ExternalRegistry
 from registries.services import NewCredential, NewRegistry, connect_registry
 from teams.actors import Actor, member_actor
-from teams.models import Membership, Team, User
+from teams.api_tokens import create_api_token
+from teams.models import ApiToken, Membership, Team, User
 from teams.services import create_team
 
 _numbers = itertools.count(1)
@@ -76,6 +78,20 @@ class Vendor:
                 trusted_realm=trusted_realm,
             ),
             skip_test=True,
+        )
+
+    def api_token(
+        self,
+        kind: ApiToken.Kind = ApiToken.Kind.USER,
+        *,
+        name: str = "token",
+        **holder: Any,
+    ) -> tuple[ApiToken, Secret]:
+        """Create an API token, of the owner unless ``holder`` names another."""
+        if kind == ApiToken.Kind.USER:
+            holder = {"user": self.owner} | holder
+        return create_api_token(
+            actor=self.actor, team=self.team, name=name, kind=kind, **holder
         )
 
     def another_application(self, slug: str) -> Application:

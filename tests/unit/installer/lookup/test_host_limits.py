@@ -28,7 +28,6 @@ from tests.support.installer.servers import (
 )
 from tests.support.servers.canned_server import (
     Answer,
-    BreakingServer,
     Request,
     raw_server,
     silent_server,

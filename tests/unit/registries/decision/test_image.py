@@ -9,7 +9,6 @@ from registries.decision.credentials import Subject, SubjectKind
 from registries.decision.image import ImageAccess, authorize_image
 from registries.decision.pull import Allowed, Denied
 from registries.models.outcomes import Reason
-from teams.api_tokens import create_api_token
 from teams.models import ApiToken, User
 from teams.permissions import Role
 from teams.services import add_member
@@ -24,14 +23,7 @@ def vendor(db: None) -> Vendor:
 
 
 def team_token(vendor: Vendor, role: Role, *, read_only: bool = False) -> Subject:
-    api_token, _ = create_api_token(
-        actor=vendor.actor,
-        team=vendor.team,
-        name="x",
-        kind=ApiToken.Kind.TEAM,
-        role=role,
-        read_only=read_only,
-    )
+    api_token, _ = vendor.api_token(ApiToken.Kind.TEAM, role=role, read_only=read_only)
     return Subject(SubjectKind.API_TOKEN, api_token.pk)
 
 

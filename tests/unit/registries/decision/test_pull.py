@@ -28,7 +28,6 @@ from registries.decision.pull import (
 )
 from registries.models import ExternalRegistry
 from registries.models.outcomes import Reason
-from teams.api_tokens import create_api_token
 from teams.models import ApiToken
 from teams.permissions import Role
 from tests.support.rows.vendor import Vendor, create_vendor
@@ -168,14 +167,7 @@ def test_health_does_not_decide(vendor: Vendor) -> None:
 
 
 def api_token(vendor: Vendor, role: Role, *, read_only: bool = False) -> str:
-    _, text = create_api_token(
-        actor=vendor.actor,
-        team=vendor.team,
-        name="t",
-        kind=ApiToken.Kind.TEAM,
-        role=role,
-        read_only=read_only,
-    )
+    _, text = vendor.api_token(ApiToken.Kind.TEAM, role=role, read_only=read_only)
     return text.reveal()
 
 
