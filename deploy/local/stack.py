@@ -98,7 +98,11 @@ def prepare(
 
 
 def start_berth(
-    settings: DemoSettings, environment: dict[str, str], stack: ExitStack
+    settings: DemoSettings,
+    environment: dict[str, str],
+    stack: ExitStack,
+    *,
+    celery_app: str = "portal.celery:app",
 ) -> list[ManagedProcess]:
     """Start the worker, and the portal with the edge.
 
@@ -106,7 +110,7 @@ def start_berth(
         LocalStackError: the portal did not start; ``stack`` stops the worker.
     """
     portal = stack.enter_context(start_portal(settings, environment))
-    worker = stack.enter_context(_start_worker(settings, environment))
+    worker = stack.enter_context(_start_worker(settings, environment, celery_app))
     portal.wait_for_http(f"http://127.0.0.1:{settings.portal_port}/readyz", 60)
     return [portal, worker]
 
@@ -167,11 +171,11 @@ def _start_private_registry(settings: DemoSettings) -> ManagedProcess:
 
 
 def _start_worker(
-    settings: DemoSettings, environment: dict[str, str]
+    settings: DemoSettings, environment: dict[str, str], celery_app: str
 ) -> ManagedProcess:
     return ManagedProcess(
         [
-            *(sys.executable, "-m", "celery", "-A", "portal.celery:app"),
+            *(sys.executable, "-m", "celery", "-A", celery_app),
             *("worker", "--beat", "--concurrency", "2", "--loglevel", "INFO"),
             *("--schedule", str(settings.directory / "beat-schedule")),
         ],

@@ -11,7 +11,8 @@ from django.test import Client
 
 from licenses.models import Customer
 from teams.models import IdempotencyRecord, Membership, Team
-from tests.support.pages.team_pages import signed_in, submission, text_of
+from tests.support.pages.reading import text_of
+from tests.support.pages.team_pages import signed_in, submission
 from tests.support.rows.audit import audited
 from tests.support.rows.factories import MembershipFactory
 

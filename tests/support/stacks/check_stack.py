@@ -51,7 +51,8 @@ class CheckStack:
         schedule = self.directory / f"{name}-{time.monotonic_ns()}"
         worker = ManagedProcess(
             [
-                *(sys.executable, "-m", "celery", "-A", "portal.celery:app"),
+                *(sys.executable, "-m", "celery"),
+                *("-A", "tests.support.stacks.quick_celery:app"),
                 *("worker", "--beat", "--concurrency", "2", "--loglevel", "INFO"),
                 *("--hostname", f"{name}@%h", "--schedule", str(schedule)),
             ],

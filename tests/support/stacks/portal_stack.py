@@ -153,16 +153,21 @@ def start_portal_stack(directory: Path) -> Iterator[PortalStack]:
     with ExitStack() as stack:
         servers = start_servers(settings, stack, durable=False)
         receiver = stack.enter_context(running_receiver())
-        servers.environment |= {
-            "DJANGO_SETTINGS_MODULE": "tests.support.stacks.quick_settings",
-            "BERTH_INSECURE_WEBHOOKS": receiver.host,
+        servers.environment.update(
+            DJANGO_SETTINGS_MODULE="tests.support.stacks.quick_settings",
+            BERTH_INSECURE_WEBHOOKS=receiver.host,
             **MEASURED,
-        }
+        )
         prepare(settings, servers.environment)
         # PostgreSQL copies only databases that nobody is connected to.
         copy_database(servers.database_url, "berth", PRISTINE)
         start_registries(settings, stack)
-        start_berth(settings, servers.environment, stack)
+        start_berth(
+            settings,
+            servers.environment,
+            stack,
+            celery_app="tests.support.stacks.quick_celery:app",
+        )
         log = settings.logs / "seeder.log"
         seed = stack.enter_context(Seeder(servers.environment, log))
         yield PortalStack(settings, servers, seed, receiver)

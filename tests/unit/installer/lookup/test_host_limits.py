@@ -28,6 +28,7 @@ from tests.support.installer.servers import (
 )
 from tests.support.servers.canned_server import (
     Answer,
+    BreakingServer,
     Request,
     raw_server,
     silent_server,
@@ -221,7 +222,7 @@ def test_an_interrupt_ends_all_waiting(
     assert registry.connections == before <= 8
 
 
-def interrupted(registry: Server, directory: Path) -> tuple[int, float, bytes]:
+def interrupted(registry: BreakingServer, directory: Path) -> tuple[int, float, bytes]:
     """Interrupt the real command; return its exit code, the seconds, its output."""
     # Shells ignore SIGINT in background jobs, and children inherit that.
     heeded = ["env", "--default-signal=INT"]
