@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import uuid
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +8,6 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from licenses.license_id import generate_license_id
 from licenses.models import Customer, License
 from registries.models import ExternalRegistry
 from teams.models import Membership, Team
@@ -19,7 +17,6 @@ from tests.support.rows.factories import (
     ExternalRegistryFactory,
     ImageRepositoryFactory,
     ImageTagFactory,
-    LicenseFactory,
     PullEventFactory,
 )
 from tests.support.rows.world import rows_of
@@ -34,18 +31,6 @@ REFUSED = "This pull is refused"
 def hosts(settings: Any) -> None:
     settings.BERTH_PROXY_HOST = "proxy.example.com"
     settings.BERTH_REGISTRY_HOST = "registry.example.com"
-
-
-@pytest.fixture
-def license(team: Team) -> License:
-    made: License = LicenseFactory(
-        team=team,
-        customer__name="Northwind",
-        customer__email="it@northwind.example",
-        application__slug="my-app",
-        application__name="My app",
-    )
-    return made
 
 
 @pytest.fixture
@@ -276,134 +261,6 @@ def test_latest_refused_pulls_of_the_license_are_shown(
     assert "quay.io/fine" not in text
     assert "quay.io/other" not in text
     assert f'href="/t/acme/pulls?license={license.pk}"' in text
-
-
-# Finding the license.
-
-
-@pytest.fixture
-def post(client: Client, viewer: Membership, team: Team) -> Any:
-    client.force_login(viewer.user)
-
-    def send(**form: str) -> Any:
-        before = rows_of(team)
-        response = client.post(ADDRESS, form)
-        assert rows_of(team) == before
-        return response
-
-    return send
-
-
-def test_a_license_id_finds_its_license_and_is_in_no_address(
-    post: Any, license: License
-) -> None:
-    response = post(
-        who=f" {license.license_id.reveal()} ", image="quay.io/my-org/api:v1"
-    )
-
-    assert response.status_code == 302
-    assert response.headers["Location"] == (
-        f"/t/acme/why?image=quay.io/my-org/api:v1&license={license.pk}"
-    )
-
-
-def test_a_license_id_of_another_team_is_unknown(
-    post: Any, license: License, other_team: Team
-) -> None:
-    theirs = LicenseFactory(team=other_team).license_id.reveal()
-    nobodys = generate_license_id().reveal()
-
-    pages = [post(who=each).content.decode() for each in (theirs, nobodys)]
-
-    for text, typed in zip(pages, (theirs, nobodys), strict=True):
-        assert "No license of your team has this ID." in text
-        assert typed not in text
-
-
-@pytest.mark.parametrize("who", ["northw", "it@northwind.example", "NORTHWIND"])
-def test_a_customer_with_one_license_is_enough(
-    post: Any, license: License, who: str
-) -> None:
-    response = post(who=who)
-
-    assert response.headers["Location"] == f"/t/acme/why?license={license.pk}"
-
-
-def test_of_several_licenses_one_is_chosen(
-    post: Any, license: License, other_team: Team
-) -> None:
-    second = LicenseFactory(team=license.team, customer=license.customer)
-    theirs = LicenseFactory(team=other_team, customer__name="Northwind too")
-
-    text = post(who="northwind", image=IMAGE).content.decode()
-
-    assert "Which license?" in text
-    for each in (license, second):
-        assert f"license={each.pk}" in text
-    assert str(theirs.pk) not in text
-
-
-def test_only_some_licenses_are_offered(post: Any, license: License) -> None:
-    for _ in range(11):
-        LicenseFactory(team=license.team, customer=license.customer)
-
-    text = post(who="northwind").content.decode()
-
-    assert text.count("list-group-item-action") == 10
-    assert "Write more of the name." in text
-
-
-@pytest.mark.parametrize(
-    ("who", "says"),
-    [
-        ("", "Enter the customer&#x27;s name"),
-        ("nobody", "No customer of your team"),
-        ("x\x00y", "No customer of your team|Null characters"),
-        ("x" * 300, "at most 254 characters"),
-    ],
-)
-def test_who_is_not_found_is_told_beside_the_field(
-    post: Any, license: License, who: str, says: str
-) -> None:
-    response = post(who=who, image=IMAGE)
-
-    text = response.content.decode()
-    assert response.status_code == 200
-    assert any(each in text for each in says.split("|"))
-    assert 'id="id_who_errors"' in text
-    assert f'value="{IMAGE}"' in text
-
-
-def test_the_same_license_can_be_asked_about_again(post: Any, license: License) -> None:
-    response = post(license=str(license.pk), image="quay.io/new", application="")
-
-    assert response.headers["Location"] == (
-        f"/t/acme/why?license={license.pk}&image=quay.io/new"
-    )
-
-
-# Who may look, and at what.
-
-
-@pytest.mark.parametrize("kind", ["license", "holder"])
-def test_what_belongs_to_others_is_unknown(
-    client: Client, owner: Membership, other_team: Team, kind: str
-) -> None:
-    client.force_login(owner.user)
-    theirs = LicenseFactory(team=other_team)
-    token = ApiTokenFactory(team=other_team)
-    asked = {
-        "license": [str(theirs.pk), str(uuid.uuid4()), "nonsense"],
-        "holder": [
-            f"license:{theirs.pk}",
-            f"api-token:{token.pk}",
-            f"user:{uuid.uuid4()}",
-        ],
-    }[kind]
-
-    found = [client.get(ADDRESS, {kind: each, "image": IMAGE}) for each in asked]
-
-    assert [each.status_code for each in found] == [404, 404, 404]
 
 
 def test_roles(

@@ -1,4 +1,4 @@
-"""Pages of the private registry, and its pulls on other pages."""
+"""The pages of one image and of one tag."""
 
 from __future__ import annotations
 
@@ -13,16 +13,19 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from images.models import ImageRepository, ImageTag
-from licenses.models import Application
 from oci.media_types import OCI_INDEX
-from registries.models import PRIVATE_REGISTRY_ID
 from teams.models import Membership, Team
+from tests.integration.images.pages.private_images import (
+    HOST,
+    LIST,
+    address,
+    copyable_of,
+    private_pull,
+)
 from tests.support.pages.reading import text_of
 from tests.support.pages.team_pages import signed_in
 from tests.support.rows.factories import (
     ApiTokenFactory,
-    ApplicationFactory,
-    ExternalRegistryFactory,
     ImageBlobFactory,
     ImageManifestFactory,
     ImageRepositoryFactory,
@@ -31,177 +34,10 @@ from tests.support.rows.factories import (
     PullEventFactory,
 )
 
-HOST = "registry.acme.example"
-IMAGES = "/t/acme/images"
-LIST = "/t/acme/private-registry"
-
 
 @pytest.fixture(autouse=True)
 def host(settings: Any) -> None:
     settings.BERTH_REGISTRY_HOST = HOST
-
-
-@pytest.fixture
-def application(team: Team) -> Application:
-    made: Application = ApplicationFactory(team=team, name="My app", slug="my-app")
-    return made
-
-
-@pytest.fixture
-def image(application: Application) -> ImageRepository:
-    made: ImageRepository = ImageRepositoryFactory(application=application, name="api")
-    return made
-
-
-@pytest.fixture
-def tag(image: ImageRepository) -> ImageTag:
-    made: ImageTag = ImageTagFactory(manifest__repository=image, name="v1")
-    return made
-
-
-@pytest.fixture
-def viewing(viewer: Membership) -> Client:
-    return signed_in(viewer)
-
-
-def address(image: ImageRepository, *rest: object) -> str:
-    return "/".join(map(str, (IMAGES, image.pk, *rest)))
-
-
-def copyable_of(response: Any) -> list[str]:
-    return re.findall(r"<pre><code>([^<]*)</code></pre>", response.content.decode())
-
-
-def private_pull(team: Team, **values: Any) -> Any:
-    return PullEventFactory(
-        team=team,
-        registry_id=PRIVATE_REGISTRY_ID,
-        registry_slug="private-registry",
-        **{"repository": "api", "reference": "v1"} | values,
-    )
-
-
-# The Images page
-
-
-def test_images_page_shows_what_is_stored(viewing: Client, tag: ImageTag) -> None:
-    ImageBlobFactory(manifest=tag.manifest, size=3 * 2**20)
-
-    response = viewing.get(IMAGES)
-
-    text = text_of(response)
-    assert re.search(r"my-app/api 1 3\.0\WMB now never", text)
-    assert re.search(r"Together your images take 3\.0\WMB\.", text)
-    assert f'href="{address(tag.repository)}"' in response.content.decode()
-    assert f'href="{LIST}"' in response.content.decode()
-
-
-def test_images_page_shows_the_newest_only(
-    viewing: Client, application: Application
-) -> None:
-    for number in range(11):
-        ImageRepositoryFactory(application=application, name=f"r{number}")
-
-    text = text_of(viewing.get(IMAGES))
-
-    assert "my-app/r10 " in text
-    assert "my-app/r0 " not in text
-    assert "These are your 10 newest." in text
-
-
-def test_images_page_leads_a_newcomer_to_the_commands(
-    owner: Membership, viewing: Client, application: Application
-) -> None:
-    response = signed_in(owner).get(IMAGES)
-
-    text = text_of(response)
-    assert "Push your first one with the commands below." in text
-    assert "a user token from API tokens" in text
-    assert "as long as your account has no second factor" in text
-    for page in ("api-tokens", "service-accounts"):
-        paragraph = response.content.decode().partition("Log in with your e-mail")[2]
-        assert f'href="/t/acme/{page}"' in paragraph
-    assert copyable_of(response)[-1] == f"docker push {HOST}/my-app/IMAGE_NAME:TAG"
-
-    assert "Your role does not." in text_of(viewing.get(IMAGES))
-
-
-def test_without_a_registry_host_nothing_is_offered(
-    viewing: Client, tag: ImageTag, settings: Any
-) -> None:
-    settings.BERTH_REGISTRY_HOST = ""
-
-    text = text_of(viewing.get(IMAGES))
-
-    assert "has no private registry" in text
-    assert "my-app/api" not in text
-
-
-# The list
-
-
-def test_list_shows_storage_by_application(
-    viewing: Client, team: Team, tag: ImageTag
-) -> None:
-    ImageBlobFactory(manifest=tag.manifest, size=2**20)
-    other = ApplicationFactory(team=team, name="Other app", slug="other-app")
-    blob = ImageBlobFactory(manifest__repository__application=other, size=5 * 2**20)
-    ImageBlobFactory(
-        manifest__repository__application=other, digest=blob.digest, size=5 * 2**20
-    )
-
-    text = text_of(viewing.get(LIST))
-
-    assert re.search(r"Storage: 6\.0\WMB", text)
-    assert re.search(r"Other app 5\.0\WMB My app 1\.0\WMB", text)
-
-
-@pytest.mark.parametrize(
-    ("query", "shown"),
-    [
-        ({}, {"api", "web"}),
-        ({"application": "my-app"}, {"api"}),
-        ({"application": "nowhere"}, set()),
-        ({"search": "WE"}, {"web"}),
-        ({"search": "my-app/a"}, {"api"}),
-        ({"search": f" {HOST}/other-app/web "}, {"web"}),
-        ({"search": "%"}, set()),
-    ],
-)
-def test_filters(
-    viewing: Client,
-    team: Team,
-    image: ImageRepository,
-    query: dict[str, str],
-    shown: set[str],
-) -> None:
-    other = ApplicationFactory(team=team, slug="other-app")
-    ImageRepositoryFactory(application=other, name="web")
-
-    response = viewing.get(LIST, query, headers={"HX-Request": "true"})
-
-    assert "<html" not in response.content.decode()
-    assert {each.name for each in response.context["page"].rows} == shown
-    if not shown:
-        assert "No image matches" in text_of(response)
-
-
-def test_list_has_pages(viewing: Client, application: Application) -> None:
-    for number in range(30):
-        ImageRepositoryFactory(application=application, name=f"r{number:02}")
-
-    first = viewing.get(LIST)
-    older = viewing.get(LIST, {"page": first.context["page"].older})
-
-    shown = [each.name for page in (first, older) for each in page.context["page"].rows]
-    assert shown == [f"r{number:02}" for number in reversed(range(30))]
-
-
-def test_empty_list_leads_to_the_commands(viewing: Client, team: Team) -> None:
-    response = viewing.get(LIST)
-
-    assert "No images yet" in text_of(response)
-    assert f'href="{IMAGES}#private-registry"' in response.content.decode()
 
 
 # One image
@@ -446,91 +282,3 @@ def test_queries_do_not_grow_with_rows(
     ):
         with django_assert_num_queries(queries, info=page):
             assert client.get(page).status_code == 200
-
-
-# Pulls of the private registry on other pages
-
-
-def test_pulls_page_tells_private_pulls_apart(viewing: Client, team: Team) -> None:
-    license = LicenseFactory(team=team, customer__name="Northwind")
-    registry = ExternalRegistryFactory(team=team, slug="api", endpoint="quay.io")
-    private_pull(team, license=license, repository="api/x", outcome="license_expired")
-    private_pull(team, license=license, repository="y", reference="")
-    PullEventFactory(team=team, license=license, repository="api/z", registry=registry)
-
-    def shown(**query: str) -> set[str]:
-        text = text_of(viewing.get("/t/acme/pulls", query))
-        names = (f"{HOST}/my-app/api/x:v1", f"{HOST}/my-app/y ", " api/z:v1.0.1")
-        return {each.strip() for each in names if each in text}
-
-    x, y, z = f"{HOST}/my-app/api/x:v1", f"{HOST}/my-app/y", "api/z:v1.0.1"
-    assert shown() == {x, y, z}
-    assert shown(registry="private-registry") == {x, y}
-    assert shown(registry="api") == {z}
-    assert shown(search="api/") == {x, z}
-    assert shown(search=f"{HOST}/my-app/api") == {x}
-    assert shown(search=f"{HOST}/other-app/api") == set()
-    assert shown(search=f"{HOST}/my-app/api:") == set()
-    assert shown(search=f"{HOST}/my-app/api/x:v") == {x}
-    content = viewing.get("/t/acme/pulls").content.decode()
-    assert '<option value="private-registry">Private registry</option>' in content
-    (why,) = re.findall(r'href="(/t/acme/why\?[^"]*)"', content)
-    query = parse_qs(urlsplit(why.replace("&amp;", "&")).query)
-    assert query == {"license": [str(license.pk)], "image": [x]}
-
-
-def test_why_answers_what_a_private_pull_asks(
-    owner: Membership, team: Team, application: Application
-) -> None:
-    license = LicenseFactory(team=team, application=application, revoked=True)
-    private_pull(team, license=license, reference="", outcome="license_revoked")
-    client = signed_in(owner)
-    pages = [
-        client.get("/t/acme/pulls"),
-        client.get("/t/acme/"),
-        client.get(f"/t/acme/licenses/{license.pk}"),
-        client.get(f"/t/acme/why?license={license.pk}"),
-    ]
-
-    for page in pages:
-        text = text_of(page)
-        assert f"{HOST}/my-app/api " in text
-        (why,) = set(
-            re.findall(r'"(/t/acme/why\?[^"]*image=[^"]*)"', str(page.content))
-        )
-        answer = client.get(why.replace("&amp;", "&"))
-        assert "This pull is refused" in text_of(answer)
-        assert "Is the registry connected" not in text_of(answer)
-
-
-def test_dashboard_and_license_keep_private_and_proxied_pulls_apart(
-    owner: Membership, team: Team, application: Application
-) -> None:
-    license = LicenseFactory(team=team, application=application, revoked=True)
-    outcome = "license_revoked"
-    private_pull(team, license=license, outcome=outcome, count=2)
-    PullEventFactory(
-        team=team,
-        license=license,
-        repository="api",
-        reference="v1",
-        outcome=outcome,
-        count=30,
-    )
-    client = signed_in(owner)
-
-    dashboard = text_of(client.get("/t/acme/"))
-    page = text_of(client.get(f"/t/acme/licenses/{license.pk}"))
-
-    assert re.search(rf" {HOST}/my-app/api 2 ", dashboard)
-    assert re.search(r" my-app/api 30 ", dashboard)
-    assert re.search(rf" {HOST}/my-app/api:v1 [^@]{{,120}} 2 now", page)
-    assert re.search(r" api:v1 [^@]{,120} 30 now", page)
-
-
-def test_application_leads_to_its_images(
-    viewing: Client, application: Application
-) -> None:
-    response = viewing.get("/t/acme/applications/my-app")
-
-    assert f'href="{LIST}?application=my-app"' in response.content.decode()
