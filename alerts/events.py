@@ -23,17 +23,17 @@ class Event(StrEnum):
 
 
 DESCRIPTIONS = {
-    Event.REGISTRY_REJECTED: "A registry refuses its credential",
+    Event.REGISTRY_REJECTED: "A registry rejects its credential",
     Event.REGISTRY_REPOSITORY_DENIED: "No access to a registry's test image",
     Event.REGISTRY_RATE_LIMITED: "A registry limits the rate of requests",
     Event.REGISTRY_UNREACHABLE: "A registry cannot be reached",
-    Event.REGISTRY_UPSTREAM_ERROR: "A registry gives unusable answers",
+    Event.REGISTRY_UPSTREAM_ERROR: "A registry returns unusable responses",
     Event.REGISTRY_RECOVERED: "A registry works again",
     Event.LICENSE_EXPIRING: "A license expires in 7 days or 1 day",
     Event.LICENSE_EXPIRED: "A license has expired",
     Event.LICENSE_REVOKED: "A license was revoked",
-    Event.WEBHOOK_DISABLED: "A webhook was switched off because it kept failing",
-    Event.WEBHOOK_TEST: "A requested test",
+    Event.WEBHOOK_DISABLED: "A webhook was disabled because it kept failing",
+    Event.WEBHOOK_TEST: "Test alert",
 }
 # Events to subscribe to; the others have fixed recipients.
 CHOOSABLE = [

@@ -1,4 +1,4 @@
-"""Sends alerts as mails."""
+"""Sends alerts by e-mail."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def _disable(webhook: Webhook, sent: SendResult) -> None:
         subject=webhook,
         key=f"{webhook.pk}:{webhook.disabled_at}",
         message=(
-            f"The webhook {webhook.name} was switched off because alerts could not "
-            f"be delivered: {sent.detail} Fix the endpoint, then switch it on again."
+            f"The webhook {webhook.name} was disabled because alerts could not be "
+            f"delivered: {sent.detail} Fix the endpoint, then enable the webhook again."
         ),
     )

@@ -178,7 +178,7 @@ def send_again(*, actor: Actor, delivery: Delivery) -> Delivery:
     actor.require(Permission.WEBHOOK_MANAGE, team_id=delivery.team_id)
     webhook = delivery.webhook
     if webhook is not None and webhook.disabled_at is not None:
-        raise Conflict("webhook_disabled", "Switch the webhook on first.")
+        raise Conflict("webhook_disabled", "Enable the webhook first.")
     changed = (
         Delivery.objects.for_team(delivery.team_id)
         .filter(pk=delivery.pk, state=DeliveryState.FAILED)
@@ -227,7 +227,7 @@ def give_up_pending(webhook: Webhook) -> None:
     ).update(
         state=DeliveryState.FAILED,
         finished_at=timezone.now(),
-        detail="The webhook was switched off.",
+        detail="The webhook was disabled.",
     )
 
 

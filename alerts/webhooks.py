@@ -25,7 +25,7 @@ SECONDS = 15
 # Standard Webhooks: "410 Gone" means that no more are wanted.
 GONE = 410
 _DETAILS = {
-    Failure.TIMEOUT: f"No answer within {SECONDS} seconds.",
+    Failure.TIMEOUT: f"No response within {SECONDS} seconds.",
     Failure.ADDRESS_NOT_PUBLIC: "The address is not public.",
     Failure.NAME_NOT_RESOLVED: "The name does not resolve.",
     Failure.BAD_CERTIFICATE: "The TLS certificate is not valid.",
@@ -119,7 +119,7 @@ async def _post(
         return SendResult(ok=True, detail="Delivered.", http_status=status)
     return SendResult(
         ok=False,
-        detail=f"The receiver answered {status}.",
+        detail=f"The receiver responded with status {status}.",
         http_status=status,
         is_gone=status == GONE,
     )

@@ -144,7 +144,7 @@ class WebhookDisableView(_WebhooksOfTeam):
         webhook = services.disable_webhook(
             actor=self.actor,
             webhook=self.find(webhook_id),
-            reason=f"Switched off by {self.actor.label}.",
+            reason=f"Disabled by {self.actor.label}.",
         )
         return self.shown(WebhookSerializer, webhook)
 

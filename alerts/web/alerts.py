@@ -1,4 +1,4 @@
-"""Pages of what a team was told, and of who is told by mail."""
+"""The list of alerts, and the choice of alerts to get by e-mail."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from alerts.selectors import (
 )
 from alerts.services import subscribe
 from alerts.web.forms import EVENT_CHOICES, EventsField
-from alerts.web.words import events_in_words, told
+from alerts.web.words import alert_rows, events_summary
 from portal.http.dialogs import render_dialog
 from portal.http.forms import EditForm, edit
 from portal.http.keyset import keyset_page
@@ -32,7 +32,7 @@ from teams.web.filters import PageFilter, filtered_list
 
 
 class MailForm(EditForm):
-    events = EventsField(label="Send a mail when", required=False)
+    events = EventsField(label="Send an e-mail when", required=False)
 
 
 class AlertPageFilter(PageFilter, AlertFilter):
@@ -41,7 +41,7 @@ class AlertPageFilter(PageFilter, AlertFilter):
         label="Show",
         choices=[
             *EVENT_CHOICES,
-            (Event.WEBHOOK_DISABLED.value, "A webhook was switched off"),
+            (Event.WEBHOOK_DISABLED.value, "A webhook was disabled"),
         ],
     )
 
@@ -49,10 +49,10 @@ class AlertPageFilter(PageFilter, AlertFilter):
 @require_safe
 @team_page(Permission.TEAM_READ)
 def alerts(request: TeamRequest) -> HttpResponse:
-    """List the team's latest alerts."""
+    """List the team's alerts, newest first."""
     rows = alerts_without_tests(request.team.pk)
     context = filtered_list(AlertPageFilter(request.GET, rows))
-    context["told"] = told(
+    context["alerts"] = alert_rows(
         context["page"].rows, actor=request.actor, team_slug=request.team.slug
     )
     return render_page(
@@ -62,46 +62,46 @@ def alerts(request: TeamRequest) -> HttpResponse:
 
 @team_page(Permission.TEAM_READ)
 def mail(request: TeamRequest) -> HttpResponse:
-    """Choose what one is told by mail oneself; see who is told what."""
-    people = members_with_subscriptions(request.team.pk)
-    own = people.get(user_id=request.user.pk)
+    """Choose your own e-mail alerts; member managers also see everyone's choice."""
+    members = members_with_subscriptions(request.team.pk)
+    own = members.get(user_id=request.user.pk)
     form, is_saved = _edit(request, own)
     if is_saved:
-        messages.success(request, "Your choice is saved.")
+        messages.success(request, "Your e-mail alerts were updated.")
         return go_to(request, team_url(request, "alerts-mail"))
     context: dict[str, Any] = {"form": form, "is_chosen": has_chosen(own)}
     if request.actor.may(Permission.MEMBER_MANAGE):
-        page = keyset_page(people, request.GET.get("page", ""))
+        page = keyset_page(members, request.GET.get("page", ""))
         context["page"] = page
         context["members"] = [
-            (each, events_in_words(events_mailed_to(each))) for each in page.rows
+            (member, events_summary(events_mailed_to(member))) for member in page.rows
         ]
     return render_page(request, "alerts/mail.html", context)
 
 
 @team_page(Permission.MEMBER_MANAGE)
 def mail_of_member(request: TeamRequest, member_id: uuid.UUID) -> HttpResponse:
-    """Choose what another member is told by mail."""
+    """Choose another member's e-mail alerts."""
     member: Membership = find(members_with_subscriptions(request.team.pk), member_id)
     form, is_saved = _edit(request, member)
     if is_saved:
-        messages.success(request, f"What {member.user.email} is told is saved.")
+        messages.success(request, f"E-mail alerts of {member.user.email} were updated.")
         return go_to(request, team_url(request, "alerts-mail"))
     return render_dialog(
         request,
         form=form,
-        title=f"Alerts by mail to {member.user.email}",
+        title=f"E-mail alerts of {member.user.email}",
         back=team_url(request, "alerts-mail"),
     )
 
 
 def _edit(request: TeamRequest, member: Membership) -> tuple[MailForm, bool]:
-    def save(present: Membership, changes: dict[str, Any]) -> object:
+    def save(current: Membership, changes: dict[str, Any]) -> object:
         return subscribe(
-            actor=request.actor, membership=present, events=changes["events"]
+            actor=request.actor, membership=current, events=changes["events"]
         )
 
-    def values(present: Membership) -> dict[str, Any]:
-        return {"events": events_mailed_to(present)}
+    def values(current: Membership) -> dict[str, Any]:
+        return {"events": events_mailed_to(current)}
 
     return edit(request, MailForm, member, values=values, save=save)

@@ -1,4 +1,4 @@
-"""Pages of what was sent to a webhook, and what became of it."""
+"""A webhook's page with its log of deliveries, tests and retries."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from alerts.filters import DeliveryFilter
 from alerts.models import Delivery, DeliveryState, Webhook
 from alerts.selectors import deliveries_of_webhook, webhooks_for_team
 from alerts.services import send_again, send_test
-from alerts.web.webhooks import address_of
-from alerts.web.words import event_in_words, events_in_words
+from alerts.web.webhooks import webhook_url
+from alerts.web.words import event_label, events_summary
 from portal.errors import TooMany
 from portal.http.pages import go_to, render_page
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page
 from teams.web.filters import PageFilter, filtered_list
 
-# A delivery being sent now is due when its claim ends; later ones are not waited for.
-WAITED_FOR = timedelta(minutes=3)
+# The page refreshes itself while a delivery is due within this time. A delivery that is
+# being sent is due when its claim ends.
+REFRESH_WITHIN = timedelta(minutes=3)
 
 
 class DeliveryPageFilter(PageFilter, DeliveryFilter):
@@ -33,9 +34,9 @@ class DeliveryPageFilter(PageFilter, DeliveryFilter):
     state = filters.ChoiceFilter(
         label="Show",
         choices=[
-            (DeliveryState.PENDING, "On their way"),
+            (DeliveryState.PENDING, "Pending"),
             (DeliveryState.DELIVERED, "Delivered"),
-            (DeliveryState.FAILED, "Given up"),
+            (DeliveryState.FAILED, "Failed"),
         ],
     )
 
@@ -43,16 +44,18 @@ class DeliveryPageFilter(PageFilter, DeliveryFilter):
 @require_safe
 @team_page(Permission.WEBHOOK_MANAGE)
 def webhook_detail(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
-    """Show a webhook with its log of deliveries, which follows what is sent."""
+    """Show a webhook with its log of deliveries, refreshed while some are due."""
     webhook: Webhook = find(webhooks_for_team(request.team.pk), webhook_id)
     rows = deliveries_of_webhook(webhook)
     context = filtered_list(DeliveryPageFilter(request.GET, rows))
     deliveries = context["page"].rows
     context |= {
         "webhook": webhook,
-        "events": events_in_words(webhook.events),
-        "deliveries": [(each, event_in_words(each.alert.event)) for each in deliveries],
-        "is_moving": _is_moving(deliveries),
+        "events": events_summary(webhook.events),
+        "deliveries": [
+            (delivery, event_label(delivery.alert.event)) for delivery in deliveries
+        ],
+        "should_refresh": _is_any_due_soon(deliveries),
     }
     return render_page(
         request, "alerts/webhook.html", context, partial="alerts/deliveries.html"
@@ -62,15 +65,15 @@ def webhook_detail(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @team_page(Permission.WEBHOOK_MANAGE)
 def test_webhook(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
-    """Send a test alert; the log shows what becomes of it."""
+    """Send a test alert; the log shows its result."""
     webhook: Webhook = find(webhooks_for_team(request.team.pk), webhook_id)
     try:
         send_test(actor=request.actor, webhook=webhook)
     except TooMany as error:
         messages.error(request, error.message)
     else:
-        messages.success(request, "A test is on its way. The log shows how it goes.")
-    return go_to(request, address_of(request, webhook))
+        messages.success(request, "Test queued. The log shows the result.")
+    return go_to(request, webhook_url(request, webhook))
 
 
 @require_POST
@@ -78,17 +81,17 @@ def test_webhook(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
 def retry(
     request: TeamRequest, webhook_id: uuid.UUID, delivery_id: uuid.UUID
 ) -> HttpResponse:
-    """Send again what was given up."""
+    """Resend a failed delivery."""
     webhook: Webhook = find(webhooks_for_team(request.team.pk), webhook_id)
     delivery: Delivery = find(deliveries_of_webhook(webhook), delivery_id)
     send_again(actor=request.actor, delivery=delivery)
-    messages.success(request, "It is sent again. The log shows how it goes.")
-    return go_to(request, address_of(request, webhook))
+    messages.success(request, "Delivery queued. The log shows the result.")
+    return go_to(request, webhook_url(request, webhook))
 
 
-def _is_moving(deliveries: Iterable[Delivery]) -> bool:
-    soon = timezone.now() + WAITED_FOR
+def _is_any_due_soon(deliveries: Iterable[Delivery]) -> bool:
+    soon = timezone.now() + REFRESH_WITHIN
     return any(
-        each.state == DeliveryState.PENDING and each.due_at <= soon
-        for each in deliveries
+        delivery.state == DeliveryState.PENDING and delivery.due_at <= soon
+        for delivery in deliveries
     )

@@ -8,7 +8,7 @@ EVENT_CHOICES = [(event.value, DESCRIPTIONS[event]) for event in CHOOSABLE]
 
 
 class EventsField(forms.MultipleChoiceField):
-    """Some of the events that people and webhooks can choose, in words."""
+    """A choice of the events to get by e-mail or webhook."""
 
     def __init__(self, *, label: str, required: bool = True) -> None:
         super().__init__(
@@ -18,10 +18,10 @@ class EventsField(forms.MultipleChoiceField):
             widget=forms.CheckboxSelectMultiple,
             error_messages={
                 "required": "Choose at least one event.",
-                "invalid_choice": "There is no event %(value)s. Choose from the list.",
+                "invalid_choice": "Unknown event: %(value)s.",
             },
         )
 
     def clean(self, value: object) -> list[str]:
-        # In the order in which they are stored: another order is no change.
+        # Services store them sorted; another order must not count as a change.
         return sorted(set(super().clean(value)))

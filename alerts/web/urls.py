@@ -28,18 +28,18 @@ urlpatterns: list[URLPattern] = [
         name="alerts-webhook-secret",
     ),
     path(
-        "alerts/webhooks/<uuid:webhook_id>/switch-on",
-        webhooks.switch_on,
-        name="alerts-webhook-switch-on",
+        "alerts/webhooks/<uuid:webhook_id>/enable",
+        webhooks.enable,
+        name="alerts-webhook-enable",
     ),
     path(
-        "alerts/webhooks/<uuid:webhook_id>/switch-off",
-        webhooks.switch_off,
-        name="alerts-webhook-switch-off",
+        "alerts/webhooks/<uuid:webhook_id>/disable",
+        webhooks.disable,
+        name="alerts-webhook-disable",
     ),
     path(
         "alerts/webhooks/<uuid:webhook_id>/delete",
-        webhooks.remove_webhook,
+        webhooks.delete,
         name="alerts-webhook-delete",
     ),
     path(

@@ -1,4 +1,4 @@
-"""Pages of webhooks: what they are, not what was sent to them."""
+"""Pages that list, add, change and delete webhooks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from alerts.services import (
     replace_webhook_secret,
 )
 from alerts.web.forms import EventsField
-from alerts.web.words import events_in_words
+from alerts.web.words import events_summary
 from portal.crypto.secrets import Secret
 from portal.http.dialogs import confirm, render_dialog
 from portal.http.forms import CreateForm, EditForm, edit, refusals_in
@@ -31,7 +31,7 @@ from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page, team_url
 from teams.web.once import once
 
-# A name that is taken is told of the whole row; people look for it beside the name.
+# The only rule about the whole row is that a team's names are unique.
 NAMES = {"__all__": "name"}
 VERIFY = """\
 # pip install standardwebhooks
@@ -41,7 +41,7 @@ from standardwebhooks import Webhook
 
 
 def read_alert(body: bytes, headers: dict[str, str]) -> dict:
-    # Raises WebhookVerificationError if it is not Berth's.
+    # Raises WebhookVerificationError if the signature is invalid.
     receiver = Webhook(os.environ["BERTH_WEBHOOK_SECRET"])
     return receiver.verify(body, headers)
 """
@@ -49,30 +49,31 @@ def read_alert(body: bytes, headers: dict[str, str]) -> dict:
 
 class _WebhookFields(forms.Form):
     name = forms.CharField(
-        max_length=150, help_text="Who or what is told, such as Pager or Team chat."
+        max_length=150,
+        help_text="What receives the alerts, such as Pager or Team chat.",
     )
     url = forms.CharField(
-        label="Address",
+        label="URL",
         max_length=2000,
         validators=[validate_webhook_url],
         widget=forms.URLInput(attrs={"placeholder": "https://example.com/hook"}),
-        help_text="Alerts are posted there as JSON. It begins with https:// and can be "
-        "reached from the internet.",
+        help_text="Berth posts alerts there as JSON. The URL must start with https:// "
+        "and be reachable from the internet.",
     )
-    events = EventsField(label="Tell it when")
+    events = EventsField(label="Send an alert when")
 
 
 class NewWebhookForm(_WebhookFields, CreateForm):
     repeated = (
-        "This webhook was added already, and its secret was shown once. If you do not "
-        "have it, replace the secret."
+        "This webhook was already added, and its secret was shown once. If you did not "
+        "save the secret, replace it."
     )
 
 
 class NewSecretForm(CreateForm):
     repeated = (
-        "The secret was replaced already, and the new one was shown once. If you do "
-        "not have it, replace the secret again."
+        "The secret was already replaced, and the new one was shown once. If you did "
+        "not save it, replace it again."
     )
 
 
@@ -85,7 +86,7 @@ class WebhookForm(_WebhookFields, EditForm):
 def webhooks(request: TeamRequest) -> HttpResponse:
     """List the team's webhooks with their state."""
     page = keyset_page(webhooks_for_team(request.team.pk), request.GET.get("page", ""))
-    rows = [(webhook, events_in_words(webhook.events)) for webhook in page.rows]
+    rows = [(webhook, events_summary(webhook.events)) for webhook in page.rows]
     context = {"page": page, "webhooks": rows}
     return render_page(request, "alerts/webhooks.html", context)
 
@@ -99,7 +100,7 @@ def add_webhook(request: TeamRequest) -> HttpResponse:
             webhook, secret = create_webhook(
                 actor=request.actor, team=request.team, **form.entered
             )
-            submission.address = address_of(request, webhook)
+            submission.address = webhook_url(request, webhook)
             title = f"Webhook added: {webhook.name}"
             return _secret_shown(request, webhook, secret, title)
     return render_dialog(
@@ -113,23 +114,23 @@ def add_webhook(request: TeamRequest) -> HttpResponse:
 
 @team_page(Permission.WEBHOOK_MANAGE)
 def edit_webhook(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
-    """Change a webhook's name, address or events."""
+    """Change a webhook's name, URL or events."""
     webhook: Webhook = find(webhooks_for_team(request.team.pk), webhook_id)
 
-    def save(present: Webhook, changes: dict[str, Any]) -> object:
-        return change_webhook(actor=request.actor, webhook=present, changes=changes)
+    def save(current: Webhook, changes: dict[str, Any]) -> object:
+        return change_webhook(actor=request.actor, webhook=current, changes=changes)
 
     form, is_saved = edit(
         request, WebhookForm, webhook, values=_values, save=save, names=NAMES
     )
     if is_saved:
-        messages.success(request, "The webhook is saved.")
-        return go_to(request, address_of(request, webhook))
+        messages.success(request, f"{webhook.name} was updated.")
+        return go_to(request, webhook_url(request, webhook))
     return render_dialog(
         request,
         form=form,
         title=f"Edit {webhook.name}",
-        back=address_of(request, webhook),
+        back=webhook_url(request, webhook),
     )
 
 
@@ -141,8 +142,8 @@ def replace_secret(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
     if form.is_valid():
         with refusals_in(form), once(request, form) as submission:
             secret = replace_webhook_secret(actor=request.actor, webhook=webhook)
-            submission.address = address_of(request, webhook)
-            title = f"New secret of {webhook.name}"
+            submission.address = webhook_url(request, webhook)
+            title = f"New secret for {webhook.name}"
             return _secret_shown(request, webhook, secret, title)
     return render_dialog(
         request,
@@ -150,58 +151,59 @@ def replace_secret(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
         title=f"Replace the secret of {webhook.name}?",
         details="alerts/webhook_secret.html",
         submit="Replace secret",
-        back=address_of(request, webhook),
+        back=webhook_url(request, webhook),
         webhook=webhook,
     )
 
 
 @require_POST
 @team_page(Permission.WEBHOOK_MANAGE)
-def switch_on(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
-    """Send alerts to a webhook again."""
+def enable(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
+    """Enable a webhook: it gets the alerts from now on."""
     webhook: Webhook = find(webhooks_for_team(request.team.pk), webhook_id)
     enable_webhook(actor=request.actor, webhook=webhook)
-    messages.success(request, f"{webhook.name} is on: it is told of what comes now.")
-    return go_to(request, address_of(request, webhook))
+    messages.success(
+        request, f"{webhook.name} was enabled. It gets new alerts from now on."
+    )
+    return go_to(request, webhook_url(request, webhook))
 
 
 @team_page(Permission.WEBHOOK_MANAGE)
-def switch_off(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
-    """Send a webhook nothing more, after saying what that gives up."""
+def disable(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
+    """Disable a webhook, after showing the consequences."""
     webhook: Webhook = find(webhooks_for_team(request.team.pk), webhook_id)
-    reason = f"Switched off by {request.actor.label}."
+    reason = f"Disabled by {request.actor.label}."
     return confirm(
         request,
         lambda: disable_webhook(actor=request.actor, webhook=webhook, reason=reason),
-        title=f"Switch {webhook.name} off?",
-        text="It is sent nothing more, and pending deliveries are given up. It keeps "
-        "its secret and its log: you can switch it on again. Alerts of the time in "
-        "between are not sent later.",
-        submit="Switch off",
-        done=f"{webhook.name} is off and is sent nothing more.",
-        back=address_of(request, webhook),
+        title=f"Disable {webhook.name}?",
+        text="It gets no more alerts, and pending deliveries fail. You can enable it "
+        "again: it keeps its secret and log, but does not get the alerts it missed.",
+        submit="Disable",
+        done=f"{webhook.name} was disabled.",
+        back=webhook_url(request, webhook),
     )
 
 
 @team_page(Permission.WEBHOOK_MANAGE)
-def remove_webhook(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
-    """Delete a webhook with its log, after asking."""
+def delete(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
+    """Delete a webhook with its log, after confirmation."""
     webhook: Webhook = find(webhooks_for_team(request.team.pk), webhook_id)
     return confirm(
         request,
         lambda: delete_webhook(actor=request.actor, webhook=webhook),
         title=f"Delete {webhook.name}?",
-        text="It is sent nothing more, and its log and its secret are gone. This "
-        "cannot be undone: to stop it for a while, switch it off instead.",
+        text="This deletes the webhook with its secret and log, and cannot be undone. "
+        "To pause it, disable it instead.",
         submit="Delete",
-        done=f"{webhook.name} is deleted.",
-        back=address_of(request, webhook),
+        done=f"{webhook.name} was deleted.",
+        back=webhook_url(request, webhook),
         after=team_url(request, "alerts-webhooks"),
     )
 
 
-def address_of(request: TeamRequest, webhook: Webhook) -> str:
-    """Return where a webhook's page is."""
+def webhook_url(request: TeamRequest, webhook: Webhook) -> str:
+    """Return the URL of a webhook's page."""
     return team_url(request, "alerts-webhook-detail", webhook_id=webhook.pk)
 
 
@@ -215,7 +217,7 @@ def _secret_shown(
         webhook=webhook,
         secret=secret.reveal(),
         verify=VERIFY,
-        back=address_of(request, webhook),
+        back=webhook_url(request, webhook),
     )
 
 

@@ -1,4 +1,4 @@
-"""Alerts in words, for pages."""
+"""Alerts and events as pages show them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from alerts.models import Alert
 from teams.actors import Actor
 from teams.permissions import Permission
 
-FEW = 3
+MAX_EXCEPTIONS_LISTED = 3
 TONES: dict[str, str] = {
     Event.REGISTRY_RECOVERED: "good",
     Event.REGISTRY_RATE_LIMITED: "warning",
@@ -25,8 +25,8 @@ TONES: dict[str, str] = {
     Event.LICENSE_REVOKED: "neutral",
     Event.WEBHOOK_TEST: "info",
 }
-# Pages of the rooms above this one, by name: the subject's kind, who may see the page,
-# the page, and what its address takes.
+# By the subject's kind: the permission to see its page, the page's URL name, and the
+# URL's parameter. These pages belong to rooms that this one must not import.
 _PAGES = {
     "license": (Permission.LICENSE_READ, "licenses-detail", "license_id"),
     "registry": (Permission.REGISTRY_READ, "registries-detail", "registry_id"),
@@ -40,31 +40,33 @@ _MODELS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """An alert as a row of the page."""
+class AlertRow:
+    """An alert as a row of the page; ``url`` is its subject's page, if any."""
 
-    at: datetime
-    words: str
+    created_at: datetime
+    label: str
     tone: str
     message: str
     subject: str
-    address: str | None
+    url: str | None
 
 
-def told(alerts: Iterable[Alert], *, actor: Actor, team_slug: str) -> list[Told]:
-    """Return alerts in words, each with the page of its subject if that exists."""
+def alert_rows(
+    alerts: Iterable[Alert], *, actor: Actor, team_slug: str
+) -> list[AlertRow]:
+    """Return the alerts as rows, linked to the subjects that still exist."""
     alerts = list(alerts)
-    present = _present_subjects(alerts, actor)
+    existing = _existing_subjects(alerts, actor)
     return [
-        Told(
-            at=alert.created_at,
-            words=event_in_words(alert.event),
+        AlertRow(
+            created_at=alert.created_at,
+            label=event_label(alert.event),
             tone=TONES.get(alert.event, "bad"),
             message=alert.message,
             subject=alert.subject_label,
-            address=(
-                _address(alert.event, alert.subject_id, actor, team_slug)
-                if alert.subject_id in present
+            url=(
+                _subject_url(alert.event, alert.subject_id, actor, team_slug)
+                if alert.subject_id in existing
                 else None
             ),
         )
@@ -72,38 +74,43 @@ def told(alerts: Iterable[Alert], *, actor: Actor, team_slug: str) -> list[Told]
     ]
 
 
-def _present_subjects(alerts: Iterable[Alert], actor: Actor) -> set[uuid.UUID]:
-    found: set[uuid.UUID] = set()
+def _existing_subjects(alerts: Iterable[Alert], actor: Actor) -> set[uuid.UUID]:
+    existing: set[uuid.UUID] = set()
     for kind, label in _MODELS.items():
-        ids = {each.subject_id for each in alerts if each.event.startswith(f"{kind}.")}
+        ids = {
+            alert.subject_id for alert in alerts if alert.event.startswith(f"{kind}.")
+        }
         if ids:
-            # Of a room above this one, so reached by its name.
+            # By name, because this room must not import the model.
             model: Any = apps.get_model(label)
             rows = model.objects.for_team(actor.team_id).filter(pk__in=ids)
-            found.update(rows.values_list("pk", flat=True))
-    return found
+            existing.update(rows.values_list("pk", flat=True))
+    return existing
 
 
-def event_in_words(event: str) -> str:
-    """Say what an event is; one that Berth no longer has keeps its name."""
-    known = {each.value: words for each, words in DESCRIPTIONS.items()}
-    return known.get(event, event)
+def event_label(event: str) -> str:
+    """Return an event's description, or its name if Berth no longer sends it."""
+    labels = {event.value: label for event, label in DESCRIPTIONS.items()}
+    return labels.get(event, event)
 
 
-def events_in_words(events: list[str]) -> list[str]:
-    """Say what somebody is told of, or what they are not if that is shorter."""
-    left_out = [event for event in CHOOSABLE if event not in events]
-    if not left_out:
-        return ["Everything"]
-    if len(left_out) <= FEW:
-        return ["Everything but:", *(DESCRIPTIONS[event] for event in left_out)]
+def events_summary(events: list[str]) -> list[str]:
+    """List the chosen events, or the exceptions if there are only a few."""
+    exceptions = [event for event in CHOOSABLE if event not in events]
+    if not exceptions:
+        return ["All events"]
+    if len(exceptions) <= MAX_EXCEPTIONS_LISTED:
+        return ["All events except:", *(DESCRIPTIONS[event] for event in exceptions)]
     return [DESCRIPTIONS[event] for event in CHOOSABLE if event in events]
 
 
-def _address(
+def _subject_url(
     event: str, subject_id: uuid.UUID, actor: Actor, team_slug: str
 ) -> str | None:
     page = _PAGES.get(event.partition(".")[0])
-    if page is None or not actor.may(page[0]):
+    if page is None:
         return None
-    return reverse(page[1], kwargs={"team": team_slug, page[2]: subject_id})
+    permission, url_name, parameter = page
+    if not actor.may(permission):
+        return None
+    return reverse(url_name, kwargs={"team": team_slug, parameter: subject_id})

@@ -55,7 +55,7 @@ def test_the_vendor_learns_of_a_changed_password_and_mends_it(
         wait_until(lambda: events(portal.receiver, crew) == told)
         address = f"owner@{crew.slug}.example"
         subjects = [
-            "A registry refuses its credential: sample",
+            "A registry rejects its credential: sample",
             "A registry works again: sample",
         ]
         wait_until(lambda: portal.subjects_mailed_to(address) == subjects)

@@ -119,8 +119,8 @@ class Registries:
         self.stack.wait_for("another round", lambda: later in self.checks())
 
     def mails(self) -> list[tuple[str, str]]:
-        """Return the addresses and subjects of mails about the bad one."""
-        subject = f"A registry refuses its credential: {self.bad}"
+        """Return who is told by mail of the bad one, and how."""
+        subject = f"A registry rejects its credential: {self.bad}"
         return [(f"{role}@{self.team}.example", subject) for role in ("admin", "owner")]
 
     def delivered(self) -> dict[str, tuple[str, int]]:

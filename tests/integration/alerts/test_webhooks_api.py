@@ -166,9 +166,7 @@ def test_replaced_secret_is_shown_once(
     assert audited(team) == [("webhook:secret-replaced", "Pager")]
 
 
-def test_switched_off_and_on(
-    owner_api: ApiClient, team: Team, webhook: Webhook
-) -> None:
+def test_disable_and_enable(owner_api: ApiClient, team: Team, webhook: Webhook) -> None:
     DeliveryFactory(webhook=webhook, state="pending")
 
     off = owner_api.post(path_of(webhook, "disable")).json()
@@ -176,7 +174,7 @@ def test_switched_off_and_on(
     on = owner_api.post(path_of(webhook, "enable")).json()
 
     assert off["disabled_at"] is not None
-    assert off["disabled_reason"] == "Switched off by owner@acme.example."
+    assert off["disabled_reason"] == "Disabled by owner@acme.example."
     assert given_up == "failed"
     assert (on["disabled_at"], on["disabled_reason"]) == (None, "")
     assert [tag for tag, _ in audited(team)] == ["webhook:disabled", "webhook:enabled"]

@@ -181,7 +181,7 @@ PAGES: tuple[PortalPage, ...] = (
         "alerts-webhook-detail",
         "alerts-webhook-edit",
         "alerts-webhook-secret",
-        "alerts-webhook-switch-off",
+        "alerts-webhook-disable",
         "alerts-webhook-delete",
         "team-settings",
         "account_set_password",

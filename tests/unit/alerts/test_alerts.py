@@ -152,12 +152,12 @@ def test_failures_are_retried_with_growing_delays_then_given_up(
 
     assert waits[:8] == [1, 2, 4, 8, 16, 32, 64, 128]
     assert (delivery.state, delivery.attempts) == ("failed", 9)
-    assert delivery.detail == "The receiver answered 500."
+    assert delivery.detail == "The receiver responded with status 500."
     assert len(receiver.received) == 9
     assert len({got.headers["webhook-id"] for got in receiver.received}) == 1
 
 
-def test_ten_alerts_given_up_in_a_row_switch_the_webhook_off(
+def test_ten_alerts_given_up_in_a_row_disable_the_webhook(
     team: Team, actor: Actor, webhook: tuple[Webhook, Secret], receiver: Receiver
 ) -> None:
     receiver.status = 500
@@ -170,12 +170,12 @@ def test_ten_alerts_given_up_in_a_row_switch_the_webhook_off(
 
     disabled = Webhook.objects.get()
     assert disabled.disabled_at is not None
-    assert disabled.disabled_reason == "The receiver answered 500."
+    assert disabled.disabled_reason == "The receiver responded with status 500."
     assert audited(team)[-1] == ("webhook:disabled", "Pager")
     mail.outbox.clear()
     deliver()
     assert [message.to for message in mail.outbox] == [["owner@acme.example"]]
-    assert "switched off" in mail.outbox[0].body
+    assert "was disabled" in mail.outbox[0].body
 
     enable_webhook(actor=actor, webhook=disabled)
     receiver.status = 200
@@ -185,7 +185,7 @@ def test_ten_alerts_given_up_in_a_row_switch_the_webhook_off(
     assert len(receiver.received) == 2
 
 
-def test_gone_switches_the_webhook_off_at_once(
+def test_gone_disables_the_webhook_immediately(
     team: Team, webhook: tuple[Webhook, Secret], receiver: Receiver
 ) -> None:
     receiver.status = 410

@@ -173,7 +173,7 @@ def test_one_worker_at_a_time_sends_mails(
     assert cache.get(MAILING) is None
 
 
-@pytest.mark.parametrize("how", ["left", "switched off"])
+@pytest.mark.parametrize("how", ["left", "deactivated"])
 def test_former_members_get_nothing(
     team: Team, owner: Membership, outsider: Membership, how: str
 ) -> None:
@@ -182,7 +182,7 @@ def test_former_members_get_nothing(
     dispatch_alerts()
     if how == "left":
         leaver.delete()
-        # Of another team they still are.
+        # They are still a member of another team.
         MembershipFactory(team=outsider.team, user=leaver.user)
     else:
         leaver.user.is_active = False
