@@ -78,7 +78,12 @@ def send_due_webhooks() -> int:
     number = 0
     deadline = time.monotonic() + TASK_SECONDS
     while time.monotonic() < deadline and (claimed := _claim(_webhooks_due(), BATCH)):
-        post_all(claimed, _store_result)
+        pairs = [
+            (delivery, delivery.webhook)
+            for delivery in claimed
+            if delivery.webhook is not None
+        ]
+        post_all(pairs, _store_result)
         number += len(claimed)
     return number
 
@@ -104,10 +109,10 @@ def send_due_mails(*, seconds: float = TASK_SECONDS) -> int:
 
 
 def _mail(mailer: Mailer, delivery: Delivery) -> None:
-    assert delivery.user is not None  # noqa: S101 -- narrows; see the caller
+    user = delivery.user
     # They may have left, been deactivated, or unsubscribed in the meantime.
-    if members_to_mail(delivery.alert).filter(user=delivery.user).exists():
-        _store_result(delivery, mailer.send(delivery))
+    if user and members_to_mail(delivery.alert).filter(user=user).exists():
+        _store_result(delivery, mailer.send(delivery, user))
     else:
         logger.info("Delivery %s: recipient is no longer subscribed.", delivery.pk)
         delivery.delete()

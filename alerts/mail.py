@@ -12,6 +12,7 @@ from django.template.loader import render_to_string
 from alerts.events import DESCRIPTIONS, Event
 from alerts.models import Delivery
 from alerts.results import INTERNAL_ERROR, SendResult
+from teams.models import User
 
 UNAVAILABLE = SendResult(ok=False, detail="The mail server could not be reached.")
 logger = logging.getLogger(__name__)
@@ -33,8 +34,8 @@ class Mailer:
     def __exit__(self, *_error: object) -> None:
         self._close()
 
-    def send(self, delivery: Delivery) -> SendResult:
-        """Send one mail; its own errors become the result.
+    def send(self, delivery: Delivery, user: User) -> SendResult:
+        """Mail one delivery to its user; its own errors become the result.
 
         Raises:
             MailServerUnavailable: the mail was not sent.
@@ -45,7 +46,7 @@ class Mailer:
             logger.exception("A mail could not be sent: no connection to the server.")
             raise MailServerUnavailable from error
         try:
-            self._server.send_messages([message(delivery)])
+            self._server.send_messages([message(delivery, user)])
         except (SMTPException, OSError):
             logger.exception("A mail could not be sent.")
             sent = SendResult(ok=False, detail="The mail server rejected the mail.")
@@ -66,17 +67,14 @@ class Mailer:
             logger.info("The mail server closed the connection with an error.")
 
 
-def message(delivery: Delivery) -> EmailMessage:
+def message(delivery: Delivery, user: User) -> EmailMessage:
     """Return the mail; a repeated delivery has the same Message-ID."""
-    assert delivery.user is not None  # noqa: S101 -- narrows; see the caller
     alert = delivery.alert
     subject = f"{DESCRIPTIONS[Event(alert.event)]}: {alert.subject_label}"
-    body = render_to_string(
-        "alerts/mail.txt", {"alert": alert, "team": alert.team, "user": delivery.user}
-    )
+    body = render_to_string("alerts/mail.txt", {"alert": alert, "team": alert.team})
     return EmailMessage(
         subject=" ".join(subject.split()),
         body=body,
-        to=[delivery.user.email],
+        to=[user.email],
         headers={"Message-ID": f"<{delivery.pk}@berth>"},
     )

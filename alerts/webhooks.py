@@ -74,26 +74,27 @@ def _secrets(webhook: Webhook) -> list[str]:
 
 @async_to_sync
 async def post_all(
-    deliveries: Sequence[Delivery], record: Callable[[Delivery, SendResult], None]
+    deliveries: Sequence[tuple[Delivery, Webhook]],
+    record: Callable[[Delivery, SendResult], None],
 ) -> None:
-    """Post each delivery once, all at the same time.
+    """Post each delivery once to its webhook, all at the same time.
 
     ``record`` gets each result as soon as it is known, and must not raise.
     """
     # A slow lookup occupies a thread, so each delivery has its own.
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(len(deliveries)))
 
-    async def deliver(delivery: Delivery) -> None:
-        sent = await _attempt(session, delivery)
+    async def deliver(delivery: Delivery, webhook: Webhook) -> None:
+        sent = await _attempt(session, delivery, webhook)
         await sync_to_async(record)(delivery, sent)
 
     async with outbound_session(aiohttp.ClientTimeout(total=SECONDS)) as session:
-        await asyncio.gather(*(deliver(delivery) for delivery in deliveries))
+        await asyncio.gather(*(deliver(*pair) for pair in deliveries))
 
 
-async def _attempt(session: aiohttp.ClientSession, delivery: Delivery) -> SendResult:
-    webhook = delivery.webhook
-    assert webhook is not None  # noqa: S101 -- narrows; see the caller
+async def _attempt(
+    session: aiohttp.ClientSession, delivery: Delivery, webhook: Webhook
+) -> SendResult:
     try:
         body = payload(delivery.alert)
         headers = signed_headers(webhook, delivery.alert, body)
