@@ -37,8 +37,7 @@ CHECKS_KEPT = timedelta(days=90)
 class NewCredential:
     """A credential as the vendor enters it.
 
-    ``auth_type`` "" is the provider's usual one. The fields that it does not ask for
-    are left empty.
+    ``auth_type`` "" means the provider's default. Fields it does not use are empty.
     """
 
     auth_type: str
@@ -50,8 +49,8 @@ class NewCredential:
 class NewRegistry:
     """A registry as the vendor enters it.
 
-    ``slug`` "" is the endpoint without its port. ``applications`` None shares it with
-    all of the team's, present and future.
+    ``slug`` "" means the endpoint without its port. ``applications`` None means all of
+    the team's, current and future.
     """
 
     provider: str
@@ -67,7 +66,7 @@ class NewRegistry:
 def connect_registry(
     *, actor: Actor, team: Team, new: NewRegistry, skip_test: bool = False
 ) -> ExternalRegistry:
-    """Store a registry with its credential, once the credential has been checked.
+    """Store a registry with its credential, after checking the credential.
 
     Raises:
         CheckFailed: the registry did not accept the credential.
@@ -80,10 +79,10 @@ def connect_registry(
 
 
 def draft_registry(*, actor: Actor, team: Team, new: NewRegistry) -> Credential:
-    """Return the credential of a new registry, both valid and not stored yet."""
-    registry = _registry(actor, team, new)
+    """Return a new registry's credential; both are validated but not stored."""
+    registry = _new_registry(actor, team, new)
     registry.full_clean()
-    return _version(actor, registry, new.credential)
+    return _new_credential(actor, registry, new.credential)
 
 
 @transaction.atomic
@@ -94,13 +93,13 @@ def store_registry(
     applications: Sequence[Application] | None,
     result: CheckResult | None,
 ) -> ExternalRegistry:
-    """Store what :func:`draft_registry` returned.
+    """Store the registry and credential that :func:`draft_registry` returned.
 
-    ``result`` is of a check that succeeded. If None, the workers check the credential.
+    ``result`` is a successful check. If None, the workers check the credential.
     """
     registry = draft.registry
     actor.require(Permission.REGISTRY_MANAGE, team_id=registry.team_id)
-    registry.full_clean()  # another may have taken the slug during the check
+    registry.full_clean()  # the slug may have been taken during the check
     registry.save()
     _set_shares(registry, applications)
     _activate(draft, result)
@@ -124,11 +123,10 @@ def change_registry(
     applications: Sequence[Application] | None = None,
     change_shares: bool = False,
 ) -> ExternalRegistry:
-    """Change slug, test image, trusted realm or patterns, and what it is shared with.
+    """Change slug, test image, trusted realm, patterns or sharing.
 
-    Sharing changes with ``change_shares`` alone.
-
-    ``applications`` is read as in :func:`connect_registry`. Felt within one second.
+    ``applications`` is as in :class:`NewRegistry`, and ignored without
+    ``change_shares``. Pulls notice the change within one second.
     """
     actor.require(Permission.REGISTRY_MANAGE, team_id=registry.team_id)
     changed = apply_changes(registry, changes)
@@ -145,18 +143,18 @@ def change_registry(
 def draft_credential(
     *, actor: Actor, registry: ExternalRegistry, new: NewCredential
 ) -> Credential:
-    """Return a valid credential for a registry, not stored yet."""
+    """Return a credential for a registry, validated but not stored."""
     actor.require(Permission.REGISTRY_MANAGE, team_id=registry.team_id)
-    return _version(actor, registry, new)
+    return _new_credential(actor, registry, new)
 
 
 @transaction.atomic
 def replace_credential(
     *, actor: Actor, draft: Credential, result: CheckResult | None
 ) -> Credential:
-    """Swap in what :func:`draft_credential` returned; the old one is kept, inactive.
+    """Activate what :func:`draft_credential` returned; the old one is kept, inactive.
 
-    ``result`` is of a check that succeeded. If None, the workers check the credential.
+    ``result`` is a successful check. If None, the workers check the credential.
 
     Raises:
         Conflict: the registry was deleted during the check.
@@ -197,7 +195,7 @@ def duplicate_registry(
     *, actor: Actor, registry: ExternalRegistry, slug: str
 ) -> ExternalRegistry:
     """Connect the same registry again under another slug, with the same credential."""
-    present = active_credential(registry)
+    current = active_credential(registry)
     applications = None
     if not registry.shared_with_all:
         applications = list(registry.applications.all())
@@ -205,9 +203,9 @@ def duplicate_registry(
         provider=registry.provider,
         endpoint=registry.endpoint,
         credential=NewCredential(
-            present.auth_type,
-            present.username.reveal(),
-            Secret(present.secret.reveal()),
+            current.auth_type,
+            current.username.reveal(),
+            Secret(current.secret.reveal()),
         ),
         slug=slug,
         trusted_realm=registry.trusted_realm,
@@ -220,7 +218,7 @@ def duplicate_registry(
 
 @transaction.atomic
 def delete_registry(*, actor: Actor, registry: ExternalRegistry) -> None:
-    """Forget a registry and all versions of its credential; its pulls stop."""
+    """Delete a registry with all versions of its credential; its pulls stop."""
     actor.require(Permission.REGISTRY_MANAGE, team_id=registry.team_id)
     record(
         actor,
@@ -233,10 +231,10 @@ def delete_registry(*, actor: Actor, registry: ExternalRegistry) -> None:
 
 
 def check_new_registry(*, actor: Actor, team: Team, new: NewRegistry) -> CheckResult:
-    """Check the credential of a registry that is not stored, and store nothing."""
-    registry = _registry(actor, team, new)
+    """Check the credential of a new registry, without storing anything."""
+    registry = _new_registry(actor, team, new)
     registry.full_clean(validate_constraints=False)
-    return check_credential_now(_version(actor, registry, new.credential))
+    return check_credential_now(_new_credential(actor, registry, new.credential))
 
 
 def check_registry(
@@ -244,8 +242,8 @@ def check_registry(
 ) -> CheckResult:
     """Check the stored credential now, and record the result.
 
-    An ``image`` named here that cannot be read does not make the registry unhealthy;
-    the registry's own test image, which is looked up otherwise, does.
+    A failure to read ``image`` does not make the registry unhealthy. A failure to read
+    the registry's own test image, which is the default, does.
     """
     actor.require(Permission.REGISTRY_MANAGE, team_id=registry.team_id)
     version = active_credential(registry)
@@ -264,7 +262,7 @@ def _default_slug(endpoint: str) -> str:
     return endpoint.rpartition(":")[0] or endpoint
 
 
-def _registry(actor: Actor, team: Team, new: NewRegistry) -> ExternalRegistry:
+def _new_registry(actor: Actor, team: Team, new: NewRegistry) -> ExternalRegistry:
     actor.require(Permission.REGISTRY_MANAGE, team_id=team.pk)
     fixed = PROVIDERS[new.provider].fixed_endpoint
     endpoint = canonical_endpoint(fixed or new.endpoint.strip().lower())
@@ -280,10 +278,10 @@ def _registry(actor: Actor, team: Team, new: NewRegistry) -> ExternalRegistry:
     )
 
 
-def _version(
+def _new_credential(
     actor: Actor, registry: ExternalRegistry, new: NewCredential
 ) -> Credential:
-    """Return a credential, or raise Invalid if no registry could accept it."""
+    """Return a validated credential, not stored; raise Invalid if it cannot work."""
     profile = registry.provider_profile
     auth_type = profile.auth_type(new.auth_type or profile.auth_types[0].name)
     if auth_type is None:
@@ -309,11 +307,11 @@ def _problems(
 ) -> dict[str, str]:
     problems: dict[str, str] = {}
     if auth_type.fixed_username and entered.username not in {"", username}:
-        problems["username"] = f"Leave it out: it is always {username}."
+        problems["username"] = f"Omit it: it is always {username}."
     elif not username or _is_unusable(username):
         problems["username"] = f"Enter the {auth_type.username_label}."
     if not auth_type.has_secret and entered.secret:
-        problems["secret"] = f"Leave it out: {auth_type.title} has none."
+        problems["secret"] = f"Omit it: {auth_type.title} has none."
     elif auth_type.has_secret and (not secret or _is_unusable(secret.reveal())):
         problems["secret"] = f"Enter the {auth_type.secret_label}, up to 16 KB."
     return problems or auth_type.mistakes(username, secret.reveal())
@@ -326,21 +324,21 @@ def _is_unusable(text: str) -> bool:
 def _set_shares(
     registry: ExternalRegistry, applications: Sequence[Application] | None
 ) -> bool:
-    wanted = {each.pk for each in applications or ()}
-    if any(each.team_id != registry.team_id for each in applications or ()):
+    wanted = {application.pk for application in applications or ()}
+    if any(item.team_id != registry.team_id for item in applications or ()):
         raise Invalid({"applications": ["Choose applications of your team."]})
     if applications is not None and not wanted:
         raise Conflict(
             "no_applications", "Share with at least one application, or with all."
         )
     shares = RegistryShare.objects.for_team(registry.team_id).filter(registry=registry)
-    present = set(shares.values_list("application_id", flat=True))
-    if wanted == present and registry.shared_with_all == (applications is None):
+    current = set(shares.values_list("application_id", flat=True))
+    if wanted == current and registry.shared_with_all == (applications is None):
         return False
     shares.exclude(application_id__in=wanted).delete()
     RegistryShare.objects.bulk_create(
-        RegistryShare(team_id=registry.team_id, registry=registry, application_id=each)
-        for each in wanted - present
+        RegistryShare(team_id=registry.team_id, registry=registry, application_id=pk)
+        for pk in wanted - current
     )
     registry.shared_with_all = applications is None
     registry.save(update_fields=["shared_with_all"])

@@ -34,7 +34,7 @@ from portal.http.keyset import keyset_page
 from portal.http.pages import render_page
 from registries.models import PRIVATE_REGISTRY_SLUG
 from registries.selectors import names_of_holders
-from registries.web.pull_links import shown_pulls
+from registries.web.pull_links import pull_rows
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page, team_url
 from teams.web.filters import PageFilter, filtered_list, search_input
@@ -200,7 +200,7 @@ def _pulls(request: TeamRequest, image: ImageRepository) -> dict[str, Any]:
         return {}
     pulls = pulls_of_image_repository(image).select_related("license__customer")
     latest = ((each, each.license) for each in pulls[:PULLS_SHOWN])
-    return {"pulls": shown_pulls(request.team.pk, latest)}
+    return {"pulls": pull_rows(request.team.pk, latest)}
 
 
 def _use(request: TeamRequest, tag: ImageTag) -> dict[str, Any]:

@@ -29,7 +29,7 @@ from registries.decision.credentials import Subject, SubjectKind
 from registries.decision.pull import Allowed, authorize_pull
 from registries.preview.typed_image import Question, question_of
 from registries.selectors import names_of_holders, refused_pulls_for_team
-from registries.web.pull_links import shown_pulls
+from registries.web.pull_links import pull_rows
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page, team_url
 
@@ -222,4 +222,4 @@ def _missing(request: TeamRequest, question: Question) -> str:
 def _refused(request: TeamRequest, license: License) -> list[Any]:
     team_id: uuid.UUID = request.team.pk
     pulls = refused_pulls_for_team(team_id).filter(license=license)[:REFUSED_SHOWN]
-    return shown_pulls(team_id, ((each, license) for each in pulls))
+    return pull_rows(team_id, ((each, license) for each in pulls))

@@ -29,7 +29,7 @@ from registries.upstream.errors import (
 )
 from registries.upstream.target import UpstreamTarget, upstream_target
 
-# Somebody waits for the answer.
+# A person is waiting for the result.
 PATIENCE_SECONDS = 45
 MAX_RETRY_AFTER = timedelta(days=1)
 
@@ -49,8 +49,8 @@ class CheckResult:
     retry_after: timedelta | None = None
 
     @property
-    def says_nothing_of_the_login(self) -> bool:
-        """Return whether only the image was at fault: its name may be a mistake."""
+    def is_only_about_the_image(self) -> bool:
+        """Return whether signing in worked, but the image could not be read."""
         return self.problem in {Problem.NO_ACCESS, Problem.NO_SUCH_IMAGE}
 
     @property
@@ -75,10 +75,10 @@ class CheckFailed(PortalError):  # noqa: N818 -- states the fact
 def check_credential_now(
     credential: Credential, image: Reference | None = None
 ) -> CheckResult:
-    """Check a credential, stored or not, while somebody waits for the result.
+    """Check a credential, stored or not, while a person waits for the result.
 
-    Without an ``image``, the registry's test image is looked up if it has one. To be
-    called outside of a transaction, because registries may be slow.
+    Without an ``image``, the registry's test image is looked up if it has one. Call it
+    outside a transaction, because registries may be slow.
 
     Raises:
         TooMany: the team has reached its limit for this minute.
@@ -96,17 +96,17 @@ async def check_credential(
     image: Reference | None = None,
     client: UpstreamClient | None = None,
 ) -> CheckResult:
-    """Sign in to a registry and, if an image is named, look its manifest up.
+    """Sign in to a registry and, given an image, look up its manifest.
 
-    Never raises for what the registry does: that is the result. Without a ``client``
-    it opens one of its own.
+    Errors of the registry are the result; they are not raised. Without a ``client``, it
+    opens its own.
     """
     if client is None:
         async with upstream_client() as own:
             return await check_credential(target, image, own)
     started = time.monotonic()
     try:
-        status, asked = await _sign_in_and_look_up(client, target, image)
+        status, login_required = await _sign_in_and_look_up(client, target, image)
     except UpstreamError as error:
         return CheckResult(
             Outcome(error.code),
@@ -116,16 +116,18 @@ async def check_credential(
             error.problem,
             _retry_after(error),
         )
-    outcome, problem, detail = _verdict(target, image, status, asked=asked)
+    outcome, problem, detail = _verdict(
+        target, image, status, login_required=login_required
+    )
     return CheckResult(outcome, status, _elapsed_ms(started), detail, problem)
 
 
 async def check_credential_within(
     target: UpstreamTarget, image: Reference | None, seconds: float
 ) -> CheckResult:
-    """Check a credential; if it takes longer than ``seconds``, it is unreachable.
+    """Check a credential; a check longer than ``seconds`` counts as unreachable.
 
-    Each step may be in time while the whole check is not.
+    The client only limits each step, not the whole check.
     """
     try:
         async with asyncio.timeout(seconds):
@@ -144,29 +146,33 @@ async def check_credential_within(
 def _retry_after(error: UpstreamError) -> timedelta | None:
     if not isinstance(error, UpstreamRateLimited) or not error.retry_after:
         return None
-    # More than a day is a registry's mistake, or worse.
+    # Do not trust a registry that asks for more than a day.
     return min(timedelta(seconds=int(error.retry_after)), MAX_RETRY_AFTER)
 
 
 def _verdict(
-    target: UpstreamTarget, image: Reference | None, status: int, *, asked: bool
+    target: UpstreamTarget,
+    image: Reference | None,
+    status: int,
+    *,
+    login_required: bool,
 ) -> tuple[Outcome, Problem | None, str]:
     name = _name(image) if image else ""
     if status == 404 and image is not None:
         detail = (
             f"Signed in, but there is no {name} on {target.label}. Check the names of "
-            "the repository and of the tag."
+            "the repository and the tag."
         )
         return Outcome.REPOSITORY_DENIED, Problem.NO_SUCH_IMAGE, detail
     if status >= 400:
         detail = (
             f"The registry {target.label} answered with status {status}. Try again "
-            "later, or ask whoever runs it."
+            "later, or ask its operator."
         )
         return Outcome.UPSTREAM_ERROR, Problem.FAULT, detail
     if image is not None:
         detail = f"Signed in to {target.label} and found {name}."
-    elif asked:
+    elif login_required:
         detail = f"Signed in to {target.label}."
     else:
         detail = f"{target.label} answers without asking for a login."
@@ -183,17 +189,17 @@ async def _sign_in_and_look_up(
     client: UpstreamClient, target: UpstreamTarget, image: Reference | None
 ) -> tuple[int, bool]:
     """Return the last status, and whether the registry asked for a login."""
-    status, asked = await _sign_in(client, target)
+    status, login_required = await _sign_in(client, target)
     if image is None or status >= 400:
-        return status, asked
+        return status, login_required
     try:
-        return await _look_up(client, target, image), asked
+        return await _look_up(client, target, image), login_required
     except RepositoryDenied as error:
         raise _no_access(target, image, error) from error
     except CredentialRejected as error:
-        if not asked:
+        if not login_required:
             raise
-        # It took the login a moment ago: some token services refuse a token for a
+        # Signing in worked just before: some token services refuse a token for a
         # repository in the same way as a wrong password.
         raise _no_access(target, image, error) from error
 
@@ -230,7 +236,7 @@ async def _sign_in(client: UpstreamClient, target: UpstreamTarget) -> tuple[int,
         return response.status, True
     if not _is_registry(response):
         raise NotARegistry(target, response.status)
-    # It let a stranger in, which says nothing of the credential.
+    # Anonymous access worked, which does not prove the credential.
     try:
         response = await client.open(target, request, preemptive_basic=True)
     except RepositoryDenied as error:
@@ -240,10 +246,10 @@ async def _sign_in(client: UpstreamClient, target: UpstreamTarget) -> tuple[int,
 
 
 def _is_registry(response: aiohttp.ClientResponse) -> bool:
-    """Tell a registry from a web server by what it answers to a stranger.
+    """Return whether an anonymous response comes from a registry, not a web server.
 
-    distribution-spec, "Determining Support": 200 for /v2/. The header is older, and
-    surer than the status of a site that has a page for every address.
+    distribution-spec, "Determining Support": 200 for /v2/. The older header is more
+    reliable than the status: some sites have a page for every address.
     """
     if "Docker-Distribution-Api-Version" in response.headers:
         return True

@@ -66,7 +66,7 @@ def record_check(
     if not _is_active(version):
         return
     outcome = result.outcome
-    if not counts_image and result.says_nothing_of_the_login:
+    if not counts_image and result.is_only_about_the_image:
         outcome = Outcome.VALID
     if not counts_image and outcome is Outcome.VALID and registry.test_image:
         check_at_once(registry)

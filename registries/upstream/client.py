@@ -39,10 +39,10 @@ from registries.upstream.tokens import read_token, renewed_early
 from registries.upstream.translation import login_not_made, translate
 
 MAX_REDIRECTS = 5
-# A refused login is renewed no more often: the repository may be at fault.
+# Renew a refused login at most this often: the repository may be the reason.
 LOGIN_SECONDS = 60
 MAX_TOKEN_RESPONSE_BYTES = 64 * 1024
-# Separate from the threads that look names up: providers may be slow.
+# Separate from the threads that resolve names: providers may be slow.
 _LOGIN_THREADS = ThreadPoolExecutor(8, thread_name_prefix="login")
 
 
@@ -58,7 +58,7 @@ class UpstreamRequest:
 
 @dataclass(frozen=True, slots=True)
 class _SignIn:
-    """How to sign in to a registry, as its challenge says."""
+    """How to sign in to a registry, according to its challenge."""
 
     scheme: str
     realm: str = ""
@@ -120,7 +120,7 @@ class UpstreamClient:
             + settings.BERTH_UPSTREAM_READ_SECONDS
         )
         with _translated_errors(target):
-            # For the whole: each read may be in time, and the last one never come.
+            # The session's timeouts limit each read, but not the whole response.
             async with asyncio.timeout(deadline):
                 return await self._open(target, request, preemptive_basic)
 
@@ -161,7 +161,7 @@ class UpstreamClient:
         if sign_in is not None:
             self._sign_ins.pop(_sign_in_key(target, scope), None)
             self._authorizations.forget(_token_key(target, sign_in, scope))
-            # ECR answers 403 for an expired password, and for a repository too.
+            # ECR answers 403 for an expired password as well as for a repository.
             self._logins.forget(target.credential_id, if_older_than=LOGIN_SECONDS)
 
     async def _authorization(
@@ -227,7 +227,7 @@ class UpstreamClient:
         request: UpstreamRequest,
         authorization: str | None,
     ) -> aiohttp.ClientResponse:
-        """Follow redirects by hand: each hop is guarded, none gets the credential."""
+        """Follow redirects by hand, so that no other host gets the credential."""
         url = URL(target.base_url + request.path, encoded=True)
         headers = dict(request.headers)
         if authorization:
@@ -249,7 +249,7 @@ class UpstreamClient:
 
 
 def _sign_in_key(target: UpstreamTarget, scope: str) -> tuple[object, ...]:
-    # With the realms, so that one that loses its trust is forgotten too.
+    # The realms are included so that a realm that loses its trust is forgotten.
     return (target.credential_id, target.api_host, target.realm_hosts, scope)
 
 
@@ -279,7 +279,7 @@ def _choose(challenges: list[Challenge], target: UpstreamTarget) -> _SignIn:
     """Pick a challenge to answer: Bearer before Basic.
 
     Raises:
-        RealmNotTrusted: the only Bearer realm is not one to send a credential to.
+        RealmNotTrusted: the Bearer realm is not trusted with a credential.
         UpstreamFault: there is no challenge that Berth can answer.
     """
     for challenge in challenges:

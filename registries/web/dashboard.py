@@ -1,4 +1,4 @@
-"""The team's first page: what needs attention, and how many pulls there were."""
+"""The dashboard: what needs attention, first steps, and pulls per day."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from registries.selectors import (
     registries_in_trouble,
 )
 from registries.web.pull_chart import pull_chart
-from registries.web.pull_links import shown_pulls
+from registries.web.pull_links import pull_rows
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, team_page
 
-JUST_ENDED = timedelta(days=7)
-REFUSED_LATELY = timedelta(days=7)
-# Of each kind; a link leads to all of them.
+EXPIRED_RECENTLY = timedelta(days=7)
+REFUSED_RECENTLY = timedelta(days=7)
+# Per section; a link shows the rest.
 SHOWN = 8
 
 
@@ -48,19 +48,19 @@ def dashboard(request: TeamRequest) -> HttpResponse:
 
 def _attention(request: TeamRequest) -> dict[str, Any]:
     team_id, now = request.team.pk, timezone.now()
-    ending = licenses_expiring(
-        team_id, after=now - JUST_ENDED, before=now + EXPIRES_SOON
+    expiring = licenses_expiring(
+        team_id, after=now - EXPIRED_RECENTLY, before=now + EXPIRES_SOON
     )[: SHOWN + 1]
-    refusals = refusals_since(team_id, now - REFUSED_LATELY, number=SHOWN + 1)
-    troubled = list(registries_in_trouble(team_id)[: SHOWN + 1])
+    refusals = refusals_since(team_id, now - REFUSED_RECENTLY, number=SHOWN + 1)
+    failing = list(registries_in_trouble(team_id)[: SHOWN + 1])
     licenses = [
-        (each, each.expires_at is not None and each.expires_at <= now)
-        for each in ending
+        (license, license.expires_at is not None and license.expires_at <= now)
+        for license in expiring
     ]
-    pulls = shown_pulls(team_id, ((each.pull, each.license) for each in refusals))
+    pulls = pull_rows(team_id, ((row.pull, row.license) for row in refusals))
     return {
-        "registries": troubled[:SHOWN],
-        "has_more_registries": len(troubled) > SHOWN,
+        "registries": failing[:SHOWN],
+        "has_more_registries": len(failing) > SHOWN,
         "licenses": licenses[:SHOWN],
         "has_more_licenses": len(licenses) > SHOWN,
         "refusals": pulls[:SHOWN],

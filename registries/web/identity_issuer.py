@@ -1,4 +1,4 @@
-"""What a cloud reads to check Berth's identity tokens: public, and of no team."""
+"""Public documents that a cloud verifies Berth's identity tokens with."""
 
 from __future__ import annotations
 

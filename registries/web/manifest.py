@@ -1,4 +1,4 @@
-"""Manifest preview: which images of a manifest would be pulled through the proxy."""
+"""Manifest preview: which images of a manifest customers would pull through Berth."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from teams.web.base import TeamRequest, team_page
 
 class ManifestForm(forms.Form):
     application = forms.ChoiceField(
-        help_text="Whose licenses the customers will pull with."
+        help_text="The application whose licenses the customers have."
     )
     manifest = forms.CharField(
         label="Kubernetes manifest",
         strip=False,
-        help_text="YAML or JSON, any number of documents. Nothing of it is stored.",
+        help_text="YAML or JSON, one or more documents. Berth does not store it.",
         error_messages={"required": "Paste a manifest."},
         widget=forms.Textarea(
             attrs={
@@ -43,15 +43,17 @@ class ManifestForm(forms.Form):
     ) -> None:
         super().__init__(data)
         choice: Any = self.fields["application"]
-        choice.choices = [(slug, each.name) for slug, each in applications.items()]
+        choice.choices = [
+            (slug, application.name) for slug, application in applications.items()
+        ]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @team_page(Permission.REGISTRY_READ)
 def manifest(request: TeamRequest) -> HttpResponse:
-    """Show what would become of the images in a pasted manifest. Stores nothing."""
+    """Preview the images of a pasted manifest. Stores nothing."""
     rows = applications_for_team(request.team.pk).order_by("slug")
-    applications = {each.slug: each for each in rows}
+    applications = {application.slug: application for application in rows}
     form = ManifestForm(request.POST or None, applications)
     preview = None
     if request.method == "POST" and form.is_valid():
@@ -69,7 +71,7 @@ def _preview(
     hosts = page_context(request)
     try:
         preview = preview_manifest(
-            # Browsers send the ends of lines as two characters.
+            # Browsers submit line ends as two characters.
             form.cleaned_data["manifest"].replace("\r\n", "\n"),
             application=applications[form.cleaned_data["application"]],
             hosts=Hosts(hosts["proxy_host"], hosts["registry_host"]),
@@ -80,7 +82,7 @@ def _preview(
     if not preview.objects:
         form.add_error(
             "manifest",
-            "This text has no Kubernetes object. Each has a kind, such as Deployment.",
+            "No Kubernetes object found. Every object has a kind, such as Deployment.",
         )
         return None
     return preview

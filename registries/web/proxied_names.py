@@ -1,4 +1,4 @@
-"""The names under which customers pull an external registry's images."""
+"""The names that customers pull an external registry's images by."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from registries.providers import canonical_endpoint
 
 @dataclass(frozen=True, slots=True)
 class ImageName:
-    """What to write into the manifests of one application, in two ways."""
+    """An image's name in one application, and a Kustomize file that sets it."""
 
     application: Application
     image: str
@@ -29,11 +29,10 @@ def image_names(
 ) -> Sequence[ImageName]:
     """Return the name of an image in each application, and its Kustomize file.
 
-    The slug stands for the registry: it is the endpoint unless the vendor chose
-    another one, and it names one registry where two have the same endpoint. An
-    application in which the name would be too long is left out.
+    Names contain the registry's slug, because two registries may have the same
+    endpoint. Applications in which the name would be too long are omitted.
     """
-    found = []
+    names = []
     for application in applications:
         try:
             new_name = proxy_image_name(
@@ -45,18 +44,18 @@ def image_names(
             Renaming(spelling, new_name)
             for spelling in _spellings(registry.endpoint, image.repository)
         ]
-        name = new_name + _version(image)
-        found.append(ImageName(application, name, kustomization(renamings).strip()))
-    return found
+        name = new_name + _tag_and_digest(image)
+        names.append(ImageName(application, name, kustomization(renamings).strip()))
+    return names
 
 
-def _version(image: Reference) -> str:
+def _tag_and_digest(image: Reference) -> str:
     tag = f":{image.tag}" if image.tag else ""
     return tag + (f"@{image.digest}" if image.digest else "")
 
 
 def _spellings(endpoint: str, repository: str) -> list[str]:
-    """Return how manifests name a repository of the registry today."""
+    """Return the names that manifests may use for a repository of the registry."""
     if endpoint == canonical_endpoint(DOCKER_HUB):
         short = repository.removeprefix("library/")
         return [short, f"{DOCKER_HUB}/{repository}"]

@@ -1,7 +1,7 @@
-"""Pulls per day, as the numbers of an SVG picture.
+"""The geometry of the pulls-per-day chart.
 
-Places across are per cent, heights are pixels: the picture gets narrower on a phone and
-its letters stay as large as they are.
+Horizontal positions are percentages and heights are pixels: the chart shrinks on a
+phone while its text keeps its size.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class GridLine:
 
 @dataclass(frozen=True, slots=True)
 class PullChart:
-    """All that the template draws, and the sums that it tells."""
+    """What the template draws, with the totals."""
 
     days: Sequence[PullDay]
     bars: Sequence[Bar]
@@ -64,7 +64,7 @@ class PullChart:
 
 
 def pull_chart(days: Sequence[PullDay]) -> PullChart:
-    """Lay out a picture of some days, one at least."""
+    """Lay out the chart of one or more days."""
     top = _round_up(max(day.total for day in days))
     slot = 100 / len(days)
     bars = [_bar(day, index * slot, slot, top) for index, day in enumerate(days)]
@@ -110,7 +110,7 @@ def _y(number: int, top: int) -> float:
 
 
 def _round_up(number: int) -> int:
-    """Return the next of 2, 4, 10, 20, 40, 100, …: halves of them are whole."""
+    """Round up to 2, 4, 10, 20, 40, 100, …, so that half of it is a whole number."""
     if number <= 2:
         return 2
     power: int = 10 ** math.floor(math.log10(number))

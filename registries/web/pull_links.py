@@ -1,4 +1,4 @@
-"""Pulls as pages show them: by whom, and where a refused one is explained."""
+"""Pulls as rows of a page, with their holder and a link to the Why page."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from licenses.models import License
 from registries.models import PullEvent
 from registries.selectors import names_of_holders
 
-# The edge counts the pulls of who asks for very many names under this one.
+# The edge counts a holder's pulls of very many names under this one.
 MANY = "*"
 
 
 @dataclass(frozen=True, slots=True)
-class ShownPull:
-    """A counted pull, who asked for it, and the query of its Why page."""
+class PullRow:
+    """A counted pull, its holder's name, and the query of its Why page."""
 
     pull: PullEvent
     license: License | None
@@ -27,38 +27,37 @@ class ShownPull:
     why: str
 
 
-def shown_pulls(
+def pull_rows(
     team_id: uuid.UUID, pulls: Iterable[tuple[PullEvent, License | None]]
-) -> list[ShownPull]:
-    """Return pulls with their holders in words, in two queries at most."""
-    found = list(pulls)
-    holders = {pull.holder for pull, license in found if license is None}
+) -> list[PullRow]:
+    """Return pulls with the names of their holders, in at most two queries."""
+    pulls = list(pulls)
+    holders = {pull.holder for pull, license in pulls if license is None}
     names = names_of_holders(team_id, holders)
     return [
-        ShownPull(
+        PullRow(
             pull=pull,
             license=license,
             holder=license.customer.name if license else names.get(pull.holder, ""),
             why="" if pull.is_allowed else why_query(pull),
         )
-        for pull, license in found
+        for pull, license in pulls
     ]
 
 
 def why_query(pull: PullEvent) -> str:
-    """Return the query that has the Why page explain a refused pull."""
+    """Return the query of the Why page that explains a refused pull."""
     if pull.license_id:
         query = {"license": str(pull.license_id)}
     else:
         query = {"holder": pull.holder}
-    image = asked_image(pull)
-    if image:
+    if image := image_name(pull):
         query["image"] = image
     return urlencode(query, safe="/:@")
 
 
-def asked_image(pull: PullEvent) -> str:
-    """Return the name that was pulled, as the Why page reads it; empty for many."""
+def image_name(pull: PullEvent) -> str:
+    """Return the pulled name for the Why page, or "" if there were very many."""
     if pull.repository == MANY:
         return ""
     if not pull.is_private:

@@ -24,13 +24,13 @@ from registries.selectors import (
     refused_pulls_for_team,
     registries_for_team,
 )
-from registries.web.pull_links import shown_pulls
+from registries.web.pull_links import pull_rows
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, team_page
 from teams.web.filters import ALL, PageFilter, filtered_list, search_input
 
 REFUSED = "refused"
-# Where a tag or digest begins; a port has a / somewhere behind it.
+# Where a tag or digest starts; a port is followed by a / somewhere.
 _REFERENCE = re.compile(r"[:@](?!.*/)")
 _OUTCOMES = [
     (ALLOWED, "Allowed"),
@@ -41,13 +41,13 @@ _OUTCOMES = [
 
 
 class PullPageFilter(PageFilter):
-    """Filters of counted pulls; unknown values find nothing, rather than all."""
+    """Filters of counted pulls; an unknown value matches nothing."""
 
     shown = ("search", "outcome", "application", "registry")
     search = filters.CharFilter(
         method="filter_search",
         label="Repository",
-        widget=search_input("Begins with, such as quay.io/my-org"),
+        widget=search_input("Starts with, such as quay.io/my-org"),
     )
     outcome = filters.CharFilter(
         method="filter_outcome",
@@ -61,8 +61,8 @@ class PullPageFilter(PageFilter):
         method="filter_registry", label="Registry", widget=forms.Select
     )
     license = filters.CharFilter(method="filter_license")
-    # The license of the address, if the team has it.
-    found_license: License | None = None
+    # The license in the URL, if it belongs to the team.
+    license_filtered_by: License | None = None
 
     @property
     def _team_id(self) -> uuid.UUID:
@@ -72,9 +72,10 @@ class PullPageFilter(PageFilter):
     def filter_search(
         self, rows: QuerySet[PullEvent], _name: str, text: str
     ) -> QuerySet[PullEvent]:
-        """Find repositories that begin so, or a name that was copied here.
+        """Match the start of the repository, or a pasted image name.
 
-        What has a ``:`` or ``@`` is a whole repository, and its reference's beginning.
+        With a ``:`` or ``@``, the repository must match entirely and the reference
+        must start with the rest.
         """
         parts = _REFERENCE.split(text, maxsplit=1)
         name, host = parts[0].lower(), settings.BERTH_REGISTRY_HOST
@@ -105,16 +106,16 @@ class PullPageFilter(PageFilter):
     ) -> QuerySet[PullEvent]:
         pk = parse_id(text)
         licenses = licenses_for_team(self._team_id)
-        self.found_license = licenses.filter(pk=pk).first() if pk else None
-        if self.found_license is None:
+        self.license_filtered_by = licenses.filter(pk=pk).first() if pk else None
+        if self.license_filtered_by is None:
             return rows.none()
-        return rows.filter(license=self.found_license)
+        return rows.filter(license=self.license_filtered_by)
 
 
 @require_safe
 @team_page(Permission.LICENSE_READ)
 def pulls(request: TeamRequest) -> HttpResponse:
-    """List counted pulls, the latest first, with filters."""
+    """List counted pulls, newest first, with filters."""
     team_id = request.team.pk
     rows = pulls_for_team(team_id).select_related("license__customer")
     filters = PullPageFilter(request.GET, rows, request=request)
@@ -122,10 +123,10 @@ def pulls(request: TeamRequest) -> HttpResponse:
     filters.offer("registry", lambda: _registries(team_id))
     context = filtered_list(filters, by="last_at")
     context |= {
-        "pulls": shown_pulls(
-            team_id, ((each, each.license) for each in context["page"].rows)
+        "pulls": pull_rows(
+            team_id, ((pull, pull.license) for pull in context["page"].rows)
         ),
-        "license": filters.found_license,
+        "license": filters.license_filtered_by,
     }
     return render_page(
         request, "registries/pulls.html", context, partial="registries/pulls_list.html"
@@ -134,11 +135,11 @@ def pulls(request: TeamRequest) -> HttpResponse:
 
 def _applications(team_id: uuid.UUID) -> list[tuple[str, str]]:
     applications = applications_for_team(team_id).order_by("slug")
-    return [(each.slug, each.name) for each in applications]
+    return [(application.slug, application.name) for application in applications]
 
 
 def _registries(team_id: uuid.UUID) -> list[tuple[str, str]]:
     has_private = bool(settings.BERTH_REGISTRY_HOST)
     private = [(PRIVATE_REGISTRY_SLUG, "Private registry")] if has_private else []
     registries = registries_for_team(team_id).prefetch_related(None).order_by("slug")
-    return [*private, *((each.slug, each.slug) for each in registries)]
+    return [*private, *((registry.slug, registry.slug) for registry in registries)]

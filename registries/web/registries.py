@@ -1,4 +1,4 @@
-"""Pages of an external registry: facts, image names, checks and pulls."""
+"""The page of an external registry: facts, image names, checks and pulls."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from registries.selectors import (
 )
 from registries.services import check_registry
 from registries.web.proxied_names import image_names
-from registries.web.pull_links import shown_pulls
+from registries.web.pull_links import pull_rows
 from registries.web.registry_forms import ImageField
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page, team_url
 
-# The commands are the same for each, so that the page stays short.
+# More would only repeat the same commands.
 APPLICATIONS_SHOWN = 25
 EXAMPLE = parse_reference("my-org/api:v1.0.1")
 
@@ -51,21 +51,20 @@ class _RegistryImageForm(forms.Form):
             return image
         if canonical_endpoint(image.registry) != self._endpoint:
             raise ValidationError(
-                f"This image is on {image.registry}. Enter one that is on "
-                f"{self._endpoint}."
+                f"This image is on {image.registry}. Enter one on {self._endpoint}."
             )
         return image
 
 
 class CheckForm(_RegistryImageForm):
-    """What to check a stored credential with."""
+    """Checks the stored credential, optionally with another image."""
 
     prefix = "check"
     image = ImageField(label="Another image (optional)")
 
 
 class ImageNameForm(_RegistryImageForm):
-    """The image whose name is to be shown as customers pull it."""
+    """The image to show the customers' name of."""
 
     image = ImageField(label="Your image")
 
@@ -75,7 +74,7 @@ class ImageNameForm(_RegistryImageForm):
 def registry_detail(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
     """Show a registry: facts, image names, checks and pulls."""
     registry = find(registries_for_team(request.team.pk), registry_id)
-    return _shown(request, registry, CheckForm(registry=registry))
+    return _registry_page(request, registry, CheckForm(registry=registry))
 
 
 @require_POST
@@ -85,25 +84,25 @@ def check(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
     registry = find(registries_for_team(request.team.pk), registry_id)
     form = CheckForm(request.POST, registry=registry)
     if not form.is_valid():
-        return _shown(request, registry, form, status=422)
+        return _registry_page(request, registry, form, status=422)
     try:
         result = check_registry(
             actor=request.actor, registry=registry, image=form.cleaned_data["image"]
         )
     except TooMany as error:
         messages.error(request, error.message)
-        return go_to(request, registry_address(request, registry))
-    tell = messages.success if result.is_valid else messages.error
-    tell(request, result.detail)
-    return go_to(request, registry_address(request, registry))
+        return go_to(request, registry_url(request, registry))
+    level = messages.SUCCESS if result.is_valid else messages.ERROR
+    messages.add_message(request, level, result.detail)
+    return go_to(request, registry_url(request, registry))
 
 
-def registry_address(request: TeamRequest, registry: ExternalRegistry) -> str:
-    """Return the address of a registry's page."""
+def registry_url(request: TeamRequest, registry: ExternalRegistry) -> str:
+    """Return the URL of a registry's page."""
     return team_url(request, "registries-detail", registry_id=registry.pk)
 
 
-def _shown(
+def _registry_page(
     request: TeamRequest,
     registry: ExternalRegistry,
     check_form: CheckForm,
@@ -116,7 +115,7 @@ def _shown(
         "page": keyset_page(
             checks_of_registry(registry), request.GET.get("page", ""), size=10
         ),
-        "pulls": shown_pulls(
+        "pulls": pull_rows(
             request.team.pk,
             [(pull, pull.license) for pull in latest_pulls_of_registry(registry)],
         ),
@@ -136,26 +135,26 @@ def _facts(request: TeamRequest, registry: ExternalRegistry) -> dict[str, Any]:
     auth_type = registry.provider_profile.auth_type(credential.auth_type)
     return {
         "registry": registry,
-        "signs_in_with": auth_type.title if auth_type else credential.auth_type,
-        "credential_since": credential.created_at,
+        "auth_type_title": auth_type.title if auth_type else credential.auth_type,
+        "credential_added_at": credential.created_at,
         "username": credential.username.reveal() if may_manage else None,
     }
 
 
 def _names(request: TeamRequest, registry: ExternalRegistry) -> dict[str, Any]:
-    """Return the names of the image asked for, or of an example."""
+    """Return the names of the image in the query, or of an example."""
     form = ImageNameForm(
         request.GET if "image" in request.GET else None,
         registry=registry,
-        # A dialog above the page has a field of the same name.
+        # A dialog on the page may have a field with the same name.
         auto_id="name_%s",
     )
-    asked = form.cleaned_data["image"] if form.is_bound and form.is_valid() else None
+    image = form.cleaned_data["image"] if form.is_valid() else None
     applications = list(applications_of_registry(registry)[: APPLICATIONS_SHOWN + 1])
     names = image_names(
         registry,
         applications[:APPLICATIONS_SHOWN],
-        asked or EXAMPLE,
+        image or EXAMPLE,
         page_context(request)["proxy_host"],
     )
     return {

@@ -37,7 +37,7 @@ from registries.services import (
     replace_credential,
     store_registry,
 )
-from registries.web.registries import registry_address
+from registries.web.registries import registry_url
 from registries.web.registry_forms import (
     CredentialFields,
     DuplicateForm,
@@ -48,18 +48,18 @@ from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page, team_url
 from teams.web.once import once, raise_if_submitted
 
-# The only rule about several values is that a team's slugs differ.
+# The only rule about the whole row is that a team's slugs are unique.
 _NAMES: dict[str, str] = {NON_FIELD_ERRORS: "slug"}
 
 
 @sensitive_post_parameters("secret")
 @team_page(Permission.REGISTRY_MANAGE)
 def add_registry(request: TeamRequest) -> HttpResponse:
-    """Add an external registry, with the fields of the provider in the address."""
+    """Add an external registry; ``?provider=`` in the URL selects the fields."""
     profile = PROVIDERS.get(request.GET.get("provider", "")) or DOCKERHUB
     form = NewRegistryForm(
-        _sent(request),
-        initial=_typed(request, profile),
+        _submitted_data(request),
+        initial=_values_of_previous_tab(request, profile),
         profile=profile,
         auth_type=_auth_type(request, profile),
         applications=applications_for_team(request.team.pk).order_by("slug"),
@@ -79,8 +79,8 @@ def add_registry(request: TeamRequest) -> HttpResponse:
                         result=result,
                     )
                     return submission.done(
-                        registry_address(request, registry),
-                        f"{registry.slug} is connected. {_tested(result)}",
+                        registry_url(request, registry),
+                        f"{registry.slug} was connected. {_test_note(result)}",
                     )
     return render_dialog(
         request,
@@ -89,15 +89,17 @@ def add_registry(request: TeamRequest) -> HttpResponse:
         form=form,
         profile=profile,
         providers=PROVIDERS.values(),
-        trust=_trust(request, form.auth_type, request.POST.get("endpoint", "")),
+        trust=_trust_setup(request, form.auth_type, request.POST.get("endpoint", "")),
         back=team_url(request, "images"),
     )
 
 
 @sensitive_post_parameters("secret")
 @team_page(Permission.REGISTRY_MANAGE)
-def replace(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
-    """Replace a registry's credential, once the new one has been tested."""
+def replace_registry_credential(
+    request: TeamRequest, registry_id: uuid.UUID
+) -> HttpResponse:
+    """Replace a registry's credential after testing the new one."""
     registry = find(registries_for_team(request.team.pk), registry_id)
     form = _credential_form(request, registry)
     if form.is_valid():
@@ -111,8 +113,8 @@ def replace(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
                 with once(request, form) as submission:
                     replace_credential(actor=request.actor, draft=draft, result=result)
                     return submission.done(
-                        registry_address(request, registry),
-                        f"The credential is replaced. {_tested(result)}",
+                        registry_url(request, registry),
+                        f"The credential was replaced. {_test_note(result)}",
                     )
     return render_dialog(
         request,
@@ -121,8 +123,8 @@ def replace(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
         form=form,
         registry=registry,
         profile=form.profile,
-        trust=_trust(request, form.auth_type, registry.endpoint),
-        back=registry_address(request, registry),
+        trust=_trust_setup(request, form.auth_type, registry.endpoint),
+        back=registry_url(request, registry),
     )
 
 
@@ -134,7 +136,7 @@ def _credential_form(
     auth_type = _auth_type(request, profile, current.auth_type)
     is_same = auth_type.name == current.auth_type
     return CredentialFields(
-        _sent(request),
+        _submitted_data(request),
         initial={"username": current.username.reveal() if is_same else ""},
         profile=profile,
         auth_type=auth_type,
@@ -146,14 +148,14 @@ def edit_registry(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
     """Change a registry's slug, test image, trusted realm, sharing and patterns."""
     registry = find(registries_for_team(request.team.pk), registry_id)
 
-    def save(present: ExternalRegistry, values: dict[str, Any]) -> object:
-        chosen = values.pop("applications")
+    def save(current: ExternalRegistry, values: dict[str, Any]) -> object:
+        selected = values.pop("applications")
         shared_with_all = values.pop("shared_with") == "all"
         return change_registry(
             actor=request.actor,
-            registry=present,
+            registry=current,
             changes=values,
-            applications=None if shared_with_all else list(chosen),
+            applications=None if shared_with_all else list(selected),
             change_shares=True,
         )
 
@@ -168,14 +170,14 @@ def edit_registry(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
         applications=applications_for_team(request.team.pk).order_by("slug"),
     )
     if is_saved:
-        messages.success(request, "The registry is saved.")
-        return go_to(request, registry_address(request, registry))
+        messages.success(request, "The registry was updated.")
+        return go_to(request, registry_url(request, registry))
     return render_dialog(
         request,
         form=form,
         title=f"Edit {registry.slug}",
-        text="Changes are felt by pulls within a second.",
-        back=registry_address(request, registry),
+        text="Changes take effect within a second.",
+        back=registry_url(request, registry),
     )
 
 
@@ -191,24 +193,24 @@ def duplicate(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
                 actor=request.actor, registry=registry, slug=form.cleaned_data["slug"]
             )
             return submission.done(
-                registry_address(request, copy),
-                f"{copy.slug} is connected, like {registry.slug}.",
+                registry_url(request, copy),
+                f"{copy.slug} was created as a copy of {registry.slug}.",
             )
     return render_dialog(
         request,
         form=form,
         title=f"Duplicate {registry.slug}",
         text="The copy has the same endpoint, credential, sharing and repositories. "
-        "Change them afterwards, for instance to offer other repositories to other "
+        "You can change them later, for example to share other repositories with other "
         "applications.",
         submit="Duplicate",
-        back=registry_address(request, registry),
+        back=registry_url(request, registry),
     )
 
 
 @team_page(Permission.REGISTRY_MANAGE)
 def delete(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
-    """Delete a registry, after saying what that breaks."""
+    """Delete a registry, after showing what stops working."""
     registry = find(registries_for_team(request.team.pk), registry_id)
     return confirm(
         request,
@@ -216,46 +218,47 @@ def delete(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
         title=f"Delete {registry.slug}?",
         details="registries/registry_delete.html",
         submit="Delete",
-        done=f"{registry.slug} is deleted.",
-        back=registry_address(request, registry),
+        done=f"{registry.slug} was deleted.",
+        back=registry_url(request, registry),
         after=team_url(request, "images"),
         registry=registry,
         use=use_of_registry(registry),
     )
 
 
-def _sent(request: TeamRequest) -> QueryDict | None:
-    """Return what was sent to be saved, None if the form is only looked at."""
-    return None if _is_switch(request) else request.POST or None
+def _submitted_data(request: TeamRequest) -> QueryDict | None:
+    """Return the submitted form, or None if nothing is to be saved."""
+    return None if _is_tab_switch(request) else request.POST or None
 
 
-def _is_switch(request: TeamRequest) -> bool:
-    # A tab of another provider, which takes along what was typed.
+def _is_tab_switch(request: TeamRequest) -> bool:
+    # The tabs of providers and sign-in methods post the form to keep its values.
     return "switch" in request.POST
 
 
-def _typed(request: TeamRequest, profile: Provider) -> dict[str, Any]:
-    """Return what was typed before another tab was chosen, without secrets.
+def _values_of_previous_tab(request: TeamRequest, profile: Provider) -> dict[str, Any]:
+    """Return what was entered on the previous tab, without secrets.
 
-    The endpoint is another provider's, unless only the way to sign in was changed.
+    The endpoint is kept only if the tab is of the same provider.
     """
-    if not _is_switch(request):
+    if not _is_tab_switch(request):
         return {}
-    is_same = request.POST["switch"] == profile.name
-    names = [*NewRegistryForm.CARRIED, *(["endpoint"] if is_same else [])]
-    typed = {name: request.POST[name] for name in names if request.POST.get(name)}
-    return typed | {"applications": request.POST.getlist("applications")}
+    names = list(NewRegistryForm.KEPT_BETWEEN_TABS)
+    if request.POST["switch"] == profile.name:
+        names.append("endpoint")
+    entered = {name: request.POST[name] for name in names if request.POST.get(name)}
+    return entered | {"applications": request.POST.getlist("applications")}
 
 
-def _auth_type(request: TeamRequest, profile: Provider, usual: str = "") -> AuthType:
-    asked = request.GET.get("auth_type", usual)
-    return profile.auth_type(asked) or profile.auth_types[0]
+def _auth_type(request: TeamRequest, profile: Provider, default: str = "") -> AuthType:
+    name = request.GET.get("auth_type", default)
+    return profile.auth_type(name) or profile.auth_types[0]
 
 
-def _trust(
+def _trust_setup(
     request: TeamRequest, auth_type: AuthType, endpoint: str
 ) -> dict[str, Any] | None:
-    """Return what the vendor's cloud account has to trust, None for nothing."""
+    """Return what to set up in the vendor's cloud account so that it trusts Berth."""
     if not auth_type.trusts_berth or not web_identity.is_available():
         return None
     account = endpoint[:12] if ENDPOINT.fullmatch(endpoint) else "123456789012"
@@ -274,9 +277,9 @@ def _check_unless_skipped(
     return None if "anyway" in request.POST else check_credential_now(draft)
 
 
-def _tested(result: CheckResult | None) -> str:
+def _test_note(result: CheckResult | None) -> str:
     if result is None:
-        return "It was saved without a test; Berth checks it now."
+        return "It was saved without a test. Berth is checking it now."
     return "The test succeeded."
 
 

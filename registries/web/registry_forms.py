@@ -1,4 +1,4 @@
-"""Forms of external registries. Which fields there are, the provider says."""
+"""Forms of external registries; the provider determines their fields."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ from registries.providers.problems import Problem
 from registries.services import NewCredential, NewRegistry
 from teams.models import validate_slug
 
-_AGAIN = "Enter it again: secrets are never shown in the page."
-_BLAMED = {
+_ENTER_AGAIN = "Enter it again. Secrets are never shown on the page."
+# The field that can fix a problem; a problem without one is shown above the form.
+_FIELD_TO_FIX = {
     Problem.NAME_NOT_FOUND: "endpoint",
     Problem.ADDRESS_NOT_PUBLIC: "endpoint",
     Problem.CONNECTION_REFUSED: "endpoint",
@@ -52,7 +53,7 @@ _BLAMED = {
 
 
 class HostField(forms.CharField):
-    """A host with its port; a scheme that was pasted with it is taken off."""
+    """A host with an optional port; a pasted https:// is removed."""
 
     def to_python(self, value: Any) -> str:
         text = (super().to_python(value) or "").lower()
@@ -60,10 +61,10 @@ class HostField(forms.CharField):
         if not text:
             return ""
         if "://" in text:
-            raise ValidationError("Enter the host alone, without http://.")
+            raise ValidationError("Enter only the host, without http://.")
         if "/" in text:
             raise ValidationError(
-                "Enter the host alone. What follows the / belongs to the image name."
+                "Enter only the host. The path belongs in the image name."
             )
         try:
             return parse_registry_host(text)
@@ -106,9 +107,9 @@ class PatternsField(forms.CharField):
             label="Repositories",
             initial="*",
             widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
-            help_text="What customers may pull, one pattern per line, such as "
-            "my-org/* or my-org/api. A * stands for any characters, / too.",
-            error_messages={"required": "Enter at least one pattern; * allows all."},
+            help_text="Repositories that customers may pull, such as my-org/* or "
+            "my-org/api. One pattern per line; * matches any characters, including /.",
+            error_messages={"required": "Enter at least one pattern. * allows all."},
         )
 
     def clean(self, value: Any) -> list[str]:
@@ -128,33 +129,33 @@ class PatternsField(forms.CharField):
 
 
 class TestImageField(ImageField):
-    """The image that checks look up; the text as it was entered."""
+    """The image that checks look up, as the text that was entered."""
 
     def __init__(self, profile: Provider) -> None:
         super().__init__(
             label="Test image",
-            help_text="Each check looks it up, to see that the account may read it. "
-            f"Left empty, checks sign in and no more. {profile.test_help}".rstrip(),
+            help_text="Checks verify that the account can read this image. If empty, "
+            f"they only sign in. {profile.test_help}".rstrip(),
         )
 
-    def clean(self, value: Any) -> str:  # type: ignore[override]  # as people wrote it
+    def clean(self, value: Any) -> str:  # type: ignore[override]  # text, not a Reference
         return (self.to_python(value) or "").strip() if super().clean(value) else ""
 
 
 class SecretTextarea(forms.Textarea):
-    """Several lines that are entered and never shown again."""
+    """A text area that never shows what was entered."""
 
     def format_value(self, _value: Any) -> str:
         return ""
 
 
 class CredentialFields(CreateForm):
-    """What a provider asks for to sign in, tested before it is saved.
+    """The credential that a provider needs, tested before it is saved.
 
-    The secret is never rendered, so after an error it has to be entered again.
+    The secret is never rendered, so it must be entered again after an error.
     """
 
-    # The result of the test, if it failed.
+    # Set by ``accepts`` if the test failed.
     failed_test: CheckResult | None = None
     username = forms.CharField(
         max_length=MAX_SECRET_BYTES,
@@ -172,31 +173,32 @@ class CredentialFields(CreateForm):
         super().__init__(*args, **options)
         self.profile = profile
         self.auth_type = auth_type
-        self._use_words_of_provider()
+        self._adapt_to_auth_type()
 
-    def _use_words_of_provider(self) -> None:
-        kind = self.auth_type
+    def _adapt_to_auth_type(self) -> None:
+        auth_type = self.auth_type
         username, secret = self.fields["username"], self.fields["secret"]
-        username.label, username.help_text = kind.username_label, kind.username_help
-        secret.label = kind.secret_label
-        secret.help_text = _AGAIN if self.is_bound else kind.secret_help
-        if kind.is_document:
+        username.label = auth_type.username_label
+        username.help_text = auth_type.username_help
+        secret.label = auth_type.secret_label
+        secret.help_text = _ENTER_AGAIN if self.is_bound else auth_type.secret_help
+        if auth_type.is_document:
             secret.widget = SecretTextarea(
                 attrs={"rows": 8, "spellcheck": "false", "autocomplete": "off"}
             )
-        if kind.fixed_username:
+        if auth_type.fixed_username:
             del self.fields["username"]
-        if not kind.has_secret:
+        if not auth_type.has_secret:
             del self.fields["secret"]
 
     @property
-    def last_asked(self) -> str:
-        """Return the field after which help is shown on where to find all of it."""
+    def last_credential_field(self) -> str:
+        """Return the field after which the help on finding credentials is shown."""
         return "secret" if self.auth_type.has_secret else "username"
 
     @property
     def credential(self) -> NewCredential:
-        """Return what was entered, of a valid form."""
+        """Return the credential entered in a valid form."""
         return NewCredential(
             self.auth_type.name,
             self.cleaned_data.get("username", ""),
@@ -204,29 +206,29 @@ class CredentialFields(CreateForm):
         )
 
     def accepts(self, result: CheckResult | None) -> bool:
-        """Return whether the credential may be stored: it works, or is not tested.
+        """Return whether to store the credential: the test succeeded or was skipped.
 
-        What failed is shown beside the field that can fix it.
+        A failure is shown beside the field that can fix it.
         """
         if result is None or result.is_valid:
             return True
         self.failed_test = result
-        field = _BLAMED.get(result.problem, "") if result.problem else ""
+        field = _FIELD_TO_FIX.get(result.problem, "") if result.problem else ""
         if result.problem and field in self.fields:
             self.add_error(field, f"{result.problem.label}.")
         return False
 
 
 class SharingFields(forms.Form):
-    """With which applications a registry is shared, and what of it."""
+    """Which applications may pull through a registry, and which repositories."""
 
     shared_with = forms.ChoiceField(
         label="Shared with",
         widget=forms.RadioSelect,
         initial="all",
         choices=[
-            ("all", "All applications, those added later too"),
-            ("chosen", "Only some applications"),
+            ("all", "All applications, including future ones"),
+            ("chosen", "Selected applications"),
         ],
     )
     applications = forms.ModelMultipleChoiceField(
@@ -239,30 +241,29 @@ class SharingFields(forms.Form):
         required=False,
         max_length=255,
         label="Trusted token realm",
-        help_text="Host of the token service that may be sent the password, if it is "
-        "on another domain than the registry. Most registries need none.",
+        help_text="Host of the token service that Berth may send the password to, if "
+        "it is on another domain than the registry. Most registries do not need this.",
     )
 
     def __init__(
         self, *args: Any, applications: QuerySet[Application], **options: Any
     ) -> None:
         super().__init__(*args, **options)
-        chosen = self.fields["applications"]
-        assert isinstance(chosen, forms.ModelMultipleChoiceField)  # noqa: S101 -- as declared above
-        chosen.queryset = applications
+        field: Any = self.fields["applications"]
+        field.queryset = applications
 
     def clean(self) -> None:
         super().clean()
-        shared_with = self.cleaned_data.get("shared_with")
-        chosen = self.cleaned_data.get("applications")
-        if shared_with == "chosen" and chosen is not None and not chosen:
+        is_limited = self.cleaned_data.get("shared_with") == "chosen"
+        selected = self.cleaned_data.get("applications")
+        if is_limited and selected is not None and not selected:
             self.add_error(
-                "applications", "Tick at least one application, or share with all."
+                "applications", "Select at least one application, or share with all."
             )
 
     @property
     def shares(self) -> list[Application] | None:
-        """Return the chosen applications of a valid form, None for all."""
+        """Return the selected applications of a valid form, or None for all."""
         if self.cleaned_data.get("shared_with", "all") == "all":
             return None
         return list(self.cleaned_data["applications"])
@@ -274,18 +275,17 @@ class SlugField(forms.CharField):
 
 
 class NewRegistryForm(SharingFields, CredentialFields):
-    """The dialog's form for one provider: it has the fields that provider uses."""
+    """A new registry, with the fields that its provider uses."""
 
     slug = SlugField(
         required=False,
-        help_text="Stands for the registry in image names. Left empty, it is the "
-        "endpoint without its port.",
+        help_text="Identifies the registry in image names. Defaults to the endpoint "
+        "without its port.",
     )
     field_order = (
         *("submission", "endpoint", "username", "secret", "test_image", "slug"),
     )
-    # What is taken along from one provider's tab to another's.
-    CARRIED = (
+    KEPT_BETWEEN_TABS = (
         *("username", "test_image", "slug"),
         *("shared_with", "repository_patterns", "trusted_realm"),
     )
@@ -301,7 +301,7 @@ class NewRegistryForm(SharingFields, CredentialFields):
             del self.fields["shared_with"], self.fields["applications"]
 
     def new_registry(self) -> NewRegistry:
-        """Return what was entered in a valid form."""
+        """Return the registry entered in a valid form."""
         values = self.cleaned_data
         return NewRegistry(
             provider=self.profile.name,
@@ -322,18 +322,18 @@ class NewRegistryForm(SharingFields, CredentialFields):
         return endpoint
 
     @property
-    def usual(self) -> list[forms.BoundField]:
+    def basic_fields(self) -> list[forms.BoundField]:
         return [
-            each for each in self.visible_fields() if each.name not in self.ADVANCED
+            field for field in self.visible_fields() if field.name not in self.ADVANCED
         ]
 
     @property
-    def advanced(self) -> list[forms.BoundField]:
-        return [each for each in self.visible_fields() if each.name in self.ADVANCED]
+    def advanced_fields(self) -> list[forms.BoundField]:
+        return [field for field in self.visible_fields() if field.name in self.ADVANCED]
 
     @property
     def is_advanced_open(self) -> bool:
-        return any(each.errors for each in self.advanced)
+        return any(field.errors for field in self.advanced_fields)
 
 
 def _endpoint_field(profile: Provider) -> HostField:
@@ -349,8 +349,8 @@ def _endpoint_field(profile: Provider) -> HostField:
 
 class RegistryForm(SharingFields, EditForm):
     slug = SlugField(
-        help_text="Stands for the registry in image names. Images named with the old "
-        "slug are not found any more."
+        help_text="Identifies the registry in image names. Names with the old slug "
+        "stop working."
     )
     field_order = ("seen", "slug", "test_image")
 
@@ -360,11 +360,11 @@ class RegistryForm(SharingFields, EditForm):
         self.order_fields(self.field_order)
 
     def differing(self) -> list[str]:
-        found = super().differing()
+        names = super().differing()
         if self.data.get("shared_with") == "all":
-            return [name for name in found if name != "applications"]
-        return found
+            return [name for name in names if name != "applications"]
+        return names
 
 
 class DuplicateForm(CreateForm):
-    slug = SlugField(help_text="Has to differ from the slugs of the other registries.")
+    slug = SlugField(help_text="Must be unique among the team's registries.")

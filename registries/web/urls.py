@@ -24,7 +24,7 @@ urlpatterns: list[URLPattern] = [
     ),
     path(
         "registries/<uuid:registry_id>/credential",
-        registry_changes.replace,
+        registry_changes.replace_registry_credential,
         name="registries-credential",
     ),
     path(

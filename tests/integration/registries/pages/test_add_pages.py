@@ -1,4 +1,4 @@
-"""The dialog that connects a registry, and what it says when that does not work."""
+"""The dialog that adds a registry, and its errors."""
 
 from __future__ import annotations
 
@@ -48,11 +48,11 @@ def page(response: Any) -> str:
 
 
 def problem(response: Any) -> str:
-    found = response.context["form"].failed_test
-    return found.problem.value if found else ""
+    result = response.context["form"].failed_test
+    return result.problem.value if result else ""
 
 
-def test_htmx_gets_the_dialog_alone(browser: Client) -> None:
+def test_htmx_gets_only_the_dialog(browser: Client) -> None:
     part = page(browser.get(ADD, headers={"HX-Request": "true"}))
 
     assert part.lstrip().startswith('<section class="dialog-form">')
@@ -89,7 +89,7 @@ def test_connect_a_registry_that_accepts_the_credential(
     assert "The test succeeded." in page(browser.get(response.headers["Location"]))
 
 
-def test_connect_docker_hub_anyway(browser: Client) -> None:
+def test_add_docker_hub_without_a_test(browser: Client) -> None:
     body = new(anyway="1")
     del body["endpoint"]
 
@@ -102,7 +102,9 @@ def test_connect_docker_hub_anyway(browser: Client) -> None:
     assert not CredentialCheck.objects.exists()
 
 
-def test_double_submit_connects_one(browser: Client, upstream: Upstream) -> None:
+def test_form_submitted_twice_adds_one_registry(
+    browser: Client, upstream: Upstream
+) -> None:
     body = new(upstream.endpoint, secret=upstream.password, slug="sample")
 
     first, second = browser.post(ADD, body), browser.post(ADD, body)
@@ -159,7 +161,7 @@ def test_test_image_is_looked_up(
 
 
 @pytest.mark.parametrize(
-    ("answers", "expected", "field", "told"),
+    ("answers", "expected", "field", "detail"),
     [
         (
             {"/": Answer(200, {"Content-Type": "text/html"}, b"<h1>Hi</h1>")},
@@ -204,7 +206,7 @@ def test_failed_test_says_what_the_registry_did(
     answers: dict[str, Answer],
     expected: str,
     field: str,
-    told: str,
+    detail: str,
     browser: Client,
     team: Team,
     settings: Any,
@@ -217,9 +219,9 @@ def test_failed_test_says_what_the_registry_did(
         )
 
     assert problem(response) == expected
-    assert told in response.context["form"].failed_test.detail
+    assert detail in response.context["form"].failed_test.detail
     assert list(response.context["form"].errors) == ([field] if field else [])
-    assert "Nothing is saved yet." in page(response)
+    assert "Nothing was saved." in page(response)
     assert rows_of(team) == before
 
 
@@ -229,18 +231,18 @@ def test_failed_test_says_why_there_is_no_connection(
     settings.BERTH_UPSTREAM_CONNECT_SECONDS = 0.2
     settings.BERTH_UPSTREAM_READ_SECONDS = 0.2
 
-    def tried(endpoint: str) -> tuple[str, list[str]]:
+    def attempt(endpoint: str) -> tuple[str, list[str]]:
         response = browser.post(ADD, new(endpoint, slug="s"))
         page(response)
         return problem(response), list(response.context["form"].errors)
 
-    assert tried("nope.invalid") == ("name_not_found", ["endpoint"])
-    assert tried(f"127.0.0.1:{free_port()}") == ("connection_refused", ["endpoint"])
-    assert tried("10.0.0.1") == ("address_not_public", ["endpoint"])
+    assert attempt("nope.invalid") == ("name_not_found", ["endpoint"])
+    assert attempt(f"127.0.0.1:{free_port()}") == ("connection_refused", ["endpoint"])
+    assert attempt("10.0.0.1") == ("address_not_public", ["endpoint"])
     with canned_server({}) as endpoint:
-        assert tried(endpoint) == ("tls", ["endpoint"])
+        assert attempt(endpoint) == ("tls", ["endpoint"])
     with silent_server() as endpoint:
-        assert tried(endpoint) == ("timeout", ["endpoint"])
+        assert attempt(endpoint) == ("timeout", ["endpoint"])
     assert not ExternalRegistry.objects.exists()
 
 
@@ -249,7 +251,7 @@ def test_failed_test_says_why_there_is_no_connection(
     [
         ({"endpoint": ""}, "endpoint", "required"),
         ({"endpoint": "http://quay.io"}, "endpoint", "without http://"),
-        ({"endpoint": "quay.io/my-org"}, "endpoint", "belongs to the image name"),
+        ({"endpoint": "quay.io/my-org"}, "endpoint", "belongs in the image name"),
         ({"endpoint": "no host"}, "endpoint", "Not a valid host"),
         ({"endpoint": "docker.io"}, "endpoint", "This is Docker Hub. Choose it"),
         ({"username": ""}, "username", "required"),
@@ -261,7 +263,11 @@ def test_failed_test_says_why_there_is_no_connection(
         ({"slug": "taken"}, "slug", "Another registry of the team has this slug"),
         ({"test_image": "UPPER case"}, "test_image", "Not a valid image name"),
         ({"test_image": "quay.io/a/b:c"}, "test_image", "This image is on quay.io"),
-        ({"trusted_realm": "https://a.example/b"}, "trusted_realm", "host alone"),
+        (
+            {"trusted_realm": "https://a.example/b"},
+            "trusted_realm",
+            "Enter only the host",
+        ),
         ({"repository_patterns": " "}, "repository_patterns", "at least one pattern"),
         (
             {"repository_patterns": "UPPER"},
@@ -272,14 +278,14 @@ def test_failed_test_says_why_there_is_no_connection(
             {"repository_patterns": "\n".join(f"a{n}" for n in range(51))},
             *("repository_patterns", "at most 50"),
         ),
-        ({"shared_with": "chosen"}, "applications", "Tick at least one"),
+        ({"shared_with": "chosen"}, "applications", "Select at least one"),
         (
             {"shared_with": "chosen", "applications": [str(uuid.UUID(int=1))]},
             *("applications", "not one of the available choices"),
         ),
     ],
 )
-def test_bad_input_is_told_beside_its_field(
+def test_errors_are_shown_beside_their_field(
     values: dict[str, Any],
     field: str,
     message: str,
@@ -298,7 +304,7 @@ def test_bad_input_is_told_beside_its_field(
     assert message in " ".join(errors[field])
     assert f'id="id_{field}_errors"' in page(response)
     assert rows_of(team) == before
-    # Where the field is folded away, it is shown.
+    # The section is opened if the error is inside.
     is_advanced = field in {"trusted_realm", "repository_patterns", "applications"}
     assert ('class="berth-advanced" open' in page(response)) is is_advanced
 
@@ -317,7 +323,7 @@ def test_applications_of_other_teams_cannot_be_chosen(
     assert not ExternalRegistry.objects.exists()
 
 
-def test_roles_that_do_not_manage_registries_do_not_add_one(
+def test_other_roles_cannot_add_a_registry(
     client: Client, support: Membership, viewer: Membership
 ) -> None:
     for membership in (support, viewer):

@@ -1,4 +1,4 @@
-"""What can be done to a connected registry in the browser."""
+"""The dialogs that check, change, duplicate and delete a registry."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def registry(team: Team) -> ExternalRegistry:
 
 @pytest.fixture
 def stored(team: Team, upstream: Upstream) -> ExternalRegistry:
-    """The real registry, stored with its right password."""
+    """The real registry, stored with its correct password."""
     registry = ExternalRegistryFactory(
         team=team, endpoint=upstream.endpoint, slug="sample", credential=None
     )
@@ -76,7 +76,7 @@ def edited(browser: Client, registry: ExternalRegistry, **values: Any) -> Any:
 @pytest.mark.parametrize(
     "action", ["check", "edit", "credential", "duplicate", "delete"]
 )
-def test_roles_that_do_not_manage_registries_change_nothing(
+def test_other_roles_cannot_change_a_registry(
     action: str,
     client: Client,
     support: Membership,
@@ -118,7 +118,7 @@ def test_check_now_of_a_wrong_name_does_not_make_the_registry_unhealthy(
     assert "there is no my-org/nope:v1" in text_of(browser.get(address(stored)))
 
 
-def test_check_now_tells_a_bad_image(
+def test_check_now_rejects_an_invalid_image(
     browser: Client, registry: ExternalRegistry
 ) -> None:
     response = browser.post(address(registry, "check"), {"check-image": "NOT one"})
@@ -164,11 +164,11 @@ def test_edit(
         ({"slug": "taken"}, "slug", "Another registry of the team has this slug"),
         ({"slug": "test"}, "slug", "slug is reserved"),
         ({"trusted_realm": "no host"}, "trusted_realm", "Not a valid host"),
-        ({"shared_with": "chosen"}, "applications", "Tick at least one"),
+        ({"shared_with": "chosen"}, "applications", "Select at least one"),
         ({"repository_patterns": ""}, "repository_patterns", "at least one pattern"),
     ],
 )
-def test_edit_tells_bad_input(
+def test_edit_shows_errors(
     values: dict[str, Any],
     field: str,
     message: str,
@@ -188,7 +188,7 @@ def test_edit_tells_bad_input(
     assert rows_of(team) == before
 
 
-def test_edit_tells_of_somebody_elses_change(
+def test_edit_shows_a_concurrent_change(
     browser: Client, registry: ExternalRegistry, application: Application, team: Team
 ) -> None:
     form = browser.get(address(registry, "edit")).context["form"]
@@ -232,7 +232,7 @@ def test_replace_credential(
     assert audited(team) == [("registry:credential-replaced", "sample")]
 
 
-def test_replace_credential_keeps_the_old_one_until_told_otherwise(
+def test_replace_credential_keeps_the_old_one_if_the_test_fails(
     browser: Client, stored: ExternalRegistry, team: Team
 ) -> None:
     old = active_credential(stored)
@@ -276,7 +276,7 @@ def test_duplicate(browser: Client, registry: ExternalRegistry, team: Team) -> N
     assert ExternalRegistry.objects.count() == 2
 
 
-def test_delete_says_what_breaks_and_does_it(
+def test_delete_shows_what_stops_working(
     browser: Client, team: Team, application: Application
 ) -> None:
     registry = ExternalRegistryFactory(team=team, slug="old", shared_with_all=False)

@@ -38,7 +38,7 @@ def page(client: Client, viewer: Membership) -> Any:
 
 @pytest.fixture
 def running(team: Team) -> Any:
-    """A license whose team has done all first steps."""
+    """A license whose team has completed the first steps."""
     license = LicenseFactory(team=team)
     PullEventFactory(
         team=team, license=license, registry=ExternalRegistryFactory(team=team)
@@ -46,9 +46,7 @@ def running(team: Team) -> Any:
     return license
 
 
-def test_a_new_team_is_led_to_its_first_steps(
-    client: Client, owner: Membership
-) -> None:
+def test_a_new_team_sees_the_first_steps(client: Client, owner: Membership) -> None:
     client.force_login(owner.user)
 
     text = client.get(ADDRESS).content.decode()
@@ -57,10 +55,10 @@ def test_a_new_team_is_led_to_its_first_steps(
         assert f'href="/t/acme/{step}"' in text
     assert text.count("To do:") == 4
     assert WELL not in text
-    assert "No pull in the last 30 days." in text
+    assert "No pulls in the last 30 days." in text
 
 
-def test_steps_that_are_done_are_ticked(page: Any, team: Team) -> None:
+def test_completed_steps_are_ticked(page: Any, team: Team) -> None:
     ExternalRegistryFactory(team=team)
     ApplicationFactory(team=team)
 
@@ -69,14 +67,14 @@ def test_steps_that_are_done_are_ticked(page: Any, team: Team) -> None:
     assert (text.count("Done:"), text.count("To do:")) == (2, 2)
 
 
-def test_who_may_not_change_anything_is_offered_nothing_to_change(page: Any) -> None:
+def test_a_viewer_is_offered_no_changes(page: Any) -> None:
     text = page()
 
     assert 'href="/t/acme/registries/add"' not in text
     assert 'href="/t/acme/new-application"' not in text
 
 
-def test_if_all_is_well_the_page_says_so(page: Any, running: Any) -> None:
+def test_nothing_needs_attention(page: Any, running: Any) -> None:
     text = page()
 
     assert WELL in text
@@ -84,8 +82,8 @@ def test_if_all_is_well_the_page_says_so(page: Any, running: Any) -> None:
     assert "Needs attention" not in text
 
 
-@pytest.mark.parametrize("health", [each for each in Outcome if each != "valid"])
-def test_a_registry_in_trouble_is_named(
+@pytest.mark.parametrize("health", [health for health in Outcome if health != "valid"])
+def test_a_failing_registry_is_listed(
     page: Any, running: Any, team: Team, health: Outcome
 ) -> None:
     registry = ExternalRegistryFactory(
@@ -99,7 +97,7 @@ def test_a_registry_in_trouble_is_named(
 
 
 @pytest.mark.parametrize("health", ["", "valid"])
-def test_a_registry_that_works_or_was_not_checked_is_not(
+def test_a_valid_or_unchecked_registry_is_not_listed(
     page: Any, running: Any, team: Team, health: str
 ) -> None:
     ExternalRegistryFactory(team=team, health=health)
@@ -110,7 +108,7 @@ def test_a_registry_that_works_or_was_not_checked_is_not(
 @pytest.mark.parametrize(
     ("days", "says"), [(29, "Expiring"), (-6, "Expired"), (31, ""), (-8, "")]
 )
-def test_licenses_around_their_end_are_named(
+def test_expiring_and_expired_licenses_are_listed(
     page: Any, running: Any, team: Team, days: int, says: str
 ) -> None:
     license = LicenseFactory(
@@ -124,9 +122,7 @@ def test_licenses_around_their_end_are_named(
     assert says in text
 
 
-def test_licenses_that_pull_nothing_anyway_are_not(
-    page: Any, running: Any, team: Team
-) -> None:
+def test_unusable_licenses_are_not_listed(page: Any, running: Any, team: Team) -> None:
     soon = timezone.now() + timedelta(days=3)
     LicenseFactory(team=team, expires_at=soon, revoked=True)
     LicenseFactory(team=team, expires_at=soon, customer__archived_at=timezone.now())
@@ -159,7 +155,7 @@ def test_refused_pulls_are_counted_by_reason_license_and_image(
     ) in text
 
 
-def test_refused_pulls_of_more_than_a_week_ago_are_over(
+def test_refused_pulls_older_than_a_week_are_not_listed(
     page: Any, running: Any, team: Team
 ) -> None:
     PullEventFactory(
@@ -169,7 +165,7 @@ def test_refused_pulls_of_more_than_a_week_ago_are_over(
     assert WELL in page()
 
 
-def test_only_some_are_shown_with_a_link_to_all(
+def test_long_sections_link_to_the_full_list(
     page: Any, running: Any, team: Team
 ) -> None:
     for number in range(9):
@@ -200,7 +196,7 @@ def test_nothing_of_another_team_is_shown(
     assert "777" not in text
 
 
-def test_the_picture_and_the_table_have_the_same_numbers(
+def test_the_chart_and_the_table_have_the_same_numbers(
     page: Any, running: Any, team: Team
 ) -> None:
     PullEvent.objects.all().delete()
@@ -221,9 +217,9 @@ def test_days_are_those_of_the_teams_time_zone(team: Team) -> None:
     PullEventFactory(team=team, hour=recent, count=5)
 
     with timezone.override("Asia/Tokyo"):
-        (tokyo,) = [each for each in pulls_per_day(team.pk) if each.total]
+        (tokyo,) = [day for day in pulls_per_day(team.pk) if day.total]
     with timezone.override("UTC"):
-        (utc,) = [each for each in pulls_per_day(team.pk) if each.total]
+        (utc,) = [day for day in pulls_per_day(team.pk) if day.total]
 
     assert utc.day == recent.date()
     assert tokyo.day == recent.date() + timedelta(days=1)
@@ -233,21 +229,21 @@ def test_days_are_those_of_the_teams_time_zone(team: Team) -> None:
 @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "Europe/Berlin"])
 def test_the_last_30_days_are_all_there(team: Team, zone: str) -> None:
     with timezone.override(zone):
-        days = [each.day for each in pulls_per_day(team.pk)]
+        days = [row.day for row in pulls_per_day(team.pk)]
         assert days[-1] == timezone.localdate()
 
     assert days == [days[0] + timedelta(days=n) for n in range(30)]
 
 
-def test_a_refusal_of_a_license_that_is_no_more_is_still_told(team: Team) -> None:
+def test_refusals_without_a_license_are_listed(team: Team) -> None:
     PullEventFactory(
         team=team, holder=f"api-token:{uuid.uuid4()}", outcome="application_mismatch"
     )
 
-    (found,) = refusals_since(team.pk, timezone.now() - timedelta(days=7))
+    (refusal,) = refusals_since(team.pk, timezone.now() - timedelta(days=7))
 
-    assert found.license is None
-    assert found.pull.outcome_in_words == "Wrong application"
+    assert refusal.license is None
+    assert refusal.pull.outcome_in_words == "Wrong application"
 
 
 @pytest.mark.parametrize("rows", [1, 30])

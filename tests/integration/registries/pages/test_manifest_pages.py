@@ -105,7 +105,7 @@ def test_the_manifest_of_the_documentation(post: Any, team: Team) -> None:
         ("Quay.io/UPPER", "is not a repository name."),
     ],
 )
-def test_images_that_stay_are_told_with_the_reason(
+def test_unchanged_images_are_shown_with_the_reason(
     post: Any, team: Team, image: str, says: str
 ) -> None:
     ExternalRegistryFactory(
@@ -120,7 +120,7 @@ def test_images_that_stay_are_told_with_the_reason(
     assert "newName" not in text
 
 
-def test_registries_of_others_do_not_count(post: Any, other_team: Team) -> None:
+def test_registries_of_other_teams_do_not_count(post: Any, other_team: Team) -> None:
     ExternalRegistryFactory(team=other_team, endpoint="quay.io")
 
     assert "quay.io is not connected." in post(DEPLOYMENT)
@@ -134,13 +134,11 @@ def test_registries_of_others_do_not_count(post: Any, other_team: Team) -> None:
         ("a: &a [*a]", "Line 1: The anchor &amp;a contains itself."),
         pytest.param("[" * 5_000, "Line 1: This is nested deeper", id="deep"),
         pytest.param("#" * 1_000_001, "The text is larger than 1 MB.", id="large"),
-        ("services: {web: {image: redis}}", "This text has no Kubernetes object."),
-        ("hello", "This text has no Kubernetes object."),
+        ("services: {web: {image: redis}}", "No Kubernetes object found."),
+        ("hello", "No Kubernetes object found."),
     ],
 )
-def test_what_cannot_be_read_is_told_beside_the_field(
-    post: Any, manifest: str, says: str
-) -> None:
+def test_errors_are_shown_beside_the_field(post: Any, manifest: str, says: str) -> None:
     text = post(manifest)
 
     assert says in text
@@ -148,7 +146,7 @@ def test_what_cannot_be_read_is_told_beside_the_field(
     assert "kustomization.yaml</h2>" not in text
 
 
-def test_an_application_of_another_team_is_no_choice(
+def test_an_application_of_another_team_cannot_be_chosen(
     post: Any, other_team: Team
 ) -> None:
     ApplicationFactory(team=other_team, slug="theirs")
@@ -159,17 +157,17 @@ def test_an_application_of_another_team_is_no_choice(
 def test_objects_without_images(post: Any) -> None:
     text = post("kind: ConfigMap\ndata: {image: quay.io/x}")
 
-    assert "None of these objects names an image." in text
+    assert "None of these objects has an image." in text
 
 
-def test_without_an_application_the_page_leads_to_one(
+def test_without_an_application_the_page_links_to_applications(
     client: Client, owner: Membership
 ) -> None:
     client.force_login(owner.user)
 
     text = client.get(ADDRESS).content.decode()
 
-    assert "No application yet" in text
+    assert "No applications yet" in text
     assert 'href="/t/acme/applications"' in text
 
 
@@ -208,14 +206,14 @@ def test_the_preview_and_the_pull_agree(team: Team, application: Application) ->
 
     preview = preview_manifest(pod(*images), application=application, hosts=HOSTS)
 
-    assert [each.fate for each in preview.images] == [Fate.PROXIED] * len(images)
-    for each in preview.images:
-        name = parse_proxied_name(parse_reference(each.new_image).repository)
+    assert [image.fate for image in preview.images] == [Fate.PROXIED] * len(images)
+    for image in preview.images:
+        name = parse_proxied_name(parse_reference(image.new_image).repository)
         decision = authorize_pull(
             LicenseHolder(license), name.application, name.upstream, name.repository
         )
-        assert isinstance(decision, AllowedPull), each
-        assert decision.registry == each.registry, each
+        assert isinstance(decision, AllowedPull), image
+        assert decision.registry == image.registry, image
 
 
 @pytest.mark.parametrize("rows", [1, 30])

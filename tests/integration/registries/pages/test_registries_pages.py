@@ -84,7 +84,7 @@ def test_list_shows_registries(browser: Client, team: Team) -> None:
     assert f'href="{address(shared)}"' in response.content.decode()
 
 
-def test_empty_list_leads_to_the_dialog(
+def test_empty_list_links_to_the_dialog(
     browser: Client, client: Client, viewer: Membership
 ) -> None:
     assert 'href="/t/acme/registries/add"' in browser.get(IMAGES).content.decode()
@@ -92,7 +92,7 @@ def test_empty_list_leads_to_the_dialog(
     client.force_login(viewer.user)
     response = client.get(IMAGES)
 
-    assert "No external registry yet" in text_of(response)
+    assert "No external registries yet" in text_of(response)
     assert "/t/acme/registries/add" not in response.content.decode()
 
 
@@ -108,14 +108,14 @@ def test_private_registry_has_commands_to_copy(
     ]
 
 
-def test_private_registry_says_what_is_missing(
+def test_private_registry_shows_what_is_missing(
     browser: Client, team: Team, settings: Any
 ) -> None:
     settings.BERTH_REGISTRY_HOST = ""
     assert "has no private registry" in text_of(browser.get(IMAGES))
 
     settings.BERTH_REGISTRY_HOST = "registry.acme.example"
-    assert "No application yet" in text_of(browser.get(IMAGES))
+    assert "No applications yet" in text_of(browser.get(IMAGES))
 
     ApplicationFactory.create_batch(26, team=team)
     response = browser.get(IMAGES)
@@ -124,7 +124,7 @@ def test_private_registry_says_what_is_missing(
 
 
 @pytest.mark.parametrize("number", [1, 30])
-def test_list_takes_the_same_queries(
+def test_list_queries_do_not_grow_with_rows(
     number: int,
     browser: Client,
     team: Team,
@@ -142,7 +142,7 @@ def test_list_takes_the_same_queries(
 
 
 @pytest.mark.parametrize("number", [1, 30])
-def test_detail_takes_the_same_queries(
+def test_detail_queries_do_not_grow_with_rows(
     number: int,
     browser: Client,
     team: Team,
@@ -223,7 +223,7 @@ def test_detail_names_images_only_where_they_can_be_pulled(
 
     RegistryShareFactory(registry=registry, application=application)
     ApplicationFactory(team=team, slug="other")
-    assert [each.application.slug for each in _names(browser, registry)] == ["my-app"]
+    assert [name.application.slug for name in _names(browser, registry)] == ["my-app"]
 
     wrong = browser.get(address(registry), {"image": "gcr.io/a/b"})
     assert "This image is on gcr.io." in text_of(wrong)
@@ -234,7 +234,7 @@ def _names(browser: Client, registry: ExternalRegistry) -> Any:
     return browser.get(address(registry)).context["names"]
 
 
-def test_names_alone_are_sent_to_htmx(
+def test_htmx_gets_only_the_names(
     browser: Client, registry: ExternalRegistry, application: Application
 ) -> None:
     response = browser.get(
@@ -256,7 +256,7 @@ def test_history_of_checks_has_pages(
     older = browser.get(address(registry), {"page": first.context["page"].older})
 
     shown = [
-        each.detail for page in (first, older) for each in page.context["page"].rows
+        check.detail for page in (first, older) for check in page.context["page"].rows
     ]
     assert shown == [f"Check {number}." for number in reversed(range(12))]
 
@@ -296,7 +296,7 @@ def test_pulls_are_shown_and_refused_ones_explained(
     }
 
 
-def test_username_and_buttons_are_for_who_manages_registries(
+def test_only_registry_managers_see_username_and_buttons(
     client: Client,
     member: Membership,
     support: Membership,
@@ -309,8 +309,8 @@ def test_username_and_buttons_are_for_who_manages_registries(
         client.force_login(membership.user)
         text = client.get(address(registry)).content.decode()
         assert "upstream-password" not in text
-        found = [each for each in actions if f"{address(registry, each)}" in text]
-        return ">puller<" in text, found
+        shown = [action for action in actions if address(registry, action) in text]
+        return ">puller<" in text, shown
 
     assert sees(member) == (True, actions)
     assert sees(support) == (False, [])

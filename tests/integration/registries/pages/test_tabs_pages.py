@@ -1,4 +1,4 @@
-"""The dialog's tabs: each provider asks for what it uses, and nothing typed is lost."""
+"""The dialog's tabs: each has its provider's fields and keeps what was entered."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ def application(member: Membership) -> Application:
     return ApplicationFactory(team=member.team, name="My app", slug="my-app")
 
 
-def asked(browser: Client, address: str) -> list[str]:
+def fields_of(browser: Client, address: str) -> list[str]:
     form = browser.get(address).context["form"]
     advanced = {"submission", "slug", "repository_patterns", "trusted_realm"}
     return [name for name in form.fields if name not in advanced]
 
 
-def test_there_is_a_tab_for_each_provider_in_order(browser: Client) -> None:
+def test_each_provider_has_a_tab(browser: Client) -> None:
     text = browser.get(ADD).content.decode()
 
     tabs = re.findall(r'<a class="nav-link[^>]*>([^<]*)</a>', text)
-    titles = [each.title for each in PROVIDERS.values()]
+    titles = [provider.title for provider in PROVIDERS.values()]
     assert tabs[: len(titles)] == titles
     assert titles[:2] == ["Docker Hub", "Other registry"]
     assert text.count('aria-current="page">Docker Hub') == 1
@@ -87,13 +87,13 @@ def test_there_is_a_tab_for_each_provider_in_order(browser: Client) -> None:
         ),
     ],
 )
-def test_a_tab_asks_for_what_its_provider_uses(
+def test_a_tab_has_the_fields_of_its_provider(
     query: str, fields: list[str], labels: dict[str, str], browser: Client
 ) -> None:
     response = browser.get(f"{ADD}?{query}")
 
     form = response.context["form"]
-    assert asked(browser, f"{ADD}?{query}") == fields
+    assert fields_of(browser, f"{ADD}?{query}") == fields
     assert {name: str(form.fields[name].label) for name in labels} == labels
     text = response.content.decode()
     for label in labels.values():
@@ -101,13 +101,13 @@ def test_a_tab_asks_for_what_its_provider_uses(
     assert all(escape(line) in text for line in form.profile.help)
 
 
-def test_an_unknown_provider_or_way_is_the_usual_one(browser: Client) -> None:
+def test_unknown_names_select_the_default(browser: Client) -> None:
     assert browser.get(f"{ADD}?provider=x&auth_type=y").context["form"].auth_type.name
     form = browser.get(f"{ADD}?provider=quay&auth_type=y").context["form"]
     assert (form.profile.name, form.auth_type.name) == ("quay", "robot")
 
 
-def test_another_tab_takes_along_what_was_typed_and_no_secret(
+def test_another_tab_keeps_the_values_but_no_secret(
     browser: Client, application: Application
 ) -> None:
     typed = new(
@@ -140,7 +140,7 @@ def test_another_tab_takes_along_what_was_typed_and_no_secret(
     assert not ExternalRegistry.objects.exists()
 
 
-def test_a_json_key_is_taken_whole_and_not_shown_again(browser: Client) -> None:
+def test_a_json_key_is_stored_whole_and_not_shown_again(browser: Client) -> None:
     address = f"{ADD}?provider=gar"
     body: dict[str, Any] = new("us-docker.pkg.dev", secret=JSON_KEY)
     del body["username"]
@@ -155,13 +155,13 @@ def test_a_json_key_is_taken_whole_and_not_shown_again(browser: Client) -> None:
     assert json.loads(version.secret.reveal()) == json.loads(JSON_KEY)
     assert (version.username.reveal(), version.auth_type) == ("_json_key", "json_key")
 
-    unproven = browser.post(address, body | {"slug": "b", "repository_patterns": ""})
-    text = unproven.content.decode()
+    invalid = browser.post(address, body | {"slug": "b", "repository_patterns": ""})
+    text = invalid.content.decode()
     assert "<textarea" in text
     assert "PRIVATE KEY" not in text
 
 
-def test_a_replacement_asks_for_the_way_in_use_or_another(browser: Client) -> None:
+def test_a_replacement_may_use_another_auth_type(browser: Client) -> None:
     body = new("", username="hubber")
     del body["endpoint"]
     browser.post(f"{ADD}?provider=dockerhub&auth_type=password", body | {"anyway": "1"})
@@ -181,12 +181,12 @@ def test_a_replacement_asks_for_the_way_in_use_or_another(browser: Client) -> No
     assert (version.auth_type, version.username.reveal()) == ("token", "org")
 
 
-def test_a_role_is_told_whom_to_trust(
+def test_a_role_shows_its_trust_setup(
     browser: Client, member: Membership, settings: Any
 ) -> None:
     address = f"{ADD}?provider=ecr&auth_type=iam_role"
     settings.BERTH_ISSUER_URL = settings.BERTH_IDENTITY_KEYS = ""
-    assert "no identity provider yet" in browser.get(address).content.decode()
+    assert "is not an identity provider yet" in browser.get(address).content.decode()
 
     settings.BERTH_ISSUER_URL = "https://berth.example.com"
     settings.BERTH_IDENTITY_KEYS = new_key()
@@ -202,8 +202,8 @@ def test_a_role_is_told_whom_to_trust(
     assert f"team:{member.team_id}" not in other
 
     api = member_client(member)
-    found = api.get("/registries/providers").json()["results"]
-    (ecr,) = [each for each in found if each["name"] == "ecr"]
+    providers = api.get("/registries/providers").json()["results"]
+    (ecr,) = [provider for provider in providers if provider["name"] == "ecr"]
     by_key, by_role = ecr["auth_types"]
     assert by_key["trust"] is None
     assert by_role["trust"] == {
