@@ -1,4 +1,4 @@
-"""Dialogs that delete from the private registry, after saying what that breaks."""
+"""Dialogs that delete from the private registry, after showing what breaks."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from images.selectors import (
     use_of_tag,
 )
 from images.services import delete_manifest, delete_repository, delete_tag
-from images.web.images import image_address, name_of
+from images.web.images import image_url, pull_name
 from portal.http.dialogs import confirm
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page, team_url
 
 
 class _DeleteForm(forms.Form):
-    """``digest`` is of the image that the dialog told about, if it is one image."""
+    """``digest`` is the image that the dialog shows, if it shows only one."""
 
     digest = forms.CharField(widget=forms.HiddenInput, required=False)
 
@@ -46,7 +46,7 @@ def delete_image(request: TeamRequest, image_id: uuid.UUID) -> HttpResponse:
         except PrivateRegistryProblem as error:
             raise PrivateRegistryProblem(
                 error.code,
-                f"{error.message} Of the images here, some may be deleted by now.",
+                f"{error.message} Some of the images may already be deleted.",
             ) from error
 
     return _delete(
@@ -56,7 +56,7 @@ def delete_image(request: TeamRequest, image_id: uuid.UUID) -> HttpResponse:
         title=f"Delete {image.full_name}?",
         details="images/image_delete.html",
         submit="Delete image",
-        done=f"{image.full_name} is deleted.",
+        done=f"{image.full_name} was deleted.",
         use=use_of_repository(image),
     )
 
@@ -65,7 +65,7 @@ def delete_image(request: TeamRequest, image_id: uuid.UUID) -> HttpResponse:
 def delete_image_tag(
     request: TeamRequest, image_id: uuid.UUID, tag_id: uuid.UUID
 ) -> HttpResponse:
-    """Delete a tag; its image too, if neither a tag nor an index needs it."""
+    """Delete a tag, and its image if no other tag and no index needs it."""
     image = find(image_repositories_for_team(request.team.pk), image_id)
     tag: ImageTag = find(tags_of_repository(image), tag_id)
     return _delete(
@@ -75,11 +75,11 @@ def delete_image_tag(
         title=f"Delete {image.full_name}:{tag.name}?",
         details="images/tag_delete.html",
         submit="Delete tag",
-        done=f"{tag.name} of {image.full_name} is deleted.",
+        done=f"{image.full_name}:{tag.name} was deleted.",
         back=team_url(request, "images-tag", image_id=image.pk, tag_id=tag.pk),
         digest=tag.manifest.digest,
         tag=tag,
-        **_fate(image, tag.manifest, use_of_tag(tag)),
+        **_consequences(image, tag.manifest, use_of_tag(tag)),
     )
 
 
@@ -87,7 +87,7 @@ def delete_image_tag(
 def delete_untagged(
     request: TeamRequest, image_id: uuid.UUID, manifest_id: uuid.UUID
 ) -> HttpResponse:
-    """Delete an image that no tag names."""
+    """Delete an untagged image."""
     image = find(image_repositories_for_team(request.team.pk), image_id)
     manifest: ImageManifest = find(untagged_images(image), manifest_id)
     return _delete(
@@ -97,19 +97,19 @@ def delete_untagged(
         title=f"Delete an untagged image of {image.full_name}?",
         details="images/untagged_delete.html",
         submit="Delete image",
-        done=f"An untagged image of {image.full_name} is deleted.",
+        done=f"An untagged image of {image.full_name} was deleted.",
         digest=manifest.digest,
         manifest=manifest,
-        **_fate(image, manifest, use_of_image(manifest)),
+        **_consequences(image, manifest, use_of_image(manifest)),
     )
 
 
-def _fate(
+def _consequences(
     image: ImageRepository, manifest: ImageManifest, use: ImageUse
 ) -> dict[str, Any]:
-    """Return what a dialog says of an image's use, and of what becomes of it.
+    """Return the image's use, and what decides whether it is deleted too.
 
-    The registry itself is asked when it is deleted, so this may be behind by seconds.
+    This may be seconds out of date; the deletion itself asks the registry.
     """
     indexes = images_of_repository(image).filter(children__contains=[manifest.digest])
     return {
@@ -133,31 +133,31 @@ def _delete(
         request,
         delete,
         form=_form(request, digest),
-        back=back or image_address(request, image),
+        back=back or image_url(request, image),
         after=lambda: _after(request, image),
         image=image,
-        name=name_of(image),
+        name=pull_name(image),
         **dialog,
     )
 
 
 def _form(request: TeamRequest, digest: str) -> _DeleteForm:
-    """Return the form; with an error if the dialog told about another image."""
+    """Return the form, with an error if the dialog showed another image."""
     if request.method != "POST":
         return _DeleteForm(initial={"digest": digest})
     form = _DeleteForm({"digest": digest})
     if request.POST.get("digest", "") != digest:
         form.add_error(
             None,
-            "Somebody has pushed another image, so nothing was deleted. What you "
-            "see now is about that image.",
+            "Nothing was deleted, because another image was pushed. The details "
+            "below now show that image.",
         )
     return form
 
 
 def _after(request: TeamRequest, image: ImageRepository) -> str:
-    """Return where to look next: the list, if there is no image left here."""
-    left = image_repositories_for_team(request.team.pk).filter(pk=image.pk)
-    if left.exists():
-        return image_address(request, image)
+    """Return the image's page, or the list if no image is left."""
+    remaining = image_repositories_for_team(request.team.pk).filter(pk=image.pk)
+    if remaining.exists():
+        return image_url(request, image)
     return team_url(request, "private-registry")

@@ -1,4 +1,4 @@
-"""Pages of the private registry: what is stored there, and who pulls it."""
+"""Pages of the private registry's images and tags."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ from teams.web.filters import PageFilter, filtered_list, search_input
 UNTAGGED_SHOWN = 10
 PULLS_SHOWN = 10
 OTHER_TAGS_SHOWN = 20
-GONE = "somebody removed since"
+REMOVED_HOLDER = "a removed user or token"
 _KINDS = {
     OCI_MANIFEST: "Image, in OCI format",
     OCI_INDEX: "Index of several images, in OCI format",
@@ -52,13 +52,13 @@ _KINDS = {
 
 
 class ImagePageFilter(PageFilter):
-    """Images of an application, or with a part of their name."""
+    """Filters by application and by a part of the name."""
 
     shown = ("search", "application")
     search = filters.CharFilter(
         method="filter_search",
         label="Search",
-        widget=search_input("A part of the name"),
+        widget=search_input("Part of the name"),
     )
     application = filters.CharFilter(
         field_name="application__slug", label="Application", widget=forms.Select
@@ -67,29 +67,27 @@ class ImagePageFilter(PageFilter):
     def filter_search(
         self, rows: QuerySet[ImageRepository], _name: str, text: str
     ) -> QuerySet[ImageRepository]:
-        # People copy the whole name.
+        # The whole name may have been pasted.
         part = text.strip().lower().removeprefix(f"{settings.BERTH_REGISTRY_HOST}/")
-        whole = Concat("application__slug", Value("/"), "name")
-        return rows.alias(whole=whole).filter(whole__contains=part)
+        full_name = Concat("application__slug", Value("/"), "name")
+        return rows.alias(full_name=full_name).filter(full_name__contains=part)
 
 
 @dataclass(frozen=True, slots=True)
-class ShownImage:
-    """A tag or an image without one, and who pushed it; empty if that is unknown."""
+class PushedRow:
+    """A tag or an untagged image, and who pushed it; "" if unknown."""
 
-    row: ImageTag | ImageManifest
+    item: ImageTag | ImageManifest
     pushed_by: str
 
 
 @require_safe
 @team_page(Permission.REGISTRY_READ)
 def images(request: TeamRequest) -> HttpResponse:
-    """List the images of the private registry, with what they take."""
+    """List the private registry's images and the storage that they use."""
     filters = ImagePageFilter(request.GET, image_repositories_for_team(request.team.pk))
     applications = list(applications_for_team(request.team.pk).order_by("slug"))
-    filters.offer(
-        "application", lambda: [(each.slug, each.name) for each in applications]
-    )
+    filters.offer("application", lambda: [(row.slug, row.name) for row in applications])
     storage = _storage(request.team.pk, applications)
     return render_page(
         request,
@@ -106,7 +104,7 @@ def images(request: TeamRequest) -> HttpResponse:
 @require_safe
 @team_page(Permission.REGISTRY_READ)
 def image_detail(request: TeamRequest, image_id: uuid.UUID) -> HttpResponse:
-    """Show an image repository: its tags, what has none, and its pulls."""
+    """Show an image repository: its tags, untagged images and pulls."""
     image = find(image_repositories_for_team(request.team.pk), image_id)
     tags = keyset_page(
         tags_of_repository(image), request.GET.get("page", ""), by="pushed_at"
@@ -124,13 +122,13 @@ def image_detail(request: TeamRequest, image_id: uuid.UUID) -> HttpResponse:
         "images/image.html",
         {
             "image": image,
-            "name": name_of(image),
+            "name": pull_name(image),
             "page": tags,
             "tags": shown[: len(tags.rows)],
             "untagged_page": untagged,
             "untagged": shown[len(tags.rows) :][: len(untagged.rows)],
             "last_push": shown[-1] if last else None,
-            "all_pulls": _all_pulls(request, image),
+            "all_pulls": _all_pulls_url(request, image),
             **_pulls(request, image),
         },
     )
@@ -141,10 +139,10 @@ def image_detail(request: TeamRequest, image_id: uuid.UUID) -> HttpResponse:
 def tag_detail(
     request: TeamRequest, image_id: uuid.UUID, tag_id: uuid.UUID
 ) -> HttpResponse:
-    """Show a tag: how it is pulled, the image that it names, and who pulls it."""
+    """Show a tag: how to pull it, its image, and who pulls it."""
     image = find(image_repositories_for_team(request.team.pk), image_id)
     tag: ImageTag = find(tags_of_repository(image), tag_id)
-    name, digest = name_of(image), tag.manifest.digest
+    name, digest = pull_name(image), tag.manifest.digest
     others = list(tag.manifest.tags.exclude(pk=tag.pk).order_by("name"))
     (shown,) = _with_pushers(image.team_id, [tag])
     return render_page(
@@ -159,39 +157,41 @@ def tag_detail(
             "pull_by_digest": f"docker pull {name}@{digest}",
             "others": others[:OTHER_TAGS_SHOWN],
             "others_left_out": max(0, len(others) - OTHER_TAGS_SHOWN),
-            "all_pulls": _all_pulls(request, image),
+            "all_pulls": _all_pulls_url(request, image),
             **_use(request, tag),
         },
     )
 
 
-def name_of(image: ImageRepository) -> str:
-    """Return the name that docker takes; without a host if there is none to say."""
+def pull_name(image: ImageRepository) -> str:
+    """Return the name to pull by; without a host if none is configured."""
     host = settings.BERTH_REGISTRY_HOST
     return f"{host}/{image.full_name}" if host else image.full_name
 
 
-def image_address(request: TeamRequest, image: ImageRepository) -> str:
-    """Return the address of an image repository's page."""
+def image_url(request: TeamRequest, image: ImageRepository) -> str:
+    """Return the URL of an image repository's page."""
     return team_url(request, "images-detail", image_id=image.pk)
 
 
 def _storage(
     team_id: uuid.UUID, applications: Iterable[Application]
 ) -> Sequence[tuple[Application, int]]:
-    """Return the applications that have images, those that take most first."""
+    """Return the applications that have images, the largest first."""
     sizes = storage_by_application(team_id)
-    taken = [(each, sizes[each.pk]) for each in applications if each.pk in sizes]
-    return sorted(taken, key=lambda each: each[1], reverse=True)
+    used = [(row, sizes[row.pk]) for row in applications if row.pk in sizes]
+    return sorted(used, key=lambda pair: pair[1], reverse=True)
 
 
 def _with_pushers(
     team_id: uuid.UUID, rows: Sequence[ImageTag | ImageManifest]
-) -> list[ShownImage]:
-    names = names_of_holders(team_id, {each.pushed_by for each in rows})
+) -> list[PushedRow]:
+    names = names_of_holders(team_id, {row.pushed_by for row in rows})
     return [
-        ShownImage(each, names.get(each.pushed_by, GONE) if each.pushed_by else "")
-        for each in rows
+        PushedRow(
+            row, names.get(row.pushed_by, REMOVED_HOLDER) if row.pushed_by else ""
+        )
+        for row in rows
     ]
 
 
@@ -199,7 +199,7 @@ def _pulls(request: TeamRequest, image: ImageRepository) -> dict[str, Any]:
     if not request.actor.may(Permission.LICENSE_READ):
         return {}
     pulls = pulls_of_image_repository(image).select_related("license__customer")
-    latest = ((each, each.license) for each in pulls[:PULLS_SHOWN])
+    latest = ((pull, pull.license) for pull in pulls[:PULLS_SHOWN])
     return {"pulls": pull_rows(request.team.pk, latest)}
 
 
@@ -207,23 +207,23 @@ def _use(request: TeamRequest, tag: ImageTag) -> dict[str, Any]:
     if not request.actor.may(Permission.LICENSE_READ):
         return {}
     use: ImageUse = use_of_tag(tag)
-    image = f"{name_of(tag.repository)}:{tag.name}"
+    image = f"{pull_name(tag.repository)}:{tag.name}"
     return {
         "use": use,
         "why": urlencode({"image": image}, safe="/:"),
         "pullers": [
-            (each, urlencode({"license": each.license.pk, "image": image}, safe="/:"))
-            for each in use.pullers
+            (row, urlencode({"license": row.license.pk, "image": image}, safe="/:"))
+            for row in use.pullers
         ],
     }
 
 
-def _all_pulls(request: TeamRequest, image: ImageRepository) -> str:
-    """Return the address of the Pulls page with those of an image alone."""
+def _all_pulls_url(request: TeamRequest, image: ImageRepository) -> str:
+    """Return the URL of the Pulls page, filtered by one image."""
     query = {
         "registry": PRIVATE_REGISTRY_SLUG,
         "application": image.application.slug,
-        # Ended so, it is the whole name, and not what longer ones begin with too.
+        # The colon excludes repositories whose names start with this one.
         "search": f"{image.name}:",
     }
     return f"{team_url(request, 'pulls')}?{urlencode(query, safe='/:')}"

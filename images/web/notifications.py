@@ -1,4 +1,4 @@
-"""Where the private registry tells what was pushed, pulled and deleted."""
+"""The endpoint for the private registry's notifications."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from images.notifications import MalformedEnvelope, parse_envelope
 @csrf_exempt
 @require_POST
 def registry_notifications(request: HttpRequest) -> HttpResponse:
-    """Take notifications; the registry sends them again until the answer is 200."""
+    """Store notifications; the registry resends them until the response is 200."""
     if not settings.BERTH_REGISTRY_NOTIFICATION_TOKEN:
         raise Http404
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")

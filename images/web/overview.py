@@ -1,4 +1,4 @@
-"""The Images page: external registries, and the newest of the private registry."""
+"""The Images page: external registries, and the newest private images."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NEWEST_SHOWN = 10
 @require_safe
 @team_page(Permission.REGISTRY_READ)
 def overview(request: TeamRequest) -> HttpResponse:
-    """List the external registries, and the images of the private registry."""
+    """List the external registries and the newest images of the private registry."""
     applications = list(
         applications_for_team(request.team.pk)[: APPLICATIONS_SHOWN + 1]
     )
@@ -48,7 +48,7 @@ def overview(request: TeamRequest) -> HttpResponse:
 
 
 def _newest_images(team_id: uuid.UUID) -> dict[str, Any]:
-    """Return the newest images of the private registry, and what all of them take."""
+    """Return the newest private images, and the storage that all images use."""
     rows = list(image_repositories_for_team(team_id)[: NEWEST_SHOWN + 1])
     return {
         "images": rows[:NEWEST_SHOWN],

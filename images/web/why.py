@@ -1,4 +1,4 @@
-"""Why a pull is refused, or would be allowed: the decision, asked and explained."""
+"""The Why page: explains whether a pull is allowed, step by step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods
 
 from images.selectors import is_listed
-from images.web.why_steps import shown_steps
+from images.web.why_steps import step_rows
 from licenses.license_id import is_license_id
 from licenses.models import License
 from licenses.selectors import (
@@ -39,7 +39,7 @@ _KEPT = ("license", "holder", "image", "application")
 
 
 class WhyForm(forms.Form):
-    """Who pulls what. ``who`` may be a license ID, so this form is always posted."""
+    """The pull to explain. ``who`` may be a license ID, so it is never in a URL."""
 
     who = forms.CharField(
         label="License",
@@ -51,22 +51,22 @@ class WhyForm(forms.Form):
     image = forms.CharField(
         required=False,
         max_length=1000,
-        help_text="As the customer typed it.",
+        help_text="Exactly as the customer entered it.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
     application = forms.ChoiceField(
-        required=False, help_text="Only asked where the image name has none."
+        required=False, help_text="Needed only if the image name does not contain one."
     )
 
     def __init__(
         self, data: Mapping[str, str] | None, *, request: TeamRequest, has_holder: bool
     ) -> None:
         super().__init__(data)
-        slugs = applications_for_team(request.team.pk).order_by("slug")
+        rows = applications_for_team(request.team.pk).order_by("slug")
         applications: Any = self.fields["application"]
         applications.choices = [
-            ("", "The license's own"),
-            *((each.slug, each.name) for each in slugs),
+            ("", "The application of the license"),
+            *((row.slug, row.name) for row in rows),
         ]
         proxy = page_context(request)["proxy_host"]
         self.fields["image"].widget.attrs["placeholder"] = (
@@ -79,53 +79,52 @@ class WhyForm(forms.Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 @team_page(Permission.LICENSE_READ)
 def why(request: TeamRequest) -> HttpResponse:
-    """Explain a pull decision, step by step. Changes nothing."""
+    """Explain a pull decision, step by step, without side effects."""
     if request.method == "POST":
-        return _choose(request)
+        return _find_license(request)
     subject, license = _holder(request)
     has_holder = subject is not None
     form = WhyForm(request.GET or None, request=request, has_holder=has_holder)
     context: dict[str, Any] = {
         "form": form,
         "license": license,
-        "holder": _name(request, subject) if subject and not license else "",
+        "holder": _holder_name(request, subject) if subject and not license else "",
         "subject": subject,
     }
     if subject is not None and form.is_valid() and form.cleaned_data["image"]:
-        context |= _explained(request, form, subject, license)
+        context |= _explanation(request, form, subject, license)
     if license is not None:
-        refused = _refused(request, license)
-        context["refused"] = refused
+        context["refused"] = _refused_pulls(request, license)
     return render_page(request, "images/why.html", context)
 
 
-def _choose(request: TeamRequest) -> HttpResponse:
-    """Find the license that was asked for; the answer has an address of its own."""
-    asked = {name: request.POST[name] for name in _KEPT if request.POST.get(name)}
-    if {"license", "holder"} & set(asked):
-        return _go(request, asked)
+def _find_license(request: TeamRequest) -> HttpResponse:
+    """Find the license, and redirect to the explanation."""
+    query = {name: request.POST[name] for name in _KEPT if request.POST.get(name)}
+    if {"license", "holder"} & set(query):
+        return _redirect(request, query)
     who = request.POST.get("who", "").strip()
     is_secret = is_license_id(who)
-    # Never shown again: it may be looked at over a shoulder, or kept by the browser.
-    data = {**asked, "who": "" if is_secret else who}
+    # A license ID is never rendered: it is a password.
+    data = {**query, "who": "" if is_secret else who}
     form = WhyForm(data, request=request, has_holder=False)
-    found = _found(request, who)
-    if len(found) == 1:
-        return _go(request, {**asked, "license": str(found[0].pk)})
-    if not found and form.is_valid():
-        form.add_error("who", _not_found(who, is_secret=is_secret))
+    licenses = _matching_licenses(request, who)
+    if len(licenses) == 1:
+        return _redirect(request, {**query, "license": str(licenses[0].pk)})
+    if not licenses and form.is_valid():
+        form.add_error("who", _not_found_message(who, is_secret=is_secret))
     context = {
         "form": form,
         "candidates": [
-            (each, urlencode({**asked, "license": str(each.pk)}))
-            for each in found[:CANDIDATES]
+            (license, urlencode({**query, "license": str(license.pk)}))
+            for license in licenses[:CANDIDATES]
         ],
-        "has_more_candidates": len(found) > CANDIDATES,
+        "has_more_candidates": len(licenses) > CANDIDATES,
     }
     return render_page(request, "images/why.html", context)
 
 
-def _found(request: TeamRequest, who: str) -> list[License]:
+def _matching_licenses(request: TeamRequest, who: str) -> list[License]:
     if is_license_id(who):
         return list(licenses_with_id(request.team.pk, Secret(who)))
     if not who or "\x00" in who:
@@ -134,24 +133,24 @@ def _found(request: TeamRequest, who: str) -> list[License]:
     return list(licenses_matching(rows, request.team.pk, who)[: CANDIDATES + 1])
 
 
-def _not_found(who: str, *, is_secret: bool) -> str:
+def _not_found_message(who: str, *, is_secret: bool) -> str:
     if is_secret:
         return (
-            "No license of your team has this ID. Ask the customer to copy it once "
-            "more from the license file."
+            "No license of your team has this ID. Ask the customer to copy it from "
+            "the license file again."
         )
     if not who:
-        return "Enter the customer's name, their e-mail address or a license ID."
-    return "No customer of your team has this in their name or e-mail address."
+        return "Enter a customer's name or e-mail address, or a license ID."
+    return "No customer of your team matches this name or e-mail address."
 
 
-def _go(request: TeamRequest, query: Mapping[str, str]) -> HttpResponse:
+def _redirect(request: TeamRequest, query: Mapping[str, str]) -> HttpResponse:
     address = f"{team_url(request, 'why')}?{urlencode(query, safe='/:@')}"
     return HttpResponseRedirect(address)
 
 
 def _holder(request: TeamRequest) -> tuple[Subject | None, License | None]:
-    """Return whoever the address names, and the license if it is one of the team's."""
+    """Return the subject in the URL, and its license if it is one."""
     text = request.GET.get("license", "")
     subject = Subject.parse(request.GET.get("holder", ""))
     if text:
@@ -165,30 +164,32 @@ def _holder(request: TeamRequest) -> tuple[Subject | None, License | None]:
     return subject, license
 
 
-def _name(request: TeamRequest, subject: Subject) -> str:
+def _holder_name(request: TeamRequest, subject: Subject) -> str:
     names = names_of_holders(request.team.pk, [str(subject)])
     if str(subject) not in names:
         raise Http404
     return names[str(subject)]
 
 
-def _explained(
+def _explanation(
     request: TeamRequest, form: WhyForm, subject: Subject, license: License | None
 ) -> dict[str, Any]:
-    chosen = form.cleaned_data["application"]
+    slug = form.cleaned_data["application"]
     hosts = page_context(request)
     try:
         question = question_of(
             form.cleaned_data["image"],
             proxy_host=hosts["proxy_host"],
             registry_host=hosts["registry_host"],
-            application_slug=chosen or (license.application.slug if license else ""),
+            application_slug=slug or (license.application.slug if license else ""),
         )
     except MalformedName as error:
         form.add_error("image", str(error))
         return {}
     if not question.application_slug:
-        form.add_error("application", "Choose one: the image name has none.")
+        form.add_error(
+            "application", "Choose an application: the image name does not contain one."
+        )
         return {}
     decision = authorize_pull(
         subject,
@@ -201,25 +202,27 @@ def _explained(
     return {
         "decision": decision,
         "is_allowed": is_allowed,
-        "missing": _missing(request, question) if is_allowed else "",
-        "steps": shown_steps(request, decision, question, license),
+        "missing_reference": _missing_reference(request, question)
+        if is_allowed
+        else "",
+        "steps": step_rows(request, decision, question, license),
     }
 
 
-def _missing(request: TeamRequest, question: Question) -> str:
-    """Return the reference that is not in the private registry, "" if it is."""
+def _missing_reference(request: TeamRequest, question: Question) -> str:
+    """Return the reference if the private registry lacks it, otherwise ""."""
     if not question.reference:
         return ""
-    there = is_listed(
+    is_stored = is_listed(
         request.team.pk,
         question.application_slug,
         question.repository,
         question.reference,
     )
-    return "" if there else question.reference
+    return "" if is_stored else question.reference
 
 
-def _refused(request: TeamRequest, license: License) -> list[Any]:
+def _refused_pulls(request: TeamRequest, license: License) -> list[Any]:
     team_id: uuid.UUID = request.team.pk
     pulls = refused_pulls_for_team(team_id).filter(license=license)[:REFUSED_SHOWN]
-    return pull_rows(team_id, ((each, license) for each in pulls))
+    return pull_rows(team_id, ((pull, license) for pull in pulls))

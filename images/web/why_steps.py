@@ -1,4 +1,4 @@
-"""The steps of a pull decision, in plain words, each with what to do next."""
+"""The steps of a pull decision as the Why page shows them, with advice."""
 
 from __future__ import annotations
 
@@ -19,36 +19,35 @@ from teams.permissions import Permission
 from teams.web.base import TeamRequest
 
 _TITLES = {
-    "credential": "Is the credential known?",
+    "credential": "Is the credential valid?",
     "application": "Does it cover this application?",
-    "license": "Is the license in force?",
-    "registry": "Is the registry connected, and shared with the application?",
+    "license": "Is the license active?",
+    "registry": "Is the registry connected and shared with the application?",
     "repository": "May this repository be pulled?",
 }
 _ADVICE = {
     Reason.CREDENTIAL_UNKNOWN: (
-        "It was revoked, it has expired, or whoever it belonged to left the team. Use "
-        "another one."
+        "It was revoked, has expired, or belonged to a former member. Use another one."
     ),
     Reason.APPLICATION_MISMATCH: (
-        "Put the right application into the image name, or issue a license for the "
-        "other one."
+        "Correct the application in the image name, or issue a license for the "
+        "other application."
     ),
-    Reason.LICENSE_REVOKED: "Reinstate it on its page if that was not meant.",
-    Reason.LICENSE_EXPIRED: "Move its expiry to a later day on its page.",
-    Reason.CUSTOMER_ARCHIVED: "Restore the customer, and their licenses pull again.",
+    Reason.LICENSE_REVOKED: "Reinstate it on its page if this was a mistake.",
+    Reason.LICENSE_EXPIRED: "Change its expiry to a later date on its page.",
+    Reason.CUSTOMER_ARCHIVED: "Restore the customer to let their licenses pull again.",
     Reason.REGISTRY_NOT_CONNECTED: (
-        "Add this external registry, or correct the image name if it has a mistake."
+        "Add this external registry, or correct the image name."
     ),
     Reason.REGISTRY_NOT_SHARED: "Share the registry with this application.",
     Reason.REPOSITORY_NOT_ALLOWED: (
         "Add a pattern that covers this repository, or correct the image name."
     ),
     Reason.SECOND_FACTOR_REQUIRED: (
-        "Make a user token under API tokens, and use it as the password."
+        "Create a user token under API tokens, and use it as the password."
     ),
     Reason.ACTION_NOT_ALLOWED: (
-        "Give this login a role that may do it, or use another login."
+        "Give this login a role with this permission, or use another login."
     ),
 }
 
@@ -60,8 +59,8 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ShownStep:
-    """A question of the decision, its answer, and where to change the answer."""
+class StepRow:
+    """A step of the decision, its answer, and where to change it."""
 
     title: str
     state: State
@@ -71,25 +70,25 @@ class ShownStep:
     link: str = ""
 
 
-def shown_steps(
+def step_rows(
     request: TeamRequest,
     decision: Decision,
     question: Question,
     license: License | None,
-) -> list[ShownStep]:
-    """Return every step in its order, those that were not reached too."""
-    taken = {step.check: step for step in decision.trace}
-    shown = []
+) -> list[StepRow]:
+    """Return all steps in order, including those that were not reached."""
+    steps = {step.check: step for step in decision.trace}
+    rows = []
     for check in _checks(question, license):
-        step = taken.get(check)
+        step = steps.get(check)
         if step is None:
-            shown.append(ShownStep(_TITLES[check], State.NOT_REACHED, ""))
+            rows.append(StepRow(_TITLES[check], State.NOT_REACHED, ""))
         elif step.passed:
-            text = _passed(step, decision, license)
-            shown.append(ShownStep(_TITLES[check], State.PASSED, text))
+            text = _passed_text(step, decision, license)
+            rows.append(StepRow(_TITLES[check], State.PASSED, text))
         elif isinstance(decision, Denied):
-            shown.append(_failed(request, step, decision, question, license))
-    return shown
+            rows.append(_failed_row(request, step, decision, question, license))
+    return rows
 
 
 def _checks(question: Question, license: License | None) -> list[str]:
@@ -101,15 +100,15 @@ def _checks(question: Question, license: License | None) -> list[str]:
     return checks
 
 
-def _passed(step: Step, decision: Decision, license: License | None) -> str:
+def _passed_text(step: Step, decision: Decision, license: License | None) -> str:
     if license is None:
         return "" if step.check == "credential" else step.detail
     if step.check == "credential":
-        return f"It is the license of {license.customer.name}."
+        return f"This is a license of {license.customer.name}."
     if step.check == "application":
-        return f"It is a license for {license.application.name}."
+        return f"The license is for {license.application.name}."
     if step.check == "license":
-        return f"It is not revoked, and {_expiry(license)}."
+        return f"The license is not revoked and {_expiry(license)}."
     if step.check == "registry" and isinstance(decision, AllowedPull):
         return f"{decision.registry.slug} is connected and shared."
     return step.detail
@@ -121,27 +120,27 @@ def _expiry(license: License) -> str:
     return f"expires on {timezone.localtime(license.expires_at):%Y-%m-%d %H:%M %Z}"
 
 
-def _failed(
+def _failed_row(
     request: TeamRequest,
     step: Step,
     decision: Denied,
     question: Question,
     license: License | None,
-) -> ShownStep:
-    url, link = _next(request, decision.reason, question, license)
-    return ShownStep(
+) -> StepRow:
+    url, link = _fix_link(request, decision.reason, question, license)
+    return StepRow(
         title=_TITLES[step.check],
         state=State.FAILED,
-        text=_found(step, decision.reason, license),
+        text=_failed_text(step, decision.reason, license),
         advice=_ADVICE[decision.reason],
         url=url,
         link=link,
     )
 
 
-def _found(step: Step, reason: Reason, license: License | None) -> str:
+def _failed_text(step: Step, reason: Reason, license: License | None) -> str:
     if reason is Reason.CREDENTIAL_UNKNOWN:
-        return "No usable license, API token or user of your team is behind it."
+        return "No active license, API token or member of your team matches it."
     if license is None:
         return step.detail
     if reason is Reason.LICENSE_REVOKED and license.revoked_at:
@@ -150,47 +149,51 @@ def _found(step: Step, reason: Reason, license: License | None) -> str:
         return f"Revoked on {at:%Y-%m-%d %H:%M %Z}{by}: {license.revoke_reason}"
     if reason is Reason.LICENSE_EXPIRED and license.expires_at:
         at = timezone.localtime(license.expires_at)
-        return f"It expired on {at:%Y-%m-%d %H:%M %Z}."
+        return f"The license expired on {at:%Y-%m-%d %H:%M %Z}."
     if reason is Reason.CUSTOMER_ARCHIVED:
         return f"{license.customer.name} is archived."
     return step.detail
 
 
-def _next(
+def _fix_link(
     request: TeamRequest,
     reason: Reason,
     question: Question,
     license: License | None,
 ) -> tuple[str, str]:
-    """Return the page where the answer can be changed, and what its link says."""
+    """Return the URL of the page to fix the problem, and the link's text."""
     if reason in {Reason.LICENSE_REVOKED, Reason.LICENSE_EXPIRED} and license:
-        return _url(request, "licenses-detail", license_id=license.pk), "To the license"
+        return _url(
+            request, "licenses-detail", license_id=license.pk
+        ), "Open the license"
     if reason is Reason.CUSTOMER_ARCHIVED and license:
         customer_id = license.customer_id
         url = _url(request, "customers-detail", customer_id=customer_id)
-        return url, "To the customer"
+        return url, "Open the customer"
     if reason is Reason.APPLICATION_MISMATCH:
-        return _url(request, "applications"), "To the applications"
+        return _url(request, "applications"), "Open applications"
     if reason is Reason.CREDENTIAL_UNKNOWN:
         if request.actor.may(Permission.API_TOKEN_CREATE):
-            return _url(request, "api-tokens"), "To the API tokens"
-        return _url(request, "members"), "To the members"
-    return _to_registry(request, reason, question)
+            return _url(request, "api-tokens"), "Open API tokens"
+        return _url(request, "members"), "Open members"
+    return _registry_link(request, reason, question)
 
 
-def _to_registry(
+def _registry_link(
     request: TeamRequest, reason: Reason, question: Question
 ) -> tuple[str, str]:
     may_manage = request.actor.may(Permission.REGISTRY_MANAGE)
     if reason is Reason.REGISTRY_NOT_CONNECTED and may_manage:
         return _url(request, "registries-add"), "Add external registry"
-    named = registries_named(request.team.pk, str(question.upstream)).first()
-    if reason is Reason.REGISTRY_NOT_CONNECTED or named is None:
-        return _url(request, "images"), "To the registries"
+    registry = registries_named(request.team.pk, str(question.upstream)).first()
+    if reason is Reason.REGISTRY_NOT_CONNECTED or registry is None:
+        return _url(request, "images"), "Open registries"
     if may_manage:
-        url = _url(request, "registries-edit", registry_id=named.pk)
-        return url, f"Edit {named.slug}"
-    return _url(request, "registries-detail", registry_id=named.pk), f"To {named.slug}"
+        url = _url(request, "registries-edit", registry_id=registry.pk)
+        return url, f"Edit {registry.slug}"
+    return _url(
+        request, "registries-detail", registry_id=registry.pk
+    ), f"Open {registry.slug}"
 
 
 def _url(request: TeamRequest, name: str, **names: object) -> str:

@@ -1,4 +1,4 @@
-"""A password changes at the registry: the vendor learns of it, and mends it."""
+"""A password changes at the registry: the vendor is alerted, and fixes it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from tests.support.servers.receiver import Receiver
 from tests.support.stacks.portal_stack import Crew, PortalStack
 
 NEW_PASSWORD = "changed-upstream-51c7"
-# So that a test need not wait for an interval, nor for a failure to be confirmed.
-TIME_PASSES = (
+# Makes the next check due, so that the test does not wait for intervals.
+MAKE_CHECK_DUE = (
     "UPDATE registries_externalregistry SET next_check_at = now()"
     " WHERE id = %s AND next_check_at > now() AND claimed_until IS NULL"
 )
 
 
-def test_the_vendor_learns_of_a_changed_password_and_mends_it(
+def test_the_vendor_is_alerted_of_a_changed_password_and_fixes_it(
     browsing: Browsing, portal: PortalStack, crew: Crew
 ) -> None:
     registry = portal.connect_sample(crew)
@@ -51,8 +51,8 @@ def test_the_vendor_learns_of_a_changed_password_and_mends_it(
         page.goto(crew.path())
         expect(page.get_by_text("Rejected")).to_have_count(0)
 
-        told = ["registry.rejected", "registry.recovered"]
-        wait_until(lambda: events(portal.receiver, crew) == told)
+        expected = ["registry.rejected", "registry.recovered"]
+        wait_until(lambda: events(portal.receiver, crew) == expected)
         address = f"owner@{crew.slug}.example"
         subjects = [
             "A registry rejects its credential: sample",
@@ -60,19 +60,19 @@ def test_the_vendor_learns_of_a_changed_password_and_mends_it(
         ]
         wait_until(lambda: portal.subjects_mailed_to(address) == subjects)
         for _ in range(3):
-            portal_time_passes(portal, registry)
+            make_check_due(portal, registry)
             time.sleep(1)
-        assert events(portal.receiver, crew) == told
+        assert events(portal.receiver, crew) == expected
         assert portal.subjects_mailed_to(address) == subjects
 
 
 def shows(
     portal: PortalStack, registry: str, page: Page, path: str, health: str
 ) -> None:
-    """Look at a page while time passes, until it shows the registry's health."""
+    """Reload a page until it shows the registry's health."""
 
     def is_shown() -> bool:
-        portal_time_passes(portal, registry)
+        make_check_due(portal, registry)
         page.goto(path)
         row = page.get_by_role("row").filter(has_text="sample")
         return row.get_by_text(health, exact=True).count() == 1
@@ -80,9 +80,9 @@ def shows(
     wait_until(is_shown)
 
 
-def portal_time_passes(portal: PortalStack, registry: str) -> None:
+def make_check_due(portal: PortalStack, registry: str) -> None:
     with psycopg.connect(portal.servers.database_url, autocommit=True) as connection:
-        connection.execute(TIME_PASSES, [registry])
+        connection.execute(MAKE_CHECK_DUE, [registry])
 
 
 def wait_until(is_so: Callable[[], bool]) -> None:
@@ -94,14 +94,13 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 
 def events(receiver: Receiver, crew: Crew) -> list[str]:
     """Return the events that a team's webhook got, in order."""
-    bodies = [json.loads(each.body) for each in receiver.received]
-    ours = [each for each in bodies if each["data"]["team"] == crew.slug]
-    return [each["type"] for each in ours]
+    bodies = [json.loads(request.body) for request in receiver.received]
+    return [body["type"] for body in bodies if body["data"]["team"] == crew.slug]
 
 
 @contextmanager
 def other_password(portal: PortalStack) -> Iterator[None]:
-    """Change the sample registry's password for a while; it reads its file anew."""
+    """Change the sample registry's password for a while; it rereads its file."""
     path = portal.settings.directory / "sample-registry" / "htpasswd"
     before = path.read_text()
     user, _ = portal.sample_login
@@ -116,6 +115,6 @@ def other_password(portal: PortalStack) -> Iterator[None]:
 
 
 def _touch(path: os.PathLike[str]) -> None:
-    # It looks at whole seconds only, and at whether they are later.
+    # The registry rereads the file only if its time is later by a whole second.
     later = time.time() + 2
     os.utime(path, (later, later))

@@ -1,4 +1,4 @@
-"""From an empty installation to a pull, and to one refused, in the browser alone."""
+"""From an empty installation to an allowed and a refused pull, in the browser."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ REVOKED_SENTENCE = "This license was revoked on"
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
-def test_a_newcomer_gets_a_customer_to_pull_and_stops_them(
+def test_a_newcomer_lets_a_customer_pull_and_revokes_the_license(
     browsing: Browsing, portal: PortalStack, scripts: bool
 ) -> None:
     with portal.empty_portal() as url:
@@ -38,7 +38,7 @@ def test_a_newcomer_gets_a_customer_to_pull_and_stops_them(
 
         newcomer.revokes_license()
         assert REVOKED_SENTENCE in pull(image, license_id)
-        newcomer.is_told_why()
+        newcomer.looks_up_why()
 
         newcomer.reinstates_license()
         assert pull(image, license_id) == ""
@@ -46,7 +46,7 @@ def test_a_newcomer_gets_a_customer_to_pull_and_stops_them(
 
 
 class Newcomer:
-    """Somebody who has read nothing."""
+    """A new user who has not read the documentation."""
 
     def __init__(self, page: Page, *, scripts: bool) -> None:
         self.page = page
@@ -54,7 +54,7 @@ class Newcomer:
 
     @property
     def form(self) -> Locator:
-        """The dialog that was opened: without scripts, a page."""
+        """The open dialog; without scripts, it is a page."""
         return self.page.get_by_role("dialog" if self._scripts else "main")
 
     def sets_up(self) -> None:
@@ -142,10 +142,10 @@ class Newcomer:
         form.get_by_label("Reason").fill("Invoice 17 is unpaid")
         form.get_by_role("button", name="Revoke").click()
         expect(page.get_by_text("every pull is refused")).to_be_visible()
-        # The promise is one second.
+        # The revocation takes effect within one second.
         time.sleep(1)
 
-    def is_told_why(self) -> None:
+    def looks_up_why(self) -> None:
         page = self.page
         page.get_by_role("link", name="Why?", exact=True).click()
         page.get_by_label("License").fill("example")
@@ -164,7 +164,7 @@ class Newcomer:
         time.sleep(1)
 
     def sees_the_first_pull(self) -> None:
-        """Pulls are written down every few seconds."""
+        """Wait until the pull is counted, which takes a few seconds."""
         page = self.page
         why = page.get_by_role("link", name=re.compile("^Why.*was refused")).first
         allowed = page.get_by_role("cell", name="Allowed").first
@@ -174,7 +174,7 @@ class Newcomer:
             page.wait_for_timeout(500)
         expect(allowed).to_be_visible()
         why.click()
-        expect(page.get_by_text("This pull would be let through now")).to_be_visible()
+        expect(page.get_by_text("This pull would be allowed now")).to_be_visible()
         page.goto("/")
         expect(page.get_by_role("heading", name="Pulls per day")).to_be_visible()
         expect(page.get_by_role("heading", name="Get started")).to_have_count(0)

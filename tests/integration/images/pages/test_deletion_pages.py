@@ -45,8 +45,8 @@ def form_of(response: Any) -> dict[str, str]:
     """Return what the dialog's form sends; a dialog is a page without scripts."""
     content = response.content.decode()
     assert "<html" in content
-    found = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', content)
-    return {name: value for name, value in found if name != "csrfmiddlewaretoken"}
+    fields = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', content)
+    return {name: value for name, value in fields if name != "csrfmiddlewaretoken"}
 
 
 def test_tag_untagged_image_and_repository(
@@ -61,11 +61,11 @@ def test_tag_untagged_image_and_repository(
     image = address(tag)
 
     dialog = client.get(address(tag, "tags", tag.pk, "delete"))
-    assert "Only this tag goes." in text_of(dialog)
-    assert "Tags that stay v1" in text_of(dialog)
+    assert "Only this tag is deleted." in text_of(dialog)
+    assert "Remaining tags v1" in text_of(dialog)
     answer = client.post(address(tag, "tags", tag.pk, "delete"), form_of(dialog))
     assert answer.headers["Location"] == image
-    assert f"latest of {slug}/api is deleted." in text_of(client.get(image))
+    assert f"{slug}/api:latest was deleted." in text_of(client.get(image))
     assert not registry.has(f"{slug}/api", "latest")
     assert registry.has(f"{slug}/api", "v1")
 
@@ -93,22 +93,20 @@ def test_the_last_tag_takes_the_image_and_leads_to_the_list(
     target = address(tag, "tags", tag.pk, "delete")
 
     dialog = client.get(target)
-    assert "so the image goes too" in text_of(dialog)
+    assert "so the image is deleted too" in text_of(dialog)
     answer = client.post(target, form_of(dialog))
 
     assert answer.headers["Location"] == f"/t/{vendor.team.slug}/private-registry"
     assert not registry.has(f"{slug}/api", "v1")
 
 
-GOES = "No other tag and no index needs its image, so the image goes too"
-STAYS = "Its image stays under its digest, as an index of several images needs it."
-INDEX = "It is an index: of the images that it lists, those go along"
-UNREAD = "If it is an index, of the images that it lists, those go along"
+DELETED = "No other tag and no index needs its image, so the image is deleted too"
+STAYS = "Its image stays, because an index of several images needs it"
+INDEX = "It is an index. This also deletes the images it lists"
+UNREAD = "If it is an index, this also deletes the images it lists"
 
 
-def test_the_dialogs_tell_what_stays_and_what_goes_along(
-    client: Client, vendor: Vendor
-) -> None:
+def test_the_dialogs_show_what_is_deleted_too(client: Client, vendor: Vendor) -> None:
     child = ImageTagFactory(manifest__repository__application=vendor.application)
     repository = child.repository
     index = ImageTagFactory(
@@ -121,36 +119,36 @@ def test_the_dialogs_tell_what_stays_and_what_goes_along(
     list_of_none = ImageManifestFactory(repository=repository, media_type=DOCKER_LIST)
     unread = ImageManifestFactory(repository=repository, media_type="", size=None)
 
-    def told(kind: str, row: ImageTag | ImageManifest) -> set[str]:
+    def sentences_of(kind: str, row: ImageTag | ImageManifest) -> set[str]:
         text = text_of(client.get(address(child, kind, row.pk, "delete")))
         sentences = (
-            GOES,
+            DELETED,
             STAYS,
             INDEX,
             UNREAD,
-            "No disk space comes back",
-            "Disk space that",
+            "This frees no disk space",
+            "frees the disk space",
         )
-        return {each for each in sentences if each in text}
+        return {sentence for sentence in sentences if sentence in text}
 
-    assert told("tags", child) == {STAYS, "No disk space comes back"}
-    assert told("tags", alone) == {GOES, "Disk space that"}
-    assert told("tags", index) == {GOES, INDEX, "Disk space that"}
-    assert told("untagged", untagged) == {"Disk space that"}
-    assert told("untagged", list_of_none) == {INDEX, "Disk space that"}
-    assert told("untagged", unread) == {UNREAD, "Disk space that"}
+    assert sentences_of("tags", child) == {STAYS, "This frees no disk space"}
+    assert sentences_of("tags", alone) == {DELETED, "frees the disk space"}
+    assert sentences_of("tags", index) == {DELETED, INDEX, "frees the disk space"}
+    assert sentences_of("untagged", untagged) == {"frees the disk space"}
+    assert sentences_of("untagged", list_of_none) == {INDEX, "frees the disk space"}
+    assert sentences_of("untagged", unread) == {UNREAD, "frees the disk space"}
 
 
-def test_an_index_goes_with_its_images_and_an_image_stays_for_its_index(
+def test_an_index_is_deleted_with_its_images(
     client: Client, registry: PrivateRegistry, vendor: Vendor, slug: str
 ) -> None:
-    """As the dialogs say."""
+    """An image of an index stays, as the dialogs say."""
     first = registry.push(f"{slug}/api", "v1-amd64", b"one")
     second = registry.push(f"{slug}/api", "v1-arm64", b"two")
     both = [first, second]
     images.push_index(registry.open_url, f"{slug}/api", "v1", images=both)
     reconcile_fully()
-    tags = [tag_named(vendor, each) for each in ("v1-amd64", "v1")]
+    tags = [tag_named(vendor, name) for name in ("v1-amd64", "v1")]
 
     for tag, sentence in zip(tags, (STAYS, INDEX), strict=True):
         target = address(tag, "tags", tag.pk, "delete")
@@ -158,13 +156,13 @@ def test_an_index_goes_with_its_images_and_an_image_stays_for_its_index(
         assert sentence in text_of(dialog)
         client.post(target, form_of(dialog))
         stays = {
-            each.digest: registry.has(f"{slug}/api", each.digest)
-            for each in (first, second)
+            image.digest: registry.has(f"{slug}/api", image.digest)
+            for image in (first, second)
         }
         assert stays == {first.digest: tag is tags[0], second.digest: True}
 
 
-def test_the_dialog_tells_what_breaks(client: Client, vendor: Vendor) -> None:
+def test_the_dialog_shows_what_breaks(client: Client, vendor: Vendor) -> None:
     tag = ImageTagFactory(
         manifest__repository__application=vendor.application, name="v1"
     )
@@ -186,7 +184,7 @@ def test_the_dialog_tells_what_breaks(client: Client, vendor: Vendor) -> None:
         text = text_of(client.get(target))
         assert "Pulls in 30 days 1,234" in text
         assert "Pulled by Example Corp (1,234)" in text
-        assert "Active licenses 1 for App may pull it now" in text
+        assert "Active licenses 1 for App can pull it now" in text
         assert "New pulls fail with manifest unknown" in text
         assert "next garbage collection" in text
 
@@ -198,31 +196,29 @@ def test_a_tag_that_moved_since_the_dialog_stays(
     reconcile_fully()
     tag = tag_named(vendor, "v1")
     target = address(tag, "tags", tag.pk, "delete")
-    told = form_of(client.get(target))
+    form = form_of(client.get(target))
 
-    # The registry says no, as Berth does not know of the push yet.
+    # The registry refuses, because Berth does not know of the push yet.
     moved = registry.push(f"{slug}/api", "v1", b"two")
-    answer = client.post(target, told)
+    answer = client.post(target, form)
     assert answer.status_code == 200
     assert "Another image has been pushed as v1" in text_of(answer)
 
-    # Berth says no, as it told about another image.
+    # Berth refuses, because the dialog showed another image.
     reconcile_fully()
-    answer = client.post(target, told)
-    assert "Somebody has pushed another image, so nothing was deleted." in text_of(
-        answer
-    )
+    answer = client.post(target, form)
+    assert "Nothing was deleted, because another image was pushed." in text_of(answer)
     assert moved.digest in text_of(answer)
     assert client.post(target).status_code == 200
     assert registry.has(f"{slug}/api", moved.digest)
     assert not AuditEvent.objects.filter(tag="image:tag-deleted").exists()
 
-    # Sent again, the form is about what it shows now.
+    # Submitted again, the form deletes the image that it shows now.
     assert client.post(target, form_of(answer)).status_code == 302
     assert not registry.has(f"{slug}/api", moved.digest)
 
 
-def test_while_the_registry_is_away_the_dialog_says_so(
+def test_the_dialog_shows_that_the_registry_is_unavailable(
     client: Client, vendor: Vendor, settings: Any
 ) -> None:
     settings.BERTH_REGISTRY_URL = "http://127.0.0.1:1"
@@ -230,7 +226,7 @@ def test_while_the_registry_is_away_the_dialog_says_so(
     untagged = ImageManifestFactory(repository=tag.repository)
 
     for rest, more in (
-        (("delete",), "some may be deleted by now"),
+        (("delete",), "Some of the images may already be deleted."),
         (("tags", tag.pk, "delete"), "Try again in a minute."),
         (("untagged", untagged.pk, "delete"), "Try again in a minute."),
     ):

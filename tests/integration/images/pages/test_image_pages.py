@@ -43,7 +43,7 @@ def host(settings: Any) -> None:
 # One image
 
 
-def test_image_tells_its_tags_and_who_pushed_them(
+def test_image_shows_its_tags_and_who_pushed_them(
     viewing: Client, image: ImageRepository, member: Membership
 ) -> None:
     robot = ApiTokenFactory(team=image.team, name="robot")
@@ -80,15 +80,15 @@ def test_image_tells_its_tags_and_who_pushed_them(
         r"by member@acme\.example 3\Whours ago",
         text,
     )
-    assert re.search(r"old0 \S+ linux/amd64 being read 1\Wday ago by API token", text)
-    assert re.search(r"old1 .{,80} 2\Wdays ago by somebody removed since never", text)
+    assert re.search(r"old0 \S+ linux/amd64 calculating… 1\Wday ago by API token", text)
+    assert re.search(r"old1 .{,80} 2\Wdays ago by a removed user or token never", text)
     assert re.search(r"old2 .{,80} 3\Wdays ago never", text)
     assert f'title="sha256:{"ab" * 32}"' in response.content.decode()
     assert "Untagged images" not in text
-    assert "Nobody has pulled this image yet." in text
+    assert "No pulls of this image yet." in text
 
 
-def test_image_shows_what_no_tag_names(
+def test_image_shows_untagged_images(
     owner: Membership, viewing: Client, tag: ImageTag
 ) -> None:
     index = ImageManifestFactory(repository=tag.repository, media_type=OCI_INDEX)
@@ -99,7 +99,7 @@ def test_image_shows_what_no_tag_names(
 
     response = signed_in(owner).get(address(tag.repository))
 
-    rows = [each.row for each in response.context["untagged"]]
+    rows = [row.item for row in response.context["untagged"]]
     assert rows == [index]
     assert f'href="{dialog}"' in response.content.decode()
     assert dialog not in viewing.get(address(tag.repository)).content.decode()
@@ -117,7 +117,7 @@ def test_untagged_images_have_pages_of_their_own(
 
     sizes = [len(page.context["untagged"]) for page in (first, older)]
     assert sizes == [10, 2]
-    assert [each.row for each in older.context["tags"]] == [tag]
+    assert [row.item for row in older.context["tags"]] == [tag]
 
 
 def test_image_shows_its_latest_pulls(
@@ -138,14 +138,14 @@ def test_image_shows_its_latest_pulls(
     all_pulls = "pulls?registry=private-registry&amp;application=my-app&amp;search=api:"
     assert f'href="/t/acme/{all_pulls}"' in response.content.decode()
     pulls = viewing.get(f"/t/acme/{all_pulls.replace('&amp;', '&')}")
-    assert {each.repository for each in pulls.context["page"].rows} == {"api"}
+    assert {row.repository for row in pulls.context["page"].rows} == {"api"}
     assert len(pulls.context["page"].rows) == 2
 
 
 # One tag
 
 
-def test_tag_tells_how_to_pull_it_and_who_does(
+def test_tag_shows_how_to_pull_it_and_who_does(
     viewing: Client, team: Team, tag: ImageTag
 ) -> None:
     digest = tag.manifest.digest
@@ -169,15 +169,15 @@ def test_tag_tells_how_to_pull_it_and_who_does(
     ]
     assert "Kind Image, in OCI format" in text
     assert "Other tags of this image latest" in text
-    assert "7 pulls of this tag or its digest. 1 active license may pull it." in text
-    assert "Northwind 7 Could they pull it now?" in text
+    assert "7 pulls of this tag or its digest. 1 active license can pull it." in text
+    assert "Northwind 7 Can they pull it now?" in text
     links = re.findall(r'href="(/t/acme/why\?[^"]*)"', response.content.decode())
-    queries = [parse_qs(urlsplit(each.replace("&amp;", "&")).query) for each in links]
+    queries = [parse_qs(urlsplit(link.replace("&amp;", "&")).query) for link in links]
     image = [f"{HOST}/my-app/api:v1"]
     assert queries == [{"license": [str(license.pk)], "image": image}, {"image": image}]
 
 
-def test_tag_of_an_unread_or_a_strange_image(viewing: Client, tag: ImageTag) -> None:
+def test_tag_of_an_unread_image_of_unknown_kind(viewing: Client, tag: ImageTag) -> None:
     tag.manifest.size, tag.manifest.media_type = None, "application/vnd.strange+json"
     tag.manifest.platforms = []
     tag.manifest.save()
@@ -185,12 +185,12 @@ def test_tag_of_an_unread_or_a_strange_image(viewing: Client, tag: ImageTag) -> 
     text = text_of(viewing.get(address(tag.repository, "tags", tag.pk)))
 
     assert "Kind application/vnd.strange+json" in text
-    assert "Size being read" in text
+    assert "Size calculating…" in text
     assert "Platforms" not in text
-    assert "No customer has pulled it in this time." in text
+    assert "No customer has pulled it in this period." in text
 
 
-def test_nothing_is_reached_from_another_image(viewing: Client, tag: ImageTag) -> None:
+def test_tag_is_not_found_under_another_image(viewing: Client, tag: ImageTag) -> None:
     other = ImageRepositoryFactory(application=tag.repository.application)
 
     assert viewing.get(address(other, "tags", tag.pk)).status_code == 404
@@ -200,7 +200,7 @@ def test_nothing_is_reached_from_another_image(viewing: Client, tag: ImageTag) -
 
 
 @pytest.mark.parametrize("role", ["viewer", "support"])
-def test_who_may_not_delete_is_offered_nothing(
+def test_other_roles_cannot_delete(
     role: str, tag: ImageTag, request: pytest.FixtureRequest
 ) -> None:
     client = signed_in(request.getfixturevalue(role))
@@ -242,7 +242,7 @@ def test_another_team_sees_nothing(
 
 def _fill(owner: Membership, image: ImageRepository, number: int) -> ImageTag:
     team, user = image.team, f"user:{owner.user_id}"
-    for each in range(number):
+    for index in range(number):
         token = ApiTokenFactory(team=team)
         pushed_by = f"api-token:{token.pk}"
         ImageTagFactory(manifest__repository=image, pushed_by=pushed_by)
@@ -251,11 +251,11 @@ def _fill(owner: Membership, image: ImageRepository, number: int) -> ImageTag:
         ImageTagFactory(manifest=blob.manifest)
         license = LicenseFactory(team=team, application=image.application)
         private_pull(team, license=license, reference="same0")
-        private_pull(team, holder=pushed_by, reference=f"x{each}")
+        private_pull(team, holder=pushed_by, reference=f"x{index}")
     manifest = ImageManifestFactory(repository=image, pushed_by=user)
     tags = [
-        ImageTagFactory(manifest=manifest, name=f"same{each}", pushed_by=user)
-        for each in range(number + 1)
+        ImageTagFactory(manifest=manifest, name=f"same{index}", pushed_by=user)
+        for index in range(number + 1)
     ]
     return tags[0]
 

@@ -42,7 +42,7 @@ def test_images_page_shows_what_is_stored(viewing: Client, tag: ImageTag) -> Non
 
     text = text_of(response)
     assert re.search(r"my-app/api 1 3\.0\WMB now never", text)
-    assert re.search(r"Together your images take 3\.0\WMB\.", text)
+    assert re.search(r"Your images use 3\.0\WMB of storage\.", text)
     assert f'href="{address(tag.repository)}"' in response.content.decode()
     assert f'href="{LIST}"' in response.content.decode()
 
@@ -57,27 +57,27 @@ def test_images_page_shows_the_newest_only(
 
     assert "my-app/r10 " in text
     assert "my-app/r0 " not in text
-    assert "These are your 10 newest." in text
+    assert "Showing the 10 newest." in text
 
 
-def test_images_page_leads_a_newcomer_to_the_commands(
+def test_images_page_shows_the_push_commands(
     owner: Membership, viewing: Client, application: Application
 ) -> None:
     response = signed_in(owner).get(IMAGES)
 
     text = text_of(response)
-    assert "Push your first one with the commands below." in text
+    assert "Push your first image with the commands below." in text
     assert "a user token from API tokens" in text
-    assert "as long as your account has no second factor" in text
+    assert "unless your account has a second factor" in text
     for page in ("api-tokens", "service-accounts"):
         paragraph = response.content.decode().partition("Log in with your e-mail")[2]
         assert f'href="/t/acme/{page}"' in paragraph
     assert copyable_of(response)[-1] == f"docker push {HOST}/my-app/IMAGE_NAME:TAG"
 
-    assert "Your role does not." in text_of(viewing.get(IMAGES))
+    assert "Your role cannot." in text_of(viewing.get(IMAGES))
 
 
-def test_without_a_registry_host_nothing_is_offered(
+def test_without_a_registry_host_there_are_no_images(
     viewing: Client, tag: ImageTag, settings: Any
 ) -> None:
     settings.BERTH_REGISTRY_HOST = ""
@@ -132,7 +132,7 @@ def test_filters(
     response = viewing.get(LIST, query, headers={"HX-Request": "true"})
 
     assert "<html" not in response.content.decode()
-    assert {each.name for each in response.context["page"].rows} == shown
+    assert {row.name for row in response.context["page"].rows} == shown
     if not shown:
         assert "No image matches" in text_of(response)
 
@@ -144,18 +144,18 @@ def test_list_has_pages(viewing: Client, application: Application) -> None:
     first = viewing.get(LIST)
     older = viewing.get(LIST, {"page": first.context["page"].older})
 
-    shown = [each.name for page in (first, older) for each in page.context["page"].rows]
+    shown = [row.name for page in (first, older) for row in page.context["page"].rows]
     assert shown == [f"r{number:02}" for number in reversed(range(30))]
 
 
-def test_empty_list_leads_to_the_commands(viewing: Client, team: Team) -> None:
+def test_empty_list_links_to_the_commands(viewing: Client, team: Team) -> None:
     response = viewing.get(LIST)
 
     assert "No images yet" in text_of(response)
     assert f'href="{IMAGES}#private-registry"' in response.content.decode()
 
 
-def test_application_leads_to_its_images(
+def test_application_links_to_its_images(
     viewing: Client, application: Application
 ) -> None:
     response = viewing.get("/t/acme/applications/my-app")

@@ -29,7 +29,7 @@ def host(settings: Any) -> None:
     settings.BERTH_REGISTRY_HOST = HOST
 
 
-def test_pulls_page_tells_private_pulls_apart(viewing: Client, team: Team) -> None:
+def test_pulls_page_distinguishes_private_pulls(viewing: Client, team: Team) -> None:
     license = LicenseFactory(team=team, customer__name="Northwind")
     registry = ExternalRegistryFactory(team=team, slug="api", endpoint="quay.io")
     private_pull(team, license=license, repository="api/x", outcome="license_expired")
@@ -39,7 +39,7 @@ def test_pulls_page_tells_private_pulls_apart(viewing: Client, team: Team) -> No
     def shown(**query: str) -> set[str]:
         text = text_of(viewing.get("/t/acme/pulls", query))
         names = (f"{HOST}/my-app/api/x:v1", f"{HOST}/my-app/y ", " api/z:v1.0.1")
-        return {each.strip() for each in names if each in text}
+        return {name.strip() for name in names if name in text}
 
     x, y, z = f"{HOST}/my-app/api/x:v1", f"{HOST}/my-app/y", "api/z:v1.0.1"
     assert shown() == {x, y, z}
@@ -57,7 +57,7 @@ def test_pulls_page_tells_private_pulls_apart(viewing: Client, team: Team) -> No
     assert query == {"license": [str(license.pk)], "image": [x]}
 
 
-def test_why_answers_what_a_private_pull_asks(
+def test_private_pulls_link_to_their_explanation(
     owner: Membership, team: Team, application: Application
 ) -> None:
     license = LicenseFactory(team=team, application=application, revoked=True)
@@ -81,7 +81,7 @@ def test_why_answers_what_a_private_pull_asks(
         assert "Is the registry connected" not in text_of(answer)
 
 
-def test_dashboard_and_license_keep_private_and_proxied_pulls_apart(
+def test_dashboard_and_license_distinguish_private_pulls(
     owner: Membership, team: Team, application: Application
 ) -> None:
     license = LicenseFactory(team=team, application=application, revoked=True)

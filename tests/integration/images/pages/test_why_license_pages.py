@@ -40,7 +40,7 @@ def post(client: Client, viewer: Membership, team: Team) -> Any:
     return send
 
 
-def test_a_license_id_finds_its_license_and_is_in_no_address(
+def test_a_license_id_finds_its_license_and_stays_out_of_the_url(
     post: Any, license: License
 ) -> None:
     response = post(
@@ -59,11 +59,11 @@ def test_a_license_id_of_another_team_is_unknown(
     theirs = LicenseFactory(team=other_team).license_id.reveal()
     nobodys = generate_license_id().reveal()
 
-    pages = [post(who=each).content.decode() for each in (theirs, nobodys)]
+    pages = [post(who=who).content.decode() for who in (theirs, nobodys)]
 
-    for text, typed in zip(pages, (theirs, nobodys), strict=True):
+    for text, license_id in zip(pages, (theirs, nobodys), strict=True):
         assert "No license of your team has this ID." in text
-        assert typed not in text
+        assert license_id not in text
 
 
 @pytest.mark.parametrize("who", ["northw", "it@northwind.example", "NORTHWIND"])
@@ -75,7 +75,7 @@ def test_a_customer_with_one_license_is_enough(
     assert response.headers["Location"] == f"/t/acme/why?license={license.pk}"
 
 
-def test_of_several_licenses_one_is_chosen(
+def test_one_of_several_licenses_is_chosen(
     post: Any, license: License, other_team: Team
 ) -> None:
     second = LicenseFactory(team=license.team, customer=license.customer)
@@ -84,8 +84,8 @@ def test_of_several_licenses_one_is_chosen(
     text = post(who="northwind", image=IMAGE).content.decode()
 
     assert "Which license?" in text
-    for each in (license, second):
-        assert f"license={each.pk}" in text
+    for candidate in (license, second):
+        assert f"license={candidate.pk}" in text
     assert str(theirs.pk) not in text
 
 
@@ -96,26 +96,26 @@ def test_only_some_licenses_are_offered(post: Any, license: License) -> None:
     text = post(who="northwind").content.decode()
 
     assert text.count("list-group-item-action") == 10
-    assert "Write more of the name." in text
+    assert "Enter more of the name." in text
 
 
 @pytest.mark.parametrize(
     ("who", "says"),
     [
-        ("", "Enter the customer&#x27;s name"),
+        ("", "Enter a customer&#x27;s name"),
         ("nobody", "No customer of your team"),
         ("x\x00y", "No customer of your team|Null characters"),
         ("x" * 300, "at most 254 characters"),
     ],
 )
-def test_who_is_not_found_is_told_beside_the_field(
+def test_no_match_is_shown_beside_the_field(
     post: Any, license: License, who: str, says: str
 ) -> None:
     response = post(who=who, image=IMAGE)
 
     text = response.content.decode()
     assert response.status_code == 200
-    assert any(each in text for each in says.split("|"))
+    assert any(message in text for message in says.split("|"))
     assert 'id="id_who_errors"' in text
     assert f'value="{IMAGE}"' in text
 
@@ -129,13 +129,13 @@ def test_the_same_license_can_be_asked_about_again(post: Any, license: License) 
 
 
 @pytest.mark.parametrize("kind", ["license", "holder"])
-def test_what_belongs_to_others_is_unknown(
+def test_subjects_of_other_teams_are_unknown(
     client: Client, owner: Membership, other_team: Team, kind: str
 ) -> None:
     client.force_login(owner.user)
     theirs = LicenseFactory(team=other_team)
     token = ApiTokenFactory(team=other_team)
-    asked = {
+    ids = {
         "license": [str(theirs.pk), str(uuid.uuid4()), "nonsense"],
         "holder": [
             f"license:{theirs.pk}",
@@ -144,6 +144,6 @@ def test_what_belongs_to_others_is_unknown(
         ],
     }[kind]
 
-    found = [client.get(ADDRESS, {kind: each, "image": IMAGE}) for each in asked]
+    pages = [client.get(ADDRESS, {kind: pk, "image": IMAGE}) for pk in ids]
 
-    assert [each.status_code for each in found] == [404, 404, 404]
+    assert [page.status_code for page in pages] == [404, 404, 404]

@@ -23,7 +23,7 @@ from tests.support.rows.world import rows_of
 
 ADDRESS = "/t/acme/why"
 IMAGE = "proxy/my-app/quay.io/my-org/api:v1"
-ALLOWED = "This pull would be let through now"
+ALLOWED = "This pull would be allowed now"
 REFUSED = "This pull is refused"
 
 
@@ -43,7 +43,7 @@ def registry(team: Team) -> ExternalRegistry:
 
 @pytest.fixture
 def ask(client: Client, owner: Membership, team: Team, license: License) -> Any:
-    """Ask as the owner, and see that nothing changes by it."""
+    """Ask as the owner, checking that nothing changes."""
     client.force_login(owner.user)
 
     def get(image: str = IMAGE, **query: str) -> str:
@@ -67,25 +67,25 @@ def ask(client: Client, owner: Membership, team: Team, license: License) -> Any:
         IMAGE,
     ],
 )
-def test_a_pull_that_is_let_through(ask: Any, registry: Any, image: str) -> None:
+def test_an_allowed_pull(ask: Any, registry: Any, image: str) -> None:
     text = ask(image)
 
     assert ALLOWED in text
-    assert "It is the license of Northwind." in text
-    assert "It is a license for My app." in text
-    assert "It is not revoked, and does not expire." in text
+    assert "This is a license of Northwind." in text
+    assert "The license is for My app." in text
+    assert "The license is not revoked and does not expire." in text
     assert "quay.io is connected and shared." in text
     assert "my-org/api is allowed." in text
     assert REFUSED not in text
 
 
-def test_a_failed_check_of_the_registry_is_told(ask: Any, registry: Any) -> None:
+def test_a_failed_check_of_the_registry_is_shown(ask: Any, registry: Any) -> None:
     ExternalRegistry.objects.update(health="rejected")
 
     text = ask()
 
-    assert "Berth lets this pull through; the registry may not" in text
-    assert "Does the registry let Berth in?" in text
+    assert "Berth allows this pull, but the registry may reject it" in text
+    assert "Does the registry accept Berth's credential?" in text
     assert "credential failed" in text
 
 
@@ -94,7 +94,7 @@ def test_the_private_registry_without_that_image(ask: Any) -> None:
         text = ask(f"registry.example.com/my-app/{name}")
 
         assert ALLOWED not in text
-        assert "Berth lets this pull through; the image is not there" in text
+        assert "Berth allows this pull, but the image does not exist" in text
         assert "it was never pushed, or it was deleted" in text
 
 
@@ -108,7 +108,7 @@ def test_the_private_registry(ask: Any, license: License) -> None:
     text = ask("registry.example.com/my-app/api:v1")
 
     assert ALLOWED in text
-    assert "The image is on the private registry." in text
+    assert "The image is in the private registry." in text
     assert "Is the registry connected" not in text
 
 
@@ -122,11 +122,11 @@ def test_a_revoked_license(ask: Any, license: License, owner: Membership) -> Non
     assert REFUSED in text
     assert "Contact your vendor.</blockquote>" in text
     assert "UTC by owner@acme.example: unpaid" in text
-    assert f'<a href="/t/acme/licenses/{license.pk}">To the license</a>' in text
-    assert text.count("Not asked: the pull was refused before.") == 2
+    assert f'<a href="/t/acme/licenses/{license.pk}">Open the license</a>' in text
+    assert text.count("Not checked: an earlier step refused the pull.") == 2
 
 
-def test_times_are_told_in_the_teams_zone(ask: Any, license: License) -> None:
+def test_times_are_in_the_teams_zone(ask: Any, license: License) -> None:
     Team.objects.update(time_zone="Asia/Tokyo")
     at = timezone.now() - timedelta(days=1)
     License.objects.filter(pk=license.pk).update(expires_at=at)
@@ -134,8 +134,8 @@ def test_times_are_told_in_the_teams_zone(ask: Any, license: License) -> None:
     text = ask()
 
     local = at + timedelta(hours=9)
-    assert f"It expired on {local:%Y-%m-%d %H:%M} JST." in text
-    assert "Move its expiry" in text
+    assert f"The license expired on {local:%Y-%m-%d %H:%M} JST." in text
+    assert "Change its expiry" in text
 
 
 def test_an_archived_customer(ask: Any, license: License) -> None:
@@ -144,19 +144,17 @@ def test_an_archived_customer(ask: Any, license: License) -> None:
     text = ask()
 
     assert "Northwind is archived." in text
-    assert f'href="/t/acme/customers/{license.customer_id}">To the customer' in text
+    assert f'href="/t/acme/customers/{license.customer_id}">Open the customer' in text
 
 
 def test_another_application(ask: Any, registry: Any) -> None:
     text = ask("proxy/other-app/quay.io/my-org/api:v1")
 
     assert "No application has the slug &#x27;other-app&#x27;." in text
-    assert 'href="/t/acme/applications">To the applications' in text
+    assert 'href="/t/acme/applications">Open applications' in text
 
 
-def test_an_application_of_ones_own_can_be_chosen(
-    ask: Any, registry: Any, team: Team
-) -> None:
+def test_another_application_can_be_chosen(ask: Any, registry: Any, team: Team) -> None:
     ApplicationFactory(team=team, slug="second")
 
     text = ask("quay.io/my-org/api:v1", application="second")
@@ -188,7 +186,7 @@ def test_a_repository_that_is_not_allowed(ask: Any, registry: Any) -> None:
     assert f'href="/t/acme/registries/{registry.pk}/edit">Edit quay.io</a>' in text
 
 
-def test_who_may_not_change_registries_is_led_to_where_they_are_shown(
+def test_support_gets_a_link_to_the_registry(
     client: Client, support: Membership, license: License, registry: Any
 ) -> None:
     client.force_login(support.user)
@@ -196,20 +194,18 @@ def test_who_may_not_change_registries_is_led_to_where_they_are_shown(
 
     text = client.get(ADDRESS, query).content.decode()
 
-    assert f'href="/t/acme/registries/{registry.pk}">To quay.io</a>' in text
+    assert f'href="/t/acme/registries/{registry.pk}">Open quay.io</a>' in text
     assert "/edit" not in text
 
 
-def test_an_api_token_can_be_asked_about(
-    ask: Any, team: Team, license: License
-) -> None:
+def test_a_pull_with_an_api_token(ask: Any, team: Team, license: License) -> None:
     token = ApiTokenFactory(team=team, name="robot", role="support")
 
     text = ask(holder=f"api-token:{token.pk}")
 
     assert "API token robot" in text
     assert "role does not pull my-app." in text
-    assert "Is the license in force?" not in text
+    assert "Is the license active?" not in text
 
 
 def test_a_revoked_api_token_is_unknown(ask: Any, team: Team) -> None:
@@ -217,15 +213,15 @@ def test_a_revoked_api_token_is_unknown(ask: Any, team: Team) -> None:
 
     text = ask(holder=f"api-token:{token.pk}")
 
-    assert "No usable license, API token or user of your team is behind it." in text
+    assert "No active license, API token or member of your team matches it." in text
 
 
-def test_an_api_token_asked_about_needs_an_application(ask: Any, team: Team) -> None:
+def test_a_pull_with_an_api_token_needs_an_application(ask: Any, team: Team) -> None:
     token = ApiTokenFactory(team=team)
 
     text = ask("quay.io/my-org/api", holder=f"api-token:{token.pk}")
 
-    assert "Choose one: the image name has none." in text
+    assert "Choose an application: the image name does not contain one." in text
 
 
 @pytest.mark.parametrize(
@@ -236,7 +232,7 @@ def test_an_api_token_asked_about_needs_an_application(ask: Any, team: Team) -> 
         ("old.example.com/proxy/my-app/quay.io/api", "never reach Berth."),
     ],
 )
-def test_a_bad_image_name_is_told_beside_its_field(
+def test_an_invalid_image_name_is_shown_beside_its_field(
     ask: Any, image: str, says: str
 ) -> None:
     text = ask(image)

@@ -120,7 +120,7 @@ def test_private_registry_shows_what_is_missing(
     ApplicationFactory.create_batch(26, team=team)
     response = browser.get(IMAGES)
     assert len(copyable_of(response)) == 3 * 25
-    assert "These are your newest applications." in text_of(response)
+    assert "Showing your newest applications." in text_of(response)
 
 
 @pytest.mark.parametrize("number", [1, 30])
