@@ -26,7 +26,7 @@ team_pages: list[URLPattern | URLResolver] = [
     path("", include("images.web.urls")),
 ]
 
-handler400 = "portal.http.pages.not_understood"
+handler400 = "portal.http.pages.bad_request"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", entrance.home, name="home"),
     path("set-up", entrance.set_up_page, name="set-up"),

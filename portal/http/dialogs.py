@@ -1,4 +1,4 @@
-"""Dialogs: a form over the page, or a page of its own for a browser without scripts."""
+"""Dialogs over the page; without scripts, each is a page of its own."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from portal.http.pages import go_to, render_page
 
 _DEFAULTS = {
     "text": "",  # one paragraph above the fields
-    "details": "",  # a template that says more
+    "details": "",  # a template with more details
     "submit": "Save",
     "tone": "primary",
-    "is_possible": True,  # without it there is no button
+    "is_possible": True,  # False hides the button
 }
 
 
@@ -29,9 +29,9 @@ def render_dialog(
     back: str,
     **context: Any,
 ) -> HttpResponse:
-    """Render a dialog with its form; ``back`` is where Cancel leads.
+    """Render a dialog with its form; ``back`` is the URL of Cancel.
 
-    ``context`` may have the values of ``_DEFAULTS``. Another ``template`` extends
+    ``context`` may override ``_DEFAULTS``. Other templates extend
     ``portal/dialog.html``.
     """
     shown = {**_DEFAULTS, **context, "title": title, "dialog": template, "back": back}
@@ -49,10 +49,10 @@ def confirm(
     names: Mapping[str, str] | None = None,
     **dialog: Any,
 ) -> HttpResponse:
-    """Ask before calling ``act``; then say that it is ``done``, and go on.
+    """Ask for confirmation, call ``act``, show the message ``done`` and redirect.
 
-    ``after`` is where to go on, if not ``back``. What ``act`` refuses is shown in the
-    dialog, its values by ``names`` as in :func:`refusals_in`.
+    ``after`` is the URL to redirect to, if not ``back``. Errors of ``act`` are shown in
+    the dialog, with ``names`` as in :func:`refusals_in`.
     """
     if form is None:
         form = forms.Form(request.POST if request.method == "POST" else None)

@@ -1,4 +1,4 @@
-"""Forms that show what services refuse, and that lose or double no change."""
+"""Forms that show service errors, and neither lose nor repeat changes."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ class CreateForm(forms.Form):
     """A form that creates something, and only once: see ``teams.web.once``."""
 
     submission = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
-    # Shown when the form is submitted again, where going to what it made is not enough.
+    # Shown with the redirect to the existing object if the form is submitted again.
     repeated = ""
 
     @property
     def entered(self) -> dict[str, Any]:
-        """Return the values of a valid form."""
+        """Return the values entered in a valid form."""
         return {
             name: value
             for name, value in self.cleaned_data.items()
@@ -39,30 +39,30 @@ class CreateForm(forms.Form):
 
 
 class EditForm(forms.Form):
-    """A form that changes something, unless somebody else did first.
+    """A form that changes something, unless somebody else changed it first.
 
     ``seen`` is the fingerprint of the values that the form was rendered with.
     """
 
     seen = forms.CharField(widget=forms.HiddenInput, required=False)
-    # Set if somebody else changed the row since; the page says so.
-    is_overtaken = False
+    # Set if somebody else changed the row after the form was shown.
+    has_conflict = False
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        # The current values, in words, of fields in which others were entered.
+        # After a conflict, the current values of the fields that differ, as text.
         self.current: dict[str, str] = {}
 
     def differing(self) -> list[str]:
-        """Return the fields whose sent values are not those of ``initial``."""
+        """Return the names of the fields whose values differ from ``initial``."""
         return [field.name for field in self.visible_fields() if _differs(field)]
 
-    def overtake(self) -> None:
-        """Keep what was entered, and name the current values, except for secrets."""
-        self.is_overtaken = True
+    def show_conflict(self) -> None:
+        """Keep the entered values, and show the current ones beside them."""
+        self.has_conflict = True
         fields = [self[name] for name in self.differing() if name in self.initial]
         self.current = {
-            field.name: _in_words(field)
+            field.name: _as_text(field)
             for field in fields
             if not isinstance(field.field.widget, forms.PasswordInput)
         }
@@ -82,11 +82,11 @@ def edit(
     names: Mapping[str, str] | None = None,
     **options: Any,
 ) -> tuple[FormT, bool]:
-    """Return a form of a row's values, and whether what it brought was saved.
+    """Return a form of a row's values, and whether it was submitted and saved.
 
     ``values`` reads the form's values from the row. If they have changed since the form
-    was shown, nothing is saved: the form keeps what was entered and ``is_overtaken``.
-    A form that brings the current values, as a second submission does, counts as saved.
+    was shown, nothing is saved and the form ``has_conflict``. A form with the current
+    values, such as a second submission, counts as saved.
     """
     if request.method != "POST":
         shown = values(row)
@@ -102,7 +102,7 @@ def edit(
         if request.POST.get("seen") != data["seen"]:
             if is_valid and not form.differing():
                 return form, True
-            form.overtake()
+            form.show_conflict()
         elif is_valid:
             with refusals_in(form, names):
                 entered = {**form.cleaned_data}
@@ -113,21 +113,21 @@ def edit(
 
 
 def _differs(field: forms.BoundField) -> bool:
-    initial, sent = _with_plain_ends(field.initial), _with_plain_ends(field.data)
-    if not field.field.has_changed(initial, sent):
+    initial, entered = _normalized(field.initial), _normalized(field.data)
+    if not field.field.has_changed(initial, entered):
         return False
     try:
-        return bool(field.field.to_python(initial) != field.field.to_python(sent))
+        return bool(field.field.to_python(initial) != field.field.to_python(entered))
     except (ValidationError, TypeError, ValueError):
         return True
 
 
-def _with_plain_ends(value: Any) -> Any:
-    """Return a text with the line ends that are stored; browsers send others."""
+def _normalized(value: Any) -> Any:
+    """Return a text with the stored line ends; browsers submit others."""
     return value.replace("\r\n", "\n") if isinstance(value, str) else value
 
 
-def _in_words(field: forms.BoundField) -> str:
+def _as_text(field: forms.BoundField) -> str:
     value = field.initial
     if isinstance(value, datetime):
         return f"{timezone.localtime(value):%Y-%m-%d %H:%M}"
@@ -141,7 +141,7 @@ def _in_words(field: forms.BoundField) -> str:
 
 
 def fingerprint(values: Mapping[str, Any]) -> str:
-    """Return a digest of values, the same for the same values."""
+    """Return a digest of the values, equal for equal values."""
     text = json.dumps(values, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
@@ -150,15 +150,15 @@ def fingerprint(values: Mapping[str, Any]) -> str:
 def refusals_in(
     form: forms.Form, names: Mapping[str, str] | None = None
 ) -> Iterator[None]:
-    """Turn what a service refuses in the block into errors of the form.
+    """Turn the errors that a service raises in the block into errors of the form.
 
-    ``names`` maps the service's names of values to fields of the form, where they
-    differ. Errors of no field are shown above the form.
+    ``names`` maps the service's names to fields of the form where they differ. Errors
+    without a field are shown above the form.
     """
     try:
         yield
     except NotAllowed:
-        raise  # this reader may not see the page at all
+        raise  # the user may not see the page at all
     except Invalid as error:
         _add(form, error.fields, names or {})
     except ValidationError as error:
@@ -167,7 +167,9 @@ def refusals_in(
     except PortalError as error:
         form.add_error(None, error.message)
     except IntegrityError:
-        form.add_error(None, "Somebody else made a change first. Check it, then retry.")
+        form.add_error(
+            None, "Somebody else made a change first. Review it, then try again."
+        )
 
 
 def _add(
@@ -177,6 +179,6 @@ def _add(
 ) -> None:
     for name, messages in errors.items():
         field = names.get(name, name)
-        known = field if field in form.fields else None
+        target = field if field in form.fields else None
         for message in messages:
-            form.add_error(known, message)
+            form.add_error(target, message)

@@ -14,7 +14,7 @@ from django.db.models import Model, Q, QuerySet
 
 RowT = TypeVar("RowT", bound=Model)
 PAGE_SIZE = 25
-# No row is older.
+# Cursors before this year are invalid: no row is older.
 FIRST_YEAR = 2000
 
 
@@ -68,17 +68,17 @@ def keyset_page(
     ordered = rows.order_by(*ordering)
     if start is not None:
         ordered = ordered.filter(_beyond(start, by))
-    taken = list(ordered[: size + 1])
-    has_more = len(taken) > size
-    shown = taken[:size]
+    fetched = list(ordered[: size + 1])
+    has_more = len(fetched) > size
+    page = fetched[:size]
     if is_back:
-        shown.reverse()
+        page.reverse()
     return Page(
-        rows=shown,
-        newer=_edge(shown, 0, by, is_back=True)
+        rows=page,
+        newer=_edge(page, 0, by, is_back=True)
         if (has_more if is_back else start is not None)
         else None,
-        older=_edge(shown, -1, by, is_back=False) if is_back or has_more else None,
+        older=_edge(page, -1, by, is_back=False) if is_back or has_more else None,
     )
 
 
@@ -88,7 +88,7 @@ def cursor_after(row: Model, *, by: str = "created_at") -> str:
 
 
 def _beyond(cursor: _Cursor, by: str) -> Q:
-    # The others imply the first condition; the index needs it to find the place.
+    # The first condition is redundant, but lets the database use the index.
     side = "gt" if cursor.is_back else "lt"
     return Q(**{f"{by}__{side}e": cursor.at}) & (
         Q(**{f"{by}__{side}": cursor.at})

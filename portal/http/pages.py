@@ -1,4 +1,4 @@
-"""What pages of every room share: rendering, redirects, the chosen theme."""
+"""What all pages share: rendering, redirects and the theme."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ THEMES = ("auto", "light", "dark")
 
 
 def is_partial(request: HttpRequest) -> bool:
-    """Tell whether htmx asks for a part of the page, to put it into the one shown."""
+    """Return whether htmx requests only a part of the page."""
     htmx: HtmxDetails | None = getattr(request, "htmx", None)
     return htmx is not None and bool(htmx) and not htmx.history_restore_request
 
@@ -37,25 +37,25 @@ def render_page(
     partial: str | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """Render a page, or its ``partial`` template if htmx asks for that alone."""
-    chosen = partial if partial and is_partial(request) else template
-    response = render(request, chosen, dict(context or {}), status=status)
+    """Render a page, or only its ``partial`` template if htmx requests it."""
+    name = partial if partial and is_partial(request) else template
+    response = render(request, name, dict(context or {}), status=status)
     patch_vary_headers(response, ("HX-Request",))
-    # Pages hold what only this reader may see.
+    # Pages contain data that only this user may see.
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
-def not_understood(
+def bad_request(
     _request: HttpRequest,
     exception: Exception,
 ) -> HttpResponse:
-    """Answer a malformed request: without its context, of which even the host lies."""
+    """Answer a malformed request, without a context: even its host may be invalid."""
     return HttpResponseBadRequest(render_to_string("400.html"))
 
 
-class GoTo(Exception):  # noqa: N818 -- no error: an answer from deeper down
-    """Raised to send the browser to another page; ``team_page`` does."""
+class GoTo(Exception):  # noqa: N818 -- not an error
+    """Raised to redirect from any depth; ``team_page`` sends the redirect."""
 
     def __init__(self, address: str) -> None:
         super().__init__(address)
@@ -63,14 +63,14 @@ class GoTo(Exception):  # noqa: N818 -- no error: an answer from deeper down
 
 
 def go_to(request: HttpRequest, url: str) -> HttpResponse:
-    """Send the browser to another page, out of a dialog too."""
+    """Redirect to another page, also from a dialog."""
     if is_partial(request):
         return HttpResponseClientRedirect(url)
     return HttpResponseRedirect(url)
 
 
 def page_context(request: HttpRequest) -> dict[str, Any]:
-    """Give every template the theme, and the hosts that commands are typed with."""
+    """Provide the theme, and the hosts for commands, to every template."""
     theme = request.COOKIES.get(THEME_COOKIE, "auto")
     return {
         "theme": theme if theme in THEMES else "auto",
@@ -81,7 +81,7 @@ def page_context(request: HttpRequest) -> dict[str, Any]:
 
 
 def is_local_url(url: str) -> bool:
-    """Tell whether an address leads to a page of this site, and nowhere else."""
+    """Return whether a URL can only lead to a page of this site."""
     return url.startswith("/") and url_has_allowed_host_and_scheme(
         url, allowed_hosts=None
     )

@@ -1,4 +1,4 @@
-"""Tags and filters that all templates have."""
+"""Tags and filters for all templates."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _CLASSES: tuple[tuple[type[forms.Widget], str], ...] = (
 
 @register.filter
 def control(field: BoundField) -> SafeString:
-    """Render a field's widget with its class, its help and its errors tied to it."""
+    """Render a field's widget, linked to its help and errors for screen readers."""
     widget = field.field.widget
-    kind = next((name for kind, name in _CLASSES if isinstance(widget, kind)), None)
-    classes = [kind or "form-control", widget.attrs.get("class", "")]
+    style = next((name for kind, name in _CLASSES if isinstance(widget, kind)), None)
+    classes = [style or "form-control", widget.attrs.get("class", "")]
     described = [f"{field.auto_id}_help"] if field.help_text else []
-    if now_there(field):
-        described.insert(0, f"{field.auto_id}_now")
+    if current_value(field):
+        described.insert(0, f"{field.auto_id}_current")
     attributes: dict[str, Any] = {}
     if field.errors:
         classes.append("is-invalid")
@@ -47,27 +47,27 @@ def control(field: BoundField) -> SafeString:
 
 
 @register.filter
-def now_there(field: BoundField) -> str:
-    """Return the current value of a field that somebody else has changed."""
+def current_value(field: BoundField) -> str:
+    """Return the current value of a field after a conflict, otherwise ""."""
     current: dict[str, str] = getattr(field.form, "current", {})
     return current.get(field.name, "")
 
 
 @register.filter
 def choices(field: BoundField) -> list[tuple[SafeString, str]]:
-    """Return each choice of radio buttons or check boxes with its label."""
+    """Return the radio buttons or checkboxes of a field, each with its label."""
     attributes = {"class": "form-check-input", "id": field.auto_id}
-    described = [f"{field.auto_id}_now"] if now_there(field) else []
+    described = [f"{field.auto_id}_current"] if current_value(field) else []
     if field.errors:
         described.insert(0, f"{field.auto_id}_errors")
         attributes["aria-invalid"] = "true"
     if described:
         attributes["aria-describedby"] = " ".join(described)
     widget = field.field.widget
-    found = widget.subwidgets(field.html_name, field.value(), attributes)
+    options = widget.subwidgets(field.html_name, field.value(), attributes)
     return [
-        (BoundWidget(widget, each, field.form.renderer).tag(), each["label"])
-        for each in found
+        (BoundWidget(widget, option, field.form.renderer).tag(), option["label"])
+        for option in options
     ]
 
 
@@ -84,7 +84,7 @@ def kind_of_control(field: BoundField) -> str:
 
 @register.filter
 def when(at: datetime | None) -> str:
-    """Show an instant in words; the exact one, with its zone, on hover."""
+    """Show a time relative to now; hovering shows it exactly."""
     if at is None:
         return ""
     return _time(at, naturaltime(at))
@@ -92,7 +92,7 @@ def when(at: datetime | None) -> str:
 
 @register.filter
 def instant(at: datetime | None) -> str:
-    """Show an instant exactly, in the reader's time zone."""
+    """Show a time exactly, in the current time zone."""
     return _time(at, _exact(at)) if at else ""
 
 
@@ -109,13 +109,13 @@ def _exact(at: datetime) -> str:
 
 @register.filter
 def browser(user_agent: str) -> str:
-    """Show which browser a ``User-Agent`` is of."""
+    """Return the name of the browser that sent a ``User-Agent``."""
     return browser_name(user_agent)
 
 
 @register.simple_tag(takes_context=True)
 def with_parameters(context: template.Context, **changes: object) -> str:
-    """Return this page's query with some parameters changed; None takes one out."""
+    """Return this page's query with some parameters changed; None removes one."""
     request: HttpRequest = context["request"]
     query = request.GET.copy()
     for name, value in changes.items():
@@ -128,7 +128,7 @@ def with_parameters(context: template.Context, **changes: object) -> str:
 
 @register.simple_tag
 def opens(url: str) -> SafeString:
-    """Return the attributes of a link that opens a dialog; a page without scripts."""
+    """Return the attributes of a link to a dialog; without scripts, to a page."""
     return format_html('href="{}" hx-get="{}" hx-target="#dialog-body"', url, url)
 
 
@@ -136,7 +136,7 @@ def opens(url: str) -> SafeString:
 def nav_item(
     context: template.Context, name: str, label: str, icon: str
 ) -> dict[str, object]:
-    """Render an entry of the team's navigation: the list that ``name`` leads to."""
+    """Render an entry of the team's navigation; ``name`` is its URL name."""
     request: HttpRequest = context["request"]
     match = request.resolver_match
     current = (match.url_name or "") if match else ""
@@ -150,11 +150,11 @@ def nav_item(
 
 @register.inclusion_tag("portal/copyable.html")
 def copyable(text: str, label: str = "Copy") -> dict[str, object]:
-    """Show a command or a name with a button that copies it."""
+    """Show a text with a button that copies it."""
     return {"text": text, "label": label}
 
 
 @register.inclusion_tag("portal/badge.html")
 def badge(text: object, tone: str = "neutral") -> dict[str, object]:
-    """Show a state as a word in a tone: good, warning, bad, info or neutral."""
+    """Show a state as a badge; tones: good, warning, bad, info or neutral."""
     return {"text": text, "tone": tone}

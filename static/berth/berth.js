@@ -1,4 +1,4 @@
-// What pages do beyond htmx. Every page works without it.
+// Optional page behavior beyond htmx: every page works without it.
 (() => {
   "use strict";
   const dialog = document.getElementById("dialog");
@@ -6,21 +6,21 @@
 
   const onClick = (selector, act) => {
     document.addEventListener("click", (event) => {
-      const found = event.target.closest(selector);
-      if (found) act(found, event);
+      const element = event.target.closest(selector);
+      if (element) act(element, event);
     });
   };
 
   document.addEventListener("htmx:afterSwap", (event) => {
     if (!dialog.contains(event.target) && event.target !== body) return;
     if (!dialog.open) dialog.showModal();
-    const wrong = body.querySelector("[aria-invalid=true]");
-    const first = wrong ?? body.querySelector("input:not([type=hidden]), select, textarea");
+    const invalid = body.querySelector("[aria-invalid=true]");
+    const first = invalid ?? body.querySelector("input:not([type=hidden]), select, textarea");
     if (first) first.focus();
   });
 
   dialog.addEventListener("close", () => {
-    // What the dialog made is not yet in the list behind it.
+    // The list behind the dialog does not show the new object yet.
     const isStale = body.querySelector("[data-reload]") !== null;
     body.replaceChildren();
     if (isStale) window.location.reload();
@@ -42,7 +42,7 @@
 
   onClick("[data-dismiss]", (button) => button.closest("[data-toast]").remove());
 
-  // Browsers let pages copy only over https://, and only if the visitor allows it.
+  // Copying needs https:// and the user's permission.
   const copy = async (code) => {
     try {
       await navigator.clipboard.writeText(code.textContent);
@@ -59,7 +59,7 @@
     window.setTimeout(() => { button.textContent = button.dataset.label; }, 1500);
   });
 
-  // Menus close when something else is clicked, and with Escape.
+  // Menus close on a click elsewhere and with Escape.
   const closeMenus = (except) => {
     document.querySelectorAll("details.berth-menu[open]").forEach((menu) => {
       if (menu !== except) menu.open = false;
@@ -70,7 +70,7 @@
     if (event.key === "Escape") closeMenus(null);
   });
 
-  // A second click while the first one is on its way is only impatience.
+  // Ignore further clicks while the form is being submitted.
   document.addEventListener("submit", (event) => {
     const form = event.target;
     if (!form.matches("[data-once]") || form.hasAttribute("hx-post")) return;

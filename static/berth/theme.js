@@ -1,4 +1,4 @@
-// Runs before the first paint, so that no page flashes in the wrong colours.
+// Runs before the first paint, so that pages do not flash in the wrong colors.
 (() => {
   "use strict";
   const root = document.documentElement;

@@ -1,4 +1,4 @@
-"""What pages of every room share."""
+"""What all pages share."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from portal.http.pages import is_local_url
 from portal.http.static_files import NodeFilesFinder
 from portal.http.template_tags import control, instant
 
-GONE = {
+UNREACHABLE = {
     "BACKEND": "portal.http.redis_cache.ForgivingRedisCache",
     "LOCATION": "redis://127.0.0.1:1",
     "OPTIONS": {"socket_connect_timeout": 0.2},
@@ -43,13 +43,13 @@ def refused(
     return form
 
 
-def test_what_a_service_refuses_is_shown_beside_the_field() -> None:
+def test_service_errors_are_shown_beside_the_field() -> None:
     form = refused(filled(), Invalid({"name": ["Taken."]}))
 
     assert form.errors == {"name": ["Taken."]}
 
 
-def test_a_services_own_names_are_translated() -> None:
+def test_names_of_the_service_are_mapped_to_fields() -> None:
     form = refused(filled(), Invalid({"title": ["Taken."]}), {"title": "name"})
 
     assert form.errors == {"name": ["Taken."]}
@@ -58,11 +58,11 @@ def test_a_services_own_names_are_translated() -> None:
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (Conflict("over", "It is over."), "It is over."),
+        (Conflict("expired", "It has expired."), "It has expired."),
         (IntegrityError(), "Somebody else made a change first."),
     ],
 )
-def test_errors_of_no_field_are_shown_above_the_form(
+def test_errors_without_a_field_are_shown_above_the_form(
     error: Exception, message: str
 ) -> None:
     form = refused(filled(), error)
@@ -70,29 +70,30 @@ def test_errors_of_no_field_are_shown_above_the_form(
     assert message in form.non_field_errors()[0]
 
 
-def test_a_missing_right_is_no_error_of_the_form() -> None:
+def test_missing_permission_is_not_a_form_error() -> None:
     with pytest.raises(NotAllowed):
         refused(filled(), NotAllowed("no", "No."))
 
 
-def test_fingerprints_tell_values_apart() -> None:
+def test_fingerprints_of_different_values_differ() -> None:
     one = fingerprint({"a": 1, "b": datetime(2026, 1, 1, tzinfo=UTC)})
 
     assert one == fingerprint({"b": datetime(2026, 1, 1, tzinfo=UTC), "a": 1})
     assert one != fingerprint({"a": 2, "b": datetime(2026, 1, 1, tzinfo=UTC)})
 
 
-def test_a_control_is_tied_to_its_help_and_its_errors() -> None:
-    good, bad = str(control(filled()["name"])), str(control(NameForm({})["name"]))
+def test_a_control_is_linked_to_its_help_and_errors() -> None:
+    valid = str(control(filled()["name"]))
+    invalid = str(control(NameForm({})["name"]))
 
-    assert 'class="form-control"' in good
-    assert 'aria-describedby="id_name_help"' in good
-    assert 'class="form-control is-invalid"' in bad
-    assert 'aria-invalid="true"' in bad
-    assert 'aria-describedby="id_name_errors id_name_help"' in bad
+    assert 'class="form-control"' in valid
+    assert 'aria-describedby="id_name_help"' in valid
+    assert 'class="form-control is-invalid"' in invalid
+    assert 'aria-invalid="true"' in invalid
+    assert 'aria-describedby="id_name_errors id_name_help"' in invalid
 
 
-def test_instants_are_shown_in_the_readers_zone() -> None:
+def test_times_are_shown_in_the_current_zone() -> None:
     at = datetime(2026, 7, 1, 22, 30, tzinfo=UTC)
     with timezone.override("Europe/Berlin"):
         shown = str(instant(at))
@@ -129,11 +130,11 @@ def test_local_addresses(url: str) -> None:
         "javascript:x",
     ],
 )
-def test_addresses_elsewhere(url: str) -> None:
+def test_other_addresses(url: str) -> None:
     assert not is_local_url(url)
 
 
-@override_settings(CACHES={"default": GONE, "local": LOCAL})
+@override_settings(CACHES={"default": UNREACHABLE, "local": LOCAL})
 def test_without_redis_the_process_keeps_its_own_cache() -> None:
     cache = caches["default"]
 
@@ -145,7 +146,7 @@ def test_without_redis_the_process_keeps_its_own_cache() -> None:
     assert not redis_answers()
 
 
-def test_only_the_files_of_pages_come_from_node_modules() -> None:
+def test_only_page_assets_are_served_from_node_modules() -> None:
     finder = NodeFilesFinder()
 
     assert finder.find("@tabler/core/dist/css/tabler.min.css")
@@ -166,7 +167,7 @@ class ChangeForm(EditForm):
     secret = forms.CharField(required=False, widget=forms.PasswordInput)
 
 
-PRESENT = {
+CURRENT = {
     "name": "",
     "text": "one\ntwo",
     "kind": "b",
@@ -177,19 +178,19 @@ PRESENT = {
 }
 
 
-def test_an_edit_form_knows_that_it_brings_what_is_there() -> None:
-    sent = {**PRESENT, "text": "one\r\ntwo", "is_open": "on", "seen": "x"}
+def test_an_edit_form_with_the_current_values_has_no_differences() -> None:
+    entered = {**CURRENT, "text": "one\r\ntwo", "is_open": "on", "seen": "x"}
 
-    assert ChangeForm(sent, initial=PRESENT).differing() == []
+    assert ChangeForm(entered, initial=CURRENT).differing() == []
 
 
-def test_an_overtaken_form_tells_in_words_what_is_there_now() -> None:
-    sent = {"name": "Mine", "kind": "a", "secret": "mine", "text": "one\ntwo"}
-    form = ChangeForm(sent, initial=PRESENT)
+def test_a_form_with_a_conflict_shows_the_current_values() -> None:
+    entered = {"name": "Mine", "kind": "a", "secret": "mine", "text": "one\ntwo"}
+    form = ChangeForm(entered, initial=CURRENT)
 
-    form.overtake()
+    form.show_conflict()
 
-    assert form.is_overtaken
+    assert form.has_conflict
     assert form.current == {
         "name": "empty",
         "kind": "Kind B",
@@ -198,13 +199,13 @@ def test_an_overtaken_form_tells_in_words_what_is_there_now() -> None:
         "at": "2031-07-01 18:30",
     }
     page = Template('{% include "portal/form.html" %}').render(Context({"form": form}))
-    assert '<div class="form-hint" id="id_kind_now">Now: Kind B</div>' in page
-    assert 'aria-describedby="id_kind_now"' in page
+    assert '<div class="form-hint" id="id_kind_current">Now: Kind B</div>' in page
+    assert 'aria-describedby="id_kind_current"' in page
     assert 'value="Mine"' in page
     assert "hunter2" not in page
 
 
-def test_a_request_that_is_not_understood_is_told(client: Client) -> None:
+def test_a_malformed_request_gets_a_page(client: Client) -> None:
     page = client.get("/", headers={"host": "not a host"})
 
     text = page.content.decode()
