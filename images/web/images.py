@@ -69,8 +69,8 @@ class ImagePageFilter(PageFilter):
     ) -> QuerySet[ImageRepository]:
         # The whole name may have been pasted.
         part = text.strip().lower().removeprefix(f"{settings.BERTH_REGISTRY_HOST}/")
-        full_name = Concat("application__slug", Value("/"), "name")
-        return rows.alias(full_name=full_name).filter(full_name__contains=part)
+        whole_name = Concat("application__slug", Value("/"), "name")
+        return rows.alias(whole_name=whole_name).filter(whole_name__contains=part)
 
 
 @dataclass(frozen=True, slots=True)

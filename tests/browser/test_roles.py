@@ -90,9 +90,8 @@ def test_support_neither_sees_nor_changes_credentials_of_registries(
     page.goto(change)
 
     assert status == 403
-    expect(page.get_by_role("heading", level=1)).to_have_text(
-        "You do not have permission"
-    )
+    heading = page.get_by_role("heading", level=1)
+    expect(heading).to_have_text("You do not have permission")
     assert portal.seed("rows", team=crew.slug) == before
 
 

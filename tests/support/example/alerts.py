@@ -57,8 +57,8 @@ def add_alerts(actor: Actor, team: Team, registry: ExternalRegistry) -> Webhook:
             created_at=at,
             finished_at=at,
             http_status=503 if is_late else 204,
-            detail="The receiver responded with status 503."
-            if is_late
-            else "Delivered.",
+            detail=(
+                "The receiver responded with status 503." if is_late else "Delivered."
+            ),
         )
     return webhook

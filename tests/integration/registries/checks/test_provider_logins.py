@@ -160,7 +160,7 @@ def test_a_repository_without_access_is_denied_in_the_providers_own_words(
 
     assert result.outcome is Outcome.REPOSITORY_DENIED
     assert result.problem is Problem.NO_ACCESS
-    assert result.says_nothing_of_the_login
+    assert result.is_only_about_the_image
     start = f"Signed in to {case.endpoint}, but this account may not read secret/other,"
     assert result.detail.startswith(start)
     assert case.denied in result.detail
