@@ -9,7 +9,7 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 
-from portal.http.forms import refusals_in
+from portal.http.forms import EditForm, RowT, edit, refusals_in
 from portal.http.pages import go_to, render_page
 
 _DEFAULTS = {
@@ -62,3 +62,35 @@ def confirm(
             messages.success(request, done)
             return go_to(request, after() if callable(after) else after or back)
     return render_dialog(request, form=form, back=back, **{"tone": "danger", **dialog})
+
+
+def edit_dialog(
+    request: HttpRequest,
+    form_class: type[EditForm],
+    row: RowT,
+    *,
+    values: Callable[[RowT], Mapping[str, Any]],
+    save: Callable[[RowT, dict[str, Any]], object],
+    done: str,
+    back: str,
+    names: Mapping[str, str] | None = None,
+    options: Mapping[str, Any] | None = None,
+    **dialog: Any,
+) -> HttpResponse:
+    """Let ``row`` be edited as in :func:`edit`; then report ``done`` and go ``back``.
+
+    ``options`` are passed to the form.
+    """
+    form, is_saved = edit(
+        request,
+        form_class,
+        row,
+        values=values,
+        save=save,
+        names=names,
+        **(options or {}),
+    )
+    if is_saved:
+        messages.success(request, done)
+        return go_to(request, back)
+    return render_dialog(request, form=form, back=back, **dialog)
