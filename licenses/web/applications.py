@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.views.decorators.http import require_safe
 
@@ -16,10 +15,10 @@ from licenses.services import (
     create_application,
     delete_application,
 )
-from portal.http.dialogs import confirm, render_dialog
-from portal.http.forms import CreateForm, EditForm, edit, refusals_in
+from portal.http.dialogs import confirm, edit_dialog, render_dialog
+from portal.http.forms import CreateForm, EditForm, refusals_in
 from portal.http.keyset import keyset_page
-from portal.http.pages import go_to, render_page
+from portal.http.pages import render_page
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, team_page, team_url
 from teams.web.forms import SLUG_HELP, SLUG_LENGTH, slug_from
@@ -104,19 +103,17 @@ def edit_application(request: TeamRequest, application_slug: str) -> HttpRespons
     """Rename an application."""
     found = find_application(request, application_slug)
 
-    def save(present: Application, changes: dict[str, Any]) -> object:
-        return change_application(actor=request.actor, application=present, **changes)
+    def save(row: Application, changes: dict[str, Any]) -> object:
+        return change_application(actor=request.actor, application=row, **changes)
 
-    form, is_saved = edit(
-        request, ApplicationForm, found, values=_application_values, save=save
-    )
-    if is_saved:
-        messages.success(request, "The application is saved.")
-        return go_to(request, application_address(request, found))
-    return render_dialog(
+    return edit_dialog(
         request,
-        form=form,
+        ApplicationForm,
+        found,
+        values=lambda row: {"name": row.name},
+        save=save,
         title=f"Rename {found.name}",
+        done="The application is saved.",
         back=application_address(request, found),
     )
 
@@ -150,7 +147,3 @@ def find_application(request: TeamRequest, slug: str) -> Application:
 def application_address(request: TeamRequest, application: Application) -> str:
     """Return the address of the application's page."""
     return team_url(request, "applications-detail", application_slug=application.slug)
-
-
-def _application_values(application: Application) -> dict[str, Any]:
-    return {"name": application.name}

@@ -6,22 +6,14 @@ import uuid
 from typing import Any
 
 from django import forms
-from django.contrib import messages
 from django.http import HttpResponse
 
 from licenses.models import Channel
-from licenses.selectors import (
-    channels_with_licenses,
-)
-from licenses.services import (
-    change_channel,
-    create_channel,
-    delete_channel,
-)
+from licenses.selectors import channels_with_licenses
+from licenses.services import change_channel, create_channel, delete_channel
 from licenses.web.applications import SluggedForm, application_address, find_application
-from portal.http.dialogs import confirm, render_dialog
-from portal.http.forms import EditForm, edit, refusals_in
-from portal.http.pages import go_to
+from portal.http.dialogs import confirm, edit_dialog, render_dialog
+from portal.http.forms import EditForm, refusals_in
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page
 from teams.web.forms import SLUG_HELP, SLUG_LENGTH
@@ -51,32 +43,22 @@ def edit_channel(
     found = find_application(request, application_slug)
     channel: Channel = find(channels_with_licenses(found), channel_id)
 
-    def save(present: Channel, changes: dict[str, Any]) -> object:
-        return change_channel(actor=request.actor, channel=present, changes=changes)
+    def save(row: Channel, changes: dict[str, Any]) -> object:
+        return change_channel(actor=request.actor, channel=row, changes=changes)
 
-    form, is_saved = edit(
+    return edit_dialog(
         request,
         ChannelForm,
         channel,
-        values=_channel_values,
+        values=lambda row: {"name": row.name, "is_default": row.is_default},
         save=save,
-        is_default=channel.is_default,
-    )
-    if is_saved:
-        messages.success(request, "The channel is saved.")
-        return go_to(request, application_address(request, found))
-    return render_dialog(
-        request,
-        form=form,
+        options={"is_default": channel.is_default},
         title=f"Edit channel {channel.name}",
         details="licenses/channel_edit.html",
+        done="The channel is saved.",
         back=application_address(request, found),
         channel=channel,
     )
-
-
-def _channel_values(channel: Channel) -> dict[str, Any]:
-    return {"name": channel.name, "is_default": channel.is_default}
 
 
 class NewChannelForm(SluggedForm):

@@ -21,8 +21,8 @@ from licenses.services import (
     create_customer,
     restore_customer,
 )
-from portal.http.dialogs import confirm, render_dialog
-from portal.http.forms import CreateForm, EditForm, edit, refusals_in
+from portal.http.dialogs import confirm, edit_dialog, render_dialog
+from portal.http.forms import CreateForm, EditForm, refusals_in
 from portal.http.keyset import keyset_page
 from portal.http.pages import go_to, render_page
 from teams.permissions import Permission
@@ -129,17 +129,17 @@ def edit_customer(request: TeamRequest, customer_id: uuid.UUID) -> HttpResponse:
     """Change a customer's name, address or custom ID."""
     customer = find(customers_with_licenses(request.team.pk), customer_id)
 
-    def save(present: Customer, changes: dict[str, Any]) -> object:
-        return change_customer(actor=request.actor, customer=present, changes=changes)
+    def save(row: Customer, changes: dict[str, Any]) -> object:
+        return change_customer(actor=request.actor, customer=row, changes=changes)
 
-    form, is_saved = edit(request, CustomerForm, customer, values=_values, save=save)
-    if is_saved:
-        messages.success(request, "The customer is saved.")
-        return go_to(request, _address(request, customer))
-    return render_dialog(
+    return edit_dialog(
         request,
-        form=form,
+        CustomerForm,
+        customer,
+        values=_values,
+        save=save,
         title=f"Edit {customer.name}",
+        done="The customer is saved.",
         back=_address(request, customer),
     )
 

@@ -6,7 +6,6 @@ import uuid
 from typing import Any
 
 from django import forms
-from django.contrib import messages
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 
@@ -21,9 +20,8 @@ from licenses.services import (
     delete_license_field,
 )
 from licenses.web.applications import application_address, find_application
-from portal.http.dialogs import confirm, render_dialog
-from portal.http.forms import CreateForm, EditForm, edit, refusals_in
-from portal.http.pages import go_to
+from portal.http.dialogs import confirm, edit_dialog, render_dialog
+from portal.http.forms import CreateForm, EditForm, refusals_in
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page
 from teams.web.once import once
@@ -153,20 +151,19 @@ def edit_field(
     found = find_application(request, application_slug)
     field: LicenseField = find(license_fields_for_application(found), field_id)
 
-    def save(present: LicenseField, changes: dict[str, Any]) -> object:
-        return change_license_field(actor=request.actor, field=present, changes=changes)
+    def save(row: LicenseField, changes: dict[str, Any]) -> object:
+        return change_license_field(actor=request.actor, field=row, changes=changes)
 
-    form, is_saved = edit(
-        request, FieldForm, field, values=_field_values, save=save, type=field.type
-    )
-    if is_saved:
-        messages.success(request, "The license field is saved.")
-        return go_to(request, application_address(request, found))
-    return render_dialog(
+    return edit_dialog(
         request,
-        form=form,
+        FieldForm,
+        field,
+        values=_field_values,
+        save=save,
+        options={"type": field.type},
         title=f"Edit license field {field.title}",
         details="licenses/field_edit.html",
+        done="The license field is saved.",
         back=application_address(request, found),
         license_field=field,
     )

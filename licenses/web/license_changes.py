@@ -24,8 +24,7 @@ from licenses.web.license_forms import (
     shown_values,
 )
 from licenses.web.licenses import license_address
-from portal.http.dialogs import confirm, render_dialog
-from portal.http.forms import edit
+from portal.http.dialogs import confirm, edit_dialog
 from portal.http.pages import go_to
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page
@@ -54,32 +53,25 @@ def edit_license(request: TeamRequest, license_id: uuid.UUID) -> HttpResponse:
     license = find(licenses_for_team(request.team.pk), license_id)
     fields = list(license_fields_for_application(license.application).order_by("name"))
 
-    def values(present: License) -> dict[str, Any]:
-        return shown_values(present, fields)
+    def save(row: License, cleaned: dict[str, Any]) -> object:
+        changes = license_changes(cleaned, fields, row)
+        return change_license(actor=request.actor, license=row, changes=changes)
 
-    def save(present: License, cleaned: dict[str, Any]) -> object:
-        changes = license_changes(cleaned, fields, present)
-        return change_license(actor=request.actor, license=present, changes=changes)
-
-    form, is_saved = edit(
+    return edit_dialog(
         request,
         LicenseForm,
         license,
-        values=values,
+        values=lambda row: shown_values(row, fields),
         save=save,
-        channels=channels_shown(channels_for_application(license.application)),
-        license_fields=fields,
-        stored=license,
-    )
-    if is_saved:
-        messages.success(request, "The license is saved.")
-        return go_to(request, license_address(request, license))
-    return render_dialog(
-        request,
-        "licenses/license_edit.html",
-        form=form,
+        options={
+            "channels": channels_shown(channels_for_application(license.application)),
+            "license_fields": fields,
+            "stored": license,
+        },
+        template="licenses/license_edit.html",
         title=f"Edit the license of {license.customer.name}",
         text="Pulls feel a change of expiry within one second.",
+        done="The license is saved.",
         back=license_address(request, license),
     )
 

@@ -6,14 +6,13 @@ import uuid
 from typing import Any
 
 from django import forms
-from django.contrib import messages
 from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
-from portal.http.dialogs import confirm, render_dialog
-from portal.http.forms import CreateForm, EditForm, edit, refusals_in
+from portal.http.dialogs import confirm, edit_dialog, render_dialog
+from portal.http.forms import CreateForm, EditForm, refusals_in
 from portal.http.keyset import keyset_page
-from portal.http.pages import go_to, render_page
+from portal.http.pages import render_page
 from teams.models import ServiceAccount
 from teams.permissions import Permission, Role
 from teams.selectors import service_accounts_with_use
@@ -88,28 +87,22 @@ def edit_service_account(
     """Change name or role."""
     account = _find_manageable(request, service_account_id)
 
-    def save(present: ServiceAccount, changes: dict[str, Any]) -> object:
+    def save(row: ServiceAccount, changes: dict[str, Any]) -> object:
         return change_service_account(
-            actor=request.actor, service_account=present, changes=changes
+            actor=request.actor, service_account=row, changes=changes
         )
 
-    form, is_saved = edit(
+    return edit_dialog(
         request,
         AccountForm,
         account,
         values=lambda row: {"name": row.name, "role": row.role},
         save=save,
         names=_NAMES,
-        assigner=request.actor.role,
-    )
-    if is_saved:
-        messages.success(request, "The service account is saved.")
-        return go_to(request, team_url(request, "service-accounts"))
-    return render_dialog(
-        request,
-        form=form,
+        options={"assigner": request.actor.role},
         title=f"Edit {account.name}",
         text="A new role applies to its API tokens at once.",
+        done="The service account is saved.",
         back=team_url(request, "service-accounts"),
     )
 
