@@ -8,7 +8,6 @@ trusts.
 from __future__ import annotations
 
 import json
-import re
 import uuid
 from functools import lru_cache
 from typing import Any
@@ -22,13 +21,13 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
 from portal.crypto.jwk import public_jwk, thumbprint
+from portal.crypto.pem import pem_blocks
 from portal.crypto.secrets import Secret
 
 # What AWS's own tools use. Any other would work that the vendor's account accepts.
 AUDIENCE = "sts.amazonaws.com"
 TOKEN_SECONDS = 300
 _ALGORITHM = "ES256"
-_PEM = re.compile(r"-----BEGIN ([A-Z ]+)-----.+?-----END \1-----", re.DOTALL)
 
 
 def is_available() -> bool:
@@ -127,7 +126,7 @@ def trust_policy(team_id: uuid.UUID, account: str, partition: str = "aws") -> st
 @lru_cache(maxsize=1)
 def _parse(pem: str) -> tuple[ec.EllipticCurvePrivateKey, ...]:
     """Read the private keys of BERTH_IDENTITY_KEYS, the signing one first."""
-    keys = [_private_key(block[0]) for block in _PEM.finditer(pem)]
+    keys = [_private_key(block) for block in pem_blocks(pem)]
     if not keys:
         raise ImproperlyConfigured(_INVALID_KEYS)
     return tuple(keys)
