@@ -11,7 +11,6 @@ from django.utils.http import parse_etags
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,6 +19,7 @@ from licenses.api.licenses import FirstRenderer
 from licenses.files.license_file import license_file
 from licenses.models import License
 from portal.errors import Conflict
+from portal.http.api.parameters import refuse_unknown_parameters
 from registries.api.license_authentication import (
     LicenseAuthentication,
     SignedInLicense,
@@ -52,11 +52,7 @@ class LicenseHolderView(GenericAPIView[Any]):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        unknown = sorted(set(request.query_params) - self.parameters)
-        if unknown:
-            raise ValidationError(
-                {name[:100]: ["Unknown parameter."] for name in unknown[:10]}
-            )
+        refuse_unknown_parameters(request, self.parameters)
 
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any

@@ -10,11 +10,11 @@ from typing import Any, ClassVar, TypeVar
 from django.db.models import Model, QuerySet
 from django.http import Http404
 from rest_framework import serializers
-from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from portal.http.api.parameters import refuse_unknown_parameters
 from portal.http.values import parse_id, parse_instant
 from teams.actors import Actor
 from teams.api.authentication import SignedIn
@@ -105,17 +105,9 @@ class TeamView(GenericAPIView[Any]):
         return response
 
     def _refuse_unknown_parameters(self) -> None:
-        # Ignoring a misspelt filter would show more than was asked for.
         filterset = getattr(self, "filterset_class", None)
         known = PAGE_PARAMETERS.union(filterset.base_filters if filterset else ())
-        unknown = sorted(set(self.request.query_params) - known)
-        if unknown:
-            raise ValidationError(
-                {
-                    name[:100]: ["Unknown parameter."]
-                    for name in unknown[:MAX_UNKNOWN_REPORTED]
-                }
-            )
+        refuse_unknown_parameters(self.request, known)
 
 
 def find(rows: QuerySet[ModelT], **lookup: object) -> ModelT:
