@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from teams.actors import member_actor
+from teams.invitations import invite
+from teams.models import Invitation, Membership, Team
+from teams.permissions import Role
+from tests.integration.teams.sign_in.sign_on import CALLBACK, OWNER, use
+from tests.support.servers.identity_provider import IdentityProvider, identity_provider
+
+
+@pytest.fixture
+def provider(settings: Any) -> Iterator[IdentityProvider]:
+    with identity_provider() as provider:
+        provider.redirect_uris.add(f"http://testserver{CALLBACK}")
+        provider.person = dict(OWNER)
+        use(settings, provider.issuer)
+        yield provider
+
+
+@pytest.fixture
+def invitation(owner: Membership, team: Team) -> Invitation:
+    invitation, _ = invite(
+        actor=member_actor(owner),
+        team=team,
+        email="guest@acme.example",
+        role=Role.SUPPORT,
+    )
+    return invitation
