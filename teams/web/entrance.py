@@ -113,7 +113,7 @@ def _over(request: HttpRequest, found: Invitation | None) -> HttpResponse:
         membership = membership_in_team(request.user, found.team.slug)
         if membership is not None:
             return redirect("dashboard", team=found.team.slug)
-    return render_page(request, "teams/invitation_over.html", status=404)
+    return render_page(request, "teams/invitation_invalid.html", status=404)
 
 
 @require_safe
