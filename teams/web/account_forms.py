@@ -1,4 +1,4 @@
-"""The forms of django-allauth in Berth's words."""
+"""django-allauth's forms with Berth's labels and help texts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ else:
 
 
 class _Worded(_Form):
-    """A mixin that says ``labels`` and ``helps``, and no label twice."""
+    """Sets ``labels`` and ``helps``, and removes placeholders that repeat labels."""
 
     labels: dict[str, str] = {}
     helps: dict[str, str] = {}
@@ -44,9 +44,9 @@ class _Worded(_Form):
 
 class _NewPassword(_Worded):
     labels = {
-        "oldpassword": "Present password",
+        "oldpassword": "Current password",
         "password1": "New password",
-        "password2": "New password again",
+        "password2": "Confirm new password",
     }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -63,7 +63,7 @@ class ResetPasswordForm(_Worded, account.ResetPasswordForm):  # type: ignore[mis
     labels = {"email": "E-mail address"}
 
     def clean_email(self) -> str:
-        """Find an account by its own address only, never one it is yet to confirm."""
+        """Find an account by its own address, never by an unconfirmed one."""
         email: str = super().clean_email()
         user = user_by_email(email)
         self.users = [user] if user and user.is_active else []
@@ -84,7 +84,9 @@ class SetPasswordForm(_NewPassword, account.SetPasswordForm):  # type: ignore[mi
 
 class AddEmailForm(_Worded, account.AddEmailForm):  # type: ignore[misc]  # untyped
     labels = {"email": "New e-mail address"}
-    helps = {"email": "We send a link there. The change counts once you follow it."}
+    helps = {
+        "email": "We will send a link to this address. Follow it to confirm the change."
+    }
 
 
 class ReauthenticateForm(_Worded, account.ReauthenticateForm):  # type: ignore[misc]  # untyped
@@ -92,8 +94,8 @@ class ReauthenticateForm(_Worded, account.ReauthenticateForm):  # type: ignore[m
 
 
 @contextmanager
-def _counted_try(user: User) -> Iterator[None]:
-    """Count a code against the account before it is tried; a right one is let off."""
+def _count_attempt(user: User) -> Iterator[None]:
+    """Count an attempt before its code is checked; a correct code is not counted."""
     usage = ratelimit.consume(
         context.request,
         app="allauth.account",
@@ -110,7 +112,7 @@ class AuthenticateForm(_Worded, mfa.AuthenticateForm):  # type: ignore[misc]  # 
     helps = {"code": "From your authenticator app, or one of your recovery codes."}
 
     def clean_code(self) -> str:
-        with _counted_try(self.user):
+        with _count_attempt(self.user):
             code: str = super().clean_code()
         return code
 
@@ -119,22 +121,22 @@ class ReauthenticateCodeForm(_Worded, mfa.ReauthenticateForm):  # type: ignore[m
     helps = {"code": "From your authenticator app, or one of your recovery codes."}
 
     def clean_code(self) -> str:
-        with _counted_try(self.user):
+        with _count_attempt(self.user):
             code: str = super().clean_code()
         return code
 
 
 class ActivateTOTPForm(_Worded, ActivateTOTP):  # type: ignore[misc]  # untyped
-    labels = {"code": "Code that the app shows"}
-    helps = {"code": "Six digits. A new code comes every 30 seconds."}
+    labels = {"code": "Code from the app"}
+    helps = {"code": "Six digits that change every 30 seconds."}
 
 
 class AddWebAuthnForm(_Worded, webauthn.AddWebAuthnForm):  # type: ignore[misc]  # untyped
-    labels = {"passwordless": "Sign in with it alone, as a passkey"}
+    labels = {"passwordless": "Use it as a passkey, without a password"}
     helps = {
         "name": "To tell your keys apart, such as “Laptop” or “Blue key”.",
-        "passwordless": "Takes the place of the password too. The device asks for a "
-        "PIN, a fingerprint or the like.",
+        "passwordless": "Replaces your password too. The device asks for a PIN, a "
+        "fingerprint or similar.",
     }
 
 

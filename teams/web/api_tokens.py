@@ -31,30 +31,30 @@ from teams.web.forms import ExpiryField, assignable_roles
 from teams.web.once import once
 
 Kind = ApiToken.Kind
-# Any name goes with the token of a service account or of the team.
+# Tokens of service accounts and of the team work with any username.
 ANY_USERNAME = "token"
 _NAMES = {"role": "acts_as", "service_account": "acts_as"}
 
 
 class NewTokenForm(CreateForm):
-    """Who the token stands for is one choice: ``user``, or a kind with its holder."""
+    """``acts_as`` is ``user``, or another kind and its holder."""
 
     repeated = (
-        "This API token was created already, and its text was shown once. If you do "
-        "not have it, revoke the token and create another."
+        "This API token has already been created and was shown once. If you do not "
+        "have it, revoke it and create another."
     )
     name = forms.CharField(
-        max_length=150, help_text="Where it will be used, such as Laptop."
+        max_length=150, help_text="Where you will use it, such as Laptop."
     )
     acts_as = forms.ChoiceField(
         label="Acts as",
         initial=Kind.USER.value,
-        help_text="A token never may more than whoever it acts as.",
-        error_messages={"invalid_choice": "Choose one of these."},
+        help_text="The token never has more permissions than this.",
+        error_messages={"invalid_choice": "Choose one of the options."},
     )
     read_only = forms.BooleanField(
         required=False,
-        help_text="It reads and pulls, and changes nothing.",
+        help_text="The token can read and pull, but not change anything.",
     )
     expires_at = ExpiryField()
 
@@ -62,7 +62,9 @@ class NewTokenForm(CreateForm):
         super().__init__(*args, **kwargs)
         self.accounts = _assignable_accounts(actor)
         zone = timezone.get_current_timezone_name()
-        self.fields["expires_at"].help_text = f"In the zone {zone}. Empty: never."
+        self.fields[
+            "expires_at"
+        ].help_text = f"In the time zone {zone}. Leave empty for no expiry."
         if actor.may(Permission.API_TOKEN_MANAGE):
             self.fields["acts_as"].choices = _holders(actor, self.accounts)  # type: ignore[attr-defined]  # a ChoiceField
         else:
@@ -86,9 +88,9 @@ class ApiTokenPageFilter(PageFilter, ApiTokenFilter):
     kind = filters.ChoiceFilter(
         label="Kind",
         choices=[
-            (Kind.USER, "Of users"),
-            (Kind.SERVICE_ACCOUNT, "Of service accounts"),
-            (Kind.TEAM, "Of the team"),
+            (Kind.USER, "User"),
+            (Kind.SERVICE_ACCOUNT, "Service account"),
+            (Kind.TEAM, "Team"),
         ],
     )
 
@@ -96,7 +98,7 @@ class ApiTokenPageFilter(PageFilter, ApiTokenFilter):
 @require_safe
 @team_page(Permission.TEAM_READ)
 def api_tokens(request: TeamRequest) -> HttpResponse:
-    """List one's own tokens; all of the team's for who may manage them."""
+    """List your own tokens, or all of the team's if you may manage them."""
     rows = api_tokens_for_actor(request.actor)
     return render_page(
         request,
@@ -138,7 +140,7 @@ def add_api_token(request: TeamRequest) -> HttpResponse:
 
 @team_page(Permission.TEAM_READ)
 def revoke(request: TeamRequest, api_token_id: uuid.UUID) -> HttpResponse:
-    """Stop a token, after saying what stops with it."""
+    """Revoke a token, after showing what stops with it."""
     api_token: ApiToken = find(api_tokens_for_actor(request.actor), api_token_id)
     return confirm(
         request,
@@ -182,7 +184,7 @@ def _assignable_accounts(actor: Actor) -> dict[str, ServiceAccount]:
 
 def _holders(actor: Actor, accounts: dict[str, ServiceAccount]) -> list[Any]:
     own = (Kind.USER.value, f"{actor.label} ({actor.role}): you")
-    robots = [
+    account_choices = [
         (f"{Kind.SERVICE_ACCOUNT.value}:{pk}", f"{account.name} ({account.role})")
         for pk, account in accounts.items()
     ]
@@ -190,5 +192,9 @@ def _holders(actor: Actor, accounts: dict[str, ServiceAccount]) -> list[Any]:
         (f"{Kind.TEAM.value}:{value}", label)
         for value, label in assignable_roles(actor.role)
     ]
-    groups = [("The team itself, with a role of its own", roles)]
-    return [own, *([("A service account", robots)] if robots else []), *groups]
+    groups = [("The team, with its own role", roles)]
+    return [
+        own,
+        *([("A service account", account_choices)] if account_choices else []),
+        *groups,
+    ]

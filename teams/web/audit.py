@@ -42,7 +42,7 @@ COLUMNS = (
     "request_id",
     "data",
 )
-# What a spreadsheet takes for a formula.
+# Spreadsheets read these as the start of a formula.
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -75,7 +75,7 @@ SUBJECT_WORDS = {
     "licenses.customer": "customer",
     "licenses.license": "license",
     "licenses.licensefield": "license field",
-    "licenses.licensesigningkey": "key of license files",
+    "licenses.licensesigningkey": "license signing key",
     "registries.externalregistry": "external registry",
     "images.imagerepository": "image",
     "teams.apitoken": "API token",
@@ -107,7 +107,7 @@ class AuditPageFilter(PageFilter, AuditEventFilter):
     tag = filters.ChoiceFilter(
         label="What",
         choices=[(tag.value, describe(tag)) for tag in EventTag],
-        empty_label="Everything",
+        empty_label="All events",
     )
     actor = filters.CharFilter(
         field_name="actor_label", lookup_expr="icontains", label="Who"
@@ -146,12 +146,12 @@ def audit(request: TeamRequest) -> HttpResponse:
 @team_page(Permission.AUDIT_READ)
 def export(request: TeamRequest) -> HttpResponseBase:
     """Stream the filtered log as CSV, however long it is."""
-    found = _filtered(request)
-    if not found.is_valid():
+    log = _filtered(request)
+    if not log.is_valid():
         address = team_url(request, "audit")
         return redirect(f"{address}?{request.GET.urlencode()}")
     response = StreamingHttpResponse(
-        csv_lines(in_batches(found.qs)), content_type="text/csv; charset=utf-8"
+        csv_lines(in_batches(log.qs)), content_type="text/csv; charset=utf-8"
     )
     name = f"audit-{request.team.slug}-{timezone.localdate():%Y-%m-%d}.csv"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -192,7 +192,7 @@ class _Entry:
 
 
 class _Passing:
-    """A file whose ``write`` gives back what was written."""
+    """A file whose ``write`` returns what was written."""
 
     def write(self, text: str) -> str:
         return text
@@ -227,18 +227,20 @@ def _cells(event: AuditEvent) -> list[str]:
 def _subject_addresses(
     request: TeamRequest, events: Iterable[AuditEvent]
 ) -> dict[uuid.UUID, str]:
-    """Return the pages of those subjects that have one and are still there."""
+    """Return the pages of the subjects that have one and still exist."""
     ids: dict[str, set[uuid.UUID]] = {}
     for event in events:
         ids.setdefault(event.subject_kind, set()).add(event.subject_id)
     addresses: dict[uuid.UUID, str] = {}
-    for kind, found in ids.items():
+    for kind, subject_ids in ids.items():
         if kind in SUBJECT_LISTS:
             address = _address(request, SUBJECT_LISTS[kind])
-            addresses |= dict.fromkeys(found, address)
+            addresses |= dict.fromkeys(subject_ids, address)
         elif kind in SUBJECT_PAGES:
             page = SUBJECT_PAGES[kind]
-            values = existing_subjects(request.team.pk, kind, found, page.attribute)
+            values = existing_subjects(
+                request.team.pk, kind, subject_ids, page.attribute
+            )
             for pk, value in values.items():
                 addresses[pk] = _address(request, page.name, **{page.parameter: value})
     return addresses

@@ -1,4 +1,4 @@
-"""What the pages of every room share: who asks, in which team, and what they may."""
+"""What pages of all rooms share: the user, their team and their permissions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ P = ParamSpec("P")
 
 
 class TeamRequest(HttpRequest):
-    """A request of a member to a page of their team."""
+    """A member's request to a page of their team."""
 
     user: User
     team: Team
@@ -45,11 +45,10 @@ Page = Callable[Concatenate[HttpRequest, str, P], HttpResponseBase]
 
 
 def team_page(permission: Permission) -> Callable[[TeamView[P]], Page[P]]:
-    """Let members of the team in the address see a page, if their role may.
+    """Show a page to members of the team in the address whose role has the permission.
 
-    Strangers sign in first; the team of others is 404; a member without the
-    permission is told so with 403. Times are shown in the team's zone. What a service
-    refuses and the view does not tell itself becomes a page.
+    Anonymous users sign in first. Another team is 404, a missing permission 403. Times
+    are shown in the team's zone. An error that the view does not handle becomes a page.
     """
 
     def decorate(view: TeamView[P]) -> Page[P]:
@@ -82,7 +81,7 @@ def team_page(permission: Permission) -> Callable[[TeamView[P]], Page[P]]:
 
 
 def refused(request: HttpRequest, error: PortalError) -> HttpResponse:
-    """Show what was refused, and what to do about it."""
+    """Show the error, and what to do about it."""
     status = 403 if isinstance(error, NotAllowed) else 409
     return render_page(
         request,
@@ -94,7 +93,7 @@ def refused(request: HttpRequest, error: PortalError) -> HttpResponse:
 
 
 def find(rows: QuerySet[Any], pk: uuid.UUID) -> Any:
-    """Return the row with this ID; raises Http404 if these rows do not have it."""
+    """Return the row with this ID, or raise Http404."""
     row: Model | None = rows.filter(pk=pk).first()
     if row is None:
         raise Http404
@@ -108,7 +107,7 @@ def team_url(request: TeamRequest, name: str, **names: object) -> str:
 
 def _sign_in(request: HttpRequest) -> HttpResponse:
     if is_partial(request):
-        # The page around it is of a session that has ended: show it anew.
+        # The session of the surrounding page has ended: reload that page.
         return HttpResponseClientRefresh()
     return redirect_to_login(request.get_full_path())
 
@@ -117,15 +116,15 @@ def _enter(request: HttpRequest, membership: Membership) -> TeamRequest:
     entered: Any = request
     entered.team = membership.team
     entered.actor = member_actor(membership).at_origin(Origin.of(request))
-    # A session that is changed is written, so only a change of team changes it.
+    # Setting a key saves the session, so set it only when the team changes.
     if entered.session.get("team") != membership.team.slug:
         entered.session["team"] = membership.team.slug
-    found: TeamRequest = entered
-    return found
+    team_request: TeamRequest = entered
+    return team_request
 
 
 def team_context(request: HttpRequest) -> dict[str, Any]:
-    """Give templates of a team's pages the team, the actor and what they may."""
+    """Give templates of team pages the team, the actor and their permissions."""
     team = getattr(request, "team", None)
     if team is None:
         return {}
@@ -133,10 +132,12 @@ def team_context(request: HttpRequest) -> dict[str, Any]:
     return {
         "team": team,
         "actor": actor,
-        "may": {each.name.lower(): actor.may(each) for each in Permission},
+        "may": {
+            permission.name.lower(): actor.may(permission) for permission in Permission
+        },
         "other_teams": lambda: [
-            each.team
-            for each in memberships_of_user(request.user)  # type: ignore[arg-type]  # a member
-            if each.team_id != team.pk
+            membership.team
+            for membership in memberships_of_user(request.user)  # type: ignore[arg-type]  # a member
+            if membership.team_id != team.pk
         ],
     }

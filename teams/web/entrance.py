@@ -1,4 +1,4 @@
-"""The ways in: the first set-up, invitations, and where a person lands."""
+"""Pages outside a team: the start page, set-up, invitations and the theme."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ YEAR_SECONDS = 365 * 24 * 3600
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """Go to the team seen last, to the first one, or to what is missing before."""
+    """Go to the last or first team, or to sign-in or set-up."""
     if not isinstance(request.user, User):
         return redirect("account_login" if any_user_exists() else "set-up")
     memberships = list(memberships_of_user(request.user))
     last = request.session.get("team")
-    slugs = [each.team.slug for each in memberships]
+    slugs = [membership.team.slug for membership in memberships]
     if not slugs:
         return render_page(request, "teams/no_team.html")
     return redirect("dashboard", team=last if last in slugs else slugs[0])
@@ -66,60 +66,64 @@ def set_up_page(request: HttpRequest) -> HttpResponse:
 
 @sensitive_post_parameters("password")
 def invitation(request: HttpRequest, secret: str) -> HttpResponse:
-    """Join a team, with the account one has or a new one."""
-    found = invitation_by_secret(Secret(secret))
-    if found is None or not found.is_open():
-        return _over(request, found)
+    """Join a team with an existing or a new account."""
+    invitation = invitation_by_secret(Secret(secret))
+    if invitation is None or not invitation.is_open():
+        return _no_longer_valid(request, invitation)
     if isinstance(request.user, User):
-        return _join(request, found, request.user)
-    if has_account(found.email):
+        return _join(request, invitation, request.user)
+    if has_account(invitation.email):
         return render_page(
-            request, "teams/invitation_sign_in.html", {"invitation": found}
+            request, "teams/invitation_sign_in.html", {"invitation": invitation}
         )
     form = NewAccountForm(request.POST or None)
     if form.is_valid():
         with refusals_in(form):
             user = accept_with_new_account(
-                invitation=found,
+                invitation=invitation,
                 name=form.cleaned_data["name"],
                 password=Secret(form.cleaned_data["password"]),
                 origin=Origin.of(request),
             )
-            following = reverse("dashboard", kwargs={"team": found.team.slug})
-            return sign_in(request, user, next_url=following)
+            next_url = reverse("dashboard", kwargs={"team": invitation.team.slug})
+            return sign_in(request, user, next_url=next_url)
     return render_page(
-        request, "teams/invitation.html", {"invitation": found, "form": form}
+        request, "teams/invitation.html", {"invitation": invitation, "form": form}
     )
 
 
-def _join(request: HttpRequest, found: Invitation, user: User) -> HttpResponse:
+def _join(request: HttpRequest, invitation: Invitation, user: User) -> HttpResponse:
     if request.method == "POST":
         try:
-            accept_invitation(invitation=found, user=user, origin=Origin.of(request))
+            accept_invitation(
+                invitation=invitation, user=user, origin=Origin.of(request)
+            )
         except Conflict as error:
-            # Of two clicks at the same moment one joins, and both lead in.
-            if membership_in_team(user, found.team.slug) is None:
+            # Of two simultaneous clicks one joins, and both lead to the team.
+            if membership_in_team(user, invitation.team.slug) is None:
                 return refused(request, error)
         except PortalError as error:
             return refused(request, error)
-        return redirect("dashboard", team=found.team.slug)
-    context = {"invitation": found, "is_theirs": found.is_for(user)}
+        return redirect("dashboard", team=invitation.team.slug)
+    context = {"invitation": invitation, "is_theirs": invitation.is_for(user)}
     return render_page(request, "teams/invitation_join.html", context)
 
 
-def _over(request: HttpRequest, found: Invitation | None) -> HttpResponse:
-    if found is not None and isinstance(request.user, User):
-        # Who accepted it, and follows the link again, wants to get in.
-        membership = membership_in_team(request.user, found.team.slug)
+def _no_longer_valid(
+    request: HttpRequest, invitation: Invitation | None
+) -> HttpResponse:
+    if invitation is not None and isinstance(request.user, User):
+        # A member who follows their link again wants to enter the team.
+        membership = membership_in_team(request.user, invitation.team.slug)
         if membership is not None:
-            return redirect("dashboard", team=found.team.slug)
+            return redirect("dashboard", team=invitation.team.slug)
     return render_page(request, "teams/invitation_invalid.html", status=404)
 
 
 @require_safe
 @login_required
 def second_factor_needed(request: HttpRequest, team: str) -> HttpResponse:
-    """Say that the team requires a second factor, and where to set one up."""
+    """Explain that the team requires a second factor, and where to set one up."""
     if not isinstance(request.user, User):
         raise Http404
     membership = membership_in_team(request.user, team)
@@ -136,8 +140,8 @@ def second_factor_needed(request: HttpRequest, team: str) -> HttpResponse:
 def choose_theme(request: HttpRequest) -> HttpResponse:
     """Remember light, dark or the system's choice in a cookie."""
     theme = request.POST.get("theme", "")
-    following = request.POST.get("next", "/")
-    response = redirect(following if is_local_url(following) else "/")
+    next_url = request.POST.get("next", "/")
+    response = redirect(next_url if is_local_url(next_url) else "/")
     if theme in THEMES:
         response.set_cookie(
             THEME_COOKIE,

@@ -17,7 +17,7 @@ ALL = ("", "All")
 class PageFilter(FilterSet):  # type: ignore[misc]  # untyped
     """The filters of a page's list.
 
-    Those of ``shown`` have controls, in this order; links may bring the others.
+    Those in ``shown`` have controls, in this order; links may set the others.
     """
 
     shown: ClassVar[Sequence[str]] = ()
@@ -32,7 +32,7 @@ class PageFilter(FilterSet):  # type: ignore[misc]  # untyped
     def offer(self, name: str, options: Callable[[], Iterable[Any]]) -> None:
         """Offer values to choose from, looked up when they are rendered.
 
-        The filter itself takes any text, so that an unknown value finds nothing.
+        The filter itself takes any text, so that an unknown value matches nothing.
         """
         self.form.fields[name].widget.choices = cache(lambda: [ALL, *options()])
 

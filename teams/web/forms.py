@@ -12,22 +12,22 @@ from teams.permissions import Role, may_assign
 
 ROLE_HELP = {
     Role.OWNER: "everything, including other owners",
-    Role.ADMIN: "everything but owners",
-    Role.DEVELOPER: "applications, registries and images; sees customers",
-    Role.SUPPORT: "finds, changes and revokes licenses; sees the audit log",
+    Role.ADMIN: "everything except owners",
+    Role.DEVELOPER: "applications, registries and images; views customers",
+    Role.SUPPORT: "finds, changes and revokes licenses; views the audit log",
     Role.SALES: "customers and licenses",
-    Role.READ_ONLY: "sees, changes nothing",
+    Role.READ_ONLY: "can view, but not change",
 }
 ROLE_CHOICES = [
     (role.value, f"{role.value.capitalize()}: {text}")
     for role, text in ROLE_HELP.items()
 ]
 SLUG_LENGTH = 64
-SLUG_HELP = "Lower-case letters and digits, joined by single dots, dashes or _."
+SLUG_HELP = "Lowercase letters and digits, separated by single dots, dashes or _."
 
 
 def slug_from(name: str) -> str:
-    """Return a slug made from a name, "" if the name has nothing to make it from."""
+    """Return a slug derived from a name, or "" if that is impossible."""
     plain = re.sub(r"[^a-z0-9]+", "-", slugify(name))
     return plain[:SLUG_LENGTH].strip("-")
 
@@ -50,7 +50,7 @@ class SetUpForm(forms.Form):
         label="Team slug",
         max_length=64,
         required=False,
-        help_text=f"Short name in addresses; left empty, it is made from the team's "
+        help_text=f"Short name in addresses. Leave empty to derive it from the team's "
         f"name. {SLUG_HELP}",
     )
     email = forms.EmailField(
@@ -64,7 +64,7 @@ class SetUpForm(forms.Form):
         slug: str = self.cleaned_data["team_slug"]
         slug = slug or slug_from(self.cleaned_data.get("team_name", ""))
         if not slug and self.cleaned_data.get("team_name"):
-            raise ValidationError("None can be made from this name. Enter one.")
+            raise ValidationError("No slug can be derived from this name. Enter one.")
         return slug
 
 
@@ -79,7 +79,7 @@ class NewAccountForm(forms.Form):
 
 
 def assignable_roles(assigner: Role) -> list[tuple[str, str]]:
-    """Return the choices of roles that somebody with this role may give."""
+    """Return the choices of roles that a member with this role may grant."""
     return [
         (value, label)
         for value, label in ROLE_CHOICES
@@ -88,19 +88,19 @@ def assignable_roles(assigner: Role) -> list[tuple[str, str]]:
 
 
 class RoleField(forms.ChoiceField):
-    """A role, each with what it may; the choices are those the actor may give."""
+    """A role; the choices are those that the actor may grant."""
 
     def __init__(self) -> None:
         super().__init__(
             widget=forms.RadioSelect,
             error_messages={
                 "required": "Choose a role.",
-                "invalid_choice": "Choose one of these roles: yours gives no other.",
+                "invalid_choice": "Choose one of these roles. You cannot grant others.",
             },
         )
 
     def offer(self, assigner: Role) -> None:
-        """Offer what somebody with this role may give."""
+        """Offer the roles that a member with this role may grant."""
         self.choices = assignable_roles(assigner)
 
 
@@ -114,12 +114,12 @@ class ExpiryField(forms.DateTimeField):
             widget=forms.DateTimeInput(
                 attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"
             ),
-            error_messages={"invalid": "Enter a date and a time, or nothing."},
+            error_messages={"invalid": "Enter a date and time, or leave this empty."},
         )
 
     def clean(self, value: Any) -> Any:
         instant = super().clean(value)
-        # Outside these years an instant may have no form in another zone.
+        # Outside these years, conversion to another time zone may fail.
         if instant is not None and not 2000 <= instant.year <= 9998:
             raise forms.ValidationError("Enter a year between 2000 and 9998.")
         return instant

@@ -1,4 +1,4 @@
-"""Pages of members and of those who are invited."""
+"""Pages of members and invitations."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ from teams.web.once import once
 
 class InviteForm(CreateForm):
     repeated = (
-        "This invitation was sent already, and its link was shown once. If you need "
-        "the link, renew the invitation."
+        "This invitation has already been sent, and its link was shown once. For a new "
+        "link, renew the invitation."
     )
     email = forms.EmailField(
         label="E-mail address",
         max_length=254,
-        help_text="The invitation is for whoever has this address.",
+        help_text="Only this address can accept the invitation.",
     )
     role = RoleField()
 
@@ -57,8 +57,8 @@ class InviteForm(CreateForm):
 
 class RenewForm(CreateForm):
     repeated = (
-        "This invitation was renewed already, and its link was shown once. If you need "
-        "the link, renew the invitation again."
+        "This invitation has already been renewed, and its link was shown once. For a "
+        "new link, renew it again."
     )
 
 
@@ -73,7 +73,7 @@ class RoleForm(EditForm):
 @require_safe
 @team_page(Permission.TEAM_READ)
 def members(request: TeamRequest) -> HttpResponse:
-    """List the team's people, and who is invited."""
+    """List the team's members and open invitations."""
     people = members_with_second_factor(request.team.pk)
     invited = invitations_of_team(request.team.pk)
     context = {
@@ -86,7 +86,7 @@ def members(request: TeamRequest) -> HttpResponse:
 
 @team_page(Permission.MEMBER_MANAGE)
 def invite_member(request: TeamRequest) -> HttpResponse:
-    """Invite somebody by mail, and show the link once."""
+    """Invite a person by e-mail, and show the link once."""
     form = InviteForm(request.POST or None, assigner=request.actor.role)
     if form.is_valid():
         with refusals_in(form):
@@ -110,7 +110,7 @@ def invite_member(request: TeamRequest) -> HttpResponse:
 
 @team_page(Permission.MEMBER_MANAGE)
 def renew(request: TeamRequest, invitation_id: uuid.UUID) -> HttpResponse:
-    """Send an invitation again, with a new link and another week."""
+    """Send an invitation again, with a new link that is valid for another week."""
     invitation: Invitation = find(invitations_of_team(request.team.pk), invitation_id)
     form = RenewForm(request.POST or None)
     if form.is_valid():
@@ -123,9 +123,9 @@ def renew(request: TeamRequest, invitation_id: uuid.UUID) -> HttpResponse:
     return render_dialog(
         request,
         form=form,
-        title=f"Renew the invitation of {invitation.email}?",
-        text="They get a mail with a new link, valid for another week. The link they "
-        "have stops working.",
+        title=f"Renew the invitation for {invitation.email}?",
+        text="They receive an e-mail with a new link, valid for another week. Their "
+        "current link stops working.",
         submit="Renew invitation",
         back=team_url(request, "members"),
     )
@@ -133,13 +133,13 @@ def renew(request: TeamRequest, invitation_id: uuid.UUID) -> HttpResponse:
 
 @team_page(Permission.MEMBER_MANAGE)
 def withdraw(request: TeamRequest, invitation_id: uuid.UUID) -> HttpResponse:
-    """Take an invitation back."""
+    """Withdraw an invitation."""
     invitation: Invitation = find(invitations_of_team(request.team.pk), invitation_id)
     return confirm(
         request,
         lambda: withdraw_invitation(actor=request.actor, invitation=invitation),
-        title=f"Withdraw the invitation of {invitation.email}?",
-        text="The link they have stops working. You can invite them again later.",
+        title=f"Withdraw the invitation for {invitation.email}?",
+        text="Their link stops working. You can invite them again later.",
         submit="Withdraw",
         done=f"{invitation.email} is no longer invited.",
         back=team_url(request, "members"),
@@ -153,7 +153,7 @@ def change_role(request: TeamRequest, member_id: uuid.UUID) -> HttpResponse:
     form, is_saved = _edit_role(request, member)
     if is_saved:
         role = form.cleaned_data["role"]
-        messages.success(request, f"The role of {member.user.email} is {role} now.")
+        messages.success(request, f"{member.user.email} now has the role {role}.")
         return go_to(request, team_url(request, "members"))
     return render_dialog(
         request,
@@ -167,13 +167,13 @@ def change_role(request: TeamRequest, member_id: uuid.UUID) -> HttpResponse:
 
 
 def _edit_role(request: TeamRequest, member: Membership) -> tuple[RoleForm, bool]:
-    def save(present: Membership, changes: dict[str, Any]) -> object:
+    def save(row: Membership, changes: dict[str, Any]) -> object:
         role = Role(changes["role"])
-        return change_member_role(actor=request.actor, membership=present, role=role)
+        return change_member_role(actor=request.actor, membership=row, role=role)
 
     with transaction.atomic():
         if request.method == "POST":
-            # Before the row, as services do: the other way round, two might deadlock.
+            # Before the row, as services do, to avoid a deadlock.
             lock_members(request.team.pk)
         return edit(
             request,
@@ -187,7 +187,7 @@ def _edit_role(request: TeamRequest, member: Membership) -> tuple[RoleForm, bool
 
 @team_page(Permission.MEMBER_MANAGE)
 def remove(request: TeamRequest, member_id: uuid.UUID) -> HttpResponse:
-    """Take somebody out of the team, after saying what that stops."""
+    """Remove a member from the team, after showing what that stops."""
     member = _find_manageable(request, member_id)
     if member.user_id == request.user.pk:
         return redirect("members-leave", team=request.team.slug)
@@ -197,7 +197,7 @@ def remove(request: TeamRequest, member_id: uuid.UUID) -> HttpResponse:
         title=f"Remove {member.user.email}?",
         details="teams/member_remove.html",
         submit="Remove",
-        done=f"{member.user.email} is out of the team.",
+        done=f"{member.user.email} is no longer in the team.",
     )
 
 
@@ -209,7 +209,7 @@ def _find_manageable(request: TeamRequest, member_id: uuid.UUID) -> Membership:
 
 @team_page(Permission.TEAM_READ)
 def leave(request: TeamRequest) -> HttpResponse:
-    """Leave the team oneself."""
+    """Leave the team."""
     own = members_of_team(request.team.pk).get(user_id=request.user.pk)
     return _end_membership(
         request,
@@ -217,7 +217,7 @@ def leave(request: TeamRequest) -> HttpResponse:
         title=f"Leave {request.team.name}?",
         details="teams/member_leave.html",
         submit="Leave team",
-        done=f"You left {request.team.name}.",
+        done=f"You have left {request.team.name}.",
         after=reverse("home"),
     )
 
@@ -243,7 +243,7 @@ def _sent_by(member: Membership) -> int:
 def _invited(
     request: TeamRequest, invitation: Invitation, secret: Secret
 ) -> HttpResponse:
-    """Mail an invitation that is stored, and show its link."""
+    """Mail a stored invitation, and show its link."""
     path = reverse("invitation", kwargs={"secret": secret.reveal()})
     link = request.build_absolute_uri(path)
     return render_dialog(

@@ -28,7 +28,7 @@ class Submission:
     address: str = ""
 
     def done(self, address: str, message: str) -> HttpResponse:
-        """Go to what was created, and say so."""
+        """Go to the created object, with a message."""
         self.address = address
         messages.success(self.request, message)
         return go_to(self.request, address)
@@ -38,11 +38,11 @@ class Submission:
 def once(request: TeamRequest, form: CreateForm) -> Iterator[Submission]:
     """Run the block in one transaction with the record of the form's submission.
 
-    An error undoes both, so that the form can be submitted again. A block that answers
-    otherwise than by ``done`` sets ``address``.
+    An error undoes both, so that the form can be submitted again. A block that does
+    not answer with ``done`` sets ``address``.
 
     Raises:
-        GoTo: the form was submitted before; it leads to what that created.
+        GoTo: the form was submitted before; leads to the object created then.
         Conflict: it was submitted before with other values.
     """
     fingerprint = _fingerprint(request)
@@ -68,7 +68,7 @@ def _go_to_object(
     if not is_same_request(record, _fingerprint(request)):
         raise Conflict(
             "form_sent_before",
-            "This form was submitted before with other values. Look at what that "
+            "This form was already submitted with other values. Check what that "
             "created, then open the form again.",
         )
     if form.repeated:

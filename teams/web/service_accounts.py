@@ -69,7 +69,7 @@ def add_service_account(request: TeamRequest) -> HttpResponse:
             )
             return submission.done(
                 team_url(request, "service-accounts"),
-                f"{account.name} is added. Create an API token for it next.",
+                f"{account.name} is added. Next, create an API token for it.",
             )
     return render_dialog(
         request,
@@ -84,7 +84,7 @@ def add_service_account(request: TeamRequest) -> HttpResponse:
 def edit_service_account(
     request: TeamRequest, service_account_id: uuid.UUID
 ) -> HttpResponse:
-    """Change name or role."""
+    """Change a service account's name or role."""
     account = _find_manageable(request, service_account_id)
 
     def save(row: ServiceAccount, changes: dict[str, Any]) -> object:
@@ -101,7 +101,7 @@ def edit_service_account(
         names=_NAMES,
         options={"assigner": request.actor.role},
         title=f"Edit {account.name}",
-        text="A new role applies to its API tokens at once.",
+        text="A new role takes effect for its API tokens immediately.",
         done="The service account is saved.",
         back=team_url(request, "service-accounts"),
     )
@@ -111,7 +111,7 @@ def edit_service_account(
 def remove_service_account(
     request: TeamRequest, service_account_id: uuid.UUID
 ) -> HttpResponse:
-    """Delete a service account, after saying what that stops."""
+    """Delete a service account, after showing what that stops."""
     account = _find_manageable(request, service_account_id)
     return confirm(
         request,
@@ -125,7 +125,7 @@ def remove_service_account(
     )
 
 
-# A name that is taken is a rule of the whole row to the model.
+# The model reports a taken name as an error of the whole row.
 _NAMES = {"__all__": "name"}
 
 

@@ -1,4 +1,4 @@
-"""The browsers that somebody is signed in with."""
+"""The sessions of a signed-in user."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from portal.http.user_agents import browser_name
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def end_session(request: HttpRequest, session_id: int) -> HttpResponse:
-    """Sign another of one's own sessions out, after asking.
+    """Sign out another of the user's sessions, after asking.
 
-    The present one ends by signing out, so it is not found here.
+    The current session ends by signing out, so it is 404 here.
     """
     others = UserSession.objects.filter(user=request.user).exclude(
         session_key=request.session.session_key

@@ -18,8 +18,8 @@ from teams.services import change_team
 from teams.web.base import TeamRequest, team_page
 
 _OWN_FACTOR_FIRST = (
-    "Members without one see nothing of the team until they set one up. You have none "
-    "yourself: you are led to setting one up as soon as this is saved."
+    "Members without one are locked out until they set one up. You have none yourself, "
+    "so you are asked to set one up as soon as you save this."
 )
 
 
@@ -27,12 +27,12 @@ class TeamForm(EditForm):
     name = forms.CharField(max_length=150)
     time_zone = forms.ChoiceField(
         choices=lambda: [(name, name) for name in sorted(available_time_zones())],
-        help_text="Times are entered and shown in this zone.",
+        help_text="Times are entered and shown in this time zone.",
     )
     require_second_factor = forms.BooleanField(
         required=False,
-        label="Require a second factor of every member",
-        help_text="Members without one see nothing of the team until they set one up.",
+        label="Require a second factor for all members",
+        help_text="Members without one are locked out until they set one up.",
     )
 
 

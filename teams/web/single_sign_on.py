@@ -1,4 +1,4 @@
-"""The way out to the identity provider, and back."""
+"""Sends browsers to the identity provider, and takes them back."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ View = Callable[[HttpRequest, str], HttpResponse]
 
 
 def start(request: HttpRequest, provider_id: str) -> HttpResponse:
-    """Lead to the identity provider.
+    """Send the browser to the identity provider.
 
-    By a page and not by a redirect: the content security policy lets forms lead to
-    this site only, and browsers apply that to redirects of their answers too.
+    A page does this instead of a redirect: the content security policy limits forms to
+    this site, and browsers apply that to the redirects that follow.
     """
-    response = _told(views.login, request, provider_id)
+    response = _or_error_page(views.login, request, provider_id)
     address = response.headers.get("Location", "")
     if not address or is_local_url(address):
         return response
@@ -33,15 +33,15 @@ def start(request: HttpRequest, provider_id: str) -> HttpResponse:
 
 
 def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
-    """Take the identity provider's answer."""
-    return _told(views.callback, request, provider_id)
+    """Handle the identity provider's answer."""
+    return _or_error_page(views.callback, request, provider_id)
 
 
-def _told(view: View, request: HttpRequest, provider_id: str) -> HttpResponse:
+def _or_error_page(view: View, request: HttpRequest, provider_id: str) -> HttpResponse:
     try:
         return view(request, provider_id)
     except (OSError, KeyError, ValueError, ImproperlyConfigured) as error:
-        # It does not answer, or not with what OpenID Connect promises.
+        # The provider is unavailable, or its answer violates OpenID Connect.
         response: HttpResponse = render_authentication_error(
             request, None, exception=error
         )

@@ -50,7 +50,7 @@ def test_somebody_invited_by_mail_joins(
     stranger = browsing.visitor()
     stranger.goto(link)
     expect(stranger.get_by_role("heading", level=1)).to_have_text(
-        "This invitation is over"
+        "This invitation is no longer valid"
     )
 
 

@@ -21,7 +21,7 @@ def open_guarded(page: Page, path: str, password: str) -> None:
     """Open a page that changes how one signs in: it wants the password once more."""
     page.goto(path)
     page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Continue").click()
 
 
 def sign_out(page: Page) -> None:
@@ -47,7 +47,7 @@ def test_signing_in_leads_to_where_one_was_going(
     page.get_by_role("button", name="Sign in", exact=True).click()
 
     expect(page).to_have_url(re.compile("customers.search=nobody$"))
-    expect(page.get_by_text("No customer matches")).to_be_visible()
+    expect(page.get_by_text("No matching customers")).to_be_visible()
 
 
 def test_a_session_that_ended_behind_a_page_leads_to_signing_in(
@@ -95,11 +95,11 @@ def test_an_authenticator_app_guards_the_account(
     open_guarded(page, "/accounts/2fa/totp/activate/", password)
     secret = page.locator(".berth-copyable code").inner_text()
     page.get_by_label(re.compile("code", re.IGNORECASE)).fill("000000")
-    page.get_by_role("button", name="Switch on").click()
+    page.get_by_role("button", name="Turn on").click()
     expect(page.get_by_text("This code is wrong")).to_be_visible()
     secret = page.locator(".berth-copyable code").inner_text()
     page.get_by_label(re.compile("code", re.IGNORECASE)).fill(one_time_code(secret))
-    page.get_by_role("button", name="Switch on").click()
+    page.get_by_role("button", name="Turn on").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Recovery codes")
     recovery_code = page.locator(".berth-copyable code").inner_text().split()[0]
     sign_out(page)
@@ -125,8 +125,8 @@ def test_a_passkey_signs_in(
     expect(page).to_have_url(re.compile(f"/t/{crew.slug}/$"))
     open_guarded(page, "/accounts/2fa/webauthn/add/", password)
     page.get_by_label("Name").fill("My laptop")
-    page.get_by_label("Sign in with it alone, as a passkey").check()
-    page.get_by_role("button", name="Add the key").click()
+    page.get_by_label("Use it as a passkey, without a password").check()
+    page.get_by_role("button", name="Add key").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Recovery codes")
     sign_out(page)
 
@@ -163,7 +163,7 @@ def test_a_team_that_requires_a_second_factor_waits_for_it(
     expect(viewer.get_by_role("heading", level=1)).to_have_text("Customers")
 
     owner.goto(crew.path("settings"))
-    owner.get_by_label("Require a second factor of every member").check()
+    owner.get_by_label("Require a second factor for all members").check()
     owner.get_by_role("button", name="Save").click()
 
     viewer.goto(crew.path("customers"))

@@ -105,7 +105,7 @@ def test_list_is_filtered(
     page = text_of(browser.get(f"{LIST}?{query}"))
 
     assert {name for name in ("Used", "Gone", "Robot") if name in page} == names
-    assert ("No API token matches" in page) is (not names)
+    assert ("No matching API tokens" in page) is (not names)
 
 
 @pytest.mark.parametrize("number", [1, 30])
@@ -154,7 +154,7 @@ def test_form_sent_twice_makes_one_token_and_leads_to_the_list(browser: Client) 
 
     assert second.redirect_chain == [(LIST, 302)]
     assert TOKEN.findall(second.content.decode()) == []
-    assert "was created already, and its text was shown once" in text_of(second)
+    assert "has already been created and was shown once" in text_of(second)
     assert ApiToken.objects.count() == 1
     assert token_on(first) not in IdempotencyRecord.objects.get().body.reveal()
 
@@ -184,7 +184,7 @@ def test_token_of_the_team(browser: Client) -> None:
 def test_expiry_is_in_the_zone_of_the_team(browser: Client, team: Team) -> None:
     team.time_zone = "America/New_York"
     team.save()
-    assert "In the zone America/New_York." in text_of(browser.get(ADD))
+    assert "In the time zone America/New_York." in text_of(browser.get(ADD))
 
     browser.post(ADD, form_of(expires_at="2090-07-01T12:00"))
 
@@ -197,9 +197,9 @@ def test_expiry_is_in_the_zone_of_the_team(browser: Client, team: Team) -> None:
         ({"name": ""}, "name", "This field is required."),
         ({"name": "a\x01b"}, "name", "Control characters are not allowed."),
         ({"acts_as": ""}, "acts_as", "This field is required."),
-        ({"acts_as": "team"}, "acts_as", "Choose one of these."),
-        ({"acts_as": "team:emperor"}, "acts_as", "Choose one of these."),
-        ({"acts_as": "service_account:x"}, "acts_as", "Choose one of these."),
+        ({"acts_as": "team"}, "acts_as", "Choose one of the options."),
+        ({"acts_as": "team:emperor"}, "acts_as", "Choose one of the options."),
+        ({"acts_as": "service_account:x"}, "acts_as", "Choose one of the options."),
         (
             {"expires_at": "2020-01-01T10:00"},
             "expires_at",
@@ -208,7 +208,7 @@ def test_expiry_is_in_the_zone_of_the_team(browser: Client, team: Team) -> None:
         (
             {"expires_at": "tomorrow"},
             "expires_at",
-            "Enter a date and a time, or nothing.",
+            "Enter a date and time, or leave this empty.",
         ),
         (
             {"expires_at": "9999-12-31T23:59"},
@@ -236,7 +236,7 @@ def test_admin_makes_no_token_of_an_owner(owner: Membership, team: Team) -> None
 
     for chosen in ("team:owner", f"service_account:{account.pk}"):
         response = client.post(ADD, form_of(acts_as=chosen))
-        assert message_of(response, "acts_as") == "Choose one of these."
+        assert message_of(response, "acts_as") == "Choose one of the options."
     assert not ApiToken.objects.exists()
 
 
@@ -246,7 +246,7 @@ def test_account_of_another_team_is_no_choice(browser: Client) -> None:
 
     response = browser.post(ADD, form_of(acts_as=f"service_account:{account.pk}"))
 
-    assert message_of(response, "acts_as") == "Choose one of these."
+    assert message_of(response, "acts_as") == "Choose one of the options."
     assert not ApiToken.objects.exists()
 
 
@@ -279,7 +279,7 @@ def test_revoke_says_what_stops_and_stops_it(
     other = ApiTokenFactory(team=team, name="Other")
     address = f"{LIST}/{token.pk}/revoke"
     shown = text_of(browser.get(address))
-    assert "2 tokens made with it stop too: Child Grandchild" in shown
+    assert "2 tokens created with it also stop: Child Grandchild" in shown
     assert "It was never used." in shown
 
     response = browser.post(address)

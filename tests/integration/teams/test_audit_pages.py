@@ -59,7 +59,7 @@ def exported(browser: Client, query: str = "") -> list[dict[str, str]]:
 
 
 def test_list_of_a_team_without_events_says_so(browser: Client) -> None:
-    assert "Nothing has happened yet" in text_of(browser.get(LIST))
+    assert "No events yet" in text_of(browser.get(LIST))
 
 
 def test_list_tells_who_did_what_from_where(browser: Client, team: Team) -> None:
@@ -241,7 +241,7 @@ def test_list_and_export_are_filtered(
     assert {row.subject_label for row in response.context["page"].rows} == subjects
     assert {row["subject"] for row in exported(browser, query)} == subjects
     if not subjects:
-        assert "No event matches" in text_of(response)
+        assert "No matching events" in text_of(response)
 
 
 @pytest.mark.parametrize(

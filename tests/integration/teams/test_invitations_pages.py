@@ -93,10 +93,10 @@ def test_invite_mails_the_link_and_shows_it_once(
     (link,) = links_of(response)
     (mail,) = mailoutbox
     assert mail.to == ["ada@acme.example"]
-    assert mail.subject == "owner@acme.example invites you to Acme on Berth"
+    assert mail.subject == "owner@acme.example invited you to join Acme on Berth"
     body = str(mail.body)
     assert f"\n{link}\n" in body
-    assert "Your role would be: developer" in body
+    assert "Your role: developer" in body
     invitation = Invitation.objects.get()
     assert f"until {invitation.expires_at:%Y-%m-%d %H:%M} UTC" in body
     assert audited(team) == [("invitation:sent", "ada@acme.example")]
@@ -116,8 +116,8 @@ def test_invite_names_the_person_and_escapes_nothing(
 
     signed_in(owner).post(INVITE, invite_form())
 
-    assert mailoutbox[0].subject == "Mel O'Neil invites you to A & <B> on Berth"
-    assert "Mel O'Neil (owner@acme.example) invites you to join the team A & <B> " in (
+    assert mailoutbox[0].subject == "Mel O'Neil invited you to join A & <B> on Berth"
+    assert "Mel O'Neil (owner@acme.example) invited you to join the team A & <B> " in (
         str(mailoutbox[0].body)
     )
 
@@ -127,7 +127,7 @@ def test_invite_tells_when_the_mail_cannot_be_sent(
 ) -> None:
     response = browser.post(INVITE, invite_form())
 
-    assert "The mail could not be sent." in text_of(response)
+    assert "The e-mail could not be sent." in text_of(response)
     (link,) = links_of(response)
     assert Client().get(link).status_code == 200
 
@@ -143,7 +143,7 @@ def test_invite_sent_twice_invites_once(
     assert len(links_of(first)) == 1
     assert second.redirect_chain == [(LIST, 302)]
     assert links_of(second) == []
-    assert "was sent already, and its link was shown once" in text_of(second)
+    assert "has already been sent, and its link was shown once" in text_of(second)
     assert len(mailoutbox) == Invitation.objects.count() == 1
 
 
@@ -173,7 +173,7 @@ def test_invite_in_a_dialog_answers_with_the_dialog(browser: Client) -> None:
         (
             {"role": "emperor"},
             "role",
-            "Choose one of these roles: yours gives no other.",
+            "Choose one of these roles. You cannot grant others.",
         ),
     ],
 )
@@ -204,7 +204,7 @@ def test_admin_invites_no_owner(admin: Membership, owner: Membership) -> None:
     response = client.post(INVITE, invite_form(role="owner"))
 
     assert message_of(response, "role") == (
-        "Choose one of these roles: yours gives no other."
+        "Choose one of these roles. You cannot grant others."
     )
     assert not Invitation.objects.exists()
 
@@ -241,7 +241,7 @@ def test_renew_mails_a_new_link_and_stops_the_old_one(
     (new,) = links_of(response)
     assert new != old
     assert links_of(again) == []
-    assert "was renewed already" in text_of(again)
+    assert "has already been renewed" in text_of(again)
     assert Client().get(old).status_code == 404
     assert Client().get(new).status_code == 200
     assert [new in str(mail.body) for mail in mailoutbox] == [False, True]
@@ -251,7 +251,7 @@ def test_renew_mails_a_new_link_and_stops_the_old_one(
 def test_withdraw_stops_the_link(browser: Client, team: Team) -> None:
     (link,) = links_of(browser.post(INVITE, invite_form()))
     address = f"/t/acme/invitations/{Invitation.objects.get().pk}/withdraw"
-    assert "The link they have stops working." in text_of(browser.get(address))
+    assert "Their link stops working." in text_of(browser.get(address))
     assert Invitation.objects.exists()
 
     response = browser.post(address)

@@ -109,7 +109,9 @@ def test_change_role_says_what_becomes_of_invitations(
     for email in ("a@acme.example", "b@acme.example"):
         InvitationFactory(team=team, invited_by=admin.user, email=email)
     address = f"{LIST}/{admin.pk}/role"
-    assert "2 open invitations they sent are withdrawn" in text_of(browser.get(address))
+    assert "2 open invitations that they sent are withdrawn" in text_of(
+        browser.get(address)
+    )
 
     browser.post(address, {"role": "support", **seen(browser, address)})
 
@@ -170,8 +172,11 @@ def test_remove_says_what_stops_and_stops_it(
     InvitationFactory(team=team, invited_by=member.user)
     address = f"{LIST}/{member.pk}/remove"
     shown = text_of(browser.get(address))
-    assert "1 API token of theirs and the tokens made with it stop at once" in shown
-    assert "1 open invitation they sent is withdrawn" in shown
+    assert (
+        "1 of their API tokens and all tokens created with it stop working immediately"
+        in shown
+    )
+    assert "1 open invitation that they sent is withdrawn" in shown
 
     response = browser.post(address)
 
@@ -199,7 +204,7 @@ def test_leave_says_what_becomes_of_invitations(admin: Membership, team: Team) -
     InvitationFactory(team=team, invited_by=admin.user)
     page = text_of(signed_in(admin).get(LEAVE))
 
-    assert "1 open invitation you sent is withdrawn" in page
+    assert "1 open invitation that you sent is withdrawn" in page
 
 
 def test_leave_ends_ones_own_membership(

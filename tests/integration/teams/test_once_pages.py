@@ -34,7 +34,7 @@ def test_the_same_form_with_other_values_is_refused(owner: Membership) -> None:
 
     response = browser.post(ADD, {"name": "Hooli", **form})
 
-    assert "This form was submitted before with other values." in text_of(response)
+    assert "This form was already submitted with other values." in text_of(response)
     assert Customer.objects.get().name == "Initech"
     assert audited(owner.team) == [("customer:created", "Initech")]
 

@@ -99,7 +99,7 @@ def test_add(browser: Client, team: Team) -> None:
         (
             {"role": "emperor"},
             "role",
-            "Choose one of these roles: yours gives no other.",
+            "Choose one of these roles. You cannot grant others.",
         ),
     ],
 )
@@ -167,8 +167,8 @@ def test_delete_says_what_stops_and_stops_it(
     token_of(account, last_used_at=timezone.now() - timedelta(days=2))
     address = f"{LIST}/{account.pk}/delete"
     shown = text_of(browser.get(address))
-    assert "1 usable API token of it, and the tokens made with it, stop" in shown
-    assert "last used 2 days ago" in shown
+    assert "Its 1 usable API token and all tokens created with it stop" in shown
+    assert "Last used 2 days ago" in shown
 
     response = browser.post(address)
 

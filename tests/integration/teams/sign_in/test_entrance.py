@@ -138,7 +138,7 @@ def test_home_of_who_is_in_no_team_says_so(client: Client, owner: Membership) ->
     response = client.get("/")
 
     assert response.status_code == 200
-    assert "You are in no team" in response.content.decode()
+    assert "You are not in a team yet" in response.content.decode()
 
 
 def test_home_forgets_a_team_that_was_left(
@@ -264,7 +264,7 @@ def test_invitation_no_longer_valid_is_reported(
 
     for response in (client.get(link), client.post(link, {"password": PASSWORD})):
         assert response.status_code == 404
-        assert "This invitation is over" in response.content.decode()
+        assert "This invitation is no longer valid" in response.content.decode()
     assert not User.objects.filter(email="ada@acme.example").exists()
 
 
@@ -399,7 +399,7 @@ def test_invitation_of_a_removed_admin_is_no_longer_valid(
     response = client.post(link, {"password": PASSWORD})
 
     assert response.status_code == 404
-    assert "This invitation is over" in response.content.decode()
+    assert "This invitation is no longer valid" in response.content.decode()
     assert Membership.objects.filter(team=team).count() == 1
 
 

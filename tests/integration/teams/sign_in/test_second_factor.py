@@ -95,7 +95,7 @@ def test_setting_up_an_app(
 
     assert has_second_factor(user)
     assert len(set(codes)) == 10
-    assert mailoutbox[0].subject == "Berth: Authenticator app switched on"
+    assert mailoutbox[0].subject == "Berth: Authenticator app turned on"
     assert mailoutbox[0].to == ["owner@acme.example"]
 
 
@@ -228,7 +228,7 @@ def test_a_recovery_code_works_once(browser: Client, user: User) -> None:
     second.post(SIGN_IN, {"code": codes[1]})
     assert is_signed_in(second)
     confirm(second)
-    assert "8 of 10 are left." in text_of(second.get(CODES))
+    assert "You have 8 of 10 left." in text_of(second.get(CODES))
 
 
 def test_codes_are_downloaded_with_a_word_on_what_they_are(browser: Client) -> None:
@@ -238,7 +238,7 @@ def test_codes_are_downloaded_with_a_word_on_what_they_are(browser: Client) -> N
 
     assert response.headers["Content-Type"] == "text/plain"
     lines = response.content.decode().split("\n")
-    assert lines[0] == "Berth recovery codes of owner@acme.example"
+    assert lines[0] == "Berth recovery codes for owner@acme.example"
     assert lines[4:14] == codes
 
 
@@ -263,7 +263,7 @@ def test_switching_off_takes_the_recovery_codes_along(
     browser.post("/accounts/2fa/totp/deactivate/")
 
     assert not Authenticator.objects.exists()
-    assert mailoutbox[-1].subject == "Berth: Authenticator app switched off"
+    assert mailoutbox[-1].subject == "Berth: Authenticator app turned off"
     assert sign_in(new_browser(), user).headers["Location"] == "/"
 
 

@@ -126,7 +126,7 @@ def test_a_disabled_account_is_reported(browser: Client, user: User) -> None:
     response = sign_in(browser, user)
 
     assert response.headers["Location"] == "/accounts/inactive/"
-    assert "switched off" in text_of(browser.get("/accounts/inactive/"))
+    assert "disabled" in text_of(browser.get("/accounts/inactive/"))
     assert not is_signed_in(browser)
 
 

@@ -68,7 +68,7 @@ def test_a_verified_address_opens_its_account(
     account = SocialAccount.objects.get()
     assert (account.user, account.provider, account.uid) == (owner.user, "sso", "7")
     assert [mail.subject for mail in mailoutbox] == ["Berth: Single sign-on connected"]
-    assert "connected with Acme Identity" in str(mailoutbox[0].body)
+    assert "connected to Acme Identity" in str(mailoutbox[0].body)
     assert audited(owner.team) == [
         ("account:single-sign-on-connected", "owner@acme.example")
     ]
@@ -121,7 +121,7 @@ def test_a_stolen_code_is_of_no_use_in_another_session(
     response = thief.get(CALLBACK, {"code": stolen, "state": state})
 
     assert response.status_code == 401
-    assert "Single sign-on did not work" in text_of(response)
+    assert "Single sign-on failed" in text_of(response)
     assert not is_signed_in(thief)
 
 
@@ -174,7 +174,7 @@ def test_an_id_token_for_another_person_or_client_is_refused(
     response = sign_on(browser)
 
     assert response.status_code == 401
-    assert "Single sign-on did not work" in text_of(response)
+    assert "Single sign-on failed" in text_of(response)
     assert not is_signed_in(browser)
     assert not SocialAccount.objects.exists()
 
@@ -240,7 +240,7 @@ def test_an_unavailable_provider_is_reported(
     response = browser.post(START) if step == "out" else browser.get(back)
 
     assert response.status_code == 401
-    assert "Single sign-on did not work" in text_of(response)
+    assert "Single sign-on failed" in text_of(response)
 
 
 def test_a_wrong_client_secret_is_reported_and_not_shown(

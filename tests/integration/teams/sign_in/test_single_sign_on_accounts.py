@@ -175,7 +175,7 @@ def test_connecting_does_not_take_another_accounts_sign_in(
 
     response = browser.get(sign_on(browser, "?process=connect").headers["Location"])
 
-    assert "Another account here is connected" in text_of(response)
+    assert "That sign-in is connected to another account" in text_of(response)
     assert SocialAccount.objects.get().user == owner.user
 
 
