@@ -1,4 +1,4 @@
-"""Pages of applications and of their channels."""
+"""Pages of applications."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from teams.web.once import once
 
 
 class SluggedForm(CreateForm):
-    """A form whose slug is made from the name if none is given."""
+    """A form that derives the slug from the name if none is given."""
 
     def clean(self) -> dict[str, Any]:
         values: dict[str, Any] = super().clean() or {}
@@ -34,7 +34,9 @@ class SluggedForm(CreateForm):
         if name and not values.get("slug") and "slug" not in self.errors:
             values["slug"] = slug_from(name)
             if not values["slug"]:
-                self.add_error("slug", "None can be made from this name. Enter one.")
+                self.add_error(
+                    "slug", "No slug can be derived from this name. Enter one."
+                )
         return values
 
 
@@ -43,14 +45,14 @@ class NewApplicationForm(SluggedForm):
     slug = forms.CharField(
         max_length=SLUG_LENGTH,
         required=False,
-        help_text="Part of every image name, so it stays as it is once chosen. "
-        f"{SLUG_HELP} Left empty, it is made from the name.",
+        help_text="Part of every image name; it cannot be changed later. "
+        f"{SLUG_HELP} Leave empty to derive it from the name.",
     )
 
 
 class ApplicationForm(EditForm):
     name = forms.CharField(
-        max_length=150, help_text="The slug, and with it every image name, stays."
+        max_length=150, help_text="The slug and all image names stay the same."
     )
 
 
@@ -88,12 +90,11 @@ def add_application(request: TeamRequest) -> HttpResponse:
 @team_page(Permission.APPLICATION_READ)
 def application_detail(request: TeamRequest, application_slug: str) -> HttpResponse:
     """Show an application: image names, channels and license fields."""
-    found = find_application(request, application_slug)
+    application = find_application(request, application_slug)
     context = {
-        "application": found,
-        "channels": channels_with_licenses(found),
-        # A room above this one knows license fields; the relation leads there.
-        "license_fields": found.license_fields.order_by("name"),
+        "application": application,
+        "channels": channels_with_licenses(application),
+        "license_fields": application.license_fields.order_by("name"),
     }
     return render_page(request, "licenses/application.html", context)
 
@@ -101,7 +102,7 @@ def application_detail(request: TeamRequest, application_slug: str) -> HttpRespo
 @team_page(Permission.APPLICATION_MANAGE)
 def edit_application(request: TeamRequest, application_slug: str) -> HttpResponse:
     """Rename an application."""
-    found = find_application(request, application_slug)
+    application = find_application(request, application_slug)
 
     def save(row: Application, changes: dict[str, Any]) -> object:
         return change_application(actor=request.actor, application=row, **changes)
@@ -109,39 +110,40 @@ def edit_application(request: TeamRequest, application_slug: str) -> HttpRespons
     return edit_dialog(
         request,
         ApplicationForm,
-        found,
+        application,
         values=lambda row: {"name": row.name},
         save=save,
-        title=f"Rename {found.name}",
+        title=f"Rename {application.name}",
         done="The application is saved.",
-        back=application_address(request, found),
+        back=application_address(request, application),
     )
 
 
 @team_page(Permission.APPLICATION_MANAGE)
 def remove_application(request: TeamRequest, application_slug: str) -> HttpResponse:
-    """Delete an application without licenses, after saying what goes with it."""
-    found = find_application(request, application_slug)
+    """Delete an application without licenses, after showing what else is deleted."""
+    application = find_application(request, application_slug)
     return confirm(
         request,
-        lambda: delete_application(actor=request.actor, application=found),
-        title=f"Delete {found.name}?",
+        lambda: delete_application(actor=request.actor, application=application),
+        title=f"Delete {application.name}?",
         details="licenses/application_delete.html",
         submit="Delete application",
-        is_possible=not found.all_licenses,  # type: ignore[attr-defined]  # annotated
-        done=f"{found.name} is deleted.",
-        back=application_address(request, found),
+        is_possible=not application.all_licenses,  # type: ignore[attr-defined]  # annotated
+        done=f"{application.name} is deleted.",
+        back=application_address(request, application),
         after=team_url(request, "applications"),
-        application=found,
+        application=application,
     )
 
 
 def find_application(request: TeamRequest, slug: str) -> Application:
-    """Return the team's application with this slug; raises Http404 if it has none."""
-    found = applications_with_licenses(request.team.pk).filter(slug=slug).first()
-    if found is None:
+    """Return the team's application with this slug, or raise Http404."""
+    rows = applications_with_licenses(request.team.pk)
+    application = rows.filter(slug=slug).first()
+    if application is None:
         raise Http404
-    return found
+    return application
 
 
 def application_address(request: TeamRequest, application: Application) -> str:

@@ -21,7 +21,7 @@ from teams.web.once import once
 
 
 class ChannelForm(EditForm):
-    name = forms.CharField(max_length=150, help_text="It stands in license files.")
+    name = forms.CharField(max_length=150, help_text="Appears in license files.")
     is_default = forms.BooleanField(
         label="Default for new licenses",
         required=False,
@@ -31,7 +31,7 @@ class ChannelForm(EditForm):
     def __init__(self, *args: Any, is_default: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if is_default:
-            # It stops being the default by another one becoming it.
+            # It stops being the default when another channel becomes it.
             del self.fields["is_default"]
 
 
@@ -39,9 +39,9 @@ class ChannelForm(EditForm):
 def edit_channel(
     request: TeamRequest, application_slug: str, channel_id: uuid.UUID
 ) -> HttpResponse:
-    """Rename a channel, or make it the default; license files follow."""
-    found = find_application(request, application_slug)
-    channel: Channel = find(channels_with_licenses(found), channel_id)
+    """Rename a channel, which changes license files, or make it the default."""
+    application = find_application(request, application_slug)
+    channel: Channel = find(channels_with_licenses(application), channel_id)
 
     def save(row: Channel, changes: dict[str, Any]) -> object:
         return change_channel(actor=request.actor, channel=row, changes=changes)
@@ -56,19 +56,19 @@ def edit_channel(
         title=f"Edit channel {channel.name}",
         details="licenses/channel_edit.html",
         done="The channel is saved.",
-        back=application_address(request, found),
+        back=application_address(request, application),
         channel=channel,
     )
 
 
 class NewChannelForm(SluggedForm):
     name = forms.CharField(
-        max_length=150, help_text="Such as Beta. It stands in license files."
+        max_length=150, help_text="Such as Beta. Appears in license files."
     )
     slug = forms.CharField(
         max_length=SLUG_LENGTH,
         required=False,
-        help_text=f"For programs. {SLUG_HELP} Left empty, it is made from the name.",
+        help_text=f"For programs. {SLUG_HELP} Leave empty to derive it from the name.",
     )
     is_default = forms.BooleanField(
         label="Default for new licenses",
@@ -80,21 +80,21 @@ class NewChannelForm(SluggedForm):
 @team_page(Permission.APPLICATION_MANAGE)
 def add_channel(request: TeamRequest, application_slug: str) -> HttpResponse:
     """Add a channel to an application."""
-    found = find_application(request, application_slug)
+    application = find_application(request, application_slug)
     form = NewChannelForm(request.POST or None)
     if form.is_valid():
         with refusals_in(form), once(request, form) as submission:
             channel = create_channel(
-                actor=request.actor, application=found, **form.entered
+                actor=request.actor, application=application, **form.entered
             )
-            address = application_address(request, found)
+            address = application_address(request, application)
             return submission.done(address, f"{channel.name} is added.")
     return render_dialog(
         request,
         form=form,
-        title=f"Add channel to {found.name}",
+        title=f"Add channel to {application.name}",
         submit="Add channel",
-        back=application_address(request, found),
+        back=application_address(request, application),
     )
 
 
@@ -103,8 +103,8 @@ def remove_channel(
     request: TeamRequest, application_slug: str, channel_id: uuid.UUID
 ) -> HttpResponse:
     """Delete a channel that no license is on and that is not the default."""
-    found = find_application(request, application_slug)
-    channel: Channel = find(channels_with_licenses(found), channel_id)
+    application = find_application(request, application_slug)
+    channel: Channel = find(channels_with_licenses(application), channel_id)
     return confirm(
         request,
         lambda: delete_channel(actor=request.actor, channel=channel),
@@ -113,7 +113,7 @@ def remove_channel(
         submit="Delete channel",
         is_possible=not (channel.is_default or channel.all_licenses),  # type: ignore[attr-defined]  # annotated
         done=f"{channel.name} is deleted.",
-        back=application_address(request, found),
-        application=found,
+        back=application_address(request, application),
+        application=application,
         channel=channel,
     )

@@ -39,13 +39,13 @@ class _CustomerFields(forms.Form):
         label="E-mail address",
         max_length=254,
         required=False,
-        help_text="Whom to write to about the license.",
+        help_text="Who to contact about licenses.",
     )
     custom_id = forms.CharField(
         label="Custom ID",
         max_length=254,
         required=False,
-        help_text="Your own name for this customer, such as a number in your CRM.",
+        help_text="Your own ID for this customer, such as a CRM number.",
     )
 
 
@@ -94,7 +94,7 @@ def add_customer(request: TeamRequest) -> HttpResponse:
                 actor=request.actor, team=request.team, **form.entered
             )
             address = _address(request, customer)
-            return submission.done(address, f"{customer.name} is a customer now.")
+            return submission.done(address, f"{customer.name} is added.")
     return render_dialog(
         request,
         form=form,
@@ -146,7 +146,7 @@ def edit_customer(request: TeamRequest, customer_id: uuid.UUID) -> HttpResponse:
 
 @team_page(Permission.CUSTOMER_MANAGE)
 def archive(request: TeamRequest, customer_id: uuid.UUID) -> HttpResponse:
-    """Archive a customer, after saying what that stops."""
+    """Archive a customer, after showing what that stops."""
     customer = find(customers_with_licenses(request.team.pk), customer_id)
     return confirm(
         request,
@@ -163,7 +163,7 @@ def archive(request: TeamRequest, customer_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @team_page(Permission.CUSTOMER_MANAGE)
 def restore(request: TeamRequest, customer_id: uuid.UUID) -> HttpResponse:
-    """Undo archiving."""
+    """Restore an archived customer."""
     customer = find(customers_with_licenses(request.team.pk), customer_id)
     restore_customer(actor=request.actor, customer=customer)
     messages.success(request, f"{customer.name} is restored.")

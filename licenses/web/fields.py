@@ -31,20 +31,21 @@ OPTION_LENGTH = 254
 
 
 class _FieldValues(forms.Form):
-    title = forms.CharField(max_length=150, help_text="As people read it.")
+    title = forms.CharField(max_length=150, help_text="The name shown to people.")
     default = forms.CharField(
         required=False,
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text="What licenses have that set no value of their own. A Boolean is "
-        "true or false; a Password has none.",
+        help_text="Used by licenses that set no value of their own. Enter true or "
+        "false for a Boolean; a Password has no default.",
     )
     options = forms.CharField(
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
-        help_text="Of an Enum: what it may be, one per line.",
+        help_text="For an Enum: the allowed values, one per line.",
     )
     required = forms.BooleanField(
-        required=False, help_text="No license is issued without a value or a default."
+        required=False,
+        help_text="Licenses are not issued without a value or a default.",
     )
     hidden = forms.BooleanField(
         required=False, help_text="In the license file, but not shown to the customer."
@@ -61,23 +62,26 @@ class _FieldValues(forms.Form):
         if "options" in values:
             values["options"] = _options(values["options"])
             if any(len(option) > OPTION_LENGTH for option in values["options"]):
-                self.add_error("options", f"Keep options to {OPTION_LENGTH} letters.")
+                self.add_error(
+                    "options", f"Options have at most {OPTION_LENGTH} characters."
+                )
             elif type == Type.ENUM and not values["options"]:
                 self.add_error("options", "Enter at least one option.")
             elif type != Type.ENUM and values["options"]:
-                self.add_error("options", "Only an Enum has options. Empty this.")
+                self.add_error("options", "Only an Enum has options. Clear this field.")
         return values
 
 
 class NewFieldForm(_FieldValues, CreateForm):
     name = forms.CharField(
         max_length=100,
-        help_text="As programs read it, such as seat_count: letters, digits and _. "
-        "It stays as it is.",
+        help_text="The name for programs, such as seat_count: letters, digits and _. "
+        "It cannot be changed later.",
         widget=forms.TextInput(attrs={"autocapitalize": "none"}),
     )
     type = forms.ChoiceField(
-        choices=Type.choices, help_text="It stays as it is. Text has several lines."
+        choices=Type.choices,
+        help_text="It cannot be changed later. Text has several lines.",
     )
     field_order = ("name", "title", "type", "default", "options", "required", "hidden")
 
@@ -90,7 +94,7 @@ class FieldForm(_FieldValues, EditForm):
         super().__init__(*args, **kwargs)
         self.type = type
         default = self.fields["default"]
-        default.help_text = "What licenses have that set no value of their own."
+        default.help_text = "Used by licenses that set no value of their own."
         default.widget = _WIDGETS.get(type, forms.TextInput)()
         if type == Type.PASSWORD:
             del self.fields["default"]
@@ -122,24 +126,24 @@ _WIDGETS: dict[str, type[forms.Widget]] = {
 @team_page(Permission.APPLICATION_MANAGE)
 def add_field(request: TeamRequest, application_slug: str) -> HttpResponse:
     """Define a field that licenses of the application carry."""
-    found = find_application(request, application_slug)
+    application = find_application(request, application_slug)
     form = NewFieldForm(request.POST or None)
     if form.is_valid():
         with refusals_in(form), once(request, form) as submission:
             field = create_license_field(
-                actor=request.actor, application=found, values=form.entered
+                actor=request.actor, application=application, values=form.entered
             )
-            address = application_address(request, found)
+            address = application_address(request, application)
             return submission.done(address, f"{field.title} is added.")
     return render_dialog(
         request,
         form=form,
-        title=f"Add license field to {found.name}",
-        text="Every license of the application carries it, those already issued too: "
-        "with its default, or with nothing. A Password is encrypted and appears in "
-        "license files only.",
+        title=f"Add license field to {application.name}",
+        text="Every license of the application gets this field, including those "
+        "already issued, with the default or empty. A Password is encrypted and "
+        "appears only in license files.",
         submit="Add license field",
-        back=application_address(request, found),
+        back=application_address(request, application),
     )
 
 
@@ -148,8 +152,8 @@ def edit_field(
     request: TeamRequest, application_slug: str, field_id: uuid.UUID
 ) -> HttpResponse:
     """Change a field; its name and type stay."""
-    found = find_application(request, application_slug)
-    field: LicenseField = find(license_fields_for_application(found), field_id)
+    application = find_application(request, application_slug)
+    field: LicenseField = find(license_fields_for_application(application), field_id)
 
     def save(row: LicenseField, changes: dict[str, Any]) -> object:
         return change_license_field(actor=request.actor, field=row, changes=changes)
@@ -164,7 +168,7 @@ def edit_field(
         title=f"Edit license field {field.title}",
         details="licenses/field_edit.html",
         done="The license field is saved.",
-        back=application_address(request, found),
+        back=application_address(request, application),
         license_field=field,
     )
 
@@ -173,9 +177,9 @@ def edit_field(
 def remove_field(
     request: TeamRequest, application_slug: str, field_id: uuid.UUID
 ) -> HttpResponse:
-    """Delete a field, after saying what licenses lose."""
-    found = find_application(request, application_slug)
-    field: LicenseField = find(license_fields_for_application(found), field_id)
+    """Delete a field, after showing what licenses lose."""
+    application = find_application(request, application_slug)
+    field: LicenseField = find(license_fields_for_application(application), field_id)
     return confirm(
         request,
         lambda: delete_license_field(actor=request.actor, field=field),
@@ -183,8 +187,8 @@ def remove_field(
         details="licenses/field_delete.html",
         submit="Delete license field",
         done=f"{field.title} is deleted.",
-        back=application_address(request, found),
-        application=found,
+        back=application_address(request, application),
+        application=application,
         license_field=field,
         losing=licenses_with_value(field),
     )
@@ -204,7 +208,7 @@ def _default(type: str, text: str) -> object:
             raise ValidationError("Enter true or false.")
         return text.lower() == "true"
     if type == Type.STRING and "\n" in text:
-        raise ValidationError("A String is one line. Choose Text for several.")
+        raise ValidationError("A String has one line. Choose Text for several.")
     return text
 
 

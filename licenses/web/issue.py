@@ -38,7 +38,7 @@ CUSTOMERS_SHOWN = 8
 APPLICATIONS_SHOWN = 500
 # What a link to the page may fill in.
 LINKED = ("customer", "application", "customer_search")
-# Which part is rendered anew, by the button that was pressed.
+# The part to render again, by the button that was pressed.
 PARTS = {
     "customers": "licenses/license_add_customers.html",
     "application": "licenses/license_add_application.html",
@@ -74,7 +74,7 @@ class NewLicenseForm(TermsForm, CreateForm):
         assert isinstance(choice, forms.ChoiceField)  # noqa: S101 -- narrows
         choice.choices = [
             ("", "Choose…"),
-            *((each.slug, each.name) for each in applications),
+            *((item.slug, item.name) for item in applications),
         ]
 
     def clean(self) -> dict[str, Any]:
@@ -90,13 +90,13 @@ class NewLicenseForm(TermsForm, CreateForm):
                 self.add_error("customer", "Choose a customer, or add a new one.")
         expires_at = cleaned["expires_at"]
         if expires_at and expires_at <= timezone.now():
-            self.add_error("expires_at", "Choose a time that is still to come.")
+            self.add_error("expires_at", "Choose a time in the future.")
         return cleaned
 
 
 @team_page(Permission.LICENSE_ISSUE)
 def issue(request: TeamRequest) -> HttpResponse:
-    """Issue a license. Buttons of the form's steps only render it anew."""
+    """Issue a license. The buttons of the form's steps only render it again."""
     step = request.POST.get("step", "")
     form = _form(request, is_sent=request.method == "POST" and not step)
     if form.is_valid():
@@ -173,11 +173,11 @@ def _form(request: TeamRequest, *, is_sent: bool) -> NewLicenseForm:
 def _chosen(applications: Sequence[Application], slug: str) -> Application | None:
     if not slug and len(applications) == 1:
         return applications[0]
-    return next((each for each in applications if each.slug == slug), None)
+    return next((item for item in applications if item.slug == slug), None)
 
 
 def _entered(form: NewLicenseForm, request: TeamRequest) -> dict[str, Any]:
-    """Return what was entered so far, for the controls that are there now."""
+    """Return what was entered so far, for the current controls."""
     application = form.chosen_application
     slug = application.slug if application else ""
     start = {"type": License.Type.PAID.value, "expiry": "365"}
@@ -187,7 +187,7 @@ def _entered(form: NewLicenseForm, request: TeamRequest) -> dict[str, Any]:
     data = request.POST
     own = [value_name(field) for field in form.license_fields]
     is_other = data.get("shown", "") != slug
-    # Values of another application's fields are no values of these.
+    # Values of another application's fields do not apply.
     left_out = {"channel", *own} if is_other else set()
     entered = {
         name: field.widget.value_from_datadict(data, {}, name)
@@ -198,7 +198,7 @@ def _entered(form: NewLicenseForm, request: TeamRequest) -> dict[str, Any]:
 
 
 def find_customer(customers: QuerySet[Customer], text: str) -> Customer | None:
-    """Return the customer with this ID, or None if these customers have none."""
+    """Return the customer with this ID, or None."""
     try:
         return customers.filter(pk=uuid.UUID(text)).first()
     except ValueError:
@@ -206,11 +206,11 @@ def find_customer(customers: QuerySet[Customer], text: str) -> Customer | None:
 
 
 def _customers_shown(form: NewLicenseForm) -> list[Customer]:
-    """Return the customers to choose from: those found, and the one chosen before."""
+    """Return the customers to choose from: the matches and the one already chosen."""
     text = str(form["customer_search"].value() or "").strip()
-    # PostgreSQL stores no NUL, so it finds none.
-    found = form.customers.filter(contains_text(text.replace("\x00", "")))
-    rows = list(found[:CUSTOMERS_SHOWN])
+    # PostgreSQL rejects NUL.
+    matches = form.customers.filter(contains_text(text.replace("\x00", "")))
+    rows = list(matches[:CUSTOMERS_SHOWN])
     chosen = find_customer(form.customers, str(form["customer"].value() or ""))
     if chosen is not None and chosen not in rows:
         rows.insert(0, chosen)

@@ -31,8 +31,8 @@ from teams.web.base import TeamRequest, find, team_page
 
 REASONS = (
     "Unpaid",
-    "The contract has ended",
-    "The license ID was leaked",
+    "Contract ended",
+    "License ID leaked",
     "Replaced by another license",
     "Issued by mistake",
 )
@@ -42,8 +42,8 @@ class RevokeForm(forms.Form):
     reason = forms.CharField(
         max_length=1000,
         widget=forms.TextInput(attrs={"list": "reasons", "autocomplete": "off"}),
-        help_text="Your team reads it on the license's page and in the audit log.",
-        error_messages={"required": "Say why the license is revoked."},
+        help_text="Visible to your team on the license page and in the audit log.",
+        error_messages={"required": "Enter a reason."},
     )
 
 
@@ -70,7 +70,7 @@ def edit_license(request: TeamRequest, license_id: uuid.UUID) -> HttpResponse:
         },
         template="licenses/license_edit.html",
         title=f"Edit the license of {license.customer.name}",
-        text="Pulls feel a change of expiry within one second.",
+        text="A new expiry applies to pulls within one second.",
         done="The license is saved.",
         back=license_address(request, license),
     )
@@ -78,10 +78,10 @@ def edit_license(request: TeamRequest, license_id: uuid.UUID) -> HttpResponse:
 
 @team_page(Permission.LICENSE_REVOKE)
 def revoke(request: TeamRequest, license_id: uuid.UUID) -> HttpResponse:
-    """Revoke a license, after saying what that stops and asking why."""
+    """Revoke a license, after showing what that stops and asking for a reason."""
     license = find(licenses_for_team(request.team.pk), license_id)
     if license.revoked_at is not None:
-        messages.info(request, "The license has been revoked already.")
+        messages.info(request, "The license has already been revoked.")
         return go_to(request, license_address(request, license))
     form = RevokeForm(request.POST or None)
     return confirm(
@@ -104,7 +104,7 @@ def revoke(request: TeamRequest, license_id: uuid.UUID) -> HttpResponse:
 
 @team_page(Permission.LICENSE_REVOKE)
 def reinstate(request: TeamRequest, license_id: uuid.UUID) -> HttpResponse:
-    """Undo a revocation, after saying what that allows."""
+    """Undo a revocation, after showing what that allows."""
     license = find(licenses_for_team(request.team.pk), license_id)
     return confirm(
         request,

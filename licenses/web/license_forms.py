@@ -38,9 +38,9 @@ def _clear_name(field: LicenseField) -> str:
 
 
 class TermsForm(forms.Form):
-    """What a license is good for: channel, type, expiry and license fields.
+    """The terms of a license: channel, type, expiry and license fields.
 
-    Without an application there is no channel and there are no fields yet.
+    Without an application there are no channels and fields yet.
     """
 
     type = forms.ChoiceField(choices=TYPES, widget=forms.RadioSelect)
@@ -51,7 +51,7 @@ class TermsForm(forms.Form):
         label="Date and time",
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format=_MINUTES),
-        error_messages={"invalid": "Enter a date and a time, as 2031-12-31 18:00."},
+        error_messages={"invalid": "Enter a date and time, such as 2031-12-31 18:00."},
     )
 
     def __init__(
@@ -71,10 +71,10 @@ class TermsForm(forms.Form):
         )
         if channels:
             self.fields["channel"] = forms.TypedChoiceField(
-                choices=[(str(each.pk), each.name) for each in channels],
-                coerce={str(each.pk): each for each in channels}.__getitem__,
+                choices=[(str(channel.pk), channel.name) for channel in channels],
+                coerce={str(channel.pk): channel for channel in channels}.__getitem__,
                 initial=next(
-                    (str(each.pk) for each in channels if each.is_default), ""
+                    (str(channel.pk) for channel in channels if channel.is_default), ""
                 ),
                 help_text="The line of releases that the customer gets.",
             )
@@ -85,7 +85,9 @@ class TermsForm(forms.Form):
     @property
     def values(self) -> list[forms.BoundField]:
         """Return the controls of the license fields."""
-        return [each for each in self if each.name.startswith(("value_", "clear_"))]
+        return [
+            control for control in self if control.name.startswith(("value_", "clear_"))
+        ]
 
     def clean(self) -> dict[str, Any]:
         cleaned = self.cleaned_data
@@ -102,7 +104,7 @@ class TermsForm(forms.Form):
             )
         for field in self.license_fields:
             self._check(field)
-        # Last, because an error takes the value out.
+        # Last, because add_error removes the value.
         return cleaned | {"expires_at": expires_at}
 
     def _check(self, field: LicenseField) -> None:
@@ -125,10 +127,10 @@ class LicenseForm(TermsForm, EditForm):
             and field.type != Type.BOOLEAN
             and self.initial.get(value_name(field)) == field.default
         }
-        present = self.initial.get("expires_at")
-        if present is not None:
-            present = present.replace(second=0, microsecond=0)
-        if self.is_valid() and self.cleaned_data["expires_at"] == present:
+        current = self.initial.get("expires_at")
+        if current is not None:
+            current = current.replace(second=0, microsecond=0)
+        if self.is_valid() and self.cleaned_data["expires_at"] == current:
             same |= {"expiry", "expires_at"}
         return [name for name in super().differing() if name not in same]
 
@@ -138,18 +140,18 @@ def _expires_at(expiry: str | None, at: datetime | None) -> datetime | None:
         return at
     if expiry is None or not expiry.isdecimal():
         return None
-    # The same time of day, also across a change of the clocks.
+    # Keep the time of day across daylight saving changes.
     local = timezone.localtime().replace(second=0, microsecond=0)
     return local + timedelta(days=int(expiry))
 
 
 def _controls(field: LicenseField, *, is_set: bool) -> dict[str, forms.Field]:
-    found = {value_name(field): _control(field, is_set=is_set)}
+    controls = {value_name(field): _control(field, is_set=is_set)}
     if is_set and not field.required:
-        found[_clear_name(field)] = forms.BooleanField(
+        controls[_clear_name(field)] = forms.BooleanField(
             required=False, label=f"Remove the stored {field.title}"
         )
-    return found
+    return controls
 
 
 def _control(field: LicenseField, *, is_set: bool) -> forms.Field:
@@ -169,7 +171,7 @@ def _control(field: LicenseField, *, is_set: bool) -> forms.Field:
             return forms.BooleanField(**options | {"required": False})
         case Type.ENUM:
             blank = [] if field.default in field.options else [("", "Choose…")]
-            choices = [*blank, *((each, each) for each in field.options)]
+            choices = [*blank, *((option, option) for option in field.options)]
             return forms.ChoiceField(choices=choices, **options)
         case Type.PASSWORD:
             return forms.CharField(widget=_password_input(), strip=False, **options)
@@ -182,7 +184,7 @@ def _control(field: LicenseField, *, is_set: bool) -> forms.Field:
 
 
 def _password_input() -> forms.PasswordInput:
-    # What was typed comes back with an error elsewhere; what is stored never.
+    # Returns what was typed if another field has an error, but never a stored value.
     return forms.PasswordInput(
         attrs={"autocomplete": "new-password"}, render_value=True
     )
@@ -193,12 +195,12 @@ def _help(field: LicenseField, *, is_set: bool) -> str:
         return "A value is stored. Leave this empty to keep it."
     hidden = "Not shown to the customer." if field.hidden else ""
     if field.type == Type.INTEGER and field.default is not None:
-        return f"Left empty, it is {field.default}. {hidden}".strip()
+        return f"Leave empty to use {field.default}. {hidden}".strip()
     return hidden
 
 
 def shown_values(license: License, fields: Sequence[LicenseField]) -> dict[str, object]:
-    """Return what the form of a license shows, passwords left out."""
+    """Return what a license's form shows, without passwords."""
     expires_at = license.expires_at
     values = {
         value_name(field): license.field_values.get(field.name, field.default)
@@ -210,7 +212,7 @@ def shown_values(license: License, fields: Sequence[LicenseField]) -> dict[str, 
         "type": license.type,
         "expiry": AT if expires_at else NEVER,
         "expires_at": expires_at,
-        # Tells of a change that no other value shows, such as of a password.
+        # Reveals changes that no other value shows, such as of a password.
         "sequence": license.sequence,
         **values,
     }
@@ -219,7 +221,7 @@ def shown_values(license: License, fields: Sequence[LicenseField]) -> dict[str, 
 def license_changes(
     cleaned: Mapping[str, Any], fields: Sequence[LicenseField], license: License
 ) -> dict[str, Any]:
-    """Return what a valid form changes of a license, as the service takes it."""
+    """Return a valid form's changes to a license, as the service takes them."""
     at = cleaned["expires_at"]
     kept = license.expires_at
     if at and kept and at == kept.replace(second=0, microsecond=0):
@@ -237,7 +239,7 @@ def field_values(
     fields: Sequence[LicenseField],
     license: License | None = None,
 ) -> dict[str, object]:
-    """Return the license's own values: a default is not stored with each license."""
+    """Return the license's own values, without defaults."""
     stored = license.field_values if license else {}
     secrets = password_values(license) if license else {}
     values: dict[str, object] = {}
@@ -254,5 +256,5 @@ def field_values(
 
 
 def channels_shown(channels: Iterable[Channel]) -> list[Channel]:
-    """Return an application's channels in the order that people choose from."""
-    return sorted(channels, key=lambda each: (not each.is_default, each.name))
+    """Return an application's channels, the default first."""
+    return sorted(channels, key=lambda channel: (not channel.is_default, channel.name))

@@ -1,4 +1,4 @@
-"""The public key that license files are checked with: for everybody."""
+"""The public keys that anyone can verify license files with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CACHE_SECONDS = 300
 @require_safe
 @cache_control(public=True, max_age=CACHE_SECONDS)
 def license_root(request: HttpRequest) -> HttpResponse:
-    """Send the roots' public keys, the one that signs first."""
+    """Send the roots' public keys, the signing one first."""
     published = license_roots().published()
     if not published:
         raise Http404

@@ -1,4 +1,4 @@
-"""Pages that show licenses, and what is taken from them."""
+"""Pages that show licenses, license IDs and license files."""
 
 from __future__ import annotations
 
@@ -66,20 +66,20 @@ class LicensePageFilter(PageFilter, LicenseFilter):
 def licenses(request: TeamRequest) -> HttpResponse:
     """List the team's licenses, with search.
 
-    A search is posted, because it may be for a license ID: a secret, which never goes
-    into an address. Any other search gets an address of its own.
+    A search is posted, because it may contain a license ID, a secret that must not
+    appear in an address. Any other search redirects to its own address.
     """
-    sought = request.POST if request.method == "POST" else request.GET
-    if request.method == "POST" and not is_license_id(_text(sought)):
+    query = request.POST if request.method == "POST" else request.GET
+    if request.method == "POST" and not is_license_id(_text(query)):
         entered = {
-            name: sought[name] for name in LicensePageFilter.shown if sought.get(name)
+            name: query[name] for name in LicensePageFilter.shown if query.get(name)
         }
-        query = QueryDict(mutable=True)
-        query.update(entered)
-        return redirect(f"{request.path}?{query.urlencode()}".rstrip("?"))
-    filters = _filters(request, sought)
+        address = QueryDict(mutable=True)
+        address.update(entered)
+        return redirect(f"{request.path}?{address.urlencode()}".rstrip("?"))
+    filters = _filters(request, query)
     context = filtered_list(filters)
-    context["is_filtered"] |= is_license_id(_text(sought))
+    context["is_filtered"] |= is_license_id(_text(query))
     return render_page(
         request,
         "licenses/licenses.html",
@@ -88,27 +88,28 @@ def licenses(request: TeamRequest) -> HttpResponse:
     )
 
 
-def _text(sought: QueryDict) -> str:
-    return sought.get("search", "").strip()
+def _text(query: QueryDict) -> str:
+    return query.get("search", "").strip()
 
 
-def _filters(request: TeamRequest, sought: QueryDict) -> LicensePageFilter:
-    """Return the filters; without values if they are a license ID, a secret."""
-    text, team_id = _text(sought), request.team.pk
+def _filters(request: TeamRequest, query: QueryDict) -> LicensePageFilter:
+    """Return the filters, without their values if a license ID was entered."""
+    text, team_id = _text(query), request.team.pk
     if is_license_id(text):
         filters = LicensePageFilter({}, licenses_with_id(team_id, Secret(text)))
     else:
         rows = licenses_for_team(team_id)
-        filters = LicensePageFilter(sought, rows, request=request)
+        filters = LicensePageFilter(query, rows, request=request)
     channels = cache(lambda: channels_by_application(team_id))
     filters.offer(
-        "application", lambda: [(each.slug, each.name) for each, _ in channels()]
+        "application",
+        lambda: [(application.slug, application.name) for application, _ in channels()],
     )
     filters.offer(
         "channel",
         lambda: [
-            (each.name, [(channel.pk, channel.name) for channel in own])
-            for each, own in channels()
+            (application.name, [(channel.pk, channel.name) for channel in own])
+            for application, own in channels()
         ],
     )
     return filters
@@ -117,7 +118,7 @@ def _filters(request: TeamRequest, sought: QueryDict) -> LicensePageFilter:
 @require_safe
 @team_page(Permission.LICENSE_READ)
 def license_detail(request: TeamRequest, license_id: uuid.UUID) -> HttpResponse:
-    """Show a license: what it is worth, what happened to it and what it pulled."""
+    """Show a license with its values, history and pulls."""
     license = find(licenses_for_team(request.team.pk), license_id)
     return _detail(request, license)
 
@@ -125,7 +126,7 @@ def license_detail(request: TeamRequest, license_id: uuid.UUID) -> HttpResponse:
 @require_POST
 @team_page(Permission.LICENSE_REVEAL)
 def reveal(request: TeamRequest, license_id: uuid.UUID) -> HttpResponse:
-    """Show the license ID, once, in the answer to this request alone."""
+    """Show the license ID in the response to this request only."""
     license = find(licenses_for_team(request.team.pk), license_id)
     shown = reveal_license_id(actor=request.actor, license=license).reveal()
     return _detail(request, license, revealed=shown)
@@ -163,7 +164,7 @@ def _detail(
             for field, value in effective_field_values(license)
         ],
         "pulls": recent_pulls(license),
-        # Of this license alone, so it needs no right to the audit log.
+        # Covers only this license, so it needs no permission for the audit log.
         "page": page,
         "history": history(page.rows),
     }
@@ -171,7 +172,7 @@ def _detail(
 
 
 def _commands(request: TeamRequest, license: License) -> dict[str, str]:
-    """Return what the customer types, for both places that images come from."""
+    """Return the customer's commands for the proxy and the private registry."""
     hosts = page_context(request)
     proxy, registry = hosts["proxy_host"], hosts["registry_host"]
     slug = license.application.slug
@@ -196,5 +197,5 @@ def _shown(field: LicenseField, value: object) -> object:
 
 
 def license_address(request: TeamRequest, license: License) -> str:
-    """Return where a license's page is."""
+    """Return the address of the license's page."""
     return team_url(request, "licenses-detail", license_id=license.pk)

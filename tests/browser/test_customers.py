@@ -148,11 +148,11 @@ def test_search_narrows_the_list_while_one_types(
 
     page.get_by_label("Search").press_sequentially("nobody")
 
-    expect(page.get_by_text("No customer matches")).to_be_visible()
+    expect(page.get_by_text("No matching customers")).to_be_visible()
     expect(page).to_have_url(re.compile("search=nobody"))
     expect(page.get_by_label("Search")).to_be_focused()
     page.reload()
-    expect(page.get_by_text("No customer matches")).to_be_visible()
+    expect(page.get_by_text("No matching customers")).to_be_visible()
 
 
 def test_the_phone_menu_opens_and_leads_on(browsing: Browsing, crew: Crew) -> None:

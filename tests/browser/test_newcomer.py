@@ -141,8 +141,8 @@ class Newcomer:
         expect(form).to_contain_text("stop within one second")
         form.get_by_label("Reason").fill("Invoice 17 is unpaid")
         form.get_by_role("button", name="Revoke").click()
-        expect(page.get_by_text("every pull is refused")).to_be_visible()
-        # The revocation takes effect within one second.
+        expect(page.get_by_text("All pulls are refused")).to_be_visible()
+        # The promise is one second.
         time.sleep(1)
 
     def looks_up_why(self) -> None:

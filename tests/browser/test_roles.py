@@ -63,7 +63,7 @@ def test_support_revokes_a_license_in_three_clicks(
     dialog.get_by_label("Reason").fill("lost laptop")
     dialog.get_by_role("button", name="Revoke").click()
 
-    expect(page.get_by_text("every pull is refused")).to_be_visible()
+    expect(page.get_by_text("All pulls are refused")).to_be_visible()
     page.wait_for_timeout(1000)
     assert "was revoked on" in pull(f"{image}:v1.0.1", license["license_id"])
     assert license["license_id"] not in page.url

@@ -91,7 +91,7 @@ def test_add_takes_the_slug_that_is_given(browser: Client) -> None:
     ("sent", "field", "message"),
     [
         ({"name": "", "slug": ""}, "name", "This field is required."),
-        ({"name": "???", "slug": ""}, "slug", "None can be made from this name."),
+        ({"name": "???", "slug": ""}, "slug", "No slug can be derived from this name."),
         ({"name": "App", "slug": "My App"}, "slug", "Use lower-case letters"),
         ({"name": "App", "slug": "taken"}, "slug", "This slug is taken."),
         ({"name": "a" * 151, "slug": "a"}, "name", "at most 150 characters"),
@@ -193,7 +193,7 @@ def test_delete_takes_an_unused_application(
     browser: Client, application: Application, team: Team
 ) -> None:
     address = f"{PAGE}/delete"
-    assert "Only your team can take that slug again." in text_of(browser.get(address))
+    assert "Only your team can reuse the slug." in text_of(browser.get(address))
 
     assert browser.post(address).headers["Location"] == LIST
 
@@ -210,7 +210,7 @@ def test_delete_is_refused_while_licenses_exist(
     page = browser.get(f"{PAGE}/delete")
     response = browser.post(f"{PAGE}/delete")
 
-    assert "has 1 license, revoked and expired ones included" in text_of(page)
+    assert "has 1 license, including revoked and expired ones" in text_of(page)
     assert "btn-danger" not in page.content.decode()
     assert "deleting it would break their pulls" in text_of(response)
     assert rows_of(team) == before

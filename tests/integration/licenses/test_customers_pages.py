@@ -299,7 +299,7 @@ def test_archive_says_what_stops(
     LicenseFactory.create_batch(2, team=owner.team, customer=initech)
     signed_in(client, owner)
 
-    assert "2 active licenses will pull nothing more" in page(
+    assert "2 active licenses stop pulling within a second" in page(
         client, address(initech, "archive")
     )
     client.post(address(initech, "archive"))

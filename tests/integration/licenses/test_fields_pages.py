@@ -110,11 +110,11 @@ def test_add_a_field_of_each_type(
         ({"type": "Integer", "default": "many"}, "default", "Enter a whole number."),
         ({"type": "Integer", "default": "9" * 20}, "default", "64-bit integer"),
         ({"type": "Boolean", "default": "maybe"}, "default", "Enter true or false."),
-        ({"type": "String", "default": "a\nb"}, "default", "A String is one line."),
+        ({"type": "String", "default": "a\nb"}, "default", "A String has one line."),
         ({"type": "Password", "default": "x"}, "default", "cannot have a default"),
         ({"type": "Enum"}, "options", "Enter at least one option."),
         ({"type": "String", "options": "a"}, "options", "Only an Enum has options."),
-        ({"type": "Enum", "options": "x" * 255}, "options", "254 letters"),
+        ({"type": "Enum", "options": "x" * 255}, "options", "254 characters"),
         (
             {"type": "Enum", "options": "a\nb", "default": "c"},
             "default",
@@ -255,14 +255,14 @@ def test_delete_of_a_field_nobody_set(
 
     page = browser.get(f"{PAGE}/fields/{field.pk}/delete")
 
-    assert "No license has a value of its own for seats" in text_of(page)
+    assert "No license sets its own value for seats" in text_of(page)
 
 
 def test_renaming_a_channel_raises_the_sequence_of_its_licenses(
     browser: Client, application: Application, license: License, team: Team
 ) -> None:
     address = f"{PAGE}/channels/{license.channel_id}/edit"
-    assert "1 license is on this channel" in text_of(browser.get(address))
+    assert "1 license uses this channel" in text_of(browser.get(address))
 
     response = edited(browser, address, name="Steady")
 

@@ -168,12 +168,12 @@ def test_issue_to_a_new_customer(
         (
             {"expiry": "at", "expires_at": "soon"},
             "id_expires_at",
-            "Enter a date and a time",
+            "Enter a date and time",
         ),
         (
             {"expiry": "at", "expires_at": "2020-01-01T00:00"},
             "id_expires_at",
-            "Choose a time that is still to come.",
+            "Choose a time in the future.",
         ),
         (
             {"expiry": "14", "type": "community"},
@@ -267,7 +267,7 @@ def test_issue_asks_for_the_application_first_without_scripts(
     other = ApplicationFactory(team=owner.team, slug="other")
     LicenseFieldFactory(application=other, name="region", default="eu")
     signed_in(client, owner)
-    assert "Choose an application first" in page(client, f"{LICENSES}/new")
+    assert "Choose an application to see" in page(client, f"{LICENSES}/new")
 
     form = terms | {"application": "other", "step": "application", "type": "trial"}
     text = client.post(f"{LICENSES}/new", form).content.decode()

@@ -198,9 +198,7 @@ def test_revoke_says_what_stops_and_asks_why(
     assert "stop within one second" in text
 
     response = client.post(address(license, "revoke"), {"reason": " "})
-    assert error_beside(response.content.decode(), "id_reason") == (
-        "Say why the license is revoked."
-    )
+    assert error_beside(response.content.decode(), "id_reason") == ("Enter a reason.")
     response = client.post(address(license, "revoke"), {"reason": "a\x07b"})
     assert error_beside(response.content.decode(), "id_reason") == (
         "Control characters are not allowed."
