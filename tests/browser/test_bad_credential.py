@@ -94,8 +94,9 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 
 def events(receiver: Receiver, crew: Crew) -> list[str]:
     """Return the events that a team's webhook got, in order."""
-    bodies = [json.loads(request.body) for request in receiver.received]
-    return [body["type"] for body in bodies if body["data"]["team"] == crew.slug]
+    bodies = [json.loads(delivery.body) for delivery in receiver.received]
+    ours = [body for body in bodies if body["data"]["team"] == crew.slug]
+    return [body["type"] for body in ours]
 
 
 @contextmanager

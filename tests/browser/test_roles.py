@@ -108,7 +108,7 @@ def test_read_only_is_offered_nothing_that_changes_anything(
             continue
         answer = page.goto(shown.address(example.ids), wait_until="commit")
         assert answer is not None
-        # The token is somebody else's, who alone knows that it is there.
+        # The token belongs to another user, and only they see it.
         if answer.status in {403, 404} or shown.route == "members-leave":
             continue
         assert answer.status == 200, shown.name

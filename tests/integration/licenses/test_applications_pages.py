@@ -178,15 +178,17 @@ def test_rename_keeps_the_slug(
     assert audited(team) == [("application:changed", "my-app")]
 
 
-def test_rename_tells_of_a_conflict(browser: Client, application: Application) -> None:
+def test_rename_reports_a_concurrent_change(
+    browser: Client, application: Application
+) -> None:
     address = f"{PAGE}/edit"
     before = seen(browser, address)
-    Application.objects.update(name="Changed by somebody")
+    Application.objects.update(name="Changed by another user")
 
     response = browser.post(address, {"name": "Mine", "seen": before})
 
     assert "Somebody else has changed this." in text_of(response)
-    assert Application.objects.get().name == "Changed by somebody"
+    assert Application.objects.get().name == "Changed by another user"
 
 
 def test_delete_takes_an_unused_application(
@@ -226,7 +228,7 @@ def test_add_channel_that_takes_over_as_default(
 
     assert first.headers["Location"] == second.headers["Location"] == PAGE
     channels = application.channels.order_by("slug")
-    assert [(each.slug, each.is_default) for each in channels] == [
+    assert [(channel.slug, channel.is_default) for channel in channels] == [
         ("beta", True),
         ("stable", False),
     ]
@@ -256,7 +258,7 @@ def test_delete_channel(browser: Client, application: Application, team: Team) -
     response = browser.post(f"{PAGE}/channels/{channel.pk}/delete")
 
     assert response.headers["Location"] == PAGE
-    assert [each.slug for each in application.channels.all()] == ["stable"]
+    assert [channel.slug for channel in application.channels.all()] == ["stable"]
     assert audited(team) == [("channel:deleted", "my-app/beta")]
 
 
@@ -295,7 +297,7 @@ def test_other_roles_look_and_change_nothing(
         browser.post(address, {"name": "x", **submission()}).status_code
         for address in (
             ADD,
-            *(f"{PAGE}/{each}" for each in CHANGES),
+            *(f"{PAGE}/{change}" for change in CHANGES),
             f"{PAGE}/channels/{channel.pk}/delete",
         )
     ]
@@ -314,14 +316,14 @@ def test_another_licenses_application_is_unknown(
     client.force_login(outsider.user)
     before = rows_of(team)
 
-    found = [
-        client.post(address).status_code if "/" in each else client.get(address)
-        for each in CHANGES
-        for address in (f"/t/rival/applications/my-app/{each}",)
+    answers = [
+        client.post(address).status_code if "/" in change else client.get(address)
+        for change in CHANGES
+        for address in (f"/t/rival/applications/my-app/{change}",)
     ]
 
     assert client.get("/t/rival/applications/my-app").status_code == 404
-    assert [getattr(each, "status_code", each) for each in found] == [404] * 3
+    assert [getattr(answer, "status_code", answer) for answer in answers] == [404] * 3
     assert rows_of(team) == before
 
 

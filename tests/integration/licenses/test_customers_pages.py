@@ -60,7 +60,7 @@ def test_list_counts_active_licenses(
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "names"),
     [
         ("search=INITECH", ["Initech"]),
         ("search=crm-7", ["Initech"]),
@@ -75,7 +75,7 @@ def test_list_counts_active_licenses(
 )
 def test_list_is_searched_and_filtered(
     query: str,
-    found: list[str],
+    names: list[str],
     client: Client,
     owner: Membership,
     initech: Customer,
@@ -86,7 +86,7 @@ def test_list_is_searched_and_filtered(
 
     text = page(signed_in(client, owner), f"{CUSTOMERS}?{query}", headers=HTMX)
 
-    assert customers_listed(text) == found
+    assert customers_listed(text) == names
     assert "<html" not in text
 
 
@@ -150,7 +150,7 @@ def test_add_and_send_twice(client: Client, owner: Membership) -> None:
         ({"custom_id": "CRM-7"}, "", "Another customer has this custom ID."),
     ],
 )
-def test_add_tells_what_is_wrong(
+def test_add_reports_what_is_wrong(
     change: dict[str, str],
     control: str,
     message: str,
@@ -179,7 +179,7 @@ def test_detail_shows_licenses_and_what_happened(
         application__name="Other app",
         expires_at=now - timedelta(days=1),
     )
-    LicenseFactory(team=owner.team, application__name="Of somebody else")
+    LicenseFactory(team=owner.team, application__name="Of another team")
     signed_in(client, owner)
     client.post(address(initech, "archive"))
     client.post(address(initech, "restore"))
@@ -197,14 +197,14 @@ def test_detail_shows_licenses_and_what_happened(
     assert f'href="/t/acme/licenses/new?customer={initech.pk}"' in text
 
 
-def test_detail_tells_what_happened_to_licenses_too(
+def test_detail_shows_the_history_of_licenses_too(
     client: Client, owner: Membership, initech: Customer
 ) -> None:
     license = LicenseFactory(team=owner.team, customer=initech)
     other = LicenseFactory(team=owner.team)
     signed_in(client, owner)
-    for each in (license, other):
-        client.post(f"/t/acme/licenses/{each.pk}/revoke", {"reason": "unpaid"})
+    for row in (license, other):
+        client.post(f"/t/acme/licenses/{row.pk}/revoke", {"reason": "unpaid"})
 
     text = page(client, address(initech))
 
@@ -258,7 +258,7 @@ def test_edit(client: Client, support: Membership, initech: Customer) -> None:
     assert initech.search_text == "initech gmbh\n\ncrm-7"
 
 
-def test_edit_tells_that_somebody_else_was_first(
+def test_edit_reports_a_concurrent_change(
     client: Client, owner: Membership, initech: Customer
 ) -> None:
     seen = hidden(page(signed_in(client, owner), address(initech, "edit")), "seen")
@@ -289,7 +289,9 @@ def test_edit_sent_twice_is_saved_once(
 
     responses = [client.post(address(initech, "edit"), form) for _ in range(2)]
 
-    assert [each.headers["Location"] for each in responses] == [address(initech)] * 2
+    assert [response.headers["Location"] for response in responses] == [
+        address(initech)
+    ] * 2
     assert audited(owner.team) == [("customer:changed", "Twice")]
 
 

@@ -201,7 +201,9 @@ def test_edit_of_a_password_offers_no_default(
     assert field.default is None
 
 
-def test_edit_tells_of_a_conflict(browser: Client, application: Application) -> None:
+def test_edit_reports_a_concurrent_change(
+    browser: Client, application: Application
+) -> None:
     field = LicenseFieldFactory(application=application, title="Before")
     address = f"{PAGE}/fields/{field.pk}/edit"
     seen = browser.get(address).context["form"].initial["seen"]
@@ -298,7 +300,7 @@ def test_the_default_channel_cannot_stop_being_one(
     assert (channel.name, channel.is_default) == ("Steady", True)
 
 
-def test_channel_edit_tells_of_a_conflict(
+def test_channel_edit_reports_a_concurrent_change(
     browser: Client, application: Application
 ) -> None:
     channel = application.channels.get()
@@ -332,8 +334,8 @@ def test_other_roles_change_nothing(
     addresses = _addresses(application)
     before = rows_of(team)
 
-    assert [browser.get(each).status_code for each in addresses] == [403] * 4
-    assert [browser.post(each).status_code for each in addresses] == [403] * 4
+    assert [browser.get(address).status_code for address in addresses] == [403] * 4
+    assert [browser.post(address).status_code for address in addresses] == [403] * 4
     assert rows_of(team) == before
 
 

@@ -187,7 +187,7 @@ def test_issue_to_a_new_customer(
         ({"value_contact": "x" * 70000}, "id_value_contact", "contact must be text of"),
     ],
 )
-def test_issue_tells_what_is_wrong_beside_the_control(
+def test_issue_reports_what_is_wrong_beside_the_control(
     change: dict[str, str],
     control: str,
     message: str,

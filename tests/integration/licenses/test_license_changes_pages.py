@@ -110,9 +110,7 @@ def test_edit_shows_no_password(client: Client, owner: Membership) -> None:
     assert "hunter2" not in page(signed_in(client, owner), address(license, "edit"))
 
 
-def test_edit_tells_that_somebody_else_was_first(
-    client: Client, owner: Membership
-) -> None:
+def test_edit_reports_a_concurrent_change(client: Client, owner: Membership) -> None:
     license = LicenseFactory(team=owner.team)
     form = edit_form(signed_in(client, owner), license)
     client.post(address(license, "edit"), form | {"type": "trial"})
@@ -148,11 +146,11 @@ def test_edit_sent_twice_is_saved_once(
 
     responses = [client.post(address(license, "edit"), form) for _ in range(2)]
 
-    assert [each.status_code for each in responses] == [302, 302]
+    assert [response.status_code for response in responses] == [302, 302]
     assert len(audited(owner.team)) == 1
 
 
-def test_edit_never_tells_the_password_of_somebody_else(
+def test_edit_never_shows_a_password_set_by_another_user(
     client: Client, owner: Membership
 ) -> None:
     license = LicenseFactory(team=owner.team)
@@ -168,7 +166,7 @@ def test_edit_never_tells_the_password_of_somebody_else(
     assert "Now:" not in text
 
 
-def test_edit_tells_what_is_wrong_beside_the_control(
+def test_edit_reports_what_is_wrong_beside_the_control(
     client: Client, owner: Membership
 ) -> None:
     license = LicenseFactory(team=owner.team)

@@ -292,7 +292,9 @@ def test_license_file_is_audited(support_api: ApiClient) -> None:
     ]
 
 
-def test_license_file_is_denied_to_who_may_not_reveal(member_api: ApiClient) -> None:
+def test_license_file_is_denied_without_permission_to_reveal(
+    member_api: ApiClient,
+) -> None:
     license = LicenseFactory(team=member_api.team)
 
     response = member_api.get(
@@ -305,7 +307,7 @@ def test_license_file_is_denied_to_who_may_not_reveal(member_api: ApiClient) -> 
     assert audited(member_api.team) == []
 
 
-def test_passwords_are_hidden_from_who_may_not_reveal(
+def test_passwords_are_hidden_without_permission_to_reveal(
     owner_api: ApiClient, member_api: ApiClient
 ) -> None:
     license = LicenseFactory(

@@ -62,7 +62,7 @@ def test_list_shows_each_license_and_its_state(
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "names"),
     [
         ("search=initech", ["Initech GmbH"]),
         ("search=INITECH+g", ["Initech GmbH"]),
@@ -82,7 +82,7 @@ def test_list_shows_each_license_and_its_state(
     ],
 )
 def test_list_is_searched_and_filtered(
-    query: str, found: list[str], client: Client, owner: Membership
+    query: str, names: list[str], client: Client, owner: Membership
 ) -> None:
     LicenseFactory(
         team=owner.team,
@@ -101,7 +101,7 @@ def test_list_is_searched_and_filtered(
     LicenseFactory(team=owner.team, customer__name="Übergroß")
     text = page(signed_in(client, owner), f"{LICENSES}?{query}")
 
-    assert customers_listed(text) == found
+    assert customers_listed(text) == names
 
 
 def test_list_is_filtered_by_channel(client: Client, owner: Membership) -> None:
@@ -218,9 +218,7 @@ def test_detail_says_why_a_revoked_license_pulls_nothing(
     assert "Reason: unpaid" in text
 
 
-def test_detail_tells_what_happened_and_what_was_pulled(
-    client: Client, owner: Membership
-) -> None:
+def test_detail_shows_history_and_pulls(client: Client, owner: Membership) -> None:
     license = LicenseFactory(team=owner.team, application__slug="my-app")
     hour = timezone.now().replace(minute=0, second=0, microsecond=0)
     for hours, count in ((1, 2), (2, 3)):
@@ -376,7 +374,7 @@ def test_license_id_is_for_whom_may(
 
 
 @pytest.mark.parametrize(
-    ("query", "told"),
+    ("query", "message"),
     [
         ("state=bogus", "State: Select a valid choice. bogus is not one of"),
         ("type=bogus", "Type: Select a valid choice. bogus is not one of"),
@@ -384,12 +382,12 @@ def test_license_id_is_for_whom_may(
     ],
 )
 def test_a_filter_that_is_not_understood_shows_none(
-    query: str, told: str, client: Client, owner: Membership
+    query: str, message: str, client: Client, owner: Membership
 ) -> None:
     LicenseFactory(team=owner.team, customer__name="Active")
 
     text = page(signed_in(client, owner), f"{LICENSES}?{query}")
 
     assert customers_listed(text) == []
-    assert told in text
+    assert message in text
     assert "No licenses yet" not in text

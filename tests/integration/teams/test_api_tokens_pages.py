@@ -36,9 +36,9 @@ def form_of(**values: str) -> dict[str, str]:
 
 
 def token_on(response: Any) -> str:
-    found = set(TOKEN.findall(response.content.decode()))
-    assert len(found) == 1
-    return str(found.pop())
+    tokens = set(TOKEN.findall(response.content.decode()))
+    assert len(tokens) == 1
+    return str(tokens.pop())
 
 
 def test_list_leads_to_the_first_token(browser: Client) -> None:
@@ -217,7 +217,7 @@ def test_expiry_is_in_the_zone_of_the_team(browser: Client, team: Team) -> None:
         ),
     ],
 )
-def test_add_tells_what_is_wrong_beside_the_field(
+def test_add_reports_what_is_wrong_beside_the_field(
     values: dict[str, str], field: str, message: str, browser: Client, team: Team
 ) -> None:
     before = rows_of(team)
@@ -286,9 +286,9 @@ def test_revoke_says_what_stops_and_stops_it(
     again = browser.post(address)
 
     assert response.headers["Location"] == again.headers["Location"] == LIST
-    for each in (token, child, grandchild, other):
-        each.refresh_from_db()
-        assert (each.revoked_at is None) is (each == other)
+    for row in (token, child, grandchild, other):
+        row.refresh_from_db()
+        assert (row.revoked_at is None) is (row == other)
     assert audited(team) == [
         ("api-token:revoked", "Parent"),
         ("api-token:revoked", "Child"),

@@ -62,7 +62,7 @@ def test_list_of_a_team_without_events_says_so(browser: Client) -> None:
     assert "No events yet" in text_of(browser.get(LIST))
 
 
-def test_list_tells_who_did_what_from_where(browser: Client, team: Team) -> None:
+def test_list_shows_who_did_what_from_where(browser: Client, team: Team) -> None:
     event(
         team,
         address="203.0.113.9",
@@ -278,14 +278,14 @@ def test_api_filters_by_labels_as_the_page_does(
 ) -> None:
     def subjects(query: str) -> list[str]:
         results = owner_api.get(f"/audit-events?{query}").json()["results"]
-        return [each["subject_label"] for each in results]
+        return [row["subject_label"] for row in results]
 
     assert subjects("actor=BOB") == ["two"]
     assert subjects("subject=thr") == ["three"]
     assert owner_api.get("/audit-events?first_day=2026-03-01").status_code == 400
 
 
-def test_export_tells_everything_in_utc(browser: Client, team: Team) -> None:
+def test_export_shows_everything_in_utc(browser: Client, team: Team) -> None:
     team.time_zone = "Asia/Tokyo"
     team.save()
     made = event(

@@ -63,7 +63,7 @@ def test_key_with_another_request_is_refused(
     assert [customer.name for customer in Customer.objects.all()] == ["Initech"]
 
 
-def test_key_belongs_to_who_sent_it(
+def test_key_belongs_to_its_sender(
     owner_api: ApiClient, support_api: ApiClient, outsider_api: ApiClient
 ) -> None:
     for client in (owner_api, support_api, outsider_api):

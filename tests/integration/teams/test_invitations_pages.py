@@ -75,10 +75,10 @@ def test_invitations_have_pages_of_their_own(browser: Client, team: Team) -> Non
     for number in range(30):
         InvitationFactory(team=team, email=f"person{number}@acme.example")
     first = browser.get(LIST)
-    found = re.search(r'href="(\?invited=[^"]+)#invitations"', first.content.decode())
-    assert found is not None
+    link = re.search(r'href="(\?invited=[^"]+)#invitations"', first.content.decode())
+    assert link is not None
 
-    second = browser.get(LIST + found[1])
+    second = browser.get(LIST + link[1])
 
     assert first.content.decode().count("@acme.example</td>") == 25
     assert second.content.decode().count("@acme.example</td>") == 5
@@ -122,7 +122,7 @@ def test_invite_names_the_person_and_escapes_nothing(
     )
 
 
-def test_invite_tells_when_the_mail_cannot_be_sent(
+def test_invite_reports_that_the_mail_cannot_be_sent(
     browser: Client, no_mail_server: None
 ) -> None:
     response = browser.post(INVITE, invite_form())
@@ -177,7 +177,7 @@ def test_invite_in_a_dialog_answers_with_the_dialog(browser: Client) -> None:
         ),
     ],
 )
-def test_invite_tells_what_is_wrong_beside_the_field(
+def test_invite_reports_what_is_wrong_beside_the_field(
     values: dict[str, str],
     field: str,
     message: str,

@@ -86,7 +86,7 @@ def test_change_role(browser: Client, member: Membership, team: Team) -> None:
     assert audited(team) == [("member:role-changed", "member@acme.example")]
 
 
-def test_change_role_tells_what_somebody_else_changed(
+def test_change_role_reports_a_concurrent_change(
     browser: Client, member: Membership, team: Team
 ) -> None:
     address = f"{LIST}/{member.pk}/role"
@@ -103,7 +103,7 @@ def test_change_role_tells_what_somebody_else_changed(
     assert audited(team) == []
 
 
-def test_change_role_says_what_becomes_of_invitations(
+def test_change_role_says_what_happens_to_invitations(
     browser: Client, admin: Membership, team: Team
 ) -> None:
     for email in ("a@acme.example", "b@acme.example"):
@@ -124,7 +124,7 @@ def test_change_role_says_what_becomes_of_invitations(
 
 
 @pytest.mark.parametrize("role", ["", "emperor"])
-def test_change_role_tells_a_wrong_one(
+def test_change_role_reports_an_invalid_role(
     role: str, browser: Client, member: Membership
 ) -> None:
     address = f"{LIST}/{member.pk}/role"
@@ -200,7 +200,7 @@ def test_remove_of_oneself_leads_to_leaving(browser: Client, owner: Membership) 
     assert Membership.objects.filter(pk=owner.pk).exists()
 
 
-def test_leave_says_what_becomes_of_invitations(admin: Membership, team: Team) -> None:
+def test_leave_says_what_happens_to_invitations(admin: Membership, team: Team) -> None:
     InvitationFactory(team=team, invited_by=admin.user)
     page = text_of(signed_in(admin).get(LEAVE))
 
@@ -222,7 +222,7 @@ def test_leave_ends_ones_own_membership(
 
 
 @pytest.mark.parametrize("role", ["developer", "support", "sales", "read-only"])
-def test_who_manages_no_members_sees_them_and_changes_nothing(
+def test_members_without_permission_see_them_and_change_nothing(
     role: str, team: Team, owner: Membership
 ) -> None:
     client = signed_in(MembershipFactory(team=team, role=role))

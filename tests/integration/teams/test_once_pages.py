@@ -73,7 +73,7 @@ def test_clicks_at_the_same_moment_create_one_object(owner: Membership) -> None:
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=send, args=[each]) for each in browsers]
+    threads = [threading.Thread(target=send, args=[browser]) for browser in browsers]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -103,7 +103,7 @@ def test_add(browser: Client, team: Team) -> None:
         ),
     ],
 )
-def test_add_tells_what_is_wrong_beside_the_field(
+def test_add_reports_what_is_wrong_beside_the_field(
     values: dict[str, str],
     field: str,
     message: str,
@@ -131,7 +131,7 @@ def test_edit(browser: Client, account: ServiceAccount, team: Team) -> None:
     assert audited(team) == [("service-account:changed", "build")]
 
 
-def test_edit_tells_a_name_that_is_taken(
+def test_edit_reports_a_taken_name(
     browser: Client, account: ServiceAccount, team: Team
 ) -> None:
     ServiceAccountFactory(team=team, name="taken")
@@ -145,7 +145,7 @@ def test_edit_tells_a_name_that_is_taken(
     assert account.name == "ci"
 
 
-def test_edit_tells_what_somebody_else_changed(
+def test_edit_reports_a_concurrent_change(
     browser: Client, account: ServiceAccount, team: Team
 ) -> None:
     address = f"{LIST}/{account.pk}/edit"

@@ -294,7 +294,7 @@ def test_another_users_session_is_not_found(
     assert not AuditEvent.objects.exists()
 
 
-def test_a_session_is_ended_by_who_is_signed_in(user: User) -> None:
+def test_a_session_is_ended_only_when_signed_in(user: User) -> None:
     browser = new_browser()
     sign_in(browser, user)
 

@@ -132,7 +132,7 @@ def test_home_leads_to_the_team_seen_last(
     assert client.get("/").headers["Location"] == "/t/rival/"
 
 
-def test_home_of_who_is_in_no_team_says_so(client: Client, owner: Membership) -> None:
+def test_home_without_a_team_says_so(client: Client, owner: Membership) -> None:
     client.force_login(UserFactory(email="lonely@acme.example"))
 
     response = client.get("/")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
-from django.conf import settings as present
+from django.conf import settings as django_settings
 from django.core.mail import EmailMessage
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -324,7 +324,9 @@ def test_an_old_key_can_be_removed_after_reencrypting(
     browser: Client, user: User, settings: Any
 ) -> None:
     secret, codes = switch_on(browser)
-    settings.BERTH_ENCRYPTION_KEYS = f"{new_key('new')},{present.BERTH_ENCRYPTION_KEYS}"
+    settings.BERTH_ENCRYPTION_KEYS = (
+        f"{new_key('new')},{django_settings.BERTH_ENCRYPTION_KEYS}"
+    )
 
     assert reencrypt_second_factors(batch_size=1) == 2
     assert reencrypt_second_factors() == 0
@@ -361,7 +363,9 @@ def test_reencrypting_leaves_keys_that_have_no_secret_alone(db: None) -> None:
 
 def test_the_command_takes_second_factors_along(browser: Client, settings: Any) -> None:
     switch_on(browser)
-    settings.BERTH_ENCRYPTION_KEYS = f"{new_key('new')},{present.BERTH_ENCRYPTION_KEYS}"
+    settings.BERTH_ENCRYPTION_KEYS = (
+        f"{new_key('new')},{django_settings.BERTH_ENCRYPTION_KEYS}"
+    )
     output = StringIO()
 
     call_command("rotate_encryption_keys", stdout=output)
