@@ -69,7 +69,7 @@ def test_list_shows_alerts_and_their_subjects(browser: Client, team: Team) -> No
     page = browser.get(LIST)
 
     text = text_of(page)
-    assert "now A registry rejects its credential Quay &lt;refuses&gt; it. quay" in text
+    assert "now A registry rejects its credential Quay <refuses> it. quay" in text
     assert text.index("quay") < text.index("A license was revoked The license of")
     assert f'href="/t/acme/licenses/{license.pk}"' in page.content.decode()
     assert f'href="/t/acme/registries/{registry.pk}"' in page.content.decode()

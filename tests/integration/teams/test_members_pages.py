@@ -189,7 +189,7 @@ def test_remove_says_what_stops_and_stops_it(
         "api-token:revoked",
         "invitation:withdrawn",
     ]
-    assert "member@acme.example is out of the team." in text_of(browser.get(LIST))
+    assert "member@acme.example is no longer in the team." in text_of(browser.get(LIST))
     assert signed_in(member).get(LIST).status_code == 404
 
 
