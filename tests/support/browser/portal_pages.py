@@ -84,17 +84,11 @@ def _parameters(
 PARAMETERS: Mapping[str, frozenset[str]] = dict(_parameters(get_resolver()))
 
 
-def _pages(visitor: Visitor, *routes: str) -> list[PortalPage]:
-    return [PortalPage(route, visitor) for route in routes]
-
-
 _REVOKED = {"license_id": "{revoked_license_id}"}
 _NOTHING_FOUND = {"search": "nothing-is-called-this"}
-_REFUSED_PULL = {
-    "license": "{revoked_license_id}",
-    "image": "quay.io/kestrel/api:v4.0.0",
-}
-_GOOD_PULL = {"license": "{license_id}", "image": "quay.io/kestrel/api:v4.0.0"}
+_IMAGE = {"image": "quay.io/kestrel/api:v4.0.0"}
+_REFUSED_PULL = {"license": "{revoked_license_id}", **_IMAGE}
+_GOOD_PULL = {"license": "{license_id}", **_IMAGE}
 
 _MANIFEST = """\
 apiVersion: apps/v1
@@ -117,83 +111,70 @@ _UNREACHABLE = {"endpoint": "localhost:1", "username": "kestrel", "secret": "wro
 # Before the first account exists; afterwards it only redirects.
 SET_UP = PortalPage("set-up", Visitor.NOBODY)
 
-PAGES: tuple[PortalPage, ...] = (
-    *_pages(
-        Visitor.OWNER,
-        "dashboard",
-        "images",
-        "registries-add",
-        "registries-detail",
-        "registries-edit",
-        "registries-credential",
-        "registries-duplicate",
-        "registries-delete",
-        "private-registry",
-        "images-detail",
-        "images-delete",
-        "images-tag",
-        "images-tag-delete",
-        "images-untagged-delete",
-        "applications",
-        "applications-add",
-        "applications-detail",
-        "applications-edit",
-        "applications-delete",
-        "applications-channels-add",
-        "applications-channels-edit",
-        "applications-channels-delete",
-        "applications-fields-add",
-        "applications-fields-edit",
-        "applications-fields-delete",
-        "customers",
-        "customers-add",
-        "customers-detail",
-        "customers-edit",
-        "customers-archive",
-        "licenses",
-        "licenses-add",
-        "licenses-detail",
-        "licenses-edit",
-        "licenses-revoke",
-        "pulls",
-        "why",
-        "manifest",
-        "members",
-        "members-invite",
-        "members-leave",
-        "members-role",
-        "members-remove",
-        "members-invitation-renew",
-        "members-invitation-withdraw",
-        "service-accounts",
-        "service-accounts-add",
-        "service-accounts-edit",
-        "service-accounts-delete",
-        "api-tokens",
-        "api-tokens-add",
-        "api-tokens-revoke",
-        "audit",
-        "alerts",
-        "alerts-mail",
-        "alerts-mail-member",
-        "alerts-webhooks",
-        "alerts-webhook-add",
-        "alerts-webhook-detail",
-        "alerts-webhook-edit",
-        "alerts-webhook-secret",
-        "alerts-webhook-disable",
-        "alerts-webhook-delete",
-        "team-settings",
-        "account_set_password",
-        "socialaccount_connections",
+# Pages in the state in which a visitor first sees them.
+_ROUTES = {
+    Visitor.OWNER: """
+        dashboard pulls why manifest audit team-settings
+        registries-add registries-detail registries-edit registries-credential
+        registries-duplicate registries-delete private-registry
+        images images-detail images-delete images-tag images-tag-delete
+        images-untagged-delete
+        applications applications-add applications-detail applications-edit
+        applications-delete
+        applications-channels-add applications-channels-edit
+        applications-channels-delete
+        applications-fields-add applications-fields-edit applications-fields-delete
+        customers customers-add customers-detail customers-edit customers-archive
+        licenses licenses-add licenses-detail licenses-edit licenses-revoke
+        members members-invite members-leave members-role members-remove
+        members-invitation-renew members-invitation-withdraw
+        service-accounts service-accounts-add service-accounts-edit
+        service-accounts-delete
+        api-tokens api-tokens-add api-tokens-revoke
+        alerts alerts-mail alerts-mail-member alerts-webhooks alerts-webhook-add
+        alerts-webhook-detail alerts-webhook-edit alerts-webhook-secret
+        alerts-webhook-switch-off alerts-webhook-delete
+        account_set_password socialaccount_connections
+    """,
+    Visitor.NEWCOMER: """
+        dashboard images private-registry applications customers licenses pulls
+        why manifest members service-accounts api-tokens audit
+    """,
+    Visitor.VIEWER: """
+        dashboard images registries-detail images-detail images-tag
+        applications-detail customers-detail licenses-detail members team-settings
+    """,
+    Visitor.GUARDED: """
+        account_email account_change_password account_logout account_reauthenticate
+        mfa_index mfa_reauthenticate mfa_deactivate_totp mfa_view_recovery_codes
+        mfa_generate_recovery_codes mfa_add_webauthn
+        usersessions_list sessions-end
+    """,
+    Visitor.KEYED: """
+        mfa_index mfa_list_webauthn mfa_edit_webauthn mfa_remove_webauthn
+        mfa_reauthenticate_webauthn
+    """,
+    Visitor.LONER: """
+        home mfa_index mfa_activate_totp mfa_list_webauthn account_email
+    """,
+    Visitor.NOBODY: """
+        account_login account_signup account_inactive
+        account_reset_password account_reset_password_done
+        account_reset_password_from_key account_reset_password_from_key_done
+        account_confirm_email account_email_verification_sent
+        socialaccount_login_cancelled socialaccount_login_error invitation
+    """,
+}
+_OTHER = {"provider": "other"}
+
+PAGES = (
+    *(
+        PortalPage(route, visitor)
+        for visitor, routes in _ROUTES.items()
+        for route in routes.split()
     ),
-    PortalPage("registries-add", state="other", query={"provider": "other"}),
-    PortalPage(
-        "registries-add",
-        state="failed",
-        query={"provider": "other"},
-        sends=_UNREACHABLE,
-    ),
+    PortalPage("registries-add", state="other", query=_OTHER),
+    PortalPage("registries-add", state="failed", query=_OTHER, sends=_UNREACHABLE),
     PortalPage("licenses-add", state="wrong", sends={}),
     PortalPage("manifest", state="result", sends={"manifest": _MANIFEST}),
     PortalPage("private-registry", state="none-found", query=_NOTHING_FOUND),
@@ -205,79 +186,4 @@ PAGES: tuple[PortalPage, ...] = (
     PortalPage("pulls", state="refused", query={"outcome": "license_revoked"}),
     PortalPage("why", state="refused", query=_REFUSED_PULL),
     PortalPage("why", state="allowed", query=_GOOD_PULL),
-    *_pages(
-        Visitor.NEWCOMER,
-        "dashboard",
-        "images",
-        "private-registry",
-        "applications",
-        "customers",
-        "licenses",
-        "pulls",
-        "why",
-        "manifest",
-        "members",
-        "service-accounts",
-        "api-tokens",
-        "audit",
-    ),
-    *_pages(
-        Visitor.VIEWER,
-        "dashboard",
-        "images",
-        "registries-detail",
-        "images-detail",
-        "images-tag",
-        "applications-detail",
-        "customers-detail",
-        "licenses-detail",
-        "members",
-        "team-settings",
-    ),
-    *_pages(
-        Visitor.GUARDED,
-        "account_email",
-        "account_change_password",
-        "account_logout",
-        "account_reauthenticate",
-        "mfa_index",
-        "mfa_reauthenticate",
-        "mfa_deactivate_totp",
-        "mfa_view_recovery_codes",
-        "mfa_generate_recovery_codes",
-        "mfa_add_webauthn",
-        "usersessions_list",
-        "sessions-end",
-    ),
-    *_pages(
-        Visitor.KEYED,
-        "mfa_index",
-        "mfa_list_webauthn",
-        "mfa_edit_webauthn",
-        "mfa_remove_webauthn",
-        "mfa_reauthenticate_webauthn",
-    ),
-    *_pages(
-        Visitor.LONER,
-        "home",
-        "mfa_index",
-        "mfa_activate_totp",
-        "mfa_list_webauthn",
-        "account_email",
-    ),
-    *_pages(
-        Visitor.NOBODY,
-        "account_login",
-        "account_signup",
-        "account_inactive",
-        "account_reset_password",
-        "account_reset_password_done",
-        "account_reset_password_from_key",
-        "account_reset_password_from_key_done",
-        "account_confirm_email",
-        "account_email_verification_sent",
-        "socialaccount_login_cancelled",
-        "socialaccount_login_error",
-        "invitation",
-    ),
 )
