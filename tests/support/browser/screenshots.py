@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import sys
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import django
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Page
 
 from deploy.local.demo_settings import PROJECT, DemoSettings
 from deploy.local.private_files import private_directory
@@ -24,6 +25,7 @@ from deploy.local.stack import (
     start_registries,
     start_servers,
 )
+from tests.support.browser.browsing import Browsing
 from tests.support.browser.chromium import (
     NARROW,
     WIDE,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from tests.support.browser.portal_pages import PortalPage
 
 OUTPUT = PROJECT / "var" / "screenshots"
+THEMES = ("light", "dark")
 # What the pages say to type; nothing is reached there.
 SHOWN_HOSTS = {
     "BERTH_PROXY_HOST": "images.kestrel.example",
@@ -88,9 +91,7 @@ def take_screenshots(output: Path, words: list[str]) -> None:
         for find_shots in (_first_shot, _shots):
             shots = [shot for shot in find_shots() if _is_wanted(shot, words)]
             with start_chromium() as browser:
-                for theme in ("light", "dark"):
-                    for width in (WIDE, NARROW):
-                        _take(browser, url, shots, output, theme=theme, width=width)
+                _take(Browsing(browser, url), shots, output)
     print(f"{len(list(output.iterdir()))} pictures are in {output}.")
 
 
@@ -116,30 +117,13 @@ def _shots() -> Iterator[_Shot]:
         yield _Shot(page, address, sessions.get(page.visitor))
 
 
-def _take(
-    browser: Browser,
-    url: str,
-    shots: list[_Shot],
-    output: Path,
-    *,
-    theme: str,
-    width: int,
-) -> None:
-    for shot in shots:
-        context = browser.new_context(
-            base_url=url,
-            viewport={"width": width, "height": 900},
-            color_scheme="dark" if theme == "dark" else "light",
-            reduced_motion="reduce",
-        )
-        if shot.session is not None:
-            cookie = {"name": "sessionid", "value": shot.session, "url": url}
-            context.add_cookies([cookie])  # type: ignore[list-item]  # a TypedDict
-        page = context.new_page()
+def _take(windows: Browsing, shots: list[_Shot], output: Path) -> None:
+    for shot, theme, width in itertools.product(shots, THEMES, (WIDE, NARROW)):
+        page = windows.visitor(shot.session, width=width, theme=theme)
         _open(page, shot)
         path = output / f"{shot.page.name}-{width}-{theme}.png"
         page.screenshot(path=path, full_page=True)
-        context.close()
+        page.context.close()
 
 
 def _open(page: Page, shot: _Shot) -> None:
