@@ -108,13 +108,12 @@ def _first_shot() -> Iterator[_Shot]:
 def _shots() -> Iterator[_Shot]:
     # They are of Django, which only now has its settings.
     from tests.support.browser.portal_pages import PAGES
-    from tests.support.example.data import fill_example_team, session_of
+    from tests.support.example.data import fill_example_team
 
     example = fill_example_team("kestrel")
-    sessions = {name: session_of(user) for name, user in example.visitors.items()}
     for page in PAGES:
         address = page.address(example.ids_for(page.visitor))
-        yield _Shot(page, address, sessions.get(page.visitor))
+        yield _Shot(page, address, example.sessions.get(page.visitor))
 
 
 def _take(windows: Browsing, shots: list[_Shot], output: Path) -> None:

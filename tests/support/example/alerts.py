@@ -3,25 +3,39 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.utils import timezone
 
 from alerts.events import CHOOSABLE, Event
-from alerts.models import Alert, Delivery, DeliveryState, Webhook
+from alerts.models import Alert
 from alerts.services import create_webhook
 from registries.models import ExternalRegistry
 from teams.actors import Actor
 from teams.models import Team
+from tests.support.rows.factories import AlertFactory, DeliveryFactory
 
-_ALERTS = (
-    (26, Event.REGISTRY_REJECTED, "refused this username and password."),
-    (25, Event.REGISTRY_RECOVERED, "works again."),
-    (3, Event.REGISTRY_UNREACHABLE, "cannot be reached: its name does not resolve."),
+_FAILED: dict[str, Any] = {
+    "state": "failed",
+    "attempts": 9,
+    "http_status": 503,
+    "detail": "The receiver answered 503.",
+}
+# Days ago, event, what the registry did, and how the delivery differs from a good one
+_ALERTS: tuple[tuple[int, Event, str, dict[str, Any]], ...] = (
+    (26, Event.REGISTRY_REJECTED, "refused this username and password.", {}),
+    (25, Event.REGISTRY_RECOVERED, "works again.", {}),
+    (
+        3,
+        Event.REGISTRY_UNREACHABLE,
+        "cannot be reached: its name does not resolve.",
+        _FAILED,
+    ),
 )
 
 
-def add_alerts(actor: Actor, team: Team, registry: ExternalRegistry) -> Webhook:
-    """Give the team a webhook with a log; return it."""
+def add_alerts(actor: Actor, team: Team, registry: ExternalRegistry) -> dict[str, str]:
+    """Add a webhook with a log; return the values that its addresses take."""
     webhook, _ = create_webhook(
         actor=actor,
         team=team,
@@ -29,36 +43,21 @@ def add_alerts(actor: Actor, team: Team, registry: ExternalRegistry) -> Webhook:
         url="https://hooks.kestrel.example/berth",
         events=[event.value for event in CHOOSABLE],
     )
-    # Their hosts are invented: no check would find them as the example shows them.
-    ExternalRegistry.objects.for_team(team.pk).update(
-        next_check_at=timezone.now() + timedelta(days=1)
-    )
     # What making the example raised is old news.
     Alert.objects.for_team(team.pk).update(dispatched_at=timezone.now())
-    for days, event, words in _ALERTS:
+    for days, event, words, outcome in _ALERTS:
         at = timezone.now() - timedelta(days=days)
-        alert = Alert.objects.create(
+        alert = AlertFactory(
             team=team,
             event=event,
-            key=f"example:{days}",
             subject_id=registry.pk,
             subject_label=registry.slug,
             message=f"The registry {registry.endpoint} {words}",
             created_at=at,
             dispatched_at=at,
         )
-        is_late = days < 10
-        Delivery.objects.create(
-            team=team,
-            alert=alert,
-            webhook=webhook,
-            state=DeliveryState.FAILED if is_late else DeliveryState.DELIVERED,
-            attempts=9 if is_late else 1,
-            created_at=at,
-            finished_at=at,
-            http_status=503 if is_late else 204,
-            detail=(
-                "The receiver responded with status 503." if is_late else "Delivered."
-            ),
+        DeliveryFactory(
+            webhook=webhook, alert=alert, created_at=at, finished_at=at, **outcome
         )
-    return webhook
+    latest = webhook.deliveries.latest("created_at")
+    return {"webhook_id": str(webhook.pk), "delivery_id": str(latest.pk)}

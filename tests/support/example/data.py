@@ -6,10 +6,11 @@ Everything is the same each time, but the instants: they lead up to now.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
+from typing import Any
 from unittest import mock
 
 from allauth.account.internal.flows.login import record_authentication
@@ -24,7 +25,7 @@ from django.test import Client
 from django.utils import timezone
 
 from audit.models import AuditEvent
-from licenses.models import Application, Customer, License
+from licenses.models import Application, License
 from licenses.services import (
     archive_customer,
     change_license,
@@ -48,24 +49,10 @@ from tests.support.example.alerts import add_alerts
 from tests.support.example.images import add_images
 from tests.support.example.pulls import add_pulls
 from tests.support.example.registries import add_registries
+from tests.support.pages.reading import give_password
+from tests.support.stacks.portal_stack import ExampleTeam
 
 DAY = timedelta(days=1)
-
-
-@dataclass(slots=True)
-class Example:
-    """A filled team and an empty one, with who looks at their pages."""
-
-    team: Team
-    owner: User
-    # Values that addresses of the filled team's pages take, and of the empty one's.
-    ids: dict[str, str] = field(default_factory=dict)
-    newcomer_ids: dict[str, str] = field(default_factory=dict)
-    # By the names of tests.support.browser.portal_pages.Visitor.
-    visitors: dict[str, User] = field(default_factory=dict)
-
-    def ids_for(self, visitor: str) -> dict[str, str]:
-        return self.newcomer_ids if visitor == "newcomer" else self.ids
 
 
 def session_of(user: User) -> str:
@@ -87,7 +74,7 @@ def session_of(user: User) -> str:
 
 
 @transaction.atomic
-def fill_example_team(slug: str) -> Example:
+def fill_example_team(slug: str) -> ExampleTeam:
     """Make a team of an invented company, as it may look after a year."""
     picks = random.Random(slug)  # noqa: S311 -- invented names and dates
     email, name = names.OWNER
@@ -96,263 +83,206 @@ def fill_example_team(slug: str) -> Example:
         team = create_team(name=names.TEAM_NAME, slug=slug, owner=owner)
         actor = member_actor(Membership.objects.get(team=team, user=owner))
         change_team(actor=actor, team=team, changes={"time_zone": names.TIME_ZONE})
-        applications = [_application(actor, team, *each) for each in names.APPLICATIONS]
-    example = Example(team, owner)
-    _add_people(actor, example)
-    _add_visitors(example)
+        applications = [_application(actor, team, *row) for row in names.APPLICATIONS]
+    ids = {"team": slug, **_add_people(actor, team), **_add_tokens(actor, team, owner)}
+    visitors = {"owner": owner, **_visitors(team)}
     with _some_time_ago(390):
         registries = add_registries(actor, team, applications)
-    licenses = _add_customers(actor, example, applications, picks)
+    _add_customers(actor, team, applications, picks)
     _date_rows(team)
-    add_pulls(team, licenses, registries, picks)
-    example.ids |= add_images(team, applications, licenses, picks)
-    _note_ids(example, applications, licenses)
-    example.ids["registry_id"] = str(registries["quay"].pk)
-    webhook = add_alerts(actor, team, registries["quay"])
-    example.ids["webhook_id"] = str(webhook.pk)
-    example.ids["delivery_id"] = str(webhook.deliveries.latest("created_at").pk)
-    return example
+    licenses = _licenses(team)
+    add_pulls(licenses, registries, picks)
+    ids |= _ids(applications[0], licenses, visitors)
+    ids |= add_images(applications)
+    ids |= add_alerts(actor, team, registries["quay"])
+    ids["registry_id"] = str(registries["quay"].pk)
+    sessions = {name: session_of(user) for name, user in visitors.items()}
+    return ExampleTeam(ids, {"team": names.NEW_TEAM}, sessions)
 
 
 def _application(
-    actor: Actor, team: Team, name: str, slug: str, channels: Sequence[str]
+    actor: Actor, team: Team, name: str, slug: str, channels: Mapping[str, str]
 ) -> Application:
     application = create_application(actor=actor, team=team, name=name, slug=slug)
-    for each in channels:
+    for channel, channel_slug in channels.items():
         create_channel(
-            actor=actor,
-            application=application,
-            name=each,
-            slug=each.lower().replace(" ", "-"),
+            actor=actor, application=application, name=channel, slug=channel_slug
         )
-    for field_name, title, type_, default, options, required in names.FIELDS:
-        create_license_field(
-            actor=actor,
-            application=application,
-            values={
-                "name": field_name,
-                "title": title,
-                "type": type_,
-                "default": default,
-                "options": list(options),
-                "required": required,
-            },
-        )
+    for row in names.FIELDS:
+        values = dict(zip(names.FIELD_COLUMNS, row, strict=True))
+        create_license_field(actor=actor, application=application, values=values)
     return application
 
 
-def _add_people(actor: Actor, example: Example) -> None:
-    team = example.team
-    for days, (email, name, role) in enumerate(names.MEMBERS):
-        with _some_time_ago(380 - 40 * days):
+def _add_people(actor: Actor, team: Team) -> dict[str, str]:
+    for number, (email, name, role) in enumerate(names.MEMBERS):
+        with _some_time_ago(380 - 40 * number):
             user = User.objects.create_user(email, name=name)
-            member = add_member(actor=actor, team=team, user=user, role=Role(role))
-            example.ids.setdefault("member_id", str(member.pk))
-    for days, (email, role) in enumerate(names.INVITED):
-        with _some_time_ago(1 + days):
-            invitation, secret = invite(
-                actor=actor, team=team, email=email, role=Role(role)
-            )
-        example.ids["invitation_id"] = str(invitation.pk)
-        example.ids["secret"] = secret.reveal()
-    _add_tokens(actor, example)
-
-
-def _add_visitors(example: Example) -> None:
-    newcomer = User.objects.create_user("noor@young.example", name="Noor Haddad")
-    young = create_team(name="Young Software", slug="young", owner=newcomer)
-    example.newcomer_ids["team"] = young.slug
-    people = Membership.objects.for_team(example.team.pk)
-    example.visitors = {
-        "owner": example.owner,
-        "newcomer": newcomer,
-        "viewer": people.get(role=Role.READ_ONLY).user,
-        "guarded": _add_app(people.get(role=Role.ADMIN).user),
-        "keyed": _add_keys(people.get(role=Role.DEVELOPER).user, example),
-        "loner": _with_password(
-            User.objects.create_user("lena@alone.example", name="Lena Alone")
-        ),
+            add_member(actor=actor, team=team, user=user, role=Role(role))
+    invitations = []
+    for number, (email, role) in enumerate(names.INVITED):
+        with _some_time_ago(1 + number):
+            invited = invite(actor=actor, team=team, email=email, role=Role(role))
+            invitations.append(invited)
+    invitation, secret = invitations[-1]
+    admin = Membership.objects.for_team(team.pk).get(role=Role.ADMIN)
+    return {
+        "member_id": str(admin.pk),
+        "invitation_id": str(invitation.pk),
+        "secret": secret.reveal(),
     }
-    example.ids["session_id"] = str(_sign_in_elsewhere(example.visitors["guarded"]).pk)
 
 
-def _with_password(user: User) -> User:
-    user.set_password("an example that opens nothing")
-    user.save()
-    return user
+def _add_tokens(actor: Actor, team: Team, owner: User) -> dict[str, str]:
+    with _some_time_ago(200):
+        ci, *_ = [
+            create_service_account(actor=actor, team=team, name=name, role=Role(role))
+            for name, role in names.SERVICE_ACCOUNTS
+        ]
+        in_twelve_days = timezone.now() + 212 * DAY
+        tokens: tuple[tuple[str, ApiToken.Kind, dict[str, Any]], ...] = (
+            (
+                "GitHub Actions",
+                ApiToken.Kind.SERVICE_ACCOUNT,
+                {"service_account": ci},
+            ),
+            (
+                "Maya's laptop",
+                ApiToken.Kind.USER,
+                {"user": owner, "expires_at": in_twelve_days},
+            ),
+            (
+                "Reporting",
+                ApiToken.Kind.TEAM,
+                {"role": Role.READ_ONLY, "read_only": True},
+            ),
+        )
+        for name, kind, holder in tokens:
+            create_api_token(actor=actor, team=team, name=name, kind=kind, **holder)
+    made = ApiToken.objects.for_team(team.pk)
+    for hours, name in ((2, "GitHub Actions"), (51, "Maya's laptop")):
+        used_at = timezone.now() - timedelta(hours=hours)
+        made.filter(name=name).update(last_used_at=used_at)
+    return {
+        "service_account_id": str(ci.pk),
+        "api_token_id": str(made.get(name="GitHub Actions").pk),
+    }
 
 
-def _add_app(user: User) -> User:
-    TOTP.activate(user, generate_totp_secret())
-    RecoveryCodes.activate(user)
-    return _with_password(user)
-
-
-def _sign_in_elsewhere(user: User) -> UserSession:
-    return UserSession.objects.create(
-        user=user,
-        session_key=session_of(user),
-        ip="198.51.100.23",
-        user_agent=names.USER_AGENT,
-    )
-
-
-def _add_keys(user: User, example: Example) -> User:
+def _visitors(team: Team) -> dict[str, User]:
+    """Return who looks, by the names of tests.support.browser.portal_pages.Visitor."""
+    newcomer = User.objects.create_user("noor@young.example", name="Noor Haddad")
+    create_team(name="Young Software", slug=names.NEW_TEAM, owner=newcomer)
+    loner = User.objects.create_user("lena@alone.example", name="Lena Alone")
+    people = Membership.objects.for_team(team.pk)
+    guarded = people.get(role=Role.ADMIN).user
+    TOTP.activate(guarded, generate_totp_secret())
+    keyed = people.get(role=Role.DEVELOPER).user
     for name, is_passkey in (("MacBook", True), ("Blue key", False)):
         extensions = {"clientExtensionResults": {"credProps": {"rk": is_passkey}}}
-        key = Authenticator.objects.create(
-            user=user,
+        Authenticator.objects.create(
+            user=keyed,
             type=Authenticator.Type.WEBAUTHN,
             data={"name": name, "credential": names.PASSKEY | extensions},
         )
-        example.ids["pk"] = str(key.pk)
-    RecoveryCodes.activate(user)
-    return _with_password(user)
-
-
-def _add_tokens(actor: Actor, example: Example) -> None:
-    team, owner = example.team, example.owner
-    with _some_time_ago(200):
-        ci = create_service_account(
-            actor=actor, team=team, name="ci-pipeline", role=Role.DEVELOPER
-        )
-        create_service_account(
-            actor=actor, team=team, name="billing-sync", role=Role.SALES
-        )
-        tokens = [
-            create_api_token(
-                actor=actor,
-                team=team,
-                name="GitHub Actions",
-                kind=ApiToken.Kind.SERVICE_ACCOUNT,
-                service_account=ci,
-            ),
-            create_api_token(
-                actor=actor,
-                team=team,
-                name="Maya's laptop",
-                kind=ApiToken.Kind.USER,
-                user=owner,
-                expires_at=timezone.now() + 212 * DAY,
-            ),
-            create_api_token(
-                actor=actor,
-                team=team,
-                name="Reporting",
-                kind=ApiToken.Kind.TEAM,
-                role=Role.READ_ONLY,
-                read_only=True,
-            ),
-        ]
-    for hours, (token, _) in zip((2, 51), tokens, strict=False):
-        ApiToken.objects.for_team(team.pk).filter(pk=token.pk).update(
-            last_used_at=timezone.now() - timedelta(hours=hours)
-        )
-    example.ids["service_account_id"] = str(ci.pk)
-    example.ids["api_token_id"] = str(tokens[0][0].pk)
+    for user in (guarded, keyed):
+        RecoveryCodes.activate(user)
+    return {
+        "newcomer": newcomer,
+        "viewer": people.get(role=Role.READ_ONLY).user,
+        "guarded": give_password(guarded),
+        "keyed": give_password(keyed),
+        "loner": give_password(loner),
+    }
 
 
 def _add_customers(
-    actor: Actor,
-    example: Example,
-    applications: Sequence[Application],
-    picks: random.Random,
-) -> list[License]:
-    licenses: list[License] = []
+    actor: Actor, team: Team, applications: Sequence[Application], picks: random.Random
+) -> None:
     for number, name in enumerate(names.CUSTOMERS):
-        days = 360 - 8 * number - picks.randrange(6)
-        with _some_time_ago(days):
+        domain = "-".join(word for word in name.lower().split() if word.isalpha())
+        with _some_time_ago(360 - 8 * number - picks.randrange(6)):
             customer = create_customer(
                 actor=actor,
-                team=example.team,
+                team=team,
                 name=name,
-                email=f"it@{_domain(name)}.example",
+                email=f"it@{domain}.example",
                 custom_id=f"CRM-{1000 + 7 * number}",
             )
-            chosen = picks.sample(applications, picks.choice((1, 1, 1, 2)))
-            licenses += [_license(actor, customer, each, picks) for each in chosen]
-    _live_on(actor, example, licenses)
-    return licenses
+            for application in picks.sample(applications, picks.choice((1, 1, 1, 2))):
+                issue_license(
+                    actor=actor,
+                    customer=customer,
+                    application=application,
+                    **_terms(application, picks),
+                )
+    _live_on(actor, _licenses(team))
 
 
-def _domain(name: str) -> str:
-    return "-".join(word for word in name.lower().split() if word.isalpha())
-
-
-def _license(
-    actor: Actor, customer: Customer, application: Application, picks: random.Random
-) -> License:
+def _terms(application: Application, picks: random.Random) -> dict[str, Any]:
     type_ = picks.choice(("paid", "paid", "paid", "paid", "trial", "dev"))
     days = {"trial": 30, "dev": None}.get(type_, 365)
-    now = timezone.now()
-    return issue_license(
-        actor=actor,
-        customer=customer,
-        application=application,
-        type=type_,
-        channel=picks.choice(list(application.channels.order_by("slug"))),
-        expires_at=now + days * DAY if days else None,
-        field_values={
+    return {
+        "type": type_,
+        "channel": picks.choice(list(application.channels.order_by("slug"))),
+        "expires_at": timezone.now() + days * DAY if days else None,
+        "field_values": {
             "seats": picks.choice((10, 25, 50, 100, 250)),
             "edition": picks.choice(("standard", "enterprise")),
             "sso": picks.random() < 0.5,
             "order_number": f"SO-{picks.randrange(10_000, 99_999)}",
         },
-    )
+    }
 
 
-def _live_on(actor: Actor, example: Example, licenses: Sequence[License]) -> None:
+def _licenses(team: Team) -> list[License]:
+    """Return all as they are now, always in the same order."""
+    licenses = License.objects.for_team(team.pk)
+    related = licenses.select_related("team", "application", "customer")
+    return list(related.order_by("customer__custom_id", "application__slug"))
+
+
+def _live_on(actor: Actor, licenses: Sequence[License]) -> None:
     """Renew, revoke, reinstate and archive some of them."""
-    customers = {license.customer_id: license.customer for license in licenses}
     with _some_time_ago(40):
-        archive_customer(actor=actor, customer=list(customers.values())[2])
+        archive_customer(actor=actor, customer=licenses[2].customer)
     for reason, license in zip(names.REVOKE_REASONS, licenses[9::11], strict=False):
         with _some_time_ago(12):
             revoke_license(actor=actor, license=license, reason=reason)
-    shown = licenses[-4]
-    for days, act in (
-        (12, lambda: download_license_file(actor=actor, license=shown)),
-        (
-            9,
-            lambda: revoke_license(
-                actor=actor, license=shown, reason="License ID was sent to a list."
-            ),
-        ),
-        (8, lambda: reinstate_license(actor=actor, license=shown)),
-        (
-            3,
-            lambda: change_license(
-                actor=actor,
-                license=shown,
-                changes={"expires_at": timezone.now() + 12 * DAY},
-            ),
-        ),
-    ):
-        with _some_time_ago(days):
-            act()
-
-
-def _note_ids(
-    example: Example, applications: Sequence[Application], licenses: Sequence[License]
-) -> None:
-    application = applications[0]
-    shown = licenses[-4]
-    revoked = next(
-        each
-        for each in licenses
-        if License.objects.for_team(example.team.pk)
-        .filter(pk=each.pk, revoked_at__isnull=False)
-        .exists()
+    renewal = {"expires_at": timezone.now() + 9 * DAY}
+    history: tuple[tuple[int, Callable[..., object]], ...] = (
+        (12, download_license_file),
+        (9, partial(revoke_license, reason="License ID was sent to a list.")),
+        (8, reinstate_license),
+        (3, partial(change_license, changes=renewal)),
     )
-    channel = application.channels.get(slug="beta")
-    example.ids |= {
+    for days, act in history:
+        with _some_time_ago(days):
+            act(actor=actor, license=licenses[-4])
+
+
+def _ids(
+    application: Application, licenses: Sequence[License], visitors: dict[str, User]
+) -> dict[str, str]:
+    shown = licenses[-4]
+    revoked = next(license for license in licenses if license.revoked_at)
+    guarded = visitors["guarded"]
+    elsewhere = UserSession.objects.create(
+        user=guarded,
+        session_key=session_of(guarded),
+        ip="198.51.100.23",
+        user_agent=names.USER_AGENT,
+    )
+    keys = Authenticator.objects.filter(type=Authenticator.Type.WEBAUTHN)
+    return {
         # Of links that were mailed, and work no more.
         "uidb36": "x",
         "key": "1-2",
-        "team": example.team.slug,
+        "pk": str(keys.filter(user=visitors["keyed"]).latest("pk").pk),
+        "session_id": str(elsewhere.pk),
         "application_slug": application.slug,
         "application_id": str(application.pk),
-        "channel_id": str(channel.pk),
+        "channel_id": str(application.channels.get(slug="beta").pk),
         "field_id": str(application.license_fields.get(name="edition").pk),
         "customer_id": str(shown.customer_id),
         "license_id": str(shown.pk),

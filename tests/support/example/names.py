@@ -14,18 +14,22 @@ MEMBERS = (
 )
 INVITED = (("sam.okafor@kestrel.example", "support"), ("dana@agency.example", "sales"))
 
-APPLICATIONS = (
-    ("Kestrel Server", "kestrel-server", ("Beta", "Long-term support")),
-    ("Kestrel Edge", "kestrel-edge", ("Beta",)),
-    ("Kestrel Insights", "kestrel-insights", ()),
+SERVICE_ACCOUNTS = (("ci-pipeline", "developer"), ("billing-sync", "sales"))
+NEW_TEAM = "young"
+
+# Name, slug, and slugs of its channels by their names
+APPLICATIONS: tuple[tuple[str, str, dict[str, str]], ...] = (
+    ("Kestrel Server", "kestrel-server", {"Beta": "beta", "Long-term support": "lts"}),
+    ("Kestrel Edge", "kestrel-edge", {"Beta": "beta"}),
+    ("Kestrel Insights", "kestrel-insights", {}),
 )
-# Name, title, type, default, options, required
-FIELDS = (
-    ("seats", "Seats", "Integer", 25, (), True),
-    ("edition", "Edition", "Enum", "standard", ("standard", "enterprise"), True),
-    ("sso", "Single sign-on", "Boolean", False, (), False),
-    ("order_number", "Order number", "String", None, (), False),
-    ("smtp_password", "Relay password", "Password", None, (), False),
+FIELD_COLUMNS = ("name", "title", "type", "default", "options", "required")
+FIELDS: tuple[tuple[object, ...], ...] = (
+    ("seats", "Seats", "Integer", 25, [], True),
+    ("edition", "Edition", "Enum", "standard", ["standard", "enterprise"], True),
+    ("sso", "Single sign-on", "Boolean", False, [], False),
+    ("order_number", "Order number", "String", None, [], False),
+    ("smtp_password", "Relay password", "Password", None, [], False),
 )
 REPOSITORIES = {
     "kestrel-server": ("kestrel/api", "kestrel/web", "kestrel/worker"),
@@ -34,48 +38,20 @@ REPOSITORIES = {
 }
 TAGS = ("v3.8.2", "v3.9.0", "v3.9.1", "v4.0.0")
 
-CUSTOMERS = (
-    "Aurora Hospitals",
-    "Baltic Freight",
-    "Blue Mesa Energy",
-    "Brightwater Council",
-    "Cardinal Insurance",
-    "Cedar & Finch",
-    "Civic Transit Authority",
-    "Delphi Robotics",
-    "Eastgate Logistics",
-    "Elm Street Bank",
-    "Fjord Aquaculture",
-    "Fourfold Media",
-    "Granite Peak Mining",
-    "Halcyon Pharma",
-    "Harbour Clinics",
-    "Helvetia Instruments",
-    "Ironbark Foods",
-    "Juniper Retail Group",
-    "Kite & Compass Travel",
-    "Lakeshore University",
-    "Lumen Optics",
-    "Meridian Airways",
-    "Monsoon Telecom",
-    "Northern Grid",
-    "Oakham Publishing",
-    "Obsidian Games",
-    "Orchard Health Trust",
-    "Pelican Shipping",
-    "Pinnacle Actuaries",
-    "Quarry Lane Architects",
-    "Redwood Credit Union",
-    "Riverbend Utilities",
-    "Saffron Kitchens",
-    "Silverline Rail",
-    "Stadtwerke Neuhafen",
-    "Summit Outdoor",
-    "Tamar Water",
-    "Vantage Legal",
-    "Westfield Ceramics",
-    "Zephyr Turbines",
-)
+_CUSTOMERS = """
+    Aurora Hospitals; Baltic Freight; Blue Mesa Energy; Brightwater Council;
+    Cardinal Insurance; Cedar & Finch; Civic Transit Authority; Delphi Robotics;
+    Eastgate Logistics; Elm Street Bank; Fjord Aquaculture; Fourfold Media;
+    Granite Peak Mining; Halcyon Pharma; Harbour Clinics; Helvetia Instruments;
+    Ironbark Foods; Juniper Retail Group; Kite & Compass Travel;
+    Lakeshore University; Lumen Optics; Meridian Airways; Monsoon Telecom;
+    Northern Grid; Oakham Publishing; Obsidian Games; Orchard Health Trust;
+    Pelican Shipping; Pinnacle Actuaries; Quarry Lane Architects;
+    Redwood Credit Union; Riverbend Utilities; Saffron Kitchens; Silverline Rail;
+    Stadtwerke Neuhafen; Summit Outdoor; Tamar Water; Vantage Legal;
+    Westfield Ceramics; Zephyr Turbines
+"""
+CUSTOMERS = [name.strip() for name in _CUSTOMERS.split(";")]
 REVOKE_REASONS = (
     "Contract ended on the customer's request, ticket KS-2231.",
     "Invoices unpaid for 90 days.",

@@ -5,72 +5,98 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from licenses.models import License, LicenseState
-from registries.models import ExternalRegistry, PullEvent
-from teams.models import Team
+from registries.models import (
+    PRIVATE_REGISTRY_ID,
+    PRIVATE_REGISTRY_SLUG,
+    ExternalRegistry,
+    PullEvent,
+)
 from tests.support.example.names import REPOSITORIES, TAGS
+from tests.support.rows.factories import PullEventFactory
 
 DAYS = 30
 
 
 def add_pulls(
-    team: Team,
     licenses: Sequence[License],
     registries: Mapping[str, ExternalRegistry],
     picks: random.Random,
 ) -> None:
     """Count pulls of each license, as the edge would have done."""
-    found = License.objects.for_team(team.pk).select_related("application", "customer")
-    fresh = {license.pk: license for license in found}
-    PullEvent.objects.bulk_create(
-        event
+    proxied = [
+        _proxied_pull(license, at, registries, picks)
         for license in licenses
-        for event in _pulls(fresh[license.pk], registries, picks)
-    )
+        for at in _instants(license, picks)
+    ]
+    pullers = [
+        license for license in licenses if license.application.slug == "kestrel-server"
+    ]
+    private = [_private_pull(license, picks) for license in picks.sample(pullers, 9)]
+    PullEvent.objects.bulk_create(proxied + private)
 
 
-def _pulls(
-    license: License, registries: Mapping[str, ExternalRegistry], picks: random.Random
-) -> Iterator[PullEvent]:
+def _instants(license: License, picks: random.Random) -> Iterator[datetime]:
     now = datetime.now(tz=UTC)
     for days in range(DAYS):
         at = now - timedelta(days=days, minutes=picks.randrange(10, 700))
-        is_weekend = at.weekday() >= 5
-        if picks.random() < (0.8 if is_weekend else 0.45) or at < license.created_at:
-            continue
-        yield _pull(license, at, registries, picks)
+        idle = 0.8 if at.weekday() >= 5 else 0.45
+        if picks.random() >= idle and at >= license.created_at:
+            yield at
 
 
-def _pull(
+def _proxied_pull(
     license: License,
     at: datetime,
     registries: Mapping[str, ExternalRegistry],
     picks: random.Random,
 ) -> PullEvent:
-    slug = license.application.slug
-    repository = picks.choice(REPOSITORIES[slug])
+    repository = picks.choice(REPOSITORIES[license.application.slug])
     registry = registries[picks.choice(("quay", "quay", "dockerhub"))]
     outcome = _outcome(license, at)
     prefix = "" if registry.slug == "dockerhub" else "quay.io/"
     if outcome == "allowed" and picks.random() < 0.03:
         outcome, prefix = "registry_not_connected", "docker.kestrel.example/"
     is_allowed = outcome == "allowed"
-    return PullEvent(
-        team_id=license.team_id,
-        hour=at.replace(minute=0, second=0, microsecond=0),
-        application_slug=slug,
-        license=license,
-        holder=f"license:{license.pk}",
-        registry_id=registry.pk if is_allowed else None,
-        registry_slug=registry.slug if is_allowed else "",
+    return _pull(
+        license,
+        at,
+        registry=registry if is_allowed else None,
         repository=f"{prefix}{repository}",
         reference=picks.choice(TAGS),
         outcome=outcome,
         count=picks.randrange(1, 9 if is_allowed else 4),
+    )
+
+
+def _private_pull(license: License, picks: random.Random) -> PullEvent:
+    at = datetime.now(tz=UTC) - timedelta(minutes=picks.randrange(60, 20_000))
+    return _pull(
+        license,
+        at,
+        registry_id=PRIVATE_REGISTRY_ID,
+        registry_slug=PRIVATE_REGISTRY_SLUG,
+        repository="api",
+        reference="v4.0.0",
+        outcome=_outcome(license, at),
+        count=1 + at.minute % 9,
+    )
+
+
+def _pull(license: License, at: datetime, **fields: Any) -> PullEvent:
+    pull: PullEvent = PullEventFactory.build(
+        team=license.team,
+        hour=at.replace(minute=0, second=0, microsecond=0),
+        application_slug=license.application.slug,
+        license=license,
+        holder=f"license:{license.pk}",
         last_at=at,
         created_at=at,
+        **fields,
     )
+    return pull
 
 
 def _outcome(license: License, at: datetime) -> str:

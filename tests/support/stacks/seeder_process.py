@@ -9,6 +9,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import django
@@ -24,6 +25,8 @@ from portal.celery import app as celery_app  # noqa: E402
 from teams.models import Membership, User  # noqa: E402
 from teams.permissions import Role  # noqa: E402
 from tests.support.example.data import fill_example_team, session_of  # noqa: E402
+from tests.support.pages.reading import give_password  # noqa: E402
+from tests.support.rows.factories import PASSWORD  # noqa: E402
 from tests.support.rows.vendor import Vendor, create_vendor  # noqa: E402
 from tests.support.rows.world import rows_of  # noqa: E402
 
@@ -97,22 +100,13 @@ def rows(team: str) -> str:
 
 def password(email: str) -> str:
     """Give a user a password and return it."""
-    user = User.objects.get(email=email)
-    text = "correct horse battery staple"
-    user.set_password(text)
-    user.save()
-    return text
+    give_password(User.objects.get(email=email))
+    return PASSWORD
 
 
 def example_team() -> dict[str, Any]:
     """Fill a team with believable data of every kind and state."""
-    example = fill_example_team("kestrel")
-    sessions = {name: session_of(user) for name, user in example.visitors.items()}
-    return {
-        "ids": example.ids,
-        "newcomer_ids": example.newcomer_ids,
-        "sessions": sessions,
-    }
+    return asdict(fill_example_team("kestrel"))
 
 
 CALLS: dict[str, Callable[..., Any]] = {
