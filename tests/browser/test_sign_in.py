@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 from tests.support.browser.axe import problems_in_all_looks
 from tests.support.browser.browsing import Browsing
-from tests.support.browser.one_time_codes import one_time_code
+from tests.support.pages.reading import totp_code
 from tests.support.stacks.portal_stack import Crew, PortalStack
 
 
@@ -98,8 +98,8 @@ def test_an_authenticator_app_guards_the_account(
     page.get_by_role("button", name="Turn on").click()
     expect(page.get_by_text("This code is wrong")).to_be_visible()
     secret = page.locator(".berth-copyable code").inner_text()
-    page.get_by_label(re.compile("code", re.IGNORECASE)).fill(one_time_code(secret))
-    page.get_by_role("button", name="Turn on").click()
+    page.get_by_label(re.compile("code", re.IGNORECASE)).fill(totp_code(secret))
+    page.get_by_role("button", name="Switch on").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Recovery codes")
     recovery_code = page.locator(".berth-copyable code").inner_text().split()[0]
     sign_out(page)
