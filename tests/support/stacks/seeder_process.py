@@ -22,11 +22,11 @@ from django.db import close_old_connections  # noqa: E402
 from alerts.events import CHOOSABLE  # noqa: E402
 from alerts.services import create_webhook  # noqa: E402
 from portal.celery import app as celery_app  # noqa: E402
-from teams.models import Membership, User  # noqa: E402
+from teams.models import User  # noqa: E402
 from teams.permissions import Role  # noqa: E402
 from tests.support.example.data import fill_example_team, session_of  # noqa: E402
 from tests.support.pages.reading import give_password  # noqa: E402
-from tests.support.rows.factories import PASSWORD  # noqa: E402
+from tests.support.rows.factories import PASSWORD, MembershipFactory  # noqa: E402
 from tests.support.rows.vendor import Vendor, create_vendor  # noqa: E402
 from tests.support.rows.world import rows_of  # noqa: E402
 
@@ -53,9 +53,9 @@ def team(slug: str) -> dict[str, Any]:
     vendor = vendors[slug] = create_vendor(slug)
     sessions = {Role.OWNER.value: session_of(vendor.owner)}
     for role in set(Role) - {Role.OWNER}:
-        user = User.objects.create_user(f"{role.value}@{slug}.example")
-        Membership.objects.create(team=vendor.team, user=user, role=role.value)
-        sessions[role.value] = session_of(user)
+        email = f"{role.value}@{slug}.example"
+        member = MembershipFactory(team=vendor.team, user__email=email, role=role.value)
+        sessions[role.value] = session_of(member.user)
     return {
         "slug": slug,
         "application": vendor.application.slug,
