@@ -8,11 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from licenses.models import Application, Customer, License
-from licenses.services import (
-    create_application,
-    create_customer,
-    issue_license,
-)
+from licenses.services import create_application, create_customer, issue_license
 from portal.crypto.secrets import Secret
 from registries.models import ExternalRegistry
 from registries.services import NewCredential, NewRegistry, connect_registry
@@ -63,6 +59,7 @@ class Vendor:
         applications: list[Application] | None = None,
         trusted_realm: str = "",
     ) -> ExternalRegistry:
+        username, password = credential
         return connect_registry(
             actor=self.actor,
             team=self.team,
@@ -70,9 +67,7 @@ class Vendor:
                 provider="other",
                 endpoint=endpoint,
                 slug=slug,
-                credential=NewCredential(
-                    "password", credential[0], Secret(credential[1])
-                ),
+                credential=NewCredential("password", username, Secret(password)),
                 repository_patterns=patterns,
                 applications=applications,
                 trusted_realm=trusted_realm,
