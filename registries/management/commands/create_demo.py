@@ -10,11 +10,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 
 from licenses.models import Application, License
-from licenses.services import (
-    create_application,
-    create_customer,
-    issue_license,
-)
+from licenses.services import create_application, create_customer, issue_license
 from portal.crypto.secrets import Secret
 from registries.management.files import write_atomically
 from registries.models import ExternalRegistry
@@ -52,10 +48,8 @@ class Command(BaseCommand):
         owner, team = _owner_and_team()
         actor = member_actor(Membership.objects.get(team=team, user=owner))
         application = _application(actor, team)
-        password = options["sample_password_file"].read_text(encoding="utf-8")
-        credential = NewCredential(
-            "password", options["sample_username"], Secret(password)
-        )
+        password = Secret(options["sample_password_file"].read_text(encoding="utf-8"))
+        credential = NewCredential("password", options["sample_username"], password)
         _connect(actor, team, options["sample_endpoint"], credential)
         facts = {
             "PORTAL_URL": f"http://{settings.BERTH_PROXY_HOST}",
@@ -77,9 +71,7 @@ def _owner_and_team() -> tuple[User, Team]:
     if owner is None:
         owner = User.objects.create_superuser(OWNER_EMAIL, secrets.token_urlsafe(12))
     team = Team.objects.filter(slug=TEAM_SLUG).first()
-    if team is None:
-        team = create_team(name="Demo", slug=TEAM_SLUG, owner=owner)
-    return owner, team
+    return owner, team or create_team(name="Demo", slug=TEAM_SLUG, owner=owner)
 
 
 def _password(owner: User, known: str) -> str:
@@ -119,8 +111,7 @@ def _connect(
 
 def _license(actor: Actor, team: Team, application: Application) -> License:
     licenses = License.objects.for_team(team.pk).filter(application=application)
-    oldest = licenses.order_by("created_at").first()
-    if oldest is not None:
+    if (oldest := licenses.order_by("created_at").first()) is not None:
         return oldest
     customer = create_customer(
         actor=actor, team=team, name="Example Corp", email="it@example.com"
