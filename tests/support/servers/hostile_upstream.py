@@ -8,14 +8,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import itertools
 import socket
 import struct
+import sys
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 
 BODY_SECRET = "upstream-internal-secret-7b1f"
 CHUNK = b"x" * 65536
+SMUGGLED = b"smuggled" * 100
+SMALL = b'{"small": true}'
+SMALL_DIGEST = "sha256:" + hashlib.sha256(SMALL).hexdigest()
 
 
 @dataclass
@@ -129,6 +134,9 @@ class _Exchange:
         await self.send(body)
 
 
+_Behaviour = Callable[[_Exchange], Awaitable[None]]
+
+
 def _parse(head: bytes) -> Seen:
     request_line, *lines = head.decode("latin-1").split("\r\n")
     method, path, _ = request_line.split(" ")
@@ -138,76 +146,81 @@ def _parse(head: bytes) -> Seen:
 
 async def _answer(exchange: _Exchange) -> None:
     behaviour = exchange.seen.path.split("/")[2].split("?")[0]
-    await _BEHAVIOURS.get(behaviour, _not_found)(exchange)
+    await _BEHAVIOURS.get(behaviour, _NOT_FOUND)(exchange)
 
 
-async def _not_found(exchange: _Exchange) -> None:
-    await exchange.whole("404 Not Found", BODY_SECRET.encode())
+def _whole(status: str, body: bytes = b"", *headers: str) -> _Behaviour:
+    """Send one answer; ``{own}``, ``{elsewhere}`` and ``{path}`` in headers are filled.
+
+    ``{path}`` is that of the request, without its query.
+    """
+
+    async def answer(exchange: _Exchange) -> None:
+        places = {
+            "own": exchange.seen.headers.get("host", ""),
+            "elsewhere": exchange.elsewhere,
+            "path": exchange.seen.path.partition("?")[0],
+        }
+        filled = (header.format_map(places) for header in headers)
+        await exchange.whole(status, body, *filled)
+
+    return answer
 
 
-async def _realm_elsewhere(exchange: _Exchange) -> None:
-    realm = f"http://{exchange.elsewhere}/token"
-    await exchange.whole(
-        "401 Unauthorized", b"", f'WWW-Authenticate: Bearer realm="{realm}",service="s"'
-    )
+def _asks_for_token(realm: str, more: str = "") -> _Behaviour:
+    header = f'WWW-Authenticate: Bearer realm="http://{realm}"{more}'
+    return _whole("401 Unauthorized", b"", header)
 
 
-async def _redirect_to_metadata(exchange: _Exchange) -> None:
-    await exchange.whole(
-        "307 Temporary Redirect", b"", "Location: https://169.254.169.254/latest"
-    )
+def _asks_own_realm(behaviour: str) -> _Behaviour:
+    return _asks_for_token(f"{{own}}/v2/{behaviour}/token")
+
+
+def _redirect(location: str, status: str = "307 Temporary Redirect") -> _Behaviour:
+    return _whole(status, b"", f"Location: {location}")
+
+
+def _stream(
+    header: str, piece: bytes, seconds: float = 0, times: int = sys.maxsize
+) -> _Behaviour:
+    """Send a body in pieces, without end unless ``times`` says so."""
+
+    async def answer(exchange: _Exchange) -> None:
+        await exchange.head("200 OK", header)
+        for _ in range(times):
+            await exchange.send(piece)
+            await asyncio.sleep(seconds)
+
+    return answer
+
+
+def _says(data: bytes) -> _Behaviour:
+    """Send bytes and close the connection."""
+
+    async def answer(exchange: _Exchange) -> None:
+        await exchange.send(data)
+        raise _Done
+
+    return answer
+
+
+def _utf8(header: str) -> str:
+    """Return a header that goes out in UTF-8, where HTTP has latin-1."""
+    return header.encode().decode("latin-1")
 
 
 async def _redirect_elsewhere(exchange: _Exchange) -> None:
-    if "authorization" not in exchange.seen.headers:
-        await exchange.whole(
-            "401 Unauthorized", b"", 'WWW-Authenticate: Basic realm="r"'
-        )
-        return
-    location = f"Location: http://{exchange.elsewhere}/v2/blob/data"
-    await exchange.whole("307 Temporary Redirect", b"", location)
-
-
-async def _redirect_loop(exchange: _Exchange) -> None:
-    location = f"Location: {exchange.seen.path}"
-    await exchange.whole("302 Found", b"", location)
-
-
-async def _blob(exchange: _Exchange) -> None:
-    await exchange.whole("200 OK", b"redirected bytes")
-
-
-async def _endless(exchange: _Exchange) -> None:
-    await exchange.head("200 OK", "Transfer-Encoding: chunked")
-    while True:
-        await exchange.send(b"%x\r\n%s\r\n" % (len(CHUNK), CHUNK))
-
-
-async def _lying_long(exchange: _Exchange) -> None:
-    await exchange.head("200 OK", "Content-Length: 1000000")
-    await exchange.send(CHUNK)
-    raise _Done
+    signed = "authorization" in exchange.seen.headers
+    location = "http://{elsewhere}/v2/blob/data"
+    await (_redirect(location) if signed else _ASKS_LOGIN)(exchange)
 
 
 async def _lying_short(exchange: _Exchange) -> None:
     await exchange.head("200 OK", "Content-Length: 10")
     await exchange.send(b"0123456789")
     await asyncio.sleep(0.2)
-    await exchange.send(b"smuggled" * 100)
+    await exchange.send(SMUGGLED)
     raise _Done
-
-
-async def _lying_at_once(exchange: _Exchange) -> None:
-    lines = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n"
-    await exchange.send(lines.encode() + b"0123456789" + b"smuggled" * 100)
-    raise _Done
-
-
-async def _drip(exchange: _Exchange) -> None:
-    await exchange.head("200 OK", "Content-Length: 10000000")
-    while True:
-        await exchange.send(b"x")
-        await asyncio.sleep(0.1)
 
 
 async def _hang(exchange: _Exchange) -> None:
@@ -216,196 +229,92 @@ async def _hang(exchange: _Exchange) -> None:
 
 
 async def _cut(exchange: _Exchange) -> None:
-    await exchange.head("200 OK", "Content-Length: 10000000")
-    for _ in range(10):
-        await exchange.send(CHUNK)
+    await _stream("Content-Length: 10000000", CHUNK, times=10)(exchange)
     raw: socket.socket = exchange.writer.get_extra_info("socket")
     raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     exchange.writer.transport.abort()
     raise _Done
 
 
-async def _flood(exchange: _Exchange) -> None:
-    size = 2**30
-    await exchange.head("200 OK", f"Content-Length: {size}")
-    for _ in range(size // len(CHUNK)):
-        await exchange.send(CHUNK)
-
-
-async def _limited(exchange: _Exchange) -> None:
-    await exchange.whole(
-        "429 Too Many Requests", BODY_SECRET.encode(), "Retry-After: 17"
-    )
-
-
-async def _fault(exchange: _Exchange) -> None:
-    await exchange.whole("500 Internal Server Error", BODY_SECRET.encode())
-
-
-async def _rejects(exchange: _Exchange) -> None:
-    await exchange.whole(
-        "401 Unauthorized", BODY_SECRET.encode(), 'WWW-Authenticate: Basic realm="r"'
-    )
-
-
-async def _forbids(exchange: _Exchange) -> None:
-    await exchange.whole("403 Forbidden", BODY_SECRET.encode())
-
-
-async def _no_challenge(exchange: _Exchange) -> None:
-    await exchange.whole("401 Unauthorized", BODY_SECRET.encode())
-
-
-async def _garbage(exchange: _Exchange) -> None:
-    await exchange.send(b"this is not HTTP\r\n\r\n")
-    raise _Done
-
-
 async def _head_drip(exchange: _Exchange) -> None:
     """Send a header line now and then, and never the end of them."""
     await exchange.send(b"HTTP/1.1 200 OK\r\n")
-    number = 0
-    while True:
-        number += 1
+    for number in itertools.count(1):
         await exchange.send(b"X-Line-%d: x\r\n" % number)
         await asyncio.sleep(0.3)
-
-
-async def _token_drip(exchange: _Exchange) -> None:
-    await exchange.head("200 OK", "Content-Length: 60000")
-    while True:
-        await exchange.send(b" ")
-        await asyncio.sleep(0.3)
-
-
-async def _deep_token(exchange: _Exchange) -> None:
-    await exchange.whole("200 OK", b"[" * 60_000)
-
-
-async def _long_expiry(exchange: _Exchange) -> None:
-    await exchange.whole("200 OK", b'{"token": "a", "expires_in": 1%s}' % (b"0" * 400))
-
-
-async def _odd_headers(exchange: _Exchange) -> None:
-    await exchange.whole(
-        "200 OK",
-        b"odd",
-        "ETag: \u00e9\u20ac".encode().decode("latin-1"),
-        "Warning: \x01",
-        "Content-Range: \u20ac".encode().decode("latin-1"),
-        "Docker-Content-Digest: fine",
-    )
-
-
-async def _odd_limit(exchange: _Exchange) -> None:
-    value = "Retry-After: \u0663".encode().decode("latin-1")
-    await exchange.whole("429 Too Many Requests", b"", value)
-
-
-async def _refuses_token(exchange: _Exchange) -> None:
-    """Ask for a token, and refuse the one that its own realm gives."""
-    realm = f"http://{exchange.seen.headers['host']}/v2/refuses-token-answer/token"
-    await exchange.whole(
-        "401 Unauthorized", b"", f'WWW-Authenticate: Bearer realm="{realm}"'
-    )
-
-
-async def _a_token(exchange: _Exchange) -> None:
-    await exchange.whole("200 OK", b'{"token": "a-token", "expires_in": 3600}')
 
 
 async def _not_modified(exchange: _Exchange) -> None:
     await exchange.head("304 Not Modified", "Content-Length: 400", 'ETag: "a"')
 
 
-def _bad_redirect(location: str) -> Callable[[_Exchange], Awaitable[None]]:
-    async def answer(exchange: _Exchange) -> None:
-        own = exchange.seen.headers["host"]
-        where = location.replace("OWN", own)
-        await exchange.whole("307 Temporary Redirect", b"", f"Location: {where}")
-
-    return answer
-
-
-SMALL = b'{"small": true}'
-SMALL_DIGEST = "sha256:" + hashlib.sha256(SMALL).hexdigest()
-
-
-async def _small(exchange: _Exchange) -> None:
-    """Not hostile: the same few bytes under any digest, right for SMALL_DIGEST."""
-    await exchange.whole("200 OK", SMALL, "Content-Type: application/json")
-
-
-async def _paged(exchange: _Exchange) -> None:
-    """Not hostile: lists tags in pages, which Debian's registry does not."""
-    path = exchange.seen.path.partition("?")[0]
-    next_page = f'Link: <{path}?n=2&last=v2>; rel="next"'
-    await exchange.whole("200 OK", b'{"tags":["v1","v2"]}', next_page)
-
-
-def _own_realm(kind: str) -> Callable[[_Exchange], Awaitable[None]]:
-    async def answer(exchange: _Exchange) -> None:
-        realm = f"http://{exchange.seen.headers['host']}/v2/{kind}-answer/token"
-        await exchange.whole(
-            "401 Unauthorized", b"", f'WWW-Authenticate: Bearer realm="{realm}"'
-        )
-
-    return answer
-
-
-async def _huge_token(exchange: _Exchange) -> None:
-    await exchange.head("200 OK", "Content-Length: 100000000")
-    while True:
-        await exchange.send(CHUNK)
-
-
-async def _odd_token(exchange: _Exchange) -> None:
-    await exchange.whole("200 OK", b'{"token": "a\\r\\nX-Injected: 1"}')
-
-
-_BEHAVIOURS: dict[str, Callable[[_Exchange], Awaitable[None]]] = {
-    "realm-elsewhere": _realm_elsewhere,
-    "redirect-metadata": _redirect_to_metadata,
+_SECRET_BODY = BODY_SECRET.encode()
+_BASIC = 'WWW-Authenticate: Basic realm="r"'
+_ASKS_LOGIN = _whole("401 Unauthorized", b"", _BASIC)
+_NOT_FOUND = _whole("404 Not Found", _SECRET_BODY)
+_BEHAVIOURS: dict[str, _Behaviour] = {
+    "realm-elsewhere": _asks_for_token("{elsewhere}/token", ',service="s"'),
+    "redirect-metadata": _redirect("https://169.254.169.254/latest"),
     "redirect-elsewhere": _redirect_elsewhere,
-    "redirect-loop": _redirect_loop,
-    "blob": _blob,
-    "endless": _endless,
-    "lying-long": _lying_long,
+    "redirect-loop": _redirect("{path}", "302 Found"),
+    "blob": _whole("200 OK", b"redirected bytes"),
+    "endless": _stream(
+        "Transfer-Encoding: chunked", b"%x\r\n%s\r\n" % (len(CHUNK), CHUNK)
+    ),
+    "lying-long": _says(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + CHUNK),
     "lying-short": _lying_short,
-    "lying-at-once": _lying_at_once,
-    "drip": _drip,
+    "lying-at-once": _says(
+        b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789" + SMUGGLED
+    ),
+    "drip": _stream("Content-Length: 10000000", b"x", 0.1),
     "hang": _hang,
     "cut": _cut,
-    "flood": _flood,
-    "limited": _limited,
-    "fault": _fault,
-    "rejects": _rejects,
-    "forbids": _forbids,
-    "no-challenge": _no_challenge,
-    "garbage": _garbage,
-    "paged": _paged,
-    "small": _small,
+    "flood": _stream(f"Content-Length: {2**30}", CHUNK, times=2**30 // len(CHUNK)),
+    "limited": _whole("429 Too Many Requests", _SECRET_BODY, "Retry-After: 17"),
+    "fault": _whole("500 Internal Server Error", _SECRET_BODY),
+    "rejects": _whole("401 Unauthorized", _SECRET_BODY, _BASIC),
+    "forbids": _whole("403 Forbidden", _SECRET_BODY),
+    "no-challenge": _whole("401 Unauthorized", _SECRET_BODY),
+    "garbage": _says(b"this is not HTTP\r\n\r\n"),
+    # Not hostile: lists tags in pages, which Debian's registry does not.
+    "paged": _whole(
+        "200 OK", b'{"tags":["v1","v2"]}', 'Link: <{path}?n=2&last=v2>; rel="next"'
+    ),
+    # Not hostile: the same few bytes under any digest, right for SMALL_DIGEST.
+    "small": _whole("200 OK", SMALL, "Content-Type: application/json"),
     "head-drip": _head_drip,
-    "token-drip": _own_realm("token-drip"),
-    "token-drip-answer": _token_drip,
-    "deep-token": _own_realm("deep-token"),
-    "deep-token-answer": _deep_token,
-    "long-expiry": _own_realm("long-expiry"),
-    "long-expiry-answer": _long_expiry,
-    "odd-headers": _odd_headers,
-    "odd-limit": _odd_limit,
+    "token-drip": _asks_own_realm("token-drip-answer"),
+    "token-drip-answer": _stream("Content-Length: 60000", b" ", 0.3),
+    "deep-token": _asks_own_realm("deep-token-answer"),
+    "deep-token-answer": _whole("200 OK", b"[" * 60_000),
+    "long-expiry": _asks_own_realm("long-expiry-answer"),
+    "long-expiry-answer": _whole(
+        "200 OK", b'{"token": "a", "expires_in": 1%s}' % (b"0" * 400)
+    ),
+    "odd-headers": _whole(
+        "200 OK",
+        b"odd",
+        _utf8("ETag: \u00e9\u20ac"),
+        "Warning: \x01",
+        _utf8("Content-Range: \u20ac"),
+        "Docker-Content-Digest: fine",
+    ),
+    "odd-limit": _whole("429 Too Many Requests", b"", _utf8("Retry-After: \u0663")),
     "not-modified": _not_modified,
-    "refuses-token": _refuses_token,
-    "refuses-token-answer": _a_token,
-    "redirect-login": _bad_redirect("http://user:pw@OWN/v2/blob/x"),
-    "redirect-port": _bad_redirect("https://example.com:99999/"),
-    "redirect-label": _bad_redirect("https://a..b/"),
-    "redirect-long": _bad_redirect(f"https://{'a' * 70}.example/"),
-    "redirect-nowhere": _bad_redirect("https://"),
-    "redirect-file": _bad_redirect("file:///etc/passwd"),
-    "redirect-plain": _bad_redirect("http://example.com/"),
-    "huge-token": _own_realm("huge-token"),
-    "huge-token-answer": _huge_token,
-    "odd-token": _own_realm("odd-token"),
-    "odd-token-answer": _odd_token,
+    # It asks for a token, and refuses the one that its own realm gives.
+    "refuses-token": _asks_own_realm("refuses-token-answer"),
+    "refuses-token-answer": _whole(
+        "200 OK", b'{"token": "a-token", "expires_in": 3600}'
+    ),
+    "redirect-login": _redirect("http://user:pw@{own}/v2/blob/x"),
+    "redirect-port": _redirect("https://example.com:99999/"),
+    "redirect-label": _redirect("https://a..b/"),
+    "redirect-long": _redirect(f"https://{'a' * 70}.example/"),
+    "redirect-nowhere": _redirect("https://"),
+    "redirect-file": _redirect("file:///etc/passwd"),
+    "redirect-plain": _redirect("http://example.com/"),
+    "huge-token": _asks_own_realm("huge-token-answer"),
+    "huge-token-answer": _stream("Content-Length: 100000000", CHUNK),
+    "odd-token": _asks_own_realm("odd-token-answer"),
+    "odd-token-answer": _whole("200 OK", b'{"token": "a\\r\\nX-Injected: 1"}'),
 }
