@@ -6,11 +6,11 @@ one that the distribution API gives to such an error.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.support.pages.registry_forms import JSON_KEY
 from tests.support.servers.canned_server import Answer
-from tests.support.servers.provider_server import Registry, errors
+from tests.support.servers.provider_server import Registry, bearer, errors
 
 SECRET = "upstream-secret-51d0"
 # A token with too little in it: distribution, registry/auth/token/accesscontroller.go.
@@ -28,13 +28,17 @@ class ProviderCase:
     name: str
     provider: str
     auth_type: str
-    endpoint: str
     registry: Registry
     rejected: str
     denied: str
     wrong_secret: str = "wrong-secret-41aa"
     image: str = ""
     trusted_realm: str = ""
+    entered: str = ""
+
+    @property
+    def endpoint(self) -> str:
+        return self.entered or self.registry.host
 
     @property
     def username(self) -> str:
@@ -51,13 +55,11 @@ DOCKERHUB = ProviderCase(
     name="Docker Hub",
     provider="dockerhub",
     auth_type="token",
-    endpoint="index.docker.io",
+    entered="index.docker.io",
     registry=Registry(
         host="registry-1.docker.io",
         login=("acme", SECRET),
-        repository="acme/api",
-        challenge='Bearer realm="https://auth.docker.io/token",'
-        'service="registry.docker.io"',
+        challenge=bearer("https://auth.docker.io/token", "registry.docker.io"),
         wrong_login=Answer(401, {}, b'{"details":"incorrect username or password"}'),
         no_access=NO_SCOPE,
     ),
@@ -65,21 +67,10 @@ DOCKERHUB = ProviderCase(
     denied="add the account to a team",
 )
 # The same with an official image, which the registry has under library/.
-DOCKERHUB_OFFICIAL = ProviderCase(
+DOCKERHUB_OFFICIAL = replace(
+    DOCKERHUB,
     name="Docker Hub, official image",
-    provider="dockerhub",
-    auth_type="token",
-    endpoint="index.docker.io",
-    registry=Registry(
-        host="registry-1.docker.io",
-        login=("acme", SECRET),
-        repository="library/nginx",
-        challenge=DOCKERHUB.registry.challenge,
-        wrong_login=DOCKERHUB.registry.wrong_login,
-        no_access=NO_SCOPE,
-    ),
-    rejected=DOCKERHUB.rejected,
-    denied=DOCKERHUB.denied,
+    registry=replace(DOCKERHUB.registry, repository="library/nginx"),
     image="nginx",
 )
 # quay/quay, endpoints/v2/v2auth.py and endpoints/v2/__init__.py: a login that is not
@@ -89,12 +80,10 @@ QUAY = ProviderCase(
     name="Quay.io",
     provider="quay",
     auth_type="robot",
-    endpoint="quay.io",
     registry=Registry(
         host="quay.io",
         login=("acme+puller", SECRET),
-        repository="acme/api",
-        challenge='Bearer realm="https://quay.io/v2/auth",service="quay.io"',
+        challenge=bearer("https://quay.io/v2/auth", "quay.io"),
         wrong_login=errors(401, "UNAUTHORIZED", "Invalid Username or Password"),
         no_access=errors(
             401, "UNAUTHORIZED", "access to the requested resource is not authorized"
@@ -109,12 +98,10 @@ GHCR = ProviderCase(
     name="GitHub",
     provider="ghcr",
     auth_type="token",
-    endpoint="ghcr.io",
     registry=Registry(
         host="ghcr.io",
         login=("octocat", f"ghp_{SECRET}"),
-        repository="acme/api",
-        challenge='Bearer realm="https://ghcr.io/token",service="ghcr.io"',
+        challenge=bearer("https://ghcr.io/token", "ghcr.io"),
         wrong_login=errors(403, "DENIED", "denied"),
         no_access=errors(403, "DENIED", "permission_denied: read_package"),
     ),
@@ -135,13 +122,11 @@ GAR = ProviderCase(
     name="Google Artifact Registry",
     provider="gar",
     auth_type="json_key",
-    endpoint="us-docker.pkg.dev",
     registry=Registry(
         host="us-docker.pkg.dev",
         login=("_json_key", JSON_KEY),
         repository="acme/images/api",
-        challenge='Bearer realm="https://us-docker.pkg.dev/v2/token",'
-        'service="us-docker.pkg.dev"',
+        challenge=bearer("https://us-docker.pkg.dev/v2/token", "us-docker.pkg.dev"),
         wrong_login=errors(401, "UNAUTHORIZED", "failed authentication"),
         no_access=NO_SCOPE,
         no_token=_GOOGLE_DENIES,
@@ -151,23 +136,16 @@ GAR = ProviderCase(
     wrong_secret=JSON_KEY.replace("0123456789abcdef", "deleted"),
 )
 # The challenge: seqeralabs/wave#235. Artifact Registry serves it, and refuses alike.
-GCR = ProviderCase(
+GCR = replace(
+    GAR,
     name="gcr.io",
     provider="gcr",
-    auth_type="json_key",
-    endpoint="eu.gcr.io",
-    registry=Registry(
+    registry=replace(
+        GAR.registry,
         host="eu.gcr.io",
-        login=("_json_key", JSON_KEY),
         repository="acme/api",
-        challenge='Bearer realm="https://eu.gcr.io/v2/token",service="eu.gcr.io"',
-        wrong_login=GAR.registry.wrong_login,
-        no_access=NO_SCOPE,
-        no_token=_GOOGLE_DENIES,
+        challenge=bearer("https://eu.gcr.io/v2/token", "eu.gcr.io"),
     ),
-    rejected=GAR.rejected,
-    denied=GAR.denied,
-    wrong_secret=GAR.wrong_secret,
 )
 # Azure/acr, docs/AAD-OAuth.md: the challenge, and "access_token" with no "token". No
 # AcrPull: learn.microsoft.com/troubleshoot/azure/azure-container-registry/
@@ -176,13 +154,14 @@ ACR = ProviderCase(
     name="Azure",
     provider="acr",
     auth_type="service_principal",
-    endpoint="contosoregistry.azurecr.io",
     registry=Registry(
         host="contosoregistry.azurecr.io",
         login=("7f3c0e5a-1c2d-4b6f-9a8e-0d1c2b3a4f5e", SECRET),
         repository="contoso/api",
-        challenge='Bearer realm="https://contosoregistry.azurecr.io/oauth2/token",'
-        'service="contosoregistry.azurecr.io"',
+        challenge=bearer(
+            "https://contosoregistry.azurecr.io/oauth2/token",
+            "contosoregistry.azurecr.io",
+        ),
         wrong_login=errors(401, "UNAUTHORIZED", "authentication required"),
         no_access=errors(
             401,
@@ -202,13 +181,11 @@ GITLAB = ProviderCase(
     name="GitLab",
     provider="gitlab",
     auth_type="deploy_token",
-    endpoint="registry.gitlab.com",
     registry=Registry(
         host="registry.gitlab.com",
         login=("gitlab+deploy-token-123456", SECRET),
         repository="acme/product/api",
-        challenge='Bearer realm="https://gitlab.com/jwt/auth",'
-        'service="container_registry"',
+        challenge=bearer("https://gitlab.com/jwt/auth", "container_registry"),
         wrong_login=errors(401, "UNAUTHORIZED", "HTTP Basic: Access denied"),
         no_access=NO_SCOPE,
         no_token=_GITLAB_DENIES,
@@ -217,23 +194,19 @@ GITLAB = ProviderCase(
     denied="use a token of the project or group",
 )
 # A GitLab of the vendor's own whose registry has a domain of its own.
-OWN_GITLAB = ProviderCase(
+OWN_GITLAB = replace(
+    GITLAB,
     name="GitLab of one's own",
-    provider="gitlab",
     auth_type="token",
-    endpoint="images.acme-registry.example.com:5050",
-    registry=Registry(
+    registry=replace(
+        GITLAB.registry,
         host="images.acme-registry.example.com:5050",
         login=("robot", SECRET),
         repository="acme/api",
-        challenge='Bearer realm="https://gitlab.acme.example.net/jwt/auth",'
-        'service="container_registry"',
-        wrong_login=GITLAB.registry.wrong_login,
-        no_access=NO_SCOPE,
-        no_token=_GITLAB_DENIES,
+        challenge=bearer(
+            "https://gitlab.acme.example.net/jwt/auth", "container_registry"
+        ),
     ),
-    rejected=GITLAB.rejected,
-    denied=GITLAB.denied,
     trusted_realm="gitlab.acme.example.net",
 )
 # The challenge: containerd/containerd#6339 and earthly/earthly#1017. A login that is
@@ -242,13 +215,14 @@ ARTIFACTORY = ProviderCase(
     name="Artifactory",
     provider="artifactory",
     auth_type="token",
-    endpoint="acme.jfrog.io",
     registry=Registry(
         host="acme.jfrog.io",
         login=("puller", SECRET),
         repository="docker-local/api",
-        challenge='Bearer realm="https://acme.jfrog.io:443/artifactory/api/docker/'
-        'null/v2/token",service="acme.jfrog.io:443"',
+        challenge=bearer(
+            "https://acme.jfrog.io:443/artifactory/api/docker/null/v2/token",
+            "acme.jfrog.io:443",
+        ),
         wrong_login=Answer(401, {}, b'{"statusCode":401,"details":"BAD_CREDENTIAL"}'),
         no_access=errors(
             403, "UNAUTHORIZED", "The client does not have permission for manifest"
@@ -257,6 +231,7 @@ ARTIFACTORY = ProviderCase(
     rejected="the token has expired or was revoked",
     denied="give the user Read on the repository",
 )
+_NEXUS_REALM = "https://docker.nexus.example.com/v2/token"
 _NEXUS_DENIES = errors(
     401, "UNAUTHORIZED", "access to the requested resource is not authorized"
 )
@@ -265,11 +240,9 @@ NEXUS = ProviderCase(
     name="Nexus, Basic",
     provider="nexus",
     auth_type="password",
-    endpoint="nexus.example.com:8443",
     registry=Registry(
         host="nexus.example.com:8443",
         login=("puller", SECRET),
-        repository="acme/api",
         challenge='BASIC realm="Sonatype Nexus Repository Manager"',
         wrong_login=_NEXUS_DENIES,
         no_access=_NEXUS_DENIES,
@@ -277,33 +250,25 @@ NEXUS = ProviderCase(
     rejected="while the Docker Bearer Token realm is not active",
     denied="nx-repository-view-docker-REPOSITORY-read",
 )
-NEXUS_BEARER = ProviderCase(
+NEXUS_BEARER = replace(
+    NEXUS,
     name="Nexus, Bearer",
-    provider="nexus",
     auth_type="user_token",
-    endpoint="docker.nexus.example.com",
-    registry=Registry(
+    registry=replace(
+        NEXUS.registry,
         host="docker.nexus.example.com",
         login=("Xk3f9aQ2", SECRET),
-        repository="acme/api",
-        challenge='Bearer realm="https://docker.nexus.example.com/v2/token",'
-        'service="https://docker.nexus.example.com/v2/token"',
-        wrong_login=_NEXUS_DENIES,
-        no_access=_NEXUS_DENIES,
+        challenge=bearer(_NEXUS_REALM, _NEXUS_REALM),
     ),
-    rejected=NEXUS.rejected,
-    denied=NEXUS.denied,
 )
 OTHER = ProviderCase(
     name="Other",
     provider="other",
     auth_type="password",
-    endpoint="registry.example.com",
     registry=Registry(
         host="registry.example.com",
         login=("puller", SECRET),
-        repository="acme/api",
-        challenge='Bearer realm="https://auth.example.com/token",service="registry"',
+        challenge=bearer("https://auth.example.com/token", "registry"),
         wrong_login=NO_SCOPE,
         no_access=NO_SCOPE,
     ),

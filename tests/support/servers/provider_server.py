@@ -32,6 +32,11 @@ def errors(status: int, code: str, message: str) -> Answer:
     return Answer(status, {"Content-Type": "application/json"}, body)
 
 
+def bearer(realm: str, service: str) -> str:
+    """Return a challenge that leads to a token service."""
+    return f'Bearer realm="{realm}",service="{service}"'
+
+
 @dataclass(frozen=True)
 class Registry:
     """How a provider's registry and its token service answer.
@@ -51,10 +56,10 @@ class Registry:
 
     host: str
     login: tuple[str, str]
-    repository: str
     challenge: str
     wrong_login: Answer
     no_access: Answer
+    repository: str = "acme/api"
     no_token: Answer | None = None
     token_field: str = "token"
     first: Answer | None = None
