@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 
 from tests.support.clients.edge import Answer
 from tests.support.conformance.client import RegistryClient, Target
@@ -54,8 +55,17 @@ class Checks:
         wanted = {name.replace("_", "-"): value for name, value in headers.items()}
 
         def add(ask: Callable[[RegistryClient], Answer]) -> Callable[..., Answer]:
-            name = ask.__name__.strip("_")
-            self.all.append(Check(name, self._category, ask, status, code, wanted))
+            self.add(ask.__name__, ask, status, code, wanted)
             return ask
 
         return add
+
+    def add(
+        self,
+        name: str,
+        ask: Callable[[RegistryClient], Answer],
+        status: int,
+        code: str | None = None,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self.all.append(Check(name, self._category, ask, status, code, headers))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from oci.media_types import OCI_MANIFEST
 from tests.support.clients.edge import Answer
 from tests.support.conformance.check import Category, Checks
@@ -35,22 +37,29 @@ def manifest_deleted(client: RegistryClient) -> Answer:
     return repository.send("DELETE", f"manifests/{pushed.digest}")
 
 
-@check(404, "MANIFEST_UNKNOWN")
-def deleted_manifest_by_digest(client: RegistryClient) -> Answer:
+def _ask_for_deleted(method: str, reference: str, client: RegistryClient) -> Answer:
     repository, pushed = _delete_image(client)
-    return repository.get_manifest(pushed.digest, OCI_MANIFEST)
+    return repository.get_manifest(reference or pushed.digest, OCI_MANIFEST, method)
 
 
-@check(404)
-def head_of_a_deleted_manifest(client: RegistryClient) -> Answer:
-    repository, pushed = _delete_image(client)
-    return repository.get_manifest(pushed.digest, OCI_MANIFEST, "HEAD")
+def _ask_for_deleted_blob(method: str, client: RegistryClient) -> Answer:
+    repository, digest = _delete_blob(client)
+    return repository.send(method, f"blobs/{digest}")
 
 
-@check(404, "MANIFEST_UNKNOWN")
-def deleted_manifest_by_tag(client: RegistryClient) -> Answer:
-    repository, _ = _delete_image(client)
-    return repository.get_manifest("v1", OCI_MANIFEST)
+for name, method, reference, code in (
+    ("deleted_manifest_by_digest", "GET", "", "MANIFEST_UNKNOWN"),
+    ("head_of_a_deleted_manifest", "HEAD", "", None),
+    ("deleted_manifest_by_tag", "GET", "v1", "MANIFEST_UNKNOWN"),
+    ("manifest_deleted_twice", "DELETE", "", "MANIFEST_UNKNOWN"),
+):
+    check.add(name, partial(_ask_for_deleted, method, reference), 404, code)
+for name, method, code in (
+    ("deleted_blob", "GET", "BLOB_UNKNOWN"),
+    ("head_of_a_deleted_blob", "HEAD", None),
+    ("blob_deleted_twice", "DELETE", "BLOB_UNKNOWN"),
+):
+    check.add(name, partial(_ask_for_deleted_blob, method), 404, code)
 
 
 @check(200)
@@ -70,12 +79,6 @@ def image_of_a_deleted_index(client: RegistryClient) -> Answer:
     index, child = push_index(repository, "v1")
     assert repository.send("DELETE", f"manifests/{index.digest}").status == 202
     return repository.get_manifest(child.digest, OCI_MANIFEST)
-
-
-@check(404, "MANIFEST_UNKNOWN")
-def manifest_deleted_twice(client: RegistryClient) -> Answer:
-    repository, pushed = _delete_image(client)
-    return repository.send("DELETE", f"manifests/{pushed.digest}")
 
 
 @check(201)
@@ -114,24 +117,6 @@ def manifest_deleted_by_tag(client: RegistryClient) -> Answer:
 def blob_deleted(client: RegistryClient) -> Answer:
     repository = client.repository()
     digest = repository.push_blob(client.content("blob"))
-    return repository.send("DELETE", f"blobs/{digest}")
-
-
-@check(404, "BLOB_UNKNOWN")
-def deleted_blob(client: RegistryClient) -> Answer:
-    repository, digest = _delete_blob(client)
-    return repository.send("GET", f"blobs/{digest}")
-
-
-@check(404)
-def head_of_a_deleted_blob(client: RegistryClient) -> Answer:
-    repository, digest = _delete_blob(client)
-    return repository.send("HEAD", f"blobs/{digest}")
-
-
-@check(404, "BLOB_UNKNOWN")
-def blob_deleted_twice(client: RegistryClient) -> Answer:
-    repository, digest = _delete_blob(client)
     return repository.send("DELETE", f"blobs/{digest}")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from oci.media_types import (
     DEFAULT_MANIFEST_ACCEPT,
     DOCKER_LIST,
@@ -37,18 +39,50 @@ def _head_like_get(repository: Repository, reference: str, accept: str) -> Answe
     return head
 
 
-@check(200, Content_Type=OCI_MANIFEST)
-def manifest_by_tag(client: RegistryClient) -> Answer:
+def _get_served(
+    media_type: str, tag: str, accept: str, client: RegistryClient
+) -> Answer:
     repository = client.repository()
-    pushed = push_image(repository, "v1")
-    return _served(repository.get_manifest("v1", OCI_MANIFEST), pushed)
+    if media_type in {OCI_INDEX, DOCKER_LIST}:
+        pushed, _ = push_index(repository, tag, media_type)
+    else:
+        pushed = push_image(repository, *filter(None, [tag]), media_type=media_type)
+    return _served(repository.get_manifest(tag or pushed.digest, accept), pushed)
 
 
-@check(200, Content_Type=OCI_MANIFEST)
-def manifest_by_digest(client: RegistryClient) -> Answer:
+def _ask_for_tag(method: str, tag: str, accept: str, client: RegistryClient) -> Answer:
+    """Ask for a tag where only v1 is an OCI manifest."""
     repository = client.repository()
-    pushed = push_image(repository)
-    return _served(repository.get_manifest(pushed.digest, OCI_MANIFEST), pushed)
+    push_image(repository, "v1")
+    return repository.get_manifest(tag, accept, method)
+
+
+_WEIGHTED = f"{DOCKER_MANIFEST};q=0.5, {OCI_MANIFEST};q=0.9, */*;q=0.1"
+# Without a tag, by digest.
+for name, media_type, tag, accept in (
+    ("manifest_by_tag", OCI_MANIFEST, "v1", OCI_MANIFEST),
+    ("manifest_by_digest", OCI_MANIFEST, "", OCI_MANIFEST),
+    ("accepted_types_in_a_list_with_weights", OCI_MANIFEST, "v1", _WEIGHTED),
+    ("docker_manifest_by_tag", DOCKER_MANIFEST, "v1", DEFAULT_MANIFEST_ACCEPT),
+    ("docker_manifest_by_digest_for_who_accepts_nothing", DOCKER_MANIFEST, "", ""),
+    ("index_by_tag", OCI_INDEX, "v1", DEFAULT_MANIFEST_ACCEPT),
+    ("docker_list_by_tag", DOCKER_LIST, "v1", DOCKER_LIST),
+):
+    check.add(name, partial(_get_served, media_type, tag, accept), 200)
+for name, tag, accept in (
+    ("unknown_tag", "v2", DEFAULT_MANIFEST_ACCEPT),
+    ("oci_manifest_for_who_accepts_nothing", "v1", ""),
+    ("oci_manifest_for_who_accepts_docker_only", "v1", DOCKER_MANIFEST),
+    # Distribution 2.8 knows no wildcard.
+    ("oci_manifest_for_who_accepts_anything", "v1", "*/*"),
+):
+    ask = partial(_ask_for_tag, "GET", tag, accept)
+    check.add(name, ask, 404, "MANIFEST_UNKNOWN")
+check.add(
+    "head_of_an_unknown_tag",
+    partial(_ask_for_tag, "HEAD", "v2", DEFAULT_MANIFEST_ACCEPT),
+    404,
+)
 
 
 @check(200, Content_Type=OCI_MANIFEST)
@@ -63,20 +97,6 @@ def head_of_a_digest_is_its_get_without_a_body(client: RegistryClient) -> Answer
     repository = client.repository()
     pushed = push_image(repository)
     return _head_like_get(repository, pushed.digest, OCI_MANIFEST)
-
-
-@check(404, "MANIFEST_UNKNOWN")
-def unknown_tag(client: RegistryClient) -> Answer:
-    repository = client.repository()
-    push_image(repository, "v1")
-    return repository.get_manifest("v2", DEFAULT_MANIFEST_ACCEPT)
-
-
-@check(404)
-def head_of_an_unknown_tag(client: RegistryClient) -> Answer:
-    repository = client.repository()
-    push_image(repository, "v1")
-    return repository.get_manifest("v2", DEFAULT_MANIFEST_ACCEPT, "HEAD")
 
 
 @check(404, "MANIFEST_UNKNOWN")
@@ -107,59 +127,6 @@ def manifest_that_the_client_has(client: RegistryClient) -> Answer:
     return repository.send("GET", "manifests/v1", headers)
 
 
-@check(404, "MANIFEST_UNKNOWN")
-def oci_manifest_for_who_accepts_nothing(client: RegistryClient) -> Answer:
-    repository = client.repository()
-    push_image(repository, "v1")
-    return repository.get_manifest("v1", "")
-
-
-@check(404, "MANIFEST_UNKNOWN")
-def oci_manifest_for_who_accepts_docker_only(client: RegistryClient) -> Answer:
-    repository = client.repository()
-    push_image(repository, "v1")
-    return repository.get_manifest("v1", DOCKER_MANIFEST)
-
-
-@check(404, "MANIFEST_UNKNOWN")
-def oci_manifest_for_who_accepts_anything(client: RegistryClient) -> Answer:
-    # Distribution 2.8 knows no wildcard.
-    repository = client.repository()
-    push_image(repository, "v1")
-    return repository.get_manifest("v1", "*/*")
-
-
-@check(200, Content_Type=OCI_MANIFEST)
-def accepted_types_in_a_list_with_weights(client: RegistryClient) -> Answer:
-    repository = client.repository()
-    pushed = push_image(repository, "v1")
-    accept = f"{DOCKER_MANIFEST};q=0.5, {OCI_MANIFEST};q=0.9, */*;q=0.1"
-    return _served(repository.get_manifest("v1", accept), pushed)
-
-
-@check(200, Content_Type=DOCKER_MANIFEST)
-def docker_manifest_by_tag(client: RegistryClient) -> Answer:
-    repository = client.repository()
-    pushed = push_image(repository, "v1", media_type=DOCKER_MANIFEST)
-    return _served(repository.get_manifest("v1", DEFAULT_MANIFEST_ACCEPT), pushed)
-
-
-@check(200, Content_Type=DOCKER_MANIFEST)
-def docker_manifest_by_digest_for_who_accepts_nothing(
-    client: RegistryClient,
-) -> Answer:
-    repository = client.repository()
-    pushed = push_image(repository, media_type=DOCKER_MANIFEST)
-    return _served(repository.get_manifest(pushed.digest, ""), pushed)
-
-
-@check(200, Content_Type=OCI_INDEX)
-def index_by_tag(client: RegistryClient) -> Answer:
-    repository = client.repository()
-    index, _ = push_index(repository, "v1")
-    return _served(repository.get_manifest("v1", DEFAULT_MANIFEST_ACCEPT), index)
-
-
 @check(200, Content_Type=OCI_INDEX)
 def head_of_an_index_is_its_get_without_a_body(client: RegistryClient) -> Answer:
     repository = client.repository()
@@ -179,13 +146,6 @@ def index_for_who_accepts_manifests_only(client: RegistryClient) -> Answer:
     repository = client.repository()
     push_index(repository, "v1")
     return repository.get_manifest("v1", OCI_MANIFEST)
-
-
-@check(200, Content_Type=DOCKER_LIST)
-def docker_list_by_tag(client: RegistryClient) -> Answer:
-    repository = client.repository()
-    pushed, _ = push_index(repository, "v1", DOCKER_LIST)
-    return _served(repository.get_manifest("v1", DOCKER_LIST), pushed)
 
 
 @check(200, Content_Type=DOCKER_MANIFEST)

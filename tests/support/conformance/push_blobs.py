@@ -26,6 +26,10 @@ def _is_missing(repository: Repository, data: bytes) -> None:
     assert repository.send("HEAD", f"blobs/{sha256(data)}").status == 404
 
 
+def _first_chunk(repository: Repository) -> Answer:
+    return repository.patch(repository.start_upload(), b"01234", "0-4")
+
+
 @check(202, Location=UPLOAD, Docker_Upload_UUID="<uuid>", Range="0-0")
 def opened_upload(client: RegistryClient) -> Answer:
     return client.repository().send("POST", "blobs/uploads/")
@@ -68,14 +72,13 @@ def blob_pushed_twice(client: RegistryClient) -> Answer:
 
 @check(202, Range="0-4", Location=UPLOAD, Docker_Upload_UUID="<uuid>")
 def first_chunk(client: RegistryClient) -> Answer:
-    repository = client.repository()
-    return repository.patch(repository.start_upload(), b"01234", "0-4")
+    return _first_chunk(client.repository())
 
 
 @check(202, Range="0-9")
 def second_chunk(client: RegistryClient) -> Answer:
     repository = client.repository()
-    first = repository.patch(repository.start_upload(), b"01234", "0-4")
+    first = _first_chunk(repository)
     return repository.patch(location(first, 202), b"56789", "5-9")
 
 
@@ -155,15 +158,13 @@ def status_of_a_fresh_upload(client: RegistryClient) -> Answer:
 
 @check(204, Range="0-4", Location=UPLOAD)
 def status_of_an_upload(client: RegistryClient) -> Answer:
-    repository = client.repository()
-    first = repository.patch(repository.start_upload(), b"01234", "0-4")
+    first = _first_chunk(client.repository())
     return client.send("GET", location(first, 202))
 
 
 @check(204, Range="0-4")
 def head_of_an_upload(client: RegistryClient) -> Answer:
-    repository = client.repository()
-    first = repository.patch(repository.start_upload(), b"01234", "0-4")
+    first = _first_chunk(client.repository())
     return client.send("HEAD", location(first, 202))
 
 

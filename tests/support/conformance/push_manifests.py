@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from functools import partial
 
 from oci.media_types import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
 from tests.support.clients.edge import Answer
@@ -26,7 +26,7 @@ def _put(repository: Repository, reference: str, manifest: Manifest) -> Answer:
     return repository.put_manifest(reference, manifest.body, manifest.media_type)
 
 
-def _put_text(client: RegistryClient, text: bytes, media_type: str) -> Answer:
+def _put_text(text: bytes, media_type: str, client: RegistryClient) -> Answer:
     repository = client.repository()
     answer = repository.put_manifest("v1", text, media_type)
     assert repository.get_manifest("v1", media_type).status == 404
@@ -101,18 +101,14 @@ def manifest_with_a_subject(client: RegistryClient) -> Answer:
     return answer
 
 
-@check(201)
-def index_put(client: RegistryClient) -> Answer:
+def _put_index(media_type: str, client: RegistryClient) -> Answer:
     repository = client.repository()
-    index, _ = push_index(repository, "v1", OCI_INDEX)
+    index, _ = push_index(repository, "v1", media_type)
     return _put(repository, index.digest, index)
 
 
-@check(201)
-def docker_list_put(client: RegistryClient) -> Answer:
-    repository = client.repository()
-    pushed, _ = push_index(repository, "v1", DOCKER_LIST)
-    return _put(repository, pushed.digest, pushed)
+check.add("index_put", partial(_put_index, OCI_INDEX), 201)
+check.add("docker_list_put", partial(_put_index, DOCKER_LIST), 201)
 
 
 @check(400, "MANIFEST_BLOB_UNKNOWN")
@@ -156,39 +152,16 @@ def manifest_under_another_digest(client: RegistryClient) -> Answer:
     return answer
 
 
-@check(400, "MANIFEST_INVALID")
-def manifest_that_is_no_json(client: RegistryClient) -> Answer:
-    return _put_text(client, b"this is no manifest", OCI_MANIFEST)
-
-
-@check(400, "MANIFEST_INVALID")
-def empty_manifest(client: RegistryClient) -> Answer:
-    return _put_text(client, b"", OCI_MANIFEST)
-
-
-@check(400, "MANIFEST_INVALID")
-def manifest_of_an_unknown_type(client: RegistryClient) -> Answer:
-    manifest = image_manifest(client.content("config"))
-    return _put_text(client, manifest.body, "application/vnd.example.manifest+json")
-
-
-@check(400, "MANIFEST_INVALID")
-def manifest_sent_under_another_type(client: RegistryClient) -> Answer:
-    manifest = image_manifest(client.content("config"))
-    return _put_text(client, manifest.body, DOCKER_MANIFEST)
-
-
-@check(400, "MANIFEST_INVALID")
-def manifest_that_is_also_an_index(client: RegistryClient) -> Answer:
-    # CVE-2021-41190: two readers must not see two different things.
-    document = json.loads(image_manifest(client.content("config")).body)
-    text = json.dumps(document | {"manifests": []}).encode()
-    return _put_text(client, text, OCI_MANIFEST)
-
-
-@check(400, "MANIFEST_INVALID")
-def manifest_too_large(client: RegistryClient) -> Answer:
-    config = client.content("config")
-    annotations = {"filling": "x" * SIZE_LIMIT}
-    manifest = image_manifest(config, annotations=annotations)
-    return _put_text(client, manifest.body, OCI_MANIFEST)
+_MANIFEST = image_manifest(b"config").body
+# CVE-2021-41190: two readers must not see two different things.
+_ALSO_AN_INDEX = image_manifest(b"config", manifests=[]).body
+_TOO_LARGE = image_manifest(b"config", annotations={"filling": "x" * SIZE_LIMIT}).body
+for name, text, media_type in (
+    ("manifest_that_is_no_json", b"this is no manifest", OCI_MANIFEST),
+    ("empty_manifest", b"", OCI_MANIFEST),
+    ("manifest_of_an_unknown_type", _MANIFEST, "application/vnd.example.manifest+json"),
+    ("manifest_sent_under_another_type", _MANIFEST, DOCKER_MANIFEST),
+    ("manifest_that_is_also_an_index", _ALSO_AN_INDEX, OCI_MANIFEST),
+    ("manifest_too_large", _TOO_LARGE, OCI_MANIFEST),
+):
+    check.add(name, partial(_put_text, text, media_type), 400, "MANIFEST_INVALID")
