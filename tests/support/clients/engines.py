@@ -88,8 +88,17 @@ class ImageClient(ABC):
         self.authfile = self.home / "auth.json"
         self.authfile.write_text('{"auths": {}}')
 
+    @property
+    def _options(self) -> list[str]:
+        return ["--tls-verify=false", "--authfile", str(self.authfile)]
+
     @abstractmethod
-    def login(self, host: str, username: str, password: str) -> Finished: ...
+    def __call__(self, *arguments: str, stdin: str = "") -> Finished:
+        """Run a command of the program."""
+
+    def login(self, host: str, username: str, password: str) -> Finished:
+        user = ("--username", username, "--password-stdin")
+        return self("login", *self._options, *user, host, stdin=password)
 
     @abstractmethod
     def make(self, name: str, content: bytes) -> None:
@@ -115,58 +124,8 @@ class ImageClient(ABC):
         return str(path)
 
 
-class Docker(ImageClient):
-    def __call__(self, *arguments: str, stdin: str = "") -> Finished:
-        config = ("--config", str(self.home))
-        return run("docker", self.engines, *config, *arguments, stdin=stdin)
-
-    def login(self, host: str, username: str, password: str) -> Finished:
-        options = ("--username", username, "--password-stdin")
-        return self("login", *options, host, stdin=password)
-
-    def make(self, name: str, content: bytes) -> None:
-        local = f"{name.rpartition('/')[2]}-local"
-        succeeded(self("import", self._tar(content), local))
-        succeeded(self("tag", local, name))
-        succeeded(self("image", "rm", local))
-
-    def push(self, name: str) -> Finished:
-        return self("push", name)
-
-    def pull(self, name: str) -> Finished:
-        return self("pull", name)
-
-    def forget(self, name: str) -> None:
-        succeeded(self("image", "rm", "--force", name))
-
-    def identity(self, name: str) -> str:
-        return self("image", "inspect", "--format", "{{.Id}}", name).stdout.strip()
-
-    def read(self, name: str, path: str) -> bytes:
-        """Return a file of an image, of which no container has to run."""
-        container = self("create", name, "/none")
-        succeeded(container)
-        target = self.home / "read"
-        source = f"{container.stdout.strip()}:/{path}"
-        succeeded(self("cp", source, str(target)))
-        return target.read_bytes()
-
-
-class Podman(ImageClient):
-    def __call__(self, *arguments: str, stdin: str = "") -> Finished:
-        storage = _podman_storage(self.engines)
-        return run("podman", self.engines, *storage, *arguments, stdin=stdin)
-
-    @property
-    def _options(self) -> list[str]:
-        return ["--tls-verify=false", "--authfile", str(self.authfile)]
-
-    def login(self, host: str, username: str, password: str) -> Finished:
-        user = ("--username", username, "--password-stdin")
-        return self("login", *self._options, *user, host, stdin=password)
-
-    def make(self, name: str, content: bytes) -> None:
-        succeeded(self("import", self._tar(content), name))
+class Engine(ImageClient):
+    """An engine that keeps images of its own."""
 
     def push(self, name: str) -> Finished:
         return self("push", *self._options, name)
@@ -181,20 +140,45 @@ class Podman(ImageClient):
         return self("image", "inspect", "--format", "{{.Id}}", name).stdout.strip()
 
 
+class Docker(Engine):
+    @property
+    def _options(self) -> list[str]:
+        return []
+
+    def __call__(self, *arguments: str, stdin: str = "") -> Finished:
+        config = ("--config", str(self.home))
+        return run("docker", self.engines, *config, *arguments, stdin=stdin)
+
+    def make(self, name: str, content: bytes) -> None:
+        local = f"{name.rpartition('/')[2]}-local"
+        succeeded(self("import", self._tar(content), local))
+        succeeded(self("tag", local, name))
+        succeeded(self("image", "rm", local))
+
+    def read(self, name: str, path: str) -> bytes:
+        """Return a file of an image, of which no container has to run."""
+        container = self("create", name, "/none")
+        succeeded(container)
+        target = self.home / "read"
+        source = f"{container.stdout.strip()}:/{path}"
+        succeeded(self("cp", source, str(target)))
+        return target.read_bytes()
+
+
+class Podman(Engine):
+    def __call__(self, *arguments: str, stdin: str = "") -> Finished:
+        storage = _podman_storage(self.engines)
+        return run("podman", self.engines, *storage, *arguments, stdin=stdin)
+
+    def make(self, name: str, content: bytes) -> None:
+        succeeded(self("import", self._tar(content), name))
+
+
 class Skopeo(ImageClient):
     """Copies between a registry and the directories that stand for its images."""
 
     def __call__(self, *arguments: str, stdin: str = "") -> Finished:
         return run("skopeo", self.engines, *arguments, stdin=stdin)
-
-    def login(self, host: str, username: str, password: str) -> Finished:
-        user = ("--username", username, "--password-stdin")
-        options = ("--tls-verify=false", *self._authfile)
-        return self("login", *options, *user, host, stdin=password)
-
-    @property
-    def _authfile(self) -> list[str]:
-        return ["--authfile", str(self.authfile)]
 
     def make(self, name: str, content: bytes) -> None:
         directory = self._directory(name)
@@ -213,13 +197,13 @@ class Skopeo(ImageClient):
         (directory / "manifest.json").write_text(json.dumps(manifest))
 
     def push(self, name: str) -> Finished:
-        source, target = f"dir:{self._directory(name)}", f"docker://{name}"
-        options = ("--dest-tls-verify=false", *self._authfile)
-        return self("copy", *options, source, target)
+        return self._copy("dest", f"dir:{self._directory(name)}", f"docker://{name}")
 
     def pull(self, name: str) -> Finished:
-        source, target = f"docker://{name}", f"dir:{self._directory(name)}"
-        options = ("--src-tls-verify=false", *self._authfile)
+        return self._copy("src", f"docker://{name}", f"dir:{self._directory(name)}")
+
+    def _copy(self, end: str, source: str, target: str) -> Finished:
+        options = (f"--{end}-tls-verify=false", "--authfile", str(self.authfile))
         return self("copy", *options, source, target)
 
     def forget(self, name: str) -> None:
@@ -233,8 +217,7 @@ class Skopeo(ImageClient):
         return hashlib.sha256(manifest.read_bytes()).hexdigest()
 
     def list_tags(self, repository: str) -> Finished:
-        options = ("--tls-verify=false", *self._authfile)
-        return self("list-tags", *options, f"docker://{repository}")
+        return self("list-tags", *self._options, f"docker://{repository}")
 
     def _directory(self, name: str) -> Path:
         return self.home / hashlib.sha256(name.encode()).hexdigest()
