@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import urllib3
 
 from deploy.local.process import ManagedProcess
+from tests.support.clients.pulling import skopeo_copy
 
 
 @dataclass
@@ -90,18 +91,9 @@ class EdgeClient:
 
     def skopeo_copy(
         self, name: str, reference: str, license_id: str, target: Path, *options: str
-    ) -> subprocess.CompletedProcess[str]:
+    ) -> CompletedProcess[str]:
         """Run ``skopeo copy`` of a proxied image into a directory."""
         separator = "@" if ":" in reference else ":"
-        login = ["--src-creds", f"license:{license_id}"] if license_id else []
-        return subprocess.run(
-            [
-                *("skopeo", "copy", "--src-tls-verify=false", *login, *options),
-                f"docker://{self.host}/{name}{separator}{reference}",
-                f"dir:{target}",
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
+        login = f"license:{license_id}" if license_id else ""
+        image = f"{self.host}/{name}{separator}{reference}"
+        return skopeo_copy(image, login, target, *options)

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
 
+def skopeo_copy(
+    image: str, login: str, target: Path, *options: str
+) -> subprocess.CompletedProcess[str]:
+    """Run ``skopeo copy`` of an image into a directory, with a login or none."""
+    credentials = ["--src-creds", login] if login else []
+    return subprocess.run(
+        [
+            *("skopeo", "copy", "--src-tls-verify=false", *credentials, *options),
+            f"docker://{image}",
+            f"dir:{target}",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
 def pull(image: str, license_id: str) -> str:
     """Pull an image with a license; return "" or what skopeo has to say."""
-    target = Path(tempfile.mkdtemp(prefix="berth-pull-"))
-    try:
-        outcome = subprocess.run(
-            [
-                *("skopeo", "copy", "--src-tls-verify=false"),
-                *("--src-creds", f"any:{license_id}"),
-                f"docker://{image}",
-                f"dir:{target}",
-            ],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+    with tempfile.TemporaryDirectory(prefix="berth-pull-") as directory:
+        target = Path(directory)
+        outcome = skopeo_copy(image, f"any:{license_id}", target)
         assert outcome.returncode or (target / "manifest.json").exists()
-    finally:
-        shutil.rmtree(target)
     return outcome.stderr if outcome.returncode else ""
