@@ -5,23 +5,24 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 from tests.support.servers.canned_server import (
     Answer,
-    BreakingServer,
     Request,
     http_server,
-    raw_server,
+    saying_server,
 )
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OK = Answer(200, {"Content-Type": MANIFEST}, b"{}")
 Respond = Callable[[Request], Answer]
+breaking_server = saying_server
+dripping_server = partial(saying_server, then=b"x")
 
 
 @dataclass
@@ -75,31 +76,6 @@ def server(
     with http_server(answer, tls=tls) as port:
         state.host = f"{name}:{port}"
         yield state
-
-
-def breaking_server(sent: bytes) -> AbstractContextManager[BreakingServer]:
-    """Take connections, send some bytes, and close."""
-
-    def speak(connection: socket.socket) -> None:
-        connection.recv(65536)
-        connection.sendall(sent)
-
-    return raw_server(speak)
-
-
-def dripping_server(
-    sent: bytes, *, seconds: float = 0.1
-) -> AbstractContextManager[BreakingServer]:
-    """Send some bytes at once, and then one at a time without end."""
-
-    def speak(connection: socket.socket) -> None:
-        connection.recv(65536)
-        connection.sendall(sent)
-        while True:
-            connection.sendall(b"x")
-            time.sleep(seconds)
-
-    return raw_server(speak)
 
 
 def closed_port() -> str:

@@ -7,7 +7,9 @@ import socket
 import ssl
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -172,6 +174,27 @@ def raw_server(speak: Callable[[socket.socket], None]) -> Iterator[BreakingServe
             ended.set()
             with contextlib.suppress(OSError):
                 listening.shutdown(socket.SHUT_RDWR)
+
+
+def saying_server(
+    first: bytes, then: bytes = b"", *, seconds: float = 0.1, hangs_up: bool = True
+) -> AbstractContextManager[BreakingServer]:
+    """Return a server that reads a request and answers it with bytes.
+
+    It sends ``first`` at once and ``then`` again and again. Without ``hangs_up`` it
+    leaves connections open.
+    """
+
+    def speak(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.sendall(first)
+        while then:
+            connection.sendall(then)
+            time.sleep(seconds)
+        if not hangs_up:
+            connection.recv(65536)
+
+    return raw_server(speak)
 
 
 def _accept(

@@ -6,9 +6,8 @@ import base64
 import contextlib
 import json
 import socket
-import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,11 +24,10 @@ from registries.tokens.signing_keys import SigningKey, create_signing_material
 from tests.support.servers.canned_server import (
     STRANGE_REALM,
     Answer,
-    BreakingServer,
     Request,
     canned_server,
     http_server,
-    raw_server,
+    saying_server,
     silent_server,
 )
 from tests.support.servers.certificates import Authority, ServerCertificate
@@ -118,11 +116,11 @@ class Places:
             self.endpoints[name] = stack.enter_context(silent_server())
         start = b"HTTP/1.1 200 OK\r\n"
         raw = {
-            "half headers": _raw(start + b"Content-", hang_up=False),
-            "drips": _raw(start, b"X-Line: x\r\n", hang_up=False),
-            "hangs up": _raw(b"", hang_up=True),
-            "hangs up in headers": _raw(start + b"Content-", hang_up=True),
-            "ssh": _raw(b"SSH-2.0-OpenSSH_9.2\r\n", hang_up=True),
+            "half headers": saying_server(start + b"Content-", hangs_up=False),
+            "drips": saying_server(start, b"X-Line: x\r\n", seconds=0.05),
+            "hangs up": saying_server(b""),
+            "hangs up in headers": saying_server(start + b"Content-"),
+            "ssh": saying_server(b"SSH-2.0-OpenSSH_9.2\r\n"),
         }
         for name, server in raw.items():
             self.endpoints[name] = stack.enter_context(server).host
@@ -218,24 +216,3 @@ def _listens(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _raw(
-    first: bytes, then: bytes = b"", *, hang_up: bool
-) -> AbstractContextManager[BreakingServer]:
-    """Return a server that reads a request and answers it with bytes.
-
-    It sends ``first`` at once and ``then`` again and again. Without ``hang_up`` it
-    leaves connections open.
-    """
-
-    def speak(connection: socket.socket) -> None:
-        connection.recv(65536)
-        connection.sendall(first)
-        while then:
-            connection.sendall(then)
-            time.sleep(0.05)
-        if not hang_up:
-            connection.recv(65536)
-
-    return raw_server(speak)
