@@ -18,7 +18,7 @@ API = "/api/v1"
 class JsonClient:
     """Sends JSON to the REST API, and reads what comes back."""
 
-    def __init__(self, authorization: str | None, **environment: str) -> None:
+    def __init__(self, authorization: str | None, **environment: Any) -> None:
         self.authorization = authorization
         self._client = Client(**environment)
 
