@@ -41,6 +41,10 @@ class Descriptor:
     size: int
     platform: str | None = None
 
+    @classmethod
+    def of(cls, data: bytes, media_type: str, platform: str | None = None) -> Self:
+        return cls(media_type, _sha256(data), len(data), platform)
+
     def as_json(self) -> dict[str, Any]:
         fields: dict[str, Any] = {
             "mediaType": self.media_type,
@@ -50,6 +54,27 @@ class Descriptor:
         if self.platform is not None:
             fields["platform"] = _platform_fields(self.platform)
         return fields
+
+
+def image_manifest(
+    config: Descriptor, layers: Sequence[Descriptor], media_type: str = MANIFEST
+) -> dict[str, Any]:
+    return {
+        "schemaVersion": 2,
+        "mediaType": media_type,
+        "config": config.as_json(),
+        "layers": [layer.as_json() for layer in layers],
+    }
+
+
+def image_index(
+    images: Sequence[Descriptor], media_type: str = INDEX
+) -> dict[str, Any]:
+    return {
+        "schemaVersion": 2,
+        "mediaType": media_type,
+        "manifests": [image.as_json() for image in images],
+    }
 
 
 def tar_layer(files: Mapping[str, bytes]) -> bytes:
@@ -79,7 +104,7 @@ def push_image(
             target.push_blob(gzip.compress(layer, mtime=0), LAYER) for layer in layers
         ]
         config = target.push_blob(_json(_image_config(layers, platform)), CONFIG)
-        manifest = _manifest(config, layer_blobs)
+        manifest = image_manifest(config, layer_blobs)
         return target.push_manifest(_json(manifest), MANIFEST, tag, platform)
 
 
@@ -92,13 +117,8 @@ def push_index(
     images: Sequence[Descriptor],
 ) -> Descriptor:
     """Push a multi-platform index of ``images`` already in the repository."""
-    index = {
-        "schemaVersion": 2,
-        "mediaType": INDEX,
-        "manifests": [image.as_json() for image in images],
-    }
     with _Repository(registry_url, repository, auth) as target:
-        return target.push_manifest(_json(index), INDEX, tag)
+        return target.push_manifest(_json(image_index(images)), INDEX, tag)
 
 
 def push_artifact(
@@ -114,7 +134,7 @@ def push_artifact(
     """Push an OCI 1.1 artifact of ``blobs`` already in the repository."""
     with _Repository(registry_url, repository, auth) as target:
         config = target.push_blob(b"{}", EMPTY)
-        manifest = _manifest(config, list(blobs) or [config])
+        manifest = image_manifest(config, list(blobs) or [config])
         manifest["artifactType"] = artifact_type
         if subject is not None:
             manifest["subject"] = subject.as_json()
@@ -186,11 +206,11 @@ class _Repository:
         return response.status == 200
 
     def push_blob(self, data: bytes, media_type: str) -> Descriptor:
-        digest = _sha256(data)
-        url = urljoin(self._base, f"blobs/{digest}")
+        blob = Descriptor.of(data, media_type)
+        url = urljoin(self._base, f"blobs/{blob.digest}")
         if self._send("HEAD", url, expect=(200, 404)).status == 404:
-            self._finish_upload(self._start_upload(), digest, data)
-        return Descriptor(media_type, digest, len(data))
+            self._finish_upload(self._start_upload(), blob.digest, data)
+        return blob
 
     def push_pattern(self, size: int, media_type: str) -> Descriptor:
         hasher = hashlib.sha256()
@@ -215,15 +235,15 @@ class _Repository:
     def push_manifest(
         self, data: bytes, media_type: str, tag: str | None, platform: str | None = None
     ) -> Descriptor:
-        digest = _sha256(data)
+        manifest = Descriptor.of(data, media_type, platform)
         self._send(
             "PUT",
-            urljoin(self._base, f"manifests/{tag or digest}"),
+            urljoin(self._base, f"manifests/{tag or manifest.digest}"),
             expect=(201,),
             headers={"Content-Type": media_type},
             body=data,
         )
-        return Descriptor(media_type, digest, len(data), platform)
+        return manifest
 
     def _start_upload(self) -> str:
         url = urljoin(self._base, "blobs/uploads/")
@@ -258,15 +278,6 @@ class _Repository:
             answer = response.data[:300].decode(errors="replace")
             raise PushFailed(f"{method} {url}: {response.status} {answer}")
         return response
-
-
-def _manifest(config: Descriptor, layers: Sequence[Descriptor]) -> dict[str, Any]:
-    return {
-        "schemaVersion": 2,
-        "mediaType": MANIFEST,
-        "config": config.as_json(),
-        "layers": [layer.as_json() for layer in layers],
-    }
 
 
 def _image_config(layers: Sequence[bytes], platform: str) -> dict[str, Any]:

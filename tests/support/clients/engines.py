@@ -10,10 +10,14 @@ import os
 import subprocess
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
 
-from deploy.local.images import CONFIG, LAYER, tar_layer
-from oci.media_types import OCI_MANIFEST
+from deploy.local.images import (
+    CONFIG,
+    LAYER,
+    Descriptor,
+    image_manifest,
+    tar_layer,
+)
 from tests.support.conformance.client import sha256
 
 Finished = subprocess.CompletedProcess[str]
@@ -187,12 +191,10 @@ class Skopeo(ImageClient):
         packed = gzip.compress(layer, mtime=0)
         rootfs = {"type": "layers", "diff_ids": [sha256(layer)]}
         config = {"os": "linux", "architecture": "amd64", "rootfs": rootfs}
-        manifest = {
-            "schemaVersion": 2,
-            "mediaType": OCI_MANIFEST,
-            "config": _blob(directory, CONFIG, json.dumps(config).encode()),
-            "layers": [_blob(directory, LAYER, packed)],
-        }
+        manifest = image_manifest(
+            _stored(directory, CONFIG, json.dumps(config).encode()),
+            [_stored(directory, LAYER, packed)],
+        )
         (directory / "version").write_text("Directory Transport Version: 1.1\n")
         (directory / "manifest.json").write_text(json.dumps(manifest))
 
@@ -234,7 +236,7 @@ def succeeded(finished: Finished) -> None:
     assert finished.returncode == 0, finished.stderr
 
 
-def _blob(directory: Path, media_type: str, content: bytes) -> dict[str, Any]:
-    digest = sha256(content)
-    (directory / digest.removeprefix("sha256:")).write_bytes(content)
-    return {"mediaType": media_type, "digest": digest, "size": len(content)}
+def _stored(directory: Path, media_type: str, content: bytes) -> Descriptor:
+    blob = Descriptor.of(content, media_type)
+    (directory / blob.digest.removeprefix("sha256:")).write_bytes(content)
+    return blob

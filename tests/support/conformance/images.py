@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from deploy.local import images
+from deploy.local.images import Descriptor
 from oci.media_types import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
 from tests.support.conformance.client import Repository, sha256
 
@@ -39,23 +41,19 @@ def image_manifest(
 ) -> Manifest:
     """Make the manifest of an image of these blobs; nothing is pushed."""
     config_type, layer_type = _PARTS[media_type]
-    return _manifest(
+    document = images.image_manifest(
+        Descriptor.of(config, config_type),
+        [Descriptor.of(layer, layer_type) for layer in layers],
         media_type,
-        config=_descriptor(config_type, config),
-        layers=[_descriptor(layer_type, layer) for layer in layers],
-        **more,
     )
+    return _manifest(media_type, document | more)
 
 
 def index_of(*children: Manifest, media_type: str = OCI_INDEX) -> Manifest:
-    platform = {"os": "linux", "architecture": "amd64"}
-    return _manifest(
-        media_type,
-        manifests=[
-            _descriptor(child.media_type, child.body) | {"platform": platform}
-            for child in children
-        ],
-    )
+    described = [
+        Descriptor.of(child.body, child.media_type, "linux/amd64") for child in children
+    ]
+    return _manifest(media_type, images.image_index(described, media_type))
 
 
 def push_blobs_of_image(
@@ -97,10 +95,5 @@ def _put(repository: Repository, manifest: Manifest, *tags: str) -> None:
         assert answer.status == 201, answer.body
 
 
-def _manifest(media_type: str, **fields: Any) -> Manifest:
-    document = {"schemaVersion": 2, "mediaType": media_type, **fields}
+def _manifest(media_type: str, document: dict[str, Any]) -> Manifest:
     return Manifest(media_type, json.dumps(document, indent=3).encode())
-
-
-def _descriptor(media_type: str, content: bytes) -> dict[str, Any]:
-    return {"mediaType": media_type, "digest": sha256(content), "size": len(content)}

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from deploy.local.images import OCTETS, Descriptor, image_manifest
 from oci.media_types import DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
 from tests.support.servers.canned_server import Answer, Request
 
@@ -36,29 +36,24 @@ class Store:
     _manifests: dict[tuple[str, str], tuple[str, bytes]] = field(default_factory=dict)
     _blobs: dict[str, bytes] = field(default_factory=dict)
 
-    def blob(
-        self, content: bytes, media_type: str = "application/octet-stream"
-    ) -> dict[str, Any]:
-        descriptor = _descriptor(content, media_type)
-        self._blobs[descriptor["digest"]] = content
+    def blob(self, content: bytes) -> dict[str, Any]:
+        return self._stored(content).as_json()
+
+    def _stored(self, content: bytes, media_type: str = OCTETS) -> Descriptor:
+        descriptor = Descriptor.of(content, media_type)
+        self._blobs[descriptor.digest] = content
         return descriptor
 
     def image(self, repository: str, tag: str, *layers: bytes) -> dict[str, Any]:
-        document = {
-            "schemaVersion": 2,
-            "mediaType": OCI_MANIFEST,
-            "config": self.blob(b"{}"),
-            "layers": [self.blob(layer) for layer in layers],
-        }
+        document = image_manifest(
+            self._stored(b"{}"), [self._stored(layer) for layer in layers]
+        )
         return self.put(repository, tag, OCI_MANIFEST, document)
 
     def docker_image(self, repository: str, tag: str, layer: bytes) -> dict[str, Any]:
-        document = {
-            "schemaVersion": 2,
-            "mediaType": DOCKER_MANIFEST,
-            "config": self.blob(b"{}", f"{_DOCKER}.container.image.v1+json"),
-            "layers": [self.blob(layer, f"{_DOCKER}.image.rootfs.diff.tar.gzip")],
-        }
+        config = self._stored(b"{}", f"{_DOCKER}.container.image.v1+json")
+        layers = [self._stored(layer, f"{_DOCKER}.image.rootfs.diff.tar.gzip")]
+        document = image_manifest(config, layers, DOCKER_MANIFEST)
         return self.put(repository, tag, DOCKER_MANIFEST, document)
 
     def index(
@@ -81,10 +76,10 @@ class Store:
         self, repository: str, tag: str, media_type: str, document: object
     ) -> dict[str, Any]:
         content = json.dumps(document).encode()
-        descriptor = _descriptor(content, media_type)
-        for reference in (tag, descriptor["digest"]):
+        descriptor = Descriptor.of(content, media_type)
+        for reference in (tag, descriptor.digest):
             self._manifests[repository, reference] = media_type, content
-        return descriptor
+        return descriptor.as_json()
 
     def respond(self, request: Request) -> Answer:
         login = request.headers.get("Authorization", "")
@@ -109,7 +104,7 @@ class Store:
         if (repository, reference) not in self._manifests:
             return Answer(404)
         media_type, content = self._manifests[repository, reference]
-        digest = _descriptor(content, media_type)["digest"]
+        digest = Descriptor.of(content, media_type).digest
         headers = {"Content-Type": media_type, "Docker-Content-Digest": digest}
         return Answer(200, headers, content + b" " * (digest in self.corrupt))
 
@@ -130,8 +125,3 @@ class Store:
             self.breaks[digest] -= 1
             headers["Cut"], end = "yes", start + size // 10
         return Answer(206 if start else 200, headers, content[start:end])
-
-
-def _descriptor(content: bytes, media_type: str) -> dict[str, Any]:
-    digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
-    return {"mediaType": media_type, "digest": digest, "size": len(content)}
