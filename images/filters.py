@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 
-from images.models import ImageManifest, ImageRepository, ImageTag
+from images.models import ImageManifest
 from images.selectors import untagged
 
 
@@ -12,20 +12,12 @@ class ImageFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
         field_name="name", lookup_expr="startswith", label="Beginning of the name"
     )
 
-    class Meta:
-        model = ImageRepository
-        fields: list[str] = []
-
 
 class ImageTagFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
     name = filters.CharFilter()
     digest = filters.CharFilter(
         field_name="manifest__digest", label="Digest of the image that a tag names"
     )
-
-    class Meta:
-        model = ImageTag
-        fields: list[str] = []
 
 
 class ImageManifestFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
@@ -34,10 +26,6 @@ class ImageManifestFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
         method="filter_untagged",
         label="true: manifests without a tag that no index needs; false: all others",
     )
-
-    class Meta:
-        model = ImageManifest
-        fields: list[str] = []
 
     def filter_untagged(
         self, rows: QuerySet[ImageManifest], _name: str, text: str

@@ -20,10 +20,6 @@ class CustomerFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
     custom_id = filters.CharFilter()
     email = filters.CharFilter(lookup_expr="iexact")
 
-    class Meta:
-        model = Customer
-        fields: list[str] = []
-
     def filter_search(
         self, rows: QuerySet[Customer], _name: str, text: str
     ) -> QuerySet[Customer]:
@@ -62,10 +58,6 @@ class LicenseFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
             "field's value"
         ),
     )
-
-    class Meta:
-        model = License
-        fields: list[str] = []
 
     @property
     def _team_id(self) -> uuid.UUID:

@@ -21,10 +21,6 @@ class PullFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
         field_name="application_slug", label="Slug of an application"
     )
 
-    class Meta:
-        model = PullEvent
-        fields: list[str] = []
-
     def filter_registry(
         self, rows: QuerySet[PullEvent], _name: str, text: str
     ) -> QuerySet[PullEvent]:

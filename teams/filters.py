@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from django_filters import rest_framework as filters
 
-from audit.models import AuditEvent
 from audit.tags import EventTag
 from portal.http.values import InstantFilter
 from teams.models import ApiToken, ApiTokenQuerySet
@@ -15,10 +14,6 @@ class ApiTokenFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
         method="filter_state",
         label="usable: neither revoked nor expired; stopped: either of them",
     )
-
-    class Meta:
-        model = ApiToken
-        fields: list[str] = []
 
     def filter_state(
         self, rows: ApiTokenQuerySet, _name: str, state: str
@@ -42,7 +37,3 @@ class AuditEventFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
     subject_id = filters.UUIDFilter()
     created_after = InstantFilter(field_name="created_at", lookup_expr="gte")
     created_before = InstantFilter(field_name="created_at", lookup_expr="lt")
-
-    class Meta:
-        model = AuditEvent
-        fields: list[str] = []
