@@ -9,7 +9,6 @@ from portal.http.admin import ReadOnlyAdmin
 @admin.register(Alert)
 class AlertAdmin(ReadOnlyAdmin):
     list_display = ("created_at", "team", "event", "subject_label")
-    list_select_related = ("team",)
     fields = (
         "id",
         "team",
@@ -26,7 +25,6 @@ class AlertAdmin(ReadOnlyAdmin):
 @admin.register(Webhook)
 class WebhookAdmin(ReadOnlyAdmin):
     list_display = ("name", "team", "url", "failures", "disabled_at")
-    list_select_related = ("team",)
     fields = (
         "id",
         "team",
@@ -43,7 +41,6 @@ class WebhookAdmin(ReadOnlyAdmin):
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
     list_display = ("created_at", "team", "alert", "state", "attempts")
-    list_select_related = ("team", "alert")
     fields = (
         "id",
         "team",

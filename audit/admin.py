@@ -9,7 +9,6 @@ from portal.http.admin import ReadOnlyAdmin
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnlyAdmin):
     list_display = ("created_at", "team", "tag", "actor_label", "subject_label")
-    list_select_related = ("team",)
     fields = (
         "id",
         "team",

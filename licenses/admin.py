@@ -9,7 +9,6 @@ from portal.http.admin import ReadOnlyAdmin
 @admin.register(Customer)
 class CustomerAdmin(ReadOnlyAdmin):
     list_display = ("name", "team", "email", "archived_at")
-    list_select_related = ("team",)
     search_fields = ("name", "email", "custom_id")
     fields = ("id", "team", "name", "email", "custom_id", "archived_at", "created_at")
 
@@ -17,7 +16,6 @@ class CustomerAdmin(ReadOnlyAdmin):
 @admin.register(LicenseField)
 class LicenseFieldAdmin(ReadOnlyAdmin):
     list_display = ("name", "application", "type")
-    list_select_related = ("application",)
     # Without "default", which may hold a secret.
     fields = (
         "id",
@@ -35,7 +33,6 @@ class LicenseFieldAdmin(ReadOnlyAdmin):
 @admin.register(License)
 class LicenseAdmin(ReadOnlyAdmin):
     list_display = ("customer", "application", "type", "expires_at", "revoked_at")
-    list_select_related = ("customer", "application")
     # Without "field_values", which may hold passwords.
     fields = (
         "id",
@@ -56,7 +53,6 @@ class LicenseAdmin(ReadOnlyAdmin):
 @admin.register(Application)
 class ApplicationAdmin(ReadOnlyAdmin):
     list_display = ("slug", "name", "team")
-    list_select_related = ("team",)
     search_fields = ("slug", "name")
     fields = ("id", "team", "name", "slug", "created_at")
 
@@ -64,5 +60,4 @@ class ApplicationAdmin(ReadOnlyAdmin):
 @admin.register(Channel)
 class ChannelAdmin(ReadOnlyAdmin):
     list_display = ("application", "slug", "is_default")
-    list_select_related = ("application",)
     fields = ("id", "team", "application", "name", "slug", "is_default", "created_at")

@@ -9,7 +9,6 @@ from registries.models import Credential, CredentialCheck, ExternalRegistry, Pul
 @admin.register(ExternalRegistry)
 class ExternalRegistryAdmin(ReadOnlyAdmin):
     list_display = ("slug", "team", "provider", "endpoint", "health")
-    list_select_related = ("team",)
     search_fields = ("slug", "endpoint")
     fields = (
         "id",
@@ -29,7 +28,6 @@ class ExternalRegistryAdmin(ReadOnlyAdmin):
 @admin.register(Credential)
 class CredentialAdmin(ReadOnlyAdmin):
     list_display = ("registry", "auth_type", "active", "created_at")
-    list_select_related = ("registry",)
     fields = (
         "id",
         "team",
@@ -44,7 +42,6 @@ class CredentialAdmin(ReadOnlyAdmin):
 @admin.register(CredentialCheck)
 class CredentialCheckAdmin(ReadOnlyAdmin):
     list_display = ("created_at", "registry", "outcome", "http_status", "latency_ms")
-    list_select_related = ("registry",)
     fields = (
         "id",
         "team",
@@ -61,7 +58,6 @@ class CredentialCheckAdmin(ReadOnlyAdmin):
 @admin.register(PullEvent)
 class PullEventAdmin(ReadOnlyAdmin):
     list_display = ("last_at", "team", "repository", "reference", "outcome", "count")
-    list_select_related = ("team",)
     fields = (
         "id",
         "team",

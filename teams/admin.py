@@ -50,21 +50,18 @@ class TeamAdmin(ReadOnlyAdmin):
 @admin.register(Membership)
 class MembershipAdmin(ReadOnlyAdmin):
     list_display = ("user", "team", "role")
-    list_select_related = ("user", "team")
     fields = ("id", "team", "user", "role", "created_at")
 
 
 @admin.register(ServiceAccount)
 class ServiceAccountAdmin(ReadOnlyAdmin):
     list_display = ("name", "team", "role")
-    list_select_related = ("team",)
     fields = ("id", "team", "name", "role", "created_at")
 
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(ReadOnlyAdmin):
     list_display = ("name", "kind", "team", "expires_at", "revoked_at", "last_used_at")
-    list_select_related = ("team",)
     fields = (
         "id",
         "team",
