@@ -28,13 +28,38 @@ _IDEMPOTENCY_KEY = {
     "response for 24 hours, instead of creating another object.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
+_VERBS = {"GET": "read", "POST": "create", "PATCH": "change", "DELETE": "delete"}
 
 
 class BerthSchema(AutoSchema):
-    """Conventions that apply to all operations."""
+    """Conventions that apply to all operations.
+
+    A URL that ends in a plural is a list; POST there creates, elsewhere it acts on an
+    object. Responses are of the view's ``serializer_class``, bodies must be declared.
+    """
 
     def get_tags(self) -> list[str]:
         return [self.path.removeprefix("/api/v1/").split("/")[0]]
+
+    def get_operation_id(self) -> str:
+        """Return an ID such as customers_list, customers_read, customers_archive."""
+        names = [name.replace("-", "_") for name in self._tokenize_path()]
+        if names[0] == "applications":
+            names = names[1:] or names
+        if self._is_list_view():
+            return "_".join([*names, "list"] if len(names) == 1 else names)
+        is_action = self.method == "POST" and not self._is_create_operation()
+        return "_".join(names if is_action else [*names, _VERBS[self.method]])
+
+    def get_request_serializer(self) -> None:
+        return None
+
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        return self.method == "GET" and self.path.endswith("s")
+
+    def _is_create_operation(self) -> bool:
+        has_list = hasattr(self.view, "get")
+        return self.method == "POST" and has_list and self.path.endswith("s")
 
     def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
         operation = super().get_operation(*args, **kwargs)
