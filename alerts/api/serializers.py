@@ -74,17 +74,13 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
 
 
 class CreatedWebhookSerializer(WebhookSerializer):
-    secret = serializers.SerializerMethodField(
-        help_text="Verifies signatures; shown only once"
+    secret = serializers.CharField(
+        read_only=True, help_text="Verifies signatures; shown only once"
     )
 
     class Meta(WebhookSerializer.Meta):
         fields = [*WebhookSerializer.Meta.fields, "secret"]
         read_only_fields = fields
-
-    def get_secret(self, _webhook: Webhook) -> str:
-        secret: str = self.context["secret"].reveal()
-        return secret
 
 
 class NewWebhookSerializer(InputSerializer):

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import uuid
-from typing import ClassVar
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
@@ -24,50 +23,39 @@ from alerts.selectors import (
     deliveries_of_webhook,
     webhooks_for_team,
 )
-from portal.crypto.secrets import Secret
 from teams.api.base import TeamView, find
 from teams.api.idempotency import idempotent
 from teams.permissions import Permission
 
 
-class AlertsView(TeamView):
-    filterset_class: ClassVar[type[AlertFilter]] = AlertFilter
+class AlertsView(TeamView[Alert]):
+    serializer_class = AlertSerializer
+    filterset_class = AlertFilter
 
     def get_queryset(self) -> QuerySet[Alert]:
         return alerts_for_team(self.team_id)
 
-    @extend_schema(operation_id="alerts_list", responses=AlertSerializer(many=True))
     def get(self, request: Request) -> Response:
         """List the team's alerts of the last 90 days."""
         self.require(Permission.TEAM_READ)
-        return self.page(AlertSerializer)
+        return self.page()
 
 
-class _WebhooksOfTeam(TeamView):
+class _Webhooks(TeamView[Webhook]):
+    serializer_class = WebhookSerializer
+
     def get_queryset(self) -> QuerySet[Webhook]:
         return webhooks_for_team(self.team_id)
 
-    def find(self, webhook_id: uuid.UUID) -> Webhook:
-        return find(webhooks_for_team(self.team_id), pk=webhook_id)
 
-    def with_secret(self, webhook: Webhook, secret: Secret, status: int) -> Response:
-        """Respond with the webhook and its secret, which is shown only once."""
-        context = {**self.get_serializer_context(), "secret": secret}
-        serializer = CreatedWebhookSerializer(webhook, context=context)
-        return Response(serializer.data, status)
-
-
-class WebhooksView(_WebhooksOfTeam):
-    @extend_schema(operation_id="webhooks_list", responses=WebhookSerializer(many=True))
+class WebhooksView(_Webhooks):
     def get(self, request: Request) -> Response:
         """List the team's webhooks, without their secrets."""
         self.require(Permission.WEBHOOK_MANAGE)
-        return self.page(WebhookSerializer)
+        return self.page()
 
     @extend_schema(
-        operation_id="webhooks_create",
-        request=NewWebhookSerializer,
-        responses={201: CreatedWebhookSerializer},
+        request=NewWebhookSerializer, responses={201: CreatedWebhookSerializer}
     )
     @idempotent(Permission.WEBHOOK_MANAGE)
     def post(self, request: Request) -> Response:
@@ -76,21 +64,16 @@ class WebhooksView(_WebhooksOfTeam):
         webhook, secret = services.create_webhook(
             actor=self.actor, team=self.team, **values
         )
-        return self.with_secret(webhook, secret, 201)
+        return self.shown(webhook, 201, secret=secret.reveal())
 
 
-class WebhookView(_WebhooksOfTeam):
-    @extend_schema(operation_id="webhooks_read", responses=WebhookSerializer)
+class WebhookView(_Webhooks):
     def get(self, request: Request, webhook_id: uuid.UUID) -> Response:
         """Read a webhook, without its secret."""
         self.require(Permission.WEBHOOK_MANAGE)
-        return self.shown(WebhookSerializer, self.find(webhook_id))
+        return self.shown(self.find(webhook_id))
 
-    @extend_schema(
-        operation_id="webhooks_change",
-        request=WebhookChangesSerializer,
-        responses=WebhookSerializer,
-    )
+    @extend_schema(request=WebhookChangesSerializer)
     def patch(self, request: Request, webhook_id: uuid.UUID) -> Response:
         """Change name, URL or events."""
         webhook = self.find(webhook_id)
@@ -99,20 +82,17 @@ class WebhookView(_WebhooksOfTeam):
         webhook = services.change_webhook(
             actor=self.actor, webhook=webhook, changes=changes
         )
-        return self.shown(WebhookSerializer, webhook)
+        return self.shown(webhook)
 
-    @extend_schema(operation_id="webhooks_delete", responses={204: None})
     def delete(self, request: Request, webhook_id: uuid.UUID) -> Response:
         """Delete a webhook with its log of deliveries."""
         services.delete_webhook(actor=self.actor, webhook=self.find(webhook_id))
         return Response(status=204)
 
 
-class WebhookSecretView(_WebhooksOfTeam):
+class WebhookSecretView(_Webhooks):
     @extend_schema(
-        operation_id="webhooks_replace_secret",
-        request=None,
-        responses=CreatedWebhookSerializer,
+        operation_id="webhooks_replace_secret", responses=CreatedWebhookSerializer
     )
     @idempotent(Permission.WEBHOOK_MANAGE)
     def post(self, request: Request, webhook_id: uuid.UUID) -> Response:
@@ -120,25 +100,19 @@ class WebhookSecretView(_WebhooksOfTeam):
         secret = services.replace_webhook_secret(
             actor=self.actor, webhook=self.find(webhook_id)
         )
-        return self.with_secret(self.find(webhook_id), secret, 200)
+        return self.shown(self.find(webhook_id), secret=secret.reveal())
 
 
-class WebhookEnableView(_WebhooksOfTeam):
-    @extend_schema(
-        operation_id="webhooks_enable", request=None, responses=WebhookSerializer
-    )
+class WebhookEnableView(_Webhooks):
     def post(self, request: Request, webhook_id: uuid.UUID) -> Response:
         """Enable a webhook again. Alerts that it missed are not sent."""
         webhook = services.enable_webhook(
             actor=self.actor, webhook=self.find(webhook_id)
         )
-        return self.shown(WebhookSerializer, webhook)
+        return self.shown(webhook)
 
 
-class WebhookDisableView(_WebhooksOfTeam):
-    @extend_schema(
-        operation_id="webhooks_disable", request=None, responses=WebhookSerializer
-    )
+class WebhookDisableView(_Webhooks):
     def post(self, request: Request, webhook_id: uuid.UUID) -> Response:
         """Disable a webhook, and give up its pending deliveries."""
         webhook = services.disable_webhook(
@@ -146,48 +120,45 @@ class WebhookDisableView(_WebhooksOfTeam):
             webhook=self.find(webhook_id),
             reason=f"Disabled by {self.actor.label}.",
         )
-        return self.shown(WebhookSerializer, webhook)
+        return self.shown(webhook)
 
 
-class WebhookTestView(_WebhooksOfTeam):
-    @extend_schema(
-        operation_id="webhooks_test", request=None, responses={202: DeliverySerializer}
-    )
+class _Deliveries(TeamView[Delivery]):
+    serializer_class = DeliverySerializer
+
+    @property
+    def webhook(self) -> Webhook:
+        if getattr(self, "swagger_fake_view", False):
+            return Webhook(team_id=self.team_id)
+        return find(webhooks_for_team(self.team_id), pk=self.kwargs["webhook_id"])
+
+    def get_queryset(self) -> QuerySet[Delivery]:
+        return deliveries_of_webhook(self.webhook)
+
+
+class WebhookTestView(_Deliveries):
+    @extend_schema(responses={202: DeliverySerializer})
     @idempotent(Permission.WEBHOOK_MANAGE)
     def post(self, request: Request, webhook_id: uuid.UUID) -> Response:
         """Send a test alert, even to a disabled webhook; at most ten per minute."""
-        delivery = services.send_test(actor=self.actor, webhook=self.find(webhook_id))
-        return self.shown(DeliverySerializer, delivery, 202)
+        delivery = services.send_test(actor=self.actor, webhook=self.webhook)
+        return self.shown(delivery, 202)
 
 
-class WebhookDeliveriesView(TeamView):
-    filterset_class: ClassVar[type[DeliveryFilter]] = DeliveryFilter
+class WebhookDeliveriesView(_Deliveries):
+    filterset_class = DeliveryFilter
 
-    def get_queryset(self) -> QuerySet[Delivery]:
-        if getattr(self, "swagger_fake_view", False):
-            return Delivery.objects.none()
-        webhook = find(webhooks_for_team(self.team_id), pk=self.kwargs["webhook_id"])
-        return deliveries_of_webhook(webhook)
-
-    @extend_schema(
-        operation_id="webhooks_deliveries", responses=DeliverySerializer(many=True)
-    )
     def get(self, request: Request, webhook_id: uuid.UUID) -> Response:
         """List the deliveries to a webhook with their results."""
         self.require(Permission.WEBHOOK_MANAGE)
-        return self.page(DeliverySerializer)
+        return self.page()
 
 
-class WebhookDeliveryRetryView(_WebhooksOfTeam):
-    @extend_schema(
-        operation_id="webhooks_deliveries_retry",
-        request=None,
-        responses={202: DeliverySerializer},
-    )
+class WebhookDeliveryRetryView(_Deliveries):
+    @extend_schema(responses={202: DeliverySerializer})
     def post(
         self, request: Request, webhook_id: uuid.UUID, delivery_id: uuid.UUID
     ) -> Response:
         """Retry a delivery that was given up."""
-        rows = deliveries_of_webhook(self.find(webhook_id))
-        services.send_again(actor=self.actor, delivery=find(rows, pk=delivery_id))
-        return self.shown(DeliverySerializer, find(rows, pk=delivery_id), 202)
+        services.send_again(actor=self.actor, delivery=self.find(delivery_id))
+        return self.shown(self.find(delivery_id), 202)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any, ClassVar
+from typing import Any
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -25,7 +25,7 @@ from images.selectors import (
     tags_of_repository,
 )
 from licenses.api.applications import ApplicationChildView
-from teams.api.base import find
+from teams.api.base import ModelT, find
 from teams.permissions import Permission
 
 _DELETED: dict[Any, Any] = {
@@ -37,22 +37,22 @@ _DELETED: dict[Any, Any] = {
 }
 
 
-class ImagesView(ApplicationChildView):
-    filterset_class: ClassVar[type[ImageFilter]] = ImageFilter
+class ImagesView(ApplicationChildView[ImageRepository]):
+    serializer_class = ImageSerializer
+    filterset_class = ImageFilter
 
     def get_queryset(self) -> QuerySet[ImageRepository]:
         return image_repositories_for_team(self.team_id).filter(
             application=self.application
         )
 
-    @extend_schema(operation_id="images_list", responses=ImageSerializer(many=True))
     def get(self, request: Request, application: str) -> Response:
         """List an application's images in the private registry."""
         self.require(Permission.REGISTRY_READ)
-        return self.page(ImageSerializer)
+        return self.page()
 
 
-class ImageChildView(ApplicationChildView):
+class ImageChildView(ApplicationChildView[ModelT]):
     """Base of the views of one image; not routed itself."""
 
     @property
@@ -64,16 +64,16 @@ class ImageChildView(ApplicationChildView):
         )
 
 
-class ImageView(ImageChildView):
-    @extend_schema(operation_id="images_read", responses=ImageSerializer)
+class ImageView(ImageChildView[ImageRepository]):
+    serializer_class = ImageSerializer
+
     def get(self, request: Request, application: str, image_id: uuid.UUID) -> Response:
         """Read an image."""
         self.require(Permission.REGISTRY_READ)
         rows = image_repositories_for_team(self.team_id)
-        image = find(rows, application=self.application, pk=image_id)
-        return self.shown(ImageSerializer, image)
+        return self.shown(find(rows, application=self.application, pk=image_id))
 
-    @extend_schema(operation_id="images_delete", responses=_DELETED)
+    @extend_schema(responses=_DELETED)
     def delete(
         self, request: Request, application: str, image_id: uuid.UUID
     ) -> Response:
@@ -82,94 +82,71 @@ class ImageView(ImageChildView):
         return Response(status=204)
 
 
-class ImageTagsView(ImageChildView):
-    ordering = ("-pushed_at", "-id")
-    filterset_class: ClassVar[type[ImageTagFilter]] = ImageTagFilter
+class _Tags(ImageChildView[ImageTag]):
+    serializer_class = ImageTagSerializer
 
     def get_queryset(self) -> QuerySet[ImageTag]:
         return tags_of_repository(self.repository)
 
-    @extend_schema(
-        operation_id="image_tags_list", responses=ImageTagSerializer(many=True)
-    )
+
+class ImageTagsView(_Tags):
+    ordering = ("-pushed_at", "-id")
+    filterset_class = ImageTagFilter
+
+    @extend_schema(operation_id="image_tags_list")
     def get(self, request: Request, application: str, image_id: uuid.UUID) -> Response:
         """List an image's tags, the last pushed first."""
         self.require(Permission.REGISTRY_READ)
-        return self.page(ImageTagSerializer)
+        return self.page()
 
 
-class ImageTagView(ImageChildView):
-    @extend_schema(operation_id="image_tags_read", responses=ImageTagSerializer)
-    def get(
-        self,
-        request: Request,
-        application: str,
-        image_id: uuid.UUID,
-        tag_id: uuid.UUID,
-    ) -> Response:
+class ImageTagView(_Tags):
+    @extend_schema(operation_id="image_tags_read")
+    def get(self, request: Request, tag_id: uuid.UUID, **parents: object) -> Response:
         """Read a tag and the image that it names."""
         self.require(Permission.REGISTRY_READ)
-        return self.shown(ImageTagSerializer, self._find(tag_id))
+        return self.shown(self.find(tag_id))
 
     @extend_schema(operation_id="image_tags_delete", responses=_DELETED)
     def delete(
-        self,
-        request: Request,
-        application: str,
-        image_id: uuid.UUID,
-        tag_id: uuid.UUID,
+        self, request: Request, tag_id: uuid.UUID, **parents: object
     ) -> Response:
         """Delete a tag, and with its last tag the image. A moved tag stays."""
-        services.delete_tag(actor=self.actor, tag=self._find(tag_id))
+        services.delete_tag(actor=self.actor, tag=self.find(tag_id))
         return Response(status=204)
 
-    def _find(self, tag_id: uuid.UUID) -> ImageTag:
-        return find(tags_of_repository(self.repository), pk=tag_id)
 
-
-class ImageManifestsView(ImageChildView):
-    ordering = ("-pushed_at", "-id")
-    filterset_class: ClassVar[type[ImageManifestFilter]] = ImageManifestFilter
+class _Manifests(ImageChildView[ImageManifest]):
+    serializer_class = ImageManifestSerializer
 
     def get_queryset(self) -> QuerySet[ImageManifest]:
         return images_of_repository(self.repository).prefetch_related("tags")
 
-    @extend_schema(
-        operation_id="image_manifests_list",
-        responses=ImageManifestSerializer(many=True),
-    )
+
+class ImageManifestsView(_Manifests):
+    ordering = ("-pushed_at", "-id")
+    filterset_class = ImageManifestFilter
+
+    @extend_schema(operation_id="image_manifests_list")
     def get(self, request: Request, application: str, image_id: uuid.UUID) -> Response:
         """List images and indexes by digest, tagged and untagged."""
         self.require(Permission.REGISTRY_READ)
-        return self.page(ImageManifestSerializer)
+        return self.page()
 
 
-class ImageManifestView(ImageChildView):
-    @extend_schema(
-        operation_id="image_manifests_read", responses=ImageManifestSerializer
-    )
+class ImageManifestView(_Manifests):
+    @extend_schema(operation_id="image_manifests_read")
     def get(
-        self,
-        request: Request,
-        application: str,
-        image_id: uuid.UUID,
-        manifest_id: uuid.UUID,
+        self, request: Request, manifest_id: uuid.UUID, **parents: object
     ) -> Response:
         """Read a manifest."""
         self.require(Permission.REGISTRY_READ)
-        return self.shown(ImageManifestSerializer, self._find(manifest_id))
+        return self.shown(self.find(manifest_id))
 
     @extend_schema(operation_id="image_manifests_delete", responses=_DELETED)
     def delete(
-        self,
-        request: Request,
-        application: str,
-        image_id: uuid.UUID,
-        manifest_id: uuid.UUID,
+        self, request: Request, manifest_id: uuid.UUID, **parents: object
     ) -> Response:
         """Delete a manifest unless a tag or an index uses it."""
-        services.delete_manifest(actor=self.actor, manifest=self._find(manifest_id))
+        services.delete_manifest(actor=self.actor, manifest=self.find(manifest_id))
         return Response(status=204)
-
-    def _find(self, manifest_id: uuid.UUID) -> ImageManifest:
-        return find(images_of_repository(self.repository), pk=manifest_id)

@@ -18,28 +18,24 @@ from licenses.models import LicenseField
 from licenses.selectors import (
     license_fields_for_application,
 )
-from teams.api.base import find
 from teams.api.idempotency import idempotent
 from teams.permissions import Permission
 
 
-class LicenseFieldsView(ApplicationChildView):
+class _LicenseFields(ApplicationChildView[LicenseField]):
+    serializer_class = LicenseFieldSerializer
+
     def get_queryset(self) -> QuerySet[LicenseField]:
         return license_fields_for_application(self.application)
 
-    @extend_schema(
-        operation_id="license_fields_list", responses=LicenseFieldSerializer(many=True)
-    )
+
+class LicenseFieldsView(_LicenseFields):
     def get(self, request: Request, application: str) -> Response:
         """List the license fields of an application."""
         self.require(Permission.APPLICATION_READ)
-        return self.page(LicenseFieldSerializer)
+        return self.page()
 
-    @extend_schema(
-        operation_id="license_fields_create",
-        request=NewLicenseFieldSerializer,
-        responses={201: LicenseFieldSerializer},
-    )
+    @extend_schema(request=NewLicenseFieldSerializer)
     @idempotent(Permission.APPLICATION_MANAGE)
     def post(self, request: Request, application: str) -> Response:
         """Add a license field to an application."""
@@ -48,40 +44,31 @@ class LicenseFieldsView(ApplicationChildView):
         field = services.create_license_field(
             actor=self.actor, application=owner, values=values
         )
-        return self.shown(LicenseFieldSerializer, field, 201)
+        return self.shown(field, 201)
 
 
-class LicenseFieldView(ApplicationChildView):
-    @extend_schema(operation_id="license_fields_read", responses=LicenseFieldSerializer)
+class LicenseFieldView(_LicenseFields):
     def get(self, request: Request, application: str, field_id: uuid.UUID) -> Response:
         """Read a license field."""
         self.require(Permission.APPLICATION_READ)
-        return self.shown(LicenseFieldSerializer, self._find(field_id))
+        return self.shown(self.find(field_id))
 
-    @extend_schema(
-        operation_id="license_fields_change",
-        request=LicenseFieldChangesSerializer,
-        responses=LicenseFieldSerializer,
-    )
+    @extend_schema(request=LicenseFieldChangesSerializer)
     def patch(
         self, request: Request, application: str, field_id: uuid.UUID
     ) -> Response:
         """Change a field's title, default, options or flags."""
-        field = self._find(field_id)
+        field = self.find(field_id)
         self.require(Permission.APPLICATION_MANAGE)
         changes = self.validated(LicenseFieldChangesSerializer)
         field = services.change_license_field(
             actor=self.actor, field=field, changes=changes
         )
-        return self.shown(LicenseFieldSerializer, field)
+        return self.shown(field)
 
-    @extend_schema(operation_id="license_fields_delete", responses={204: None})
     def delete(
         self, request: Request, application: str, field_id: uuid.UUID
     ) -> Response:
         """Delete a license field and its values in all licenses."""
-        services.delete_license_field(actor=self.actor, field=self._find(field_id))
+        services.delete_license_field(actor=self.actor, field=self.find(field_id))
         return Response(status=204)
-
-    def _find(self, field_id: uuid.UUID) -> LicenseField:
-        return find(license_fields_for_application(self.application), pk=field_id)

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -38,32 +37,26 @@ from teams.api.idempotency import idempotent
 from teams.permissions import Permission
 
 
-class _LicensesOfTeam(TeamView):
-    def find(self, license_id: uuid.UUID) -> License:
-        return find(licenses_for_team(self.team_id), pk=license_id)
-
-    def stored(self, license_id: uuid.UUID, status: int = 200) -> Response:
-        """Return a license as it is in the database."""
-        return self.shown(LicenseSerializer, self.find(license_id), status)
-
-
-class LicensesView(_LicensesOfTeam):
-    filterset_class: ClassVar[type[LicenseFilter]] = LicenseFilter
+class _Licenses(TeamView[License]):
+    serializer_class = LicenseSerializer
 
     def get_queryset(self) -> QuerySet[License]:
         return licenses_for_team(self.team_id)
 
-    @extend_schema(operation_id="licenses_list", responses=LicenseSerializer(many=True))
+    def stored(self, license_id: uuid.UUID, status: int = 200) -> Response:
+        """Return a license as it is in the database."""
+        return self.shown(self.find(license_id), status)
+
+
+class LicensesView(_Licenses):
+    filterset_class = LicenseFilter
+
     def get(self, request: Request) -> Response:
         """List the team's licenses."""
         self.require(Permission.LICENSE_READ)
-        return self.page(LicenseSerializer)
+        return self.page()
 
-    @extend_schema(
-        operation_id="licenses_create",
-        request=NewLicenseSerializer,
-        responses={201: LicenseSerializer},
-    )
+    @extend_schema(request=NewLicenseSerializer)
     @idempotent(Permission.LICENSE_ISSUE)
     def post(self, request: Request) -> Response:
         """Issue a license. The license file contains its ID."""
@@ -91,18 +84,13 @@ class LicensesView(_LicensesOfTeam):
         return customer
 
 
-class LicenseView(_LicensesOfTeam):
-    @extend_schema(operation_id="licenses_read", responses=LicenseSerializer)
+class LicenseView(_Licenses):
     def get(self, request: Request, license_id: uuid.UUID) -> Response:
         """Read a license."""
         self.require(Permission.LICENSE_READ)
         return self.stored(license_id)
 
-    @extend_schema(
-        operation_id="licenses_change",
-        request=LicenseChangesSerializer,
-        responses=LicenseSerializer,
-    )
+    @extend_schema(request=LicenseChangesSerializer)
     def patch(self, request: Request, license_id: uuid.UUID) -> Response:
         """Change channel, type, expiry or field values. Pulls follow in a second."""
         license = self.find(license_id)
@@ -114,12 +102,8 @@ class LicenseView(_LicensesOfTeam):
         return self.stored(license_id)
 
 
-class LicenseRevokeView(_LicensesOfTeam):
-    @extend_schema(
-        operation_id="licenses_revoke",
-        request=RevocationSerializer,
-        responses=LicenseSerializer,
-    )
+class LicenseRevokeView(_Licenses):
+    @extend_schema(request=RevocationSerializer)
     def post(self, request: Request, license_id: uuid.UUID) -> Response:
         """Stop pulls within one second. Revoking twice keeps the first reason."""
         license = self.find(license_id)
@@ -129,28 +113,21 @@ class LicenseRevokeView(_LicensesOfTeam):
         return self.stored(license_id)
 
 
-class LicenseReinstateView(_LicensesOfTeam):
-    @extend_schema(
-        operation_id="licenses_reinstate", request=None, responses=LicenseSerializer
-    )
+class LicenseReinstateView(_Licenses):
     def post(self, request: Request, license_id: uuid.UUID) -> Response:
         """Undo a revocation."""
         services.reinstate_license(actor=self.actor, license=self.find(license_id))
         return self.stored(license_id)
 
 
-class LicenseSearchView(_LicensesOfTeam):
-    @extend_schema(
-        operation_id="licenses_search",
-        request=LicenseSearchSerializer,
-        responses=LicenseSerializer,
-    )
+class LicenseSearchView(_Licenses):
+    @extend_schema(request=LicenseSearchSerializer)
     def post(self, request: Request) -> Response:
         """Find a license by its ID, a secret that must not be part of a URL."""
         self.require(Permission.LICENSE_READ)
         license_id = self.validated(LicenseSearchSerializer)["license_id"]
         license = find(licenses_with_id(self.team_id, Secret(license_id)))
-        return self.shown(LicenseSerializer, license)
+        return self.shown(license)
 
 
 class FirstRenderer(BaseContentNegotiation):
@@ -171,7 +148,7 @@ class FirstRenderer(BaseContentNegotiation):
         return renderer, renderer.media_type or ""
 
 
-class LicenseFileView(_LicensesOfTeam):
+class LicenseFileView(_Licenses):
     # A HEAD request would be audited as a download.
     http_method_names: Sequence[str] = ["get"]
     content_negotiation_class = FirstRenderer

@@ -64,10 +64,11 @@ class LicenseHolderView(GenericAPIView[Any]):
 
 
 class HeldLicenseView(LicenseHolderView):
-    @extend_schema(operation_id="license_read", responses=HeldLicenseSerializer)
+    serializer_class = HeldLicenseSerializer
+
     def get(self, request: Request) -> Response:
         """Read your license."""
-        return Response(HeldLicenseSerializer(self.license).data)
+        return Response(self.get_serializer(self.license).data)
 
 
 class HeldLicenseFileView(LicenseHolderView):
@@ -129,18 +130,16 @@ class PullSecretView(LicenseHolderView):
 
 
 class ResolveImagesView(LicenseHolderView):
-    @extend_schema(
-        operation_id="license_resolve_images",
-        request=ImagesToResolveSerializer,
-        responses=ResolvedImagesSerializer,
-    )
+    serializer_class = ResolvedImagesSerializer
+
+    @extend_schema(request=ImagesToResolveSerializer)
     def post(self, request: Request) -> Response:
         """Return the names to pull images by with your license; asks no registry."""
         body = ImagesToResolveSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         images = body.validated_data["images"]
         resolved = resolve_images(self.license.application, images)
-        return Response(ResolvedImagesSerializer({"images": resolved}).data)
+        return Response(self.get_serializer({"images": resolved}).data)
 
 
 def _has(request: Request, tag: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -68,12 +68,10 @@ class ProviderSerializer(serializers.Serializer[Any]):
     test_help = serializers.CharField()
 
 
-class ProvidersView(TeamView):
+class ProvidersView(TeamView[ExternalRegistry]):
+    serializer_class = ProviderSerializer
     queryset = ExternalRegistry.objects.none()  # for the schema; providers are code
 
-    @extend_schema(
-        operation_id="registries_providers", responses=ProviderSerializer(many=True)
-    )
     def get(self, request: Request) -> Response:
         """List the kinds of registries, and the fields each needs."""
         self.require(Permission.REGISTRY_READ)

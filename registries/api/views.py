@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
@@ -52,13 +52,13 @@ from registries.selectors import (
     registries_for_team,
 )
 from registries.services import NewCredential, NewRegistry
-from teams.api.base import TeamView, by_id_or_slug, find, find_by_id_or_slug
+from teams.api.base import ModelT, TeamView, by_id_or_slug, find, find_by_id_or_slug
 from teams.api.idempotency import idempotent
 from teams.permissions import Permission
 
 
-class RegistryView(TeamView):
-    """Base of the views of one registry, or of all; not routed itself."""
+class RegistryView(TeamView[ModelT]):
+    """A view of the registry that the URL names, or of what belongs to it."""
 
     @property
     def registry(self) -> ExternalRegistry:
@@ -68,10 +68,16 @@ class RegistryView(TeamView):
             registries_for_team(self.team_id), self.kwargs["registry"]
         )
 
-    def shown_registry(self, registry_id: uuid.UUID, status: int = 200) -> Response:
+
+class _Registries(RegistryView[ExternalRegistry]):
+    serializer_class = RegistrySerializer
+
+    def get_queryset(self) -> QuerySet[ExternalRegistry]:
+        return registries_for_team(self.team_id)
+
+    def stored(self, registry_id: uuid.UUID, status: int = 200) -> Response:
         """Respond with the current state of a registry."""
-        registry = find(registries_for_team(self.team_id), pk=registry_id)
-        return self.shown(RegistrySerializer, registry, status)
+        return self.shown(self.find(registry_id), status)
 
     def applications_named(self, names: Sequence[str]) -> list[Application]:
         """Return the team's applications with these IDs or slugs, or raise Invalid."""
@@ -85,23 +91,13 @@ class RegistryView(TeamView):
         return applications
 
 
-class RegistriesView(RegistryView):
-    def get_queryset(self) -> QuerySet[ExternalRegistry]:
-        return registries_for_team(self.team_id)
-
-    @extend_schema(
-        operation_id="registries_list", responses=RegistrySerializer(many=True)
-    )
+class RegistriesView(_Registries):
     def get(self, request: Request) -> Response:
         """List the team's external registries."""
         self.require(Permission.REGISTRY_READ)
-        return self.page(RegistrySerializer)
+        return self.page()
 
-    @extend_schema(
-        operation_id="registries_create",
-        request=NewRegistrySerializer,
-        responses={201: RegistrySerializer},
-    )
+    @extend_schema(request=NewRegistrySerializer)
     @idempotent(Permission.REGISTRY_MANAGE)
     def post(self, request: Request) -> Response:
         """Add an external registry, once it has accepted the credential."""
@@ -111,7 +107,7 @@ class RegistriesView(RegistryView):
             applications=self._new.applications,
             result=self._result,
         )
-        return self.shown_registry(registry.pk, 201)
+        return self.stored(registry.pk, 201)
 
     def prepare(self) -> None:
         values = self.validated(NewRegistrySerializer)
@@ -134,18 +130,13 @@ class RegistriesView(RegistryView):
         )
 
 
-class RegistryDetailView(RegistryView):
-    @extend_schema(operation_id="registries_read", responses=RegistrySerializer)
+class RegistryDetailView(_Registries):
     def get(self, request: Request, registry: str) -> Response:
         """Read a registry, by ID or slug."""
         self.require(Permission.REGISTRY_READ)
-        return self.shown(RegistrySerializer, self.registry)
+        return self.shown(self.registry)
 
-    @extend_schema(
-        operation_id="registries_change",
-        request=RegistryChangesSerializer,
-        responses=RegistrySerializer,
-    )
+    @extend_schema(request=RegistryChangesSerializer)
     def patch(self, request: Request, registry: str) -> Response:
         """Change slug, realm, patterns or sharing, effective within a second."""
         row = self.registry
@@ -160,9 +151,8 @@ class RegistryDetailView(RegistryView):
             applications=applications,
             change_shares=change_shares,
         )
-        return self.shown_registry(row.pk)
+        return self.stored(row.pk)
 
-    @extend_schema(operation_id="registries_delete", responses={204: None})
     def delete(self, request: Request, registry: str) -> Response:
         """Delete a registry and its credential; pulls through it stop."""
         services.delete_registry(actor=self.actor, registry=self.registry)
@@ -181,11 +171,11 @@ class RegistryDetailView(RegistryView):
         return self.applications_named(names) if names is not None else current
 
 
-class NewRegistryTestView(TeamView):
+class NewRegistryTestView(TeamView[Any]):
+    serializer_class = CheckResultSerializer
+
     @extend_schema(
-        operation_id="registries_test_new",
-        request=NewRegistryTestSerializer,
-        responses=CheckResultSerializer,
+        operation_id="registries_test_new", request=NewRegistryTestSerializer
     )
     def post(self, request: Request) -> Response:
         """Check a credential of a registry that is not connected; stores nothing."""
@@ -198,29 +188,25 @@ class NewRegistryTestView(TeamView):
             **values,
         )
         result = services.check_new_registry(actor=self.actor, team=self.team, new=new)
-        return self.shown(CheckResultSerializer, result)
+        return self.shown(result)
 
 
-class RegistryTestView(RegistryView):
-    @extend_schema(
-        operation_id="registries_test",
-        request=RegistryTestSerializer,
-        responses=CheckResultSerializer,
-    )
+class RegistryTestView(RegistryView[Any]):
+    serializer_class = CheckResultSerializer
+
+    @extend_schema(request=RegistryTestSerializer)
     def post(self, request: Request, registry: str) -> Response:
         """Check the stored credential now, and record the result."""
         row = self.registry
         self.require(Permission.REGISTRY_MANAGE)
         image = _image(self.validated(RegistryTestSerializer)["image"])
         result = services.check_registry(actor=self.actor, registry=row, image=image)
-        return self.shown(CheckResultSerializer, result)
+        return self.shown(result)
 
 
-class RegistryCredentialView(RegistryView):
+class RegistryCredentialView(_Registries):
     @extend_schema(
-        operation_id="registries_replace_credential",
-        request=NewCredentialSerializer,
-        responses=RegistrySerializer,
+        operation_id="registries_replace_credential", request=NewCredentialSerializer
     )
     @idempotent(Permission.REGISTRY_MANAGE)
     def put(self, request: Request, registry: str) -> Response:
@@ -228,7 +214,7 @@ class RegistryCredentialView(RegistryView):
         services.replace_credential(
             actor=self.actor, draft=self._draft, result=self._result
         )
-        return self.shown_registry(self._draft.registry_id)
+        return self.stored(self._draft.registry_id)
 
     def prepare(self) -> None:
         row = self.registry
@@ -243,12 +229,8 @@ class RegistryCredentialView(RegistryView):
         )
 
 
-class RegistryDuplicateView(RegistryView):
-    @extend_schema(
-        operation_id="registries_duplicate",
-        request=DuplicationSerializer,
-        responses={201: RegistrySerializer},
-    )
+class RegistryDuplicateView(_Registries):
+    @extend_schema(request=DuplicationSerializer, responses={201: RegistrySerializer})
     @idempotent(Permission.REGISTRY_MANAGE)
     def post(self, request: Request, registry: str) -> Response:
         """Add the same registry again under another slug."""
@@ -257,60 +239,59 @@ class RegistryDuplicateView(RegistryView):
         duplicate = services.duplicate_registry(
             actor=self.actor, registry=row, slug=slug
         )
-        return self.shown_registry(duplicate.pk, 201)
+        return self.stored(duplicate.pk, 201)
 
 
-class RegistryChecksView(RegistryView):
+class RegistryChecksView(RegistryView[CredentialCheck]):
+    serializer_class = CredentialCheckSerializer
+
     def get_queryset(self) -> QuerySet[CredentialCheck]:
         return checks_of_registry(self.registry)
 
-    @extend_schema(
-        operation_id="registries_checks", responses=CredentialCheckSerializer(many=True)
-    )
     def get(self, request: Request, registry: str) -> Response:
         """List the checks of a registry's credential, newest first."""
         self.require(Permission.REGISTRY_READ)
-        return self.page(CredentialCheckSerializer)
+        return self.page()
 
 
-class PullsView(TeamView):
+class PullsView(TeamView[PullEvent]):
+    serializer_class = PullSerializer
     ordering = ("-last_at", "-id")
-    filterset_class: ClassVar[type[PullFilter]] = PullFilter
+    filterset_class = PullFilter
 
     def get_queryset(self) -> QuerySet[PullEvent]:
         return pulls_for_team(self.team_id)
 
-    @extend_schema(operation_id="pulls_list", responses=PullSerializer(many=True))
     def get(self, request: Request) -> Response:
         """List pulls, allowed and refused, the latest first."""
         self.require(Permission.LICENSE_READ)
-        return self.page(PullSerializer)
+        return self.page()
 
 
-class RegistryPullsView(RegistryView):
+class RegistryPullsView(RegistryView[PullEvent]):
+    serializer_class = PullSerializer
     ordering = ("-last_at", "-id")
 
     def get_queryset(self) -> QuerySet[PullEvent]:
         return pulls_for_team(self.team_id).filter(registry_id=self.registry.pk)
 
-    @extend_schema(operation_id="registries_pulls", responses=PullSerializer(many=True))
     def get(self, request: Request, registry: str) -> Response:
         """List pulls through one registry, the latest first."""
         self.require(Permission.REGISTRY_READ)
-        return self.page(PullSerializer)
+        return self.page()
 
 
-class LicensePullsView(TeamView):
+class LicensePullsView(TeamView[PullEvent]):
+    serializer_class = PullSerializer
     ordering = ("-last_at", "-id")
 
     def get_queryset(self) -> QuerySet[PullEvent]:
         return pulls_for_team(self.team_id).filter(license=self._license)
 
-    @extend_schema(operation_id="licenses_pulls", responses=PullSerializer(many=True))
     def get(self, request: Request, license_id: uuid.UUID) -> Response:
         """List pulls with one license, the latest first."""
         self.require(Permission.LICENSE_READ)
-        return self.page(PullSerializer)
+        return self.page()
 
     @property
     def _license(self) -> License:
@@ -319,12 +300,10 @@ class LicensePullsView(TeamView):
         return find(licenses_for_team(self.team_id), pk=self.kwargs["license_id"])
 
 
-class AuthorizeView(TeamView):
-    @extend_schema(
-        operation_id="authorize",
-        request=AuthorizationRequestSerializer,
-        responses=DecisionSerializer,
-    )
+class AuthorizeView(TeamView[Any]):
+    serializer_class = DecisionSerializer
+
+    @extend_schema(request=AuthorizationRequestSerializer)
     def post(self, request: Request) -> Response:
         """Decide whether a credential may pull, exactly as for a real pull."""
         self.require(Permission.PULL_AUTHORIZE)
@@ -338,7 +317,7 @@ class AuthorizeView(TeamView):
             within_team=self.team.pk,
         )
         fields = _decision_fields(decision, trace=values["trace"])
-        return self.shown(DecisionSerializer, fields)
+        return self.shown(fields)
 
 
 def _refuse_both(*, shared_with_all: bool, names: Sequence[str] | None) -> None:

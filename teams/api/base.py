@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.http import Http404
@@ -28,7 +28,7 @@ PAGE_PARAMETERS = frozenset({"cursor", "page_size"})
 MAX_UNKNOWN_REPORTED = 10
 
 
-class TeamView(GenericAPIView[Any]):
+class TeamView(GenericAPIView[Any], Generic[ModelT]):
     """A view of one team's objects for a signed-in actor."""
 
     http_method_names: Sequence[str] = ["get", "head", "post", "put", "patch", "delete"]
@@ -73,24 +73,20 @@ class TeamView(GenericAPIView[Any]):
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
 
-    def page(self, serializer_class: type[serializers.Serializer[Any]]) -> Response:
+    def find(self, pk: uuid.UUID) -> ModelT:
+        """Return the row with this ID; raises Http404 if there is none."""
+        row: ModelT = find(self.get_queryset(), pk=pk)
+        return row
+
+    def page(self) -> Response:
         """Return a page of the filtered list."""
         self._refuse_unknown_parameters()
         rows = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
-        serializer = serializer_class(
-            rows, many=True, context=self.get_serializer_context()
-        )
-        return self.get_paginated_response(serializer.data)
+        return self.get_paginated_response(self.get_serializer(rows, many=True).data)
 
-    def shown(
-        self,
-        serializer_class: type[serializers.Serializer[Any]],
-        instance: object,
-        status: int = 200,
-    ) -> Response:
-        """Return one object."""
-        serializer = serializer_class(instance, context=self.get_serializer_context())
-        return Response(serializer.data, status)
+    def shown(self, instance: object, status: int = 200, **once: str) -> Response:
+        """Return one object, with what is shown only this once."""
+        return Response({**self.get_serializer(instance).data, **once}, status)
 
     def finalize_response(
         self,

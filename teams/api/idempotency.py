@@ -27,7 +27,7 @@ REPLAYED_HEADER = "Idempotency-Replayed"
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 
 P = ParamSpec("P")
-ViewT = TypeVar("ViewT", bound="TeamView")
+ViewT = TypeVar("ViewT", bound="TeamView[Any]")
 Handler = Callable[Concatenate[ViewT, Request, P], Response]
 
 
@@ -73,14 +73,16 @@ def idempotent(permission: Permission) -> Decorator:
     return decorate
 
 
-def _answered(view: TeamView, key: str) -> Response | None:
+def _answered(view: TeamView[Any], key: str) -> Response | None:
     if not _KEY.fullmatch(key):
         raise ValidationError({HEADER: ["Use 1 to 255 printable ASCII characters."]})
     record = find_record(view.actor, key)
     return _replay(record, _fingerprint(view)) if record is not None else None
 
 
-def _answer_once(view: TeamView, key: str, answer: Callable[[], Response]) -> Response:
+def _answer_once(
+    view: TeamView[Any], key: str, answer: Callable[[], Response]
+) -> Response:
     fingerprint = _fingerprint(view)
     with transaction.atomic():
         record, is_new = take_key(view.actor, key, fingerprint)
@@ -102,7 +104,7 @@ def _replay(record: IdempotencyRecord, fingerprint: str) -> Response:
     )
 
 
-def _fingerprint(view: TeamView) -> str:
+def _fingerprint(view: TeamView[Any]) -> str:
     # Only its HMAC is stored, because the body may contain a password that could be
     # guessed. It includes the role, so that a lower role cannot replay the response.
     request = view.request

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.crypto.secrets import Secret
-from teams.api.base import TeamView, find
+from teams.api.base import TeamView
 from teams.api.idempotency import idempotent
 from teams.api.serializers import (
     InvitationSerializer,
@@ -24,36 +24,28 @@ from teams.permissions import Permission, Role
 from teams.selectors import invitations_of_team
 
 
-class _InvitationsOfTeam(TeamView):
+class _Invitations(TeamView[Invitation]):
+    serializer_class = InvitationSerializer
+
     def get_queryset(self) -> QuerySet[Invitation]:
         return invitations_of_team(self.team_id)
-
-    def find(self, invitation_id: uuid.UUID) -> Invitation:
-        return find(self.get_queryset(), pk=invitation_id)
 
     def sent(self, invitation: Invitation, secret: Secret, status: int) -> Response:
         """Respond with the link, and mail it after the commit."""
         path = reverse("invitation", kwargs={"secret": secret.reveal()})
         link = self.request.build_absolute_uri(path)
         transaction.on_commit(lambda: send_invitation(invitation, link=link))
-        context = {**self.get_serializer_context(), "link": link}
-        serializer = SentInvitationSerializer(invitation, context=context)
-        return Response(serializer.data, status)
+        return self.shown(invitation, status, link=link)
 
 
-class InvitationsView(_InvitationsOfTeam):
-    @extend_schema(
-        operation_id="invitations_list", responses=InvitationSerializer(many=True)
-    )
+class InvitationsView(_Invitations):
     def get(self, request: Request) -> Response:
         """List invitations that are not yet accepted, including expired ones."""
         self.require(Permission.TEAM_READ)
-        return self.page(InvitationSerializer)
+        return self.page()
 
     @extend_schema(
-        operation_id="invitations_create",
-        request=NewInvitationSerializer,
-        responses={201: SentInvitationSerializer},
+        request=NewInvitationSerializer, responses={201: SentInvitationSerializer}
     )
     @idempotent(Permission.MEMBER_MANAGE)
     def post(self, request: Request) -> Response:
@@ -68,26 +60,21 @@ class InvitationsView(_InvitationsOfTeam):
         return self.sent(invitation, secret, 201)
 
 
-class InvitationView(_InvitationsOfTeam):
-    @extend_schema(operation_id="invitations_read", responses=InvitationSerializer)
+class InvitationView(_Invitations):
     def get(self, request: Request, invitation_id: uuid.UUID) -> Response:
         """Read an invitation, without its link."""
         self.require(Permission.TEAM_READ)
-        return self.shown(InvitationSerializer, self.find(invitation_id))
+        return self.shown(self.find(invitation_id))
 
-    @extend_schema(operation_id="invitations_withdraw", responses={204: None})
+    @extend_schema(operation_id="invitations_withdraw")
     def delete(self, request: Request, invitation_id: uuid.UUID) -> Response:
         """Withdraw an invitation; its link stops working."""
         withdraw_invitation(actor=self.actor, invitation=self.find(invitation_id))
         return Response(status=204)
 
 
-class InvitationRenewView(_InvitationsOfTeam):
-    @extend_schema(
-        operation_id="invitations_renew",
-        request=None,
-        responses=SentInvitationSerializer,
-    )
+class InvitationRenewView(_Invitations):
+    @extend_schema(responses=SentInvitationSerializer)
     @idempotent(Permission.MEMBER_MANAGE)
     def post(self, request: Request, invitation_id: uuid.UUID) -> Response:
         """Mail a new link, valid for a week; the old link stops working."""

@@ -79,17 +79,13 @@ class InvitationSerializer(serializers.ModelSerializer[Invitation]):
 
 
 class SentInvitationSerializer(InvitationSerializer):
-    link = serializers.SerializerMethodField(
-        help_text="Where to accept. Also mailed; only shown now"
+    link = serializers.CharField(
+        read_only=True, help_text="Where to accept. Also mailed; only shown now"
     )
 
     class Meta(InvitationSerializer.Meta):
         fields = [*InvitationSerializer.Meta.fields, "link"]
         read_only_fields = fields
-
-    def get_link(self, invitation: Invitation) -> str:
-        link: str = self.context["link"]
-        return link
 
 
 class NewInvitationSerializer(InputSerializer):
@@ -139,15 +135,11 @@ class ApiTokenSerializer(serializers.ModelSerializer[ApiToken]):
 
 
 class CreatedApiTokenSerializer(ApiTokenSerializer):
-    token = serializers.SerializerMethodField(help_text="Only shown now")
+    token = serializers.CharField(read_only=True, help_text="Only shown now")
 
     class Meta(ApiTokenSerializer.Meta):
         fields = [*ApiTokenSerializer.Meta.fields, "token"]
         read_only_fields = fields
-
-    def get_token(self, api_token: ApiToken) -> str:
-        text: str = self.context["text"].reveal()
-        return text
 
 
 class NewApiTokenSerializer(InputSerializer):

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import uuid
-from typing import ClassVar
 
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
@@ -12,7 +11,7 @@ from audit.models import AuditEvent
 from audit.selectors import audit_events_for_team
 from portal.errors import Invalid
 from teams import api_tokens, services
-from teams.api.base import TeamView, find
+from teams.api.base import TeamView
 from teams.api.idempotency import idempotent
 from teams.api.serializers import (
     ApiTokenSerializer,
@@ -28,7 +27,7 @@ from teams.api.serializers import (
     TeamSerializer,
 )
 from teams.filters import ApiTokenFilter, AuditEventFilter
-from teams.models import ApiToken, Membership, ServiceAccount, User
+from teams.models import ApiToken, Membership, ServiceAccount, Team, User
 from teams.permissions import Permission, Role
 from teams.selectors import (
     api_tokens_for_actor,
@@ -38,18 +37,15 @@ from teams.selectors import (
 )
 
 
-class TeamDetailView(TeamView):
-    @extend_schema(operation_id="team_read", responses=TeamSerializer)
+class TeamDetailView(TeamView[Team]):
+    serializer_class = TeamSerializer
+
     def get(self, request: Request) -> Response:
         """Read your team, with your role and permissions."""
         self.require(Permission.TEAM_READ)
-        return self.shown(TeamSerializer, self.team)
+        return self.shown(self.team)
 
-    @extend_schema(
-        operation_id="team_change",
-        request=TeamChangesSerializer,
-        responses=TeamSerializer,
-    )
+    @extend_schema(request=TeamChangesSerializer)
     def patch(self, request: Request) -> Response:
         """Change name, time zone or whether a second factor is required."""
         self.require(Permission.TEAM_MANAGE)
@@ -58,70 +54,61 @@ class TeamDetailView(TeamView):
             team=self.team,
             changes=self.validated(TeamChangesSerializer),
         )
-        return self.shown(TeamSerializer, team)
+        return self.shown(team)
 
 
-class MembersView(TeamView):
+class _Members(TeamView[Membership]):
+    serializer_class = MemberSerializer
+
     def get_queryset(self) -> QuerySet[Membership]:
         return members_of_team(self.team_id)
 
-    @extend_schema(operation_id="members_list", responses=MemberSerializer(many=True))
+
+class MembersView(_Members):
     def get(self, request: Request) -> Response:
         """List the members of the team."""
         self.require(Permission.TEAM_READ)
-        return self.page(MemberSerializer)
+        return self.page()
 
 
-class MemberView(TeamView):
-    @extend_schema(operation_id="members_read", responses=MemberSerializer)
+class MemberView(_Members):
     def get(self, request: Request, member_id: uuid.UUID) -> Response:
         """Read a member."""
         self.require(Permission.TEAM_READ)
-        return self.shown(MemberSerializer, self._find(member_id))
+        return self.shown(self.find(member_id))
 
-    @extend_schema(
-        operation_id="members_change",
-        request=MemberChangesSerializer,
-        responses=MemberSerializer,
-    )
+    @extend_schema(request=MemberChangesSerializer)
     def patch(self, request: Request, member_id: uuid.UUID) -> Response:
         """Give a member another role."""
-        membership = self._find(member_id)
+        membership = self.find(member_id)
         self.require(Permission.MEMBER_MANAGE)
         role = Role(self.validated(MemberChangesSerializer)["role"])
         membership = services.change_member_role(
             actor=self.actor, membership=membership, role=role
         )
-        return self.shown(MemberSerializer, membership)
+        return self.shown(membership)
 
-    @extend_schema(operation_id="members_remove", responses={204: None})
+    @extend_schema(operation_id="members_remove")
     def delete(self, request: Request, member_id: uuid.UUID) -> Response:
         """Remove a member from the team, or leave it yourself."""
-        services.remove_member(actor=self.actor, membership=self._find(member_id))
+        services.remove_member(actor=self.actor, membership=self.find(member_id))
         return Response(status=204)
 
-    def _find(self, member_id: uuid.UUID) -> Membership:
-        return find(members_of_team(self.team_id), pk=member_id)
 
+class _ServiceAccounts(TeamView[ServiceAccount]):
+    serializer_class = ServiceAccountSerializer
 
-class ServiceAccountsView(TeamView):
     def get_queryset(self) -> QuerySet[ServiceAccount]:
         return service_accounts_for_team(self.team_id)
 
-    @extend_schema(
-        operation_id="service_accounts_list",
-        responses=ServiceAccountSerializer(many=True),
-    )
+
+class ServiceAccountsView(_ServiceAccounts):
     def get(self, request: Request) -> Response:
         """List the team's service accounts."""
         self.require(Permission.SERVICE_ACCOUNT_READ)
-        return self.page(ServiceAccountSerializer)
+        return self.page()
 
-    @extend_schema(
-        operation_id="service_accounts_create",
-        request=NewServiceAccountSerializer,
-        responses={201: ServiceAccountSerializer},
-    )
+    @extend_schema(request=NewServiceAccountSerializer)
     @idempotent(Permission.SERVICE_ACCOUNT_MANAGE)
     def post(self, request: Request) -> Response:
         """Create a service account, with no more permissions than you have."""
@@ -132,66 +119,54 @@ class ServiceAccountsView(TeamView):
             name=values["name"],
             role=Role(values["role"]),
         )
-        return self.shown(ServiceAccountSerializer, service_account, 201)
+        return self.shown(service_account, 201)
 
 
-class ServiceAccountView(TeamView):
-    @extend_schema(
-        operation_id="service_accounts_read", responses=ServiceAccountSerializer
-    )
+class ServiceAccountView(_ServiceAccounts):
     def get(self, request: Request, service_account_id: uuid.UUID) -> Response:
         """Read a service account."""
         self.require(Permission.SERVICE_ACCOUNT_READ)
-        return self.shown(ServiceAccountSerializer, self._find(service_account_id))
+        return self.shown(self.find(service_account_id))
 
-    @extend_schema(
-        operation_id="service_accounts_change",
-        request=ServiceAccountChangesSerializer,
-        responses=ServiceAccountSerializer,
-    )
+    @extend_schema(request=ServiceAccountChangesSerializer)
     def patch(self, request: Request, service_account_id: uuid.UUID) -> Response:
         """Change name or role; a role applies to existing tokens at once."""
-        service_account = self._find(service_account_id)
+        service_account = self.find(service_account_id)
         self.require(Permission.SERVICE_ACCOUNT_MANAGE)
         service_account = services.change_service_account(
             actor=self.actor,
             service_account=service_account,
             changes=self.validated(ServiceAccountChangesSerializer),
         )
-        return self.shown(ServiceAccountSerializer, service_account)
+        return self.shown(service_account)
 
-    @extend_schema(operation_id="service_accounts_delete", responses={204: None})
     def delete(self, request: Request, service_account_id: uuid.UUID) -> Response:
         """Delete a service account; its tokens stop at once."""
         services.delete_service_account(
-            actor=self.actor, service_account=self._find(service_account_id)
+            actor=self.actor, service_account=self.find(service_account_id)
         )
         return Response(status=204)
 
-    def _find(self, service_account_id: uuid.UUID) -> ServiceAccount:
-        return find(service_accounts_for_team(self.team_id), pk=service_account_id)
 
-
-class ApiTokensView(TeamView):
-    filterset_class: ClassVar[type[ApiTokenFilter]] = ApiTokenFilter
+class _ApiTokens(TeamView[ApiToken]):
+    serializer_class = ApiTokenSerializer
 
     def get_queryset(self) -> QuerySet[ApiToken]:
         if getattr(self, "swagger_fake_view", False):
             return api_tokens_for_team(self.team_id)
         return api_tokens_for_actor(self.actor)
 
-    @extend_schema(
-        operation_id="api_tokens_list", responses=ApiTokenSerializer(many=True)
-    )
+
+class ApiTokensView(_ApiTokens):
+    filterset_class = ApiTokenFilter
+
     def get(self, request: Request) -> Response:
         """List your API tokens, or all of the team's if you may manage them."""
         self.require(Permission.TEAM_READ)
-        return self.page(ApiTokenSerializer)
+        return self.page()
 
     @extend_schema(
-        operation_id="api_tokens_create",
-        request=NewApiTokenSerializer,
-        responses={201: CreatedApiTokenSerializer},
+        request=NewApiTokenSerializer, responses={201: CreatedApiTokenSerializer}
     )
     @idempotent(Permission.API_TOKEN_CREATE)
     def post(self, request: Request) -> Response:
@@ -209,8 +184,7 @@ class ApiTokensView(TeamView):
             read_only=values["read_only"],
             expires_at=values["expires_at"],
         )
-        context = {**self.get_serializer_context(), "text": text}
-        return Response(CreatedApiTokenSerializer(api_token, context=context).data, 201)
+        return self.shown(api_token, 201, token=text.reveal())
 
     def _user(self) -> User | None:
         if self.actor.id is None:
@@ -229,36 +203,29 @@ class ApiTokensView(TeamView):
         return service_account
 
 
-class ApiTokenView(TeamView):
-    @extend_schema(operation_id="api_tokens_read", responses=ApiTokenSerializer)
+class ApiTokenView(_ApiTokens):
     def get(self, request: Request, api_token_id: uuid.UUID) -> Response:
         """Read an API token, without its text."""
         self.require(Permission.TEAM_READ)
-        api_token = find(api_tokens_for_actor(self.actor), pk=api_token_id)
-        return self.shown(ApiTokenSerializer, api_token)
+        return self.shown(self.find(api_token_id))
 
 
-class ApiTokenRevokeView(TeamView):
-    @extend_schema(
-        operation_id="api_tokens_revoke", request=None, responses=ApiTokenSerializer
-    )
+class ApiTokenRevokeView(_ApiTokens):
     def post(self, request: Request, api_token_id: uuid.UUID) -> Response:
         """Stop an API token at once. Revoking again is not an error."""
-        api_token = find(api_tokens_for_actor(self.actor), pk=api_token_id)
+        api_token = self.find(api_token_id)
         api_tokens.revoke_api_token(actor=self.actor, api_token=api_token)
-        return self.shown(ApiTokenSerializer, api_token)
+        return self.shown(api_token)
 
 
-class AuditEventsView(TeamView):
-    filterset_class: ClassVar[type[AuditEventFilter]] = AuditEventFilter
+class AuditEventsView(TeamView[AuditEvent]):
+    serializer_class = AuditEventSerializer
+    filterset_class = AuditEventFilter
 
     def get_queryset(self) -> QuerySet[AuditEvent]:
         return audit_events_for_team(self.team_id)
 
-    @extend_schema(
-        operation_id="audit_events_list", responses=AuditEventSerializer(many=True)
-    )
     def get(self, request: Request) -> Response:
         """List who did what, newest first."""
         self.require(Permission.AUDIT_READ)
-        return self.page(AuditEventSerializer)
+        return self.page()
