@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
+
+from django.core.management.base import CommandError
 
 
 def write_atomically(path: Path, text: str, *, mode: int = 0o600) -> None:
@@ -13,12 +16,13 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o600) -> None:
     replaces the old one.
 
     Raises:
-        OSError: it cannot be written; the old file is unchanged.
+        CommandError: it cannot be written; the old file is unchanged.
     """
     fresh = path.with_name(f".{path.name}.new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh.unlink(missing_ok=True)
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             if path.exists():
                 # The registry runs as another user than this command.
@@ -27,6 +31,7 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o600) -> None:
             os.fchmod(descriptor, mode)
             stream.write(text)
         fresh.replace(path)
-    except OSError:
-        fresh.unlink(missing_ok=True)
-        raise
+    except OSError as error:
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)
+        raise CommandError(f"{path} cannot be written: {error.strerror}") from error

@@ -75,13 +75,7 @@ class Command(BaseCommand):
                 f"{existing[0]} exists; nothing was written. Use --force to replace it."
             )
         for path, (text, mode) in files.items():
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                write_atomically(path, text, mode=mode)
-            except OSError as error:
-                raise CommandError(
-                    f"{path} cannot be written: {error.strerror}"
-                ) from error
+            write_atomically(path, text, mode=mode)
             self.stdout.write(f"Wrote {path}")
 
 

@@ -129,6 +129,5 @@ def _read_facts(path: Path) -> dict[str, str]:
 
 
 def _write_facts(path: Path, facts: dict[str, str]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = "".join(f"{name}={shlex.quote(value)}\n" for name, value in facts.items())
     write_atomically(path, text)

@@ -57,7 +57,7 @@ def _create(directory: Path) -> list[Path]:
     except OSError as error:
         raise CommandError(f"{directory}: {error.strerror}") from error
     for path, content in contents.items():
-        _write(path, content)
+        write_atomically(path, content)
     return list(contents)
 
 
@@ -68,11 +68,4 @@ def _renew(directory: Path) -> None:
         leaf = renew_leaf(root_key, root)
     except (OSError, SigningKeyError) as error:
         raise CommandError(f"The root cannot be used: {error}") from error
-    _write(directory / LEAF, leaf)
-
-
-def _write(path: Path, content: str) -> None:
-    try:
-        write_atomically(path, content)
-    except OSError as error:
-        raise CommandError(f"{path} cannot be written: {error.strerror}") from error
+    write_atomically(directory / LEAF, leaf)
