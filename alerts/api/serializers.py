@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from alerts.events import CHOOSABLE, Event
 from alerts.models import Alert, Delivery, DeliveryState, Webhook
-from teams.api.base import InputSerializer
+from teams.api.base import InputSerializer, RowSerializer
 
 # The names of events for programs, not the descriptions for people.
 EVENTS = [(event.value, event.value) for event in Event]
@@ -25,7 +25,7 @@ class ChosenEventsField(serializers.ListField):
         )
 
 
-class AlertSerializer(serializers.ModelSerializer[Alert]):
+class AlertSerializer(RowSerializer[Alert]):
     event = serializers.ChoiceField(choices=EVENTS)
     data = serializers.DictField(  # type: ignore[assignment]  # not Serializer.data
         child=serializers.JSONField(allow_null=True),
@@ -43,10 +43,9 @@ class AlertSerializer(serializers.ModelSerializer[Alert]):
             "data",
             "created_at",
         ]
-        read_only_fields = fields
 
 
-class WebhookSerializer(serializers.ModelSerializer[Webhook]):
+class WebhookSerializer(RowSerializer[Webhook]):
     """A webhook without its secret, which is shown only once."""
 
     events = ChosenEventsField()
@@ -70,7 +69,6 @@ class WebhookSerializer(serializers.ModelSerializer[Webhook]):
             "previous_secret_until",
             "created_at",
         ]
-        read_only_fields = fields
 
 
 class CreatedWebhookSerializer(WebhookSerializer):
@@ -80,7 +78,6 @@ class CreatedWebhookSerializer(WebhookSerializer):
 
     class Meta(WebhookSerializer.Meta):
         fields = [*WebhookSerializer.Meta.fields, "secret"]
-        read_only_fields = fields
 
 
 class NewWebhookSerializer(InputSerializer):
@@ -95,7 +92,7 @@ class WebhookChangesSerializer(InputSerializer):
     events = ChosenEventsField(required=False)
 
 
-class DeliverySerializer(serializers.ModelSerializer[Delivery]):
+class DeliverySerializer(RowSerializer[Delivery]):
     event = serializers.ChoiceField(source="alert.event", choices=EVENTS)
     state = serializers.ChoiceField(choices=DeliveryState.choices)
     due_at = serializers.DateTimeField(
@@ -118,4 +115,3 @@ class DeliverySerializer(serializers.ModelSerializer[Delivery]):
             "detail",
             "created_at",
         ]
-        read_only_fields = fields

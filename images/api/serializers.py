@@ -4,13 +4,14 @@ from django.conf import settings
 from rest_framework import serializers
 
 from images.models import ImageManifest, ImageRepository, ImageTag
+from teams.api.base import RowSerializer
 
 _HOST_HELP = "Null if no host of the private registry is configured"
 _PUSHED_BY_HELP = "`api-token:` or `user:` with its ID; empty if unknown"
 _SIZE_HELP = "For all platforms; null until the image has been read"
 
 
-class ImageSerializer(serializers.ModelSerializer[ImageRepository]):
+class ImageSerializer(RowSerializer[ImageRepository]):
     """An image with all its tags: a repository of the private registry."""
 
     repository = serializers.CharField(
@@ -40,13 +41,12 @@ class ImageSerializer(serializers.ModelSerializer[ImageRepository]):
             "last_pulled_at",
             "created_at",
         ]
-        read_only_fields = fields
 
     def get_image(self, repository: ImageRepository) -> str | None:
         return pull_name(repository)
 
 
-class ImageTagSerializer(serializers.ModelSerializer[ImageTag]):
+class ImageTagSerializer(RowSerializer[ImageTag]):
     """A tag, and the image that it currently names."""
 
     reference = serializers.SerializerMethodField(
@@ -78,13 +78,12 @@ class ImageTagSerializer(serializers.ModelSerializer[ImageTag]):
             "pushed_by",
             "last_pulled_at",
         ]
-        read_only_fields = fields
 
     def get_reference(self, tag: ImageTag) -> str | None:
         return pull_name(tag.repository, f":{tag.name}")
 
 
-class ImageManifestSerializer(serializers.ModelSerializer[ImageManifest]):
+class ImageManifestSerializer(RowSerializer[ImageManifest]):
     """An image or an index by its digest, tagged or not."""
 
     reference = serializers.SerializerMethodField(
@@ -112,7 +111,6 @@ class ImageManifestSerializer(serializers.ModelSerializer[ImageManifest]):
             "pushed_by",
             "last_pulled_at",
         ]
-        read_only_fields = fields
 
     def get_reference(self, manifest: ImageManifest) -> str | None:
         return pull_name(manifest.repository, f"@{manifest.digest}")

@@ -13,17 +13,16 @@ from licenses.models import (
     LicenseState,
 )
 from licenses.selectors import shown_field_values
-from teams.api.base import InputSerializer, InstantField
+from teams.api.base import InputSerializer, InstantField, RowSerializer
 from teams.permissions import Permission
 
 STATES = [(state.value, state.value) for state in LicenseState]
 
 
-class ApplicationSerializer(serializers.ModelSerializer[Application]):
+class ApplicationSerializer(RowSerializer[Application]):
     class Meta:
         model = Application
         fields = ["id", "name", "slug", "created_at"]
-        read_only_fields = fields
 
 
 class NewApplicationSerializer(InputSerializer):
@@ -35,11 +34,10 @@ class ApplicationChangesSerializer(InputSerializer):
     name = serializers.CharField(max_length=150, required=False)
 
 
-class ChannelSerializer(serializers.ModelSerializer[Channel]):
+class ChannelSerializer(RowSerializer[Channel]):
     class Meta:
         model = Channel
         fields = ["id", "name", "slug", "is_default", "created_at"]
-        read_only_fields = fields
 
 
 class NewChannelSerializer(InputSerializer):
@@ -53,13 +51,12 @@ class ChannelChangesSerializer(InputSerializer):
     is_default = serializers.BooleanField(required=False)
 
 
-class CustomerSerializer(serializers.ModelSerializer[Customer]):
+class CustomerSerializer(RowSerializer[Customer]):
     email = serializers.CharField(read_only=True)  # may be empty
 
     class Meta:
         model = Customer
         fields = ["id", "name", "email", "custom_id", "archived_at", "created_at"]
-        read_only_fields = fields
 
 
 class NewCustomerSerializer(InputSerializer):
@@ -74,7 +71,7 @@ class CustomerChangesSerializer(InputSerializer):
     custom_id = serializers.CharField(max_length=254, allow_blank=True, required=False)
 
 
-class LicenseFieldSerializer(serializers.ModelSerializer[LicenseField]):
+class LicenseFieldSerializer(RowSerializer[LicenseField]):
     class Meta:
         model = LicenseField
         fields = [
@@ -88,7 +85,6 @@ class LicenseFieldSerializer(serializers.ModelSerializer[LicenseField]):
             "options",
             "created_at",
         ]
-        read_only_fields = fields
 
 
 class NewLicenseFieldSerializer(InputSerializer):
@@ -116,7 +112,7 @@ class LicenseFieldChangesSerializer(InputSerializer):
     )
 
 
-class LicenseSerializer(serializers.ModelSerializer[License]):
+class LicenseSerializer(RowSerializer[License]):
     """A license without its ID, a secret, which is in the license file."""
 
     customer = serializers.UUIDField(source="customer_id")
@@ -150,7 +146,6 @@ class LicenseSerializer(serializers.ModelSerializer[License]):
             "field_values",
             "created_at",
         ]
-        read_only_fields = fields
 
     def get_state(self, license: License) -> LicenseState:
         return license.state()

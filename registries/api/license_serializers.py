@@ -9,28 +9,26 @@ from rest_framework import serializers
 from licenses.models import Application, Channel, License, LicenseField
 from licenses.selectors import effective_field_values
 from registries.preview.license_images import ResolvedImage, Result
-from teams.api.base import InputSerializer
+from teams.api.base import InputSerializer, RowSerializer
 
 MAX_IMAGES = 1000
 MAX_IMAGE_LENGTH = 4096
 
 
-class LicensedApplicationSerializer(serializers.ModelSerializer[Application]):
+class LicensedApplicationSerializer(RowSerializer[Application]):
     class Meta:
         model = Application
         fields = ["slug", "name"]
-        read_only_fields = fields
 
 
 class LicenseCustomerSerializer(serializers.Serializer[Any]):
     name = serializers.CharField()
 
 
-class LicenseChannelSerializer(serializers.ModelSerializer[Channel]):
+class LicenseChannelSerializer(RowSerializer[Channel]):
     class Meta:
         model = Channel
         fields = ["name", "slug"]
-        read_only_fields = fields
 
 
 class LicenseValueSerializer(serializers.Serializer[Any]):
@@ -43,7 +41,7 @@ class LicenseValueSerializer(serializers.Serializer[Any]):
     hidden = serializers.BooleanField()
 
 
-class HeldLicenseSerializer(serializers.ModelSerializer[License]):
+class HeldLicenseSerializer(RowSerializer[License]):
     """A license as its holder sees it: everything but its ID, which they have."""
 
     application = LicensedApplicationSerializer()
@@ -70,7 +68,6 @@ class HeldLicenseSerializer(serializers.ModelSerializer[License]):
             "registry_host",
             "fields",
         ]
-        read_only_fields = fields
 
     def get_proxy_host(self, _license: License) -> str | None:
         return settings.BERTH_PROXY_HOST or None

@@ -31,6 +31,7 @@ from registries.api.license_serializers import (
 )
 from registries.preview.license_images import resolve_images
 from registries.pulls.pull_secret import check_namespace, pull_secret_of
+from teams.api.base import refuse_unknown
 
 YAML = "application/yaml"
 
@@ -52,7 +53,7 @@ class LicenseHolderView(GenericAPIView[Any]):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        refuse_unknown_parameters(request, self.parameters)
+        refuse_unknown("parameter", request.query_params, self.parameters)
 
     def finalize_response(
         self, request: Request, response: Response, *args: Any, **kwargs: Any

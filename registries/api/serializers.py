@@ -16,7 +16,7 @@ from registries.models.health import Outcome
 from registries.models.outcomes import Reason
 from registries.providers import PROVIDERS
 from registries.selectors import credential_in_use
-from teams.api.base import InputSerializer
+from teams.api.base import InputSerializer, RowSerializer
 from teams.permissions import Permission
 
 PROVIDER_CHOICES = [(name, name) for name in PROVIDERS]
@@ -29,7 +29,7 @@ TEST_IMAGE_HELP = (
 REASONS = [(reason.value, reason.value) for reason in Reason]
 
 
-class RegistrySerializer(serializers.ModelSerializer[ExternalRegistry]):
+class RegistrySerializer(RowSerializer[ExternalRegistry]):
     """An external registry. The secret of its credential is never returned."""
 
     applications = serializers.SerializerMethodField(
@@ -62,7 +62,6 @@ class RegistrySerializer(serializers.ModelSerializer[ExternalRegistry]):
             "health_checked_at",
             "created_at",
         ]
-        read_only_fields = fields
 
     def get_applications(self, registry: ExternalRegistry) -> list[str] | None:
         if registry.shared_with_all:
@@ -189,14 +188,13 @@ class CheckResultSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField()
 
 
-class CredentialCheckSerializer(serializers.ModelSerializer[CredentialCheck]):
+class CredentialCheckSerializer(RowSerializer[CredentialCheck]):
     class Meta:
         model = CredentialCheck
         fields = ["id", "outcome", "http_status", "latency_ms", "detail", "created_at"]
-        read_only_fields = fields
 
 
-class PullSerializer(serializers.ModelSerializer[PullEvent]):
+class PullSerializer(RowSerializer[PullEvent]):
     """The number of pulls in one hour with one outcome."""
 
     application = serializers.CharField(source="application_slug")
@@ -221,7 +219,6 @@ class PullSerializer(serializers.ModelSerializer[PullEvent]):
             "count",
             "last_at",
         ]
-        read_only_fields = fields
 
     def get_registry(self, pull: PullEvent) -> str | None:
         if pull.is_private:

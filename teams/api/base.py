@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -103,7 +103,16 @@ class TeamView(GenericAPIView[Any], Generic[ModelT]):
     def _refuse_unknown_parameters(self) -> None:
         filterset = getattr(self, "filterset_class", None)
         known = PAGE_PARAMETERS.union(filterset.base_filters if filterset else ())
-        refuse_unknown_parameters(self.request, known)
+        refuse_unknown("parameter", self.request.query_params, known)
+
+
+def refuse_unknown(kind: str, names: Iterable[Any], known: Container[Any]) -> None:
+    """Raise ValidationError for names that are not known."""
+    unknown = sorted(str(name)[:100] for name in names if name not in known)
+    if unknown:
+        raise ValidationError(
+            {name: [f"Unknown {kind}."] for name in unknown[:MAX_UNKNOWN_REPORTED]}
+        )
 
 
 def find(rows: QuerySet[ModelT], **lookup: object) -> ModelT:
@@ -144,14 +153,12 @@ class InputSerializer(serializers.Serializer[Any]):
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
-            unknown = sorted(
-                str(name)[:100] for name in data if name not in self.fields
-            )
-            if unknown:
-                raise serializers.ValidationError(
-                    {
-                        name: ["Unknown field."]
-                        for name in unknown[:MAX_UNKNOWN_REPORTED]
-                    }
-                )
+            refuse_unknown("field", data, self.fields)
         return super().to_internal_value(data)
+
+
+class RowSerializer(serializers.ModelSerializer[ModelT]):
+    # Shows a row; all fields are read-only. The schema would repeat a docstring.
+
+    def get_extra_kwargs(self) -> dict[str, Any]:
+        return {name: {"read_only": True} for name in self.Meta.fields}

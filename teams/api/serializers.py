@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from audit.models import AuditEvent
 from teams.actors import Actor
-from teams.api.base import InputSerializer, InstantField
+from teams.api.base import InputSerializer, InstantField, RowSerializer
 from teams.models import ApiToken, Invitation, Membership, ServiceAccount, Team
 from teams.permissions import Permission, Role
 
@@ -14,7 +14,7 @@ ROLES = [(role.value, role.value) for role in Role]
 PERMISSIONS = [(permission.value, permission.value) for permission in Permission]
 
 
-class TeamSerializer(serializers.ModelSerializer[Team]):
+class TeamSerializer(RowSerializer[Team]):
     role = serializers.SerializerMethodField(help_text="Your role in this team")
     permissions = serializers.SerializerMethodField(
         help_text="Your permissions with this login"
@@ -32,7 +32,6 @@ class TeamSerializer(serializers.ModelSerializer[Team]):
             "role",
             "permissions",
         ]
-        read_only_fields = fields
 
     def get_role(self, team: Team) -> str:
         return self._actor.role.value
@@ -57,25 +56,23 @@ class TeamChangesSerializer(InputSerializer):
     )
 
 
-class MemberSerializer(serializers.ModelSerializer[Membership]):
+class MemberSerializer(RowSerializer[Membership]):
     email = serializers.EmailField(source="user.email")
     name = serializers.CharField(source="user.name")
 
     class Meta:
         model = Membership
         fields = ["id", "user_id", "email", "name", "role", "created_at"]
-        read_only_fields = fields
 
 
 class MemberChangesSerializer(InputSerializer):
     role = serializers.ChoiceField(choices=ROLES)
 
 
-class InvitationSerializer(serializers.ModelSerializer[Invitation]):
+class InvitationSerializer(RowSerializer[Invitation]):
     class Meta:
         model = Invitation
         fields = ["id", "email", "role", "invited_by_id", "expires_at", "created_at"]
-        read_only_fields = fields
 
 
 class SentInvitationSerializer(InvitationSerializer):
@@ -85,7 +82,6 @@ class SentInvitationSerializer(InvitationSerializer):
 
     class Meta(InvitationSerializer.Meta):
         fields = [*InvitationSerializer.Meta.fields, "link"]
-        read_only_fields = fields
 
 
 class NewInvitationSerializer(InputSerializer):
@@ -93,11 +89,10 @@ class NewInvitationSerializer(InputSerializer):
     role = serializers.ChoiceField(choices=ROLES)
 
 
-class ServiceAccountSerializer(serializers.ModelSerializer[ServiceAccount]):
+class ServiceAccountSerializer(RowSerializer[ServiceAccount]):
     class Meta:
         model = ServiceAccount
         fields = ["id", "name", "role", "created_at"]
-        read_only_fields = fields
 
 
 class NewServiceAccountSerializer(InputSerializer):
@@ -110,7 +105,7 @@ class ServiceAccountChangesSerializer(InputSerializer):
     role = serializers.ChoiceField(choices=ROLES, required=False)
 
 
-class ApiTokenSerializer(serializers.ModelSerializer[ApiToken]):
+class ApiTokenSerializer(RowSerializer[ApiToken]):
     role = serializers.SerializerMethodField(help_text="A team token's own role")
 
     class Meta:
@@ -128,7 +123,6 @@ class ApiTokenSerializer(serializers.ModelSerializer[ApiToken]):
             "last_used_at",
             "created_at",
         ]
-        read_only_fields = fields
 
     def get_role(self, api_token: ApiToken) -> Role | None:
         return Role(api_token.role) if api_token.role else None
@@ -139,7 +133,6 @@ class CreatedApiTokenSerializer(ApiTokenSerializer):
 
     class Meta(ApiTokenSerializer.Meta):
         fields = [*ApiTokenSerializer.Meta.fields, "token"]
-        read_only_fields = fields
 
 
 class NewApiTokenSerializer(InputSerializer):
@@ -155,7 +148,7 @@ class NewApiTokenSerializer(InputSerializer):
     expires_at = InstantField(allow_null=True, default=None)
 
 
-class AuditEventSerializer(serializers.ModelSerializer[AuditEvent]):
+class AuditEventSerializer(RowSerializer[AuditEvent]):
     data: Any = serializers.DictField(child=serializers.JSONField(allow_null=True))
 
     class Meta:
@@ -174,4 +167,3 @@ class AuditEventSerializer(serializers.ModelSerializer[AuditEvent]):
             "request_id",
             "created_at",
         ]
-        read_only_fields = fields
