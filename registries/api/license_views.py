@@ -19,7 +19,6 @@ from licenses.api.licenses import FirstRenderer
 from licenses.files.license_file import license_file
 from licenses.models import License
 from portal.errors import Conflict
-from portal.http.api.parameters import refuse_unknown_parameters
 from registries.api.license_authentication import (
     LicenseAuthentication,
     SignedInLicense,

@@ -10,11 +10,11 @@ from typing import Any, ClassVar, Generic, TypeVar
 from django.db.models import Model, QuerySet
 from django.http import Http404
 from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from portal.http.api.parameters import refuse_unknown_parameters
 from portal.http.values import parse_id, parse_instant
 from teams.actors import Actor
 from teams.api.authentication import SignedIn
