@@ -17,7 +17,7 @@ def add_output(parser: argparse.ArgumentParser) -> None:
         dest="format",
         choices=("text", "json", "yaml"),
         default="text",
-        help="text for people (the default), or one document for scripts",
+        help="human-readable text (the default), or a single document for scripts",
     )
 
 

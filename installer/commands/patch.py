@@ -41,8 +41,8 @@ _VENDOR_LIST = (
     "visible here: check the result with kubectl kustomize."
 )
 _LEFT_OUT = (
-    "{} is a license, which is a password, so it was not copied to the base. Do not "
-    "keep it with the manifests."
+    "{} is a license file. It works like a password, so it was not copied to the base. "
+    "Do not keep it with the manifests."
 )
 
 

@@ -89,8 +89,8 @@ def _tls_sentence(error: Exception, host: str) -> str:
     inner = next((arg for arg in error.args if isinstance(arg, ssl.SSLError)), error)
     if isinstance(inner, ssl.SSLCertVerificationError):
         return (
-            f"The certificate of {host} is not trusted: {inner.verify_message}. If an "
-            "authority of your own issued it, add that with --ca-file."
+            f"The certificate of {host} is not trusted: {inner.verify_message}. If "
+            "your own certificate authority issued it, pass that with --ca-file."
         )
     reason = str(getattr(inner, "reason", None) or "handshake failed")
     return (

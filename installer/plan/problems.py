@@ -40,8 +40,8 @@ def unnamed_objects(manifests: Manifests) -> list[str]:
         if not item.name or item.is_generated
     }
     return [
-        f"{file} has a {kind} without metadata.name, which Kustomize cannot build. Ask "
-        "your vendor to name it."
+        f"{file} has a {kind} without metadata.name. Kustomize cannot build it; ask "
+        "your vendor to add a name."
         for file, kind in unnamed
     ]
 
