@@ -1,4 +1,4 @@
-"""Adds images from the registry's own catalogue to Berth's list.
+"""Adds images from the registry's own catalog to Berth's list.
 
 Notifications can be lost, because the registry keeps them only in memory. Images that
 Berth already knows are confirmed regularly by :mod:`images.confirmation`.
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """The result of a walk through the catalogue.
+    """The result of a walk through the catalog.
 
     ``unknown`` are repositories whose application does not exist any more.
     """

@@ -307,11 +307,11 @@ def _problems(
 ) -> dict[str, str]:
     problems: dict[str, str] = {}
     if auth_type.fixed_username and entered.username not in {"", username}:
-        problems["username"] = f"Omit it: it is always {username}."
+        problems["username"] = f"Omit the username: it is always {username}."
     elif not username or _is_unusable(username):
         problems["username"] = f"Enter the {auth_type.username_label}."
     if not auth_type.has_secret and entered.secret:
-        problems["secret"] = f"Omit it: {auth_type.title} has none."
+        problems["secret"] = f"Omit the secret: {auth_type.title} has none."
     elif auth_type.has_secret and (not secret or _is_unusable(secret.reveal())):
         problems["secret"] = f"Enter the {auth_type.secret_label}, up to 16 KB."
     return problems or auth_type.mistakes(username, secret.reveal())

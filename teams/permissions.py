@@ -1,4 +1,4 @@
-"""Who may do what: one catalogue of permissions, and the roles that hold them.
+"""Who may do what: one catalog of permissions, and the roles that hold them.
 
 Grammar: ``subject:action``. A permission always applies within one team.
 """

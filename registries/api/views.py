@@ -322,7 +322,9 @@ class AuthorizeView(TeamView[Any]):
 
 def _refuse_both(*, shared_with_all: bool, names: Sequence[str] | None) -> None:
     if shared_with_all and names is not None:
-        raise Invalid({"applications": ["Omit this to share with all."]})
+        raise Invalid(
+            {"applications": ["Omit this to share the registry with all applications."]}
+        )
 
 
 def _pop_credential(values: dict[str, Any]) -> NewCredential:

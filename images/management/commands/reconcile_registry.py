@@ -10,9 +10,9 @@ from images.reconciliation import reconcile_fully
 
 class Command(BaseCommand):
     help = (
-        "Update the list of images from the private registry's catalogue now, for "
-        "instance after a restore or a garbage collection, and print the result. The "
-        "worker does so every hour."
+        "Update the list of images from the private registry's catalog now, for "
+        "example after a restore or garbage collection, and print the result. The "
+        "worker does this every hour."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
