@@ -99,7 +99,7 @@ def test_an_authenticator_app_guards_the_account(
     expect(page.get_by_text("This code is wrong")).to_be_visible()
     secret = page.locator(".berth-copyable code").inner_text()
     page.get_by_label(re.compile("code", re.IGNORECASE)).fill(totp_code(secret))
-    page.get_by_role("button", name="Switch on").click()
+    page.get_by_role("button", name="Turn on").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Recovery codes")
     recovery_code = page.locator(".berth-copyable code").inner_text().split()[0]
     sign_out(page)

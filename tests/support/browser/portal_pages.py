@@ -133,7 +133,7 @@ _ROUTES = {
         api-tokens api-tokens-add api-tokens-revoke
         alerts alerts-mail alerts-mail-member alerts-webhooks alerts-webhook-add
         alerts-webhook-detail alerts-webhook-edit alerts-webhook-secret
-        alerts-webhook-switch-off alerts-webhook-delete
+        alerts-webhook-disable alerts-webhook-delete
         account_set_password socialaccount_connections
     """,
     Visitor.NEWCOMER: """
