@@ -109,7 +109,7 @@ def test_change_role_says_what_happens_to_invitations(
     for email in ("a@acme.example", "b@acme.example"):
         InvitationFactory(team=team, invited_by=admin.user, email=email)
     address = f"{LIST}/{admin.pk}/role"
-    assert "2 open invitations that they sent are withdrawn" in text_of(
+    assert "2 open invitations that they sent will be withdrawn" in text_of(
         browser.get(address)
     )
 
@@ -176,7 +176,7 @@ def test_remove_says_what_stops_and_stops_it(
         "1 of their API tokens and all tokens created with it stop working immediately"
         in shown
     )
-    assert "1 open invitation that they sent is withdrawn" in shown
+    assert "1 open invitation that they sent will be withdrawn" in shown
 
     response = browser.post(address)
 
