@@ -28,6 +28,16 @@ def _warn() -> None:
     logger.warning("Redis is unavailable; this process uses its own cache.")
 
 
+def _add_one_locally(key: str, timeout: int) -> int:
+    local = caches["local"]
+    local.add(key, 0, timeout)
+    try:
+        return local.incr(key)
+    except ValueError:  # ended, or dropped by another thread that needed the room
+        local.set(key, 1, timeout)
+        return 1
+
+
 class ForgivingRedisCache(RedisCache):
     """Falls back to this process's memory while Redis is unavailable.
 
@@ -49,9 +59,7 @@ class ForgivingRedisCache(RedisCache):
                 number, _ = pipe.execute()
         except (RedisError, OSError):
             _warn()
-            local = caches["local"]
-            local.add(key, 0, timeout)
-            return local.incr(key)
+            return _add_one_locally(key, timeout)
         return int(number)
 
     add = _forgiving("add")

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, cast
 
+import pytest
 from django.core.cache import caches
 
 from portal.http.minute_counts import count, counted, seconds_left
+from portal.http.redis_cache import ForgivingRedisCache
 from tests.support.minutes import within_a_minute
 
 
@@ -24,11 +26,23 @@ def test_a_minute_has_an_end() -> None:
     assert 1 <= seconds_left() <= 60
 
 
-def test_this_process_counts_while_redis_is_away(settings: Any) -> None:
+@pytest.fixture
+def no_redis(settings: Any) -> None:
     location = "redis://127.0.0.1:1/0"
     settings.CACHES = settings.CACHES | {
         "default": settings.CACHES["default"] | {"LOCATION": location}
     }
     assert caches["default"]._servers == [location]  # type: ignore[attr-defined]  # of Redis
 
+
+@pytest.mark.usefixtures("no_redis")
+def test_this_process_counts_while_redis_is_unavailable() -> None:
     assert within_a_minute(count_five) == ([1, 2, 3, 4, 5, 5], 0)
+
+
+@pytest.mark.usefixtures("no_redis")
+def test_a_count_that_this_process_lost_begins_again() -> None:
+    """Its cache drops keys that end, or when it is full, at any moment."""
+    cache = cast(ForgivingRedisCache, caches["default"])
+
+    assert cache.add_one(str(uuid.uuid4()), timeout=0) == 1
