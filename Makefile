@@ -6,13 +6,17 @@ PIP_INSTALL := $(PIP) install --no-compile --require-hashes
 # program:package, or file:package, where the two names differ
 TEST_PACKAGES := docker-registry skopeo podman dockerd:docker.io ctr:containerd \
 	/usr/sbin/nginx:nginx-light \
-	chromium /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core
+	chromium-headless-shell \
+	/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core
 
 # The settings require every secret. Commands that only read the code get placeholders,
 # which connect to nothing and sign nothing.
 PLACEHOLDERS := SECRET_KEY=x BERTH_ENCRYPTION_KEYS=x BERTH_HMAC_KEYS=x \
 	BERTH_TOKEN_SIGNING_KEY=x BERTH_TOKEN_ROOTS=x \
 	DATABASE_URL=postgresql://x@127.0.0.1/x REDIS_URL=redis://127.0.0.1
+
+# Dozens of processes import the same packages: only the first one should compile them.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test coverage lint format openapi bench screenshots clean \
@@ -25,11 +29,11 @@ demo: demo-packages .venv/demo.stamp node_modules/stamp ## Run all of Berth on t
 	@exec $(BIN)/python -m deploy.local.demo
 
 test: .venv/dev.stamp node_modules/stamp test-packages ## Run all tests
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 3
 
 coverage: .venv/dev.stamp node_modules/stamp test-packages ## Measure what the tests run of each room
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 2
+	$(BIN)/coverage run -m pytest -n 3
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage json --quiet -o var/coverage.json
 	$(BIN)/python -m tests.support.coverage var/coverage.json

@@ -17,9 +17,10 @@ NEVER_EMPTIED = "audit.AuditEvent:never_emptied"
 LAYERS = ("unit", "integration", "e2e", "browser")
 TESTS = Path(__file__).parent
 # Their tests share processes that take long to start, so one worker runs a group.
-# Large groups run first; alone, the few slow tests of checks would run last of all.
 # Elsewhere a file's tests stay together, with the fixtures of the file.
-GROUPS = {"e2e/checks": "browser", "e2e": "e2e", "browser": "browser"}
+GROUPS = ("e2e/checks", "e2e", "browser")
+# These take the longest, so they start first.
+FIRST = ("e2e", "browser", "e2e/checks", "integration/test_schemathesis.py")
 
 
 # First, because pytest-xdist reads the groups in the same hook.
@@ -34,11 +35,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if layer == "browser":
             # The first one also waits for a whole Berth to start.
             item.add_marker(pytest.mark.timeout(300))
+    items.sort(key=_place)
 
 
 def _group(path: Path) -> str:
-    groups = (group for folder, group in GROUPS.items() if path.is_relative_to(folder))
+    groups = (folder for folder in GROUPS if path.is_relative_to(folder))
     return next(groups, str(path))
+
+
+def _place(item: pytest.Item) -> int:
+    group = _group(item.path.relative_to(TESTS))
+    return FIRST.index(group) if group in FIRST else len(FIRST)
 
 
 @pytest.fixture(scope="session", autouse=True)

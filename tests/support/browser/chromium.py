@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-CHROMIUM = Path("/usr/bin/chromium")
+CHROMIUM = Path("/usr/bin/chromium-headless-shell")
 WIDE = 1440
 NARROW = 390
 
@@ -27,7 +27,7 @@ def start_chromium() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         raise ChromiumMissing(
             f"{CHROMIUM} is missing. `make test-packages` installs Debian's package "
-            "chromium."
+            "chromium-headless-shell."
         )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
