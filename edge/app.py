@@ -12,6 +12,7 @@ import os
 
 import django
 from django.db import Error
+from prometheus_client import CONTENT_TYPE_LATEST
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 django.setup()
@@ -26,6 +27,8 @@ from edge.token.endpoint import serve_token
 from oci.errors import ErrorCode
 from portal.crypto.keyring import KeyringError
 from portal.health import ask_database, redis_answers
+from portal.http.scraping import exposition, scraping_status
+from portal.limits import fair_share
 from registries.tokens.signing_keys import SigningKeyError
 
 logger = logging.getLogger(__name__)
@@ -120,6 +123,17 @@ async def _serve_livez(request: Request, services: EdgeServices) -> None:
     await request.answer_json(200, {"status": "ok"})
 
 
+async def _serve_metrics(request: Request, services: EdgeServices) -> None:
+    status = scraping_status(request.header("authorization"))
+    if status == 404:
+        raise not_found()
+    if status == 401:
+        await request.answer(401, [("WWW-Authenticate", "Bearer")], b"")
+        return
+    kind = [("Content-Type", CONTENT_TYPE_LATEST), ("Cache-Control", "no-store")]
+    await request.answer(200, kind, exposition(fair_share.collect))
+
+
 _ENDPOINTS = {
     "/v2": _serve_base,
     "/v2/": _serve_base,
@@ -128,4 +142,5 @@ _ENDPOINTS = {
     "/v2/_refusal": serve_refusal,
     "/livez": _serve_livez,
     "/readyz": _serve_readyz,
+    "/metrics": _serve_metrics,
 }

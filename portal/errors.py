@@ -5,6 +5,7 @@ PortalError            a rule of Berth said no; has a stable code and a sentence
  ├── Conflict          the object's state does not allow the change
  ├── Invalid           values are invalid; names the fields
  ├── TooMany           too many requests; says when to retry
+ │    └── Busy         too many requests of everybody together
  └── UpstreamProblem   an external registry refused, or is unavailable
 """
 
@@ -44,6 +45,10 @@ class TooMany(PortalError):  # noqa: N818 -- exceptions here state the fact
     def __init__(self, code: str, message: str, retry_after: int) -> None:
         super().__init__(code, message)
         self.retry_after = retry_after
+
+
+class Busy(TooMany):
+    """Berth does as much of this as it can: retry after ``retry_after`` seconds."""
 
 
 class UpstreamProblem(PortalError):  # noqa: N818 -- exceptions here state the fact

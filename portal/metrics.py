@@ -3,43 +3,32 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 
-from django.conf import settings
 from django.db import Error
 from django.http import Http404, HttpRequest, HttpResponse
-from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Metric
-from prometheus_client.exposition import generate_latest
-from prometheus_client.registry import Collector
+from prometheus_client import CONTENT_TYPE_LATEST
 
 import alerts.metrics
 import registries.metrics
+from portal.http.scraping import exposition, scraping_status
+from portal.limits import fair_share
 
 logger = logging.getLogger(__name__)
-
-
-class _DatabaseCollector(Collector):
-    def collect(self) -> Iterator[Metric]:
-        yield from registries.metrics.collect()
-        yield from alerts.metrics.collect()
 
 
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """Return 404 if no token is configured, and 503 without the database."""
-    if not settings.BERTH_METRICS_TOKEN:
+    status = scraping_status(request.headers.get("Authorization", ""))
+    if status == 404:
         raise Http404
-    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not constant_time_compare(
-        token.strip(), settings.BERTH_METRICS_TOKEN
-    ):
+    if status == 401:
         return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
-    collectors = CollectorRegistry()
-    collectors.register(_DatabaseCollector())
     try:
-        text = generate_latest(collectors)
+        text = exposition(
+            registries.metrics.collect, alerts.metrics.collect, fair_share.collect
+        )
     except Error:
         logger.exception("The database is unavailable")
         return HttpResponse(status=503)

@@ -15,7 +15,7 @@ from edge.token.parse import TokenRequest, parse_token_request
 from oci.errors import ErrorCode
 from oci.reference import MalformedName, parse_repository
 from oci.scope import Scope
-from portal.http.minute_counts import count, counted, seconds_left
+from portal.limits.minute_counts import count, counted, seconds_left
 from registries.decision.credentials import (
     ApiTokenHolder,
     Holder,

@@ -21,6 +21,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from portal.errors import (
+    Busy,
     Conflict,
     Invalid,
     NotAllowed,
@@ -35,6 +36,7 @@ _STATUSES: dict[type[PortalError], int] = {
     Conflict: 409,
     Invalid: 400,
     TooMany: 429,
+    Busy: 503,
     UpstreamProblem: 502,
 }
 _OTHER_ERRORS: dict[type[Exception], tuple[int, str, str]] = {
@@ -61,6 +63,7 @@ _TITLES = {
     422: "Unprocessable request",
     429: "Too many requests",
     502: "The registry failed",
+    503: "Busy",
 }
 
 

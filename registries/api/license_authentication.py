@@ -17,7 +17,7 @@ from licenses.selectors import license_by_secret
 from portal.crypto.secrets import Secret
 from portal.errors import NotAllowed, TooMany
 from portal.http.client_address import neighbourhood
-from portal.http.minute_counts import count, counted, seconds_left
+from portal.limits.minute_counts import count, counted, seconds_left
 from registries.decision.credentials import LicenseHolder
 from registries.decision.pull import Denied, authorize_login
 from registries.decision.sentences import UNKNOWN_LICENSE

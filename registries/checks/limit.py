@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 
 from portal.errors import TooMany
-from portal.http.minute_counts import count
+from portal.limits.minute_counts import count
 
 CHECKS_PER_MINUTE = 30
 

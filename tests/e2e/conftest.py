@@ -19,6 +19,7 @@ from tests.support.servers.hostile_upstream import HostileUpstream, hostile_upst
 
 PROJECT = Path(__file__).resolve().parents[2]
 UPSTREAM_LOGIN = ("sample", "upstream-password-9d2c")
+METRICS_TOKEN = "metrics-token-for-the-edge-5d1c9a"
 SIZE_LIMIT = 32 * 2**20
 
 
@@ -116,6 +117,7 @@ def edge_environment(ports: Ports) -> dict[str, str]:
         "BERTH_INSECURE_REGISTRIES": ports.insecure,
         "BERTH_TOKEN_REQUESTS_PER_MINUTE": "100000",
         "BERTH_TOKEN_FAILURES_PER_MINUTE": "100000",
+        "BERTH_METRICS_TOKEN": METRICS_TOKEN,
         "PYTHONWARNINGS": "default",
     }
 

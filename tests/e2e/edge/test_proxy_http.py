@@ -10,7 +10,7 @@ import pytest
 from deploy.local import images
 from portal.crypto.secrets import Secret
 from teams.models import Team
-from tests.e2e.conftest import Upstream
+from tests.e2e.conftest import METRICS_TOKEN, Upstream
 from tests.support.clients.edge import Answer, EdgeClient
 from tests.support.rows.vendor import Vendor
 
@@ -329,3 +329,10 @@ def test_health_is_told(edge: EdgeClient) -> None:
         "database": True,
         "redis": True,
     }
+
+
+def test_metrics_need_their_token(edge: EdgeClient) -> None:
+    right = {"Authorization": f"Bearer {METRICS_TOKEN}"}
+
+    assert edge.request("GET", "/metrics").status == 401
+    assert b"berth_share_limit" in edge.request("GET", "/metrics", right).body

@@ -6,8 +6,8 @@ from typing import Any, cast
 import pytest
 from django.core.cache import caches
 
-from portal.http.minute_counts import count, counted, seconds_left
 from portal.http.redis_cache import ForgivingRedisCache
+from portal.limits.minute_counts import count, counted, seconds_left
 from tests.support.minutes import within_a_minute
 
 

@@ -1,0 +1,1 @@
+"""Limits on what one team, subject or address may use."""
