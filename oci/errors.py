@@ -12,6 +12,7 @@ class ErrorCode(StrEnum):
     BLOB_UNKNOWN = "BLOB_UNKNOWN"
     DENIED = "DENIED"
     DIGEST_INVALID = "DIGEST_INVALID"
+    MANIFEST_INVALID = "MANIFEST_INVALID"
     MANIFEST_UNKNOWN = "MANIFEST_UNKNOWN"
     NAME_INVALID = "NAME_INVALID"
     NAME_UNKNOWN = "NAME_UNKNOWN"
@@ -23,6 +24,21 @@ class ErrorCode(StrEnum):
     UNAVAILABLE = "UNAVAILABLE"
     UNKNOWN = "UNKNOWN"
     UNSUPPORTED = "UNSUPPORTED"
+
+
+# What a registry says about the content of a pull, rather than about who asks.
+CONTENT_CODES = frozenset(
+    {
+        ErrorCode.BLOB_UNKNOWN,
+        ErrorCode.DIGEST_INVALID,
+        ErrorCode.MANIFEST_INVALID,
+        ErrorCode.MANIFEST_UNKNOWN,
+        ErrorCode.NAME_INVALID,
+        ErrorCode.NAME_UNKNOWN,
+        ErrorCode.TAG_INVALID,
+        ErrorCode.UNSUPPORTED,
+    }
+)
 
 
 def error_body(code: ErrorCode, message: str, detail: object | None = None) -> bytes:

@@ -9,7 +9,8 @@ from urllib.parse import quote, urlencode
 import aiohttp
 
 from edge.http import RegistryError, Request, method_not_allowed
-from edge.proxy.route import UNKNOWN_CODES, Kind, Route, parse_route
+from edge.proxy.refusals import refusal
+from edge.proxy.route import Kind, Route, parse_route
 from edge.proxy.small_objects import is_worth_keeping, small_object_key
 from edge.proxy.stream import Whole, relay
 from edge.services import EdgeServices
@@ -170,28 +171,4 @@ async def _pass_on(
 ) -> Whole | None:
     if response.status in {200, 206, 304}:
         return await relay(request, response, route, allowed.repository)
-    if response.status == 404:
-        raise RegistryError(
-            404,
-            UNKNOWN_CODES[route.kind],
-            f"Not found in the registry: {route.kind.removesuffix('s')} "
-            f"{route.reference} of {allowed.repository}.",
-        )
-    if response.status == 416:
-        content_range = response.headers.get("Content-Range", "")
-        raise RegistryError(
-            416,
-            ErrorCode.RANGE_INVALID,
-            "The range is outside the blob.",
-            headers=(
-                [("Content-Range", content_range)]
-                if content_range.isascii() and content_range.isprintable()
-                else ()
-            ),
-        )
-    raise RegistryError(
-        502,
-        ErrorCode.UNAVAILABLE,
-        f"The registry of {route.name.upstream} answered {response.status}. "
-        "Try again, then contact your vendor.",
-    )
+    raise await refusal(response, route, allowed.repository)

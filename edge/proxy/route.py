@@ -20,12 +20,14 @@ class Kind(StrEnum):
     REFERRERS = "referrers"
 
 
-# The code where nothing is found (distribution-spec, "Error Codes").
+# The code where nothing is found (distribution-spec, "Error Codes"). Without the
+# referrers API, NAME_UNKNOWN would keep clients from the referrers' tag: oras takes it
+# for an unknown repository.
 UNKNOWN_CODES = {
     Kind.MANIFESTS: ErrorCode.MANIFEST_UNKNOWN,
     Kind.BLOBS: ErrorCode.BLOB_UNKNOWN,
     Kind.TAGS: ErrorCode.NAME_UNKNOWN,
-    Kind.REFERRERS: ErrorCode.NAME_UNKNOWN,
+    Kind.REFERRERS: ErrorCode.MANIFEST_UNKNOWN,
 }
 
 

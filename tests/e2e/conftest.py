@@ -44,17 +44,21 @@ class Ports:
     bearer: int
     hostile: int
     elsewhere: int
+    referrers: int
 
     @property
     def insecure(self) -> str:
-        ports = (self.basic, self.bearer, self.hostile, self.elsewhere)
+        ports = (
+            *(self.basic, self.bearer, self.hostile, self.elsewhere),
+            self.referrers,
+        )
         names = [f"localhost:{port}" for port in ports]
         return ",".join(names + [f"127.0.0.1:{port}" for port in ports])
 
 
 @pytest.fixture(scope="session")
 def ports() -> Ports:
-    return Ports(*(free_port() for _ in range(6)))
+    return Ports(*(free_port() for _ in range(7)))
 
 
 @pytest.fixture(scope="session")
