@@ -335,6 +335,45 @@ def test_failures_are_told_and_bodies_never_passed_on(
     assert PASSWORD not in answer.body.decode() + str(answer.headers)
 
 
+@pytest.mark.parametrize("status", [400, 405, 406, 410, 451])
+def test_what_the_client_can_act_on_stays_what_it_is(
+    victim: Victim, status: int
+) -> None:
+    answer = victim.get(f"says-{status}", "manifests/v1")
+
+    assert (answer.status, answer.error[0]) == (status, "MANIFEST_INVALID")
+    assert answer.headers["Allow"] == "GET"
+    assert BODY_SECRET not in answer.body.decode()
+
+
+@pytest.mark.parametrize("status", [402, 407, 408, 421, 426, 500])
+def test_what_is_between_berth_and_the_registry_is_502(
+    victim: Victim, status: int
+) -> None:
+    answer = victim.get(f"says-{status}", "manifests/v1")
+
+    assert (answer.status, answer.error[0]) == (502, "UNAVAILABLE")
+    assert f"answered {status}" in answer.error[1]
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "status", "code"),
+    [
+        ("odd-errors", 400, "UNSUPPORTED"),
+        ("deep-errors", 400, "UNSUPPORTED"),
+        ("endless-errors", 400, "UNSUPPORTED"),
+        ("slow-errors", 404, "MANIFEST_UNKNOWN"),
+    ],
+)
+def test_errors_that_cannot_be_read_have_no_code_of_their_own(
+    victim: Victim, behaviour: str, status: int, code: str
+) -> None:
+    answer = victim.get(behaviour, "manifests/v1")
+
+    assert (answer.status, answer.error[0]) == (status, code)
+    no_connection_left_open(victim)
+
+
 def test_a_rejected_credential_is_sent_to_no_more_than_it_takes(
     victim: Victim,
 ) -> None:

@@ -6,6 +6,7 @@ import json
 import time
 
 import pytest
+import urllib3
 
 from deploy.local import images
 from portal.crypto.secrets import Secret
@@ -113,6 +114,34 @@ def test_accept_reaches_the_upstream(pull: Pull) -> None:
 
     assert narrow.status == 404
     assert wide.status == 200
+
+
+def test_what_the_client_does_not_accept_stays_its_own_mistake(
+    pull: Pull, basic_upstream: Upstream
+) -> None:
+    """Distribution 2.8 says 400 where it cannot convert a docker manifest."""
+    docker_type = "application/vnd.docker.distribution.manifest.v2+json"
+    manifest = json.loads(pull.get("manifests/v1").body)
+    # Not a configuration, so it cannot be converted.
+    manifest |= {"mediaType": docker_type, "config": pull.blob.as_json()}
+    assert basic_upstream.login is not None
+    pushed = pull.edge.http.request(
+        "PUT",
+        f"{basic_upstream.url}/v2/{pull.repository}/manifests/docker",
+        headers=urllib3.make_headers(basic_auth=":".join(basic_upstream.login))
+        | {"Content-Type": docker_type},
+        body=json.dumps(manifest),
+    )
+    assert pushed.status == 201, pushed.data
+
+    answer = pull.get("manifests/docker", Accept=images.MANIFEST)
+
+    code, sentence = answer.error
+    assert (answer.status, code) == (400, "MANIFEST_INVALID")
+    assert sentence == (
+        "The registry of sample refused the request with status 400. Check the image "
+        "name, and which formats your client accepts."
+    )
 
 
 def test_several_accept_headers_all_reach_the_upstream(pull: Pull) -> None:

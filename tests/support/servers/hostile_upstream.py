@@ -181,12 +181,16 @@ def _redirect(location: str, status: str = "307 Temporary Redirect") -> _Behavio
 
 
 def _stream(
-    header: str, piece: bytes, seconds: float = 0, times: int = sys.maxsize
+    header: str,
+    piece: bytes,
+    seconds: float = 0,
+    times: int = sys.maxsize,
+    status: str = "200 OK",
 ) -> _Behaviour:
     """Send a body in pieces, without end unless ``times`` says so."""
 
     async def answer(exchange: _Exchange) -> None:
-        await exchange.head("200 OK", header)
+        await exchange.head(status, header)
         for _ in range(times):
             await exchange.send(piece)
             await asyncio.sleep(seconds)
@@ -249,6 +253,10 @@ async def _not_modified(exchange: _Exchange) -> None:
 
 
 _SECRET_BODY = BODY_SECRET.encode()
+_ERRORS = (
+    b'{"errors":[{"code":"DENIED"},{"code":"MANIFEST_INVALID","message":"%s"}]}'
+    % _SECRET_BODY
+)
 _BASIC = 'WWW-Authenticate: Basic realm="r"'
 _ASKS_LOGIN = _whole("401 Unauthorized", b"", _BASIC)
 _NOT_FOUND = _whole("404 Not Found", _SECRET_BODY)
@@ -272,8 +280,20 @@ _BEHAVIOURS: dict[str, _Behaviour] = {
     "flood": _stream(f"Content-Length: {2**30}", CHUNK, times=2**30 // len(CHUNK)),
     "limited": _whole("429 Too Many Requests", _SECRET_BODY, "Retry-After: 17"),
     "fault": _whole("500 Internal Server Error", _SECRET_BODY),
+    "odd-errors": _whole("400 Bad Request", b'{"errors":[{"code":["UNSUPPORTED"]}]}'),
+    "deep-errors": _whole("400 Bad Request", b"[" * 60_000),
+    "endless-errors": _stream(
+        "Transfer-Encoding: chunked",
+        b"%x\r\n%s\r\n" % (len(CHUNK), CHUNK),
+        status="400 Bad Request",
+    ),
+    "slow-errors": _stream("Content-Length: 1000", b" ", 0.1, status="404 Not Found"),
     "rejects": _whole("401 Unauthorized", _SECRET_BODY, _BASIC),
     "forbids": _whole("403 Forbidden", _SECRET_BODY),
+    **{
+        f"says-{status}": _whole(f"{status} Reason", _ERRORS, "Allow: GET")
+        for status in (400, 402, 405, 406, 407, 408, 410, 421, 426, 451, 500)
+    },
     "no-challenge": _whole("401 Unauthorized", _SECRET_BODY),
     "garbage": _says(b"this is not HTTP\r\n\r\n"),
     # Not hostile: lists tags in pages, which Debian's registry does not.
