@@ -170,5 +170,5 @@ async def _pass_on(
     response: aiohttp.ClientResponse,
 ) -> Whole | None:
     if response.status in {200, 206, 304}:
-        return await relay(request, response, route, allowed.repository)
+        return await relay(request, response, route)
     raise await refusal(response, route, allowed.repository)

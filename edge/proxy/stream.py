@@ -15,6 +15,7 @@ import aiohttp
 from django.conf import settings
 
 from edge.http import API_VERSION, ClientGone, Headers, RegistryError, Request
+from edge.proxy.lists import next_page, renamed
 from edge.proxy.route import Kind, Route
 from oci.errors import ErrorCode
 
@@ -57,10 +58,7 @@ class Whole(NamedTuple):
 
 
 async def relay(
-    request: Request,
-    response: aiohttp.ClientResponse,
-    route: Route,
-    upstream_repository: str,
+    request: Request, response: aiohttp.ClientResponse, route: Route
 ) -> Whole | None:
     """Pass a successful answer on; return it if it was read whole.
 
@@ -68,15 +66,18 @@ async def relay(
         RegistryError: the upstream broke off before anything was passed on.
         ClientGone: the client disconnected.
     """
-    headers = _headers(response, route, upstream_repository)
+    headers = _headers(response, route)
     if response.status == 304:
         await request.start(304, headers)
         await request.send_chunk(b"", more=False)
     elif request.method == "HEAD":
-        await request.start(response.status, [*headers, *_length(response)])
+        length = [] if route.kind is Kind.TAGS else _length(response)
+        await request.start(response.status, [*headers, *length])
         await request.send_chunk(b"", more=False)
     elif _is_small(response, route):
         body = await _read_whole(response)
+        if route.kind is Kind.TAGS:
+            body = renamed(body, route)
         await request.answer(response.status, headers, body)
         return Whole(headers, body) if response.status == 200 else None
     else:
@@ -92,9 +93,7 @@ def _is_small(response: aiohttp.ClientResponse, route: Route) -> bool:
     return length is not None and length <= MAX_BUFFERED_BLOB_BYTES
 
 
-def _headers(
-    response: aiohttp.ClientResponse, route: Route, upstream_repository: str
-) -> Headers:
+def _headers(response: aiohttp.ClientResponse, route: Route) -> Headers:
     headers = [API_VERSION]
     for name in _PASSED_BACK:
         headers += [
@@ -102,15 +101,7 @@ def _headers(
             for value in response.headers.getall(name, ())
             if value.isascii() and value.isprintable()
         ]
-    for link in response.headers.getall("Link", ()):
-        if not (link.isascii() and link.isprintable()):
-            continue
-        # The next page of a list is at the edge's address, not at the upstream's.
-        own = link.replace(f"/v2/{upstream_repository}/", f"/v2/{route.name}/", 1)
-        if own != link and own.startswith("</v2/"):
-            headers.append(("Link", own))
-        elif own != link:
-            headers.append(("Link", "<" + own[own.index("/v2/") :]))
+    headers += next_page(response, route)
     return headers
 
 

@@ -384,13 +384,51 @@ def test_a_rejected_credential_is_sent_to_no_more_than_it_takes(
     assert CredentialCheck.objects.count() == 0  # queued for the worker, not run here
 
 
-def test_pages_of_tags_are_at_our_address(victim: Victim) -> None:
-    name = victim.name("paged")
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        "paged",
+        "paged-by-query",
+        "paged-in-place",
+        "paged-under-a-path",
+        "paged-at-its-host",
+        "paged-twice",
+    ],
+)
+def test_pages_of_tags_are_at_our_address(victim: Victim, behaviour: str) -> None:
+    name = victim.name(behaviour)
 
-    answer = victim.get("paged", "tags/list?n=2&next_page=opaque")
+    answer = victim.get(behaviour, "tags/list?n=2&next_page=opaque")
 
-    assert answer.headers["Link"] == (f'</v2/{name}/tags/list?n=2&last=v2>; rel="next"')
+    (link,) = answer.headers.getlist("Link")
+    assert link == f'</v2/{name}/tags/list?n=2&last=v2>; rel="next"'
     assert victim.hostile.requests[-1].path.endswith("?n=2&next_page=opaque")
+
+
+@pytest.mark.parametrize(
+    "behaviour", ["paged-elsewhere", "paged-to-nowhere", "paged-badly"]
+)
+def test_links_to_no_further_page_are_left_out(victim: Victim, behaviour: str) -> None:
+    answer = victim.get(behaviour, "tags/list")
+
+    assert answer.status == 200
+    assert "Link" not in answer.headers
+
+
+def test_tags_are_those_of_the_name_that_was_asked_for(victim: Victim) -> None:
+    answer = victim.get("paged", "tags/list")
+
+    assert answer.json == {"name": victim.name("paged"), "tags": ["v1", "v2"]}
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "body"),
+    [("names-nothing", b'["v1"]'), ("no-json", BODY_SECRET.encode())],
+)
+def test_a_list_that_is_none_stays_as_it_came(
+    victim: Victim, behaviour: str, body: bytes
+) -> None:
+    assert victim.get(behaviour, "tags/list").body == body
 
 
 def test_a_client_that_leaves_closes_the_upstream(victim: Victim) -> None:

@@ -203,7 +203,12 @@ def test_if_none_match_saves_the_body(pull: Pull) -> None:
 
 
 def test_tags_are_listed(pull: Pull) -> None:
-    assert pull.get("tags/list").json["tags"] == ["v1"]
+    listed, head = pull.get("tags/list"), pull.get("tags/list", "HEAD")
+
+    assert listed.json == {"name": pull.name, "tags": ["v1"]}
+    assert listed.headers["Content-Length"] == str(len(listed.body))
+    # As Distribution says.
+    assert (head.status, head.headers["Allow"]) == (405, "GET")
 
 
 def test_missing_things_are_called_what_they_are(pull: Pull) -> None:

@@ -167,6 +167,11 @@ def _whole(status: str, body: bytes = b"", *headers: str) -> _Behaviour:
     return answer
 
 
+def _pages(link: str) -> _Behaviour:
+    tags = b'{"name":"its-own-name","tags":["v1","v2"]}'
+    return _whole("200 OK", tags, f"Link: {link}")
+
+
 def _asks_for_token(realm: str, more: str = "") -> _Behaviour:
     header = f'WWW-Authenticate: Bearer realm="http://{realm}"{more}'
     return _whole("401 Unauthorized", b"", header)
@@ -297,9 +302,17 @@ _BEHAVIOURS: dict[str, _Behaviour] = {
     "no-challenge": _whole("401 Unauthorized", _SECRET_BODY),
     "garbage": _says(b"this is not HTTP\r\n\r\n"),
     # Not hostile: lists tags in pages, which Debian's registry does not.
-    "paged": _whole(
-        "200 OK", b'{"tags":["v1","v2"]}', 'Link: <{path}?n=2&last=v2>; rel="next"'
-    ),
+    "paged": _pages('<{path}?n=2&last=v2>; rel="next"'),
+    "paged-by-query": _pages('<?n=2&last=v2>; rel="next"'),
+    "paged-in-place": _pages("<list?n=2&last=v2>;rel=next"),
+    "paged-under-a-path": _pages('</artifactory{path}?n=2&last=v2>; rel="next"'),
+    "paged-at-its-host": _pages('<https://{own}{path}?n=2&last=v2>; rel="next"'),
+    "paged-twice": _pages('<?n=2>; rel="first", <{path}?n=2&last=v2>; rel="next"'),
+    "paged-elsewhere": _pages('<https://evil.example/tags?n=2>; rel="next"'),
+    "paged-to-nowhere": _pages('<{path}>; rel="next"'),
+    "paged-badly": _pages("<?n=2"),
+    "names-nothing": _whole("200 OK", b'["v1"]'),
+    "no-json": _whole("200 OK", _SECRET_BODY),
     # Not hostile: the same few bytes under any digest, right for SMALL_DIGEST.
     "small": _whole("200 OK", SMALL, "Content-Type: application/json"),
     "head-drip": _head_drip,
