@@ -65,8 +65,8 @@ def parse_route(path: str) -> Route:
     """Read ``/v2/<name>/<kind>/<reference>``.
 
     Raises:
-        RegistryError: 400 for a malformed name, tag or digest; 404 for what the proxy
-            does not serve, such as ``_catalog``.
+        RegistryError: 400 for a malformed name; 404 for a malformed tag or digest, and
+            for what the proxy does not serve, such as ``_catalog``.
     """
     *name, kind_text, reference = path.removeprefix("/v2/").split("/")
     try:
@@ -83,17 +83,25 @@ def parse_route(path: str) -> Route:
     return Route(proxied, kind, reference)
 
 
-def check_reference(kind: Kind, reference: str) -> None:
-    """Raise RegistryError, 400, for a malformed tag or digest."""
+def check_reference(kind: Kind, reference: str, *, is_read: bool = True) -> None:
+    """Check a tag or digest.
+
+    Raises:
+        RegistryError: it is malformed. 404 where a manifest or blob is read, since
+            nothing can have that name; 400 otherwise.
+    """
     try:
         if kind is Kind.MANIFESTS:
             parse_manifest_reference(reference)
         elif kind is not Kind.TAGS:
             parse_digest(reference)
-    except MalformedName as error:
-        raise RegistryError(400, ErrorCode.TAG_INVALID, str(error)) from error
-    except MalformedDigest as error:
-        raise RegistryError(400, ErrorCode.DIGEST_INVALID, str(error)) from error
+    except (MalformedName, MalformedDigest) as error:
+        # distribution-spec, "Listing Referrers", demands 400 for a malformed digest.
+        if is_read and kind is not Kind.REFERRERS:
+            raise RegistryError(404, UNKNOWN_CODES[kind], str(error)) from error
+        is_tag = isinstance(error, MalformedName)
+        code = ErrorCode.TAG_INVALID if is_tag else ErrorCode.DIGEST_INVALID
+        raise RegistryError(400, code, str(error)) from error
 
 
 def not_found() -> RegistryError:

@@ -30,6 +30,7 @@ _ACTIONS = {
     "PATCH": ("push", "pull"),
     "DELETE": ("delete",),
 }
+_READS = {"GET", "HEAD"}
 _UPLOAD = re.compile(r"/v2/(?P<repository>.+)/blobs/uploads/[a-zA-Z0-9_.=-]*")
 _OTHER = re.compile(
     rf"/v2/(?P<repository>.+)/(?P<kind>{'|'.join(Kind)})/(?P<reference>[^/]+)"
@@ -68,7 +69,8 @@ def parse_wanted(method: str, uri: str) -> Wanted:
     """Read a request line's method and target.
 
     Raises:
-        RegistryError: 400 malformed, 404 not a path of registries, 405.
+        RegistryError: 400 malformed, 404 not a path of registries, or nothing can be
+            there, 405.
     """
     if method not in _ACTIONS:
         raise method_not_allowed("The registry does not support this method.", _ACTIONS)
@@ -78,7 +80,7 @@ def parse_wanted(method: str, uri: str) -> Wanted:
         return Wanted(method)
     if path == "/v2/_catalog":
         return Wanted(method, is_catalog=True)
-    repository, kind, reference = _split(path)
+    repository, kind, reference = _split(path, method)
     accesses = [ImageAccess(repository, action) for action in _ACTIONS[method]]
     accesses += [ImageAccess(source, "pull") for source in _mounted_from(query)]
     return Wanted(
@@ -98,7 +100,7 @@ def _decoded(path: str) -> str:
         ) from error
 
 
-def _split(path: str) -> tuple[str, Kind | None, str]:
+def _split(path: str, method: str) -> tuple[str, Kind | None, str]:
     """Return repository, kind and reference; the kind of an upload is None."""
     if upload := _UPLOAD.fullmatch(path):
         return _repository(upload["repository"]), None, ""
@@ -108,7 +110,7 @@ def _split(path: str) -> tuple[str, Kind | None, str]:
     kind = Kind(other["kind"])
     if kind is Kind.TAGS and other["reference"] != "list":
         raise _not_found()
-    check_reference(kind, other["reference"])
+    check_reference(kind, other["reference"], is_read=method in _READS)
     return _repository(other["repository"]), kind, other["reference"]
 
 
@@ -130,7 +132,7 @@ def _mounted_from(query: str) -> list[str]:
 def _pulled(
     access: ImageAccess, method: str, kind: Kind | None, reference: str
 ) -> PulledImage | None:
-    if kind is not Kind.MANIFESTS or method not in {"GET", "HEAD"} or not access.image:
+    if kind is not Kind.MANIFESTS or method not in _READS or not access.image:
         return None
     return PulledImage(access.application, access.image, reference, is_private=True)
 

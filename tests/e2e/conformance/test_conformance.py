@@ -29,6 +29,8 @@ _CATALOG = "The catalog names the repositories of every team, so nobody gets it.
 _MALFORMED = "No decision can be asked for, so nginx lets nothing through to say so."
 _NAME = Difference(400, "NAME_INVALID", _MALFORMED)
 _TAG = Difference(400, "TAG_INVALID", _MALFORMED)
+_NO_MANIFEST = Difference(404, "MANIFEST_UNKNOWN", _MALFORMED)
+_NO_BLOB = Difference(404, "BLOB_UNKNOWN", _MALFORMED)
 _DIGEST = Difference(400, "DIGEST_INVALID", _MALFORMED)
 DIFFERENCES = {
     "token_registry": {
@@ -52,10 +54,10 @@ DIFFERENCES = {
         "tag_with_a_plus": _TAG,
         "tag_with_an_encoded_space": _TAG,
         "tag_that_begins_with_a_dot": _TAG,
-        "manifest_of_a_tag_that_cannot_be": _TAG,
-        "malformed_digest": _DIGEST,
+        "manifest_of_a_tag_that_cannot_be": _NO_MANIFEST,
+        "malformed_digest": _NO_BLOB,
         "malformed_digest_deleted": _DIGEST,
-        "digest_of_an_unknown_algorithm": _DIGEST,
+        "digest_of_an_unknown_algorithm": _NO_BLOB,
     },
 }
 

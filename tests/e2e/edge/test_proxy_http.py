@@ -250,18 +250,40 @@ def test_catalog_is_not_served(pull: Pull) -> None:
         ("proxy/app/sample/%ff/manifests/v1", "NAME_INVALID"),
         ("proxy/app/sample/" + "a/" * 300 + "manifests/v1", "NAME_INVALID"),
         ("proxy/app/sample/" + "a" * 300 + "/manifests/v1", "NAME_INVALID"),
-        ("proxy/app/sample/a/manifests/-bad", "TAG_INVALID"),
-        ("proxy/app/sample/a/manifests/" + "t" * 129, "TAG_INVALID"),
-        ("proxy/app/sample/a/manifests/v%001", "TAG_INVALID"),
-        ("proxy/app/sample/a/manifests/sha256:short", "DIGEST_INVALID"),
-        ("proxy/app/sample/a/blobs/md5:" + "0" * 32, "DIGEST_INVALID"),
-        ("proxy/app/sample/a/blobs/latest", "DIGEST_INVALID"),
+        # distribution-spec, "Listing Referrers", demands 400 for these.
+        ("proxy/app/sample/a/referrers/sha256:short", "DIGEST_INVALID"),
+        ("proxy/app/sample/a/referrers/latest", "DIGEST_INVALID"),
     ],
 )
 def test_malformed_names_are_told_so(edge: EdgeClient, path: str, code: str) -> None:
     answer = edge.request("GET", f"/v2/{path}")
 
     assert (answer.status, answer.error[0]) == (400, code)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize(
+    ("rest", "code", "sentence"),
+    [
+        # The conformance suite's name for a manifest that does not exist.
+        ("manifests/.INVALID_MANIFEST_NAME", "MANIFEST_UNKNOWN", "is not a tag."),
+        ("manifests/-bad", "MANIFEST_UNKNOWN", "is not a tag."),
+        ("manifests/" + "t" * 129, "MANIFEST_UNKNOWN", "is not a tag."),
+        ("manifests/v%001", "MANIFEST_UNKNOWN", "is not a tag."),
+        ("manifests/sha256:short", "MANIFEST_UNKNOWN", "hexadecimal digits."),
+        ("blobs/md5:" + "0" * 32, "BLOB_UNKNOWN", "is neither sha256 nor sha512."),
+        ("blobs/latest", "BLOB_UNKNOWN", "is not a digest."),
+    ],
+)
+def test_what_cannot_exist_is_not_found(
+    edge: EdgeClient, method: str, rest: str, code: str, sentence: str
+) -> None:
+    answer = edge.request(method, f"/v2/proxy/app/sample/a/{rest}")
+
+    assert answer.status == 404
+    if method == "GET":
+        assert answer.error[0] == code
+        assert answer.error[1].endswith(sentence)
 
 
 @pytest.mark.parametrize(

@@ -135,9 +135,13 @@ def test_a_refusal_has_our_body_and_one_challenge(
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [
-        ("GET", "/v2/a/b/manifests/.bad", 400, "TAG_INVALID"),
+        ("GET", "/v2/a/b/manifests/.bad", 404, "MANIFEST_UNKNOWN"),
+        ("PUT", "/v2/a/b/manifests/.bad", 400, "TAG_INVALID"),
+        ("DELETE", "/v2/a/b/manifests/.bad", 400, "TAG_INVALID"),
         ("GET", "/v2/A/b/manifests/v1", 400, "NAME_INVALID"),
-        ("GET", "/v2/a/b/blobs/sha256:12", 400, "DIGEST_INVALID"),
+        ("GET", "/v2/a/b/blobs/sha256:12", 404, "BLOB_UNKNOWN"),
+        ("DELETE", "/v2/a/b/blobs/sha256:12", 400, "DIGEST_INVALID"),
+        ("GET", "/v2/a/b/referrers/sha256:12", 400, "DIGEST_INVALID"),
         ("GET", "/v2/a/b/else", 404, "NAME_UNKNOWN"),
         ("OPTIONS", "/v2/a/b/manifests/v1", 405, "UNSUPPORTED"),
     ],
@@ -148,6 +152,16 @@ def test_what_no_registry_serves_is_not_passed_on(
     answer = registry.client.request(method, path)
 
     assert (answer.status, answer.error[0]) == (status, code)
+
+
+def test_a_head_of_what_cannot_exist_is_not_found(registry: Registry) -> None:
+    """Past ``auth_request``, which knows only 401 and 403."""
+    answers = [
+        registry.client.request("HEAD", f"/v2/a/b/{rest}")
+        for rest in ("manifests/.INVALID_MANIFEST_NAME", "blobs/sha256:12")
+    ]
+
+    assert [item.status for item in answers] == [404, 404]
 
 
 @contextmanager
