@@ -20,7 +20,11 @@ MAX_FORM_BYTES = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class TokenRequest:
-    """A request for a registry token. Without ``credential`` it is anonymous."""
+    """A request for a registry token.
+
+    Without ``credential`` it is anonymous. Empty strings are a credential, which nobody
+    has.
+    """
 
     service: str
     scopes: list[Scope]
@@ -56,8 +60,9 @@ def _parse_oauth(form: list[tuple[str, str]]) -> TokenRequest:
         )
     if grant_type != "password":
         raise _malformed("grant_type must be password.")
-    if not _first(form, "service"):
-        raise _malformed("service is missing.")
+    for name in ("service", "client_id"):
+        if not _first(form, name):
+            raise _malformed(f"{name} is missing.")
     return TokenRequest(
         service=_first(form, "service"),
         scopes=_scopes(form),
@@ -87,11 +92,9 @@ def parse_basic(header: str) -> PresentedCredential | None:
     return _presented(username, password)
 
 
-def _presented(username: str, password: str) -> PresentedCredential | None:
+def _presented(username: str, password: str) -> PresentedCredential:
     if "\x00" in username or "\x00" in password:
         raise _malformed("NUL characters are not allowed.")
-    if not username and not password:
-        return None
     return PresentedCredential(username, Secret(password))
 
 

@@ -139,7 +139,7 @@ def test_no_log_line_holds_a_secret(
         edge.token_answer(login, f"repository:{name}:pull")
         form = urlencode(
             {"grant_type": "password", "service": "berth-proxy", "username": login[0]}
-            | {"password": login[1]}
+            | {"password": login[1], "client_id": "test"}
         )
         edge.request("POST", "/v2/token", {}, form.encode())
     for token in (planted.user_token, planted.user_token + "x"):

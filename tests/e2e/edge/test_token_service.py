@@ -78,6 +78,27 @@ def test_anonymous_gets_a_token_for_nothing(
     assert read["access"] == []
 
 
+@pytest.mark.parametrize("service", ["berth-proxy", "berth-registry"])
+def test_an_empty_login_is_not_anonymous(
+    edge: EdgeClient, connected: Vendor, service: str
+) -> None:
+    """It may be a variable that is not set, so it must not seem to work."""
+    scope = f"repository:{image(connected)}:pull"
+    form = f"grant_type=password&service={service}&client_id=c&scope={scope}"
+
+    answers = [
+        edge.token_answer(("", ""), scope, service=service),
+        edge.token_answer(("license", ""), scope, service=service),
+        post(edge, form),
+        post(edge, f"{form}&username=&password="),
+    ]
+
+    assert [(item.status, item.error[0]) for item in answers] == [
+        (401, "UNAUTHORIZED")
+    ] * 4
+    assert answers[0].headers["WWW-Authenticate"] == 'Basic realm="Berth"'
+
+
 def test_post_password_grant(edge: EdgeClient, connected: Vendor) -> None:
     license_id = connected.license().license_id.reveal()
     scope = f"repository:{image(connected)}:pull"
@@ -313,7 +334,9 @@ def test_malformed_authorization_is_told_so(
     [
         ("grant_type=refresh_token&service=berth-proxy&refresh_token=abc", 401),
         ("grant_type=authorization_code&service=berth-proxy", 400),
-        ("grant_type=password&username=x&password=y", 400),
+        ("grant_type=password&client_id=c&username=x&password=y", 400),
+        ("grant_type=password&service=berth-proxy&username=x&password=y", 400),
+        ("grant_type=password&service=berth-proxy&client_id=&username=x", 400),
         ("service=berth-proxy", 400),
         ("", 400),
         ("a=" + "b" * 70_000, 413),
