@@ -31,6 +31,12 @@ class Failure(Enum):
     CONNECTION_BROKE = auto()
 
 
+class _HttpConnector(aiohttp.TCPConnector):
+    """Refuses ws:// and wss://, for which aiohttp would send a GET like any other."""
+
+    allowed_protocol_schema_set = frozenset({"http", "https"})
+
+
 @asynccontextmanager
 async def outbound_session(
     limits: aiohttp.ClientTimeout,
@@ -47,7 +53,7 @@ async def outbound_session(
     system's certificate authorities.
     """
     guard = AddressGuard(settings.BERTH_ALLOWED_PRIVATE_NETWORKS) if guarded else None
-    connector = aiohttp.TCPConnector(
+    connector = _HttpConnector(
         resolver=resolver,
         ssl=tls or True,
         limit=0,
@@ -77,7 +83,7 @@ def failure_of(error: BaseException) -> Failure | None:
         return Failure.BAD_CERTIFICATE if is_certificate else Failure.NO_TLS
     if isinstance(error, aiohttp.ClientConnectorError):
         return _connect_failure(error)
-    if isinstance(error, ValueError):
+    if isinstance(error, ValueError | aiohttp.NonHttpUrlClientError):
         return Failure.BAD_ADDRESS
     is_broken = isinstance(error, aiohttp.ClientError | OSError)
     return Failure.CONNECTION_BROKE if is_broken else None

@@ -21,7 +21,8 @@ def openid_connect(
         ImproperlyConfigured: the issuer is not an https:// URL.
     """
     parts = urlsplit(issuer)
-    if parts.scheme != "https" and parts.hostname not in LOOPBACK:
+    is_local = parts.scheme == "http" and parts.hostname in LOOPBACK
+    if parts.scheme != "https" and not is_local:
         raise ImproperlyConfigured(
             f"BERTH_OIDC_ISSUER must be an https:// URL, not {issuer!r}."
         )

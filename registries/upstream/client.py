@@ -309,9 +309,8 @@ def _redirect(url: URL, location: str, target: UpstreamTarget) -> URL:
             raise ValueError("credentials in a URL")  # noqa: TRY301 -- raised below
     except ValueError as error:
         raise UpstreamFault(target, "redirected to an unusable address") from error
-    if following.scheme == "http" and (
-        authority(following) not in settings.BERTH_INSECURE_REGISTRIES
-    ):
+    is_plain = authority(following) in settings.BERTH_INSECURE_REGISTRIES
+    if following.scheme != "https" and not (following.scheme == "http" and is_plain):
         raise UpstreamFault(target, "redirected to an address without TLS")
     return following
 

@@ -254,6 +254,27 @@ def test_nonsense_is_502(victim: Victim, behaviour: str) -> None:
     assert (answer.status, answer.error[0]) == (502, "UNAVAILABLE")
 
 
+@pytest.mark.parametrize("scheme", ["ws", "capitals", "wss", "tcp", "ftp", "unix"])
+def test_redirects_lead_to_http_and_https_alone(
+    victim: Victim, elsewhere: HostileUpstream, scheme: str
+) -> None:
+    """The HTTP client would send a plain GET to a ws:// address."""
+    elsewhere.requests.clear()
+
+    answer = victim.get(f"redirect-{scheme}")
+
+    assert (answer.status, answer.error[0]) == (502, "UNAVAILABLE")
+    assert elsewhere.requests == []
+
+
+def test_a_realm_of_another_scheme_gets_no_credential(victim: Victim) -> None:
+    answer = victim.get("realm-ws", "manifests/v1")
+
+    assert answer.status == 502
+    assert "is not trusted with its credential" in answer.error[1]
+    assert all("authorization" not in seen for seen in victim.seen("realm-ws"))
+
+
 def test_an_absurd_expiry_is_502_or_taken_as_long(victim: Victim) -> None:
     """What matters: the number does no harm, and the token is not kept for ever."""
     answer = victim.get("long-expiry")

@@ -346,6 +346,14 @@ _BEHAVIOURS: dict[str, _Behaviour] = {
     "redirect-nowhere": _redirect("https://"),
     "redirect-file": _redirect("file:///etc/passwd"),
     "redirect-plain": _redirect("http://example.com/"),
+    **{
+        f"redirect-{scheme}": _redirect(f"{scheme}://{{elsewhere}}/v2/blob/data")
+        for scheme in ("ws", "wss", "tcp", "ftp", "unix")
+    },
+    "redirect-capitals": _redirect("WS://{elsewhere}/v2/blob/data"),
+    "realm-ws": _whole(
+        "401 Unauthorized", b"", 'WWW-Authenticate: Bearer realm="ws://{own}/token"'
+    ),
     "huge-token": _asks_own_realm("huge-token-answer"),
     "huge-token-answer": _stream("Content-Length: 100000000", CHUNK),
     "odd-token": _asks_own_realm("odd-token-answer"),

@@ -61,3 +61,19 @@ def test_blocked_addresses_are_known_however_many(
 
 def test_other_exceptions_are_no_failure_of_a_request() -> None:
     assert failure_of(KeyError("x")) is None
+
+
+@pytest.mark.parametrize("scheme", ["ws", "wss", "tcp", "ftp"])
+def test_sessions_speak_http_alone(scheme: str) -> None:
+    """The library's own client would send a plain GET to ws://."""
+
+    async def get() -> None:
+        async with (
+            outbound_session(aiohttp.ClientTimeout(total=5), guarded=False) as session,
+            session.get(f"{scheme}://127.0.0.1:9/"),
+        ):
+            pass
+
+    with pytest.raises(aiohttp.NonHttpUrlClientError) as refused:
+        asyncio.run(get())
+    assert failure_of(refused.value) is Failure.BAD_ADDRESS

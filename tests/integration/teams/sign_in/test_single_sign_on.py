@@ -321,7 +321,13 @@ def test_pages_offer_it_only_if_it_is_there(
 
 
 @pytest.mark.parametrize(
-    "issuer", ["http://login.example.com", "login.example.com", "http://10.0.0.1:8080"]
+    "issuer",
+    [
+        "http://login.example.com",
+        "login.example.com",
+        "http://10.0.0.1:8080",
+        "ws://localhost:8080",
+    ],
 )
 def test_an_issuer_must_use_https(issuer: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="BERTH_OIDC_ISSUER"):
