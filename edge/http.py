@@ -10,7 +10,7 @@ from functools import cached_property
 from urllib.parse import parse_qsl
 
 from django.conf import settings
-from django.http.request import validate_host
+from django.http.request import split_domain_port, validate_host
 
 from edge.asgi_types import Receive, Scope, Send
 from oci.errors import ErrorCode, error_body
@@ -113,7 +113,9 @@ class Request:
             forwarded = self.header("x-forwarded-proto")
             scheme = forwarded if forwarded in {"http", "https"} else scheme
         host = self.header("host").lower()
-        if not validate_host(_without_port(host), settings.ALLOWED_HOSTS):
+        domain, _ = split_domain_port(host)
+        # A wildcard looks at the end alone: evil.test/x.example.com has it too.
+        if not domain or not validate_host(domain, settings.ALLOWED_HOSTS):
             raise RegistryError(
                 400,
                 ErrorCode.UNSUPPORTED,
@@ -216,8 +218,3 @@ def parse_form(encoded: bytes) -> list[tuple[str, str]]:
         raise RegistryError(
             400, ErrorCode.UNSUPPORTED, "The parameters are not valid."
         ) from error
-
-
-def _without_port(host: str) -> str:
-    name, colon, port = host.rpartition(":")
-    return name if colon and port.isascii() and port.isdigit() else host

@@ -160,6 +160,7 @@ def strict_edge(
         "BERTH_UPSTREAM_CONNECT_SECONDS": "2",
         "BERTH_UPSTREAM_READ_SECONDS": "1.5",
         "BERTH_MAX_BLOB_BYTES": str(SIZE_LIMIT),
+        "ALLOWED_HOSTS": "localhost,127.0.0.1,.example.com",
     }
     log = logs / "strict-edge.log"
     with start_edge(environment, ports.strict_edge, log, "strict edge") as process:

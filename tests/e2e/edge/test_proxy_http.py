@@ -65,6 +65,36 @@ def test_odd_hosts_are_told_so(edge: EdgeClient, host: str) -> None:
     assert answer.status == 400
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.test/x.example.com",
+        "evil.test?x.example.com",
+        "evil.test#x.example.com",
+        "evil.test\\x.example.com",
+        "evil.test:80/x.example.com",
+        'evil.test",x="x.example.com',
+        "user@x.example.com",
+        "evil.test, x.example.com",
+        "x.example.com:80:80",
+        "x.example.com:",
+        "_x.example.com",
+    ],
+)
+def test_what_is_no_host_passes_no_wildcard(strict_edge: EdgeClient, host: str) -> None:
+    paths = ("/v2/", "/v2/proxy/app/sample/a/manifests/v1")
+
+    answers = [strict_edge.request("GET", path, {"Host": host}) for path in paths]
+    good = strict_edge.request("GET", "/v2/", {"Host": "X.Example.com:8443"})
+
+    for answer in answers:
+        assert answer.status == 400
+        assert "WWW-Authenticate" not in answer.headers
+    realm = 'realm="http://x.example.com:8443/v2/token"'
+    assert realm in good.headers["WWW-Authenticate"]
+
+
 def test_realm_follows_the_host_that_the_client_used(edge: EdgeClient) -> None:
     port = edge.host.partition(":")[2]
 
