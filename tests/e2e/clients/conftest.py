@@ -2,12 +2,41 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from deploy.local.process import ManagedProcess
-from tests.support.clients.engines import log_in, run
+from teams.models import ApiToken
+from teams.permissions import Role
+from teams.services import create_service_account
+from tests.e2e.conftest import Ports
+from tests.support.clients.edge import EdgeClient
+from tests.support.clients.engines import ImageClient, log_in, run, succeeded
+from tests.support.rows.vendor import Vendor
+from tests.support.servers.nginx import registry_behind_nginx
+
+Login = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The private registry, and what it has stored."""
+
+    host: str
+    storage: Path
+
+    def image(self, slug: str, image: str = "worker:1.0.1") -> str:
+        return f"{self.host}/{slug}/{image}"
+
+    def stored(self) -> dict[str, int]:
+        """Return every file of the registry's storage with its size."""
+        return {
+            str(path.relative_to(self.storage)): path.stat().st_size
+            for path in self.storage.rglob("*")
+            if path.is_file()
+        }
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +60,35 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     ) as process:
         process.wait_until(lambda: run("docker", directory, "info").returncode == 0, 60)
         yield directory
+
+
+@pytest.fixture(scope="session")
+def behind_nginx(
+    edge: EdgeClient, ports: Ports, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Registry]:
+    """Another one, as in production: nginx asks Berth about each request."""
+    directory = tmp_path_factory.mktemp("behind-nginx")
+    with registry_behind_nginx(directory, ports.edge) as front:
+        yield Registry(f"localhost:{front.ports.registry}", front.storage)
+
+
+def service_account_token(vendor: Vendor) -> Login:
+    robot = create_service_account(
+        actor=vendor.actor, team=vendor.team, name="ci", role=Role.DEVELOPER
+    )
+    _, text = vendor.api_token(ApiToken.Kind.SERVICE_ACCOUNT, service_account=robot)
+    return "any-string", text.reveal()
+
+
+def own_slug(vendor: Vendor) -> str:
+    return vendor.application.slug
+
+
+def push_an_image(client: ImageClient, registry: Registry, vendor: Vendor) -> str:
+    """Push an image as the vendor and remove it from the machine."""
+    image = registry.image(own_slug(vendor))
+    client.make(image, own_slug(vendor).encode())
+    succeeded(client.login(registry.host, *service_account_token(vendor)))
+    succeeded(client.push(image))
+    client.forget(image)
+    return image

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,8 +12,14 @@ from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from licenses.services import revoke_license
 from teams.models import ApiToken
 from teams.permissions import Role
-from teams.services import create_service_account
-from tests.e2e.conftest import Ports, Upstream
+from tests.e2e.clients.conftest import (
+    Login,
+    Registry,
+    own_slug,
+    push_an_image,
+    service_account_token,
+)
+from tests.e2e.conftest import Upstream
 from tests.support.clients.edge import EdgeClient
 from tests.support.clients.engines import (
     IMAGE_CLIENTS,
@@ -24,49 +29,18 @@ from tests.support.clients.engines import (
     succeeded,
 )
 from tests.support.rows.vendor import Vendor, create_vendor
-from tests.support.servers.nginx import registry_behind_nginx
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0, reason="container engines are started as root"
 )
 
-Login = tuple[str, str]
 REFUSALS = ("denied", "unauthorized", "authentication required")
-
-
-@dataclass(frozen=True, slots=True)
-class Registry:
-    """The private registry, and what it has stored."""
-
-    host: str
-    storage: Path
-
-    def image(self, slug: str, image: str = "worker:1.0.1") -> str:
-        return f"{self.host}/{slug}/{image}"
-
-    def stored(self) -> dict[str, int]:
-        """Return every file of the registry's storage with its size."""
-        return {
-            str(path.relative_to(self.storage)): path.stat().st_size
-            for path in self.storage.rglob("*")
-            if path.is_file()
-        }
 
 
 @pytest.fixture
 def registry(edge: EdgeClient, bearer_upstream: Upstream) -> Registry:
     storage = bearer_upstream.log.parent / "storage"
     return Registry(bearer_upstream.endpoint, storage)
-
-
-@pytest.fixture(scope="module")
-def behind_nginx(
-    edge: EdgeClient, ports: Ports, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Registry]:
-    """Another one, as in production: nginx asks Berth about each request."""
-    directory = tmp_path_factory.mktemp("behind-nginx")
-    with registry_behind_nginx(directory, ports.edge) as front:
-        yield Registry(f"localhost:{front.ports.registry}", front.storage)
 
 
 @pytest.fixture(params=IMAGE_CLIENTS)
@@ -86,14 +60,6 @@ def docker(engines: Path, tmp_path: Path) -> Docker:
 def user_token(vendor: Vendor, *, read_only: bool = False) -> Login:
     _, text = vendor.api_token(read_only=read_only)
     return vendor.owner.email, text.reveal()
-
-
-def service_account_token(vendor: Vendor) -> Login:
-    robot = create_service_account(
-        actor=vendor.actor, team=vendor.team, name="ci", role=Role.DEVELOPER
-    )
-    _, text = vendor.api_token(ApiToken.Kind.SERVICE_ACCOUNT, service_account=robot)
-    return "any-string", text.reveal()
 
 
 def team_token(vendor: Vendor) -> Login:
@@ -155,10 +121,6 @@ def test_every_client_pushes_and_pulls(
     succeeded(customer.login(registry.host, *license_login(vendor)))
     succeeded(customer.pull(image))
     assert customer.identity(image) == pushed
-
-
-def own_slug(vendor: Vendor) -> str:
-    return vendor.application.slug
 
 
 def _read_only_token(vendor: Vendor) -> tuple[Login, str]:
@@ -355,16 +317,6 @@ def test_a_wrong_password_is_no_login(
         assert refused.returncode != 0
         assert says_refused(refused.stderr)
         assert login[1] not in refused.stderr
-
-
-def push_an_image(client: ImageClient, registry: Registry, vendor: Vendor) -> str:
-    """Push an image as the vendor and remove it from the machine."""
-    image = registry.image(own_slug(vendor))
-    client.make(image, own_slug(vendor).encode())
-    succeeded(client.login(registry.host, *service_account_token(vendor)))
-    succeeded(client.push(image))
-    client.forget(image)
-    return image
 
 
 def says_refused(text: str, sentences: tuple[str, ...] = REFUSALS) -> bool:
