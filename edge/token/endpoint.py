@@ -34,6 +34,8 @@ from registries.decision.pull import (
 )
 from teams.api_tokens import touch_api_token
 
+# nginx sends it where it asks ``/v2/_authorize`` before each request.
+ASKED_PER_REQUEST = "x-berth-asked-per-request"
 PROXY_TOKEN_SECONDS = 300
 PRIVATE_REGISTRY_TOKEN_SECONDS = 60
 
@@ -91,9 +93,10 @@ async def _authenticate(
             raise _too_many("Too many requests from this address.")
         return None
     presented = wanted.credential
+    decided_later = bool(wanted.scopes) and _is_decided_later(request, service)
     await _limit_guesses(request, services, presented)
     login = await services.token_threads.call(
-        lambda: _identify(presented, service, wanted.scopes)
+        lambda: _identify(presented, service, decided_later=decided_later)
     )
     if login.subject is None:
         await _count(services, f"failures:{request.neighbourhood}")
@@ -113,20 +116,30 @@ async def _authenticate(
     return login
 
 
-def _identify(
-    presented: PresentedCredential, service: str, scopes: list[Scope]
-) -> Holder | Denied:
-    """Identify the holder; an inactive license is refused at once.
+def _is_decided_later(request: Request, service: str) -> bool:
+    """Return whether the edge is asked again about what the token will be used for.
 
-    For a pull through the proxy, the pull itself checks the license's state: only there
-    do all clients print the sentence that says what is wrong. The private registry's
-    own answer says nothing but "denied".
+    It is for every request to the proxy; for those to the private registry if nginx is
+    in front of it and says so (deploy/nginx/berth.conf). A client that sends the header
+    itself gains nothing: what an inactive license gets is a token for nothing.
     """
     is_private = service == settings.BERTH_REGISTRY_SERVICE
+    return not is_private or request.header(ASKED_PER_REQUEST) == "1"
+
+
+def _identify(
+    presented: PresentedCredential, service: str, *, decided_later: bool
+) -> Holder | Denied:
+    """Identify the holder; an inactive license is refused unless it is later.
+
+    Where the request itself is decided, all clients print the sentence that says what
+    is wrong. containerd prints none of the token service's. Distribution's own answer,
+    without nginx, says nothing but "denied".
+    """
     login = authorize_login(
         presented,
-        is_private=is_private,
-        even_if_inactive=bool(scopes) and not is_private,
+        is_private=service == settings.BERTH_REGISTRY_SERVICE,
+        even_if_inactive=decided_later,
     )
     if isinstance(login, ApiTokenHolder):
         touch_api_token(login.api_token)
