@@ -17,6 +17,7 @@ from edge.services import EdgeServices
 from oci.errors import ErrorCode
 from oci.media_types import DEFAULT_MANIFEST_ACCEPT
 from oci.range import MalformedRange, parse_range
+from registries.decision.credentials import Subject
 from registries.decision.pull import AllowedPull, Denied
 from registries.pulls.events import queue_check
 from registries.upstream.client import UpstreamRequest
@@ -133,7 +134,7 @@ async def _answer(
         ),
     )
     try:
-        whole = await _pass_on(request, route, allowed, response)
+        whole = await _pass_on(request, services, route, allowed, response)
     finally:
         response.close()
     if key and whole and is_worth_keeping(whole, route.reference):
@@ -165,10 +166,29 @@ def client_error(error: UpstreamError) -> RegistryError:
 
 async def _pass_on(
     request: Request,
+    services: EdgeServices,
     route: Route,
     allowed: AllowedPull,
     response: aiohttp.ClientResponse,
 ) -> Whole | None:
     if response.status in {200, 206, 304}:
-        return await relay(request, response, route)
+        return await relay(
+            request,
+            response,
+            route,
+            partial(_is_still_allowed, services, route, allowed.subject),
+        )
     raise await refusal(response, route, allowed.repository)
+
+
+async def _is_still_allowed(
+    services: EdgeServices, route: Route, subject: Subject
+) -> bool:
+    """Decide once more; raises django.db.Error when that cannot be done."""
+    decision = await services.decisions.decide(subject, route.name)
+    if isinstance(decision, Denied):
+        logger.info(
+            "Download denied: %s for %s by %s",
+            *(decision.reason.value, route.name, subject),
+        )
+    return not isinstance(decision, Denied)

@@ -1,7 +1,8 @@
 """Passes an upstream's answer on: exact headers, and bytes as they arrive.
 
 Memory does not grow with the size of a blob: the edge reads no faster than the client,
-and that slows the upstream down. A client that disconnects closes the upstream.
+and that slows the upstream down. A client that disconnects closes the upstream, and so
+does a revocation.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from django.conf import settings
 from edge.http import API_VERSION, ClientGone, Headers, RegistryError, Request
 from edge.proxy.lists import next_page, renamed
 from edge.proxy.route import Kind, Route
+from edge.proxy.watch import StillAllowed, until_denied
 from oci.errors import ErrorCode
 
 logger = logging.getLogger(__name__)
@@ -58,9 +60,14 @@ class Whole(NamedTuple):
 
 
 async def relay(
-    request: Request, response: aiohttp.ClientResponse, route: Route
+    request: Request,
+    response: aiohttp.ClientResponse,
+    route: Route,
+    still_allowed: StillAllowed,
 ) -> Whole | None:
     """Pass a successful answer on; return it if it was read whole.
+
+    ``still_allowed`` decides about a stream again and again, and may end it.
 
     Raises:
         RegistryError: the upstream broke off before anything was passed on.
@@ -82,7 +89,7 @@ async def relay(
         return Whole(headers, body) if response.status == 200 else None
     else:
         await request.start(response.status, [*headers, *_length(response)])
-        await _stream(request, response)
+        await _stream(request, response, still_allowed)
     return None
 
 
@@ -140,20 +147,44 @@ async def _read_document(response: aiohttp.ClientResponse) -> bytes:
     return b"".join(parts)
 
 
-async def _stream(request: Request, response: aiohttp.ClientResponse) -> None:
+async def _stream(
+    request: Request, response: aiohttp.ClientResponse, still_allowed: StillAllowed
+) -> None:
     leaving = asyncio.ensure_future(_wait_for_disconnect(request))
     # Closing ends a pending read of the upstream at once.
     leaving.add_done_callback(lambda _: response.close())
+    watching = asyncio.ensure_future(until_denied(still_allowed))
     try:
-        await _copy(request, response)
+        await _copy_while(request, response, watching)
     except (UpstreamBroke, aiohttp.ClientError, OSError, TimeoutError) as error:
         if leaving.done():
             raise ClientGone from error
         # The headers are sent, so all that remains is to break off too: the client
-        # sees an incomplete body and retries.
-        logger.warning("An upstream's body broke off: %s", type(error).__name__)
+        # sees an incomplete body, retries, and reads why if it was denied.
+        reason = "denied" if watching.done() else type(error).__name__
+        logger.warning("A body broke off: %s", reason)
     finally:
         leaving.cancel()
+        watching.cancel()
+
+
+async def _copy_while(
+    request: Request, response: aiohttp.ClientResponse, watching: asyncio.Future[None]
+) -> None:
+    """Copy the body; raises TimeoutError once ``watching`` is done.
+
+    That interrupts waiting for a slow client as well.
+    """
+    async with asyncio.timeout(None) as limit:
+
+        def end(_: asyncio.Future[None]) -> None:
+            limit.reschedule(0)
+
+        watching.add_done_callback(end)
+        try:
+            await _copy(request, response)
+        finally:
+            watching.remove_done_callback(end)
 
 
 async def _copy(request: Request, response: aiohttp.ClientResponse) -> None:

@@ -22,8 +22,10 @@ from tests.e2e.registry.conftest import (
     path_of,
     user_token,
 )
-from tests.support.clients.edge import Answer
+from tests.support.clients.download import SOON, begin
+from tests.support.clients.edge import Answer, EdgeClient
 from tests.support.rows.vendor import Vendor
+from tests.support.servers.hostile_upstream import HostileUpstream
 
 
 def refused_within_a_second(ask: Callable[[], Answer]) -> Answer:
@@ -164,3 +166,19 @@ def test_refused_pulls_are_counted_for_the_vendor(
         assert event.outcome == "license_revoked"
         assert event.license_id == license.pk
         assert event.application_slug == vendor.application.slug
+
+
+def test_a_download_from_the_proxy_breaks_off_behind_nginx(
+    registry: Registry, vendor: Vendor, hostile: HostileUpstream
+) -> None:
+    vendor.connect(hostile.endpoint, "large")
+    license = vendor.license()
+    proxy = EdgeClient(
+        registry.proxy_host, registry.client.process, registry.client.log
+    )
+    download = begin(proxy, vendor, license)
+    download.read_for(0.5)
+
+    revoke_license(actor=vendor.actor, license=license, reason="test")
+
+    assert download.seconds_until_it_breaks_off() < SOON
