@@ -4,75 +4,18 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Callable
 
 import pytest
 import urllib3
 
 from registries.models import CredentialCheck
 from tests.e2e.conftest import SIZE_LIMIT
-from tests.support.clients.edge import Answer, EdgeClient
+from tests.e2e.edge.conftest import DIGEST, Victim, no_connection_left_open
+from tests.support.clients.edge import EdgeClient
 from tests.support.rows.vendor import Vendor
 from tests.support.servers.hostile_upstream import BODY_SECRET, HostileUpstream
 
-DIGEST = "sha256:" + "a" * 64
 PASSWORD = "upstream-password-9d2c"
-
-
-class Victim:
-    """A vendor whose registry is hostile, and a customer who pulls from it."""
-
-    def __init__(
-        self, edge: EdgeClient, vendor: Vendor, hostile: HostileUpstream
-    ) -> None:
-        self.edge = edge
-        self.vendor = vendor
-        self.hostile = hostile
-        self.registry = vendor.connect(hostile.endpoint, "evil")
-        self.license_id = vendor.license().license_id.reveal()
-
-    def name(self, behaviour: str) -> str:
-        return f"proxy/{self.vendor.application.slug}/evil/{behaviour}/{self._unique}"
-
-    @property
-    def _unique(self) -> str:
-        return self.vendor.team.slug
-
-    def get(self, behaviour: str, rest: str = f"blobs/{DIGEST}") -> Answer:
-        name = self.name(behaviour)
-        return self.edge.get(name, rest, self.edge.token(self.license_id, name))
-
-    def open(self, behaviour: str) -> urllib3.BaseHTTPResponse:
-        name = self.name(behaviour)
-        token = self.edge.token(self.license_id, name)
-        return self.edge.http.request(
-            "GET",
-            f"http://{self.edge.host}/v2/{name}/blobs/{DIGEST}",
-            headers={"Authorization": f"Bearer {token}"},
-            preload_content=False,
-        )
-
-    def seen(self, behaviour: str) -> list[dict[str, str]]:
-        return [item.headers for item in self.hostile.requests_for(behaviour)]
-
-
-@pytest.fixture
-def victim(strict_edge: EdgeClient, vendor: Vendor, hostile: HostileUpstream) -> Victim:
-    hostile.requests.clear()
-    hostile.sent.clear()
-    return Victim(strict_edge, vendor, hostile)
-
-
-def eventually(condition: Callable[[], bool], what: str, seconds: float = 5) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.05)
-
-
-def no_connection_left_open(victim: Victim) -> None:
-    """Idle keep-alive connections may stay; none that still carries an answer."""
-    eventually(lambda: victim.hostile.answering == 0, "a connection was left open")
 
 
 def test_a_realm_of_strangers_gets_no_credential(
@@ -356,45 +299,6 @@ def test_failures_are_told_and_bodies_never_passed_on(
     assert PASSWORD not in answer.body.decode() + str(answer.headers)
 
 
-@pytest.mark.parametrize("status", [400, 405, 406, 410, 451])
-def test_what_the_client_can_act_on_stays_what_it_is(
-    victim: Victim, status: int
-) -> None:
-    answer = victim.get(f"says-{status}", "manifests/v1")
-
-    assert (answer.status, answer.error[0]) == (status, "MANIFEST_INVALID")
-    assert answer.headers["Allow"] == "GET"
-    assert BODY_SECRET not in answer.body.decode()
-
-
-@pytest.mark.parametrize("status", [402, 407, 408, 421, 426, 500])
-def test_what_is_between_berth_and_the_registry_is_502(
-    victim: Victim, status: int
-) -> None:
-    answer = victim.get(f"says-{status}", "manifests/v1")
-
-    assert (answer.status, answer.error[0]) == (502, "UNAVAILABLE")
-    assert f"answered {status}" in answer.error[1]
-
-
-@pytest.mark.parametrize(
-    ("behaviour", "status", "code"),
-    [
-        ("odd-errors", 400, "UNSUPPORTED"),
-        ("deep-errors", 400, "UNSUPPORTED"),
-        ("endless-errors", 400, "UNSUPPORTED"),
-        ("slow-errors", 404, "MANIFEST_UNKNOWN"),
-    ],
-)
-def test_errors_that_cannot_be_read_have_no_code_of_their_own(
-    victim: Victim, behaviour: str, status: int, code: str
-) -> None:
-    answer = victim.get(behaviour, "manifests/v1")
-
-    assert (answer.status, answer.error[0]) == (status, code)
-    no_connection_left_open(victim)
-
-
 def test_a_rejected_credential_is_sent_to_no_more_than_it_takes(
     victim: Victim,
 ) -> None:
@@ -403,53 +307,6 @@ def test_a_rejected_credential_is_sent_to_no_more_than_it_takes(
     sent = [seen for seen in victim.seen("rejects") if "authorization" in seen]
     assert len(sent) == 1
     assert CredentialCheck.objects.count() == 0  # queued for the worker, not run here
-
-
-@pytest.mark.parametrize(
-    "behaviour",
-    [
-        "paged",
-        "paged-by-query",
-        "paged-in-place",
-        "paged-under-a-path",
-        "paged-at-its-host",
-        "paged-twice",
-    ],
-)
-def test_pages_of_tags_are_at_our_address(victim: Victim, behaviour: str) -> None:
-    name = victim.name(behaviour)
-
-    answer = victim.get(behaviour, "tags/list?n=2&next_page=opaque")
-
-    (link,) = answer.headers.getlist("Link")
-    assert link == f'</v2/{name}/tags/list?n=2&last=v2>; rel="next"'
-    assert victim.hostile.requests[-1].path.endswith("?n=2&next_page=opaque")
-
-
-@pytest.mark.parametrize(
-    "behaviour", ["paged-elsewhere", "paged-to-nowhere", "paged-badly"]
-)
-def test_links_to_no_further_page_are_left_out(victim: Victim, behaviour: str) -> None:
-    answer = victim.get(behaviour, "tags/list")
-
-    assert answer.status == 200
-    assert "Link" not in answer.headers
-
-
-def test_tags_are_those_of_the_name_that_was_asked_for(victim: Victim) -> None:
-    answer = victim.get("paged", "tags/list")
-
-    assert answer.json == {"name": victim.name("paged"), "tags": ["v1", "v2"]}
-
-
-@pytest.mark.parametrize(
-    ("behaviour", "body"),
-    [("names-nothing", b'["v1"]'), ("no-json", BODY_SECRET.encode())],
-)
-def test_a_list_that_is_none_stays_as_it_came(
-    victim: Victim, behaviour: str, body: bytes
-) -> None:
-    assert victim.get(behaviour, "tags/list").body == body
 
 
 def test_a_client_that_leaves_closes_the_upstream(victim: Victim) -> None:
