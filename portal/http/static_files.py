@@ -22,9 +22,11 @@ class NodeFilesFinder(BaseFinder):
         self._storage = FileSystemStorage(settings.BASE_DIR / "node_modules")
 
     def find(self, path: str, find_all: bool = False, **_kwargs: Any) -> Any:
-        found = path in self.FILES and self._storage.exists(path)
-        paths = [self._storage.path(path)] if found else []
-        return paths if find_all else (paths[0] if paths else None)
+        if path not in self.FILES or not self._storage.exists(path):
+            # Django takes only an empty list for a missing file, even for one file.
+            return []
+        location = self._storage.path(path)
+        return [location] if find_all else location
 
     def list(self, ignore_patterns: Any) -> Iterator[tuple[str, FileSystemStorage]]:
         """Yield what ``collectstatic`` copies."""
