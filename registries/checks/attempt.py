@@ -14,6 +14,7 @@ from asgiref.sync import async_to_sync
 from oci.media_types import DEFAULT_MANIFEST_ACCEPT
 from oci.reference import Reference, parse_reference
 from portal.errors import PortalError
+from portal.limits.waiting import waiting
 from registries.checks.limit import count_check
 from registries.models import Credential
 from registries.models.health import Outcome
@@ -81,14 +82,16 @@ def check_credential_now(
     outside a transaction, because registries may be slow.
 
     Raises:
-        TooMany: the team has reached its limit for this minute.
+        TooMany: the team has reached its limit for this minute, or too many requests
+            are waiting. The latter do not count in the minute.
     """
-    count_check(credential.team_id)
     test_image = credential.registry.test_image
     if image is None and test_image:
         image = parse_reference(test_image)
     check = async_to_sync(check_credential_within)
-    return check(upstream_target(credential), image, PATIENCE_SECONDS)
+    with waiting(credential.team_id):
+        count_check(credential.team_id)
+        return check(upstream_target(credential), image, PATIENCE_SECONDS)
 
 
 async def check_credential(

@@ -13,8 +13,8 @@ CHECKS_PER_MINUTE = 30
 def count_check(team_id: uuid.UUID) -> None:
     """Count one more check that somebody of a team waits for.
 
-    Each check occupies a thread of the portal for as long as the registry takes, and
-    could be used to guess passwords elsewhere. Checks by the workers do not count.
+    Checks could be used to guess passwords elsewhere. Those by the workers do not
+    count.
 
     Raises:
         TooMany: the team has reached its limit for this minute.

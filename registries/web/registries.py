@@ -91,7 +91,7 @@ def check(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
         )
     except TooMany as error:
         messages.error(request, error.message)
-        return go_to(request, registry_url(request, registry))
+        return _registry_page(request, registry, form, status=422)
     level = messages.SUCCESS if result.is_valid else messages.ERROR
     messages.add_message(request, level, result.detail)
     return go_to(request, registry_url(request, registry))

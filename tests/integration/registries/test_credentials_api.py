@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 
+from portal.limits.waiting import waiting
 from registries.models import ExternalRegistry
 from registries.selectors import active_credential
 from tests.integration.registries.conftest import Upstream
@@ -121,3 +124,42 @@ def test_try_new_credential_stores_nothing(
     for rows in (before, after):
         del rows["teams.ApiToken"]  # notes its use
     assert after == before
+
+
+@pytest.mark.parametrize("holders", ["own", "all"])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/registries"),
+        ("POST", "/registries/test"),
+        ("POST", "/registries/sample/test"),
+        ("PUT", "/registries/sample/credential"),
+    ],
+)
+def test_few_tries_wait_at_once(
+    owner_api: ApiClient, upstream: Upstream, method: str, path: str, holders: str
+) -> None:
+    owner_api.post("/registries", upstream.body(skip_test=True))
+    new = upstream.body(slug="new")
+    body = {
+        "/registries": new,
+        "/registries/test": {name: new[name] for name in new if name != "slug"},
+        "/registries/sample/test": {},
+        "/registries/sample/credential": {
+            "username": upstream.username,
+            "secret": upstream.password,
+        },
+    }[path]
+    before = rows_of(owner_api.team)
+    own = [owner_api.team.pk] * 2
+
+    with ExitStack() as stack:
+        for holder in own if holders == "own" else ["a", "a", "b", "b"]:
+            stack.enter_context(waiting(holder))
+        response = owner_api.request(method, path, body)
+
+    assert response.status_code == (429 if holders == "own" else 503)
+    assert code_of(response) == ("too_many_at_once" if holders == "own" else "busy")
+    assert response.headers["Retry-After"] == "5"
+    assert rows_of(owner_api.team) == before
+    assert owner_api.request(method, path, body).status_code in {200, 201}

@@ -10,6 +10,7 @@ from django.test import Client
 
 from deploy.local.process import free_port
 from licenses.models import Application
+from portal.limits.waiting import waiting
 from registries.models import Credential, CredentialCheck, ExternalRegistry
 from registries.selectors import active_credential
 from teams.models import Membership, Team
@@ -56,6 +57,24 @@ def test_htmx_gets_only_the_dialog(browser: Client) -> None:
     part = page(browser.get(ADD, headers={"HX-Request": "true"}))
 
     assert part.lstrip().startswith('<section class="dialog-form">')
+
+
+def test_a_busy_team_keeps_what_it_entered(
+    browser: Client, upstream: Upstream, team: Team
+) -> None:
+    body = new(upstream.endpoint, secret=upstream.password, slug="sample")
+
+    with waiting(team.pk), waiting(team.pk):
+        response = browser.post(ADD, body)
+
+    text = page(response)
+    assert "Too many of your requests are waiting for other servers." in text
+    assert 'value="sample"' in text
+    assert f'value="{upstream.endpoint}"' in text
+    assert not ExternalRegistry.objects.exists()
+    assert upstream.password not in text
+    # The same form may be submitted again.
+    assert browser.post(ADD, body).status_code == 302
 
 
 def test_connect_a_registry_that_accepts_the_credential(

@@ -13,7 +13,8 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from licenses.models import Application
-from registries.models import ExternalRegistry
+from portal.limits.waiting import waiting
+from registries.models import CredentialCheck, ExternalRegistry
 from teams.models import Membership, Team
 from tests.support.rows.factories import (
     ApplicationFactory,
@@ -259,6 +260,21 @@ def test_history_of_checks_has_pages(
         check.detail for page in (first, older) for check in page.context["page"].rows
     ]
     assert shown == [f"Check {number}." for number in reversed(range(12))]
+
+
+def test_a_busy_team_keeps_the_image_to_check(
+    browser: Client, registry: ExternalRegistry, team: Team
+) -> None:
+    with waiting(team.pk), waiting(team.pk):
+        response = browser.post(
+            address(registry, "check"), {"check-image": "my-org/api:v7"}
+        )
+
+    assert response.status_code == 422
+    refusal = "Too many of your requests are waiting for other servers."
+    assert refusal in text_of(response)
+    assert 'value="my-org/api:v7"' in response.content.decode()
+    assert not CredentialCheck.objects.exists()
 
 
 def test_pulls_are_shown_and_refused_ones_explained(

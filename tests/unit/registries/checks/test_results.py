@@ -11,6 +11,7 @@ from alerts.models import Alert
 from oci.reference import parse_reference
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict, TooMany
+from portal.limits.waiting import waiting
 from registries.checks.attempt import CheckResult
 from registries.checks.limit import CHECKS_PER_MINUTE
 from registries.checks.queue import (
@@ -246,6 +247,18 @@ def test_credential_tries_are_limited_per_team_and_minute(
         ).outcome
         == "valid"
     )
+
+
+def test_a_try_that_had_to_wait_does_not_count_in_the_minute(
+    registry: ExternalRegistry, fake: FakeRegistry, vendor: Vendor
+) -> None:
+    with waiting(vendor.team.pk), waiting(vendor.team.pk):
+        for _ in range(CHECKS_PER_MINUTE):
+            with pytest.raises(TooMany, match="waiting for other servers"):
+                check_registry(actor=vendor.actor, registry=registry)
+    assert fake.asked == 0
+
+    assert check_registry(actor=vendor.actor, registry=registry).is_valid
 
 
 def test_a_new_registry_is_due_at_once_and_then_not_for_a_while(
