@@ -19,6 +19,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
+from portal.errors import Busy, NotAllowed, PortalError, TooMany
+
 THEME_COOKIE = "berth_theme"
 THEMES = ("auto", "light", "dark")
 
@@ -43,6 +45,22 @@ def render_page(
     patch_vary_headers(response, ("HX-Request",))
     # Pages contain data that only this user may see.
     response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def refused(request: HttpRequest, error: PortalError) -> HttpResponse:
+    """Show the error, and what to do about it."""
+    kinds = {NotAllowed: 403, Busy: 503, TooMany: 429, PortalError: 409}
+    status = next(kinds[kind] for kind in kinds if isinstance(error, kind))
+    response = render_page(
+        request,
+        "portal/refused.html",
+        {"error": error, "status": status},
+        partial="portal/refused_partial.html",
+        status=status,
+    )
+    if isinstance(error, TooMany):
+        response.headers["Retry-After"] = str(error.retry_after)
     return response
 
 

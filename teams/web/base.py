@@ -17,8 +17,8 @@ from django.utils import timezone
 from django_htmx.http import HttpResponseClientRefresh
 from django_htmx.middleware import HtmxDetails
 
-from portal.errors import NotAllowed, PortalError
-from portal.http.pages import GoTo, go_to, is_partial, render_page
+from portal.errors import PortalError
+from portal.http.pages import GoTo, go_to, is_partial, refused
 from teams.actors import Actor, Origin, member_actor
 from teams.models import Membership, Team, User
 from teams.permissions import Permission
@@ -78,18 +78,6 @@ def team_page(permission: Permission) -> Callable[[TeamView[P]], Page[P]]:
         return cast("Page[P]", marked)
 
     return decorate
-
-
-def refused(request: HttpRequest, error: PortalError) -> HttpResponse:
-    """Show the error, and what to do about it."""
-    status = 403 if isinstance(error, NotAllowed) else 409
-    return render_page(
-        request,
-        "portal/refused.html",
-        {"error": error, "status": status},
-        partial="portal/refused_partial.html",
-        status=status,
-    )
 
 
 def find(rows: QuerySet[Any], pk: uuid.UUID) -> Any:

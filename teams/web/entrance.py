@@ -12,7 +12,13 @@ from django.views.decorators.http import require_POST, require_safe
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict, PortalError
 from portal.http.forms import refusals_in
-from portal.http.pages import THEME_COOKIE, THEMES, is_local_url, render_page
+from portal.http.pages import (
+    THEME_COOKIE,
+    THEMES,
+    is_local_url,
+    refused,
+    render_page,
+)
 from teams.actors import Origin
 from teams.invitations import accept_invitation, accept_with_new_account
 from teams.models import Invitation, User
@@ -26,7 +32,6 @@ from teams.selectors import (
 )
 from teams.services import set_up
 from teams.sign_in.accounts import sign_in
-from teams.web.base import refused
 from teams.web.forms import NewAccountForm, SetUpForm
 
 YEAR_SECONDS = 365 * 24 * 3600
