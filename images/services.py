@@ -23,6 +23,7 @@ from images.manifest import INDEXES
 from images.models import ImageManifest, ImageRepository, ImageTag
 from images.survey import Survey, survey
 from portal.errors import Conflict
+from portal.limits.waiting import waiting
 from teams.actors import Actor
 from teams.permissions import Permission
 
@@ -97,10 +98,15 @@ def _known(repository: ImageRepository) -> list[str]:
 def _recorded(
     actor: Actor, event: EventTag, repository: ImageRepository, data: dict[str, str]
 ) -> Iterator[_Deleted]:
-    """Record what was deleted, whether everything was or something failed."""
+    """Record what was deleted, whether everything was or something failed.
+
+    Raises:
+        TooMany: too many requests are waiting for other servers.
+    """
     deleted = _Deleted()
     try:
-        yield deleted
+        with waiting(repository.team_id):
+            yield deleted
     finally:
         if deleted.tags or deleted.digests:
             _record_deletion(actor, event, repository, data, deleted)
