@@ -10,6 +10,8 @@ from django.core.mail import send_mail
 from django.template.loader import render_to_string
 from django.utils import timezone
 
+from portal.errors import TooMany
+from portal.limits.waiting import waiting
 from teams.models import Invitation
 
 logger = logging.getLogger(__name__)
@@ -25,8 +27,9 @@ def send_invitation(invitation: Invitation, *, link: str) -> bool:
         subject = render_to_string("teams/mail/invitation_subject.txt", context)
         text = render_to_string("teams/mail/invitation.txt", context)
     try:
-        send_mail(" ".join(subject.split()), text, None, [invitation.email])
-    except (OSError, SMTPException) as error:
+        with waiting(invitation.team_id):
+            send_mail(" ".join(subject.split()), text, None, [invitation.email])
+    except (OSError, SMTPException, TooMany) as error:
         # Without the error's text, which may contain the link.
         logger.warning("invitation %s not mailed: %r", invitation.pk, error)
         return False

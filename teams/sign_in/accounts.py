@@ -21,6 +21,8 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 from portal.crypto.fields import encryption_keyring
+from portal.errors import TooMany
+from portal.limits.waiting import waiting
 from teams.models import User
 from teams.second_factor import SECOND_FACTOR_DATA
 from teams.sign_in.account_events import session_ended
@@ -74,13 +76,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped
     def send_mail(
         self, template_prefix: str, email: str, context: dict[str, Any]
     ) -> None:
-        """Send a mail; log it if the mail server refuses.
+        """Send a mail; log it if the mail server refuses, or too many mails wait.
 
         An error page would show strangers which addresses have an account.
         """
         try:
-            super().send_mail(template_prefix, email, context)
-        except (OSError, SMTPException) as error:
+            with waiting(self.get_client_ip(self.request)):
+                super().send_mail(template_prefix, email, context)
+        except (OSError, SMTPException, TooMany) as error:
             # Without the error's text, which may contain a link.
             logger.warning("mail %s not sent: %r", template_prefix, error)
 
