@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from allauth.account.models import EmailAddress
-from allauth.core.exceptions import SignupClosedException
+from allauth.core.exceptions import ImmediateHttpResponse, SignupClosedException
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialAccount
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
@@ -14,6 +16,9 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
 
+from portal.errors import TooMany
+from portal.http.pages import refused
+from portal.limits.waiting import waiting
 from teams.actors import Origin
 from teams.invitations import accept_invitation
 from teams.models import Invitation, User, validate_printable
@@ -96,6 +101,12 @@ class SingleSignOnAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  #
             )
         return user
 
+    def get_requests_session(self) -> Any:
+        """Return a session for the provider, whose requests share waiting threads."""
+        session = super().get_requests_session()
+        session.request = partial(_request, self.request, session.request)
+        return session
+
     def on_authentication_error(
         self,
         request: HttpRequest,
@@ -105,6 +116,17 @@ class SingleSignOnAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  #
         extra_context: Any = None,
     ) -> None:
         logger.warning("single sign-on failed: %s %.300r", error, exception)
+
+
+def _request(
+    request: HttpRequest, send: Callable[..., Any], *args: Any, **options: Any
+) -> Any:
+    """Ask the provider on behalf of a visitor, or show them that Berth is busy."""
+    try:
+        with waiting(request.META["BERTH_CLIENT_ADDRESS"]):
+            return send(*args, **options)
+    except TooMany as error:
+        raise ImmediateHttpResponse(refused(request, error)) from error
 
 
 def _invitations_to_accept(email: str) -> list[Invitation]:
