@@ -23,6 +23,7 @@ from audit.models import AuditEvent
 from audit.selectors import audit_events_for_team, existing_subjects, in_batches
 from audit.tags import EventTag, describe
 from portal.http.pages import render_page
+from portal.limits.waiting import waiting
 from teams.filters import AuditEventFilter
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, team_page, team_url
@@ -150,13 +151,23 @@ def export(request: TeamRequest) -> HttpResponseBase:
     if not log.is_valid():
         address = team_url(request, "audit")
         return redirect(f"{address}?{request.GET.urlencode()}")
-    response = StreamingHttpResponse(
-        csv_lines(in_batches(log.qs)), content_type="text/csv; charset=utf-8"
-    )
+    lines = _waiting_for_reader(request.team.pk, csv_lines(in_batches(log.qs)))
+    next(lines)  # or it is refused
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     name = f"audit-{request.team.slug}-{timezone.localdate():%Y-%m-%d}.csv"
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _waiting_for_reader(team_id: uuid.UUID, lines: Iterator[str]) -> Iterator[str]:
+    """Yield an empty line, then the lines, as slowly as they are read.
+
+    The team's share is held from the first line on, until the response is closed.
+    """
+    with waiting(team_id):
+        yield ""
+        yield from lines
 
 
 def csv_lines(batches: Iterable[Iterable[AuditEvent]]) -> Iterator[str]:

@@ -48,6 +48,10 @@ def portal(
         "BERTH_REGISTRY_NOTIFICATION_TOKEN": NOTIFICATION_TOKEN,
         "BERTH_METRICS_TOKEN": METRICS_TOKEN,
         "BERTH_UPSTREAM_READ_SECONDS": "8",
+        "BERTH_REGISTRY_URL": f"http://{silent}",
+        "BERTH_OIDC_ISSUER": f"http://{silent}",
+        "BERTH_OIDC_CLIENT_ID": "berth",
+        "BERTH_OIDC_CLIENT_SECRET": "client-secret-0b7d",
         "EMAIL_URL": f"smtp://{silent}",
     }
     with ManagedProcess(
