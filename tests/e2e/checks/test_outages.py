@@ -9,9 +9,6 @@ raises one alert.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
-
-import pytest
 
 from tests.support.servers.canned_server import silent_server
 from tests.support.stacks.check_stack import (
@@ -19,31 +16,10 @@ from tests.support.stacks.check_stack import (
     WRONG,
     CheckStack,
     kill,
-    start_check_stack,
 )
 
 _numbers = itertools.count()
 DUE = "UPDATE registries_externalregistry SET next_check_at = now() WHERE slug = %s"
-
-
-@pytest.fixture(scope="session")
-def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CheckStack]:
-    with start_check_stack(tmp_path_factory.mktemp("checks")) as servers:
-        yield servers
-
-
-@pytest.fixture
-def stack(servers: CheckStack) -> Iterator[CheckStack]:
-    yield servers
-    servers.stop_workers()
-    servers.fake.delay_seconds = 0
-    servers.fake.asked = 0
-    servers.receiver.received.clear()
-    servers.receiver.delay_seconds, servers.receiver.slow_path = 0, ""
-    for file in (servers.directory / "mail").iterdir():
-        file.unlink()
-    # So that workers of the next test leave them alone.
-    servers.sql("UPDATE registries_externalregistry SET next_check_at = 'infinity'")
 
 
 class Registries:
