@@ -10,7 +10,7 @@ from django.utils import timezone
 from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 
-from alerts.models import Alert, Delivery, DeliveryState
+from alerts.models import Alert, Delivery, DeliveryQuerySet, DeliveryState
 
 # The same period as for checks, for the same reasons.
 RECENT = timedelta(minutes=15)
@@ -65,7 +65,7 @@ def _oldest_waiting() -> Metric:
     alerts = Alert.objects.filter(dispatched_at__isnull=True)
     oldest = [
         alerts.aggregate(at=Min("created_at"))["at"],
-        Delivery.objects.due().aggregate(at=Min("due_at"))["at"],
+        _due_of_idle_teams().aggregate(at=Min("due_at"))["at"],
     ]
     now = timezone.now()
     since = min((at for at in oldest if at is not None), default=now)
@@ -74,3 +74,12 @@ def _oldest_waiting() -> Metric:
         "How long the oldest alert or due delivery has been waiting.",
         value=max((now - since).total_seconds(), 0),
     )
+
+
+def _due_of_idle_teams() -> DeliveryQuerySet:
+    """Return due deliveries, unless others of their team are in progress.
+
+    Behind a silent receiver of the team they wait for long, but not for a worker.
+    """
+    busy = Delivery.objects.in_progress().values("team_id")
+    return Delivery.objects.due().exclude(team_id__in=busy)

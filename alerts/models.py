@@ -133,6 +133,12 @@ class DeliveryQuerySet(TeamOwnedQuerySet["Delivery"]):
         """Keep what is to be sent now: pending and not claimed."""
         return self.filter(state=DeliveryState.PENDING, due_at__lte=timezone.now())
 
+    def in_progress(self) -> Self:
+        """Keep what a worker is sending now."""
+        return self.filter(
+            state=DeliveryState.PENDING, is_claimed=True, due_at__gt=timezone.now()
+        )
+
 
 class Delivery(TeamOwned):
     """One alert for one recipient: a webhook or the mail address of a user."""
@@ -152,6 +158,8 @@ class Delivery(TeamOwned):
     attempts = models.PositiveSmallIntegerField(default=0)
     # When it is sent next; during an attempt, when the claim expires.
     due_at = models.DateTimeField(default=timezone.now)
+    # Whether a worker is sending it, unless ``due_at`` has passed.
+    is_claimed = models.BooleanField(default=False, db_default=False, editable=False)
     finished_at = models.DateTimeField(null=True)
     http_status = models.PositiveSmallIntegerField(null=True)
     detail = models.CharField(max_length=300, blank=True)
@@ -182,6 +190,11 @@ class Delivery(TeamOwned):
                 fields=["due_at"],
                 condition=Q(state="pending"),
                 name="alerts_delivery_due",
+            ),
+            models.Index(
+                fields=["due_at"],
+                condition=Q(state="pending", is_claimed=True),
+                name="alerts_delivery_claimed",
             ),
             models.Index(
                 fields=["finished_at"],

@@ -47,6 +47,7 @@ def record_result(delivery: Delivery, sent: SendResult) -> None:
     if delivery.state != DeliveryState.PENDING:
         return
     now = timezone.now()
+    delivery.is_claimed = False
     delivery.attempts += 1
     delivery.http_status = sent.http_status
     delivery.detail = sent.detail[:300]

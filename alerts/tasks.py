@@ -3,7 +3,7 @@ from __future__ import annotations
 from celery import shared_task
 from django.core.cache import cache
 
-from alerts.dispatch import dispatch_alerts, send_due_mails, send_due_webhooks
+from alerts.dispatch import send_due_mails, send_due_webhooks
 from alerts.services import delete_old_alerts
 
 MAILING = "alerts-mailing"
@@ -14,7 +14,6 @@ MAILING_SECONDS = 180
 @shared_task
 def dispatch_alerts_task() -> None:
     """Create the deliveries of new alerts, and post those due to webhooks."""
-    dispatch_alerts()
     send_due_webhooks()
 
 

@@ -6,15 +6,12 @@ webhook-signature; the receiver answers 2xx.
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 
 import aiohttp
-from asgiref.sync import async_to_sync, sync_to_async
 from standardwebhooks import Webhook as Signer
 
 from alerts.models import Alert, Delivery, Webhook
@@ -72,29 +69,15 @@ def _secrets(webhook: Webhook) -> list[str]:
     return secrets
 
 
-@async_to_sync
-async def post_all(
-    deliveries: Sequence[tuple[Delivery, Webhook]],
-    record: Callable[[Delivery, SendResult], None],
-) -> None:
-    """Post each delivery once to its webhook, all at the same time.
-
-    ``record`` gets each result as soon as it is known, and must not raise.
-    """
-    # A slow lookup occupies a thread, so each delivery has its own.
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(len(deliveries)))
-
-    async def deliver(delivery: Delivery, webhook: Webhook) -> None:
-        sent = await _attempt(session, delivery, webhook)
-        await sync_to_async(record)(delivery, sent)
-
-    async with outbound_session(aiohttp.ClientTimeout(total=SECONDS)) as session:
-        await asyncio.gather(*(deliver(*pair) for pair in deliveries))
+def webhook_session() -> AbstractAsyncContextManager[aiohttp.ClientSession]:
+    """Open a session for :func:`attempt`, for one event loop."""
+    return outbound_session(aiohttp.ClientTimeout(total=SECONDS))
 
 
-async def _attempt(
+async def attempt(
     session: aiohttp.ClientSession, delivery: Delivery, webhook: Webhook
 ) -> SendResult:
+    """Post a delivery once to its webhook; never raises."""
     try:
         body = payload(delivery.alert)
         headers = signed_headers(webhook, delivery.alert, body)

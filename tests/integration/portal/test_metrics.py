@@ -22,6 +22,7 @@ from tests.support.rows.factories import (
     CredentialCheckFactory,
     DeliveryFactory,
     ExternalRegistryFactory,
+    WebhookFactory,
 )
 
 TOKEN = "metrics-token-8f1c22d09b"
@@ -157,6 +158,22 @@ def test_alerts_and_deliveries_are_counted(
     assert metrics["berth_alert_deliveries_waiting", "mail"] == 0
     assert metrics["berth_alerts_waiting",] == 1
     assert 180 <= metrics["berth_oldest_alert_waiting_seconds",] < 240
+
+
+def test_what_waits_for_its_own_team_is_not_stalled(
+    db: None, token: None, team: Team, other_team: Team
+) -> None:
+    now = timezone.now()
+    webhook = WebhookFactory(team=team)
+    pending = {"webhook": webhook, "state": "pending", "attempts": 0}
+    DeliveryFactory(**pending, due_at=now - timedelta(hours=1))
+    DeliveryFactory(**pending, due_at=now + timedelta(minutes=3), is_claimed=True)
+    assert numbers()["berth_oldest_alert_waiting_seconds",] == 0
+
+    waiting = {"webhook__team": other_team, "state": "pending", "attempts": 0}
+    DeliveryFactory(**waiting, due_at=now - timedelta(minutes=3))
+
+    assert 180 <= numbers()["berth_oldest_alert_waiting_seconds",] < 240
 
 
 def test_no_team_is_named(db: None, token: None, team: Team) -> None:

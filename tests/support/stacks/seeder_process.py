@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+import uuid
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
@@ -26,6 +27,7 @@ from teams.models import User  # noqa: E402
 from teams.permissions import Role  # noqa: E402
 from tests.support.example.data import fill_example_team, session_of  # noqa: E402
 from tests.support.pages.reading import give_password  # noqa: E402
+from tests.support.rows.alerting import alert  # noqa: E402
 from tests.support.rows.factories import PASSWORD, MembershipFactory  # noqa: E402
 from tests.support.rows.vendor import Vendor, create_vendor  # noqa: E402
 from tests.support.rows.world import rows_of  # noqa: E402
@@ -80,6 +82,13 @@ def webhook(team: str, url: str, called: str = "Pager") -> str:
     return str(made.pk)
 
 
+def alerts(team: str, number: int) -> None:
+    """Raise alerts of the team."""
+    batch = uuid.uuid4()
+    for index in range(number):
+        alert(vendors[team].team, key=f"{batch}-{index}")
+
+
 def license(team: str) -> dict[str, str]:
     """Issue a license of the team's application to its customer."""
     issued = vendors[team].license()
@@ -111,7 +120,9 @@ def example_team() -> dict[str, Any]:
 
 CALLS: dict[str, Callable[..., Any]] = {
     call.__name__: call
-    for call in (team, registry, webhook, license, rows, password, example_team)
+    for call in (
+        *(team, registry, webhook, alerts, license, rows, password, example_team),
+    )
 }
 
 
