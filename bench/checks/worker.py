@@ -73,6 +73,7 @@ def running_worker(servers: Servers, hosts: Sequence[str]) -> Iterator[ManagedPr
         env=servers.environment
         | {
             "BERTH_CHECKS_PER_HOST": "1000000",
+            "BERTH_CHECKS_PER_TEAM": "1000000",
             "BERTH_INSECURE_REGISTRIES": ",".join(hosts),
         },
         cwd=PROJECT,

@@ -1,8 +1,8 @@
 """Checks due registries: many at once, each by one worker only.
 
 1. A worker claims due registries, the longest overdue first, and commits. Workers take
-   turns in claiming, so that only a few checks of one host run at a time, however many
-   workers there are.
+   turns in claiming, so that only a few checks of one host and of one team run at a
+   time, however many workers there are.
 2. It checks all of them concurrently.
 3. It stores each result at once, in its own transaction, which ends the claim. Then it
    claims more registries for the free places.
@@ -41,7 +41,7 @@ CLAIM = timedelta(minutes=2)
 CHECK_SECONDS = 90
 AT_ONCE = 100
 LOOKED_THROUGH = 1000
-# How often it looks again without the crowded hosts.
+# How often it looks again without the crowded hosts and teams.
 LOOKS = 5
 # A task stops claiming after this time, whatever is left: beat starts the next one.
 TASK_SECONDS = 30
@@ -54,42 +54,58 @@ FAULT = (
 CLAIM_LOCK = 0x62636865636B  # any number that nothing else uses
 logger = logging.getLogger(__name__)
 
-# Skips hosts that already have the allowed number of checks running, and claims at most
-# that number of the others. Also returns the crowded hosts, of which more are due than
-# may be claimed: if they fill everything that was looked through, other hosts wait
-# behind them.
+# Skips hosts and teams that already have the allowed number of checks running, and
+# claims at most that number of the others. Also returns the crowded hosts and teams, of
+# which more are due than may be claimed: if they fill everything that was looked
+# through, others wait behind them.
 _CLAIM = """
 WITH busy AS (
-    SELECT endpoint, count(*) AS number
+    SELECT endpoint, team_id
     FROM registries_externalregistry
     WHERE claimed_until > %(now)s
-    GROUP BY endpoint
+), busy_hosts AS (
+    SELECT endpoint, count(*) AS number FROM busy GROUP BY endpoint
+), busy_teams AS (
+    SELECT team_id, count(*) AS number FROM busy GROUP BY team_id
 ), due AS (
-    SELECT id, endpoint, next_check_at
+    SELECT id, endpoint, team_id, next_check_at
     FROM registries_externalregistry
     WHERE next_check_at <= %(now)s
       AND (claimed_until IS NULL OR claimed_until <= %(now)s)
-      AND endpoint NOT IN (SELECT endpoint FROM busy WHERE number >= %(per_host)s)
-      AND endpoint <> ALL (%(crowded)s)
+      AND endpoint NOT IN (
+          SELECT endpoint FROM busy_hosts WHERE number >= %(per_host)s
+      )
+      AND team_id NOT IN (
+          SELECT team_id FROM busy_teams WHERE number >= %(per_team)s
+      )
+      AND endpoint <> ALL (%(crowded_hosts)s)
+      AND team_id <> ALL (%(crowded_teams)s)
     ORDER BY next_check_at
     LIMIT %(looked_through)s
-), ranked AS (
-    SELECT id, endpoint, next_check_at, row_number() OVER (
+), of_host AS (
+    SELECT id, endpoint, team_id, next_check_at, row_number() OVER (
         PARTITION BY endpoint ORDER BY next_check_at
-    ) + coalesce(busy.number, 0) AS place
-    FROM due LEFT JOIN busy USING (endpoint)
+    ) + coalesce(busy_hosts.number, 0) AS place
+    FROM due LEFT JOIN busy_hosts USING (endpoint)
+), of_team AS (
+    SELECT id, team_id, next_check_at, row_number() OVER (
+        PARTITION BY team_id ORDER BY next_check_at
+    ) + coalesce(busy_teams.number, 0) AS place
+    FROM of_host LEFT JOIN busy_teams USING (team_id)
+    WHERE place <= %(per_host)s
 ), claimed AS (
     UPDATE registries_externalregistry
     SET claimed_until = %(until)s
     WHERE id IN (
-        SELECT id FROM ranked WHERE place <= %(per_host)s
+        SELECT id FROM of_team WHERE place <= %(per_team)s
         ORDER BY next_check_at LIMIT %(batch)s
     )
     RETURNING id
 )
 SELECT
     ARRAY(SELECT id FROM claimed),
-    ARRAY(SELECT DISTINCT endpoint FROM ranked WHERE place > %(per_host)s),
+    ARRAY(SELECT DISTINCT endpoint FROM of_host WHERE place > %(per_host)s),
+    ARRAY(SELECT DISTINCT team_id FROM of_team WHERE place > %(per_team)s),
     (SELECT count(*) FROM due)
 """
 
@@ -141,7 +157,8 @@ def claim_due(batch: int = AT_ONCE) -> list[Credential]:
     """Claim due registries; return their active credentials."""
     now = timezone.now()
     ids: list[uuid.UUID] = []
-    crowded: list[str] = []
+    crowded_hosts: list[str] = []
+    crowded_teams: list[uuid.UUID] = []
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CLAIM_LOCK])
         for _ in range(LOOKS):
@@ -149,14 +166,17 @@ def claim_due(batch: int = AT_ONCE) -> list[Credential]:
                 "now": now,
                 "until": now + CLAIM,
                 "per_host": settings.BERTH_CHECKS_PER_HOST,
-                "crowded": crowded,
+                "per_team": settings.BERTH_CHECKS_PER_TEAM,
+                "crowded_hosts": crowded_hosts,
+                "crowded_teams": crowded_teams,
                 "looked_through": LOOKED_THROUGH,
                 "batch": batch - len(ids),
             }
             cursor.execute(_CLAIM, parameters)
-            claimed, more_crowded, number = cursor.fetchone()
+            claimed, hosts, teams, number = cursor.fetchone()
             ids += claimed
-            crowded += more_crowded
+            crowded_hosts += hosts
+            crowded_teams += teams
             if len(ids) >= batch or number < LOOKED_THROUGH:
                 break
     return list(

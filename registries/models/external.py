@@ -120,12 +120,12 @@ class ExternalRegistry(TeamOwned):
             models.Index(
                 fields=["next_check_at"],
                 # All that claiming needs, so that it reads no rows of busy hosts.
-                include=["endpoint", "claimed_until", "id"],
+                include=["endpoint", "team", "claimed_until", "id"],
                 name="registries_due",
             ),
             models.Index(
                 fields=["claimed_until"],
-                include=["endpoint"],
+                include=["endpoint", "team"],
                 condition=Q(claimed_until__isnull=False),
                 name="registries_claimed",
             ),

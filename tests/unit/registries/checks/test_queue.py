@@ -17,7 +17,7 @@ from registries.checks.queue import (
 )
 from registries.models import CredentialCheck, ExternalRegistry
 from tests.support.rows.factories import ExternalRegistryFactory
-from tests.support.rows.vendor import Vendor
+from tests.support.rows.vendor import Vendor, create_vendor
 from tests.support.servers.fake_registry import FakeRegistry, running_registry
 
 HOUR = timedelta(hours=1)
@@ -132,6 +132,40 @@ def test_a_busy_host_does_not_keep_others_waiting(vendor: Vendor) -> None:
 
     assert claimed.count("busy.example.com") == 4
     assert len(claimed) == 24
+
+
+def test_few_checks_of_one_team_and_all_of_others(
+    vendor: Vendor, settings: Any
+) -> None:
+    settings.BERTH_CHECKS_PER_TEAM = 3
+    another = create_vendor()
+    at = timezone.now() - timedelta(hours=2)
+    for number in range(5):
+        vendor_registry(vendor, f"{number}.example.com", f"r{number}", at)
+    vendor_registry(another, "another.example.com", "r", at + HOUR)
+
+    first, second = claim_due(), claim_due()
+
+    assert sorted(version.team_id for version in first) == sorted(
+        [vendor.team.pk] * 3 + [another.team.pk]
+    )
+    assert second == []
+    ended = next(item for item in first if item.team_id == vendor.team.pk)
+    ended.registry.delete()
+    assert len(claim_due()) == 1
+
+
+def test_a_busy_team_does_not_keep_others_waiting(vendor: Vendor) -> None:
+    another = create_vendor()
+    at = timezone.now() - timedelta(hours=2)
+    for number in range(1100):
+        vendor_registry(vendor, f"{number}.example.com", f"r{number}", at)
+    vendor_registry(another, "another.example.com", "r", at + HOUR)
+
+    claimed = [version.team_id for version in claim_due()]
+
+    assert claimed.count(vendor.team.pk) == 25
+    assert claimed.count(another.team.pk) == 1
 
 
 def vendor_registry(vendor: Vendor, endpoint: str, slug: str, due: datetime) -> None:
