@@ -8,6 +8,7 @@ from pathlib import Path
 from django.templatetags.static import static
 from django.utils.functional import lazy
 
+from portal.database.connection import Connection
 from portal.env import boolean, different, env, networks, secret, secret_if_set
 from portal.single_sign_on import openid_connect
 
@@ -100,6 +101,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "portal.http.middleware.request_origin_middleware",
+    "portal.http.middleware.database_deadline_middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.http.middleware.security_headers_middleware",
@@ -138,6 +140,7 @@ TEMPLATES = [
 
 DATABASE_URL = secret("DATABASE_URL")
 _database = env.db_url_config(DATABASE_URL)
+_database["ENGINE"] = "portal.database"
 _database["CONN_MAX_AGE"] = 0
 _database["CONN_HEALTH_CHECKS"] = True
 _database["OPTIONS"] = {
@@ -150,6 +153,10 @@ _database["OPTIONS"] = {
         "min_size": 1,
         "max_size": env.int("DATABASE_POOL_SIZE", default=16),
         "timeout": 5,
+        # Gives up soon, so that the next request connects anew at once, however long
+        # the server was unavailable.
+        "reconnect_timeout": 1,
+        "connection_class": Connection,
     },
 }
 DATABASES = {"default": _database}

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
+from portal.database.deadlines import REQUEST_SECONDS, waiting_at_most
 from portal.http.client_address import client_address, is_trusted_proxy
 from portal.http.errors import CONTENT_TYPE, problem_body
 
@@ -39,6 +40,16 @@ def request_origin_middleware(get_response: GetResponse) -> GetResponse:
         response = get_response(request)
         response.headers["X-Request-Id"] = request_id
         return response
+
+    return middleware
+
+
+def database_deadline_middleware(get_response: GetResponse) -> GetResponse:
+    """Let each request wait a few seconds for the database in all."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        with waiting_at_most(REQUEST_SECONDS):
+            return get_response(request)
 
     return middleware
 

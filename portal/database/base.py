@@ -1,0 +1,47 @@
+"""Django's PostgreSQL backend, with a deadline for every wait."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from django.db.backends.postgresql import base
+from psycopg import IsolationLevel
+from psycopg_pool import PoolTimeout
+
+from portal.database import deadlines
+from portal.database.connection import Connection
+from portal.database.outage import outage
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Take a connection from the pool, within the time of the current work.
+
+        Raises:
+            OperationalError: there is none in time.
+        """
+        if self.pool is None:  # only for the creation of test databases
+            return super().get_new_connection(conn_params)
+        outage.check()
+        connection = self._wait_for_pool()
+        outage.end()
+        return connection
+
+    def init_connection_state(self) -> None:
+        super().init_connection_state()
+        if deadlines.is_limited() and isinstance(self.connection, Connection):
+            self.connection.end_slow_statements()
+
+    def _wait_for_pool(self) -> Connection:
+        self.isolation_level = IsolationLevel.READ_COMMITTED
+        self.pool.open()
+        started = time.monotonic()
+        limit = min(self.pool.timeout, deadlines.seconds_left())
+        try:
+            with deadlines.spending():
+                connection: Connection = self.pool.getconn(limit)
+        except PoolTimeout:
+            outage.waited(time.monotonic() - started)
+            raise
+        return connection
