@@ -11,6 +11,8 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
 
+from portal.database.deadlines import PROBE_SECONDS, waiting_at_most
+from portal.http.errors import RETRY_AFTER
 from portal.http.redis_cache import ForgivingRedisCache
 
 logger = logging.getLogger(__name__)
@@ -28,6 +30,7 @@ def readyz(request: HttpRequest) -> JsonResponse:
     return JsonResponse(
         {"status": "ok" if checks["database"] else "unavailable", "checks": checks},
         status=200 if checks["database"] else 503,
+        headers={} if checks["database"] else {"Retry-After": RETRY_AFTER},
     )
 
 
@@ -42,7 +45,7 @@ def database_answers() -> bool:
 
 def ask_database() -> None:
     """Query the database; raises django.db.Error if it is unavailable."""
-    with connection.cursor() as cursor:
+    with waiting_at_most(PROBE_SECONDS), connection.cursor() as cursor:
         cursor.execute("SELECT 1")
 
 

@@ -27,6 +27,7 @@ team_pages: list[URLPattern | URLResolver] = [
 ]
 
 handler400 = "portal.http.pages.bad_request"
+handler500 = "portal.http.pages.server_error"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", entrance.home, name="home"),
     path("set-up", entrance.set_up_page, name="set-up"),

@@ -14,7 +14,7 @@ from django.core.exceptions import (
 from django.core.exceptions import (
     ValidationError as ModelValidationError,
 )
-from django.db import IntegrityError
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -31,6 +31,15 @@ from portal.errors import (
 )
 
 CONTENT_TYPE = "application/problem+json"
+# Seconds, while the database is unavailable.
+RETRY_AFTER = "5"
+DATABASE_UNAVAILABLE = (
+    503,
+    "database_unavailable",
+    "The database is unavailable. It is unknown whether a change was saved. Try again.",
+)
+# A deadlock and a statement that takes too long, too: a retry may succeed.
+DATABASE_ERRORS = (OperationalError, InterfaceError)
 _STATUSES: dict[type[PortalError], int] = {
     NotAllowed: 403,
     Conflict: 409,
@@ -49,6 +58,7 @@ _OTHER_ERRORS: dict[type[Exception], tuple[int, str, str]] = {
     Http404: (404, "not_found", "Your team has no such object."),
     # Deleted during this request.
     ObjectDoesNotExist: (404, "not_found", "The object has been deleted."),
+    **dict.fromkeys(DATABASE_ERRORS, DATABASE_UNAVAILABLE),
 }
 _TITLES = {
     400: "Invalid request",
@@ -108,7 +118,8 @@ def problem_response(error: Exception, context: Mapping[str, Any]) -> Response |
         return _api_problem(error)
     for kind, (status, code, detail) in _OTHER_ERRORS.items():
         if isinstance(error, kind):
-            return problem(status, code, detail)
+            headers = {"Retry-After": RETRY_AFTER} if status == 503 else {}
+            return problem(status, code, detail, headers=headers)
     return None
 
 

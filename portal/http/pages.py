@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +12,8 @@ from django.http import (
     HttpResponse,
     HttpResponseBadRequest,
     HttpResponseRedirect,
+    HttpResponseServerError,
+    JsonResponse,
 )
 from django.shortcuts import render
 from django.template.loader import render_to_string
@@ -20,6 +23,13 @@ from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
 from portal.errors import Busy, NotAllowed, PortalError, TooMany
+from portal.http.errors import (
+    CONTENT_TYPE,
+    DATABASE_ERRORS,
+    DATABASE_UNAVAILABLE,
+    RETRY_AFTER,
+    problem_body,
+)
 
 THEME_COOKIE = "berth_theme"
 THEMES = ("auto", "light", "dark")
@@ -70,6 +80,21 @@ def bad_request(
 ) -> HttpResponse:
     """Answer a malformed request, without a context: even its host may be invalid."""
     return HttpResponseBadRequest(render_to_string("400.html"))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer a request that failed; without a context, which may need the database."""
+    if not isinstance(sys.exception(), DATABASE_ERRORS):
+        return HttpResponseServerError(render_to_string("500.html"))
+    headers = {"Retry-After": RETRY_AFTER}
+    if request.path.startswith("/api/"):
+        return JsonResponse(
+            problem_body(*DATABASE_UNAVAILABLE),
+            status=503,
+            headers=headers,
+            content_type=CONTENT_TYPE,
+        )
+    return HttpResponse(render_to_string("503.html"), status=503, headers=headers)
 
 
 class GoTo(Exception):  # noqa: N818 -- not an error
