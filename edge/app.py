@@ -7,6 +7,7 @@ private registry, and answers refused ones with ``/v2/_refusal``.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 
@@ -26,6 +27,7 @@ from edge.services import EdgeServices, edge_services
 from edge.token.endpoint import serve_token
 from oci.errors import ErrorCode
 from portal.crypto.keyring import KeyringError
+from portal.database.deadlines import PROBE_SECONDS
 from portal.health import ask_database, redis_answers
 from portal.http.scraping import exposition, scraping_status
 from portal.limits import fair_share
@@ -103,20 +105,20 @@ async def _serve_base(request: Request, services: EdgeServices) -> None:
 
 
 async def _serve_readyz(request: Request, services: EdgeServices) -> None:
-    try:
-        await services.threads.call(ask_database)
-        database = True
-    except Error:
-        logger.exception("The database does not answer")
-        database = False
-    checks = {
-        "database": database,
-        "redis": await services.threads.call(redis_answers),
-    }
-    status = "ok" if database else "unavailable"
-    await request.answer_json(
-        200 if database else 503, {"status": status, "checks": checks}
+    threads = services.probe_threads
+    database, redis = await asyncio.gather(
+        threads.call(ask_database, seconds=PROBE_SECONDS),
+        threads.call(redis_answers, seconds=PROBE_SECONDS),
+        return_exceptions=True,
     )
+    if database is not None:
+        logger.error("The database is unavailable", exc_info=database)
+    checks = {"database": database is None, "redis": redis is True}
+    if checks["database"]:
+        await request.answer_json(200, {"status": "ok", "checks": checks})
+        return
+    unavailable = {"status": "unavailable", "checks": checks}
+    await request.answer_json(503, unavailable, [("Retry-After", "5")])
 
 
 async def _serve_livez(request: Request, services: EdgeServices) -> None:

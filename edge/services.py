@@ -26,6 +26,7 @@ from registries.tokens.signing_keys import SigningKey, load_roots
 from registries.upstream.client import UpstreamClient, upstream_client
 
 TOKEN_THREADS = 4
+PROBE_THREADS = 2
 # Threads start when needed: many only while Redis hangs and each count waits for it.
 COUNTING_THREADS = 64
 
@@ -34,6 +35,7 @@ COUNTING_THREADS = 64
 class EdgeServices:
     threads: DatabaseThreads
     token_threads: DatabaseThreads
+    probe_threads: DatabaseThreads
     counting: ThreadPoolExecutor
     issuer: TokenIssuer
     proxy_gate: TokenGate
@@ -59,6 +61,8 @@ async def edge_services() -> AsyncIterator[EdgeServices]:
     threads = DatabaseThreads()
     # Separate, so that a rush of logins does not delay decisions about pulls.
     token_threads = DatabaseThreads(TOKEN_THREADS)
+    # Separate, so that readiness probes wait for no request.
+    probe_threads = DatabaseThreads(PROBE_THREADS)
     counting = ThreadPoolExecutor(COUNTING_THREADS, thread_name_prefix="edge-counting")
     pulls = PullCounter(threads)
     writer = asyncio.create_task(pulls.write_forever())
@@ -66,6 +70,7 @@ async def edge_services() -> AsyncIterator[EdgeServices]:
         yield EdgeServices(
             threads=threads,
             token_threads=token_threads,
+            probe_threads=probe_threads,
             counting=counting,
             issuer=TokenIssuer(key),
             proxy_gate=proxy_gate,
@@ -80,6 +85,7 @@ async def edge_services() -> AsyncIterator[EdgeServices]:
     await pulls.write()
     counting.shutdown()
     await token_threads.close()
+    await probe_threads.close()
     await threads.close()
 
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TypeVar
 
 from django.db import InterfaceError, OperationalError, connection
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.signals import connection_created
+
+from portal.database.deadlines import REQUEST_SECONDS, waiting_at_most
 
 T = TypeVar("T")
 DATABASE_THREADS = 8
-# The edge reads single rows; a slower statement means a database in trouble.
-STATEMENT_TIMEOUT = "5s"
+# A call that waits in line behind slow ones ends at last, too.
+GRACE_SECONDS = 0.5
 
 
 class DatabaseThreads:
@@ -22,29 +24,37 @@ class DatabaseThreads:
 
     def __init__(self, count: int = DATABASE_THREADS) -> None:
         self._executor = ThreadPoolExecutor(count, thread_name_prefix="edge-database")
-        connection_created.connect(_limit_statements)
 
-    async def call(self, function: Callable[[], T]) -> T:
-        """Run a function in a thread, and retry once if its connection was stale."""
+    async def call(
+        self, function: Callable[[], T], *, seconds: float = REQUEST_SECONDS
+    ) -> T:
+        """Run a function in a thread, and retry once if its connection was stale.
+
+        Raises:
+            django.db.Error: the database failed, or did not answer within ``seconds``.
+        """
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._executor, _with_live_connection, function
-        )
+        work = partial(_within, time.monotonic() + seconds, function)
+        try:
+            async with asyncio.timeout(seconds + GRACE_SECONDS):
+                return await loop.run_in_executor(self._executor, work)
+        except TimeoutError as error:
+            raise OperationalError("No thread was free in time.") from error
 
     def start(self, function: Callable[[], object]) -> None:
         """Run a function in a thread, without waiting for it."""
-        self._executor.submit(_with_live_connection, function)
+        work = partial(_within, time.monotonic() + REQUEST_SECONDS, function)
+        self._executor.submit(work)
 
     async def close(self) -> None:
         """Wait for running calls, then end the threads and their connections."""
         await asyncio.to_thread(self._executor.shutdown)
 
 
-def _limit_statements(connection: BaseDatabaseWrapper, **_kwargs: object) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT set_config('statement_timeout', %s, false)", [STATEMENT_TIMEOUT]
-        )
+def _within(deadline: float, function: Callable[[], T]) -> T:
+    # Including the time in line, so that a caller who gives up knows the call failed.
+    with waiting_at_most(deadline - time.monotonic()):
+        return _with_live_connection(function)
 
 
 def _with_live_connection(function: Callable[[], T]) -> T:
