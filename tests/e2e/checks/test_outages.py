@@ -9,6 +9,7 @@ raises one alert.
 from __future__ import annotations
 
 import itertools
+import time
 
 from tests.support.servers.canned_server import silent_server
 from tests.support.stacks.check_stack import (
@@ -17,6 +18,7 @@ from tests.support.stacks.check_stack import (
     CheckStack,
     kill,
 )
+from tests.support.stacks.freezing import frozen
 
 _numbers = itertools.count()
 DUE = "UPDATE registries_externalregistry SET next_check_at = now() WHERE slug = %s"
@@ -189,6 +191,20 @@ def test_a_database_that_is_restarted(stack: CheckStack) -> None:
     stack.fake.delay_seconds = 0
     registries.wait_until_checked()
     registries.assert_reported_once()
+
+
+def test_a_database_that_is_frozen(stack: CheckStack) -> None:
+    registries = Registries(stack, 4)
+    stack.fake.delay_seconds = 2
+    worker = stack.start_worker()
+    registries.wait_until_under_way()
+
+    with frozen(stack.postgres):
+        time.sleep(8)
+    stack.fake.delay_seconds = 0
+    registries.wait_until_checked()
+    registries.assert_reported_once()
+    assert worker.exit_code is None
 
 
 def test_two_beats_and_two_workers(stack: CheckStack) -> None:
