@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from asgiref.sync import async_to_sync, sync_to_async
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
@@ -28,8 +28,9 @@ from images.client import (
     is_configured,
     registry_client,
 )
-from images.events import delete_if_empty, get_or_create_manifest
+from images.events import delete_if_empty, get_or_create_manifest, lock_repository
 from images.models import ImageBlob, ImageManifest, ImageTag
+from portal.database.retry import atomic_with_retry
 
 RECONFIRM_AFTER = timedelta(hours=1)
 BATCH = 200
@@ -158,14 +159,17 @@ async def _write(
     return await sync_to_async(function)(row, answer)
 
 
-def _unchanged(row: ImageTag | ImageManifest) -> Any:
-    """Return the row, locked, if it has not changed."""
-    return (
+def _locked(row: Row) -> Any:
+    """Return the row if it has not changed, locked in the order of images.events."""
+    lock_repository(row.repository_id)
+    unchanged = (
         type(row)
         .objects.for_team(row.team_id)
         .filter(pk=row.pk, pushed_at=row.pushed_at, confirmed_at=row.confirmed_at)
-        .select_for_update()
     )
+    if isinstance(row, ImageTag):
+        return unchanged.filter(manifest=row.manifest_id)
+    return unchanged.select_for_update()
 
 
 def _postpone(row: ImageTag | ImageManifest) -> None:
@@ -174,31 +178,32 @@ def _postpone(row: ImageTag | ImageManifest) -> None:
     )
 
 
-@transaction.atomic
+@atomic_with_retry
 def _update_tag(tag: ImageTag, digest: str | None) -> bool:
-    unchanged = _unchanged(tag).filter(manifest=tag.manifest_id)
+    unchanged = _locked(tag)
     if not unchanged.exists():
         return False
     now = timezone.now()
     if digest is None:
         unchanged.delete()
-    elif digest == tag.manifest.digest:
-        unchanged.update(confirmed_at=now)
-    else:
-        # Moved by a push without a notification.
-        manifest = get_or_create_manifest(tag.repository, digest)
+        return True
+    if digest == tag.manifest.digest:
+        return bool(unchanged.update(confirmed_at=now))
+    # Moved by a push without a notification. The manifest is locked before the tag.
+    manifest = get_or_create_manifest(tag.repository, digest)
+    return bool(
         unchanged.update(
             manifest=manifest,
             pushed_at=manifest.pushed_at,
             pushed_by=manifest.pushed_by,
             confirmed_at=now,
         )
-    return True
+    )
 
 
-@transaction.atomic
+@atomic_with_retry
 def _update_manifest(manifest: ImageManifest, digest: str | None) -> bool:
-    unchanged = _unchanged(manifest)
+    unchanged = _locked(manifest)
     if not unchanged.exists():
         return False
     if digest is None:
@@ -209,11 +214,11 @@ def _update_manifest(manifest: ImageManifest, digest: str | None) -> bool:
     return True
 
 
-@transaction.atomic
+@atomic_with_retry
 def _store_contents(manifest: ImageManifest, contents: Contents | None) -> bool:
     if contents is None:
         return _update_manifest(manifest, None)
-    unchanged = _unchanged(manifest)
+    unchanged = _locked(manifest)
     if not unchanged.exists():
         return False
     blobs = [

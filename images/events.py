@@ -3,6 +3,10 @@
 Notifications may arrive twice, late, out of order, or never. So each counts once, an
 older one does not undo a newer one, and its content is provisional until the registry
 itself has confirmed it: see :mod:`images.confirmation`.
+
+Everything that writes these rows locks them in one order, so that no two transactions
+wait for each other: repository, manifests, tags, blobs. A transaction locks rows of one
+repository only.
 """
 
 from __future__ import annotations
@@ -13,7 +17,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from django.core.cache import cache
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Q
 from django.db.models.functions import Greatest
 from django.utils import timezone
@@ -24,6 +28,7 @@ from images.client import SUBJECT as BERTH
 from images.models import ImageManifest, ImageRepository, ImageTag, RegistryNotification
 from images.notifications import Action, Notification
 from licenses.models import Application, License
+from portal.database.retry import atomic_with_retry
 from portal.wake import Task, wake
 from registries.decision.credentials import (
     ApiTokenHolder,
@@ -46,30 +51,32 @@ ON CONFLICT DO NOTHING
 """
 
 
-@transaction.atomic
 def take_notifications(notifications: Iterable[Notification]) -> None:
     """Store new notifications; those of unknown applications are ignored.
 
     Images that changed are confirmed with the registry soon afterwards.
     """
-    changed = False
     for event in sorted(notifications, key=lambda event: event.at):
-        slug, _, name = event.repository.partition("/")
-        application = Application.objects.filter(slug=slug).first()
-        if application is None or not name or event.subject == BERTH:
-            continue  # of no application, or Berth's own action, which it has recorded
-        if not _is_new(event):
-            continue
-        if event.action is Action.PULL:
-            _pulled(application, name, event)
-            continue
-        changed = True
-        if event.action is Action.PUSH:
-            _pushed(application, name, event)
-        else:
-            _deleted(application, name, event)
-    if changed:
-        wake(Task.CONFIRM_IMAGES)
+        _take(event)
+
+
+# A transaction each: the locks of several repositories could cross another's.
+@atomic_with_retry
+def _take(event: Notification) -> None:
+    slug, _, name = event.repository.partition("/")
+    application = Application.objects.filter(slug=slug).first()
+    if application is None or not name or event.subject == BERTH:
+        return  # of no application, or Berth's own action, which it has recorded
+    if not _is_new(event):
+        return
+    if event.action is Action.PULL:
+        _pulled(application, name, event)
+        return
+    if event.action is Action.PUSH:
+        _pushed(application, name, event)
+    else:
+        _deleted(application, name, event)
+    wake(Task.CONFIRM_IMAGES)
 
 
 def forget_notifications() -> int:
@@ -95,10 +102,17 @@ def _pushed(application: Application, name: str, event: Notification) -> None:
 
 def get_or_create_repository(application: Application, name: str) -> ImageRepository:
     """Return the row of a repository, locked, so that nobody deletes it now."""
-    repository, _ = ImageRepository.objects.select_for_update().get_or_create(
-        application=application, name=name, defaults={"team_id": application.team_id}
+    row = ImageRepository(
+        application=application, name=name, team_id=application.team_id
     )
-    return repository
+    # One statement: between two, a confirmation may delete the row as empty.
+    ImageRepository.objects.bulk_create(
+        [row],
+        update_conflicts=True,
+        unique_fields=["application", "name"],
+        update_fields=["name"],
+    )
+    return ImageRepository.objects.get(application=application, name=name)
 
 
 def get_or_create_manifest(
@@ -166,12 +180,15 @@ def _deleted(application: Application, name: str, event: Notification) -> None:
         manifest.tags.filter(name=event.tag).update(confirmed_at=None)
 
 
-@transaction.atomic
+def lock_repository(repository_id: uuid.UUID) -> None:
+    """Lock a repository, if it exists, before any of its other rows."""
+    ImageRepository.objects.select_for_update().filter(pk=repository_id).first()
+
+
 def delete_if_empty(repository: ImageRepository) -> None:
-    """Delete the row of a repository without manifests."""
-    locked = ImageRepository.objects.select_for_update().filter(pk=repository.pk)
-    if locked.first() is not None and not repository.manifests.exists():
-        locked.delete()
+    """Delete the row of a repository, which is locked, if it has no manifests."""
+    if not repository.manifests.exists():
+        ImageRepository.objects.filter(pk=repository.pk).delete()
 
 
 def _pulled(application: Application, name: str, event: Notification) -> None:

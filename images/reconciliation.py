@@ -11,7 +11,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from asgiref.sync import async_to_sync, sync_to_async
-from django.db import transaction
 from django.utils import timezone
 
 from images.client import (
@@ -25,6 +24,7 @@ from images.events import get_or_create_manifest, get_or_create_repository
 from images.models import ImageManifest, ImageRepository, ImageTag
 from licenses.models import Application
 from oci.reference import MalformedName, parse_repository, parse_tag
+from portal.database.retry import atomic_with_retry
 
 logger = logging.getLogger(__name__)
 
@@ -126,7 +126,7 @@ def _is_name(image: str, tag: str) -> bool:
         return False
 
 
-@transaction.atomic
+@atomic_with_retry
 def _add_tag(application: Application, image: str, tag: str, digest: str) -> None:
     """Add a tag without a notification: the pusher is unknown."""
     repository = get_or_create_repository(application, image)

@@ -12,16 +12,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from asgiref.sync import async_to_sync
-from django.db import transaction
 from django.db.models import Q
 
 from audit.services import record
 from audit.tags import EventTag
 from images.client import RegistryClient, registry_client
-from images.events import delete_if_empty
+from images.events import delete_if_empty, lock_repository
 from images.manifest import INDEXES
 from images.models import ImageManifest, ImageRepository, ImageTag
 from images.survey import Survey, survey
+from portal.database.retry import atomic_with_retry
 from portal.errors import Conflict
 from portal.limits.waiting import waiting
 from teams.actors import Actor
@@ -112,7 +112,7 @@ def _recorded(
             _record_deletion(actor, event, repository, data, deleted)
 
 
-@transaction.atomic
+@atomic_with_retry
 def _record_deletion(
     actor: Actor,
     event: EventTag,
@@ -120,8 +120,12 @@ def _record_deletion(
     data: dict[str, str],
     deleted: _Deleted,
 ) -> None:
+    lock_repository(repository.pk)
+    manifests = repository.manifests.filter(digest__in=deleted.digests)
+    # Locked before their tags, which are deleted first.
+    list(manifests.select_for_update().order_by("pk").values_list("pk"))
+    manifests.delete()
     repository.tags.filter(name__in=deleted.tags).delete()
-    repository.manifests.filter(digest__in=deleted.digests).delete()
     record(actor, event, repository, **data, images=len(deleted.digests))
     delete_if_empty(repository)
 
