@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.core.cache import cache
-from django.db import Error, connection, transaction
+from django.db import Error, connection
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
 from licenses.models import License
+from portal.database.retry import atomic_with_retry
 from portal.wake import Task, wake
 from registries.checks.queue import make_due
 from registries.models import ExternalRegistry, PullEvent
@@ -68,12 +69,18 @@ def record_pulls(counts: Mapping[Pull, int], at: datetime | None = None) -> None
     now = timezone.now()
     last_at = at or now
     rows = []
-    for pull, count in sorted(counts.items(), key=lambda item: item[0][:4]):
+    # By everything, so that two edges that add to the same rows lock them in one order.
+    for pull, count in sorted(counts.items(), key=lambda item: [*map(str, item[0])]):
         if pull.team_id not in teams or pull.license_id not in licenses:
             continue
         slug = slugs.get(pull.registry_id, "")
         rows.append((uuid.uuid4(), slug, now, last_at, *pull, count))
-    with transaction.atomic(), connection.cursor() as cursor:
+    _write(rows)
+
+
+@atomic_with_retry
+def _write(rows: list[tuple[object, ...]]) -> None:
+    with connection.cursor() as cursor:
         cursor.executemany(_ADD, rows)
 
 
