@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import logging
+from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
+from functools import partial
 
 from celery import current_app
 from django.db import transaction
+
+logger = logging.getLogger(__name__)
 
 
 class Task(StrEnum):
@@ -16,6 +21,11 @@ class Task(StrEnum):
     DISPATCH_ALERTS = "alerts.tasks.dispatch_alerts_task"
 
 
+# No request waits for the broker, which may be frozen.
+_sender = ThreadPoolExecutor(1, thread_name_prefix="wake")
+_waiting: set[Task] = set()
+
+
 def wake(task: Task) -> None:
     """Send the task to a worker once the current transaction has committed.
 
@@ -23,4 +33,18 @@ def wake(task: Task) -> None:
     in the database, and beat runs the task as well. An unavailable broker only delays
     the work, so it raises no error.
     """
-    transaction.on_commit(lambda: current_app.send_task(task), robust=True)
+    transaction.on_commit(partial(_send_soon, task), robust=True)
+
+
+def _send_soon(task: Task) -> None:
+    if task not in _waiting:
+        _waiting.add(task)
+        _sender.submit(_send, task)
+
+
+def _send(task: Task) -> None:
+    _waiting.discard(task)  # before it is sent: work that comes now needs another one
+    try:
+        current_app.send_task(task)
+    except Exception as error:  # noqa: BLE001 -- of any broker
+        logger.warning("The broker is unavailable; beat starts %s: %s", task, error)

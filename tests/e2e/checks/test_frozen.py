@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import redis
 import urllib3
 
 from deploy.local.process import ManagedProcess, free_port
 from tests.e2e.conftest import PROJECT, start_edge
+from tests.integration.images.test_notifications import event
 from tests.support.clients.edge import Answer, EdgeClient
 from tests.support.stacks.check_stack import LOGIN, CheckStack
 from tests.support.stacks.freezing import frozen
@@ -21,7 +25,10 @@ from tests.support.stacks.freezing import frozen
 SECONDS = 6
 # Of readiness probes, whose own deadline is 2 s.
 PROBE_SECONDS = 3.5
+# A request may wait a second for each count or cached value, never for the broker.
+BROKER_SECONDS = 4
 AT_ONCE = 24
+NOTIFICATION_TOKEN = "notification-token-of-a-frozen-site"
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,7 @@ class Site:
     edge: EdgeClient
     portal: EdgeClient
     name: str
+    application: str
     team: str
     session: str
     license_id: str
@@ -42,6 +50,14 @@ class Site:
     def api(self) -> Answer:
         login = urllib3.make_headers(basic_auth=f"license:{self.license_id}")
         return self.portal.request("GET", "/api/v1/license", login)
+
+    def push(self) -> Answer:
+        """Notify the portal of a push, which wakes a worker."""
+        image = f"{self.application}/api"
+        pushed = event("push", image, f"sha256:{'a' * 64}", uuid.uuid4().hex)
+        headers = {"Authorization": f"Bearer {NOTIFICATION_TOKEN}"}
+        body = json.dumps({"events": [pushed]}).encode()
+        return self.portal.request("POST", "/registry-notifications", headers, body)
 
     def pull(self, token: str) -> Answer:
         return self.edge.get(self.name, "manifests/v1", token)
@@ -69,6 +85,7 @@ def site(
     environment = servers.environment | {
         "DJANGO_SETTINGS_MODULE": "portal.settings",
         "SECURE_COOKIES": "false",
+        "BERTH_REGISTRY_NOTIFICATION_TOKEN": NOTIFICATION_TOKEN,
     }
     edge_port, portal_port = free_port(), free_port()
     with (
@@ -79,6 +96,7 @@ def site(
             EdgeClient(f"localhost:{edge_port}", edge, logs / "edge.log"),
             EdgeClient(f"localhost:{portal_port}", portal, logs / "portal.log"),
             f"proxy/{crew['application']}/frozen/my-org/api",
+            crew["application"],
             "frozen",
             crew["sessions"]["owner"],
             license_id,
@@ -162,3 +180,27 @@ def test_a_crowd_at_a_frozen_database_does_not_wait_in_line(
 
     for answer, seconds in [*pages, *tokens]:
         assert (answer.status, seconds < SECONDS) == (503, True), seconds
+
+
+def test_with_a_frozen_broker_requests_go_on(servers: CheckStack, site: Site) -> None:
+    wait_for_200(site.push)
+
+    with frozen(servers.valkey):
+        pushed = [timed(site.push) for _ in range(3)]
+        others = {
+            "page": timed(site.page),
+            "API": timed(site.api),
+            "token": timed(site.token),
+            "edge ready": timed(lambda: site.edge.request("GET", "/readyz")),
+            "portal ready": timed(lambda: site.portal.request("GET", "/readyz")),
+        }
+    wait_for_200(site.push)
+    broker = redis.from_url(servers.environment["REDIS_URL"])
+    servers.wait_for("woken", lambda: b"confirm_images_task" in queued(broker))
+
+    for answer, seconds in [*pushed, *others.values()]:
+        assert (answer.status, seconds < BROKER_SECONDS) == (200, True), seconds
+
+
+def queued(broker: redis.Redis) -> bytes:
+    return b"".join(broker.lrange("celery", 0, -1))

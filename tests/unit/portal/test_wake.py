@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 import redis
@@ -36,5 +37,12 @@ def test_wake_queues_the_task_once_the_change_has_committed(
         wake(Task.CONFIRM_IMAGES)
 
     assert len(callbacks) == 1
+    deadline = time.monotonic() + 10
+    while Task.CONFIRM_IMAGES not in _queued(broker):
+        assert time.monotonic() < deadline, "it was not sent"
+        time.sleep(0.05)
+
+
+def _queued(broker: redis.Redis) -> set[str]:
     messages = [json.loads(text) for text in broker.lrange("celery", 0, -1)]
-    assert Task.CONFIRM_IMAGES in {message["headers"]["task"] for message in messages}
+    return {message["headers"]["task"] for message in messages}
