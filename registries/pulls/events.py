@@ -75,13 +75,13 @@ def record_pulls(counts: Mapping[Pull, int], at: datetime | None = None) -> None
             continue
         slug = slugs.get(pull.registry_id, "")
         rows.append((uuid.uuid4(), slug, now, last_at, *pull, count))
-    _write(rows)
 
+    @atomic_with_retry
+    def write() -> None:
+        with connection.cursor() as cursor:
+            cursor.executemany(_ADD, rows)
 
-@atomic_with_retry
-def _write(rows: list[tuple[object, ...]]) -> None:
-    with connection.cursor() as cursor:
-        cursor.executemany(_ADD, rows)
+    write()
 
 
 def _existing_teams(pulls: Iterable[Pull]) -> set[uuid.UUID]:
