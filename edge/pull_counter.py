@@ -15,6 +15,8 @@ from registries.models.pulls import PRIVATE_REGISTRY_ID
 from registries.pulls.events import Pull, record_pulls
 
 WRITE_SECONDS = 5
+# No client waits for it, and a large batch takes longer than a request may.
+WRITE_DEADLINE_SECONDS = 20
 MANY = "*"
 MAX_KINDS = 50_000
 # So that no client fills memory and table with names that it makes up.
@@ -108,7 +110,9 @@ class PullCounter:
         if not counts:
             return
         try:
-            await self._threads.call(lambda: record_pulls(counts))
+            await self._threads.call(
+                lambda: record_pulls(counts), seconds=WRITE_DEADLINE_SECONDS
+            )
         except Exception:
             logger.exception(
                 "Pulls could not be counted; they are kept for the next try."
