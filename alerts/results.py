@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db import transaction
 from django.utils import timezone
 
 from alerts.events import Event
 from alerts.models import Delivery, DeliveryState, Webhook
 from alerts.services import disable_webhook, raise_alert
+from portal.database.retry import atomic_with_retry
 from teams.actors import system_actor
 
 # After the first attempt: 1, 2, 4 … 128 minutes, about four hours in all.
@@ -33,7 +33,7 @@ INTERNAL_ERROR = SendResult(
 )
 
 
-@transaction.atomic
+@atomic_with_retry
 def record_result(delivery: Delivery, sent: SendResult) -> None:
     """Store an attempt; schedule the next one, or give up.
 
@@ -43,6 +43,8 @@ def record_result(delivery: Delivery, sent: SendResult) -> None:
     Raises:
         Delivery.DoesNotExist: it was deleted during the attempt.
     """
+    # The webhook first, as where it is disabled or deleted with its deliveries.
+    webhook = _locked_webhook(delivery)
     delivery = Delivery.objects.select_for_update().get(pk=delivery.pk)
     if delivery.state != DeliveryState.PENDING:
         return
@@ -58,17 +60,19 @@ def record_result(delivery: Delivery, sent: SendResult) -> None:
     else:
         delivery.due_at = now + timedelta(minutes=2 ** (delivery.attempts - 1))
     delivery.save()
-    if delivery.webhook_id is not None and delivery.finished_at is not None:
-        _count_failures(delivery, sent)
+    if webhook is not None and delivery.finished_at is not None:
+        _count_failures(webhook, sent)
 
 
-def _count_failures(delivery: Delivery, sent: SendResult) -> None:
-    webhook = (
-        Webhook.objects.for_team(delivery.team_id)
-        .select_for_update(of=("self",))
-        .select_related("team")
-        .get(deliveries=delivery)
-    )
+def _locked_webhook(delivery: Delivery) -> Webhook | None:
+    if delivery.webhook_id is None:
+        return None
+    webhooks = Webhook.objects.for_team(delivery.team_id).select_related("team")
+    locked = webhooks.select_for_update(of=("self",))
+    return locked.filter(pk=delivery.webhook_id).first()
+
+
+def _count_failures(webhook: Webhook, sent: SendResult) -> None:
     failures = 0 if sent.ok else webhook.failures + 1
     if failures != webhook.failures:
         webhook.failures = failures

@@ -141,6 +141,7 @@ def disable_webhook(*, actor: Actor, webhook: Webhook, reason: str) -> Webhook:
 def delete_webhook(*, actor: Actor, webhook: Webhook) -> None:
     """Delete a webhook with its log of deliveries."""
     actor.require(Permission.WEBHOOK_MANAGE, team_id=webhook.team_id)
+    webhook = _locked(webhook)  # before its deliveries
     record(actor, EventTag.WEBHOOK_DELETED, webhook)
     webhook.delete()
 
