@@ -160,12 +160,7 @@ def replace_credential(
         Conflict: the registry was deleted during the check.
     """
     actor.require(Permission.REGISTRY_MANAGE, team_id=draft.team_id)
-    registry = (
-        ExternalRegistry.objects.for_team(draft.team_id)
-        .select_for_update()
-        .filter(pk=draft.registry_id)
-        .first()
-    )
+    registry = _lock(draft.registry)
     if registry is None:
         raise Conflict("registry_deleted", "The registry has been deleted.")
     Credential.objects.for_team(registry.team_id).filter(
@@ -227,7 +222,14 @@ def delete_registry(*, actor: Actor, registry: ExternalRegistry) -> None:
         endpoint=registry.endpoint,
         provider=registry.provider,
     )
+    _lock(registry)  # before its credentials and checks
     registry.delete()
+
+
+def _lock(registry: ExternalRegistry) -> ExternalRegistry | None:
+    """Return the current row, locked; None if it was deleted."""
+    registries = ExternalRegistry.objects.for_team(registry.team_id)
+    return registries.select_for_update().filter(pk=registry.pk).first()
 
 
 def check_new_registry(*, actor: Actor, team: Team, new: NewRegistry) -> CheckResult:

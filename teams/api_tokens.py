@@ -125,6 +125,8 @@ def revoke_api_token(*, actor: Actor, api_token: ApiToken) -> ApiToken:
 
 def stop_api_tokens(actor: Actor, api_tokens: QuerySet[ApiToken]) -> None:
     """Revoke tokens, and recursively those created with them."""
+    # The team first, as where a member is removed: the order of the recursion differs.
+    Team.objects.select_for_update(no_key=True).get(pk=actor.team_id)
     now = timezone.now()
     while stopped := list(
         api_tokens.filter(revoked_at__isnull=True).select_for_update().order_by("pk")

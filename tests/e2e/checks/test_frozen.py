@@ -196,11 +196,11 @@ def test_with_a_frozen_broker_requests_go_on(servers: CheckStack, site: Site) ->
         }
     wait_for_200(site.push)
     broker = redis.from_url(servers.environment["REDIS_URL"])
-    servers.wait_for("woken", lambda: b"confirm_images_task" in queued(broker))
+    servers.wait_for("woken", lambda: "confirm_images_task" in queued(broker))
 
     for answer, seconds in [*pushed, *others.values()]:
         assert (answer.status, seconds < BROKER_SECONDS) == (200, True), seconds
 
 
-def queued(broker: redis.Redis) -> bytes:
-    return b"".join(broker.lrange("celery", 0, -1))
+def queued(broker: redis.Redis) -> str:
+    return "".join(map(str, broker.lrange("celery", 0, -1)))

@@ -1,0 +1,135 @@
+"""Changes to the same rows at the same time wait in turn, and never for each other."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import pytest
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import connection, transaction
+from django.db.models import QuerySet
+
+from alerts.models import Delivery, DeliveryState, Webhook
+from alerts.results import SendResult, record_result
+from alerts.services import delete_webhook, disable_webhook
+from registries.checks.attempt import CheckResult
+from registries.checks.results import record_check
+from registries.models.health import Outcome
+from registries.selectors import active_credential
+from registries.services import delete_registry
+from teams.api_tokens import revoke_api_token, stop_api_tokens
+from teams.models import ApiToken
+from tests.support.rows.factories import (
+    AlertFactory,
+    ApiTokenFactory,
+    CredentialCheckFactory,
+    DeliveryFactory,
+    WebhookFactory,
+)
+from tests.support.rows.vendor import Vendor, create_vendor
+
+ROUNDS = 15
+
+
+@pytest.fixture
+def vendor(transactional_db: None) -> Vendor:
+    return create_vendor()
+
+
+def at_once(*changes: Callable[[], object]) -> None:
+    """Make the changes at the same time; one may find that the row is gone."""
+    start = threading.Barrier(len(changes), timeout=20)
+
+    def make(change: Callable[[], object]) -> None:
+        try:
+            connection.ensure_connection()
+            start.wait()
+            change()
+        except ObjectDoesNotExist:
+            pass
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(changes)) as threads:
+        for made in [threads.submit(make, change) for change in changes]:
+            made.result()
+
+
+def deliveries_of(vendor: Vendor, failures: int) -> tuple[Webhook, list[Delivery]]:
+    webhook = WebhookFactory(team=vendor.team, failures=failures)
+    alerts = AlertFactory.create_batch(6, team=vendor.team)
+    return webhook, [
+        DeliveryFactory(
+            team=vendor.team, alert=alert, webhook=webhook, state=DeliveryState.PENDING
+        )
+        for alert in alerts
+    ]
+
+
+def test_results_that_disable_their_webhook(vendor: Vendor) -> None:
+    gone = SendResult(ok=False, detail="410 Gone", is_gone=True)
+    for _ in range(ROUNDS):
+        webhook, deliveries = deliveries_of(vendor, failures=9)
+
+        at_once(*(partial(record_result, delivery, gone) for delivery in deliveries))
+
+        assert set(webhook.deliveries.values_list("state", flat=True)) == {"failed"}
+
+
+@pytest.mark.parametrize("is_deleted", [True, False])
+def test_a_webhook_that_stops_while_results_arrive(
+    vendor: Vendor, is_deleted: bool
+) -> None:
+    sent = SendResult(ok=True, detail="")
+    for _ in range(ROUNDS):
+        webhook, deliveries = deliveries_of(vendor, failures=1)
+        stop = (
+            partial(delete_webhook, actor=vendor.actor, webhook=webhook)
+            if is_deleted
+            else partial(
+                disable_webhook, actor=vendor.actor, webhook=webhook, reason="stop"
+            )
+        )
+
+        at_once(stop, *(partial(record_result, one, sent) for one in deliveries))
+
+
+def test_a_registry_that_is_deleted_during_its_check(vendor: Vendor) -> None:
+    valid = CheckResult(Outcome.VALID, 200, 1, "")
+    for number in range(ROUNDS):
+        registry = vendor.connect("registry.example", f"deleted-{number}")
+        version = active_credential(registry)
+        CredentialCheckFactory.create_batch(
+            20, team=vendor.team, registry=registry, credential=version
+        )
+
+        at_once(
+            partial(delete_registry, actor=vendor.actor, registry=registry),
+            partial(record_check, version, valid),
+            partial(record_check, version, valid),
+        )
+
+
+@transaction.atomic
+def stop(vendor: Vendor, api_tokens: QuerySet[ApiToken]) -> None:
+    """Revoke tokens as the removal of a member does."""
+    stop_api_tokens(vendor.actor, api_tokens)
+
+
+def test_api_tokens_that_two_people_revoke(vendor: Vendor) -> None:
+    for _ in range(ROUNDS):
+        parent = ApiTokenFactory(team=vendor.team, kind="team")
+        children = ApiTokenFactory.create_batch(
+            10, team=vendor.team, kind="team", created_with=parent
+        )
+        tokens = ApiToken.objects.filter(pk__in=[parent.pk, *(t.pk for t in children)])
+
+        at_once(
+            partial(revoke_api_token, actor=vendor.actor, api_token=parent),
+            partial(stop, vendor, tokens),
+        )
+
+        assert not tokens.filter(revoked_at=None).exists()
