@@ -11,7 +11,7 @@ from psycopg_pool import PoolTimeout
 
 from portal.database import deadlines
 from portal.database.connection import Connection
-from portal.database.outage import outage
+from portal.database.outage import STATEMENT_TIMEOUT_SECONDS, outage
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -30,8 +30,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def init_connection_state(self) -> None:
         super().init_connection_state()
-        if deadlines.is_limited() and isinstance(self.connection, Connection):
-            self.connection.end_slow_statements()
+        if isinstance(self.connection, Connection):
+            is_request = deadlines.is_limited()
+            self.connection.limit_statements(
+                STATEMENT_TIMEOUT_SECONDS if is_request else 0
+            )
 
     def _wait_for_pool(self) -> Connection:
         self.isolation_level = IsolationLevel.READ_COMMITTED

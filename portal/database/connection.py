@@ -12,7 +12,7 @@ from psycopg.errors import _WaitTimeout
 from psycopg.rows import TupleRow
 
 from portal.database import deadlines
-from portal.database.outage import STATEMENT_TIMEOUT_SECONDS, outage
+from portal.database.outage import outage
 
 T = TypeVar("T")
 INTERVAL = 0.1
@@ -25,7 +25,7 @@ class Connection(psycopg.Connection[TupleRow]):
     server: the first is the server's own, and the kernel still acknowledges packets.
     """
 
-    _ends_slow_statements = False
+    _statement_timeout = 0
 
     def wait(
         self, gen: PQGen[T], interval: float = INTERVAL, timeout: float | None = None
@@ -51,11 +51,11 @@ class Connection(psycopg.Connection[TupleRow]):
         outage.waited(time.monotonic() - started)
         raise self._given_up()
 
-    def end_slow_statements(self) -> None:
-        """Let the server end slow statements of requests before the client gives up."""
-        if not self._ends_slow_statements:
-            self.execute(f"SET statement_timeout = '{STATEMENT_TIMEOUT_SECONDS}s'")
-            self._ends_slow_statements = True
+    def limit_statements(self, seconds: int) -> None:
+        """Let the server end slower statements itself; 0 means no limit."""
+        if seconds != self._statement_timeout:
+            self.execute(f"SET statement_timeout = '{seconds}s'")
+            self._statement_timeout = seconds
 
     def _given_up(self) -> psycopg.OperationalError:
         self.close()
