@@ -168,9 +168,16 @@ CACHES = {
         "BACKEND": "portal.http.redis_cache.ForgivingRedisCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "berth",
-        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
+        # A request waits at most a second for Redis: half of it for a free connection.
+        "OPTIONS": {
+            "pool_class": "portal.http.redis_cache.SharedPool",
+            "max_connections": 8,
+            "timeout": 0.5,
+            "socket_timeout": 0.5,
+            "socket_connect_timeout": 0.5,
+        },
     },
-    # Used by this process while Redis is unavailable.
+    # Used by this process while Redis is unavailable or slow.
     "local": {
         "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
         "OPTIONS": {"MAX_ENTRIES": 10_000},

@@ -1,8 +1,13 @@
-"""Counts per minute, in Redis; in this process alone while Redis is unavailable."""
+"""Counts per minute: in Redis for all processes, and in this process for itself.
+
+The larger of the two counts, so that nothing is forgotten when Redis fails or returns.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import Counter
 from typing import cast
 
 from django.core.cache import caches
@@ -12,13 +17,50 @@ from portal.http.redis_cache import ForgivingRedisCache
 WINDOW_SECONDS = 60
 
 
-def count(subject: str) -> int:
-    """Add one for ``subject``; return its count in this minute."""
-    return _cache().add_one(_key(subject), 2 * WINDOW_SECONDS)
+class _OwnCounts:
+    """What this process counted in the current minute. Safe for threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._minute = 0
+        self._counts: Counter[str] = Counter()
+
+    def add(self, subject: str, amount: int) -> int:
+        """Add to a count and return it; an amount of 0 only reads it."""
+        with self._lock:
+            if self._minute != _minute():
+                self._minute = _minute()
+                self._counts.clear()
+            if amount:
+                self._counts[subject] += amount
+            return self._counts[subject]
+
+
+_own_counts = _OwnCounts()
+
+
+def count(subject: str, amount: int = 1) -> int:
+    """Add to the count of ``subject``; return its count in this minute."""
+    return max(count_here(subject, amount), count_in_redis(subject, amount))
 
 
 def counted(subject: str) -> int:
     """Return the count of ``subject`` in this minute."""
+    return max(count_here(subject, 0), counted_in_redis(subject))
+
+
+def count_here(subject: str, amount: int) -> int:
+    """Add to this process's own count and return it, without waiting."""
+    return _own_counts.add(subject, amount)
+
+
+def count_in_redis(subject: str, amount: int) -> int:
+    """Add to the count of all processes and return it; 0 if Redis is unavailable."""
+    return _cache().add_up(_key(subject), amount, 2 * WINDOW_SECONDS)
+
+
+def counted_in_redis(subject: str) -> int:
+    """Return the count of all processes; 0 if Redis is unavailable."""
     return int(_cache().get(_key(subject), 0))
 
 
@@ -32,4 +74,8 @@ def _cache() -> ForgivingRedisCache:
 
 
 def _key(subject: str) -> str:
-    return f"{subject}:{int(time.time()) // WINDOW_SECONDS}"
+    return f"{subject}:{_minute()}"
+
+
+def _minute() -> int:
+    return int(time.time()) // WINDOW_SECONDS
