@@ -27,8 +27,8 @@ from registries.upstream.client import UpstreamClient, upstream_client
 
 TOKEN_THREADS = 4
 PROBE_THREADS = 2
-# Threads start when needed: many only while Redis hangs and each count waits for it.
-COUNTING_THREADS = 64
+# As many as there are connections to Redis (CACHES in portal/settings.py).
+COUNTING_THREADS = 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -11,11 +10,17 @@ from django.conf import settings
 from edge.http import RegistryError, Request, method_not_allowed
 from edge.pull_counter import PulledImage
 from edge.services import EdgeServices
+from edge.token.limits import (
+    count_anonymous,
+    count_failure,
+    count_password,
+    count_request,
+    limit_failures,
+)
 from edge.token.parse import TokenRequest, parse_token_request
 from oci.errors import ErrorCode
 from oci.reference import MalformedName, parse_repository
 from oci.scope import Scope
-from portal.limits.minute_counts import count, counted, seconds_left
 from registries.decision.credentials import (
     ApiTokenHolder,
     Holder,
@@ -88,22 +93,20 @@ async def _authenticate(
 ) -> Holder | None:
     """Return the holder of the credential; None for an anonymous request."""
     if wanted.credential is None:
-        number = await _count(services, f"anonymous:{request.neighbourhood}")
-        if number > settings.BERTH_TOKEN_REQUESTS_PER_MINUTE:
-            raise _too_many("Too many requests from this address.")
+        await count_anonymous(request, services)
         return None
     presented = wanted.credential
     decided_later = bool(wanted.scopes) and _is_decided_later(request, service)
-    await _limit_guesses(request, services, presented)
+    await limit_failures(request, services)
+    if presented.is_account_password:
+        await count_password(request, services)
     login = await services.token_threads.call(
         lambda: _identify(presented, service, decided_later=decided_later)
     )
     if login.subject is None:
-        await _count(services, f"failures:{request.neighbourhood}")
+        await count_failure(request, services)
     else:
-        number = await _count(services, f"requests:{login.subject}")
-        if number > settings.BERTH_TOKEN_REQUESTS_PER_MINUTE:
-            raise _too_many("Too many token requests with this login.")
+        await count_request(services, login.subject)
     if isinstance(login, Denied):
         _count_refused(services, service, wanted.scopes, login)
         raise RegistryError(
@@ -205,43 +208,3 @@ def _count_refused(
             access = ImageAccess(parse_repository(scope.name), "pull")
             image = PulledImage(access.application, access.image, "", is_private=True)
             services.pulls.count(denied, image, "GET")
-
-
-async def _limit_guesses(
-    request: Request, services: EdgeServices, presented: PresentedCredential
-) -> None:
-    """Refuse an address that guesses too often.
-
-    Guesses never count against the credential: nobody can lock a customer out by
-    failing in their name.
-    """
-    failures = f"failures:{request.neighbourhood}"
-    if presented.is_account_password:
-        # Counted before the check: hashing a password is costly, and parallel guesses
-        # must not all pass below the limit.
-        guesses = await _count(services, f"passwords:{request.neighbourhood}")
-    else:
-        guesses = 0
-    guesses = max(guesses, await _counted(services, failures))
-    if guesses > settings.BERTH_TOKEN_FAILURES_PER_MINUTE:
-        raise _too_many("Too many failed logins from this address.")
-
-
-async def _count(services: EdgeServices, subject: str) -> int:
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(services.counting, count, f"token-{subject}")
-
-
-async def _counted(services: EdgeServices, subject: str) -> int:
-    loop = asyncio.get_running_loop()
-    return await loop.run_in_executor(services.counting, counted, f"token-{subject}")
-
-
-def _too_many(message: str) -> RegistryError:
-    seconds = seconds_left()
-    return RegistryError(
-        429,
-        ErrorCode.TOOMANYREQUESTS,
-        f"{message} Try again in {seconds} seconds.",
-        headers=[("Retry-After", str(seconds))],
-    )
