@@ -19,7 +19,13 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 django.setup()
 
 from edge.asgi_types import Receive, Scope, Send
-from edge.http import ClientGone, RegistryError, Request, method_not_allowed
+from edge.http import (
+    ClientGone,
+    RegistryError,
+    Request,
+    method_not_allowed,
+    share_exceeded,
+)
 from edge.proxy.endpoint import serve_proxy
 from edge.proxy.route import not_found
 from edge.registry.endpoint import serve_authorize, serve_refusal
@@ -31,6 +37,7 @@ from portal.database.deadlines import PROBE_SECONDS
 from portal.health import ask_database, redis_answers
 from portal.http.scraping import exposition, scraping_status
 from portal.limits import fair_share
+from portal.limits.fair_share import ShareExceeded
 from registries.tokens.signing_keys import SigningKeyError
 
 logger = logging.getLogger(__name__)
@@ -72,6 +79,8 @@ async def _serve(request: Request, services: EdgeServices) -> None:
         return
     except RegistryError as error:
         await request.answer_error(error)
+    except ShareExceeded as error:
+        await request.answer_error(share_exceeded(error))
     except Error:
         logger.exception("The database does not answer")
         if request.started:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable
+from asyncio import FIRST_COMPLETED
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from django.conf import settings
@@ -15,7 +17,9 @@ from django.http.request import split_domain_port, validate_host
 from edge.asgi_types import Receive, Scope, Send
 from oci.errors import ErrorCode, error_body
 from portal.http.client_address import client_address, is_trusted_proxy, neighbourhood
+from portal.limits.fair_share import ShareExceeded
 
+T = TypeVar("T")
 Headers = list[tuple[str, str]]
 BODY_SECONDS = 30
 API_VERSION = ("Docker-Distribution-Api-Version", "registry/2.0")
@@ -44,6 +48,18 @@ class RegistryError(Exception):
 def method_not_allowed(message: str, allowed: Iterable[str]) -> RegistryError:
     headers = [("Allow", ", ".join(allowed))]
     return RegistryError(405, ErrorCode.UNSUPPORTED, message, headers=headers)
+
+
+def share_exceeded(error: ShareExceeded) -> RegistryError:
+    """Return the answer to a client for which nothing of a resource is left."""
+    whose = "of your requests" if error.is_own else "requests"
+    return RegistryError(
+        429 if error.is_own else 503,
+        ErrorCode.TOOMANYREQUESTS if error.is_own else ErrorCode.UNAVAILABLE,
+        f"Too many {whose} are being answered at the same time. Try again in "
+        f"{error.retry_after} seconds.",
+        headers=[("Retry-After", str(error.retry_after))],
+    )
 
 
 class ClientGone(Exception):  # noqa: N818 -- states the fact
@@ -160,6 +176,27 @@ class Request:
                 )
             if not message.get("more_body"):
                 return b"".join(parts)
+
+    async def while_connected(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do work whose body was read; drop it when the client disconnects.
+
+        Raises:
+            ClientGone: the client disconnected before the work was done.
+        """
+        leaving = asyncio.ensure_future(self._disconnected())
+        working = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait({working, leaving}, return_when=FIRST_COMPLETED)
+            if not working.done():
+                raise ClientGone
+            return working.result()
+        finally:
+            leaving.cancel()
+            working.cancel()
+
+    async def _disconnected(self) -> None:
+        while (await self.receive())["type"] != "http.disconnect":
+            pass
 
     async def start(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
         """Send the status line and headers."""
