@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from django.conf import settings
 
 from edge.decisions import Decisions
+from edge.fair_threads import FairThreads
 from edge.proxy.small_objects import SmallObjects, small_objects
 from edge.pull_counter import PullCounter
 from edge.threads import DatabaseThreads
 from edge.token_gate import TokenGate
 from portal.crypto.fields import encryption_keyring, lookup_keyring
+from portal.limits.fair_share import FairShare
 from registries.decision.credentials import Subject
 from registries.decision.image import ImageAccess, authorize_image
 from registries.decision.proxied_name import ProxiedName
@@ -27,6 +29,8 @@ from registries.upstream.client import UpstreamClient, upstream_client
 
 TOKEN_THREADS = 4
 PROBE_THREADS = 2
+# Argon2 takes 100 MB and a processor for a moment.
+PASSWORD_THREADS = 2
 # As many as there are connections to Redis (CACHES in portal/settings.py).
 COUNTING_THREADS = 8
 
@@ -34,8 +38,9 @@ COUNTING_THREADS = 8
 @dataclass(frozen=True, slots=True)
 class EdgeServices:
     threads: DatabaseThreads
-    token_threads: DatabaseThreads
     probe_threads: DatabaseThreads
+    token_threads: FairThreads
+    password_threads: FairThreads
     counting: ThreadPoolExecutor
     issuer: TokenIssuer
     proxy_gate: TokenGate
@@ -60,7 +65,7 @@ async def edge_services() -> AsyncIterator[EdgeServices]:
     asyncio.get_running_loop().set_default_executor(lookups)
     threads = DatabaseThreads()
     # Separate, so that a rush of logins does not delay decisions about pulls.
-    token_threads = DatabaseThreads(TOKEN_THREADS)
+    token_threads, password_threads = _login_threads()
     # Separate, so that readiness probes wait for no request.
     probe_threads = DatabaseThreads(PROBE_THREADS)
     counting = ThreadPoolExecutor(COUNTING_THREADS, thread_name_prefix="edge-counting")
@@ -71,6 +76,7 @@ async def edge_services() -> AsyncIterator[EdgeServices]:
             threads=threads,
             token_threads=token_threads,
             probe_threads=probe_threads,
+            password_threads=password_threads,
             counting=counting,
             issuer=TokenIssuer(key),
             proxy_gate=proxy_gate,
@@ -84,9 +90,23 @@ async def edge_services() -> AsyncIterator[EdgeServices]:
     writer.cancel()
     await pulls.write()
     counting.shutdown()
+    await password_threads.close()
     await token_threads.close()
     await probe_threads.close()
     await threads.close()
+
+
+def _login_threads() -> tuple[FairThreads, FairThreads]:
+    """Return the threads of the token service, and those that hash passwords.
+
+    A cluster of a thousand nodes may ask at once with one license.
+    """
+    tokens = FairShare("edge-token-requests", total=4000, each=2000)
+    passwords = FairShare("edge-password-logins", total=30, each=10)
+    return (
+        FairThreads(TOKEN_THREADS, each=2, share=tokens),
+        FairThreads(PASSWORD_THREADS, each=1, share=passwords),
+    )
 
 
 def _token_gates() -> tuple[TokenGate, TokenGate]:

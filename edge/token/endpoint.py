@@ -35,6 +35,7 @@ from registries.decision.pull import (
     Denied,
     allowed_vendor_actions,
     authorize_login,
+    authorize_password_login,
     authorize_pull,
 )
 from teams.api_tokens import touch_api_token
@@ -56,11 +57,16 @@ async def serve_token(request: Request, services: EdgeServices) -> None:
             "The token service accepts GET and POST.", ("GET", "HEAD", "POST")
         )
     wanted = await parse_token_request(request)
+    answer = await request.while_connected(_answer(request, services, wanted))
+    await request.answer_json(200, answer, [("Cache-Control", "no-store")])
+
+
+async def _answer(
+    request: Request, services: EdgeServices, wanted: TokenRequest
+) -> dict[str, object]:
     service, lifetime_seconds = _service(wanted.service)
     holder = await _authenticate(request, services, service, wanted)
-    grants = await services.token_threads.call(
-        lambda: _grant(service, wanted.scopes, holder)
-    )
+    grants = await _grant(services, service, wanted, holder)
     issued_at = datetime.now(UTC).replace(microsecond=0)
     registry_token = services.issuer.issue(
         subject=holder.subject if holder else None,
@@ -77,7 +83,7 @@ async def serve_token(request: Request, services: EdgeServices) -> None:
     }
     if wanted.is_oauth:
         answer["scope"] = " ".join(str(scope) for scope in grants)
-    await request.answer_json(200, answer, [("Cache-Control", "no-store")])
+    return answer
 
 
 def _service(name: str) -> tuple[str, int]:
@@ -95,13 +101,10 @@ async def _authenticate(
     if wanted.credential is None:
         await count_anonymous(request, services)
         return None
-    presented = wanted.credential
-    decided_later = bool(wanted.scopes) and _is_decided_later(request, service)
     await limit_failures(request, services)
-    if presented.is_account_password:
-        await count_password(request, services)
-    login = await services.token_threads.call(
-        lambda: _identify(presented, service, decided_later=decided_later)
+    decided_later = bool(wanted.scopes) and _is_decided_later(request, service)
+    login = await _log_in(
+        request, services, service, wanted.credential, decided_later=decided_later
     )
     if login.subject is None:
         await count_failure(request, services)
@@ -117,6 +120,34 @@ async def _authenticate(
             detail={"reason": login.reason.value},
         )
     return login
+
+
+async def _log_in(
+    request: Request,
+    services: EdgeServices,
+    service: str,
+    presented: PresentedCredential,
+    *,
+    decided_later: bool,
+) -> Holder | Denied:
+    """Look the credential up; hash it only if it is unknown and may be a password."""
+    login = await services.token_threads.call_for(
+        _turn(presented),
+        lambda: _identify(presented, service, decided_later=decided_later),
+    )
+    if login.subject is not None or not presented.may_be_account_password:
+        return login
+    await count_password(request, services)
+    is_private = service == settings.BERTH_REGISTRY_SERVICE
+    return await services.password_threads.call_for(
+        request.neighbourhood,
+        lambda: authorize_password_login(presented, is_private=is_private),
+    )
+
+
+def _turn(presented: PresentedCredential) -> int:
+    """Return what a login's requests have in common before it is identified."""
+    return hash(presented.password.reveal())
 
 
 def _is_decided_later(request: Request, service: str) -> bool:
@@ -149,14 +180,22 @@ def _identify(
     return login
 
 
-def _grant(service: str, scopes: list[Scope], holder: Holder | None) -> list[Scope]:
+async def _grant(
+    services: EdgeServices, service: str, wanted: TokenRequest, holder: Holder | None
+) -> list[Scope]:
     """Return the allowed part of each scope, and no scope without one.
 
     Asking for too much is not an error (auth/token.md): the service that needs the rest
-    says why it is missing. Asks the database, so it runs in a thread.
+    says why it is missing.
     """
-    if holder is None:
+    if holder is None or wanted.credential is None or not wanted.scopes:
         return []
+    return await services.token_threads.call_for(
+        _turn(wanted.credential), lambda: _allowed_part(service, wanted.scopes, holder)
+    )
+
+
+def _allowed_part(service: str, scopes: list[Scope], holder: Holder) -> list[Scope]:
     granted = []
     for scope in scopes:
         allowed = _allowed_actions(service, scope, holder)

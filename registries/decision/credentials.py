@@ -8,7 +8,6 @@ from enum import StrEnum
 
 from django.contrib.auth import authenticate
 
-from licenses.license_id import is_license_id
 from licenses.models import License
 from licenses.selectors import license_by_id, license_by_secret
 from portal.crypto.secrets import Secret
@@ -35,10 +34,13 @@ class PresentedCredential:
     password: Secret
 
     @property
-    def is_account_password(self) -> bool:
-        """Return whether the password is neither a license ID nor an API token."""
-        text = self.password.reveal()
-        return not is_license_id(text) and not text.startswith("berth_")
+    def may_be_api_token(self) -> bool:
+        return self.password.reveal().startswith("berth_")
+
+    @property
+    def may_be_account_password(self) -> bool:
+        """Return whether it is worth hashing; a license ID may be a password too."""
+        return "@" in self.username and not self.may_be_api_token
 
 
 class SubjectKind(StrEnum):
@@ -108,12 +110,9 @@ PullCredential = PresentedCredential | Subject | Holder | None
 def identify(credential: PullCredential) -> Holder | None:
     """Return the holder of a credential, or None if it is not valid.
 
-    A license ID, a service-account token and a team token go with any username. A user
-    token and an account password go with that user's e-mail address only, and the
-    password only while its owner has no second factor.
-
-    Raises:
-        SecondFactorRequired: the password is right, but its owner has one.
+    A license ID, a service-account token and a team token go with any username, a user
+    token with that user's e-mail address only. Account passwords are not tried here,
+    because that is costly: see ``identify_by_password``.
     """
     if isinstance(credential, PresentedCredential):
         return _identify_presented(credential)
@@ -136,14 +135,24 @@ def _identify_presented(presented: PresentedCredential) -> Holder | None:
     license = license_by_secret(presented.password)
     if license is not None:
         return LicenseHolder(license)
-    if presented.password.reveal().startswith("berth_"):
-        api_token = api_token_by_secret(presented.password)
-        if api_token is not None and not _owns(presented.username, api_token):
-            return None
-        return _api_token_holder(api_token)
-    if "@" not in presented.username:
-        # Account passwords go with an e-mail address only; hashing every other guess
-        # would help those who want to keep the server busy.
+    if not presented.may_be_api_token:
+        return None
+    api_token = api_token_by_secret(presented.password)
+    if api_token is not None and not _owns(presented.username, api_token):
+        return None
+    return _api_token_holder(api_token)
+
+
+def identify_by_password(presented: PresentedCredential) -> UserHolder | None:
+    """Return the user with this e-mail address and password, or None.
+
+    Hashes the password, so the caller limits guesses first. A password alone is enough
+    only while its owner has no second factor.
+
+    Raises:
+        SecondFactorRequired: the password is right, but its owner has one.
+    """
+    if not presented.may_be_account_password:
         return None
     user = authenticate(
         username=presented.username, password=presented.password.reveal()

@@ -14,11 +14,13 @@ from registries.decision.credentials import (
     ApiTokenHolder,
     Holder,
     LicenseHolder,
+    PresentedCredential,
     PullCredential,
     SecondFactorRequired,
     Subject,
     UserHolder,
     identify,
+    identify_by_password,
 )
 from registries.decision.proxied_name import ProxiedName
 from registries.decision.registry_choice import choose_credential
@@ -177,6 +179,20 @@ def authorize_login(
     return holder
 
 
+def authorize_password_login(
+    presented: PresentedCredential, *, is_private: bool = False
+) -> Holder | Denied:
+    """Return the holder of an account password that may log in.
+
+    Hashes the password, so the caller limits guesses first.
+    """
+    try:
+        holder = identify_by_password(presented)
+    except SecondFactorRequired:
+        return denied(sentences.second_factor_required())
+    return holder or denied(sentences.credential_unknown(is_private=is_private))
+
+
 def denied(
     refusal: Refusal, holder: Holder | None = None, trace: Iterable[Step] = ()
 ) -> Denied:
@@ -233,10 +249,7 @@ def _check_credential(
     trace: list[Step],
     is_private: bool,
 ) -> Holder:
-    try:
-        holder = identify(credential)
-    except SecondFactorRequired as error:
-        raise sentences.second_factor_required() from error
+    holder = identify(credential)
     outside = (
         within_team is not None
         and holder is not None

@@ -12,6 +12,7 @@ from registries.decision.credentials import (
     SecondFactorRequired,
     UserHolder,
     identify,
+    identify_by_password,
 )
 from teams.models import Membership, User
 from tests.support.pages.reading import give_password
@@ -27,36 +28,36 @@ def with_password(user: User, password: str = PASSWORD) -> PresentedCredential:
     return PresentedCredential(user.email, Secret(password))
 
 
-def test_identify_takes_an_account_password(user: User) -> None:
-    assert identify(with_password(user)) == UserHolder(user)
-    assert identify(with_password(user, "wrong")) is None
+def test_an_account_password_identifies_its_user(user: User) -> None:
+    assert identify_by_password(with_password(user)) == UserHolder(user)
+    assert identify_by_password(with_password(user, "wrong")) is None
 
 
-def test_identify_takes_an_address_in_any_case(user: User) -> None:
-    assert identify(
+def test_a_password_goes_with_the_address_in_any_case(user: User) -> None:
+    assert identify_by_password(
         PresentedCredential(user.email.upper(), Secret(PASSWORD))
     ) == UserHolder(user)
 
 
-def test_identify_refuses_a_password_once_a_second_factor_is_on(
+def test_a_password_is_refused_once_a_second_factor_is_on(
     user: User, owner: Membership
 ) -> None:
     text = api_token_text(team=owner.team, kind="user", user=user)
     TOTP.activate(user, generate_totp_secret())
 
     with pytest.raises(SecondFactorRequired):
-        identify(with_password(user))
-    assert identify(with_password(user, "wrong")) is None
+        identify_by_password(with_password(user))
+    assert identify_by_password(with_password(user, "wrong")) is None
     holder = identify(PresentedCredential(user.email, Secret(text)))
     assert isinstance(holder, ApiTokenHolder)
 
 
-def test_identify_does_not_take_recovery_codes_for_a_second_factor(
+def test_recovery_codes_alone_are_not_a_second_factor(
     user: User,
 ) -> None:
     RecoveryCodes.activate(user)
 
-    assert identify(with_password(user)) == UserHolder(user)
+    assert identify_by_password(with_password(user)) == UserHolder(user)
 
 
 def test_identify_refuses_a_user_token_where_the_team_requires_a_second_factor(
@@ -69,8 +70,30 @@ def test_identify_refuses_a_user_token_where_the_team_requires_a_second_factor(
     assert identify(PresentedCredential(user.email, Secret(text))) is None
 
 
-def test_identify_knows_no_address_that_is_yet_to_be_confirmed(user: User) -> None:
+def test_an_address_that_is_yet_to_be_confirmed_identifies_nobody(user: User) -> None:
     EmailAddress.objects.create(user=user, email="new@acme.example", verified=False)
 
     presented = PresentedCredential("new@acme.example", Secret(PASSWORD))
-    assert identify(presented) is None
+    assert identify_by_password(presented) is None
+
+
+@pytest.mark.parametrize(
+    ("username", "password", "expected"),
+    [
+        ("me@acme.example", "2" * 27, True),
+        ("me@acme.example", "anything", True),
+        ("me", "anything", False),
+        ("me@acme.example", "berth_user_x", False),
+    ],
+)
+def test_passwords_go_with_an_address(
+    username: str, password: str, expected: bool
+) -> None:
+    presented = PresentedCredential(username, Secret(password))
+
+    assert presented.may_be_account_password is expected
+
+
+@pytest.mark.django_db
+def test_looking_a_credential_up_hashes_no_password(user: User) -> None:
+    assert identify(with_password(user)) is None
