@@ -22,12 +22,17 @@ from django.http import HttpRequest, HttpResponse
 
 from portal.crypto.fields import encryption_keyring
 from portal.errors import TooMany
+from portal.http.client_address import neighbourhood
+from portal.limits.fair_share import FairShare, ShareExceeded
+from portal.limits.minute_counts import count
 from portal.limits.waiting import waiting
 from teams.models import User
 from teams.second_factor import SECOND_FACTOR_DATA
 from teams.sign_in.account_events import session_ended
 
 logger = logging.getLogger(__name__)
+# Hashing is costly on purpose, and must leave threads and processors to everybody else.
+PASSWORD_HASHING = FairShare("portal-password-hashing", total=3, each=2)
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped
@@ -44,6 +49,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped
         "invalid_password_reset": "This link is no longer valid. Request a new one.",
         "rate_limited": "Too many attempts. Try again in a minute.",
         "same_as_current": "This is your current one. Enter another.",
+        "sign_ins_busy": "Too many people are signing in. Try again in 5 seconds.",
         "too_many_login_attempts": (
             "Too many failed attempts from your network. Try again in a minute."
         ),
@@ -55,6 +61,25 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped
     def get_client_ip(self, request: HttpRequest) -> str:
         """Return the address for rate limits: the client's, behind trusted proxies."""
         return request.META["BERTH_CLIENT_ADDRESS"] or "unknown"
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        """Refuse an address that signs in too often, before a password is hashed.
+
+        allauth's own limit is in Redis alone, and starts again when Redis fails.
+        """
+        super().pre_authenticate(request, **credentials)
+        address = neighbourhood(self.get_client_ip(request))
+        if count(f"sign-ins:{address}") > settings.BERTH_TOKEN_FAILURES_PER_MINUTE:
+            raise self.validation_error("too_many_login_attempts")
+
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
+        address = neighbourhood(self.get_client_ip(request))
+        try:
+            with PASSWORD_HASHING.use(address):
+                user: User | None = super().authenticate(request, **credentials)
+        except ShareExceeded:
+            raise self.validation_error("sign_ins_busy") from None
+        return user
 
     def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> Any:
         note_proven_address(user)

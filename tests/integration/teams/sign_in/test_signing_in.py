@@ -7,7 +7,8 @@ from allauth.account.models import EmailAddress
 from django.test import Client
 
 from teams.models import Membership, User
-from teams.sign_in.accounts import note_proven_address
+from teams.sign_in.accounts import PASSWORD_HASHING, note_proven_address
+from tests.support.minutes import within_a_minute
 from tests.support.pages.reading import (
     give_password,
     is_signed_in,
@@ -107,6 +108,38 @@ def test_the_limit_counts_the_address_that_a_trusted_proxy_names(
     ]
 
     assert answers == [200, 429]
+
+
+def test_sign_ins_are_limited_where_the_cache_forgets(
+    user: User, settings: Any
+) -> None:
+    settings.ACCOUNT_RATE_LIMITS = {"login": "", "login_failed": ""}
+    settings.BERTH_TOKEN_FAILURES_PER_MINUTE = 3
+    stranger = new_browser()
+
+    answers = within_a_minute(
+        lambda: [text_of(sign_in(stranger, user, "guess")) for _ in range(9)]
+    )
+
+    assert "password is wrong" in answers[0]
+    assert "Too many failed attempts from your network." in answers[-1]
+    assert not is_signed_in(stranger)
+
+
+def test_one_address_does_not_hash_in_all_threads(user: User) -> None:
+    browser = new_browser()
+    address = browser.defaults["REMOTE_ADDR"]
+
+    with PASSWORD_HASHING.use(address), PASSWORD_HASHING.use(address):
+        refused = text_of(sign_in(browser, user))
+        elsewhere = sign_in(new_browser(), user)
+        with PASSWORD_HASHING.use("a third one"):
+            everybody = text_of(sign_in(new_browser(), user))
+
+    assert "Too many people are signing in. Try again in 5 seconds." in refused
+    assert "Too many people are signing in." in everybody
+    assert elsewhere.status_code == 302
+    assert sign_in(browser, user).status_code == 302
 
 
 @pytest.mark.parametrize("method", ["get", "post"])
