@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from oci.quoting import quoted
 
 _SCOPE_LENGTH = 1024
-_SCOPE_COUNT = 50
+# docker asks for one, and for two to mount a layer of another repository. Tools that
+# mount from many, such as crane and BuildKit, ask for one more for each.
+_SCOPE_COUNT = 20
 
 
 class MalformedScope(ValueError):  # noqa: N818  a domain word, read as a sentence
@@ -33,7 +35,7 @@ def parse_scopes(values: Iterable[str]) -> list[Scope]:
     A resource named twice becomes one scope with the actions of both, in order of first
     appearance. A resource class is dropped; unknown types and actions stay. Raises
     MalformedScope for wrong syntax, unprintable characters, a scope longer than 1,024
-    characters, or more than 50 scopes.
+    characters, or more than 20 scopes.
     """
     merged: dict[tuple[str, str], dict[str, None]] = {}
     for count, text in enumerate(_scope_texts(values), start=1):

@@ -109,7 +109,7 @@ async def _authenticate(
     if login.subject is None:
         await count_failure(request, services)
     else:
-        await count_request(services, login.subject)
+        await count_request(services, login.subject, len(wanted.scopes))
     if isinstance(login, Denied):
         _count_refused(services, service, wanted.scopes, login)
         raise RegistryError(

@@ -58,9 +58,12 @@ async def count_anonymous(request: Request, services: EdgeServices) -> None:
         raise _too_many("Too many requests from this address.")
 
 
-async def count_request(services: EdgeServices, login: object) -> None:
-    """Count a request of a login; refuse one that asks for too much."""
-    number = await _count(services, f"requests:{login}", 1)
+async def count_request(services: EdgeServices, login: object, scopes: int) -> None:
+    """Count a request of a login once for each scope; refuse too many.
+
+    Each scope costs a decision.
+    """
+    number = await _count(services, f"requests:{login}", max(1, scopes))
     if number > settings.BERTH_TOKEN_REQUESTS_PER_MINUTE:
         raise _too_many("Too many token requests with this login.")
 

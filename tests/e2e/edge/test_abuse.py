@@ -111,7 +111,6 @@ def test_a_customer_gets_a_token_while_strangers_guess_from_many_addresses(
         time.sleep(0.3)
         seconds = customer_seconds(busy_edge, vendor)
         statuses = Counter(future.result() for future in guesses)
-    print("customer", seconds, statuses)
 
     assert max(seconds) < PATIENCE
     assert set(statuses) <= {401, 429, 503}
@@ -136,7 +135,6 @@ def test_guesses_whose_client_has_left_are_dropped(
     started = time.monotonic()
     own = ask(busy_edge, "203.0.113.21", (email, password))
     seconds = time.monotonic() - started
-    print("own login after strangers hung up", seconds)
 
     assert own == 200
     assert seconds < PATIENCE
@@ -155,13 +153,12 @@ def test_a_customer_gets_a_token_while_a_license_does_its_worst(
 
     with ThreadPoolExecutor(60) as threads:
         asked = [
-            threads.submit(ask, busy_edge, "203.0.113.22", greedy, scopes(vendor, 10))
+            threads.submit(ask, busy_edge, "203.0.113.22", greedy, scopes(vendor, 20))
             for _ in range(240)
         ]
         time.sleep(0.3)
         seconds = customer_seconds(busy_edge, vendor)
         statuses = Counter(future.result() for future in asked)
-    print("customer", seconds, statuses)
 
     assert max(seconds) < PATIENCE
     assert statuses == {200: 240}
@@ -172,7 +169,7 @@ def test_scopes_of_one_request_are_limited(
 ) -> None:
     greedy = ("license", vendor.license().license_id.reveal())
 
-    assert ask(busy_edge, "203.0.113.23", greedy, scopes(vendor, 50)) == 400
+    assert ask(busy_edge, "203.0.113.23", greedy, scopes(vendor, 21)) == 400
 
 
 def test_a_large_cluster_gets_its_tokens_at_once(
@@ -222,7 +219,6 @@ def test_a_frozen_redis_delays_no_token_for_long_and_forgets_no_guess(
 
     before, after, seconds = within_a_minute(guess_before_and_after)
     warnings = busy_edge.log.read_text().count("Redis is unavailable")
-    print("frozen Redis", max(seconds), "warnings", warnings)
 
     assert set(before) == {401}
     assert after[-1] == 429

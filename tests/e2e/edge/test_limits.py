@@ -10,6 +10,7 @@ import pytest
 from deploy.local.process import free_port
 from tests.e2e.conftest import Ports, edge_environment, start_edge
 from tests.support.clients.edge import EdgeClient
+from tests.support.minutes import within_a_minute
 from tests.support.rows.vendor import Vendor
 
 
@@ -29,12 +30,15 @@ def limited_edge(
         yield EdgeClient(f"localhost:{port}", process, log)
 
 
-def login(edge: EdgeClient, password: str, address: str, name: str = "x") -> int:
+def login(
+    edge: EdgeClient, password: str, address: str, name: str = "x", scopes: str = ""
+) -> int:
     import urllib3
 
     headers = urllib3.make_headers(basic_auth=f"{name}:{password}")
     headers["X-Forwarded-For"] = address
-    return edge.request("GET", "/v2/token?service=berth-proxy", headers).status
+    path = f"/v2/token?service=berth-proxy{scopes}"
+    return edge.request("GET", path, headers).status
 
 
 def test_a_stranger_who_guesses_is_stopped_and_the_customer_is_not(
@@ -78,3 +82,17 @@ def test_one_login_may_not_ask_without_end(
     assert statuses[0] == 200
     assert statuses[-1] == 429
     assert login(limited_edge, other, "203.0.113.13") == 200
+
+
+def test_a_request_counts_once_for_each_scope(
+    limited_edge: EdgeClient, vendor: Vendor
+) -> None:
+    def ask() -> list[int]:
+        license_id = vendor.license().license_id.reveal()
+        scopes = "".join(f"&scope=repository:proxy/a/b/{n}:pull" for n in range(3))
+        return [
+            login(limited_edge, license_id, "203.0.113.14", scopes=scopes)
+            for _ in range(3)
+        ]
+
+    assert within_a_minute(ask) == [200, 200, 429]

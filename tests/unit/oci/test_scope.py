@@ -96,21 +96,21 @@ def test_parse_scopes_accepts_the_longest_scope() -> None:
     assert parse_scopes(["a:b:" + "c" * 1020]) == [Scope("a", "b", ("c" * 1020,))]
 
 
-def test_parse_scopes_accepts_fifty_scopes() -> None:
-    texts = [f"repository:a{number}:pull" for number in range(50)]
+def test_parse_scopes_accepts_twenty_scopes() -> None:
+    texts = [f"repository:a{number}:pull" for number in range(20)]
 
     assert [str(scope) for scope in parse_scopes([" ".join(texts)])] == texts
 
 
 @pytest.mark.parametrize(
     "values",
-    [["a:b:c"] * 51, [" ".join(["a:b:c"] * 51)], ["a:b:c " * 25, "a:b:c " * 26]],
+    [["a:b:c"] * 21, [" ".join(["a:b:c"] * 21)], ["a:b:c " * 10, "a:b:c " * 11]],
 )
-def test_parse_scopes_refuses_more_than_fifty_scopes(values: list[str]) -> None:
+def test_parse_scopes_refuses_more_than_twenty_scopes(values: list[str]) -> None:
     with pytest.raises(MalformedScope) as refusal:
         parse_scopes(values)
 
-    assert str(refusal.value) == "There are more than 50 scopes."
+    assert str(refusal.value) == "There are more than 20 scopes."
 
 
 def test_parse_scopes_quotes_eighty_characters_of_a_long_input() -> None:
