@@ -68,7 +68,8 @@ def running_edge(
 ) -> AbstractContextManager[Server]:
     """Run one edge process as in production."""
     return running_module(
-        *("uvicorn", "edge.app:app", "--loop", "uvloop", "--http", "httptools"),
+        *("uvicorn", "edge.app:app", "--loop", "uvloop"),
+        *("--http", "edge.connections:LimitedConnection"),
         *("--lifespan", "on", "--no-access-log", "--no-server-header"),
         *("--no-proxy-headers", "--log-level", "warning"),
         *("--timeout-graceful-shutdown", "5"),

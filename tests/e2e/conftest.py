@@ -133,6 +133,7 @@ def start_edge(
         [
             *(sys.executable, "-m", "uvicorn", "edge.app:app"),
             *("--host", "127.0.0.1", "--port", str(port), "--lifespan", "on"),
+            *("--http", "edge.connections:LimitedConnection"),
         ],
         name=name,
         log=log,
@@ -149,6 +150,18 @@ def edge(django_db_setup: None, ports: Ports, logs: Path) -> Iterator[EdgeClient
     log = logs / "edge.log"
     with start_edge(edge_environment(ports), ports.edge, log) as process:
         yield EdgeClient(f"localhost:{ports.edge}", process, log)
+
+
+@pytest.fixture
+def own_edge(
+    ports: Ports, transactional_db: None, tmp_path: Path
+) -> Iterator[EdgeClient]:
+    """An edge whose memory and connections are those of one test."""
+    port = free_port()
+    log = tmp_path / "edge.log"
+    environment = edge_environment(ports) | {"LOG_LEVEL": "WARNING"}
+    with start_edge(environment, port, log, "own edge") as process:
+        yield EdgeClient(f"localhost:{port}", process, log)
 
 
 @pytest.fixture(scope="session")
