@@ -22,6 +22,10 @@ from portal.limits.fair_share import ShareExceeded
 T = TypeVar("T")
 Headers = list[tuple[str, str]]
 BODY_SECONDS = 30
+# A client that reads nothing of a buffered answer for this long is disconnected.
+ANSWER_STALL_SECONDS = 20
+# What is handed to the server at once: as much as it holds before it makes us wait.
+PIECE_BYTES = 64 * 1024
 API_VERSION = ("Docker-Distribution-Api-Version", "registry/2.0")
 
 
@@ -214,11 +218,39 @@ class Request:
             {"type": "http.response.body", "body": chunk, "more_body": more}
         )
 
+    async def send_in_time(
+        self, chunk: bytes, seconds: float, *, more: bool = True
+    ) -> None:
+        """Send a part of a body.
+
+        Raises:
+            ClientGone: the client read nothing in time, and was disconnected.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                await self.send_chunk(chunk, more=more)
+        except TimeoutError:
+            # Without waiting for the client to read what the server still holds.
+            self.scope["state"].get("disconnect", lambda: None)()
+            raise ClientGone from None
+
     async def answer(self, status: int, headers: Headers, body: bytes) -> None:
-        """Send a whole answer, or its headers alone for HEAD."""
+        """Send a whole answer, or its headers alone for HEAD.
+
+        Returns when the client has read nearly all, so that its size can be counted.
+
+        Raises:
+            ClientGone: the client read nothing in time, and was disconnected.
+        """
         length = [("Content-Length", str(len(body)))]
         await self.start(status, [*headers, *length])
-        await self.send_chunk(b"" if self.method == "HEAD" else body, more=False)
+        if self.method == "HEAD":
+            body = b""
+        for begin in range(0, max(1, len(body)), PIECE_BYTES):
+            end = begin + PIECE_BYTES
+            await self.send_in_time(
+                body[begin:end], ANSWER_STALL_SECONDS, more=end < len(body)
+            )
 
     async def answer_json(
         self, status: int, content: object, headers: Headers | None = None

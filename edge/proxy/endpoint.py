@@ -176,6 +176,7 @@ async def _pass_on(
             request,
             response,
             route,
+            allowed.subject,
             partial(_is_still_allowed, services, route, allowed.subject),
         )
     raise await refusal(response, route, allowed.repository)

@@ -15,11 +15,14 @@ from typing import NamedTuple
 import aiohttp
 from django.conf import settings
 
+from edge.connections import STALL_SECONDS
 from edge.http import API_VERSION, ClientGone, Headers, RegistryError, Request
+from edge.proxy.buffers import Buffer, buffer_for
 from edge.proxy.lists import next_page, renamed
 from edge.proxy.route import Kind, Route
 from edge.proxy.watch import StillAllowed, until_denied
 from oci.errors import ErrorCode
+from registries.decision.credentials import Subject
 
 logger = logging.getLogger(__name__)
 
@@ -31,8 +34,6 @@ MAX_BUFFERED_BLOB_BYTES = 64 * 1024
 # An upstream that is slower, over the time allowed for a read, counts as one that does
 # not answer.
 MIN_BYTES_PER_SECOND = 1024
-# A client that reads nothing for this long is disconnected, and so is the upstream.
-CLIENT_STALL_SECONDS = 300
 
 _PASSED_BACK = (
     "Content-Type",
@@ -63,6 +64,7 @@ async def relay(
     request: Request,
     response: aiohttp.ClientResponse,
     route: Route,
+    subject: Subject,
     still_allowed: StillAllowed,
 ) -> Whole | None:
     """Pass a successful answer on; return it if it was read whole.
@@ -71,7 +73,8 @@ async def relay(
 
     Raises:
         RegistryError: the upstream broke off before anything was passed on.
-        ClientGone: the client disconnected.
+        ShareExceeded: too many bytes are in memory, of this subject or of all.
+        ClientGone: the client disconnected, or read nothing in time.
     """
     headers = _headers(response, route)
     if response.status == 304:
@@ -82,10 +85,11 @@ async def relay(
         await request.start(response.status, [*headers, *length])
         await request.send_chunk(b"", more=False)
     elif _is_small(response, route):
-        body = await _read_whole(response)
-        if route.kind is Kind.TAGS:
-            body = renamed(body, route)
-        await request.answer(response.status, headers, body)
+        with buffer_for(subject) as buffer:
+            body = await _read_whole(response, buffer)
+            if route.kind is Kind.TAGS:
+                body = renamed(body, route)
+            await request.answer(response.status, headers, body)
         return Whole(headers, body) if response.status == 200 else None
     else:
         await request.start(response.status, [*headers, *_length(response)])
@@ -122,10 +126,10 @@ def _declared_length(response: aiohttp.ClientResponse) -> int | None:
     return int(length) if length.isascii() and length.isdigit() else None
 
 
-async def _read_whole(response: aiohttp.ClientResponse) -> bytes:
+async def _read_whole(response: aiohttp.ClientResponse, buffer: Buffer) -> bytes:
     try:
         async with asyncio.timeout(settings.BERTH_UPSTREAM_READ_SECONDS * 2):
-            return await _read_document(response)
+            return await _read_document(response, buffer)
     except TimeoutError as error:
         raise RegistryError(
             504, ErrorCode.UNAVAILABLE, "The registry did not answer in time."
@@ -136,10 +140,11 @@ async def _read_whole(response: aiohttp.ClientResponse) -> bytes:
         ) from error
 
 
-async def _read_document(response: aiohttp.ClientResponse) -> bytes:
+async def _read_document(response: aiohttp.ClientResponse, buffer: Buffer) -> bytes:
     parts: list[bytes] = []
     size = 0
     async for part in response.content.iter_any():
+        buffer.grow(len(part))
         parts.append(part)
         size += len(part)
         if size > MAX_DOCUMENT_BYTES:
@@ -196,8 +201,7 @@ async def _copy(request: Request, response: aiohttp.ClientResponse) -> None:
         pace.check(len(chunk))
         if size > settings.BERTH_MAX_BLOB_BYTES:
             raise UpstreamBroke("is larger than BERTH_MAX_BLOB_BYTES")
-        async with asyncio.timeout(CLIENT_STALL_SECONDS):
-            await request.send_chunk(chunk, more=True)
+        await request.send_in_time(chunk, STALL_SECONDS)
         pace.start_waiting()
     await request.send_chunk(b"", more=False)
 
