@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-from edge.threads import DatabaseThreads
+from edge.fair_threads import FairThreads
 from portal.expiring_cache import ExpiringCache
 from registries.decision.credentials import Subject
 
@@ -25,10 +25,10 @@ class Decisions(Generic[Question, Answer]):
 
     def __init__(
         self,
-        threads: DatabaseThreads,
+        threads: FairThreads,
         decision: Callable[[Subject | None, Question], Answer],
     ) -> None:
-        """Ask ``decision`` in a database thread."""
+        """Ask ``decision`` in a database thread, for one subject as for the others."""
         self._threads = threads
         self._decision = decision
         self._cache: ExpiringCache[tuple[Subject | None, Question], Answer] = (
@@ -36,10 +36,17 @@ class Decisions(Generic[Question, Answer]):
         )
 
     async def decide(self, subject: Subject | None, question: Question) -> Answer:
-        """Return the decision; raises django.db.Error when it cannot be made."""
+        """Return the decision.
+
+        Raises:
+            django.db.Error: it cannot be made.
+            ShareExceeded: the subject waits for too many others.
+        """
 
         async def load() -> tuple[Answer, float]:
-            answer = await self._threads.call(lambda: self._decision(subject, question))
+            answer = await self._threads.call_for(
+                subject, lambda: self._decision(subject, question)
+            )
             return answer, DECISION_SECONDS
 
         return await self._cache.get((subject, question), load)

@@ -27,6 +27,7 @@ from registries.tokens.registry_token import TokenIssuer, TokenVerifier
 from registries.tokens.signing_keys import SigningKey, load_roots
 from registries.upstream.client import UpstreamClient, upstream_client
 
+DECISION_THREADS = 8
 TOKEN_THREADS = 4
 PROBE_THREADS = 2
 # Argon2 takes 100 MB and a processor for a moment.
@@ -37,7 +38,7 @@ COUNTING_THREADS = 8
 
 @dataclass(frozen=True, slots=True)
 class EdgeServices:
-    threads: DatabaseThreads
+    threads: FairThreads
     probe_threads: DatabaseThreads
     token_threads: FairThreads
     password_threads: FairThreads
@@ -63,9 +64,7 @@ async def edge_services() -> AsyncIterator[EdgeServices]:
     # The default executor looks names up; one slow name server must not delay others.
     lookups = ThreadPoolExecutor(32, thread_name_prefix="edge-lookup")
     asyncio.get_running_loop().set_default_executor(lookups)
-    threads = DatabaseThreads()
-    # Separate, so that a rush of logins does not delay decisions about pulls.
-    token_threads, password_threads = _login_threads()
+    threads, token_threads, password_threads = _database_threads()
     # Separate, so that readiness probes wait for no request.
     probe_threads = DatabaseThreads(PROBE_THREADS)
     counting = ThreadPoolExecutor(COUNTING_THREADS, thread_name_prefix="edge-counting")
@@ -96,14 +95,17 @@ async def edge_services() -> AsyncIterator[EdgeServices]:
     await threads.close()
 
 
-def _login_threads() -> tuple[FairThreads, FairThreads]:
-    """Return the threads of the token service, and those that hash passwords.
+def _database_threads() -> tuple[FairThreads, FairThreads, FairThreads]:
+    """Return the threads for decisions, for tokens, and for hashing passwords.
 
-    A cluster of a thousand nodes may ask at once with one license.
+    Separate, so that a rush of logins does not delay decisions about pulls. A cluster
+    of a thousand nodes may ask at once with one license.
     """
+    decisions = FairShare("edge-decisions", total=4000, each=2000)
     tokens = FairShare("edge-token-requests", total=4000, each=2000)
     passwords = FairShare("edge-password-logins", total=30, each=10)
     return (
+        FairThreads(DECISION_THREADS, each=4, share=decisions),
         FairThreads(TOKEN_THREADS, each=2, share=tokens),
         FairThreads(PASSWORD_THREADS, each=1, share=passwords),
     )

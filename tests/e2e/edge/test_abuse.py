@@ -224,3 +224,31 @@ def test_a_frozen_redis_delays_no_token_for_long_and_forgets_no_guess(
     assert after[-1] == 429
     assert max(seconds) < PATIENCE
     assert 1 <= warnings <= 5
+
+
+def test_a_customer_s_pull_is_decided_while_a_license_asks_for_everything(
+    busy_edge: EdgeClient, vendor: Vendor
+) -> None:
+    slug = vendor.application.slug
+    token, own = (
+        busy_edge.token(vendor.license().license_id.reveal(), f"proxy/{slug}/none/it")
+        for _ in range(2)
+    )
+
+    def pull(number: int) -> int:
+        name = f"proxy/{slug}/nowhere/repository-{number}"
+        return busy_edge.get(name, "manifests/v1", token).status
+
+    with ThreadPoolExecutor(200) as threads:
+        asked = [threads.submit(pull, number) for number in range(2000)]
+        time.sleep(0.5)
+        seconds = []
+        for number in range(5):
+            started = time.monotonic()
+            answer = busy_edge.get(f"proxy/{slug}/mine/{number}", "manifests/v1", own)
+            assert answer.error[0] == "DENIED"
+            seconds.append(time.monotonic() - started)
+        statuses = Counter(future.result() for future in asked)
+
+    assert max(seconds) < PATIENCE
+    assert statuses == {401: 2000}
