@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import unicodedata
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -43,8 +44,9 @@ COLUMNS = (
     "request_id",
     "data",
 )
-# Spreadsheets read these as the start of a formula.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# Spreadsheets read these as the start of a formula, and look-alikes, such as full-width
+# ones, too. NFKC turns look-alikes into these, some of them into U+2212, a minus sign.
+FORMULA_STARTS = ("=", "+", "-", "\u2212", "@", "\t", "\r", "\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,8 @@ def csv_lines(batches: Iterable[Iterable[AuditEvent]]) -> Iterator[str]:
 
 def plain_cell(text: str) -> str:
     """Return the text so that no spreadsheet runs it as a formula."""
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+    start = unicodedata.normalize("NFKC", text[:1])
+    return f"'{text}" if start.startswith(FORMULA_STARTS) else text
 
 
 @dataclass(frozen=True, slots=True)

@@ -321,7 +321,10 @@ def test_export_shows_everything_in_utc(browser: Client, team: Team) -> None:
     ]
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+LOOK_ALIKES = "＝＋－＠﹦﹢﹣﹫⁼₌⁺₊⁻₋−﬩"  # noqa: RUF001 -- what they are for
+
+
+@pytest.mark.parametrize("start", [*"=+-@\t\r\n", *LOOK_ALIKES])
 def test_export_has_no_formulas(start: str, browser: Client, team: Team) -> None:
     formula = f"{start}cmd|' /C calc'!A0"
     event(team, actor_label=formula, subject_label=formula)
@@ -331,7 +334,9 @@ def test_export_has_no_formulas(start: str, browser: Client, team: Team) -> None
     assert row["actor"] == row["subject"] == f"'{formula}"
 
 
-@pytest.mark.parametrize("text", ["", "a=b", " =1", "'=1", "2026-03-01T12:00:00Z"])
+@pytest.mark.parametrize(
+    "text", ["", "a=b", " =1", "'=1", "é=1", "2026-03-01T12:00:00Z"]
+)
 def test_plain_cell_leaves_the_rest_alone(text: str) -> None:
     assert plain_cell(text) == text
 
