@@ -1,6 +1,11 @@
 from __future__ import annotations
 
-from licenses.models.applications import Application, Channel, RetiredSlug
+from licenses.models.applications import (
+    RESERVED_SLUGS,
+    Application,
+    Channel,
+    RetiredSlug,
+)
 from licenses.models.licenses import (
     EXPIRES_SOON,
     EXPIRY_NAME,
@@ -20,6 +25,7 @@ __all__ = [
     "EXPIRES_SOON",
     "EXPIRY_NAME",
     "MAX_FIELD_VALUE_BYTES",
+    "RESERVED_SLUGS",
     "Application",
     "Channel",
     "Customer",

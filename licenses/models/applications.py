@@ -1,10 +1,43 @@
 from __future__ import annotations
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 
 from licenses.triggers import SLUG_NOT_RETIRED
 from teams.models import TeamOwned, validate_printable, validate_slug
+
+# An image name begins with the application's slug, or with proxy/. On a host that
+# serves both, these first words of a path lead elsewhere. Words that begin with "_" or
+# ".", such as _catalog, are not valid slugs.
+RESERVED_SLUGS = frozenset(
+    {
+        # Below /v2/, of Berth
+        "proxy",
+        "token",
+        # In the distribution-spec and older ones
+        "v1",
+        "v2",
+        "blobs",
+        "manifests",
+        "referrers",
+        "tags",
+        "uploads",
+        # Of the portal
+        "accounts",
+        "admin",
+        "api",
+        "invitations",
+        "livez",
+        "metrics",
+        "readyz",
+        "registry-notifications",
+        "set-up",
+        "static",
+        "t",
+        "theme",
+    }
+)
 
 
 class Application(TeamOwned):
@@ -29,6 +62,13 @@ class Application(TeamOwned):
 
     def __str__(self) -> str:
         return self.slug
+
+    def clean(self) -> None:
+        # An application from before a word was reserved can still be renamed.
+        if self._state.adding and self.slug in RESERVED_SLUGS:
+            raise ValidationError(
+                {"slug": "This slug is reserved. Choose another one."}
+            )
 
 
 class RetiredSlug(TeamOwned):
