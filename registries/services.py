@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -31,6 +32,8 @@ from teams.permissions import Permission
 from teams.services import apply_changes
 
 CHECKS_KEPT = timedelta(days=90)
+# RFC 7617 section 2 allows none of them in a username or password.
+_CONTROL_CHARACTER = re.compile(r"[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +41,21 @@ class NewCredential:
     """A credential as the vendor enters it.
 
     ``auth_type`` "" means the provider's default. Fields it does not use are empty.
+    Line breaks around the secret are removed: copying from a file often adds one.
     """
 
     auth_type: str
     username: str
     secret: Secret
+
+    @property
+    def secret_on_its_own(self) -> Secret:
+        """Return the secret without the line breaks around it."""
+        return Secret(self.secret.reveal().strip("\r\n"))
+
+    @property
+    def has_line_breaks_around(self) -> bool:
+        return self.secret != self.secret_on_its_own
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +303,7 @@ def _new_credential(
         names = ", ".join(kind.name for kind in profile.auth_types)
         raise Invalid({"auth_type": [f"{profile.title} takes: {names}."]})
     username = auth_type.fixed_username or new.username.strip()
-    secret = new.secret if auth_type.has_secret else Secret("")
+    secret = new.secret_on_its_own if auth_type.has_secret else Secret("")
     problems = _problems(auth_type, new, username, secret)
     if problems:
         raise Invalid({name: [problem] for name, problem in problems.items()})
@@ -316,7 +329,23 @@ def _problems(
         problems["secret"] = f"Omit the secret: {auth_type.title} has none."
     elif auth_type.has_secret and (not secret or _is_unusable(secret.reveal())):
         problems["secret"] = f"Enter the {auth_type.secret_label}, up to 16 KB."
+    problems |= _control_characters(auth_type, username, secret)
     return problems or auth_type.mistakes(username, secret.reveal())
+
+
+def _control_characters(
+    auth_type: AuthType, username: str, secret: Secret
+) -> dict[str, str]:
+    labels = {"username": auth_type.username_label, "secret": auth_type.secret_label}
+    entered = {"username": username}
+    if not auth_type.is_document:
+        entered["secret"] = secret.reveal()
+    return {
+        name: f"The {labels[name]} contains a line break or another control character. "
+        "Enter it on one line."
+        for name, text in entered.items()
+        if _CONTROL_CHARACTER.search(text)
+    }
 
 
 def _is_unusable(text: str) -> bool:

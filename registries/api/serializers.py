@@ -99,6 +99,7 @@ class _CredentialFields(InputSerializer):
         write_only=True,
         allow_blank=True,
         default="",
+        help_text="Line breaks around it are removed",
     )
 
 

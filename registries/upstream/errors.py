@@ -65,7 +65,11 @@ class CredentialRejected(UpstreamError):  # noqa: N818 -- states the fact
         )
 
     def _fact(self) -> str:
-        return f"The registry {self.target.label} refused this username and password."
+        fact = f"The registry {self.target.label} refused this username and password."
+        secret = self.target.secret.reveal()
+        if secret != secret.strip():
+            fact += " The password begins or ends with a space."
+        return fact
 
     def _advice(self) -> str:
         return "Check both; an access token may have expired or been revoked."

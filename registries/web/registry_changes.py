@@ -80,7 +80,7 @@ def add_registry(request: TeamRequest) -> HttpResponse:
                     )
                     return submission.done(
                         registry_url(request, registry),
-                        f"{registry.slug} was connected. {_test_note(result)}",
+                        f"{registry.slug} was connected. {_test_note(form, result)}",
                     )
     return render_dialog(
         request,
@@ -114,7 +114,7 @@ def replace_registry_credential(
                     replace_credential(actor=request.actor, draft=draft, result=result)
                     return submission.done(
                         registry_url(request, registry),
-                        f"The credential was replaced. {_test_note(result)}",
+                        f"The credential was replaced. {_test_note(form, result)}",
                     )
     return render_dialog(
         request,
@@ -277,10 +277,13 @@ def _check_unless_skipped(
     return None if "anyway" in request.POST else check_credential_now(draft)
 
 
-def _test_note(result: CheckResult | None) -> str:
-    if result is None:
-        return "It was saved without a test. Berth is checking it now."
-    return "The test succeeded."
+def _test_note(form: CredentialFields, result: CheckResult | None) -> str:
+    note = (
+        "It was saved without a test. Berth is checking it now."
+        if result is None
+        else "The test succeeded."
+    )
+    return f"{note} {form.paste_note}".rstrip()
 
 
 def _values(registry: ExternalRegistry) -> dict[str, Any]:

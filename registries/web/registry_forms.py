@@ -205,6 +205,14 @@ class CredentialFields(CreateForm):
             Secret(self.cleaned_data.get("secret", "")),
         )
 
+    @property
+    def paste_note(self) -> str:
+        """Return what was changed about the secret in a valid form, or ""."""
+        # Around a document, line breaks mean nothing, and its file ends with one.
+        if self.auth_type.is_document or not self.credential.has_line_breaks_around:
+            return ""
+        return "Line breaks around the secret were removed."
+
     def accepts(self, result: CheckResult | None) -> bool:
         """Return whether to store the credential: the test succeeded or was skipped.
 
