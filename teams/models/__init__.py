@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+from teams.models.teams import (
+    ROLES,
+    ApiToken,
+    ApiTokenQuerySet,
+    IdempotencyRecord,
+    Invitation,
+    LowerCaseEmailField,
+    Membership,
+    OwnedT_co,
+    ServiceAccount,
+    Team,
+    TeamOwned,
+    TeamOwnedQuerySet,
+    User,
+    UserManager,
+    available_time_zones,
+    validate_printable,
+    validate_slug,
+    validate_time_zone,
+)
+
+__all__ = [
+    "ROLES",
+    "ApiToken",
+    "ApiTokenQuerySet",
+    "IdempotencyRecord",
+    "Invitation",
+    "LowerCaseEmailField",
+    "Membership",
+    "OwnedT_co",
+    "ServiceAccount",
+    "Team",
+    "TeamOwned",
+    "TeamOwnedQuerySet",
+    "User",
+    "UserManager",
+    "available_time_zones",
+    "validate_printable",
+    "validate_slug",
+    "validate_time_zone",
+]
