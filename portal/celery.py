@@ -24,6 +24,7 @@ _EVERY_FEW_SECONDS = {
 _AT = {
     "licenses.tasks.alert_expiring_licenses_task": crontab(minute="*/10"),
     "teams.tasks.delete_expired_idempotency_records_task": crontab(minute="17"),
+    "teams.tasks.delete_expired_sessions_task": crontab(minute="29", hour="3"),
     "images.tasks.reconcile_images_task": crontab(minute="37"),
     "registries.tasks.delete_old_pull_events_task": crontab(minute="11", hour="3"),
     "alerts.tasks.delete_old_alerts_task": crontab(minute="23", hour="3"),

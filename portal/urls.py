@@ -40,8 +40,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "accounts/3rdparty/signup/",
         RedirectView.as_view(url=reverse_lazy("account_login")),
     ),
+    path("accounts/sessions/", sessions.sessions, name="sessions"),
     path(
-        "accounts/sessions/<int:session_id>/end",
+        "accounts/sessions/<str:session_id>/end",
         sessions.end_session,
         name="sessions-end",
     ),

@@ -3,7 +3,6 @@ from __future__ import annotations
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
-from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.contrib.auth.models import Group
 
@@ -14,14 +13,7 @@ admin.site.unregister(Group)  # rights come from memberships
 
 
 # The admin pages of django-allauth show secrets, and change them unaudited.
-for model in (
-    Authenticator,
-    EmailAddress,
-    SocialAccount,
-    SocialApp,
-    SocialToken,
-    UserSession,
-):
+for model in (Authenticator, EmailAddress, SocialAccount, SocialApp, SocialToken):
     admin.site.unregister(model)
 
 

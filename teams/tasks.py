@@ -3,8 +3,14 @@ from __future__ import annotations
 from celery import shared_task
 
 from teams.idempotency import delete_expired_idempotency_records
+from teams.sign_in.sessions import delete_expired_sessions
 
 
 @shared_task
 def delete_expired_idempotency_records_task() -> None:
     delete_expired_idempotency_records()
+
+
+@shared_task
+def delete_expired_sessions_task() -> None:
+    delete_expired_sessions()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from teams.models.sessions import Session, SessionKeyField, StoredKey
 from teams.models.teams import (
     ROLES,
     ApiToken,
@@ -31,6 +32,9 @@ __all__ = [
     "Membership",
     "OwnedT_co",
     "ServiceAccount",
+    "Session",
+    "SessionKeyField",
+    "StoredKey",
     "Team",
     "TeamOwned",
     "TeamOwnedQuerySet",

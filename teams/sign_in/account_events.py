@@ -10,27 +10,22 @@ from allauth.mfa import signals as mfa
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount import signals as single_sign_on
 from allauth.socialaccount.models import SocialAccount, SocialLogin
-from allauth.usersessions.models import UserSession
-from django.db import transaction
 from django.dispatch import receiver
 from django.http import HttpRequest
 
-from audit.services import record
 from audit.tags import EventTag
-from portal.http.user_agents import browser_name
-from teams.actors import Origin, member_actor
 from teams.models import User
-from teams.selectors import memberships_of_user
+from teams.sign_in.account_log import record_on_account
 
 
 @receiver([account.password_changed, account.password_set])
 def password_changed(request: HttpRequest, user: User, **kwargs: Any) -> None:
-    _record(request, user, EventTag.ACCOUNT_PASSWORD_CHANGED)
+    record_on_account(request, user, EventTag.ACCOUNT_PASSWORD_CHANGED)
 
 
 @receiver(account.password_reset)
 def password_reset(request: HttpRequest, user: User, **kwargs: Any) -> None:
-    _record(request, user, EventTag.ACCOUNT_PASSWORD_RESET)
+    record_on_account(request, user, EventTag.ACCOUNT_PASSWORD_RESET)
 
 
 @receiver(account.email_changed)
@@ -44,7 +39,7 @@ def email_changed(
     data = {"to": to_email_address.email}
     if from_email_address is not None:
         data["from"] = from_email_address.email
-    _record(request, user, EventTag.ACCOUNT_EMAIL_CHANGED, **data)
+    record_on_account(request, user, EventTag.ACCOUNT_EMAIL_CHANGED, **data)
 
 
 @receiver(mfa.authenticator_added)
@@ -52,15 +47,15 @@ def authenticator_added(
     request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any
 ) -> None:
     if authenticator.type == Authenticator.Type.RECOVERY_CODES:
-        _record(request, user, EventTag.ACCOUNT_RECOVERY_CODES_GENERATED)
+        record_on_account(request, user, EventTag.ACCOUNT_RECOVERY_CODES_GENERATED)
         return
     tag = EventTag.ACCOUNT_SECOND_FACTOR_ADDED
-    _record(request, user, tag, type=str(authenticator.type))
+    record_on_account(request, user, tag, type=str(authenticator.type))
 
 
 @receiver(mfa.authenticator_reset)
 def recovery_codes_generated(request: HttpRequest, user: User, **kwargs: Any) -> None:
-    _record(request, user, EventTag.ACCOUNT_RECOVERY_CODES_GENERATED)
+    record_on_account(request, user, EventTag.ACCOUNT_RECOVERY_CODES_GENERATED)
 
 
 @receiver(mfa.authenticator_removed)
@@ -71,7 +66,7 @@ def authenticator_removed(
     if authenticator.type == Authenticator.Type.RECOVERY_CODES:
         return
     tag = EventTag.ACCOUNT_SECOND_FACTOR_REMOVED
-    _record(request, user, tag, type=str(authenticator.type))
+    record_on_account(request, user, tag, type=str(authenticator.type))
 
 
 @receiver(single_sign_on.social_account_added)
@@ -80,7 +75,7 @@ def single_sign_on_connected(
 ) -> None:
     tag = EventTag.ACCOUNT_SINGLE_SIGN_ON_CONNECTED
     provider = sociallogin.account.provider
-    _record(request, sociallogin.user, tag, provider=provider)
+    record_on_account(request, sociallogin.user, tag, provider=provider)
 
 
 @receiver(single_sign_on.social_account_removed)
@@ -88,28 +83,4 @@ def single_sign_on_disconnected(
     request: HttpRequest, socialaccount: SocialAccount, **kwargs: Any
 ) -> None:
     tag = EventTag.ACCOUNT_SINGLE_SIGN_ON_DISCONNECTED
-    _record(request, socialaccount.user, tag, provider=socialaccount.provider)
-
-
-def session_ended(request: HttpRequest, session: UserSession) -> None:
-    """Record that a user ended a session from another one."""
-    _record(
-        request,
-        session.user,
-        EventTag.ACCOUNT_SESSION_ENDED,
-        browser=browser_name(session.user_agent),
-        address=session.ip,
-    )
-
-
-@transaction.atomic
-def _record(
-    request: HttpRequest,
-    user: User,
-    tag: EventTag,
-    /,
-    **data: str,
-) -> None:
-    for membership in memberships_of_user(user):
-        actor = member_actor(membership).at_origin(Origin.of(request))
-        record(actor, tag, membership.user, membership.team_id, **data)
+    record_on_account(request, socialaccount.user, tag, provider=socialaccount.provider)

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from smtplib import SMTPException
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
 from allauth.account.utils import perform_login
-from allauth.core import context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
-from allauth.usersessions.adapter import DefaultUserSessionsAdapter
-from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import messages
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
 from portal.crypto.fields import encryption_keyring
@@ -28,7 +23,6 @@ from portal.limits.minute_counts import count
 from portal.limits.waiting import waiting
 from teams.models import User
 from teams.second_factor import SECOND_FACTOR_DATA
-from teams.sign_in.account_events import session_ended
 
 logger = logging.getLogger(__name__)
 # Hashing is costly on purpose, and must leave threads and processors to everybody else.
@@ -142,19 +136,6 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # untyped
     def get_public_key_credential_rp_entity(self) -> dict[str, Any]:
         entity: dict[str, Any] = super().get_public_key_credential_rp_entity()
         return entity | {"name": settings.MFA_TOTP_ISSUER}
-
-
-class SessionsAdapter(DefaultUserSessionsAdapter):  # type: ignore[misc]  # untyped
-    """Ends sessions, and records each in the audit log."""
-
-    @transaction.atomic
-    def end_sessions(self, sessions: Sequence[UserSession]) -> None:
-        ids = [session.pk for session in sessions]
-        # Locked, so that only one of two concurrent requests ends and records it.
-        rows = UserSession.objects.select_for_update().filter(pk__in=ids)
-        for session in rows.order_by("pk"):
-            session.end()
-            session_ended(context.request, session)
 
 
 def sign_in(request: HttpRequest, user: User, *, next_url: str) -> HttpResponse:

@@ -37,6 +37,7 @@ class Planted:
     team_token: str
     replayed_token: str
     registry_token: str
+    session: str
 
     @property
     def all(self) -> list[str]:
@@ -79,6 +80,8 @@ def planted(edge: EdgeClient, connected: Vendor) -> Planted:
     )
     assert created.status_code == 201, created.content
     license_id = vendor.license().license_id.reveal()
+    browser = Client()
+    browser.force_login(vendor.owner)
     name = f"proxy/{vendor.application.slug}/sample/my-org/api"
     return Planted(
         license_id=license_id,
@@ -87,6 +90,7 @@ def planted(edge: EdgeClient, connected: Vendor) -> Planted:
         team_token=texts[2],
         replayed_token=created.json()["token"],
         registry_token=edge.token(license_id, name),
+        session=browser.cookies["sessionid"].value,
     )
 
 
@@ -118,6 +122,7 @@ def test_a_dump_of_the_database_holds_no_secret(planted: Planted) -> None:
 
     assert dump.count("INSERT INTO public.registries_credential ") == 2
     assert dump.count("INSERT INTO public.teams_apitoken ") == 4
+    assert dump.count("INSERT INTO public.teams_session ") == 1
     assert dump.count("INSERT INTO public.teams_idempotencyrecord ") == 1
     assert dump.count("v1:test") >= 6
     for secret in planted.all:

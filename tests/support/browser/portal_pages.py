@@ -148,7 +148,7 @@ _ROUTES = {
         account_email account_change_password account_logout account_reauthenticate
         mfa_index mfa_reauthenticate mfa_deactivate_totp mfa_view_recovery_codes
         mfa_generate_recovery_codes mfa_add_webauthn
-        usersessions_list sessions-end
+        sessions sessions-end
     """,
     Visitor.KEYED: """
         mfa_index mfa_list_webauthn mfa_edit_webauthn mfa_remove_webauthn

@@ -17,7 +17,6 @@ from allauth.account.internal.flows.login import record_authentication
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
-from allauth.usersessions.models import UserSession
 from django.apps import apps
 from django.db import transaction
 from django.http import HttpRequest
@@ -41,9 +40,10 @@ from licenses.services import (
 from teams.actors import Actor, member_actor
 from teams.api_tokens import create_api_token
 from teams.invitations import invite
-from teams.models import ApiToken, Membership, Team, User
+from teams.models import ApiToken, Membership, Session, Team, User
 from teams.permissions import Role
 from teams.services import add_member, change_team, create_service_account, create_team
+from teams.sign_in.sessions import note_browser
 from tests.support.example import names
 from tests.support.example.alerts import add_alerts
 from tests.support.example.images import add_images
@@ -55,13 +55,18 @@ from tests.support.stacks.portal_stack import ExampleTeam
 DAY = timedelta(days=1)
 
 
-def session_of(user: User) -> str:
+def session_of(user: User, address: str = "198.51.100.7") -> str:
     """Sign a user in and return the session's key, which is the cookie's value."""
     client = Client()
     client.force_login(user)
     # As if the user had just shown once more who they are, and always did.
     request = HttpRequest()
+    request.META = {
+        "BERTH_CLIENT_ADDRESS": address,
+        "HTTP_USER_AGENT": names.USER_AGENT,
+    }
     request.session = client.session
+    note_browser(request)
     record_authentication(
         request,
         user,
@@ -267,12 +272,7 @@ def _ids(
     shown = licenses[-4]
     revoked = next(license for license in licenses if license.revoked_at)
     guarded = visitors["guarded"]
-    elsewhere = UserSession.objects.create(
-        user=guarded,
-        session_key=session_of(guarded),
-        ip="198.51.100.23",
-        user_agent=names.USER_AGENT,
-    )
+    elsewhere = Session.objects.get(session_key=session_of(guarded, "198.51.100.23"))
     keys = Authenticator.objects.filter(type=Authenticator.Type.WEBAUTHN)
     return {
         # Of links that were mailed, and work no more.

@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 from allauth.mfa.models import Authenticator
-from allauth.usersessions.models import UserSession
 from django.core.mail import EmailMessage
 from django.test import Client
 
 from audit.models import AuditEvent
-from teams.models import Membership, Team, User
+from teams.models import Membership, Session, Team, User
 from tests.support.pages.reading import (
     give_password,
     links_in,
@@ -161,7 +160,7 @@ def test_an_ended_session_is_audited(
 ) -> None:
     elsewhere = new_browser(HTTP_USER_AGENT="curl/8.1")
     sign_in(elsewhere, user)
-    session = UserSession.objects.get(session_key=elsewhere.session.session_key)
+    session = Session.objects.get(session_key=elsewhere.session.session_key)
 
     browser.post("/accounts/sessions/" + ("" if all_others else f"{session.pk}/end"))
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
-from allauth.usersessions.models import UserSession
 from django.core.mail import EmailMessage
 from django.test import Client
 
@@ -14,7 +13,7 @@ from audit.models import AuditEvent
 from portal.http.user_agents import browser_name
 from teams.actors import member_actor
 from teams.invitations import invite
-from teams.models import Membership, Team, User
+from teams.models import Membership, Session, Team, User
 from teams.permissions import Role
 from tests.support.pages.reading import (
     give_password,
@@ -243,7 +242,7 @@ def test_sessions_are_shown_and_ended(user: User) -> None:
 
 def session_in(browser: Client) -> str:
     """Return the address at which a browser's session is ended."""
-    session = UserSession.objects.get(session_key=browser.session.session_key)
+    session = Session.objects.get(session_key=browser.session.session_key)
     return f"/accounts/sessions/{session.pk}/end"
 
 
