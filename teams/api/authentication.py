@@ -18,9 +18,9 @@ from teams.models import ApiToken, Team
 from teams.selectors import (
     actor_of_api_token,
     api_token_by_secret,
-    lacks_second_factor,
     membership_in_team,
 )
+from teams.sign_in.second_factor import session_lacks_second_factor
 
 TEAM_HEADER = "Berth-Team"
 
@@ -76,10 +76,11 @@ class TeamSessionAuthentication(SessionAuthentication):
                 "no_team",
                 f"Set the header {TEAM_HEADER} to the slug of one of your teams.",
             )
-        if lacks_second_factor(membership):
+        if session_lacks_second_factor(request, membership):
             raise NotAllowed(
                 "second_factor_needed",
-                "This team requires a second factor. Set one up in your account.",
+                "This team requires a second factor. Open the team in your browser to "
+                "set one up or to confirm yours.",
             )
         actor = member_actor(membership).at_origin(Origin.of(request))
         return SignedIn(actor, membership.team), None

@@ -1,4 +1,7 @@
-"""Changes to a person's own account, recorded in the audit log of all their teams."""
+"""Changes to a person's own account.
+
+Each is recorded in the audit log of all their teams and ends their other sessions.
+"""
 
 from __future__ import annotations
 
@@ -16,16 +19,20 @@ from django.http import HttpRequest
 from audit.tags import EventTag
 from teams.models import User
 from teams.sign_in.account_log import record_on_account
+from teams.sign_in.second_factor import note_passed
+from teams.sign_in.sessions import keep_only_this_session
 
 
 @receiver([account.password_changed, account.password_set])
 def password_changed(request: HttpRequest, user: User, **kwargs: Any) -> None:
     record_on_account(request, user, EventTag.ACCOUNT_PASSWORD_CHANGED)
+    keep_only_this_session(request, user)
 
 
 @receiver(account.password_reset)
 def password_reset(request: HttpRequest, user: User, **kwargs: Any) -> None:
     record_on_account(request, user, EventTag.ACCOUNT_PASSWORD_RESET)
+    keep_only_this_session(request, user)
 
 
 @receiver(account.email_changed)
@@ -40,22 +47,27 @@ def email_changed(
     if from_email_address is not None:
         data["from"] = from_email_address.email
     record_on_account(request, user, EventTag.ACCOUNT_EMAIL_CHANGED, **data)
+    keep_only_this_session(request, user)
 
 
 @receiver(mfa.authenticator_added)
 def authenticator_added(
     request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any
 ) -> None:
+    # The first codes come with the first second factor.
     if authenticator.type == Authenticator.Type.RECOVERY_CODES:
         record_on_account(request, user, EventTag.ACCOUNT_RECOVERY_CODES_GENERATED)
         return
     tag = EventTag.ACCOUNT_SECOND_FACTOR_ADDED
     record_on_account(request, user, tag, type=str(authenticator.type))
+    note_passed(request, user, authenticator)
+    keep_only_this_session(request, user)
 
 
 @receiver(mfa.authenticator_reset)
 def recovery_codes_generated(request: HttpRequest, user: User, **kwargs: Any) -> None:
     record_on_account(request, user, EventTag.ACCOUNT_RECOVERY_CODES_GENERATED)
+    keep_only_this_session(request, user)
 
 
 @receiver(mfa.authenticator_removed)
@@ -67,6 +79,7 @@ def authenticator_removed(
         return
     tag = EventTag.ACCOUNT_SECOND_FACTOR_REMOVED
     record_on_account(request, user, tag, type=str(authenticator.type))
+    keep_only_this_session(request, user)
 
 
 @receiver(single_sign_on.social_account_added)
@@ -76,6 +89,9 @@ def single_sign_on_connected(
     tag = EventTag.ACCOUNT_SINGLE_SIGN_ON_CONNECTED
     provider = sociallogin.account.provider
     record_on_account(request, sociallogin.user, tag, provider=provider)
+    # Signing in for the first time connects too, and is no reason to end the others.
+    if request.user == sociallogin.user:
+        keep_only_this_session(request, sociallogin.user)
 
 
 @receiver(single_sign_on.social_account_removed)
@@ -84,3 +100,4 @@ def single_sign_on_disconnected(
 ) -> None:
     tag = EventTag.ACCOUNT_SINGLE_SIGN_ON_DISCONNECTED
     record_on_account(request, socialaccount.user, tag, provider=socialaccount.provider)
+    keep_only_this_session(request, socialaccount.user)

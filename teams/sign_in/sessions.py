@@ -124,6 +124,16 @@ def end_other_sessions(request: HttpRequest, user: User) -> None:
     end_sessions(request, user, other_sessions(request, user))
 
 
+def keep_only_this_session(request: HttpRequest, user: User) -> None:
+    """Sign a user out everywhere else, because how they sign in has changed.
+
+    The request's session gets a new key, in case somebody else has its cookie.
+    """
+    end_other_sessions(request, user)
+    if request.user == user:
+        request.session.cycle_key()
+
+
 def delete_expired_sessions() -> None:
     """Delete sessions that have expired."""
     SessionStore.clear_expired()

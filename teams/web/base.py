@@ -22,11 +22,8 @@ from portal.http.pages import GoTo, go_to, is_partial, refused
 from teams.actors import Actor, Origin, member_actor
 from teams.models import Membership, Team, User
 from teams.permissions import Permission
-from teams.selectors import (
-    lacks_second_factor,
-    membership_in_team,
-    memberships_of_user,
-)
+from teams.selectors import membership_in_team, memberships_of_user
+from teams.sign_in.second_factor import session_lacks_second_factor
 
 P = ParamSpec("P")
 
@@ -61,7 +58,7 @@ def team_page(permission: Permission) -> Callable[[TeamView[P]], Page[P]]:
             membership = membership_in_team(request.user, team)
             if membership is None:
                 raise Http404
-            if lacks_second_factor(membership):
+            if session_lacks_second_factor(request, membership):
                 return redirect("second-factor-needed", team=team)
             entered = _enter(request, membership)
             with timezone.override(ZoneInfo(membership.team.time_zone)):

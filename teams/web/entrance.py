@@ -22,16 +22,17 @@ from portal.http.pages import (
 from teams.actors import Origin
 from teams.invitations import accept_invitation, accept_with_new_account
 from teams.models import Invitation, User
+from teams.second_factor import has_second_factor
 from teams.selectors import (
     any_user_exists,
     has_account,
     invitation_by_secret,
-    lacks_second_factor,
     membership_in_team,
     memberships_of_user,
 )
 from teams.services import set_up
 from teams.sign_in.accounts import sign_in
+from teams.sign_in.second_factor import session_lacks_second_factor
 from teams.web.forms import NewAccountForm, SetUpForm
 
 YEAR_SECONDS = 365 * 24 * 3600
@@ -128,17 +129,20 @@ def _no_longer_valid(
 @require_safe
 @login_required
 def second_factor_needed(request: HttpRequest, team: str) -> HttpResponse:
-    """Explain that the team requires a second factor, and where to set one up."""
+    """Explain that the team requires a second factor, and how to pass it."""
     if not isinstance(request.user, User):
         raise Http404
     membership = membership_in_team(request.user, team)
     if membership is None:
         raise Http404
-    if not lacks_second_factor(membership):
+    if not session_lacks_second_factor(request, membership):
         return redirect("dashboard", team=team)
-    return render_page(
-        request, "teams/second_factor_needed.html", {"needing": membership.team}
-    )
+    context = {
+        "needing": membership.team,
+        "has_one": has_second_factor(request.user),
+        "page": reverse("dashboard", kwargs={"team": team}),
+    }
+    return render_page(request, "teams/second_factor_needed.html", context)
 
 
 @require_POST

@@ -10,9 +10,12 @@ import re
 import time
 from typing import Any
 
+from allauth.mfa.models import Authenticator
+from django.http import HttpRequest
 from django.test import Client
 
 from teams.models import User
+from teams.sign_in.second_factor import note_passed
 from tests.support.rows.factories import PASSWORD
 
 _numbers = itertools.count(1)
@@ -47,6 +50,15 @@ def sign_in(browser: Client, user: User, password: str = PASSWORD) -> Any:
 
 def is_signed_in(browser: Client) -> bool:
     return "_auth_user_id" in browser.session
+
+
+def pass_second_factor(browser: Client, user: User) -> None:
+    """Let a browser's session pass the second factor that its user has."""
+    factors = Authenticator.objects.filter(user=user)
+    request = HttpRequest()
+    request.session = browser.session
+    note_passed(request, user, factors.exclude(type="recovery_codes").latest("pk"))
+    request.session.save()
 
 
 def totp_code(secret: str) -> str:

@@ -18,6 +18,7 @@ from teams.models import Invitation, Membership, Team, User
 from teams.permissions import Role
 from teams.services import remove_member
 from tests.support.clients.api import code_of
+from tests.support.pages.reading import pass_second_factor
 from tests.support.rows.audit import audited
 from tests.support.rows.factories import PASSWORD, MembershipFactory, UserFactory
 
@@ -299,6 +300,8 @@ def test_team_that_requires_a_second_factor_is_shut_until_there_is_one(
     assert client.get("/t/acme/members").status_code == 302
 
     add_second_factor(member.user)
+    assert client.get("/t/acme/members").status_code == 302
+    pass_second_factor(client, member.user)
 
     assert client.get("/t/acme/members").status_code == 200
     assert client.get("/api/v1/team").status_code == 200

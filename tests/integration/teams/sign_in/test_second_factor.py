@@ -268,7 +268,7 @@ def test_switching_off_takes_the_recovery_codes_along(
 
 
 def test_requiring_one_warns_people_who_lack_one(
-    browser: Client, owner: Membership
+    transactional_db: None, browser: Client, owner: Membership
 ) -> None:
     team, address = owner.team, "/t/acme/settings"
     assert "You have none yourself" in browser.get(address).content.decode()
@@ -283,7 +283,7 @@ def test_requiring_one_warns_people_who_lack_one(
     led = browser.get(address)
     assert led.headers["Location"].endswith("/second-factor")
 
-    Authenticator.objects.create(user=owner.user, type="totp", data={})
+    switch_on(browser)
     text = browser.get(address).content.decode()
     assert "You have none yourself" not in text
     body["seen"] = browser.get(address).context["form"]["seen"].value()
@@ -294,7 +294,7 @@ def test_requiring_one_warns_people_who_lack_one(
 
 
 def test_a_team_that_requires_one_admits_members_with_one(
-    browser: Client, owner: Membership
+    transactional_db: None, browser: Client, owner: Membership
 ) -> None:
     owner.team.require_second_factor = True
     owner.team.save()
