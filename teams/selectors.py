@@ -62,6 +62,11 @@ def usable_tokens_of_member(membership: Membership) -> QuerySet[ApiToken]:
     return tokens.filter(user_id=membership.user_id)
 
 
+def usable_tokens_of_user(user: User) -> QuerySet[ApiToken]:
+    """Return the user tokens that a person has, in all their teams."""
+    return ApiToken.objects.usable().filter(user=user).order_by("name", "id")
+
+
 def service_accounts_for_team(team_id: uuid.UUID) -> QuerySet[ServiceAccount]:
     return ServiceAccount.objects.for_team(team_id).order_by("-created_at", "-id")
 

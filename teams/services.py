@@ -12,10 +12,11 @@ from audit.services import record
 from audit.tags import EventTag
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict
-from teams.actors import NO_REQUEST, Actor, Origin, system_actor
+from teams.actors import NO_REQUEST, Actor, Origin, member_actor, system_actor
 from teams.api_tokens import stop_api_tokens
 from teams.models import ApiToken, Invitation, Membership, ServiceAccount, Team, User
 from teams.permissions import Permission, Role, may_invite
+from teams.selectors import memberships_of_user, usable_tokens_of_user
 
 SET_UP_LOCK = 0x6265727468  # any number that nothing else takes
 
@@ -153,6 +154,19 @@ def remove_member(*, actor: Actor, membership: Membership) -> None:
     stop_api_tokens(actor, api_tokens.filter(user_id=membership.user_id))
     _withdraw_sent(actor, membership, None)
     membership.delete()
+
+
+@transaction.atomic
+def revoke_tokens_of_user(*, user: User, origin: Origin = NO_REQUEST) -> int:
+    """Revoke a person's user tokens in all their teams; return how many there were.
+
+    The tokens created with them stop too.
+    """
+    count = usable_tokens_of_user(user).count()
+    for membership in memberships_of_user(user):
+        api_tokens = ApiToken.objects.for_team(membership.team_id).filter(user=user)
+        stop_api_tokens(member_actor(membership).at_origin(origin), api_tokens)
+    return count
 
 
 def _withdraw_sent(actor: Actor, membership: Membership, role: Role | None) -> None:

@@ -23,6 +23,7 @@ from portal.limits.minute_counts import count
 from portal.limits.waiting import waiting
 from teams.models import User
 from teams.second_factor import SECOND_FACTOR_DATA
+from teams.selectors import usable_tokens_of_user
 
 logger = logging.getLogger(__name__)
 # Hashing is costly on purpose, and must leave threads and processors to everybody else.
@@ -91,6 +92,19 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped
             )
             return False
         return bool(super().confirm_email(request, email_address))
+
+    def send_notification_mail(
+        self,
+        template_prefix: str,
+        user: User,
+        context: dict[str, Any] | None = None,
+        email: str | None = None,
+    ) -> None:
+        """Report a change to an account, and how many API tokens still work."""
+        tokens = {"usable_tokens": usable_tokens_of_user(user).count()}
+        super().send_notification_mail(
+            template_prefix, user, tokens | (context or {}), email
+        )
 
     def send_mail(
         self, template_prefix: str, email: str, context: dict[str, Any]

@@ -14,10 +14,15 @@ from allauth.mfa.base import forms as mfa
 from allauth.mfa.totp.forms import ActivateTOTPForm as ActivateTOTP
 from allauth.mfa.webauthn import forms as webauthn
 from django import forms
+from django.contrib import messages
 from django.contrib.auth.password_validation import password_validators_help_texts
+from django.db import transaction
+from django.utils.text import get_text_list
 
+from teams.actors import Origin
 from teams.models import User
-from teams.selectors import user_by_email
+from teams.selectors import usable_tokens_of_user, user_by_email
+from teams.services import revoke_tokens_of_user
 
 if TYPE_CHECKING:
     _Form = forms.Form
@@ -54,6 +59,54 @@ class _NewPassword(_Worded):
         self.fields["password1"].help_text = " ".join(password_validators_help_texts())
 
 
+class _RevokesTokens(_NewPassword):
+    """Offers to revoke the user tokens that were made under the old password."""
+
+    user: User | None
+    revokes_by_default = False
+    names_tokens = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        names = (
+            [token.name for token in usable_tokens_of_user(self.user)]
+            if self.user
+            else []
+        )
+        if names:
+            self.fields["revoke_api_tokens"] = forms.BooleanField(
+                required=False,
+                initial=self.revokes_by_default,
+                label=f"Revoke my {_tokens(len(names))}",
+                help_text=self._help(names),
+            )
+
+    def _help(self, names: list[str]) -> str:
+        listed = [*names[:10], "others"] if len(names) > 10 else names
+        which = f"{get_text_list(listed, 'and')}. " if self.names_tokens else ""
+        it = "it keeps" if len(names) == 1 else "they keep"
+        return f"{which}Otherwise {it} working for anyone who has a copy."
+
+    @transaction.atomic
+    def save(self) -> None:
+        super().save()  # type: ignore[misc]  # of the form that this is mixed into
+        user = self.user
+        if user is None or "revoke_api_tokens" not in self.fields:
+            return
+        request = context.request
+        if self.cleaned_data["revoke_api_tokens"]:
+            count = revoke_tokens_of_user(user=user, origin=Origin.of(request))
+            verb = "is revoked" if count == 1 else "are revoked"
+        else:
+            count = usable_tokens_of_user(user).count()
+            verb = "keeps working" if count == 1 else "keep working"
+        messages.info(request, f"Your {_tokens(count)} {verb}.")
+
+
+def _tokens(count: int) -> str:
+    return "API token" if count == 1 else f"{count} API tokens"
+
+
 class LoginForm(_Worded, account.LoginForm):  # type: ignore[misc]  # untyped
     labels = {"login": "E-mail address"}
     helps = {"password": ""}
@@ -70,11 +123,14 @@ class ResetPasswordForm(_Worded, account.ResetPasswordForm):  # type: ignore[mis
         return email
 
 
-class ResetPasswordKeyForm(_NewPassword, account.ResetPasswordKeyForm):  # type: ignore[misc]  # untyped
-    pass
+class ResetPasswordKeyForm(_RevokesTokens, account.ResetPasswordKeyForm):  # type: ignore[misc]  # untyped
+    # A reset is also the way out if somebody else may be in.
+    revokes_by_default = True
+    # The link in the mail is all that its reader has shown.
+    names_tokens = False
 
 
-class ChangePasswordForm(_NewPassword, account.ChangePasswordForm):  # type: ignore[misc]  # untyped
+class ChangePasswordForm(_RevokesTokens, account.ChangePasswordForm):  # type: ignore[misc]  # untyped
     helps = {"oldpassword": ""}
 
 
