@@ -13,6 +13,7 @@ from django.utils import timezone
 from alerts.webhook_url import MalformedUrl, parse_webhook_url
 from portal.crypto.fields import EncryptedField
 from teams.models import (
+    Made,
     Membership,
     TeamOwned,
     TeamOwnedQuerySet,
@@ -78,10 +79,11 @@ class Subscription(TeamOwned):
         return str(self.membership_id)
 
 
-class Webhook(TeamOwned):
+class Webhook(Made):
     """A URL of the team to which signed alerts are posted.
 
     ``secret`` signs; for a day after a replacement ``previous_secret`` signs too.
+    ``created_by`` made the current secret.
     """
 
     name = models.CharField(max_length=150, validators=[validate_printable])
@@ -114,6 +116,10 @@ class Webhook(TeamOwned):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def secret_label(self) -> str:
+        return f"webhook {self.name}"
 
     @property
     def has_previous_secret(self) -> bool:

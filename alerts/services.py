@@ -72,7 +72,12 @@ def create_webhook(
         )
     secret = _new_secret()
     webhook = Webhook(
-        team=team, name=name, url=url, events=_checked(events), secret=secret
+        team=team,
+        name=name,
+        url=url,
+        events=_checked(events),
+        secret=secret,
+        created_by_id=actor.person_id,
     )
     webhook.full_clean()
     webhook.save()
@@ -106,7 +111,15 @@ def replace_webhook_secret(*, actor: Actor, webhook: Webhook) -> Secret:
     webhook.previous_secret = Secret(webhook.secret.reveal())
     webhook.previous_secret_until = timezone.now() + PREVIOUS_SECRET_LIFETIME
     webhook.secret = secret
-    webhook.save(update_fields=["secret", "previous_secret", "previous_secret_until"])
+    webhook.created_by_id = actor.person_id
+    webhook.save(
+        update_fields=[
+            "secret",
+            "previous_secret",
+            "previous_secret_until",
+            "created_by",
+        ]
+    )
     record(actor, EventTag.WEBHOOK_SECRET_REPLACED, webhook)
     return secret
 

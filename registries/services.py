@@ -26,7 +26,7 @@ from registries.models import (
 )
 from registries.providers import PROVIDERS, AuthType, canonical_endpoint
 from registries.selectors import active_credential
-from teams.actors import Actor, ActorKind
+from teams.actors import Actor
 from teams.models import Team
 from teams.permissions import Permission
 from teams.services import apply_changes
@@ -313,7 +313,7 @@ def _new_credential(
         auth_type=auth_type.name,
         username=Secret(username),
         secret=secret,
-        created_by_id=actor.id if actor.kind is ActorKind.USER else None,
+        created_by_id=actor.person_id,
     )
 
 

@@ -45,7 +45,10 @@ NO_REQUEST = Origin()
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Someone acting in exactly one team."""
+    """Someone acting in exactly one team.
+
+    ``person_id`` is the user who acts, or who made the token that acts.
+    """
 
     kind: ActorKind
     id: uuid.UUID | None
@@ -55,6 +58,7 @@ class Actor:
     permissions: frozenset[Permission]
     read_only: bool = False
     api_token_id: uuid.UUID | None = None
+    person_id: uuid.UUID | None = None
     expires_at: datetime | None = None
     address: str | None = None
     request_id: str = ""
@@ -101,6 +105,7 @@ def member_actor(membership: Membership) -> Actor:
         team_id=membership.team_id,
         role=Role(membership.role),
         permissions=permissions_of(membership.role),
+        person_id=membership.user_id,
     )
 
 
@@ -123,6 +128,7 @@ def api_token_actor(api_token: ApiToken, role: str) -> Actor:
         permissions=permissions_of(role, read_only=api_token.read_only),
         read_only=api_token.read_only,
         api_token_id=api_token.pk,
+        person_id=api_token.user_id or api_token.created_by_id,
         expires_at=api_token.expires_at,
     )
 

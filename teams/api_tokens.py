@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -54,6 +56,7 @@ def create_api_token(
         role=role or "",
         read_only=read_only,
         expires_at=expires_at,
+        created_by_id=actor.person_id,
         created_with_id=actor.api_token_id,
         key=new.key,
         digest=lookup_keyring().digest(new.text.reveal(), purpose=PURPOSE),
@@ -123,8 +126,10 @@ def revoke_api_token(*, actor: Actor, api_token: ApiToken) -> ApiToken:
     return api_token
 
 
-def stop_api_tokens(actor: Actor, api_tokens: QuerySet[ApiToken]) -> None:
-    """Revoke tokens, and recursively those created with them."""
+def stop_api_tokens(
+    actor: Actor, api_tokens: QuerySet[ApiToken], kept: Collection[uuid.UUID] = ()
+) -> None:
+    """Revoke tokens, and recursively those created with them, except ``kept``."""
     # The team first, as where a member is removed: the order of the recursion differs.
     Team.objects.select_for_update(no_key=True).get(pk=actor.team_id)
     now = timezone.now()
@@ -135,7 +140,8 @@ def stop_api_tokens(actor: Actor, api_tokens: QuerySet[ApiToken]) -> None:
             api_token.revoked_at = now
             api_token.save(update_fields=["revoked_at"])
             record(actor, EventTag.API_TOKEN_REVOKED, api_token)
-        api_tokens = ApiToken.objects.filter(created_with__in=stopped)
+        made = ApiToken.objects.filter(created_with__in=stopped)
+        api_tokens = made.exclude(pk__in=kept)
 
 
 def touch_api_token(api_token: ApiToken) -> None:

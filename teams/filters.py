@@ -14,6 +14,9 @@ class ApiTokenFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
         method="filter_state",
         label="usable: neither revoked nor expired; stopped: either of them",
     )
+    created_by = filters.UUIDFilter(
+        field_name="created_by_id", label="ID of the user who created it"
+    )
 
     def filter_state(
         self, rows: ApiTokenQuerySet, _name: str, state: str

@@ -47,7 +47,8 @@ def invite(
         email=email.strip(),
         role=role,
         digest=_digest(secret),
-        invited_by_id=_user_id(actor),
+        invited_by_id=actor.person_id,
+        sent_with_id=_automation(actor),
         expires_at=timezone.now() + LIFETIME,
     )
     invitation.clean_fields()
@@ -79,8 +80,9 @@ def renew_invitation(*, actor: Actor, invitation: Invitation) -> Secret:
     secret = _new_secret()
     invitation.digest = _digest(secret)
     invitation.expires_at = timezone.now() + LIFETIME
-    invitation.invited_by_id = _user_id(actor)
-    invitation.save(update_fields=["digest", "expires_at", "invited_by"])
+    invitation.invited_by_id = actor.person_id
+    invitation.sent_with_id = _automation(actor)
+    invitation.save(update_fields=["digest", "expires_at", "invited_by", "sent_with"])
     record(actor, EventTag.INVITATION_RENEWED, invitation)
     return secret
 
@@ -160,8 +162,9 @@ def accept_with_new_account(
     return user
 
 
-def _user_id(actor: Actor) -> uuid.UUID | None:
-    return actor.id if actor.kind is ActorKind.USER else None
+def _automation(actor: Actor) -> uuid.UUID | None:
+    """Return the token that sends, unless it acts as a member."""
+    return None if actor.kind is ActorKind.USER else actor.api_token_id
 
 
 def _new_secret() -> Secret:

@@ -2,13 +2,21 @@ from __future__ import annotations
 
 import uuid
 
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
+from django.apps import apps
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
 from teams.actors import Actor, ActorKind, api_token_actor, member_actor
-from teams.models import ApiToken, Invitation, Membership, ServiceAccount, User
+from teams.models import (
+    ApiToken,
+    Invitation,
+    Made,
+    Membership,
+    ServiceAccount,
+    User,
+)
 from teams.permissions import Permission, may_invite
 from teams.second_factor import has_second_factor, second_factors
 from teams.tokens import PURPOSE, api_token_key
@@ -67,14 +75,47 @@ def usable_tokens_of_user(user: User) -> QuerySet[ApiToken]:
     return ApiToken.objects.usable().filter(user=user).order_by("name", "id")
 
 
+def tokens_left_by_member(membership: Membership) -> QuerySet[ApiToken]:
+    """Return usable tokens that a member made for others than themselves.
+
+    The member may have kept them, so they are revoked too, unless somebody decides
+    otherwise.
+    """
+    tokens = ApiToken.objects.for_team(membership.team_id).usable()
+    made = tokens.filter(created_by_id=membership.user_id, user=None)
+    return made.select_related("service_account").order_by("name", "id")
+
+
+def secrets_known_to_member(membership: Membership) -> list[str]:
+    """Return what else has a secret that a member made, such as webhooks."""
+    rows = [
+        row
+        for model in apps.get_models()
+        if issubclass(model, Made)
+        for row in model.objects.for_team(membership.team_id).filter(
+            created_by_id=membership.user_id
+        )
+    ]
+    return sorted(row.secret_label for row in rows if row.secret_label)
+
+
 def service_accounts_for_team(team_id: uuid.UUID) -> QuerySet[ServiceAccount]:
-    return ServiceAccount.objects.for_team(team_id).order_by("-created_at", "-id")
+    return (
+        ServiceAccount.objects.for_team(team_id)
+        .select_related("created_by")
+        .order_by("-created_at", "-id")
+    )
 
 
 def api_tokens_for_team(team_id: uuid.UUID) -> QuerySet[ApiToken]:
+    """Return tokens with ``maker_has_left``."""
+    members = Membership.objects.for_team(team_id).filter(
+        user_id=OuterRef("created_by_id")
+    )
     return (
         ApiToken.objects.for_team(team_id)
-        .select_related("user", "service_account")
+        .select_related("user", "service_account", "created_by")
+        .annotate(maker_has_left=Q(created_by__isnull=False) & ~Exists(members))
         .order_by("-created_at", "-id")
     )
 
@@ -124,7 +165,7 @@ def invitation_by_secret(presented: Secret) -> Invitation | None:
     )
     return (
         Invitation.objects.filter(digest__in=digests)
-        .select_related("team", "invited_by")
+        .select_related("team", "invited_by", "sent_with")
         .first()
     )
 
@@ -145,8 +186,16 @@ def open_invitations_for_email(email: str) -> QuerySet[Invitation]:
 def is_vouched_for(invitation: Invitation) -> bool:
     """Return whether an invitation's sender may still invite to its role.
 
-    Always true of invitations that Berth or automation sent.
+    Always true of invitations that Berth sent.
     """
+    if invitation.sent_with is not None:
+        sender = actor_of_api_token(invitation.sent_with)
+        is_revoked = invitation.sent_with.revoked_at is not None
+        return (
+            sender is not None
+            and not is_revoked
+            and may_invite(inviter=sender.role, role=invitation.role)
+        )
     if invitation.invited_by_id is None:
         return True
     inviter = (

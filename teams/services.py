@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TypeVar
 
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.db import connection, models, transaction
+from django.db.models import Q
 
 from audit.services import record
 from audit.tags import EventTag
@@ -16,7 +17,11 @@ from teams.actors import NO_REQUEST, Actor, Origin, member_actor, system_actor
 from teams.api_tokens import stop_api_tokens
 from teams.models import ApiToken, Invitation, Membership, ServiceAccount, Team, User
 from teams.permissions import Permission, Role, may_invite
-from teams.selectors import memberships_of_user, usable_tokens_of_user
+from teams.selectors import (
+    memberships_of_user,
+    tokens_left_by_member,
+    usable_tokens_of_user,
+)
 
 SET_UP_LOCK = 0x6265727468  # any number that nothing else takes
 
@@ -138,10 +143,13 @@ def change_member_role(
 
 
 @transaction.atomic
-def remove_member(*, actor: Actor, membership: Membership) -> None:
+def remove_member(
+    *, actor: Actor, membership: Membership, kept: Collection[uuid.UUID] = ()
+) -> None:
     """Remove a member from the team.
 
-    Their user tokens for it, and the open invitations they sent, stop at once.
+    At once stop their user tokens for it, the tokens they made for service accounts and
+    the team, except ``kept``, and the open invitations they sent.
     """
     membership = _locked_membership(membership)
     leaves = actor.is_user(membership.user_id)
@@ -150,8 +158,11 @@ def remove_member(*, actor: Actor, membership: Membership) -> None:
         actor.require_assignable(membership.role)
     _require_another_owner(membership)
     _record_member(actor, EventTag.MEMBER_REMOVED, membership, role=membership.role)
-    api_tokens = ApiToken.objects.for_team(membership.team_id)
-    stop_api_tokens(actor, api_tokens.filter(user_id=membership.user_id))
+    left = tokens_left_by_member(membership).filter(pk__in=kept)
+    kept_ids = set(left.values_list("pk", flat=True))
+    own = Q(user_id=membership.user_id) | Q(created_by_id=membership.user_id)
+    api_tokens = ApiToken.objects.for_team(membership.team_id).filter(own)
+    stop_api_tokens(actor, api_tokens.exclude(pk__in=kept_ids), kept_ids)
     _withdraw_sent(actor, membership, None)
     membership.delete()
 
@@ -216,7 +227,9 @@ def create_service_account(
     """Create a service account, with no more permissions than the actor has."""
     actor.require(Permission.SERVICE_ACCOUNT_MANAGE, team_id=team.pk)
     actor.require_assignable(role)
-    service_account = ServiceAccount(team=team, name=name, role=role)
+    service_account = ServiceAccount(
+        team=team, name=name, role=role, created_by_id=actor.person_id
+    )
     service_account.full_clean()
     service_account.save()
     record(actor, EventTag.SERVICE_ACCOUNT_CREATED, service_account, role=role)

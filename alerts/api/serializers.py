@@ -67,6 +67,7 @@ class WebhookSerializer(RowSerializer[Webhook]):
             "disabled_at",
             "disabled_reason",
             "previous_secret_until",
+            "created_by_id",
             "created_at",
         ]
 

@@ -20,7 +20,7 @@ from registries.providers import (
     canonical_endpoint,
     endpoint_problem,
 )
-from teams.models import TeamOwned, User, validate_slug
+from teams.models import Made, TeamOwned, validate_slug
 
 MAX_SECRET_BYTES = 16 * 1024
 MAX_PATTERNS = 50
@@ -197,7 +197,7 @@ class RegistryShare(TeamOwned):
         return f"{self.registry_id} → {self.application_id}"
 
 
-class Credential(TeamOwned):
+class Credential(Made):
     """One version of a registry's credential; exactly one is active."""
 
     registry = models.ForeignKey(
@@ -206,9 +206,6 @@ class Credential(TeamOwned):
     auth_type = models.CharField(max_length=32)
     username = EncryptedField()
     secret = EncryptedField()
-    created_by = models.ForeignKey(
-        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
     active = models.BooleanField(default=False)
 
     class Meta:
@@ -222,6 +219,10 @@ class Credential(TeamOwned):
 
     def __str__(self) -> str:
         return f"{self.registry_id} ({self.auth_type})"
+
+    @property
+    def secret_label(self) -> str:
+        return f"credential of {self.registry.slug}" if self.active else ""
 
 
 class CredentialCheck(TeamOwned):

@@ -92,7 +92,7 @@ class NewInvitationSerializer(InputSerializer):
 class ServiceAccountSerializer(RowSerializer[ServiceAccount]):
     class Meta:
         model = ServiceAccount
-        fields = ["id", "name", "role", "created_at"]
+        fields = ["id", "name", "role", "created_by_id", "created_at"]
 
 
 class NewServiceAccountSerializer(InputSerializer):
@@ -121,6 +121,7 @@ class ApiTokenSerializer(RowSerializer[ApiToken]):
             "expires_at",
             "revoked_at",
             "last_used_at",
+            "created_by_id",
             "created_at",
         ]
 

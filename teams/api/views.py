@@ -3,15 +3,16 @@ from __future__ import annotations
 import uuid
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit.models import AuditEvent
 from audit.selectors import audit_events_for_team
 from portal.errors import Invalid
+from portal.http.values import parse_id
 from teams import api_tokens, services
-from teams.api.base import TeamView
+from teams.api.base import TeamView, refuse_unknown
 from teams.api.idempotency import idempotent
 from teams.api.serializers import (
     ApiTokenSerializer,
@@ -34,7 +35,10 @@ from teams.selectors import (
     api_tokens_for_team,
     members_of_team,
     service_accounts_for_team,
+    tokens_left_by_member,
 )
+
+KEEP_TOKENS = "keep_api_tokens"
 
 
 class TeamDetailView(TeamView[Team]):
@@ -88,11 +92,43 @@ class MemberView(_Members):
         )
         return self.shown(membership)
 
-    @extend_schema(operation_id="members_remove")
+    @extend_schema(
+        operation_id="members_remove",
+        parameters=[
+            OpenApiParameter(
+                KEEP_TOKENS,
+                description="IDs of API tokens that keep working, separated by commas",
+            )
+        ],
+    )
     def delete(self, request: Request, member_id: uuid.UUID) -> Response:
-        """Remove a member from the team, or leave it yourself."""
-        services.remove_member(actor=self.actor, membership=self.find(member_id))
+        """Remove a member from the team, or leave it yourself.
+
+        The member's user tokens stop, and so do the tokens that they created for the
+        team and its service accounts, except those in `keep_api_tokens`.
+        `GET /api-tokens?created_by=` lists them.
+        """
+        refuse_unknown("parameter", request.query_params, {KEEP_TOKENS})
+        membership = self.find(member_id)
+        services.remove_member(
+            actor=self.actor, membership=membership, kept=self._kept(membership)
+        )
         return Response(status=204)
+
+    def _kept(self, membership: Membership) -> set[uuid.UUID]:
+        named = self.request.query_params.get(KEEP_TOKENS, "")
+        kept = {parse_id(text) for text in named.split(",") if text}
+        left = set(tokens_left_by_member(membership).values_list("pk", flat=True))
+        known = {pk for pk in kept if pk in left}
+        if known != kept:
+            raise Invalid(
+                {
+                    KEEP_TOKENS: [
+                        "Name usable tokens that this member created for others."
+                    ]
+                }
+            )
+        return known
 
 
 class _ServiceAccounts(TeamView[ServiceAccount]):

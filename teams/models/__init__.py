@@ -1,13 +1,14 @@
 from __future__ import annotations
 
+from teams.models.idempotency import IdempotencyRecord
 from teams.models.sessions import Session, SessionKeyField, StoredKey
 from teams.models.teams import (
     ROLES,
     ApiToken,
     ApiTokenQuerySet,
-    IdempotencyRecord,
     Invitation,
     LowerCaseEmailField,
+    Made,
     Membership,
     OwnedT_co,
     ServiceAccount,
@@ -29,6 +30,7 @@ __all__ = [
     "IdempotencyRecord",
     "Invitation",
     "LowerCaseEmailField",
+    "Made",
     "Membership",
     "OwnedT_co",
     "ServiceAccount",

@@ -14,7 +14,6 @@ from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Lower
 from django.utils import timezone
 
-from portal.crypto.fields import EncryptedField
 from teams.permissions import Role
 
 # A slug is one component of a repository name (distribution-spec, "Pulling manifests").
@@ -164,6 +163,26 @@ class TeamOwned(models.Model):
         abstract = True
 
 
+class Made(TeamOwned):
+    """A credential, or the account of one, that somebody in the team made.
+
+    Its maker may have kept the secret. So the row names the person, even one who acted
+    through an API token. Null if Berth made it.
+    """
+
+    created_by = models.ForeignKey(
+        User, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+
+    class Meta(TeamOwned.Meta):
+        abstract = True
+
+    @property
+    def secret_label(self) -> str:
+        """Return what to call its secret when its maker leaves; "" if it has none."""
+        return ""
+
+
 class Membership(TeamOwned):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=16, choices=ROLES)
@@ -197,8 +216,17 @@ class Invitation(TeamOwned):
     email = models.EmailField(max_length=254)
     role = models.CharField(max_length=16, choices=ROLES)
     digest = models.CharField(max_length=100, unique=True, editable=False)
+    # Goes with its sender, who otherwise could come back through it.
     invited_by = models.ForeignKey(
-        User, null=True, on_delete=models.SET_NULL, related_name="+", editable=False
+        User, null=True, on_delete=models.CASCADE, related_name="+", editable=False
+    )
+    # The token of a service account or the team that sent it, if one did.
+    sent_with = models.ForeignKey(
+        "ApiToken",
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        editable=False,
     )
     expires_at = models.DateTimeField()
     accepted_at = models.DateTimeField(null=True, editable=False)
@@ -230,7 +258,7 @@ class Invitation(TeamOwned):
         return self.email.lower() == user.email.lower()
 
 
-class ServiceAccount(TeamOwned):
+class ServiceAccount(Made):
     """An identity for automation, with a role of its own."""
 
     name = models.CharField(max_length=150, validators=[validate_printable])
@@ -268,7 +296,7 @@ class ApiTokenQuerySet(TeamOwnedQuerySet["ApiToken"]):
         return self.filter(expired | Q(revoked_at__isnull=False))
 
 
-class ApiToken(TeamOwned):
+class ApiToken(Made):
     """A credential of people and CI: ``berth_<kind>_<key>_<secret>``.
 
     Only the key, and an HMAC digest of the whole token, are stored.
@@ -340,33 +368,3 @@ class ApiToken(TeamOwned):
         if self.expires_at is not None and self.expires_at <= timezone.now():
             return "expired"
         return "usable"
-
-
-class IdempotencyRecord(TeamOwned):
-    """The response to a creating request, stored for a day for retries.
-
-    ``body`` is the response of the REST API, encrypted because it may contain a secret
-    that is shown once; for a form on a page it is the address of what was created.
-    """
-
-    actor_kind = models.CharField(max_length=32)
-    actor_id = models.UUIDField(null=True)
-    # The API token that was used; null for a browser session.
-    credential_id = models.UUIDField(null=True)
-    key = models.CharField(max_length=255)
-    request_digest = models.CharField(max_length=100)
-    status = models.PositiveSmallIntegerField()
-    body = EncryptedField()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(
-                fields=["team", "actor_kind", "actor_id", "credential_id", "key"],
-                nulls_distinct=False,
-                name="teams_idempotencyrecord_key",
-            )
-        ]
-        indexes = [models.Index(fields=["created_at"], name="teams_idempotency_age")]
-
-    def __str__(self) -> str:
-        return self.key

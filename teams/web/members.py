@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.db import transaction
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_safe
@@ -18,14 +20,17 @@ from portal.http.dialogs import confirm, render_dialog
 from portal.http.forms import CreateForm, EditForm, edit, refusals_in
 from portal.http.keyset import keyset_page
 from portal.http.pages import go_to, render_page
+from portal.http.values import parse_id
 from teams.invitations import invite, renew_invitation, withdraw_invitation
 from teams.mail import send_invitation
-from teams.models import Invitation, Membership
+from teams.models import ApiToken, Invitation, Membership
 from teams.permissions import Permission, Role
 from teams.selectors import (
     invitations_of_team,
     members_of_team,
     members_with_second_factor,
+    secrets_known_to_member,
+    tokens_left_by_member,
     usable_tokens_of_member,
 )
 from teams.services import (
@@ -68,6 +73,56 @@ class RoleForm(EditForm):
     def __init__(self, *args: Any, assigner: Role, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["role"].offer(assigner)  # type: ignore[attr-defined]  # a RoleField
+
+
+class _AnyOf(forms.MultipleChoiceField):
+    """Takes any choice: a token that is gone by now is no mistake of the user's."""
+
+    def valid_value(self, value: str) -> bool:
+        return True
+
+
+class EndMembershipForm(forms.Form):
+    """Asks which tokens that the member made stop with the membership.
+
+    ``shown`` lists all that the page offered: a token made since stops too.
+    """
+
+    shown = forms.CharField(widget=forms.HiddenInput, required=False)
+    revoke = _AnyOf(
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Their maker may have a copy. Clear a box only if the token must "
+        "keep working, and replace it soon.",
+    )
+
+    def __init__(
+        self, data: QueryDict | None, *, tokens: Iterable[ApiToken], label: str
+    ) -> None:
+        choices = [(str(token.pk), _describe(token)) for token in tokens]
+        ids = [pk for pk, _ in choices]
+        super().__init__(data, initial={"shown": ",".join(ids), "revoke": ids})
+        self.fields["revoke"].label = label
+        self.fields["revoke"].choices = choices  # type: ignore[attr-defined]  # it has them
+        if not choices:
+            del self.fields["revoke"]
+
+    @property
+    def kept(self) -> set[uuid.UUID]:
+        """Return the tokens that were shown and are not to be revoked."""
+        shown = self.cleaned_data["shown"].split(",")
+        kept = set(shown) - set(self.cleaned_data.get("revoke", shown))
+        return {pk for text in kept if (pk := parse_id(text))}
+
+
+def _describe(token: ApiToken) -> str:
+    account = token.service_account
+    holder = f"service account {account.name}" if account else "team"
+    role = account.role if account else token.role
+    used = (
+        f"last used {naturaltime(at)}" if (at := token.last_used_at) else "never used"
+    )
+    return f"{token.name} ({holder}, {role}), {used}"
 
 
 @require_safe
@@ -194,6 +249,7 @@ def remove(request: TeamRequest, member_id: uuid.UUID) -> HttpResponse:
     return _end_membership(
         request,
         member,
+        label="Revoke these API tokens that they created",
         title=f"Remove {member.user.email}?",
         details="teams/member_remove.html",
         submit="Remove",
@@ -214,6 +270,7 @@ def leave(request: TeamRequest) -> HttpResponse:
     return _end_membership(
         request,
         own,
+        label="Revoke these API tokens that you created",
         title=f"Leave {request.team.name}?",
         details="teams/member_leave.html",
         submit="Leave team",
@@ -223,15 +280,22 @@ def leave(request: TeamRequest) -> HttpResponse:
 
 
 def _end_membership(
-    request: TeamRequest, member: Membership, **dialog: Any
+    request: TeamRequest, member: Membership, *, label: str, **dialog: Any
 ) -> HttpResponse:
+    form = EndMembershipForm(
+        request.POST if request.method == "POST" else None,
+        tokens=tokens_left_by_member(member),
+        label=label,
+    )
     return confirm(
         request,
-        lambda: remove_member(actor=request.actor, membership=member),
+        lambda: remove_member(actor=request.actor, membership=member, kept=form.kept),
+        form=form,
         **dialog,
         back=team_url(request, "members"),
         stopping=usable_tokens_of_member(member).count(),
         sent=_sent_by(member),
+        known=secrets_known_to_member(member),
     )
 
 

@@ -21,6 +21,7 @@ from tests.support.rows.factories import (
     ImageManifestFactory,
     ImageRepositoryFactory,
     ImageTagFactory,
+    InvitationFactory,
     LicenseFactory,
     LicenseFieldFactory,
     LicenseSigningKeyFactory,
@@ -36,6 +37,9 @@ LINKS: dict[str, Callable[[Team, Team], Any]] = {
         team=ours,
         kind="service_account",
         service_account=ServiceAccountFactory(team=theirs),
+    ),
+    "invitation sent with a token": lambda ours, theirs: InvitationFactory(
+        team=ours, sent_with=ApiTokenFactory(team=theirs)
     ),
     "license field of an application": lambda ours, theirs: LicenseFieldFactory(
         team=ours, application=ApplicationFactory(team=theirs)

@@ -8,7 +8,7 @@ from standardwebhooks import Webhook as Verifier
 
 from alerts.dispatch import send_due_webhooks
 from alerts.models import Alert, Delivery, Webhook
-from teams.models import Team
+from teams.models import Membership, Team
 from tests.support.clients.api import ApiClient, code_of
 from tests.support.rows.audit import audited
 from tests.support.rows.factories import (
@@ -52,7 +52,7 @@ def path_of(webhook: Webhook, action: str = "") -> str:
 
 
 def test_created_webhook_carries_its_secret_once(
-    member_api: ApiClient, team: Team
+    member_api: ApiClient, member: Membership, team: Team
 ) -> None:
     response = member_api.post("/webhooks", BODY)
 
@@ -68,6 +68,7 @@ def test_created_webhook_carries_its_secret_once(
         "disabled_at": None,
         "disabled_reason": "",
         "previous_secret_until": None,
+        "created_by_id": str(member.user_id),
         "created_at": made["created_at"],
     }
     assert member_api.get(f"/webhooks/{made['id']}").json() == made

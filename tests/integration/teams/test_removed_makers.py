@@ -1,0 +1,272 @@
+"""Who is removed from a team keeps nothing that they made, unless somebody says so."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import models
+from django.test import Client
+
+from alerts.models import Webhook
+from portal.crypto.fields import EncryptedField
+from registries.models import Credential
+from teams.models import ApiToken, Invitation, Made, Membership, ServiceAccount, Team
+from tests.support.clients.api import ApiClient
+from tests.support.pages.reading import text_of
+from tests.support.rows.audit import audited
+from tests.support.rows.factories import (
+    ApiTokenFactory,
+    MembershipFactory,
+    ServiceAccountFactory,
+    WebhookFactory,
+)
+
+LIST = "/t/acme/members"
+TOKENS = "/t/acme/api-tokens/new"
+
+# Models with a secret that nobody in the team made, and why.
+MADE_BY_NOBODY = {
+    "teams.IdempotencyRecord": "an answer, kept for a day for who got it already",
+    "teams.Invitation": "has its sender in invited_by",
+    "licenses.License": "is the customer's, and its ID is Berth's choice",
+    "licenses.LicenseSigningKey": "made by Berth, and shown to nobody",
+    "images.ImageBlob": "its digest is of the content, and public",
+    "images.ImageManifest": "its digest is of the content, and public",
+}
+
+
+@pytest.fixture
+def admin(team: Team) -> Membership:
+    return MembershipFactory(
+        team=team, user__email="admin@acme.example", role="admin", user__name="Ada"
+    )
+
+
+def browser_of(member: Membership) -> Client:
+    client = Client()
+    client.force_login(member.user)
+    return client
+
+
+def make_in_browser(member: Membership, name: str, acts_as: str) -> ApiClient:
+    """Create a token as a person does, and return its client."""
+    body = {"name": name, "acts_as": acts_as, "submission": str(uuid.uuid4())}
+    response = browser_of(member).post(TOKENS, body)
+    return ApiClient(member.team, response.context["token_text"])
+
+
+def works(api: ApiClient) -> bool:
+    return bool(api.get("/team").status_code == 200)
+
+
+def submit(browser: Client, address: str, **fields: Any) -> Any:
+    """Submit a dialog as it was shown, with other values in ``fields``."""
+    form = browser.get(address).context["form"]
+    shown = {field.name: field.value() for field in form}
+    return browser.post(address, {**shown, **fields})
+
+
+def test_a_removed_admin_does_not_come_back_with_a_team_token(
+    owner: Membership, admin: Membership
+) -> None:
+    team_token = make_in_browser(admin, "CI", "team:admin")
+    account = ServiceAccountFactory(team=admin.team, role="admin", name="robot")
+    robot = make_in_browser(admin, "robot's", f"service_account:{account.pk}")
+    assert works(team_token)
+
+    submit(browser_of(owner), f"{LIST}/{admin.pk}/remove")
+
+    for api in (team_token, robot):
+        invited = api.post("/invitations", {"email": "a@evil.example", "role": "admin"})
+        assert invited.status_code == 401
+    assert not Invitation.objects.exists()
+
+
+def test_the_page_lists_the_tokens_with_revoking_preselected(
+    owner: Membership, admin: Membership
+) -> None:
+    team_token = make_in_browser(admin, "CI", "team:developer")
+    others = make_in_browser(owner, "Theirs", "team:developer")
+    browser, address = browser_of(owner), f"{LIST}/{admin.pk}/remove"
+
+    page = browser.get(address)
+
+    made = ApiToken.objects.get(name="CI")
+    assert made.created_by == admin.user
+    assert page.context["form"]["revoke"].value() == [str(made.pk)]
+    text = text_of(page)
+    assert "Revoke these API tokens that they created" in text
+    assert "CI (team, developer), never used" in text
+    assert "Theirs" not in text
+    submit(browser, address)
+    assert not works(team_token)
+    assert works(others)
+    assert ("api-token:revoked", "CI") in audited(owner.team)
+
+
+def test_a_token_that_is_deselected_keeps_working_and_names_its_maker(
+    owner: Membership, admin: Membership
+) -> None:
+    kept = make_in_browser(admin, "Kept", "team:developer")
+    stopped = make_in_browser(admin, "Stopped", "team:developer")
+    browser = browser_of(owner)
+    wanted = ApiToken.objects.get(name="Stopped").pk
+
+    submit(browser, f"{LIST}/{admin.pk}/remove", revoke=[str(wanted)])
+
+    assert works(kept)
+    assert not works(stopped)
+    page = text_of(browser.get("/t/acme/api-tokens"))
+    assert "by admin@acme.example has left" in page
+
+
+def test_a_token_made_after_the_page_was_shown_stops_too(
+    owner: Membership, admin: Membership
+) -> None:
+    browser, address = browser_of(owner), f"{LIST}/{admin.pk}/remove"
+    make_in_browser(admin, "Shown", "team:developer")
+    form = browser.get(address).context["form"]
+    shown = {field.name: field.value() for field in form}
+    late = make_in_browser(admin, "Late", "team:admin")
+
+    browser.post(address, shown)
+
+    assert not works(late)
+
+
+def test_a_kept_token_outlives_the_user_token_that_made_it(
+    owner: Membership, admin: Membership
+) -> None:
+    own = make_in_browser(admin, "Laptop", "user")
+    body = {"kind": "team", "name": "CI", "role": "developer"}
+    made = own.post("/api-tokens", body).json()
+    second = own.post("/api-tokens", body | {"name": "Other"}).json()
+    assert made["created_by_id"] == str(admin.user_id)
+
+    submit(browser_of(owner), f"{LIST}/{admin.pk}/remove", revoke=[second["id"]])
+
+    assert not works(own)
+    assert works(ApiClient(admin.team, made["token"]))
+    assert not works(ApiClient(admin.team, second["token"]))
+
+
+def test_the_maker_is_the_person_behind_every_token(
+    owner: Membership, admin: Membership
+) -> None:
+    team_token = make_in_browser(admin, "CI", "team:admin")
+    body = {"kind": "team", "name": "grandchild", "role": "admin"}
+    grandchild = ApiClient(
+        admin.team, team_token.post("/api-tokens", body).json()["token"]
+    )
+    grandchild.post("/service-accounts", {"name": "robot", "role": "admin"})
+    grandchild.post(
+        "/webhooks",
+        {
+            "name": "hook",
+            "url": "https://hooks.example.com/x",
+            "events": ["registry.rejected"],
+        },
+    )
+    grandchild.post("/invitations", {"email": "a@evil.example", "role": "admin"})
+
+    for model in (ServiceAccount, Webhook):
+        assert model.objects.get().created_by == admin.user
+    assert Invitation.objects.get().invited_by == admin.user
+    submit(browser_of(owner), f"{LIST}/{admin.pk}/remove")
+    assert not works(grandchild)
+    assert not Invitation.objects.exists()
+
+
+def test_an_invitation_of_a_revoked_token_is_no_longer_valid(
+    owner: Membership, admin: Membership
+) -> None:
+    team_token = make_in_browser(admin, "CI", "team:admin")
+    body = {"email": "guest@acme.example", "role": "sales"}
+    link = team_token.post("/invitations", body).json()["link"]
+    token = ApiToken.objects.get()
+    revoke = f"/t/acme/api-tokens/{token.pk}/revoke"
+    visitor = Client()
+    new = {"name": "Guest", "password": "another good phrase"}
+
+    browser_of(owner).post(revoke)
+    response = visitor.post(link.removeprefix("http://testserver"), new)
+
+    assert "no longer valid" in text_of(response)
+    assert Membership.objects.count() == 2
+
+
+def test_the_page_names_other_secrets_they_know(
+    owner: Membership, admin: Membership
+) -> None:
+    WebhookFactory(team=admin.team, name="Ops", created_by=admin.user)
+    page = text_of(browser_of(owner).get(f"{LIST}/{admin.pk}/remove"))
+
+    assert (
+        "They also know this secret, which stays in use. Replace it afterwards" in page
+    )
+    assert "webhook Ops" in page
+
+
+def test_leaving_preselects_it_too(owner: Membership, admin: Membership) -> None:
+    team_token = make_in_browser(admin, "CI", "team:admin")
+    browser = browser_of(admin)
+    assert "Revoke these API tokens that you created" in text_of(
+        browser.get(f"{LIST}/leave")
+    )
+
+    submit(browser, f"{LIST}/leave")
+
+    assert not works(team_token)
+
+
+def test_the_api_revokes_them_unless_told_to_keep_some(
+    owner_api: ApiClient, admin: Membership
+) -> None:
+    kept = make_in_browser(admin, "Kept", "team:developer")
+    stopped = make_in_browser(admin, "Stopped", "team:developer")
+    found = owner_api.get(f"/api-tokens?created_by={admin.user_id}").json()["results"]
+    assert {row["name"] for row in found} == {"Kept", "Stopped"}
+    ids = {row["name"]: row["id"] for row in found}
+
+    response = owner_api.delete(f"/members/{admin.pk}?keep_api_tokens={ids['Kept']}")
+
+    assert response.status_code == 204
+    assert works(kept)
+    assert not works(stopped)
+
+
+@pytest.mark.parametrize("query", ["keep_api_tokens=x", "keep_api_tokens={}", "keep=1"])
+def test_the_api_refuses_what_it_cannot_keep(
+    query: str, owner_api: ApiClient, admin: Membership
+) -> None:
+    theirs = ApiTokenFactory(team=admin.team)
+
+    response = owner_api.delete(f"/members/{admin.pk}?{query.format(theirs.pk)}")
+
+    assert response.status_code == 400
+    assert Membership.objects.filter(pk=admin.pk).exists()
+    theirs.refresh_from_db()
+    assert theirs.revoked_at is None
+
+
+def has_secret(model: type[models.Model]) -> bool:
+    fields = model._meta.get_fields()
+    return any(
+        isinstance(field, EncryptedField) or field.name == "digest" for field in fields
+    )
+
+
+def test_every_credential_knows_its_maker() -> None:
+    unknown = {
+        model._meta.label
+        for model in apps.get_models()
+        if has_secret(model) and not issubclass(model, Made)
+    }
+
+    assert unknown == set(MADE_BY_NOBODY)
+    assert {ApiToken, ServiceAccount, Webhook, Credential} == {
+        model for model in apps.get_models() if issubclass(model, Made)
+    }
