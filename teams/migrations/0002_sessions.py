@@ -4,6 +4,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+import portal.crypto.fields
 import teams.models.sessions
 
 # The tables of earlier versions held the keys in clear.
@@ -20,7 +21,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Session",
             fields=[
-                ("session_data", models.TextField(verbose_name="session data")),
+                ("session_data", portal.crypto.fields.EncryptedField()),
                 (
                     "expire_date",
                     models.DateTimeField(db_index=True, verbose_name="expire date"),

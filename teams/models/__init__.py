@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from teams.models.idempotency import IdempotencyRecord
-from teams.models.sessions import Session, SessionKeyField, StoredKey
+from teams.models.sessions import Session, SessionKeyField, StoredKey, stored_key
 from teams.models.teams import (
     ROLES,
     ApiToken,
@@ -43,6 +43,7 @@ __all__ = [
     "User",
     "UserManager",
     "available_time_zones",
+    "stored_key",
     "validate_printable",
     "validate_slug",
     "validate_time_zone",

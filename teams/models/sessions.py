@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 
+from portal.crypto.fields import EncryptedField
 from teams.models.teams import User
 
 if TYPE_CHECKING:
@@ -20,6 +21,12 @@ class StoredKey(str):
     __slots__ = ()
 
 
+def stored_key(key: str) -> StoredKey:
+    """Return what the database has instead of a session's key."""
+    # 165 random bits, so neither a secret nor a slow hash is needed.
+    return StoredKey(hashlib.sha256(key.encode()).hexdigest())
+
+
 class SessionKeyField(_CharField):
     """Stores the SHA-256 digest of a session's key, which is the cookie's value.
 
@@ -29,8 +36,7 @@ class SessionKeyField(_CharField):
     def get_prep_value(self, value: Any) -> Any:
         if value is None or isinstance(value, StoredKey):
             return value
-        # 165 random bits, so neither a secret nor a slow hash is needed.
-        return StoredKey(hashlib.sha256(str(value).encode()).hexdigest())
+        return stored_key(str(value))
 
     def from_db_value(self, value: str | None, *_: object) -> StoredKey | None:
         return None if value is None else StoredKey(value)
@@ -40,6 +46,8 @@ class Session(AbstractBaseSession):
     """A browser's session; whoever reads this table cannot enter it."""
 
     session_key = SessionKeyField(max_length=64, primary_key=True)
+    # While somebody resets a password or sets up an app, it holds what that needs.
+    session_data = EncryptedField()  # type: ignore[assignment]  # not plain text
     # Null until somebody has signed in.
     user = models.ForeignKey(
         User, null=True, on_delete=models.CASCADE, related_name="sessions"

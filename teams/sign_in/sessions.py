@@ -16,8 +16,10 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from audit.tags import EventTag
+from portal.crypto.keyring import KeyringError
+from portal.crypto.secrets import Secret
 from portal.http.user_agents import browser_name
-from teams.models import Session, StoredKey, User
+from teams.models import Session, StoredKey, User, stored_key
 from teams.sign_in.account_log import record_on_account
 
 _SIGNED_IN = "signed_in"
@@ -25,21 +27,35 @@ _USER_AGENT_LENGTH = 300
 
 
 class SessionStore(DatabaseStore):
-    """Django's store, on a table with the user and without the cookie's value."""
+    """Django's store, on a table with the user and without the cookie's value.
+
+    The data is encrypted. What a key that is gone has encrypted is an empty session.
+    """
 
     @classmethod
     def get_model_class(cls) -> type[Session]:
         return Session
 
     def create_model_instance(self, data: dict[str, Any]) -> Session:
-        return _of_its_user(super().create_model_instance(data), data)
+        return _sealed(super().create_model_instance(data), data)
 
     async def acreate_model_instance(self, data: dict[str, Any]) -> Session:
-        return _of_its_user(await super().acreate_model_instance(data), data)
+        return _sealed(await super().acreate_model_instance(data), data)
+
+    def encode(self, session_dict: dict[str, Any]) -> Any:
+        return Secret(super().encode(session_dict))
+
+    def decode(self, session_data: Any) -> dict[str, Any]:
+        try:
+            return super().decode(session_data.reveal())
+        except KeyringError:
+            return {}
 
 
-def _of_its_user(row: Any, data: dict[str, Any]) -> Session:
+def _sealed(row: Any, data: dict[str, Any]) -> Session:
     session: Session = row
+    # Now, because the encryption is bound to it.
+    session.session_key = stored_key(session.session_key)
     session.user_id = data.get(SESSION_KEY)
     return session
 

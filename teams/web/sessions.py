@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from portal.http.pages import render_page
 from portal.http.user_agents import browser_name
-from teams.models import Session, StoredKey, User
+from teams.models import Session, User, stored_key
 from teams.sign_in.sessions import (
     SignedIn,
     end_other_sessions,
@@ -29,7 +29,10 @@ def sessions(request: HttpRequest) -> HttpResponse:
         end_other_sessions(request, user)
         messages.success(request, "All other sessions are signed out.")
         return redirect("sessions")
-    context = {"sessions": list_sessions(user), "current": _current(request)}
+    context = {
+        "sessions": list_sessions(user),
+        "current": stored_key(request.session.session_key or ""),
+    }
     return render_page(request, "teams/sessions.html", context)
 
 
@@ -56,9 +59,3 @@ def _user(request: HttpRequest) -> User:
     if not isinstance(request.user, User):
         raise Http404
     return request.user
-
-
-def _current(request: HttpRequest) -> StoredKey:
-    field = Session._meta.get_field("session_key")
-    key: StoredKey = field.get_prep_value(request.session.session_key)
-    return key

@@ -30,6 +30,7 @@ TOKENS = "/t/acme/api-tokens/new"
 # Models with a secret that nobody in the team made, and why.
 MADE_BY_NOBODY = {
     "teams.IdempotencyRecord": "an answer, kept for a day for who got it already",
+    "teams.Session": "is a person's own browser's",
     "teams.Invitation": "has its sender in invited_by",
     "licenses.License": "is the customer's, and its ID is Berth's choice",
     "licenses.LicenseSigningKey": "made by Berth, and shown to nobody",

@@ -18,7 +18,7 @@ from django.db import connection
 from django.test import Client
 
 from portal.crypto.keyring import KeyringError
-from teams.models import Membership, User
+from teams.models import Membership, Session, User
 from teams.second_factor import has_second_factor, reencrypt_second_factors
 from teams.sign_in.accounts import SecondFactorAdapter
 from tests.support.pages.reading import (
@@ -377,6 +377,7 @@ def test_the_command_says_which_key_second_factors_need(
     browser: Client, settings: Any
 ) -> None:
     switch_on(browser)
+    Session.objects.all().delete()
     settings.BERTH_ENCRYPTION_KEYS = new_key("new")
 
     with pytest.raises(CommandError, match=r"No key 'test' for mfa\.auth"):

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import secrets
 from datetime import timedelta
+from io import StringIO
+from typing import Any
 
+from django.core.mail import EmailMessage
+from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
@@ -11,7 +17,12 @@ from django.utils import timezone
 from teams.models import Membership, Session
 from teams.sign_in.sessions import list_sessions
 from teams.tasks import delete_expired_sessions_task
-from tests.support.pages.reading import give_password, new_browser, sign_in
+from tests.support.pages.reading import (
+    give_password,
+    links_in,
+    new_browser,
+    sign_in,
+)
 
 
 def dump() -> str:
@@ -85,3 +96,35 @@ def test_expired_sessions_are_deleted(owner: Membership) -> None:
     delete_expired_sessions_task()
 
     assert Session.objects.filter(user=owner.user).count() == 1
+
+
+def test_a_dump_holds_no_link_that_resets_a_password(
+    owner: Membership, mailoutbox: list[EmailMessage]
+) -> None:
+    browser = new_browser()
+    browser.post("/accounts/password/reset/", {"email": owner.user.email})
+    (link,) = links_in(str(mailoutbox[0].body))
+    assert browser.get(link).status_code == 302
+
+    kept = browser.session["_password_reset_key"]
+
+    assert kept in link
+    (row,) = Session.objects.all()
+    assert row.session_data.stored.startswith("v1:test:")
+    assert kept not in dump()
+
+
+def test_sessions_survive_a_new_encryption_key(
+    owner: Membership, settings: Any
+) -> None:
+    browser = signed_in(owner)
+    new = f"new:{base64.b64encode(secrets.token_bytes(32)).decode()}"
+    settings.BERTH_ENCRYPTION_KEYS = f"{new},{settings.BERTH_ENCRYPTION_KEYS}"
+    call_command("rotate_encryption_keys", stdout=StringIO())
+    settings.BERTH_ENCRYPTION_KEYS = new
+    assert browser.get("/t/acme/").status_code == 200
+
+    other = f"other:{base64.b64encode(secrets.token_bytes(32)).decode()}"
+    settings.BERTH_ENCRYPTION_KEYS = other
+
+    assert browser.get("/t/acme/").status_code == 302
