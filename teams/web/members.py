@@ -218,6 +218,7 @@ def change_role(request: TeamRequest, member_id: uuid.UUID) -> HttpResponse:
         submit="Change role",
         back=team_url(request, "members"),
         sent=_sent_by(member),
+        left=[_describe(token) for token in tokens_left_by_member(member)],
     )
 
 

@@ -121,7 +121,7 @@ def test_a_token_that_is_deselected_keeps_working_and_names_its_maker(
     assert works(kept)
     assert not works(stopped)
     page = text_of(browser.get("/t/acme/api-tokens"))
-    assert "by admin@acme.example has left" in page
+    assert "by Ada has left" in page
 
 
 def test_a_token_made_after_the_page_was_shown_stops_too(
@@ -209,6 +209,17 @@ def test_the_page_names_other_secrets_they_know(
         "They also know this secret, which stays in use. Replace it afterwards" in page
     )
     assert "webhook Ops" in page
+
+
+def test_a_new_role_names_the_tokens_that_keep_theirs(
+    owner: Membership, admin: Membership
+) -> None:
+    make_in_browser(admin, "CI", "team:admin")
+
+    page = text_of(browser_of(owner).get(f"{LIST}/{admin.pk}/role"))
+
+    assert "They created this API token for the team or its service accounts" in page
+    assert "CI (team, admin), never used" in page
 
 
 def test_leaving_preselects_it_too(owner: Membership, admin: Membership) -> None:

@@ -164,6 +164,14 @@ def _add_tokens(actor: Actor, team: Team, owner: User) -> dict[str, str]:
         )
         for name, kind, holder in tokens:
             create_api_token(actor=actor, team=team, name=name, kind=kind, **holder)
+        admin = Membership.objects.for_team(team.pk).get(role=Role.ADMIN)
+        for name, kind, holder in (
+            ("Nightly export", ApiToken.Kind.TEAM, {"role": Role.SUPPORT}),
+            ("Jonas's laptop", ApiToken.Kind.USER, {"user": admin.user}),
+        ):
+            create_api_token(
+                actor=member_actor(admin), team=team, name=name, kind=kind, **holder
+            )
     made = ApiToken.objects.for_team(team.pk)
     for hours, name in ((2, "GitHub Actions"), (51, "Maya's laptop")):
         used_at = timezone.now() - timedelta(hours=hours)
