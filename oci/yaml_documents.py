@@ -105,7 +105,7 @@ def yaml_documents(text: str, *, max_bytes: int = MAX_BYTES) -> Iterator[Node]:
     if text.lstrip()[:1] in {"{", "["}:
         text = _with_pairs_joined(text)
     number = 0
-    events = _events(text)
+    events = parse_events(text)
     for event in events:
         if isinstance(event, yaml.DocumentStartEvent):
             number += 1
@@ -113,7 +113,7 @@ def yaml_documents(text: str, *, max_bytes: int = MAX_BYTES) -> Iterator[Node]:
                 raise MalformedYaml(
                     f"There are more than {MAX_DOCUMENTS} documents. Give fewer at a "
                     "time.",
-                    _line(event),
+                    line_of(event),
                 )
             yield _Builder().document(events)
 
@@ -147,7 +147,12 @@ def _joined(match: re.Match[str]) -> str:
     return chr(0x10000 + (high - 0xD800) * 0x400 + low - 0xDC00)
 
 
-def _events(text: str) -> Iterator[Any]:
+def parse_events(text: str) -> Iterator[Any]:
+    """Yield the parser's events.
+
+    Raises:
+        MalformedYaml: it is not YAML.
+    """
     try:
         yield from yaml.parse(text, Loader=_LOADER)
     except yaml.MarkedYAMLError as error:
@@ -160,7 +165,8 @@ def _events(text: str) -> Iterator[Any]:
         raise MalformedYaml("This is not YAML.") from error
 
 
-def _line(event: Any) -> int:
+def line_of(event: Any) -> int:
+    """Return the line where an event starts, from 1."""
     line: int = event.start_mark.line + 1
     return line
 
@@ -185,13 +191,13 @@ class _Builder:
     def _take(self, event: Any) -> None:
         if isinstance(event, yaml.ScalarEvent):
             is_null = event.implicit[0] and event.value in _NULLS
-            self._finish(Scalar(_line(event), event.value, is_null), event.anchor)
+            self._finish(Scalar(line_of(event), event.value, is_null), event.anchor)
         elif isinstance(event, yaml.AliasEvent):
-            self._put(self._aliased(event), _line(event))
+            self._put(self._aliased(event), line_of(event))
         elif isinstance(event, yaml.MappingStartEvent):
-            self._enter(event, Mapping(_line(event)))
+            self._enter(event, Mapping(line_of(event)))
         elif isinstance(event, yaml.SequenceStartEvent):
-            self._enter(event, Sequence(_line(event)))
+            self._enter(event, Sequence(line_of(event)))
         else:
             node, anchor = self._open.pop()
             self._keys.pop()
@@ -213,8 +219,8 @@ class _Builder:
         if node is None:
             inside = any(anchor == event.anchor for _, anchor in self._open)
             what = "contains itself" if inside else "is not defined above"
-            raise MalformedYaml(f"The anchor &{event.anchor} {what}.", _line(event))
-        self._check_depth(node.height, _line(event))
+            raise MalformedYaml(f"The anchor &{event.anchor} {what}.", line_of(event))
+        self._check_depth(node.height, line_of(event))
         return node
 
     def _put(self, node: Node, line: int) -> None:
