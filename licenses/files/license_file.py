@@ -14,9 +14,9 @@ from licenses.files.application_keys import (
 )
 from licenses.files.license_document import license_document
 from licenses.files.signature import signed_document
-from licenses.files.yaml_text import to_yaml
 from licenses.models import License, LicenseSigningKey
 from licenses.selectors import effective_field_values
+from oci.portable_yaml import to_portable_yaml
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -43,7 +43,7 @@ class SignedFile:
             private_key_of(self.signing_key),
             root_signature_of(self.signing_key),
         )
-        return to_yaml(signed)
+        return to_portable_yaml(signed)
 
 
 def license_file(license: License) -> SignedFile:

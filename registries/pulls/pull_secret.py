@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from licenses.files.yaml_text import to_yaml
 from licenses.models import License
+from oci.portable_yaml import to_portable_yaml
 from oci.pull_secrets import docker_config, pull_secret, pull_secret_name
 from portal.errors import Invalid
 
@@ -33,4 +33,4 @@ def pull_secret_of(
     """Return the manifest as YAML. It contains the license ID, which is a secret."""
     config = docker_config(hosts, license.license_id.reveal())
     name = pull_secret_name(license.application.slug)
-    return to_yaml(pull_secret(name, config, namespace or ""))
+    return to_portable_yaml(pull_secret(name, config, namespace or ""))

@@ -6,10 +6,10 @@ from typing import Any
 import yaml
 
 from licenses.files.license_document import license_document
-from licenses.files.yaml_text import to_yaml
 from licenses.license_id import generate_license_id, is_license_id
 from licenses.models import LicenseField
 from licenses.selectors import effective_field_values
+from oci.portable_yaml import to_portable_yaml
 from teams.models import Team
 from tests.support.rows.factories import LicenseFactory, LicenseFieldFactory
 
@@ -36,7 +36,7 @@ def test_license_file_of_a_paid_license(team: Team, settings: Any) -> None:
     )
     LicenseFieldFactory(application=application, name="note", title="Note")
 
-    text = to_yaml(license_document(license, effective_field_values(license)))
+    text = to_portable_yaml(license_document(license, effective_field_values(license)))
 
     assert "Initech ☂" in text
     assert yaml.safe_load(text) == {
@@ -88,7 +88,7 @@ def test_license_file_of_a_paid_license(team: Team, settings: Any) -> None:
 def test_license_file_of_a_license_that_never_expires(team: Team) -> None:
     license = LicenseFactory(team=team, type="trial")
 
-    document = yaml.safe_load(to_yaml(license_document(license, [])))
+    document = yaml.safe_load(to_portable_yaml(license_document(license, [])))
 
     assert document["spec"]["licenseType"] == "trial"
     assert document["spec"]["entitlements"]["expires_at"]["value"] == ""
@@ -115,7 +115,7 @@ def test_license_file_keeps_hostile_names_as_text(team: Team) -> None:
     name = "x\"'}\u2028 !!python/object: - &a *b #"
     license = LicenseFactory(team=team, customer__name=name)
 
-    document = yaml.safe_load(to_yaml(license_document(license, [])))
+    document = yaml.safe_load(to_portable_yaml(license_document(license, [])))
 
     assert document["spec"]["customerName"] == name
 
