@@ -1,4 +1,4 @@
-"""Read a license file: YAML of ``kind: License``."""
+"""Read a license file: YAML of ``kind: License`` that all readers read alike."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
 from installer.errors import InstallerError, UsageError
+from oci.portable_yaml import from_portable_yaml
 from oci.reference import MalformedName, parse_registry_host
+from oci.yaml_documents import MalformedYaml
 
 MAX_BYTES: Final = 1_000_000
 _API_VERSION: Final = "kots.io/v1beta2"
 _RFC3339: Final = re.compile(
     r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)"
 )
-_TEXT: Final = "tag:yaml.org,2002:str"
 
 
 class LicenseError(InstallerError):
@@ -38,32 +37,6 @@ class License:
     portal: str
     expires_at: datetime | None
     document: dict[str, Any] = field(repr=False)
-
-
-class _Loader(yaml.SafeLoader):
-    """Accepts only what JSON can express and what every reader understands alike.
-
-    It rejects tags, merge keys and duplicate keys, of which some readers take the first
-    and others the last, and aliases, which could expand. Dates stay strings.
-    """
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        event = self.peek_event()  # type: ignore[no-untyped-call]  # stubs lack it
-        if isinstance(event, yaml.AliasEvent) or event.tag is not None:
-            raise yaml.YAMLError
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-        names = [key.value for key, _ in node.value if key.tag == _TEXT]
-        if len(names) != len(node.value) or len(names) != len(set(names)):
-            raise yaml.YAMLError
-        return super().construct_mapping(node, deep)
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [entry for entry in entries if entry[0] != "tag:yaml.org,2002:timestamp"]
-    for first, entries in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
 
 
 def read_license(path: Path) -> License:
@@ -121,11 +94,12 @@ def _document(content: bytes, name: str) -> dict[str, Any]:
             "not_yaml",
         )
     try:
-        document = yaml.load(content.decode(), Loader=_Loader)  # noqa: S506 -- is safe
-    except (yaml.YAMLError, ValueError, OverflowError, RecursionError):
+        document = from_portable_yaml(content.decode())
+    except ValueError as error:
+        what = error if isinstance(error, MalformedYaml) else "It is not UTF-8 text."
         raise LicenseError(
-            f"{name} is not YAML, or has a feature that licenses do not use, such as a "
-            "duplicate key. Download the license file again.",
+            f"{name} is not a license file as the portal writes it. {what} Download "
+            "the license file again.",
             "not_yaml",
         ) from None
     if not isinstance(document, dict) or document.get("kind") != "License":

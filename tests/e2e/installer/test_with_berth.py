@@ -20,6 +20,7 @@ from deploy.local.registry import start_registry
 from licenses.services import revoke_license
 from oci.media_types import DOCKER_MANIFEST
 from tests.e2e.installer.conftest import Site, push, skopeo
+from tests.support.installer.licenses import license_yaml
 
 DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
@@ -110,7 +111,7 @@ def test_a_license_is_verified_synced_and_revoked(site: Site) -> None:
 def test_a_changed_license_is_refused(site: Site) -> None:
     document = yaml.safe_load(site.license_file.read_text())
     document["spec"]["appSlug"] = "other-app"
-    site.license_file.write_text(yaml.safe_dump(document))
+    site.license_file.write_text(license_yaml(document))
 
     refused = site.run(
         *("verify", "--license", site.license_file, "--root-key", site.root_key),

@@ -10,12 +10,12 @@ import base64
 import copy
 import hashlib
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
@@ -51,9 +51,28 @@ def document(**changes: Any) -> dict[str, Any]:
     }
 
 
+def license_yaml(content: dict[str, Any]) -> str:
+    """Return a license as YAML, every value as JSON writes it."""
+    return "".join(f"{line}\n" for line in _lines(content))
+
+
+def _lines(value: dict[str, Any] | list[Any]) -> Iterator[str]:
+    entries = (
+        [(f"{key}:", item) for key, item in value.items()]
+        if isinstance(value, dict)
+        else [("-", item) for item in value]
+    )
+    for head, item in entries:
+        if isinstance(item, dict | list) and item:
+            yield head
+            yield from (f"  {line}" for line in _lines(item))
+        else:
+            yield f"{head} {json.dumps(item, ensure_ascii=False)}"
+
+
 def write_license(directory: Path, content: dict[str, Any]) -> Path:
     path = directory / "license.yaml"
-    path.write_text(yaml.safe_dump(content, sort_keys=False))
+    path.write_text(license_yaml(content))
     return path
 
 
