@@ -5,7 +5,6 @@ Source: OCI image spec 1.1, "Image Index" and "Image Manifest".
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from installer.bundle.descriptors import (
 )
 from oci.digest import MalformedDigest, parse_digest
 from oci.media_types import OCI_INDEX, OCI_MANIFEST
+from oci.strict_json import parse_json
 
 # Layers with these media types may not be redistributed.
 _NOT_DISTRIBUTABLE: Final = re.compile(r"nondistributable|foreign")
@@ -46,10 +46,13 @@ def read_manifest(
 
 def _document(content: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(content)
-    except (ValueError, RecursionError) as error:
+        document = parse_json(content)
+    except ValueError as error:
         raise _not_a_manifest() from error
-    if not isinstance(document, dict):
+    # One reader could take such a document for an image, another one for an index.
+    if not isinstance(document, dict) or (
+        "manifests" in document and not document.keys().isdisjoint({"config", "layers"})
+    ):
         raise _not_a_manifest()
     return document
 

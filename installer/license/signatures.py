@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from installer.errors import UsageError
 from installer.license.file import License, LicenseError
+from oci.strict_json import parse_json
 
 _MIN_KEY_BITS: Final = 2048
 _MAX_ROOT_BYTES: Final = 100_000
@@ -98,7 +98,7 @@ def verify_license(license: License, roots: Mapping[str, RSAPublicKey]) -> None:
             "changed_data",
         )
     try:
-        signed = _json(envelope.data)
+        signed = parse_json(envelope.data)
     except ValueError as error:
         raise _unreadable("the signed data is not a license") from error
     _check_fields(signed, key)
@@ -205,9 +205,9 @@ def _envelope(signature: object) -> _Envelope:
             "unsigned",
         )
     try:
-        outer = _json(_bytes(signature))
-        inner = _json(_bytes(outer["innerSignature"]))
-        key_signature = _json(_bytes(inner["v2KeySignature"]))
+        outer = parse_json(_bytes(signature))
+        inner = parse_json(_bytes(outer["innerSignature"]))
+        key_signature = parse_json(_bytes(inner["v2KeySignature"]))
         return _Envelope(
             data=_bytes(outer["licenseData"]),
             signature=_bytes(inner["v2LicenseSignature"]),
@@ -236,14 +236,6 @@ def _bytes(value: object) -> bytes:
     try:
         return base64.b64decode(_string(value).encode("ascii"), validate=True)
     except (binascii.Error, UnicodeEncodeError) as error:
-        raise ValueError from error
-
-
-def _json(content: bytes) -> Any:
-    try:
-        # json.loads() would also accept bytes in UTF-16 and UTF-32.
-        return json.loads(content.decode())
-    except (UnicodeDecodeError, RecursionError) as error:
         raise ValueError from error
 
 

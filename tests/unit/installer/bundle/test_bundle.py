@@ -129,6 +129,9 @@ STRANGE: list[tuple[str, Any]] = [
     (OCI_INDEX, {"manifests": [5]}),
     (OCI_INDEX, {"manifests": [descriptor(platform="x")]}),
     (DOCKER_LIST, {"manifests": None}),
+    # Read as an image by some programs, as an index by others.
+    (OCI_INDEX, {"manifests": [], "layers": []}),
+    (OCI_INDEX, {"manifests": [], "config": descriptor()}),
 ]
 
 

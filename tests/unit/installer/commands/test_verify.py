@@ -254,6 +254,19 @@ def test_a_signature_that_cannot_be_read(
     refused(check(license), "bad_signature", "cannot be read")
 
 
+@pytest.mark.parametrize("member", ["licenseData", "innerSignature"])
+def test_a_signature_that_holds_two_licenses(
+    check: Check, signer: Signer, member: str
+) -> None:
+    license = signer.signed(document())
+    other = signer.signed(document(customerName="Other"))
+    twice = json.dumps(unwrapped(license)).removesuffix("}")
+    both = f'{{"{member}": {json.dumps(unwrapped(other)[member])}, {twice[1:]}}}'
+    license["spec"]["signature"] = b64encode(both.encode()).decode()
+
+    refused(check(license), "bad_signature", "cannot be read")
+
+
 def test_a_signature_that_is_cut_short(check: Check, signer: Signer) -> None:
     license = signer.signed(document())
     license["spec"]["signature"] = license["spec"]["signature"][:-40]
