@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import yaml
 
+from oci.portable_yaml import is_ambiguous
 from oci.reference import MalformedName, Reference, parse_repository
 
 API_VERSION: Final = "kustomize.config.k8s.io/v1beta1"
@@ -193,7 +194,7 @@ class _Dumper(yaml.SafeDumper):
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
     # Patches and transformers are documents inside a document, kept readable.
-    style = "|" if "\n" in text else None
+    style = "|" if "\n" in text else '"' if is_ambiguous(text) else None
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

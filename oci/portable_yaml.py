@@ -34,6 +34,8 @@ _NOT_TEXT: Final = frozenset(
         *("null", "nan", "inf", "infinity"),
     }
 )
+# "1e3" is a number in Go and a text to PyYAML.
+_NUMERIC: Final = re.compile(r"[-+.]*[0-9]")
 _NUMBER: Final = re.compile(r"0|-?[1-9][0-9]{0,18}")
 _CONSTANTS: Final = {"true": True, "false": False, "null": None}
 # YAML 1.1 does not have "\/", and JSON writes pairs of surrogates.
@@ -86,7 +88,12 @@ def from_portable_yaml(text: str) -> Any:
 
 def is_word(text: str) -> bool:
     """Return whether all readers take a text without quotes for a text."""
-    return bool(_WORD.fullmatch(text)) and text.lower() not in _NOT_TEXT
+    return bool(_WORD.fullmatch(text)) and not is_ambiguous(text)
+
+
+def is_ambiguous(text: str) -> bool:
+    """Return whether a reader could take a text without quotes for another value."""
+    return text.lower() in _NOT_TEXT or bool(_NUMERIC.match(text))
 
 
 def quoted(text: str) -> str:

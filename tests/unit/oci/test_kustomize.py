@@ -222,3 +222,13 @@ def test_an_ipv6_host_is_not_a_set_of_letters() -> None:
     (entry,) = document["images"]
     assert re.fullmatch(entry["name"], renaming.name)
     assert not re.fullmatch(entry["name"], "::5000/my-org/api")
+
+
+@pytest.mark.parametrize("name", ["1e3", "0o7", "12e45", "y", "N", "nan", "1_0"])
+def test_a_name_that_kubectl_would_take_for_a_number_is_quoted(name: str) -> None:
+    new_name = f"proxy.example.com/proxy/app/docker.io/library/{name.lower()}"
+
+    text = kustomization([Renaming(name, new_name)])
+
+    assert f'- name: "{name}"\n' in text
+    assert yaml.safe_load(text)["images"] == [{"name": name, "newName": new_name}]
