@@ -27,6 +27,13 @@ HEADER_TEXT = st.text() | st.text(alphabet='aB1 \t,="\\/\x00é', max_size=200)
         ("BASIC Realm = a", [Challenge("basic", {"realm": "a"})]),
         ('Basic realm="Caf\u00e9"', [Challenge("basic", {"realm": "Caf\u00e9"})]),
         ('Basic realm=""', [Challenge("basic", {"realm": ""})]),
+        (r'Basic realm="a\b\\"', [Challenge("basic", {"realm": "ab\\"})]),
+        # A control character ends the line's challenges, after a backslash too.
+        ('Basic realm="a\\\x00b"', [Challenge("basic", {})]),
+        ('Basic realm="a\\\nb"', [Challenge("basic", {})]),
+        ('Basic realm="a\\\x7fb"', [Challenge("basic", {})]),
+        ('Basic a=b, realm="\x1f", Bearer c=d', [Challenge("basic", {"a": "b"})]),
+        ('Basic realm="a\\\tb"', [Challenge("basic", {"realm": "a\tb"})]),
         (
             'Bearer realm="https://a.io/token",service="a.io",scope="repository:b:pull,x"',
             [

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import socket
 from ipaddress import ip_network
 
@@ -45,6 +46,10 @@ from portal.address_guard import AddressBlocked, AddressGuard, is_allowed_addres
         "2002:7f00:1::",
         "2002:a9fe:a9fe::1",
         "2001:0:7f00:1:0:0:80ff:fffe",
+        # Teredo by a public server to a client that is not public.
+        "2001:0:808:808:0:0:80ff:fffe",
+        "2001:0:808:808:0:0:f5ff:fffe",
+        "64:ff9b::a00:1",
         "fec0::1",
         "::ffff:0:127.0.0.1",
         "4000::1",
@@ -56,7 +61,16 @@ def test_addresses_that_are_not_public_are_refused(address: str) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["1.1.1.1", "44.205.64.79", "2606:4700:4700::1111", "::ffff:1.1.1.1"],
+    [
+        "1.1.1.1",
+        "44.205.64.79",
+        "2606:4700:4700::1111",
+        "::ffff:1.1.1.1",
+        "64:ff9b::808:808",
+        "2002:808:808::1",
+        # Teredo by a server that is not public to a public client.
+        "2001:0:7f00:1:0:0:f7f7:f7f7",
+    ],
 )
 def test_public_addresses_are_allowed(address: str) -> None:
     assert is_allowed_address(address, [])
@@ -72,6 +86,21 @@ def test_named_networks_are_opened_and_no_others() -> None:
     assert not is_allowed_address("10.0.0.1", allowed)
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "10.0.0.1",
+        "::ffff:10.0.0.1",
+        "64:ff9b::a00:1",
+        "2002:a00:1::5",
+        "2001:0:808:808:0:0:f5ff:fffe",
+    ],
+)
+def test_an_open_ipv4_network_is_open_in_every_spelling(address: str) -> None:
+    assert is_allowed_address(address, [ip_network("10.0.0.0/8")])
+    assert not is_allowed_address(address, [ip_network("64:ff9b::/96")])
+
+
 def test_guard_opens_sockets_for_allowed_addresses_only() -> None:
     guard = AddressGuard([ip_network("127.0.0.0/8")])
     kind, protocol = socket.SOCK_STREAM, socket.IPPROTO_TCP
@@ -82,3 +111,45 @@ def test_guard_opens_sockets_for_allowed_addresses_only() -> None:
         guard((socket.AF_INET, kind, protocol, "", ("169.254.169.254", 80)))
     with pytest.raises(AddressBlocked):
         guard((socket.AF_INET6, kind, protocol, "", ("::1", 80, 0, 0)))
+
+
+def opened_for(address: str, family: socket.AddressFamily) -> socket.socket:
+    guard = AddressGuard([ip_network("127.0.0.0/8"), ip_network("::1/128")])
+    address_info = (family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, 80))
+    return guard(address_info)
+
+
+@pytest.mark.parametrize(
+    ("address", "family"),
+    [("127.0.0.1", socket.AF_INET), ("::1", socket.AF_INET6)],
+)
+def test_a_socket_is_what_the_address_needs(
+    address: str, family: socket.AddressFamily
+) -> None:
+    with opened_for(address, family) as opened:
+        assert opened.family is family
+        assert opened.type is socket.SOCK_STREAM
+        assert opened.proto == socket.IPPROTO_TCP
+
+
+async def test_all_closed_waits_for_every_socket() -> None:
+    guard = AddressGuard([ip_network("127.0.0.0/8")])
+    kind, protocol = socket.SOCK_STREAM, socket.IPPROTO_TCP
+    sockets = [
+        guard((socket.AF_INET, kind, protocol, "", ("127.0.0.1", 80))) for _ in range(2)
+    ]
+    waiting = asyncio.ensure_future(guard.all_closed(30))
+
+    sockets[0].close()
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    sockets[1].close()
+    await asyncio.wait_for(waiting, 20)
+
+
+async def test_all_closed_waits_no_longer_than_it_is_given() -> None:
+    guard = AddressGuard([ip_network("127.0.0.0/8")])
+    kind, protocol = socket.SOCK_STREAM, socket.IPPROTO_TCP
+    with guard((socket.AF_INET, kind, protocol, "", ("127.0.0.1", 80))):
+        await asyncio.wait_for(guard.all_closed(0.05), 20)
+    await asyncio.wait_for(AddressGuard([]).all_closed(60), 20)

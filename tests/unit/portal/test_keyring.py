@@ -147,3 +147,38 @@ def test_digests_match_under_every_known_key() -> None:
     assert not both.matches("none:" + "0" * 64, "text", purpose="p")
     assert not both.is_current(stored)
     assert both.is_current(both.digest("text", purpose="p"))
+
+
+# Values and digests in databases stay readable, whatever the code becomes.
+STORED = "v1:key-2_A:MDEyMzQ1Njc4OWFimCnFcaQ6wzIdRfyThNiVZk/sHFRWa79R1uYP"
+
+
+def test_a_stored_value_of_the_first_version_decrypts() -> None:
+    keyring = Keyring({"new": TWO, "key-2_A": ONE})
+
+    assert keyring.decrypt(STORED, associated_data=ROW) == "hunter2 ☂"
+    assert not keyring.is_current(STORED)
+    assert Keyring({"key-2_A": ONE}).is_current(STORED)
+    assert not Keyring({"key-2_A": ONE}).is_current(STORED.replace("v1", "v2"))
+
+
+@pytest.mark.parametrize("key_id", ["a", "2026", "0", "A_b-9", "k" * 32])
+def test_a_key_id_has_letters_digits_and_two_signs(key_id: str) -> None:
+    keyring = Keyring.parse(f"{key_id}:{encoded(ONE)}")
+
+    assert keyring.writing_id == key_id
+    stored = keyring.encrypt("x", associated_data=ROW)
+    assert stored.startswith(f"v1:{key_id}:")
+    assert keyring.decrypt(stored, associated_data=ROW) == "x"
+
+
+@pytest.mark.parametrize("key_id", ["", "a b", "a.b", "ä", "k" * 33, "a\n", "a/b"])
+def test_no_other_key_id_is_accepted(key_id: str) -> None:
+    with pytest.raises(KeyringError, match="Key ID"):
+        Keyring({key_id: ONE})
+
+
+@pytest.mark.parametrize("size", [0, 16, 31, 33, 64])
+def test_a_key_has_32_bytes(size: int) -> None:
+    with pytest.raises(KeyringError, match=f"is {size} bytes, not 32"):
+        LookupKeyring({"a": b"k" * size})

@@ -83,7 +83,8 @@ def test_since_is_when_the_state_began() -> None:
 
 def test_an_unconfirmed_failure_is_checked_again_soon() -> None:
     for outcome in (REJECTED, UNREACHABLE, ERROR, DENIED):
-        assert next_check_in(after(WELL, outcome), interval=HOUR) < timedelta(minutes=1)
+        wait = next_check_in(after(WELL, outcome), interval=HOUR)
+        assert wait == timedelta(seconds=30)
 
 
 def test_confirmed_states_wait_for_the_interval_with_jitter() -> None:
@@ -98,13 +99,15 @@ def test_confirmed_states_wait_for_the_interval_with_jitter() -> None:
 def test_rate_limits_back_off() -> None:
     waits = [
         next_check_in(after(WELL, *[LIMITED] * times), interval=timedelta(minutes=15))
-        for times in (1, 2, 3, 12)
+        for times in (1, 2, 3, 12, 2_000)
     ]
 
     assert timedelta(minutes=24) <= waits[0] <= timedelta(minutes=36)
     assert timedelta(minutes=48) <= waits[1] <= timedelta(minutes=72)
     assert timedelta(minutes=96) <= waits[2] <= timedelta(minutes=144)
-    assert waits[3] <= timedelta(hours=7.2)
+    # Six hours at most, spread by a fifth.
+    for wait in waits[3:]:
+        assert timedelta(hours=4.8) <= wait <= timedelta(hours=7.2)
 
 
 def test_retry_after_is_respected() -> None:
@@ -115,3 +118,14 @@ def test_retry_after_is_respected() -> None:
     )
 
     assert wait == timedelta(hours=2)
+
+
+def test_retry_after_does_not_shorten_a_wait() -> None:
+    for seconds in (0, 60):
+        wait = next_check_in(
+            after(WELL, LIMITED),
+            interval=timedelta(minutes=15),
+            retry_after=timedelta(seconds=seconds),
+        )
+
+        assert wait >= timedelta(minutes=24)

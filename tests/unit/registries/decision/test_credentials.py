@@ -4,12 +4,14 @@ import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from django.contrib.auth.hashers import Argon2PasswordHasher
 
 from portal.crypto.secrets import Secret
 from registries.decision.credentials import (
     ApiTokenHolder,
     PresentedCredential,
     SecondFactorRequired,
+    Subject,
     UserHolder,
     identify,
     identify_by_password,
@@ -17,6 +19,8 @@ from registries.decision.credentials import (
 from teams.models import Membership, User
 from tests.support.pages.reading import give_password
 from tests.support.rows.factories import PASSWORD, api_token_text
+
+NUMBER = "3f2b8c1e-0d4a-4b6e-9a71-5c2d8e9f0a1b"
 
 
 @pytest.fixture
@@ -97,3 +101,58 @@ def test_passwords_go_with_an_address(
 @pytest.mark.django_db
 def test_looking_a_credential_up_hashes_no_password(user: User) -> None:
     assert identify(with_password(user)) is None
+
+
+@pytest.mark.parametrize(
+    ("username", "password", "hashes"),
+    [
+        ("me@acme.example", "wrong", 1),
+        ("me", "wrong", 0),
+        ("license", "a" * 26, 0),
+        ("", "wrong", 0),
+        ("me@acme.example", "berth_wrong", 0),
+    ],
+)
+def test_only_a_login_that_could_be_an_accounts_costs_a_hash(
+    db: None,
+    monkeypatch: pytest.MonkeyPatch,
+    username: str,
+    password: str,
+    hashes: int,
+) -> None:
+    hashed = []
+    encode = Argon2PasswordHasher.encode
+
+    def counted(self: Argon2PasswordHasher, password: str, salt: str) -> str:
+        hashed.append(password)
+        return encode(self, password, salt)
+
+    monkeypatch.setattr(Argon2PasswordHasher, "encode", counted)
+
+    presented = PresentedCredential(username, Secret(password))
+
+    assert identify(presented) is None
+    assert identify_by_password(presented) is None
+    assert hashed == [password] * hashes
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "number"),
+    [
+        (f"license:{NUMBER}", "license", NUMBER),
+        (f"api-token:{NUMBER}", "api-token", NUMBER),
+        (f"user:{NUMBER}", "user", NUMBER),
+    ],
+)
+def test_a_subject_is_read_as_it_is_written(text: str, kind: str, number: str) -> None:
+    subject = Subject.parse(text)
+
+    assert subject is not None
+    assert (subject.kind.value, str(subject.id), str(subject)) == (kind, number, text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "license", "license:", "license:x", f"team:{NUMBER}", f":{NUMBER}"]
+)
+def test_any_other_subject_is_anonymous(text: str) -> None:
+    assert Subject.parse(text) is None

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from portal.crypto.secrets import Secret
 from registries.decision.pull import (
@@ -144,6 +147,32 @@ def test_a_slug_comes_before_a_host_and_before_docker_hub(vendor: Vendor) -> Non
     assert endpoint("my-org") == "registry.example.com:5000"
     assert endpoint("ghcr.io") == "somewhere.example"
     assert endpoint("another-org") == "index.docker.io"
+
+
+def test_the_slug_comes_first_even_if_the_endpoint_was_connected_first(
+    vendor: Vendor,
+) -> None:
+    vendor.connect("ghcr.io", "real-ghcr")
+    vendor.connect("somewhere.example", "ghcr.io")
+
+    decision = authorize_pull(license_of(vendor), slug_of(vendor), "ghcr.io", "api")
+
+    assert isinstance(decision, AllowedPull)
+    assert decision.registry.endpoint == "somewhere.example"
+
+
+def test_the_oldest_of_several_registries_is_tried_first(vendor: Vendor) -> None:
+    for slug in ("third", "first", "second"):
+        vendor.connect("ghcr.io", slug)
+    for days, slug in enumerate(("third", "second", "first")):
+        ExternalRegistry.objects.filter(slug=slug).update(
+            created_at=timezone.now() - timedelta(days=days)
+        )
+
+    decision = authorize_pull(license_of(vendor), slug_of(vendor), "ghcr.io", "api")
+
+    assert isinstance(decision, AllowedPull)
+    assert decision.registry.slug == "first"
 
 
 def test_of_two_registries_with_one_endpoint_the_one_that_allows_it_is_taken(

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import time
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -77,14 +79,116 @@ def test_an_expired_token_is_refused(age_seconds: int) -> None:
         verifier().verify(issue(age_seconds=age_seconds))
 
 
-def test_a_remembered_token_still_expires() -> None:
-    reader, token = verifier(), issue(age_seconds=308)
-    reader.verify(token)
+def test_a_remembered_token_still_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, token = verifier(), issue()
+    ends = reader.verify(token).expires_at
 
-    time.sleep(3)
-
+    # Clocks may differ by ten seconds.
+    monkeypatch.setattr(time, "time", lambda: ends + 9.9)
+    assert reader.verify(token).subject == SUBJECT
+    monkeypatch.setattr(time, "time", lambda: ends + 10)
     with pytest.raises(TokenInvalid):
         reader.verify(token)
+
+
+class CountedRoots(list[Any]):
+    """Roots that count how often a signature is verified with them."""
+
+    used = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        self.used += 1
+        return super().__iter__()
+
+
+def test_2000_tokens_are_remembered() -> None:
+    roots = CountedRoots(ROOTS)
+    reader = TokenVerifier(roots, "berth-proxy")
+    tokens = [issue() for _ in range(2_001)]
+
+    for token in tokens:
+        reader.verify(token)
+    assert roots.used == 2_001
+    reader.verify(tokens[-1])
+    reader.verify(tokens[1])
+    assert roots.used == 2_001
+    reader.verify(tokens[0])
+    assert roots.used == 2_002
+
+
+def token_of(length: int) -> str:
+    """Return a valid token of so many characters."""
+    # Base64 turns three bytes into four characters.
+    shortest = len(forge({"jti": ""}, own_header(), KEY.private_key, "ES256"))
+    about = (length - shortest) * 3 // 4
+    for padding in itertools.product(range(4), range(about - 40, about + 1)):
+        header, claim = ("x" * size for size in padding)
+        token = forge(
+            {"jti": claim}, own_header() | {"pad": header}, KEY.private_key, "ES256"
+        )
+        if len(token) == length:
+            return token
+    raise AssertionError
+
+
+def test_a_token_has_at_most_16_kib() -> None:
+    assert verifier().verify(token_of(16 * 1024)).subject == SUBJECT
+    with pytest.raises(TokenInvalid):
+        verifier().verify(token_of(16 * 1024 + 1))
+
+
+@pytest.mark.parametrize("claim", ["nbf", "exp", "sub", "aud", "iss", "access"])
+def test_a_token_without_a_claim_is_refused(claim: str) -> None:
+    with pytest.raises(TokenInvalid):
+        verifier().verify(forge({claim: None}, own_header(), KEY.private_key, "ES256"))
+
+
+@pytest.mark.parametrize(
+    ("claims", "valid"),
+    [
+        ({"nbf": 9}, True),
+        ({"nbf": 12}, False),
+        ({"exp": -8}, True),
+        ({"exp": -12}, False),
+    ],
+)
+def test_clocks_may_differ_by_ten_seconds(claims: dict[str, int], valid: bool) -> None:
+    now = int(datetime.now(UTC).timestamp())
+    moved = {name: now + seconds for name, seconds in claims.items()}
+    token = forge(moved, own_header(), KEY.private_key, "ES256")
+
+    if valid:
+        assert verifier().verify(token).subject == SUBJECT
+    else:
+        with pytest.raises(TokenInvalid):
+            verifier().verify(token)
+
+
+@pytest.mark.parametrize("subject", [None, "berth:worker"])
+def test_a_token_may_have_no_holder(subject: str | None) -> None:
+    issued_at = datetime.now(UTC).replace(microsecond=0)
+    token = TokenIssuer(KEY).issue(
+        subject=subject,
+        service="berth-proxy",
+        grants=[GRANT],
+        issued_at=issued_at,
+        lifetime_seconds=60,
+    )
+
+    claims = jwt.decode(token, options={"verify_signature": False})
+    assert claims.pop("jti")
+    seconds = int(issued_at.timestamp())
+    assert claims == {
+        "iss": "berth",
+        "sub": subject or "",
+        "aud": "berth-proxy",
+        "iat": seconds,
+        "nbf": seconds,
+        "exp": seconds + 60,
+        "access": [{"type": "repository", "name": GRANT.name, "actions": ["pull"]}],
+    }
+    read = verifier().verify(token)
+    assert (read.subject, read.expires_at) == (None, seconds + 60)
 
 
 def test_a_token_for_another_service_is_refused() -> None:
@@ -104,7 +208,8 @@ def forge(
         "exp": now + 300,
         "access": [{"type": "repository", "name": "a", "actions": ["pull"]}],
     } | claims
-    return jwt.encode(full, key, algorithm=algorithm, headers=headers)
+    present = {name: value for name, value in full.items() if value is not None}
+    return jwt.encode(present, key, algorithm=algorithm, headers=headers)
 
 
 def own_header() -> dict[str, Any]:
@@ -145,6 +250,14 @@ VERSION_9 = _changed(bytes.fromhex("a003020102"), bytes.fromhex("a003020109"))
         pytest.param(
             lambda: forge({}, own_header() | {"x5c": "text"}, KEY.private_key, "ES256"),
             id="certificate is no list",
+        ),
+        pytest.param(
+            lambda: forge({}, own_header() | {"x5c": []}, KEY.private_key, "ES256"),
+            id="no certificate in the list",
+        ),
+        pytest.param(
+            lambda: forge({}, own_header() | {"x5c": [5]}, KEY.private_key, "ES256"),
+            id="certificate is no text",
         ),
         pytest.param(
             lambda: forge({}, own_header() | {"x5c": ["!"]}, KEY.private_key, "ES256"),

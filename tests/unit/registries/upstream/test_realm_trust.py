@@ -32,6 +32,8 @@ TRUSTING = target("registry.example.com", "login.elsewhere.net", "[2001:db8::1]:
 LOCAL = target("localhost:5001", scheme="http")
 ADDRESS = target("192.0.2.1")
 PAGES = target("me.github.io")
+INTERNAL = target("registry.corp.internal")
+PLAIN = target("registry.example.com:5000", scheme="http")
 
 
 @pytest.mark.parametrize(
@@ -47,6 +49,9 @@ PAGES = target("me.github.io")
         ("https://[2001:db8::1]:8443/token", TRUSTING),
         ("http://localhost:5001/token", LOCAL),
         ("https://192.0.2.1/token", ADDRESS),
+        ("https://registry.corp.internal/token", INTERNAL),
+        ("http://registry.example.com:5000/token", PLAIN),
+        ("https://auth.example.com/token", PLAIN),
     ],
 )
 def test_realm_is_trusted(realm: str, upstream: UpstreamTarget) -> None:
@@ -73,6 +78,12 @@ def test_realm_is_trusted(realm: str, upstream: UpstreamTarget) -> None:
         ("http://evil.example/token", LOCAL),
         ("https://192.0.2.2/token", ADDRESS),
         ("https://1.192.0.2.1/token", ADDRESS),
+        # Nobody knows who owns a name below an unknown suffix.
+        ("https://auth.corp.internal/token", INTERNAL),
+        ("https://corp.internal/token", INTERNAL),
+        # Plain HTTP reaches the registry itself and no other host of its owner.
+        ("http://auth.example.com/token", PLAIN),
+        ("http://registry.example.com/token", PLAIN),
         # Everybody can have a name under a public suffix.
         ("https://you.github.io/token", PAGES),
     ],
