@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from edge.proxy.route import parse_route
-from edge.pull_counter import MAX_KINDS_OF_HOLDER, PullCounter, PulledImage
+from edge.pull_counter import PullCounter, PulledImage
 from edge.threads import DatabaseThreads
 from registries.decision.credentials import Subject, SubjectKind
 from registries.decision.pull import Denied
@@ -58,14 +58,14 @@ def test_a_refusal_at_head_and_get_is_one(counter: PullCounter, denied: Denied) 
 def test_nobody_fills_the_memory_with_names_of_their_choice(
     counter: PullCounter, denied: Denied
 ) -> None:
-    for number in range(3 * MAX_KINDS_OF_HOLDER):
+    for number in range(300):
         counter.count(denied, image(f"v{number}"), "HEAD")
 
-    assert sum(len(heads) for heads in counter._at_head) <= MAX_KINDS_OF_HOLDER + 1
+    assert sum(len(heads) for heads in counter._at_head) <= 101
     asyncio.run(counter.write())
     counts = PullEvent.objects.values_list("count", flat=True)
-    assert len(counts) <= MAX_KINDS_OF_HOLDER + 1
-    assert sum(counts) == 3 * MAX_KINDS_OF_HOLDER
+    assert len(counts) <= 101
+    assert sum(counts) == 300
 
 
 def test_the_private_registrys_pulls_are_apart_from_the_proxys(

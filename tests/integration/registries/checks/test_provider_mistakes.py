@@ -14,7 +14,7 @@ from django.core.exceptions import ValidationError
 from portal.crypto.secrets import Secret
 from portal.errors import Invalid
 from registries.checks.attempt import CheckFailed
-from registries.models import MAX_SECRET_BYTES, ExternalRegistry
+from registries.models import ExternalRegistry
 from registries.services import (
     NewCredential,
     NewRegistry,
@@ -136,7 +136,7 @@ MISTAKES = [
         *("secret", "lacks private_key, client_email"),
     ),
     (GAR, {"secret": key(private_key="MIIE")}, "secret", "is not a PEM key"),
-    (GAR, {"secret": padded(MAX_SECRET_BYTES + 1)}, "secret", "up to 16 KB"),
+    (GAR, {"secret": padded(16 * 1024 + 1)}, "secret", "up to 16 KB"),
     (GAR, {"secret": JSON_KEY + "\0"}, "secret", "Enter the JSON key"),
     (GAR, {"username": "me"}, "username", "it is always _json_key"),
     (
@@ -154,7 +154,7 @@ MISTAKES = [
     ),
     (GAR, {"endpoint": ECR}, "endpoint", "Not a valid endpoint of Google Artifact"),
     (GCR, {"secret": "my password"}, "secret", "Not valid JSON"),
-    (GCR, {"secret": padded(MAX_SECRET_BYTES + 1)}, "secret", "up to 16 KB"),
+    (GCR, {"secret": padded(16 * 1024 + 1)}, "secret", "up to 16 KB"),
     (
         GCR,
         {"endpoint": "mirror.gcr.io"},
@@ -219,7 +219,7 @@ def test_a_mistake_is_shown_beside_its_field_and_nothing_is_sent(
 def test_a_key_of_just_16_kb_is_sent(
     right: dict[str, str], actor: Actor, team: Team, world: World
 ) -> None:
-    new = entered(right | {"secret": padded(MAX_SECRET_BYTES)})
+    new = entered(right | {"secret": padded(16 * 1024)})
 
     with pytest.raises(CheckFailed, match="did not answer in time"):
         connect_registry(actor=actor, team=team, new=new)

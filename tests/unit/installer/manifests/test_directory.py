@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from installer.manifests.application import additional_namespaces
-from installer.manifests.directory import MAX_FILE_BYTES, read_directories
+from installer.manifests.directory import read_directories
 
 POD = b"kind: Pod\nspec: {containers: [{image: redis}]}\n"
 
@@ -73,7 +73,7 @@ def test_unreadable_files_are_reported(
 
 def test_a_file_that_is_too_large_is_reported(tmp_path: Path) -> None:
     with (tmp_path / "a.yaml").open("wb") as file:
-        file.truncate(MAX_FILE_BYTES + 1)
+        file.truncate(50_000_001)
 
     assert problems(tmp_path) == {"a.yaml": "It is larger than 50 MB."}
 
