@@ -120,6 +120,13 @@ def test_parse_tag_returns_a_tag_unchanged(tag: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "tag", ["a", "Z", "0", "_", "v1.0-rc_1", "a" * 128, "_" + ".-" * 63 + "a"]
+)
+def test_parse_tag_accepts_the_edges_of_the_grammar(tag: str) -> None:
+    assert parse_tag(tag) == tag
+
+
+@pytest.mark.parametrize(
     "tag", ["", ".a", "-a", "a b", "a/b", "a:b", "a+b", "é", "a\n", "\x00", "a" * 129]
 )
 def test_parse_tag_refuses_what_is_no_tag(tag: str) -> None:
@@ -154,6 +161,9 @@ def test_parse_manifest_reference_reads_the_rest_as_a_tag() -> None:
         ("xn--bcher-kva.example", "xn--bcher-kva.example"),
         ("1password.example", "1password.example"),
         ("3.example", "3.example"),
+        ("r2d2.example", "r2d2.example"),
+        ("a1b.c-3d.example", "a1b.c-3d.example"),
+        (".".join(["a" * 63] * 3 + ["b" * 61]), ".".join(["a" * 63] * 3 + ["b" * 61])),
         ("127.0.0.1", "127.0.0.1"),
         ("127.0.0.1:5000", "127.0.0.1:5000"),
         ("[::1]", "[::1]"),
@@ -211,6 +221,7 @@ def test_parse_registry_host_returns_the_canonical_spelling(
         "quay\u3002io",
         "a" * 64 + ".example",
         ".".join("a" * 128),
+        ".".join(["a" * 63] * 3 + ["b" * 62]),
         "a." * 50_000,
         "127.1",
         "127.0.0.01",

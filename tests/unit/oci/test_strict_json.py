@@ -5,6 +5,7 @@ import json
 import pytest
 
 from oci.strict_json import parse_json
+from tests.support.ids import plain_id
 
 
 def test_json_is_read() -> None:
@@ -28,7 +29,7 @@ def test_json_is_read() -> None:
         b"[" * 100_000,
         b"9" * 5_000,
     ],
-    ids=lambda content: ascii(content[:20]),
+    ids=plain_id,
 )
 def test_what_readers_read_differently_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 -- several kinds of it

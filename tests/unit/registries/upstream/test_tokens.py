@@ -9,6 +9,7 @@ import pytest
 
 from registries.upstream.errors import UpstreamFault
 from registries.upstream.tokens import read_token, renewed_early
+from tests.support.ids import plain_id
 from tests.unit.registries.upstream.test_realm_trust import QUAY
 
 LONGEST = "t" * 16 * 1024
@@ -79,7 +80,7 @@ def test_an_answer_without_a_token(answer: dict[str, Any]) -> None:
         {"token": "abc", "expires_in": [1]},
         {"token": "abc", "expires_in": 10**400},
     ],
-    ids=lambda answer: ascii(answer)[:20],
+    ids=plain_id,
 )
 def test_an_unusable_answer(answer: Any) -> None:
     with pytest.raises(UpstreamFault, match=r"no usable answer \(status 200\)"):
