@@ -19,7 +19,7 @@ PLACEHOLDERS := SECRET_KEY=x BERTH_ENCRYPTION_KEYS=x BERTH_HMAC_KEYS=x \
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage lint format openapi bench screenshots clean \
+.PHONY: help demo test coverage mutants lint format openapi bench screenshots clean \
 	demo-packages test-packages
 
 help: ## Show this list
@@ -37,6 +37,9 @@ coverage: .venv/dev.stamp node_modules/stamp test-packages ## Measure what the t
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage json --quiet -o var/coverage.json
 	$(BIN)/python -m tests.support.coverage var/coverage.json
+
+mutants: .venv/dev.stamp ## Mutate the core and list what no test notices
+	$(BIN)/python -m tests.support.mutants $(MODULES)
 
 lint: .venv/dev.stamp ## Check style, sizes, types and imports
 	$(BIN)/ruff check
@@ -62,7 +65,7 @@ screenshots: .venv/dev.stamp node_modules/stamp test-packages ## Take pictures o
 
 clean: ## Remove the virtual environment and caches; var/ with the demo's data stays
 	rm -rf .venv node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
-		.hypothesis static-collected
+		.hypothesis mutants static-collected
 	find . -path ./var -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 # One stamp for each set, so that `make test` after `make demo` only adds packages.

@@ -15,6 +15,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -34,9 +35,15 @@ atexit.register(_running.close)
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_load_initial_conftests() -> Iterator[None]:
     if _WORKER not in os.environ:
-        _set_environment()
-        _start_servers()
+        _prepare()
     return (yield)
+
+
+@cache
+def _prepare() -> None:
+    # `make mutants` runs pytest many times in one process and its forks.
+    _set_environment()
+    _start_servers()
 
 
 def _set_environment() -> None:
