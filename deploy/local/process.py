@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, ClassVar, Self
 
 import psutil
 import urllib3
@@ -31,6 +31,9 @@ class ManagedProcess:
     end of the parent.
     """
 
+    # Of every process that was started.
+    logs: ClassVar[set[Path]] = set()
+
     def __init__(
         self,
         argv: Sequence[str],
@@ -45,6 +48,7 @@ class ManagedProcess:
     ) -> None:
         self.name = name
         self.log = log
+        self.logs.add(log)
         self._stop_signal = stop_signal
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._log_start = os.fstat(descriptor).st_size

@@ -164,6 +164,9 @@ def test_a_worker_killed_in_mid_check(stack: CheckStack) -> None:
     registries.assert_reported_once()
 
 
+@pytest.mark.expected_traceback(
+    r"Error 111 connecting to 127\.0\.0\.1", "Connection closed by server"
+)
 def test_a_broker_that_loses_what_was_queued(stack: CheckStack) -> None:
     registries = Registries(stack, 2)
     stack.start_worker()
@@ -181,6 +184,7 @@ def test_a_broker_that_loses_what_was_queued(stack: CheckStack) -> None:
     registries.wait_for_another_round()
 
 
+@pytest.mark.expected_traceback("OperationalError", "AdminShutdown")
 def test_a_database_that_is_restarted(stack: CheckStack) -> None:
     registries = Registries(stack, 4)
     stack.fake.delay_seconds = 5
@@ -247,6 +251,7 @@ def test_a_worker_killed_while_it_sends_alerts(stack: CheckStack) -> None:
     assert len({got.headers["webhook-id"] for got in receiver.received}) == 1
 
 
+@pytest.mark.expected_traceback("OperationalError", "AdminShutdown")
 def test_a_database_that_is_restarted_while_alerts_are_sent(stack: CheckStack) -> None:
     registries = Registries(stack, 0)
     stack.receiver.delay_seconds = 5
@@ -259,6 +264,7 @@ def test_a_database_that_is_restarted_while_alerts_are_sent(stack: CheckStack) -
     registries.assert_reported_once()
 
 
+@pytest.mark.expected_traceback("TimeoutError: timed out")
 def test_a_mail_server_that_hangs(stack: CheckStack) -> None:
     registries = Registries(stack, 0)
     delivered = registries.delivered()

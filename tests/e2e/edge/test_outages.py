@@ -47,6 +47,7 @@ def other_edge(
     return process, EdgeClient(f"localhost:{port}", process, log)
 
 
+@pytest.mark.expected_traceback("OperationalError: couldn't get a connection")
 def test_without_its_database_nothing_is_allowed(
     ports: Ports, connected: Vendor, name: str, line: Forwarder, tmp_path: Path
 ) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from deploy.local.process import ManagedProcess
+
 PROJECT = Path(__file__).resolve().parents[3]
 
 
@@ -17,6 +19,7 @@ class Seeder:
 
     def __init__(self, environment: Mapping[str, str], log: Path) -> None:
         self._log = log
+        ManagedProcess.logs.add(log)
         with log.open("ab") as stderr:
             self._child = subprocess.Popen(
                 [sys.executable, "-m", "tests.support.stacks.seeder_process"],
