@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Hashable
 from typing import TypeVar
 from weakref import WeakValueDictionary
+
+from django.db import OperationalError
 
 from edge.threads import DatabaseThreads
 from portal.limits.fair_share import FairShare, ShareExceeded
@@ -27,6 +30,7 @@ class FairThreads(DatabaseThreads):
         super().__init__(count)
         self._each = each
         self._share = share
+        self._failed_at = 0.0
         # A holder's turns last as long as its calls, which refer to them.
         self._turns: WeakValueDictionary[Hashable, asyncio.Semaphore] = (
             WeakValueDictionary()
@@ -37,8 +41,10 @@ class FairThreads(DatabaseThreads):
 
         Raises:
             ShareExceeded: too many calls are waiting, or the turn did not come in time.
+            django.db.Error: the database failed, for this call or one before it in line.
         """
         with self._share.use(holder):
+            began = time.monotonic()
             turns = self._turns.setdefault(holder, asyncio.Semaphore(self._each))
             try:
                 async with asyncio.timeout(TURN_SECONDS):
@@ -48,6 +54,16 @@ class FairThreads(DatabaseThreads):
                     self._share.resource, is_own=True, retry_after=5
                 ) from None
             try:
-                return await self.call(function)
+                return await self._in_turn(began, function)
             finally:
                 turns.release()
+
+    async def _in_turn(self, began: float, function: Callable[[], T]) -> T:
+        if self._failed_at > began:
+            # Otherwise those in line would each wait for a frozen database in turn.
+            raise OperationalError("The database failed while this call was in line.")
+        try:
+            return await self.call(function)
+        except OperationalError:
+            self._failed_at = time.monotonic()
+            raise

@@ -11,6 +11,8 @@ from __future__ import annotations
 import itertools
 import time
 
+import pytest
+
 from tests.support.servers.canned_server import silent_server
 from tests.support.stacks.check_stack import (
     LOGIN,

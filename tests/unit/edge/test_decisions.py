@@ -11,7 +11,8 @@ import pytest
 from django.db import OperationalError
 
 from edge.decisions import Decisions
-from edge.threads import DatabaseThreads
+from edge.fair_threads import FairThreads
+from portal.limits.fair_share import FairShare
 from registries.decision.credentials import Subject, SubjectKind
 
 Clock = Callable[[float], None]
@@ -40,8 +41,9 @@ class Asked:
 
 
 @pytest.fixture
-async def threads() -> AsyncIterator[DatabaseThreads]:
-    threads = DatabaseThreads()
+async def threads() -> AsyncIterator[FairThreads]:
+    share = FairShare("test-decisions", total=100, each=100)
+    threads = FairThreads(8, each=8, share=share)
     yield threads
     await threads.close()
 
@@ -66,7 +68,7 @@ def asked() -> Asked:
 
 
 @pytest.fixture
-def decisions(threads: DatabaseThreads, asked: Asked) -> Decisions[str, int]:
+def decisions(threads: FairThreads, asked: Asked) -> Decisions[str, int]:
     return Decisions(threads, asked)
 
 
@@ -109,7 +111,7 @@ async def test_a_question_that_hangs_is_not_joined_for_longer(
     assert await decisions.decide(SUBJECT, "a") == 2
 
     hanging.set()
-    assert await asyncio.gather(first, joined, joined_late) == [1, 1, 1]
+    assert list(await asyncio.gather(first, joined, joined_late)) == [1, 1, 1]
 
 
 async def test_an_answer_that_took_long_is_already_old(
