@@ -14,7 +14,7 @@ from deploy.local.demo_settings import PROJECT, DemoSettings
 from deploy.local.postgres_home import find_home
 from deploy.local.private_files import private_directory
 from deploy.local.process import ManagedProcess, free_port
-from deploy.local.stack import start_servers
+from deploy.local.stack import prepare, start_servers
 
 # One load requests more tokens in a minute than any customer.
 _SETTINGS = {
@@ -45,10 +45,10 @@ class Server:
 
 @contextmanager
 def running_servers() -> Iterator[Servers]:
-    """Start PostgreSQL and Valkey in a new directory; remove everything afterwards.
+    """Start PostgreSQL, migrated, and Valkey; remove everything afterwards.
 
     Raises:
-        LocalStackError: a server did not start.
+        LocalStackError: a server did not start, or a migration failed.
     """
     parent = private_directory(PROJECT / "var")
     with (
@@ -60,6 +60,7 @@ def running_servers() -> Iterator[Servers]:
         home = find_home(private_directory(Path(name) / "postgres") / "data")
         stack.callback(shutil.rmtree, home.data_dir, ignore_errors=True)
         environment = start_servers(settings, stack).environment
+        prepare(settings, environment)
         yield Servers(settings, environment | _SETTINGS)
 
 
