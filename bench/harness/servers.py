@@ -21,6 +21,13 @@ _SETTINGS = {
     "LOG_LEVEL": "WARNING",
     "BERTH_TOKEN_REQUESTS_PER_MINUTE": "1000000000",
 }
+_EDGE = (
+    *("uvicorn", "edge.app:app", "--loop", "uvloop"),
+    *("--http", "edge.connections:LimitedConnection"),
+    *("--lifespan", "on", "--no-access-log", "--no-server-header"),
+    *("--no-proxy-headers", "--log-level", "warning"),
+    *("--timeout-graceful-shutdown", "5"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,8 @@ class Servers:
 
     settings: DemoSettings
     environment: dict[str, str]
+    postgres: ManagedProcess
+    valkey: ManagedProcess
 
     @property
     def directory(self) -> Path:
@@ -59,25 +68,24 @@ def running_servers() -> Iterator[Servers]:
         # PostgreSQL may keep its data outside the directory.
         home = find_home(private_directory(Path(name) / "postgres") / "data")
         stack.callback(shutil.rmtree, home.data_dir, ignore_errors=True)
-        environment = start_servers(settings, stack).environment
-        prepare(settings, environment)
-        yield Servers(settings, environment | _SETTINGS)
+        servers = start_servers(settings, stack)
+        prepare(settings, servers.environment)
+        environment = servers.environment | _SETTINGS
+        yield Servers(settings, environment, *servers.processes)
 
 
 def running_edge(
     environment: Mapping[str, str], directory: Path, port: int | None = None
 ) -> AbstractContextManager[Server]:
     """Run one edge process as in production."""
-    return running_module(
-        *("uvicorn", "edge.app:app", "--loop", "uvloop"),
-        *("--http", "edge.connections:LimitedConnection"),
-        *("--lifespan", "on", "--no-access-log", "--no-server-header"),
-        *("--no-proxy-headers", "--log-level", "warning"),
-        *("--timeout-graceful-shutdown", "5"),
-        env=environment,
-        log=directory,
-        port=port,
-    )
+    return running_module(*_EDGE, env=environment, log=directory, port=port)
+
+
+def start_edge(
+    environment: Mapping[str, str], directory: Path, port: int
+) -> ManagedProcess:
+    """Start the same and return it once it is ready."""
+    return _start_module(*_EDGE, env=environment, log=directory, port=port)
 
 
 @contextmanager
@@ -90,8 +98,15 @@ def running_module(
         LocalStackError: it did not start; the message quotes its log.
     """
     port = port or free_port()
+    with _start_module(*arguments, env=env, log=log, port=port) as process:
+        yield Server(process.pid, f"localhost:{port}")
+
+
+def _start_module(
+    *arguments: str, env: Mapping[str, str], log: Path, port: int
+) -> ManagedProcess:
     name = f"{arguments[0]}-{port}"
-    with ManagedProcess(
+    process = ManagedProcess(
         [
             *(sys.executable, "-m", *arguments),
             *("--host", "127.0.0.1", "--port", str(port)),
@@ -100,6 +115,6 @@ def running_module(
         log=log / f"{name}.log",
         env=env,
         cwd=PROJECT,
-    ) as process:
-        process.wait_for_http(f"http://127.0.0.1:{port}/readyz", 60)
-        yield Server(process.pid, f"localhost:{port}")
+    )
+    process.wait_for_http(f"http://127.0.0.1:{port}/readyz", 60)
+    return process
