@@ -1,0 +1,116 @@
+"""Processes that can be killed, frozen and started again."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psutil
+from django.conf import settings
+
+from bench.harness.servers import Servers, start_edge
+from bench.revocation.history import Process
+from deploy.local.demo_settings import PROJECT
+from deploy.local.postgres import start_postgres
+from deploy.local.process import ManagedProcess
+from deploy.local.valkey import start_valkey
+from tests.support.servers.nginx import NGINX
+
+
+@dataclass(slots=True)
+class Victim:
+    """A running process, and how to start it again."""
+
+    process: ManagedProcess
+    start: Callable[[], ManagedProcess]
+
+    def freeze(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    def kill(self) -> None:
+        self._signal(signal.SIGKILL)
+
+    def restart(self) -> None:
+        """Start a killed process again and return once it answers."""
+        self.process.stop()  # collects its exit code
+        self.process = self.start()
+
+    def end(self) -> None:
+        """Stop it for good, even if it is frozen."""
+        self.thaw()
+        self.process.stop()
+
+    def _signal(self, number: signal.Signals) -> None:
+        with suppress(psutil.NoSuchProcess):
+            parent = psutil.Process(self.process.pid)
+            children = parent.children(recursive=True)
+            # The parent first, so that it starts no more children.
+            for process in (parent, *children):
+                with suppress(psutil.NoSuchProcess):
+                    process.send_signal(number)
+
+
+def start_victims(servers: Servers, nginx: Path) -> dict[Process, Victim]:
+    """Start edge, worker and nginx, with the file ``nginx``; return all victims.
+
+    PostgreSQL and Valkey run already.
+    """
+    starts = {
+        Process.EDGE: partial(
+            start_edge,
+            servers.environment,
+            servers.directory,
+            servers.settings.portal_port,
+        ),
+        Process.WORKER: partial(_start_worker, servers),
+        Process.NGINX: partial(_start_nginx, nginx),
+    }
+    victims = {name: Victim(start(), start) for name, start in starts.items()}
+    postgres = partial(_start_postgres, servers.directory / "postgres" / "data")
+    valkey = partial(_start_valkey, servers.directory / "valkey")
+    return {
+        **victims,
+        Process.POSTGRES: Victim(servers.postgres, postgres),
+        Process.VALKEY: Victim(servers.valkey, valkey),
+    }
+
+
+def _start_postgres(data: Path) -> ManagedProcess:
+    # Durable, or a kill would undo commits.
+    return start_postgres(data, urlsplit(settings.DATABASE_URL).port)[0]
+
+
+def _start_valkey(data: Path) -> ManagedProcess:
+    return start_valkey(data, urlsplit(settings.REDIS_URL).port, durable=True)[0]
+
+
+def _start_worker(servers: Servers) -> ManagedProcess:
+    return ManagedProcess(
+        [
+            *(sys.executable, "-m", "celery", "-A", "portal.celery:app"),
+            *("worker", "--beat", "--concurrency", "1", "--loglevel", "WARNING"),
+            *("--schedule", str(servers.directory / "beat-schedule")),
+        ],
+        name="The worker",
+        log=servers.directory / "worker.log",
+        env=servers.environment,
+        cwd=PROJECT,
+    )
+
+
+def _start_nginx(configuration: Path) -> ManagedProcess:
+    directory = configuration.parent
+    return ManagedProcess(
+        [NGINX, "-c", str(configuration), "-p", str(directory)],
+        name="nginx",
+        log=directory / "nginx.log",
+    )
