@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 
 import django
 
@@ -21,7 +22,8 @@ from deploy.local.process import LocalStackError
 PAGE = PROJECT / "docs" / "performance.md"
 PULLS = "pulls"
 SEED = "seed"
-COMMANDS = (PULLS, "pages", "checks", "tokens", "installer", SEED)
+REVOCATION = "revocation"
+COMMANDS = (PULLS, "pages", "checks", "tokens", "installer", REVOCATION, SEED)
 
 
 def main() -> int:
@@ -33,7 +35,7 @@ def main() -> int:
         if options.command == SEED:
             _seed(options.licenses)
         else:
-            _measure(options.command, quick=options.quick)
+            _measure(options.command, quick=options.quick, seed=options.seed)
     except (BenchError, LocalStackError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
@@ -55,13 +57,18 @@ def _parse() -> argparse.Namespace:
         metavar="N",
         help="seed: how many licenses to add to the database in DATABASE_URL",
     )
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="revocation: repeat a run's choices"
+    )
     options = parser.parse_args()
     if (options.command == SEED) != (options.licenses is not None):
         parser.error("seed requires --licenses, and no other command accepts it")
+    if options.seed is not None and options.command != REVOCATION:
+        parser.error("only revocation accepts --seed")
     return options
 
 
-def _measure(name: str, *, quick: bool) -> None:
+def _measure(name: str, *, quick: bool, seed: int | None) -> None:
     started = time.monotonic()
     say("Starting PostgreSQL and Valkey …")
     with running_servers() as servers:
@@ -70,7 +77,7 @@ def _measure(name: str, *, quick: bool) -> None:
         from bench.harness.machine import MachineWatch
 
         watch = MachineWatch.start()
-        result = _measurements()[name](servers, quick=quick)
+        result = _measurements(seed)[name](servers, quick=quick)
         report = result.render(name, watch.finish())
     print(f"\n{report}\n")
     say(f"Measured in {time.monotonic() - started:.0f} s.")
@@ -79,12 +86,13 @@ def _measure(name: str, *, quick: bool) -> None:
         say(f"Updated {PAGE.relative_to(PROJECT)}.")
 
 
-def _measurements() -> dict[str, Callable[..., Report]]:
+def _measurements(seed: int | None) -> dict[str, Callable[..., Report]]:
     # Models can be imported only after django.setup().
     from bench.checks.run import measure_claims_and_checks
     from bench.installer import measure_installer
     from bench.pages.run import measure_pages
     from bench.pulls.run import measure_pulls
+    from bench.revocation.run import measure_revocation
     from bench.tokens.run import measure_tokens
 
     return {
@@ -93,6 +101,7 @@ def _measurements() -> dict[str, Callable[..., Report]]:
         "checks": measure_claims_and_checks,
         "tokens": measure_tokens,
         "installer": measure_installer,
+        REVOCATION: partial(measure_revocation, seed=seed),
     }
 
 

@@ -1,0 +1,94 @@
+"""``python -m bench revocation``: a proof that rights end within a second."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from random import Random, SystemRandom
+from threading import Event
+
+from bench.harness.errors import BenchError
+from bench.harness.report import Report
+from bench.harness.rounds import say
+from bench.harness.servers import Servers
+from bench.harness.tools import require_tools
+from bench.pulls.vendor import OPEN, create_vendor
+from bench.revocation.checker import check
+from bench.revocation.clients import Clients
+from bench.revocation.clock import Clock
+from bench.revocation.generator import Changes, Pulls
+from bench.revocation.history import History
+from bench.revocation.nemesis import trouble
+from bench.revocation.plan import FULL, QUICK, Plan
+from bench.revocation.report import make_report
+from bench.revocation.requests import Requests
+from bench.revocation.stack import RunningStack, push_content, running_stack
+from bench.revocation.writer import Writer, issue_licenses
+from deploy.local.demo_settings import PROJECT
+from portal.celery import app
+from portal.crypto.secrets import Secret
+
+SHOWN = 5
+
+
+def measure_revocation(
+    servers: Servers, *, quick: bool, seed: int | None = None
+) -> Report:
+    """Record a history and check it.
+
+    Raises:
+        BenchError: an answer broke a promise. The message shows it, and names the file
+            with the whole history.
+        LocalStackError: a process did not start.
+    """
+    require_tools("docker-registry")
+    plan = QUICK if quick else FULL
+    seed = SystemRandom().randrange(10**6) if seed is None else seed
+    say(f"Seed {seed}.")
+    with running_stack(servers) as stack:
+        history = _record(servers, stack, plan, seed)
+    violations = check(history, plan.promises)
+    if violations:
+        file = PROJECT / "var" / f"revocation-{seed}.jsonl"
+        history.save(file)
+        shown = "\n".join(map(str, violations[:SHOWN]))
+        raise BenchError(f"{len(violations)} violations, all in {file}:\n{shown}")
+    return make_report(history, plan, seed)
+
+
+def _record(servers: Servers, stack: RunningStack, plan: Plan, seed: int) -> History:
+    # Its own commits are all that counts: they must not wait for a frozen broker.
+    app.conf.update(broker_url="memory://")
+    vendor = create_vendor()
+    vendor.connect(OPEN, servers.settings.sample_host, Secret("unused"))
+    licenses = issue_licenses(vendor, plan.licenses)
+    requests = Requests(
+        stack.hosts,
+        push_content(stack.upstream, plan.download_bytes),
+        [Secret(item.license_id.reveal()) for item in licenses],
+    )
+    history, clock, stopped = History(), Clock(), Event()
+    pulls = Pulls(Random(f"{seed} pulls"), plan.licenses)
+    changes = Changes(Random(f"{seed} changes"), plan.licenses, plan.change_pause)
+    clients = Clients(
+        plan,
+        requests,
+        pulls,
+        Random(f"{seed} clients"),
+        clock,
+        history.answers,
+        stopped,
+    )
+    writer = Writer(vendor, licenses, changes, pulls, clock, history.changes, stopped)
+    say(f"Pulling for {plan.seconds:g} s …")
+    with ThreadPoolExecutor(2) as threads:
+        try:
+            working = [threads.submit(clients.run), threads.submit(writer.run)]
+            nemesis = Random(f"{seed} nemesis")
+            history.troubles += trouble(
+                nemesis, stack.victims, clock, plan.trouble_pause, plan.seconds
+            )
+        finally:
+            stopped.set()
+    for part in working:
+        part.result()
+    return history
