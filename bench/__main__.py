@@ -35,7 +35,7 @@ def main() -> int:
         if options.command == SEED:
             _seed(options.licenses)
         else:
-            _measure(options.command, quick=options.quick, seed=options.seed)
+            _measure(options)
     except (BenchError, LocalStackError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
@@ -57,18 +57,30 @@ def _parse() -> argparse.Namespace:
         metavar="N",
         help="seed: how many licenses to add to the database in DATABASE_URL",
     )
-    parser.add_argument(
-        "--seed", type=int, metavar="N", help="revocation: repeat a run's choices"
-    )
+    _add_revocation_options(parser)
     options = parser.parse_args()
     if (options.command == SEED) != (options.licenses is not None):
         parser.error("seed requires --licenses, and no other command accepts it")
-    if options.seed is not None and options.command != REVOCATION:
-        parser.error("only revocation accepts --seed")
+    special = (options.seed, options.download_seconds) != (None, None)
+    if special and options.command != REVOCATION:
+        parser.error("only revocation accepts --seed and --download-seconds")
     return options
 
 
-def _measure(name: str, *, quick: bool, seed: int | None) -> None:
+def _add_revocation_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--seed", type=int, metavar="N", help="revocation: repeat a run's choices"
+    )
+    parser.add_argument(
+        "--download-seconds",
+        type=float,
+        metavar="S",
+        help="revocation: how long a download may run on after a commit",
+    )
+
+
+def _measure(options: argparse.Namespace) -> None:
+    name = options.command
     started = time.monotonic()
     say("Starting PostgreSQL and Valkey …")
     with running_servers() as servers:
@@ -77,16 +89,16 @@ def _measure(name: str, *, quick: bool, seed: int | None) -> None:
         from bench.harness.machine import MachineWatch
 
         watch = MachineWatch.start()
-        result = _measurements(seed)[name](servers, quick=quick)
+        result = _measurements(options)[name](servers, quick=options.quick)
         report = result.render(name, watch.finish())
     print(f"\n{report}\n")
     say(f"Measured in {time.monotonic() - started:.0f} s.")
-    if not quick:
+    if not options.quick:
         write_report(PAGE, name, report)
         say(f"Updated {PAGE.relative_to(PROJECT)}.")
 
 
-def _measurements(seed: int | None) -> dict[str, Callable[..., Report]]:
+def _measurements(options: argparse.Namespace) -> dict[str, Callable[..., Report]]:
     # Models can be imported only after django.setup().
     from bench.checks.run import measure_claims_and_checks
     from bench.installer import measure_installer
@@ -101,7 +113,11 @@ def _measurements(seed: int | None) -> dict[str, Callable[..., Report]]:
         "checks": measure_claims_and_checks,
         "tokens": measure_tokens,
         "installer": measure_installer,
-        REVOCATION: partial(measure_revocation, seed=seed),
+        REVOCATION: partial(
+            measure_revocation,
+            seed=options.seed,
+            download_seconds=options.download_seconds,
+        ),
     }
 
 

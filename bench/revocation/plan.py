@@ -11,8 +11,9 @@ from bench.revocation.checker import Promises
 class Plan:
     """The sizes of one run.
 
-    ``change_pause`` and ``trouble_pause`` are the shortest and longest pauses. A long
-    download is read at ``download_pace`` bytes a second by one client for each route.
+    ``change_pause`` and ``trouble_pause`` are the shortest and longest pauses.
+    ``least_ends`` is how many ends of rights each route must have met. Long downloads
+    are read at ``download_pace`` bytes a second.
     """
 
     seconds: float
@@ -22,6 +23,7 @@ class Plan:
     change_pause: tuple[float, float]
     trouble_pause: tuple[float, float]
     least_requests: int
+    least_ends: int
     download_bytes: int = 96 * 2**20
     download_pace: int = 4 * 2**20
     downloads_per_route: int = 2
@@ -36,6 +38,7 @@ FULL = Plan(
     change_pause=(0.2, 1.0),
     trouble_pause=(2.0, 8.0),
     least_requests=100_000,
+    least_ends=200,
 )
 QUICK = Plan(
     seconds=25,
@@ -44,6 +47,7 @@ QUICK = Plan(
     requests_per_second=100,
     change_pause=(0.2, 0.6),
     trouble_pause=(0.5, 2.0),
-    least_requests=500,
+    least_requests=300,
+    least_ends=3,
     downloads_per_route=1,
 )

@@ -35,6 +35,12 @@ def _goals(history: History, by_route: Figures, plan: Plan) -> Sequence[Goal]:
     limit = plan.promises.answer * 1000
     return [
         Goal("Requests", len(history.answers), "at least", plan.least_requests),
+        Goal(
+            "Ends of rights that requests came after, by each route",
+            min(len(figure.latencies) for figure in by_route.values()),
+            "at least",
+            plan.least_ends,
+        ),
         Goal("Violations", 0, "at most", 0),
         *(
             Goal(f"Worst latency, {route}", 1000 * seconds, "at most", limit, " ms")

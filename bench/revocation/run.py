@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from random import Random, SystemRandom
 from threading import Event
 
@@ -31,9 +32,15 @@ SHOWN = 5
 
 
 def measure_revocation(
-    servers: Servers, *, quick: bool, seed: int | None = None
+    servers: Servers,
+    *,
+    quick: bool,
+    seed: int | None = None,
+    download_seconds: float | None = None,
 ) -> Report:
     """Record a history and check it.
+
+    Without a ``seed``, one is drawn. ``download_seconds`` replaces the promise.
 
     Raises:
         BenchError: an answer broke a promise. The message shows it, and names the file
@@ -42,6 +49,9 @@ def measure_revocation(
     """
     require_tools("docker-registry")
     plan = QUICK if quick else FULL
+    if download_seconds is not None:
+        promises = replace(plan.promises, download=download_seconds)
+        plan = replace(plan, promises=promises)
     seed = SystemRandom().randrange(10**6) if seed is None else seed
     say(f"Seed {seed}.")
     with running_stack(servers) as stack:
