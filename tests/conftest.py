@@ -18,9 +18,12 @@ LAYERS = ("unit", "integration", "e2e", "browser")
 TESTS = Path(__file__).parent
 # Their tests share processes that take long to start, so one worker runs a group.
 # Elsewhere a file's tests stay together, with the fixtures of the file.
-GROUPS = ("e2e/checks", "e2e", "browser")
+GROUPS = ("e2e/checks", "e2e/revocation", "e2e", "browser")
 # These take the longest, so they start first.
-FIRST = ("e2e", "browser", "e2e/checks", "integration/test_schemathesis.py")
+FIRST = (
+    *("e2e", "browser", "e2e/checks", "e2e/revocation"),
+    "integration/test_schemathesis.py",
+)
 
 
 # First, because pytest-xdist reads the groups in the same hook.
