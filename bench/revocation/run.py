@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from random import Random, SystemRandom
 from threading import Event
 
@@ -27,6 +28,7 @@ from bench.revocation.writer import Writer, issue_licenses
 from deploy.local.demo_settings import PROJECT
 from portal.celery import app
 from portal.crypto.secrets import Secret
+from tests.support.servers.nginx import NGINX
 
 SHOWN = 5
 
@@ -43,11 +45,13 @@ def measure_revocation(
     Without a ``seed``, one is drawn. ``download_seconds`` replaces the promise.
 
     Raises:
-        BenchError: an answer broke a promise. The message shows it, and names the file
-            with the whole history.
+        BenchError: nginx is missing, or an answer broke a promise. The message shows
+            it, and names the file with the whole history.
         LocalStackError: a process did not start.
     """
     require_tools("docker-registry")
+    if not Path(NGINX).exists():
+        raise BenchError("nginx is missing: sudo apt-get install nginx-light")
     plan = QUICK if quick else FULL
     if download_seconds is not None:
         promises = replace(plan.promises, download=download_seconds)

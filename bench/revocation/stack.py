@@ -47,7 +47,8 @@ def running_stack(servers: Servers) -> Iterator[RunningStack]:
     ports = _nginx_ports(servers)
     with ExitStack() as stack:
         upstream = _start_registries(servers, ports, stack)
-        victims = start_victims(servers, _nginx_configuration(servers, ports))
+        configuration = _nginx_configuration(servers, ports)
+        victims = start_victims(servers, configuration, ports.proxy)
         for victim in victims.values():
             stack.callback(victim.end)
         hosts = {

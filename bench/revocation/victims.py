@@ -40,7 +40,7 @@ class Victim:
         self._signal(signal.SIGKILL)
 
     def restart(self) -> None:
-        """Start a killed process again and return once it answers."""
+        """Start a killed process again."""
         self.process.stop()  # collects its exit code
         self.process = self.start()
 
@@ -59,8 +59,10 @@ class Victim:
                     process.send_signal(number)
 
 
-def start_victims(servers: Servers, nginx: Path) -> dict[Process, Victim]:
-    """Start edge, worker and nginx, with the file ``nginx``; return all victims.
+def start_victims(
+    servers: Servers, nginx: Path, nginx_port: int
+) -> dict[Process, Victim]:
+    """Start edge, worker and nginx, with its configuration; return all victims.
 
     PostgreSQL and Valkey run already.
     """
@@ -72,7 +74,7 @@ def start_victims(servers: Servers, nginx: Path) -> dict[Process, Victim]:
             servers.settings.portal_port,
         ),
         Process.WORKER: partial(_start_worker, servers),
-        Process.NGINX: partial(_start_nginx, nginx),
+        Process.NGINX: partial(_start_nginx, nginx, nginx_port),
     }
     victims = {name: Victim(start(), start) for name, start in starts.items()}
     postgres = partial(_start_postgres, servers.directory / "postgres" / "data")
@@ -107,10 +109,12 @@ def _start_worker(servers: Servers) -> ManagedProcess:
     )
 
 
-def _start_nginx(configuration: Path) -> ManagedProcess:
+def _start_nginx(configuration: Path, port: int) -> ManagedProcess:
     directory = configuration.parent
-    return ManagedProcess(
+    process = ManagedProcess(
         [NGINX, "-c", str(configuration), "-p", str(directory)],
         name="nginx",
         log=directory / "nginx.log",
     )
+    process.wait_for_http(f"http://127.0.0.1:{port}/")
+    return process
