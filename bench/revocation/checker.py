@@ -11,8 +11,10 @@ its license may have been active at some instant that counts for it:
    before its first byte. A request that was sent before the revocation may wait for a
    frozen process, but not for ever.
 3. For each byte of a long download through the proxy: not earlier than the promised
-   number of seconds before. Distribution streams blobs of the private registry itself;
-   those may be finished.
+   number of seconds before. The edge decides again every few seconds, so those in which
+   it or nginx in front of it was frozen do not count, nor those without PostgreSQL
+   until the edge has asked again. Distribution streams blobs of the private registry
+   itself; those may be finished.
 
 A commit has no exact time for its client. A revocation counts from when its answer was
 received, so it was certainly done; a reinstatement from when it was asked for, so it
@@ -23,11 +25,27 @@ arrived after they have read it; a wrong verdict would need the opposite.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from bench.revocation.history import Answer, Change, History, Kind, Route, as_line
-from bench.revocation.spans import Spans, active_spans, license_spans
+from bench.revocation.history import (
+    Answer,
+    Change,
+    History,
+    Kind,
+    Process,
+    Route,
+    Trouble,
+    as_line,
+)
+from bench.revocation.spans import Span, Spans, active_spans, license_spans
+
+# Nothing can break a download off without these, and for some seconds afterwards: while
+# PostgreSQL is away the edge goes on, and asks again after five seconds or ten.
+_ON_THE_WAY = {
+    Route.EDGE: {Process.EDGE: 0.0, Process.POSTGRES: 10.0},
+    Route.NGINX: {Process.EDGE: 0.0, Process.POSTGRES: 10.0, Process.NGINX: 0.0},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,26 +78,61 @@ def check(history: History, promises: Promises) -> list[Violation]:
         Violation(rule, answer, _changes_before(history.changes, answer))
         for answer in history.answers
         if answer.carries
-        for rule in _broken(answer, license_spans(spans, answer.license), promises)
+        for rule in _broken(
+            answer,
+            license_spans(spans, answer.license),
+            promises,
+            history.troubles,
+        )
     ]
 
 
-def _broken(answer: Answer, active: Spans, promises: Promises) -> Iterator[str]:
+def _broken(
+    answer: Answer, active: Spans, promises: Promises, troubles: Sequence[Trouble]
+) -> Iterator[str]:
     begun = answer.sent - promises.answer
     late = answer.first_byte - promises.answer - promises.deadline
     if not active.touch(begun, answer.first_byte):
         yield "Content of a request sent after the promised second"
     elif not active.touch(max(begun, late), answer.first_byte):
         yield "Content after the request's deadline"
-    if is_judged_to_its_end(answer) and not all(
-        active.touch(mark - promises.download, mark) for mark in answer.marks
-    ):
-        yield "A download that ran on"
+    if _is_judged_to_its_end(answer):
+        pauses = _pauses(answer.route, troubles)
+        for mark in answer.marks:
+            if not active.touch(_before(mark, promises.download, pauses), mark):
+                yield "A download that ran on"
+                break
 
 
-def is_judged_to_its_end(answer: Answer) -> bool:
+def _pauses(route: Route, troubles: Iterable[Trouble]) -> list[Span]:
+    """Return when nothing could break a download off, the latest first."""
+    after = _ON_THE_WAY[route]
+    return sorted(
+        (
+            (item.began, item.ended + after[item.victim])
+            for item in troubles
+            if item.victim in after
+        ),
+        reverse=True,
+    )
+
+
+def _before(instant: float, seconds: float, pauses: Iterable[Span]) -> float:
+    """Return the instant so many seconds before, not counting pauses."""
+    for began, ended in pauses:
+        counted = max(0.0, instant - ended)
+        if began >= instant:
+            continue
+        if counted >= seconds:
+            break
+        seconds -= counted
+        instant = began
+    return instant - seconds
+
+
+def _is_judged_to_its_end(answer: Answer) -> bool:
     """Return whether a download has to be broken off."""
-    return answer.kind is Kind.DOWNLOAD and answer.route is not Route.PRIVATE
+    return answer.kind is Kind.DOWNLOAD and answer.route in _ON_THE_WAY
 
 
 def _changes_before(changes: Iterable[Change], answer: Answer) -> tuple[Change, ...]:

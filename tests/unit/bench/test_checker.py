@@ -9,7 +9,16 @@ import pytest
 
 from bench.revocation.checker import Promises, check
 from bench.revocation.figures import figures
-from bench.revocation.history import Answer, Change, History, Kind, Right, Route
+from bench.revocation.history import (
+    Answer,
+    Change,
+    History,
+    Kind,
+    Process,
+    Right,
+    Route,
+    Trouble,
+)
 
 SENT_LATE = "Content of a request sent after the promised second"
 ANSWERED_LATE = "Content after the request's deadline"
@@ -221,6 +230,41 @@ def test_a_download_that_ran_on_before_a_reinstatement_is_found() -> None:
 
     assert rules(changes, download(5, 10, 24.0, 26.0)) == [RAN_ON]
     assert rules(changes, download(5, 10, 20.0, 26.0)) == []
+
+
+@pytest.mark.parametrize(
+    ("victim", "route", "last", "expected"),
+    [
+        (Process.EDGE, Route.EDGE, 28.1, []),
+        (Process.EDGE, Route.EDGE, 28.3, [RAN_ON]),
+        (Process.EDGE, Route.NGINX, 28.1, []),
+        (Process.NGINX, Route.NGINX, 28.1, []),
+        (Process.NGINX, Route.EDGE, 26, [RAN_ON]),
+        (Process.VALKEY, Route.NGINX, 26, [RAN_ON]),
+        # The edge asks again ten seconds after an outage of its database at the latest.
+        (Process.POSTGRES, Route.EDGE, 38.1, []),
+        (Process.POSTGRES, Route.EDGE, 38.3, [RAN_ON]),
+    ],
+)
+def test_seconds_in_which_nothing_could_break_a_download_off_do_not_count(
+    victim: Process, route: Route, last: float, expected: list[str]
+) -> None:
+    frozen = Trouble(victim, "frozen", 12.0, 20.0)
+    history = History([download(5, 10, last, route=route)], [REVOKED], [frozen])
+
+    assert [item.rule for item in check(history, PROMISES)] == expected
+
+
+def test_two_outages_during_a_download_both_count_out() -> None:
+    frozen = [
+        Trouble(Process.EDGE, "frozen", start, start + 2) for start in (3, 12, 16, 30)
+    ]
+    fine, too_long = (
+        History([download(5, last)], [REVOKED], frozen) for last in (24.1, 24.3)
+    )
+
+    assert check(fine, PROMISES) == []
+    assert [item.rule for item in check(too_long, PROMISES)] == [RAN_ON]
 
 
 def test_a_download_from_the_private_registry_may_finish_but_not_begin() -> None:
