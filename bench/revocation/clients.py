@@ -61,8 +61,7 @@ class Clients:
             for _ in range(self.plan.clients):
                 tasks.create_task(self._pull_on(session))
             for route in Route:
-                for _ in range(self.plan.downloads_per_route):
-                    tasks.create_task(self._download_on(session, route))
+                tasks.create_task(self._download_on(session, route))
 
     async def _pull_on(self, session: aiohttp.ClientSession) -> None:
         rate = self.plan.requests_per_second / self.plan.clients

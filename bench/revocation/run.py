@@ -61,9 +61,11 @@ def measure_revocation(
     with running_stack(servers) as stack:
         history = _record(servers, stack, plan, seed)
     violations = check(history, plan.promises)
-    if violations:
-        file = PROJECT / "var" / f"revocation-{seed}.jsonl"
+    file = PROJECT / "var" / f"revocation-{seed}.jsonl"
+    if violations or not quick:
         history.save(file)
+        say(f"The history is in {file}.")
+    if violations:
         shown = "\n".join(map(str, violations[:SHOWN]))
         raise BenchError(f"{len(violations)} violations, all in {file}:\n{shown}")
     return make_report(history, plan, seed)
