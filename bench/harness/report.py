@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.harness.errors import BenchError
 
 _RELATIONS = {"at least": operator.ge, "at most": operator.le, "under": operator.lt}
-_DIGITS = {" times": 2, " ms": 1, " s": 1}
+_DIGITS = {" times": 2, " ms": 1}
 
 
 @dataclass(frozen=True, slots=True)

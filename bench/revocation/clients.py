@@ -72,7 +72,10 @@ class Clients:
     async def _download_on(self, session: aiohttp.ClientSession, route: Route) -> None:
         while not self.stopped.is_set():
             await asyncio.sleep(self.random.random())
-            await self._pull(session, self.generator.draw_download(route))
+            wanted = self.generator.draw_download(route)
+            self.generator.downloading.add(wanted.license)
+            await self._pull(session, wanted)
+            self.generator.downloading.discard(wanted.license)
 
     async def _pull(self, session: aiohttp.ClientSession, wanted: Wanted) -> None:
         old = self.requests.tokens.is_old(

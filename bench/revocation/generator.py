@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from random import Random
 from typing import TypeVar
@@ -64,10 +65,11 @@ class WantedTrouble:
 
 @dataclass(slots=True)
 class Pulls:
-    """Draws requests."""
+    """Draws requests. ``downloading`` has the licenses of long downloads under way."""
 
     random: Random
     licenses: int
+    downloading: set[int] = field(default_factory=set)
     _hot: deque[int] = field(default_factory=lambda: deque(maxlen=_HOT))
 
     def note_change(self, license: int) -> None:
@@ -106,8 +108,11 @@ class Changes:
     def draw_pause(self) -> float:
         return self.random.uniform(*self.pause)
 
-    def draw(self) -> WantedChange:
+    def draw(self, downloading: Collection[int] = ()) -> WantedChange:
+        """Draw a change, a third of them of licenses that are ``downloading``."""
         license = self.random.randrange(self.licenses)
+        if downloading and self.random.random() < 1 / 3:
+            license = self.random.choice(sorted(downloading))
         ended = self._ended[license]
         ends = not ended or (len(ended) < len(Right) and self.random.random() < 0.2)
         rights = [right for right in Right if (right in ended) != ends]

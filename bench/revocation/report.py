@@ -46,16 +46,6 @@ def _goals(history: History, by_route: Figures, plan: Plan) -> Sequence[Goal]:
             Goal(f"Worst latency, {route}", 1000 * seconds, "at most", limit, " ms")
             for route, seconds in worst.items()
         ),
-        *(
-            Goal(
-                f"Longest download after a commit, {route}",
-                max(by_route[route].ran_on, default=0.0),
-                "at most",
-                plan.promises.download,
-                " s",
-            )
-            for route in (Route.EDGE, Route.NGINX)
-        ),
     ]
 
 

@@ -62,7 +62,7 @@ class Writer:
 
     def run(self) -> None:
         while not self.stopped.wait(self.generator.draw_pause()):
-            self._make(self.generator.draw())
+            self._make(self.generator.draw(self.pulls.downloading.copy()))
         connection.close()
 
     def _make(self, wanted: WantedChange) -> None:

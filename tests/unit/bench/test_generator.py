@@ -59,6 +59,16 @@ def test_changes_end_what_holds_and_give_back_what_ended() -> None:
     assert 1 <= can_pull <= 9
 
 
+def test_licenses_of_downloads_under_way_are_changed_more_often() -> None:
+    changes = Changes(seeded(), 100, (0.2, 1))
+
+    drawn = Counter(changes.draw({42, 43}).license for _ in range(1000))
+
+    assert drawn[42] > 100
+    assert drawn[43] > 100
+    assert len(drawn) > 50
+
+
 def test_every_process_is_killed_and_frozen_for_seconds() -> None:
     random = seeded()
     drawn = [draw_trouble(random, (0.5, 2)) for _ in range(300)]
