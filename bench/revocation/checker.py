@@ -98,10 +98,9 @@ def _broken(
         yield "Content after the request's deadline"
     if _is_judged_to_its_end(answer):
         pauses = _pauses(answer.route, troubles)
-        for mark in answer.marks:
-            if not active.touch(_before(mark, promises.download, pauses), mark):
-                yield "A download that ran on"
-                break
+        starts = (_before(mark, promises.download, pauses) for mark in answer.marks)
+        if not all(map(active.touch, starts, answer.marks)):
+            yield "A download that ran on"
 
 
 def _pauses(route: Route, troubles: Iterable[Trouble]) -> list[Span]:
