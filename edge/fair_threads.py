@@ -41,7 +41,7 @@ class FairThreads(DatabaseThreads):
 
         Raises:
             ShareExceeded: too many calls are waiting, or the turn did not come in time.
-            django.db.Error: the database failed, for this call or one before it in line.
+            django.db.Error: the database failed, for this call or one before it.
         """
         with self._share.use(holder):
             began = time.monotonic()
