@@ -202,7 +202,8 @@ def _mapping(dumper: yaml.SafeDumper, mapping: Mapping[str, Any]) -> yaml.Mappin
     return node
 
 
-_Dumper.yaml_representers = {
+# All other types are refused.
+_REPRESENTERS: Final[dict[Any, Any]] = {
     NoneType: yaml.SafeDumper.represent_none,
     None: yaml.SafeDumper.represent_undefined,
     bool: yaml.SafeDumper.represent_bool,
@@ -211,3 +212,4 @@ _Dumper.yaml_representers = {
     list: yaml.SafeDumper.represent_list,
     dict: _mapping,
 }
+_Dumper.yaml_representers = _REPRESENTERS

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from datetime import date
 from typing import Any
 
@@ -74,7 +75,7 @@ BOTH_READ = [
     ('""', ""),
     ('"a\\n\\t\\"\\\\ \\u00e9 😀"', 'a\n\t"\\ é 😀'),
 ]
-CORE_SCHEMA = [
+CORE_SCHEMA: list[tuple[str, Callable[[str], Any]]] = [
     (r"null|Null|NULL|~|", lambda _: None),
     (r"true|True|TRUE", lambda _: True),
     (r"false|False|FALSE", lambda _: False),
@@ -86,7 +87,7 @@ CORE_SCHEMA = [
 ]
 
 
-def yaml_1_2(node: yaml.Node) -> Any:
+def yaml_1_2(node: Any) -> Any:
     if isinstance(node, yaml.MappingNode):
         return {yaml_1_2(key): yaml_1_2(value) for key, value in node.value}
     if isinstance(node, yaml.SequenceNode):

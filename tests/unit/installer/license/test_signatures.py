@@ -110,7 +110,8 @@ def test_signed_junk_is_not_a_license(data: bytes, tmp_path: Path) -> None:
 
 def test_a_signed_license_without_fields_is_genuine(tmp_path: Path) -> None:
     signer = Signer()
-    for fields in ({}, None):
+    empty: tuple[Any, ...] = ({}, None)
+    for fields in empty:
         content = document(entitlements=fields)
         license = read(signer.sealed(content))
 
