@@ -73,7 +73,7 @@ def _licenses(path: str, team: Team, license: License) -> list[Address]:
             Address(f"Licenses, {state}", _with(path, state=state), "Expires")
             for state in ("active", "expiring", "expired", "revoked")
         ),
-        Address("Licenses, a type", _with(path, type="trial"), "No license"),
+        Address("Licenses, a type", _with(path, type="trial"), "No matching license"),
         Address("Licenses, search: a customer", _with(path, search=name), name),
         Address("Licenses, search: a common word", _with(path, search="Acme"), "Acme"),
         Address("A license", f"{path}/{license.pk}", name),
