@@ -16,7 +16,7 @@ from portal.errors import Busy, TooMany
 from portal.limits.fair_share import FairShare, ShareExceeded
 
 _requests = FairShare(
-    "waiting_requests",
+    "portal-waiting-requests",
     total=settings.BERTH_WAITING_REQUESTS,
     each=settings.BERTH_WAITING_REQUESTS_PER_TEAM,
 )
