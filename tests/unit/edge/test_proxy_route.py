@@ -110,7 +110,8 @@ def test_a_malformed_name_is_invalid(name: str) -> None:
         parse_route(f"/v2/{name}/manifests/v1")
 
     assert (caught.value.status, caught.value.code) == (400, ErrorCode.NAME_INVALID)
-    assert caught.value.message not in {"", "None"}
+    assert isinstance(caught.value.code, ErrorCode)
+    assert len(caught.value.message) > 10
 
 
 @pytest.mark.parametrize(
@@ -137,7 +138,8 @@ def test_a_malformed_reference_reaches_no_upstream(kind: str, reference: str) ->
         parse_route(f"/v2/proxy/my-app/quay.io/a/{kind}/{reference}")
 
     assert caught.value.status in {400, 404}
-    assert caught.value.message not in {"", "None"}
+    assert isinstance(caught.value.code, ErrorCode)
+    assert len(caught.value.message) > 10
 
 
 @pytest.mark.parametrize(

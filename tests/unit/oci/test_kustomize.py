@@ -232,3 +232,26 @@ def test_a_name_that_kubectl_would_take_for_a_number_is_quoted(name: str) -> Non
 
     assert f'- name: "{name}"\n' in text
     assert yaml.safe_load(text)["images"] == [{"name": name, "newName": new_name}]
+
+
+def test_the_transformer_of_names_that_images_does_not_reach() -> None:
+    renaming = Renaming("redis", "proxy.example.com/proxy/app/redis", ("spec/image",))
+
+    text = kustomization([renaming])
+
+    # A document inside a document, to be read by people too.
+    assert "transformers:\n- |\n  apiVersion: builtin\n" in text
+    (transformer,) = yaml.safe_load(text)["transformers"]
+    assert yaml.safe_load(transformer) == {
+        "apiVersion": "builtin",
+        "kind": "ImageTagTransformer",
+        "metadata": {"name": "images-elsewhere-1"},
+        "imageTag": {"name": "redis", "newName": "proxy.example.com/proxy/app/redis"},
+        "fieldSpecs": [{"path": "spec/image"}],
+    }
+
+
+def test_a_long_name_stays_on_its_line() -> None:
+    new_name = "proxy.example.com/proxy/app/" + "/".join(["part"] * 40)
+
+    assert f"  newName: {new_name}\n" in kustomization([Renaming("a", new_name)])

@@ -253,3 +253,71 @@ def test_documents_without_a_kind_are_told_by_their_line() -> None:
     )
 
     assert read_manifest(text).without_kind == (4, 8, 13)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "name", "is_generated"),
+    [
+        ("{name: web}", "web", False),
+        ("{generateName: web-}", "web-", True),
+        ("{name: web, generateName: other-}", "web", False),
+        ("{}", "", False),
+        ("null", "", False),
+        ("[web]", "", False),
+    ],
+)
+def test_a_generated_name_is_told_from_a_given_one(
+    metadata: str, name: str, is_generated: bool
+) -> None:
+    text = f"kind: Job\nmetadata: {metadata}\n"
+
+    (described,) = read_manifest(text).objects
+
+    assert (described.name, described.is_generated) == (name, is_generated)
+    assert str(described) == f"Job {name}".rstrip()
+
+
+def test_everything_beside_a_merged_mapping_is_searched_too() -> None:
+    text = """\
+kind: Pod
+base: &base
+  containers: [{name: merged, image: a}]
+spec:
+  <<: *base
+  initContainers: [5, {name: beside, image: b}, [], {name: last, image: c}]
+"""
+
+    found = read_manifest(text).images
+
+    assert [item.image for item in found] == ["a", "a", "b", "c"]
+
+
+def test_the_places_of_image_volumes_and_nested_lists() -> None:
+    text = """\
+kind: Custom
+spec:
+  groups:
+  - - volumes:
+      - text
+      - {name: model, image: {reference: a}}
+      imagePullSecrets: [{name: secret}]
+      containers:
+      - {name: web, image: {reference: no}}
+"""
+
+    (found,) = read_manifest(text).images
+
+    assert found.path == "spec/groups[][]/volumes[]/image/reference"
+    assert found.pod_spec == PodSpec("/spec/groups/0/0", ("secret",))
+    assert (found.image, found.container, found.line) == ("a", "model", 6)
+
+
+def test_only_a_list_has_items_that_are_objects() -> None:
+    text = "kind: Menu\nitems: [{kind: Pod, containers: [{image: a}]}, {x: 1}]\n"
+
+    found = read_manifest(text)
+
+    assert [item.kind for item in found.objects] == ["Menu"]
+    assert [item.object.kind for item in found.images] == ["Menu"]
+    assert found.without_kind == ()
+    assert read_manifest("kind: PodList\nitems: a\n").objects[0].kind == "PodList"

@@ -115,7 +115,7 @@ def test_guard_opens_sockets_for_allowed_addresses_only() -> None:
 
 def opened_for(address: str, family: socket.AddressFamily) -> socket.socket:
     guard = AddressGuard([ip_network("127.0.0.0/8"), ip_network("::1/128")])
-    address_info = (family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", (address, 80))
+    address_info = (family, socket.SOCK_DGRAM, socket.IPPROTO_UDP, "", (address, 80))
     return guard(address_info)
 
 
@@ -128,8 +128,8 @@ def test_a_socket_is_what_the_address_needs(
 ) -> None:
     with opened_for(address, family) as opened:
         assert opened.family is family
-        assert opened.type is socket.SOCK_STREAM
-        assert opened.proto == socket.IPPROTO_TCP
+        assert opened.type is socket.SOCK_DGRAM
+        assert opened.proto == socket.IPPROTO_UDP
 
 
 async def test_all_closed_waits_for_every_socket() -> None:

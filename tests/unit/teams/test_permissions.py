@@ -6,8 +6,9 @@ import pytest
 
 from portal.errors import NotAllowed
 from teams.actors import Actor, ActorKind
-from teams.permissions import Permission, Role, may_assign, permissions_of
+from teams.permissions import Permission, Role, may_assign, may_invite, permissions_of
 
+LOWER = {"admin", "developer", "support", "sales", "read-only"}
 READS = {
     "team:read",
     "application:read",
@@ -103,3 +104,21 @@ def test_actor_is_required_to_hold_the_permission_in_the_very_team() -> None:
         actor.require(Permission.LICENSE_REVOKE, team_id=team_id)
     with pytest.raises(NotAllowed):
         actor.require(Permission.REGISTRY_MANAGE, team_id=uuid.uuid4())
+
+
+@pytest.mark.parametrize(
+    ("inviter", "roles"),
+    [
+        ("owner", {"owner", *LOWER}),
+        ("admin", LOWER),
+        *((role, set()) for role in ("developer", "support", "sales", "read-only")),
+    ],
+)
+def test_owners_and_admins_invite_to_what_they_may_assign(
+    inviter: str, roles: set[str]
+) -> None:
+    invited = {
+        role.value for role in Role if may_invite(inviter=inviter, role=role.value)
+    }
+
+    assert invited == roles

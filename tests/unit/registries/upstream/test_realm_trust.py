@@ -52,6 +52,7 @@ PLAIN = target("registry.example.com:5000", scheme="http")
         ("https://registry.corp.internal/token", INTERNAL),
         ("http://registry.example.com:5000/token", PLAIN),
         ("https://auth.example.com/token", PLAIN),
+        ("https://auth.quay.io./token", QUAY),
     ],
 )
 def test_realm_is_trusted(realm: str, upstream: UpstreamTarget) -> None:

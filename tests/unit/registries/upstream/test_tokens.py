@@ -38,6 +38,7 @@ def read(answer: Any, status: int = 200) -> tuple[str, float]:
         ({"token": "abc", "expires_in": 3601}, "abc", 2879),
         ({"token": "abc", "expires_in": 10**9}, "abc", 2879),
         ({"token": LONGEST}, LONGEST, 47),
+        ({"token": "t"}, "t", 47),
     ],
 )
 def test_a_usable_answer(answer: dict[str, Any], token: str, seconds: float) -> None:
@@ -62,8 +63,16 @@ def test_a_usable_answer(answer: dict[str, Any], token: str, seconds: float) -> 
     ],
 )
 def test_an_answer_without_a_token(answer: dict[str, Any]) -> None:
-    with pytest.raises(UpstreamFault, match="gave no token"):
+    with pytest.raises(UpstreamFault, match="has a token service that gave no token"):
         read(answer)
+
+
+def test_a_fault_has_the_status() -> None:
+    for answer, status in [({"token": ""}, 200), ({"token": "abc"}, 503)]:
+        with pytest.raises(UpstreamFault) as caught:
+            read(answer, status)
+
+        assert caught.value.http_status == status
 
 
 @pytest.mark.parametrize(
