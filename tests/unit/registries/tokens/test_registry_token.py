@@ -220,6 +220,11 @@ def with_leaf(der: bytes) -> dict[str, Any]:
     return own_header() | {"x5c": [base64.b64encode(der).decode()]}
 
 
+def broken_lines() -> dict[str, Any]:
+    (encoded,) = own_header()["x5c"]
+    return own_header() | {"x5c": [f"{encoded[:64]}\n{encoded[64:]}"]}
+
+
 def _changed(old: bytes, new: bytes) -> bytes:
     der = KEY.certificate.public_bytes(serialization.Encoding.DER)
     assert old in der
@@ -262,6 +267,10 @@ VERSION_9 = _changed(bytes.fromhex("a003020102"), bytes.fromhex("a003020109"))
         pytest.param(
             lambda: forge({}, own_header() | {"x5c": ["!"]}, KEY.private_key, "ES256"),
             id="certificate is no base64",
+        ),
+        pytest.param(
+            lambda: forge({}, broken_lines(), KEY.private_key, "ES256"),
+            id="certificate of several lines",
         ),
         pytest.param(
             lambda: forge({}, with_leaf(UNKNOWN_CURVE), KEY.private_key, "ES256"),
