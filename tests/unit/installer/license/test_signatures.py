@@ -167,7 +167,12 @@ def test_a_difference_is_named_by_its_place(tmp_path: Path) -> None:
     for path, content in [
         ("spec.channels", {"channels": []}),
         ("spec.channels[0].isDefault", {"channels": [{"channelName": "Stable"}]}),
+        ("spec.channels[0]", {"channels": ["Stable"]}),
+        ("spec.channels", {"channels": "Stable"}),
+        ("spec.channels", {"channels": {"channelName": "Stable"}}),
         ("spec.licenseSequence", {"licenseSequence": True}),
+        ("spec.licenseSequence", {"licenseSequence": []}),
+        ("spec.licenseSequence", {"licenseSequence": {}}),
     ]:
         signed = signer.signed(document())
         signed["spec"] |= content
