@@ -197,3 +197,24 @@ def test_a_license_without_its_signatures_is_what_was_signed() -> None:
     for fields in (None, ["a"]):
         strange = {"spec": {"entitlements": fields}}
         assert without_signatures(strange) == strange
+
+
+def test_a_root_file_is_read_as_far_as_100_kb(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no RSA public key"):
+        roots("x" * 100_000 + Signer().root_pem, tmp_path)
+    assert roots("x" * 90_000 + Signer().root_pem, tmp_path)
+    with pytest.raises(UsageError, match=r"missing cannot be read: No such") as caught:
+        read_root_keys(tmp_path / "missing")
+    assert caught.value.code == "no_root_key"
+
+
+@pytest.mark.parametrize("signature", [None, ""])
+def test_a_license_without_a_signature_is_unsigned(
+    signature: str | None, tmp_path: Path
+) -> None:
+    content = document(signature=signature)
+
+    with pytest.raises(LicenseError) as caught:
+        verify_license(read(content), roots(Signer().root_pem, tmp_path))
+
+    assert caught.value.code == "unsigned"
