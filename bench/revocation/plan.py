@@ -31,7 +31,7 @@ class Plan:
 
 
 FULL = Plan(
-    seconds=660,
+    seconds=600,
     licenses=36,
     clients=128,
     requests_per_second=360,
