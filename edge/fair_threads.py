@@ -10,7 +10,7 @@ from weakref import WeakValueDictionary
 
 from django.db import OperationalError
 
-from edge.threads import DatabaseThreads
+from edge.threads import DatabaseThreads, NoThreadFree
 from portal.limits.fair_share import FairShare, ShareExceeded
 
 T = TypeVar("T")
@@ -64,6 +64,8 @@ class FairThreads(DatabaseThreads):
             raise OperationalError("The database failed while this call was in line.")
         try:
             return await self.call(function)
+        except NoThreadFree:
+            raise
         except OperationalError:
             self._failed_at = time.monotonic()
             raise

@@ -12,11 +12,19 @@ from typing import TypeVar
 from django.db import InterfaceError, OperationalError, connection
 
 from portal.database.deadlines import REQUEST_SECONDS, waiting_at_most
+from portal.limits.fair_share import ShareExceeded
 
 T = TypeVar("T")
 DATABASE_THREADS = 8
 # A call that waits in line behind slow ones ends at last, too.
 GRACE_SECONDS = 0.5
+
+
+class NoThreadFree(OperationalError, ShareExceeded):  # noqa: N818 -- states the fact
+    """Other calls kept all threads busy until this one's time was over."""
+
+    def __init__(self) -> None:
+        ShareExceeded.__init__(self, "edge-threads", is_own=False, retry_after=5)
 
 
 class DatabaseThreads:
@@ -31,6 +39,7 @@ class DatabaseThreads:
         """Run a function in a thread, and retry once if its connection was stale.
 
         Raises:
+            NoThreadFree: no thread was free in time.
             django.db.Error: the database failed, or did not answer within ``seconds``.
         """
         loop = asyncio.get_running_loop()
@@ -39,7 +48,7 @@ class DatabaseThreads:
             async with asyncio.timeout(seconds + GRACE_SECONDS):
                 return await loop.run_in_executor(self._executor, work)
         except TimeoutError as error:
-            raise OperationalError("No thread was free in time.") from error
+            raise NoThreadFree from error
 
     def start(self, function: Callable[[], object]) -> None:
         """Run a function in a thread, without waiting for it."""
@@ -53,7 +62,10 @@ class DatabaseThreads:
 
 def _within(deadline: float, function: Callable[[], T]) -> T:
     # Including the time in line, so that a caller who gives up knows the call failed.
-    with waiting_at_most(deadline - time.monotonic()):
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
+        raise NoThreadFree
+    with waiting_at_most(seconds):
         return _with_live_connection(function)
 
 

@@ -137,6 +137,7 @@ def asked_at_once(requests: list[Callable[[], Answer]]) -> list[tuple[Answer, fl
         return list(threads.map(timed, requests))
 
 
+@pytest.mark.expected_traceback("OperationalError")
 def test_with_a_frozen_database_every_request_is_503_in_time(
     servers: CheckStack, site: Site
 ) -> None:
@@ -169,6 +170,7 @@ def test_with_a_frozen_database_every_request_is_503_in_time(
     assert "<h1>The database is unavailable</h1>" in answers["page"][0].body.decode()
 
 
+@pytest.mark.expected_traceback("OperationalError")
 def test_a_crowd_at_a_frozen_database_does_not_wait_in_line(
     servers: CheckStack, site: Site
 ) -> None:

@@ -199,6 +199,7 @@ def test_a_database_that_is_restarted(stack: CheckStack) -> None:
     registries.assert_reported_once()
 
 
+@pytest.mark.expected_traceback("OperationalError")
 def test_a_database_that_is_frozen(stack: CheckStack) -> None:
     registries = Registries(stack, 4)
     stack.fake.delay_seconds = 2

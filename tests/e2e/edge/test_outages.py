@@ -47,7 +47,9 @@ def other_edge(
     return process, EdgeClient(f"localhost:{port}", process, log)
 
 
-@pytest.mark.expected_traceback("OperationalError: couldn't get a connection")
+@pytest.mark.expected_traceback(
+    "OperationalError: (couldn't get a connection|PostgreSQL did not answer)"
+)
 def test_without_its_database_nothing_is_allowed(
     ports: Ports, connected: Vendor, name: str, line: Forwarder, tmp_path: Path
 ) -> None:

@@ -20,7 +20,8 @@ MAX_BYTES = 32 * 2**20
 class Target:
     """A registry, and the login that is entitled to all of one namespace.
 
-    Without a login the registry is open to everybody.
+    Without a login the registry is open to everybody. A login of two empty strings asks
+    for a token without one.
     """
 
     url: str
@@ -87,11 +88,11 @@ class RegistryClient:
         fields = [("service", challenge.parameters["service"])]
         scopes = challenge.parameters.get("scope", "").split()
         fields += [("scope", scope) for scope in scopes]
-        login = ":".join(self.target.login or ())
+        login = self.target.login or ("", "")
         return self._ask(
             "GET",
             f"{challenge.parameters['realm']}?{urlencode(fields)}",
-            urllib3.make_headers(basic_auth=login),
+            urllib3.make_headers(basic_auth=":".join(login)) if any(login) else {},
             None,
         )
 
