@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import itertools
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from tests.support.servers.canned_server import silent_server
-from tests.support.stacks.check_stack import CheckStack
+from tests.support.stacks.check_stack import CheckStack, start_check_stack
 
 # Generous for a busy machine: without fair claiming it takes minutes.
 QUICK_SECONDS = 10
 _numbers = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CheckStack]:
+    """Servers of these tests alone, which leave them thousands of deliveries."""
+    with start_check_stack(tmp_path_factory.mktemp("fairness")) as servers:
+        yield servers
 
 
 def team_with_webhook(stack: CheckStack, url: str = "") -> str:
