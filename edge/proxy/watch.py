@@ -9,6 +9,8 @@ from time import monotonic
 
 from django.db import Error
 
+from portal.limits.fair_share import ShareExceeded
+
 logger = logging.getLogger(__name__)
 
 # Another second of the decision's own age is the longest that a download goes on.
@@ -39,5 +41,6 @@ async def until_denied(
                 if not await still_allowed():
                     return
             decided = monotonic()
-        except (Error, TimeoutError):
+        except (Error, ShareExceeded, TimeoutError):
+            # A login whose many requests wait in line is not denied either.
             logger.warning("A download could not be decided again")

@@ -10,6 +10,7 @@ import pytest
 from django.db import OperationalError
 
 from edge.proxy.watch import until_denied
+from portal.limits.fair_share import ShareExceeded
 
 EVERY = 0.02
 UNDECIDED = 0.6
@@ -54,6 +55,13 @@ def test_a_short_outage_does_not_end_it() -> None:
 
     with pytest.raises(TimeoutError):
         seconds(answers(away, away, True))
+
+
+def test_a_busy_login_does_not_end_it() -> None:
+    busy = ShareExceeded("edge-decisions", is_own=True, retry_after=5)
+
+    with pytest.raises(TimeoutError):
+        seconds(answers(busy, busy, True))
 
 
 def test_a_long_outage_does() -> None:
