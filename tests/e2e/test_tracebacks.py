@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -92,8 +93,8 @@ def test_a_traceback_fails_the_test_that_does_not_expect_it(tmp_path: Path) -> N
     )
 
     assert "4 passed, 2 errors" in ran.stdout
-    errors = [line for line in ran.stdout.splitlines() if line.startswith("ERROR ")]
-    assert [line.rpartition("::")[2] for line in errors] == ["test_one", "test_three"]
+    errors = re.findall(r"^ERROR \S+::(\w+)", ran.stdout, re.MULTILINE)
+    assert errors == ["test_one", "test_three"]
     assert "ValueError: unforeseen" in ran.stdout
 
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 
 from teams.actors import member_actor
 from teams.invitations import invite
@@ -11,6 +13,12 @@ from teams.models import Invitation, Membership, Team
 from teams.permissions import Role
 from tests.integration.teams.sign_in.sign_on import CALLBACK, OWNER, use
 from tests.support.servers.identity_provider import IdentityProvider, identity_provider
+
+
+@pytest.fixture(autouse=True)
+def limits_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Share no limit by account: the owner has the same address in every test."""
+    monkeypatch.setattr(cache, "key_prefix", f"berth-{uuid.uuid4()}")
 
 
 @pytest.fixture
