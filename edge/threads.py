@@ -18,6 +18,8 @@ T = TypeVar("T")
 DATABASE_THREADS = 8
 # A call that waits in line behind slow ones ends at last, too.
 GRACE_SECONDS = 0.5
+# With less time left, the database would seem to fail a call that waited in line.
+LEAST_SECONDS = 0.5
 
 
 class NoThreadFree(OperationalError, ShareExceeded):  # noqa: N818 -- states the fact
@@ -63,7 +65,7 @@ class DatabaseThreads:
 def _within(deadline: float, function: Callable[[], T]) -> T:
     # Including the time in line, so that a caller who gives up knows the call failed.
     seconds = deadline - time.monotonic()
-    if seconds <= 0:
+    if seconds < LEAST_SECONDS:
         raise NoThreadFree
     with waiting_at_most(seconds):
         return _with_live_connection(function)
