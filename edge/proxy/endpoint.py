@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import uuid
 from functools import partial
 from urllib.parse import quote, urlencode
 
@@ -147,8 +148,14 @@ def _report(error: UpstreamError, services: EdgeServices, route: Route) -> None:
         *(route.name, error.code, error.detail_for_vendor),
     )
     if isinstance(error, CredentialRejected | RepositoryDenied):
-        check = partial(queue_check, error.target.registry_id)
-        services.token_threads.start(check)
+        _check(services, error.target.registry_id)
+
+
+def _check(
+    services: EdgeServices, registry_id: uuid.UUID, *, after_success: bool = False
+) -> None:
+    check = partial(queue_check, registry_id, after_success=after_success)
+    services.token_threads.start(check)
 
 
 def client_error(error: UpstreamError) -> RegistryError:
@@ -172,6 +179,9 @@ async def _pass_on(
     response: aiohttp.ClientResponse,
 ) -> Whole | None:
     if response.status in {200, 206, 304}:
+        if allowed.registry.is_unhealthy and route.pulled:
+            # A pull that worked is evidence that the trouble has ended.
+            _check(services, allowed.registry.pk, after_success=True)
         return await relay(
             request,
             response,

@@ -139,6 +139,11 @@ class ExternalRegistry(TeamOwned):
         return PROVIDERS[self.provider]
 
     @property
+    def is_unhealthy(self) -> bool:
+        """Return whether checks have confirmed a failure."""
+        return self.health not in {"", Outcome.VALID}
+
+    @property
     def known_health(self) -> Health:
         """Return the health that checks have established so far."""
         return Health(

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from licenses.models import License
 from portal.database.retry import atomic_with_retry
 from portal.wake import Task, wake
-from registries.checks.queue import make_due
+from registries.checks.queue import make_all_due, make_due
 from registries.models import ExternalRegistry, PullEvent
 from registries.models.pulls import PRIVATE_REGISTRY_ID, PRIVATE_REGISTRY_SLUG
 from teams.models import Team
@@ -107,15 +107,20 @@ def delete_old_pull_events() -> int:
     return PullEvent.objects.filter(hour__lt=before).delete()[0]
 
 
-def queue_check(registry_id: uuid.UUID) -> None:
-    """Queue a check of a registry's credential, at most once a minute.
+def queue_check(registry_id: uuid.UUID, *, after_success: bool = False) -> None:
+    """Queue a check of a registry's credential, at most once a minute for either cause.
 
-    Called after a pull that the upstream refused, so errors are logged, not raised.
+    Called after a pull that the upstream refused, or with ``after_success`` after one
+    that worked although checks fail. So errors are logged, not raised.
     """
+    cause = "worked" if after_success else "refused"
     try:
-        if cache.add(f"check-queued:{registry_id}", 1, timeout=60) and make_due(
-            registry_id
-        ):
-            wake(Task.CHECK_REGISTRIES)
+        if not cache.add(f"check-queued:{cause}:{registry_id}", 1, timeout=60):
+            return
+        if after_success:
+            make_all_due([registry_id])
+        elif not make_due(registry_id):
+            return
+        wake(Task.CHECK_REGISTRIES)
     except (RedisError, OperationalError, OSError, Error):
         logger.exception("A credential check could not be queued.")

@@ -1,44 +1,102 @@
-"""What checks found never stands in the way of a pull."""
+"""What checks found never stands in the way of a pull, and a pull tests it."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
 from django.utils import timezone
 
 from deploy.local import images
 from registries.models import ExternalRegistry
 from registries.models.health import Outcome
 from tests.e2e.conftest import Upstream
+from tests.e2e.edge.conftest import eventually
 from tests.support.clients.edge import EdgeClient
 from tests.support.rows.vendor import Vendor
 
 UNHEALTHY = [item for item in Outcome if item is not Outcome.VALID]
 
 
-@pytest.mark.parametrize("health", UNHEALTHY)
-def test_a_pull_is_tried_whatever_the_last_checks_came_to(
-    health: Outcome, edge: EdgeClient, connected: Vendor, basic_upstream: Upstream
-) -> None:
+@pytest.fixture
+def registry(connected: Vendor, basic_upstream: Upstream) -> ExternalRegistry:
     images.push_image(
         *(basic_upstream.url, "my-org/unhealthy", "v1"),
         auth=basic_upstream.login,
         layers=[b"layer"],
     )
+    return ExternalRegistry.objects.get()
+
+
+def pull(edge: EdgeClient, connected: Vendor, reference: str = "v1") -> int:
+    name = f"proxy/{connected.application.slug}/sample/my-org/unhealthy"
+    license_id = connected.license().license_id.reveal()
+    token = edge.token(license_id, name)
+    return edge.get(name, f"manifests/{reference}", token).status
+
+
+def found(registry: ExternalRegistry, health: Outcome) -> None:
+    """Store what a check found just now: the next one is in an hour."""
     now = timezone.now()
-    ExternalRegistry.objects.update(
+    ExternalRegistry.objects.filter(pk=registry.pk).update(
         health=health,
         health_since=now,
         health_checked_at=now,
-        suspect=health,
-        failures=50,
+        suspect="" if health is Outcome.VALID else health,
+        failures=0 if health is Outcome.VALID else 50,
         next_check_at=now + timedelta(hours=1),
     )
-    name = f"proxy/{connected.application.slug}/sample/my-org/unhealthy"
-    license_id = connected.license().license_id.reveal()
 
-    answer = edge.get(name, "manifests/v1", edge.token(license_id, name))
 
-    assert answer.status == 200
-    assert ExternalRegistry.objects.get().health == health
+def is_due(registry: ExternalRegistry) -> bool:
+    registry.refresh_from_db()
+    return registry.next_check_at <= timezone.now()
+
+
+@pytest.mark.parametrize("health", UNHEALTHY)
+def test_a_pull_that_works_has_an_unhealthy_registry_checked_at_once(
+    health: Outcome, edge: EdgeClient, connected: Vendor, registry: ExternalRegistry
+) -> None:
+    found(registry, health)
+
+    assert pull(edge, connected) == 200
+
+    eventually(lambda: is_due(registry), "the registry is not due")
+    assert registry.health == health
+
+
+def test_pulls_that_work_have_it_checked_once_a_minute(
+    edge: EdgeClient, connected: Vendor, registry: ExternalRegistry
+) -> None:
+    found(registry, Outcome.REJECTED)
+    pull(edge, connected)
+    eventually(lambda: is_due(registry), "the registry is not due")
+    found(registry, Outcome.REJECTED)
+
+    assert pull(edge, connected) == 200
+    assert not cache.add(f"check-queued:worked:{registry.pk}", 1)
+
+    assert not is_due(registry)
+
+
+def test_a_pull_leaves_a_healthy_registry_alone(
+    edge: EdgeClient, connected: Vendor, registry: ExternalRegistry
+) -> None:
+    found(registry, Outcome.VALID)
+
+    assert pull(edge, connected) == 200
+
+    assert cache.get(f"check-queued:worked:{registry.pk}") is None
+    assert not is_due(registry)
+
+
+def test_a_pull_that_fails_says_nothing_about_an_unhealthy_registry(
+    edge: EdgeClient, connected: Vendor, registry: ExternalRegistry
+) -> None:
+    found(registry, Outcome.UNREACHABLE)
+
+    assert pull(edge, connected, "missing") == 404
+
+    assert cache.get(f"check-queued:worked:{registry.pk}") is None
+    assert not is_due(registry)
