@@ -29,11 +29,11 @@ demo: demo-packages .venv/demo.stamp node_modules/stamp ## Run all of Berth on t
 	@exec $(BIN)/python -m deploy.local.demo
 
 test: .venv/dev.stamp node_modules/stamp test-packages ## Run all tests
-	$(BIN)/python -m pytest -n 3
+	$(BIN)/python -m pytest -n 4
 
 coverage: .venv/dev.stamp node_modules/stamp test-packages ## Measure what the tests run of each room
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -n 3
+	$(BIN)/coverage run -m pytest -n 4
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage json --quiet -o var/coverage.json
 	$(BIN)/python -m tests.support.coverage var/coverage.json

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from teams.actors import Actor, member_actor
 from teams.models import Membership, Team
 from teams.permissions import Role
 from tests.support.clients.api import ApiClient, member_client
+from tests.support.rows.emptying import empty_by_deleting
 from tests.support.rows.factories import MembershipFactory, TeamFactory
 
 NEVER_EMPTIED = "audit.AuditEvent:never_emptied"
@@ -18,17 +20,21 @@ LAYERS = ("unit", "integration", "e2e", "browser")
 TESTS = Path(__file__).parent
 # Their tests share processes that take long to start, so one worker runs a group.
 # Elsewhere a file's tests stay together, with the fixtures of the file.
-GROUPS = ("e2e/checks", "e2e/revocation", "e2e", "browser")
-# These take the longest, so they start first.
-FIRST = (
-    *("e2e", "browser", "e2e/checks", "e2e/revocation"),
-    "integration/test_schemathesis.py",
+GROUPS = (
+    *("e2e/checks", "e2e/revocation", "e2e/portal", "e2e/edge/abuse", "e2e/edge"),
+    *("e2e", "browser"),
+)
+# The order in which groups start. The e2e tests mostly wait, so others run beside them;
+# the shortest come last, for all processes to end together.
+ORDER = (
+    *("e2e/checks", "e2e", "integration/test_schemathesis.py", "integration"),
+    *("e2e/edge/abuse", "browser", "e2e/edge", "e2e/portal", "e2e/revocation", "unit"),
 )
 
 
-# First, because pytest-xdist reads the groups in the same hook.
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+# Around the others: pytest-xdist reads the groups, and pytest-django sorts.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     for item in items:
         path = item.path.relative_to(TESTS)
         layer = path.parts[0]
@@ -38,6 +44,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if layer == "browser":
             # The first one also waits for a whole Berth to start.
             item.add_marker(pytest.mark.timeout(300))
+    yield
     items.sort(key=_place)
 
 
@@ -47,8 +54,9 @@ def _group(path: Path) -> str:
 
 
 def _place(item: pytest.Item) -> int:
-    group = _group(item.path.relative_to(TESTS))
-    return FIRST.index(group) if group in FIRST else len(FIRST)
+    path = item.path.relative_to(TESTS)
+    group = _group(path)
+    return ORDER.index(group if group in ORDER else path.parts[0])
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -61,9 +69,9 @@ def cheap_passwords() -> None:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
-    # Between tests that commit, pytest-django truncates every table.
     with django_db_blocker.unblock():
         pgtrigger.disable(NEVER_EMPTIED)
+        empty_by_deleting()
 
 
 # The cast. Everybody but the outsider is in one team, "acme".

@@ -41,10 +41,10 @@ FULL = Plan(
     least_ends=200,
 )
 QUICK = Plan(
-    seconds=25,
+    seconds=15,
     licenses=16,
-    clients=48,
-    requests_per_second=100,
+    clients=32,
+    requests_per_second=50,
     change_pause=(0.2, 0.6),
     trouble_pause=(0.5, 2.0),
     least_requests=300,

@@ -52,7 +52,7 @@ def pushing_vendor(
 ) -> Iterator[tuple[Vendor, tuple[str, str]]]:
     """Yield a vendor and a login that may pull, push and delete, as its CI has it.
 
-    One for all checks, as emptying the database takes longer than most of them.
+    One for all checks, which are many and short.
     """
     with django_db_blocker.unblock():
         vendor = create_vendor()

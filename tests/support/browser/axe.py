@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
 from tests.support.browser.chromium import NARROW, WIDE
 
+Theme = Literal["light", "dark"]
 # A theme changes colours and nothing else, and axe takes its time.
 COLOUR_RULES = ("color-contrast", "link-in-text-block")
 
@@ -39,16 +40,39 @@ def problems_in_all_looks(page: Page) -> list[str]:
     """
     problems = []
     for width in (WIDE, NARROW):
-        page.set_viewport_size({"width": width, "height": 900})
-        found = accessibility_problems(page)
-        found += [f"sticks out: {element}" for element in sticking_out(page)]
-        problems += [f"light {width}: {problem}" for problem in found]
-        page.emulate_media(color_scheme="dark")
-        found = accessibility_problems(page, COLOUR_RULES)
-        problems += [f"dark {width}: {problem}" for problem in found]
-        page.emulate_media(color_scheme="light")
-    page.set_viewport_size({"width": WIDE, "height": 900})
+        problems += _problems_in(page, width, "light")
+        problems += _problems_in(page, width, "dark", COLOUR_RULES)
+    _reset(page)
     return problems
+
+
+def problems_in_turn(page: Page, number: int) -> list[str]:
+    """Look at both widths and in both themes, but only in two of the four looks.
+
+    Which two depends on whether ``number`` is even. So what many pages share, such as
+    the navigation, is seen in all four. Otherwise as problems_in_all_looks.
+    """
+    themes: tuple[Theme, Theme] = ("dark", "light") if number % 2 else ("light", "dark")
+    problems = []
+    for width, theme in zip((WIDE, NARROW), themes, strict=True):
+        problems += _problems_in(page, width, theme)
+    _reset(page)
+    return problems
+
+
+def _problems_in(
+    page: Page, width: int, theme: Theme, rules: Sequence[str] = ()
+) -> list[str]:
+    page.set_viewport_size({"width": width, "height": 900})
+    page.emulate_media(color_scheme=theme)
+    found = accessibility_problems(page, rules)
+    found += [f"sticks out: {element}" for element in sticking_out(page)]
+    return [f"{theme} {width}: {problem}" for problem in found]
+
+
+def _reset(page: Page) -> None:
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": WIDE, "height": 900})
 
 
 def sticking_out(page: Page) -> list[str]:
