@@ -17,13 +17,14 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CheckStack]:
 
 @pytest.fixture
 def stack(servers: CheckStack) -> Iterator[CheckStack]:
-    yield servers
-    servers.stop_workers()
     servers.fake.delay_seconds = 0
     servers.fake.asked = 0
     servers.receiver.received.clear()
     servers.receiver.delay_seconds, servers.receiver.slow_path = 0, ""
     for file in (servers.directory / "mail").iterdir():
         file.unlink()
-    # So that workers of the next test leave them alone.
+    servers.end_mailing()
+    # So that this test's workers leave the registries of others alone.
     servers.sql("UPDATE registries_externalregistry SET next_check_at = 'infinity'")
+    yield servers
+    servers.stop_workers()

@@ -127,6 +127,7 @@ class Registries:
     def make_deliveries_due(self) -> None:
         """Have it be later than the next attempts, and than the end of all claims."""
         self.stack.sql("UPDATE alerts_delivery SET due_at = now()")
+        self.stack.end_mailing()
 
     def assert_reported_once(self) -> None:
         """Pass if all were checked once, and the bad one was reported once."""

@@ -17,7 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+import redis
+from django.core.cache import cache
 
+from alerts.tasks import MAILING
 from deploy.local.postgres import start_postgres
 from deploy.local.process import ManagedProcess
 from deploy.local.valkey import start_valkey
@@ -88,6 +91,11 @@ class CheckStack:
         self.valkey.stop()
         while_down()
         self.valkey, _ = start_valkey(self.directory / "valkey", port)
+
+    def end_mailing(self) -> None:
+        """Let the next worker send mails, though one was killed while it did so."""
+        with redis.from_url(self.environment["REDIS_URL"]) as valkey:
+            valkey.delete(cache.make_key(MAILING))
 
     def sql(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.database_url, autocommit=True) as connection:
