@@ -185,6 +185,16 @@ class Migration(migrations.Migration):
                     models.CharField(blank=True, editable=False, max_length=300),
                 ),
                 (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
                     "team",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT,
@@ -226,6 +236,12 @@ class Migration(migrations.Migration):
                 ),
                 ("attempts", models.PositiveSmallIntegerField(default=0)),
                 ("due_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "is_claimed",
+                    models.BooleanField(
+                        db_default=False, default=False, editable=False
+                    ),
+                ),
                 ("finished_at", models.DateTimeField(null=True)),
                 ("http_status", models.PositiveSmallIntegerField(null=True)),
                 ("detail", models.CharField(blank=True, max_length=300)),
@@ -365,6 +381,14 @@ class Migration(migrations.Migration):
                     _connector="OR",
                 ),
                 name="alerts_delivery_one_recipient",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(("is_claimed", True), ("state", "pending")),
+                fields=["due_at"],
+                name="alerts_delivery_claimed",
             ),
         ),
         migrations.RunSQL(FORWARD, BACKWARD),

@@ -522,7 +522,7 @@ class Migration(migrations.Migration):
             model_name="externalregistry",
             index=models.Index(
                 fields=["next_check_at"],
-                include=("endpoint", "claimed_until", "id"),
+                include=("endpoint", "team", "claimed_until", "id"),
                 name="registries_due",
             ),
         ),
@@ -531,7 +531,7 @@ class Migration(migrations.Migration):
             index=models.Index(
                 condition=models.Q(("claimed_until__isnull", False)),
                 fields=["claimed_until"],
-                include=("endpoint",),
+                include=("endpoint", "team"),
                 name="registries_claimed",
             ),
         ),

@@ -11,6 +11,7 @@ from django.db import migrations, models
 
 import portal.crypto.fields
 import teams.models
+import teams.models.sessions
 
 # Rows of two teams cannot be linked, whatever the code does.
 FORWARD = """
@@ -20,10 +21,14 @@ ALTER TABLE teams_apitoken ADD CONSTRAINT teams_apitoken_service_account_team
 ALTER TABLE teams_apitoken ADD CONSTRAINT teams_apitoken_created_with_team
     FOREIGN KEY (team_id, created_with_id)
     REFERENCES teams_apitoken (team_id, id) DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE teams_invitation ADD CONSTRAINT teams_invitation_sent_with_team
+    FOREIGN KEY (team_id, sent_with_id)
+    REFERENCES teams_apitoken (team_id, id) DEFERRABLE INITIALLY DEFERRED;
 """
 BACKWARD = """
 ALTER TABLE teams_apitoken DROP CONSTRAINT teams_apitoken_service_account_team;
 ALTER TABLE teams_apitoken DROP CONSTRAINT teams_apitoken_created_with_team;
+ALTER TABLE teams_invitation DROP CONSTRAINT teams_invitation_sent_with_team;
 """
 
 
@@ -216,6 +221,16 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
                     "team",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT,
@@ -262,65 +277,6 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="memberships",
-                        to=settings.AUTH_USER_MODEL,
-                    ),
-                ),
-                (
-                    "team",
-                    models.ForeignKey(
-                        on_delete=django.db.models.deletion.PROTECT,
-                        related_name="+",
-                        to="teams.team",
-                    ),
-                ),
-            ],
-        ),
-        migrations.CreateModel(
-            name="Invitation",
-            fields=[
-                (
-                    "id",
-                    models.UUIDField(
-                        default=uuid.uuid4,
-                        editable=False,
-                        primary_key=True,
-                        serialize=False,
-                    ),
-                ),
-                (
-                    "created_at",
-                    models.DateTimeField(
-                        default=django.utils.timezone.now, editable=False
-                    ),
-                ),
-                ("email", models.EmailField(max_length=254)),
-                (
-                    "role",
-                    models.CharField(
-                        choices=[
-                            ("owner", "owner"),
-                            ("admin", "admin"),
-                            ("developer", "developer"),
-                            ("support", "support"),
-                            ("sales", "sales"),
-                            ("read-only", "read-only"),
-                        ],
-                        max_length=16,
-                    ),
-                ),
-                (
-                    "digest",
-                    models.CharField(editable=False, max_length=100, unique=True),
-                ),
-                ("expires_at", models.DateTimeField()),
-                ("accepted_at", models.DateTimeField(editable=False, null=True)),
-                (
-                    "invited_by",
-                    models.ForeignKey(
-                        editable=False,
-                        null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
-                        related_name="+",
                         to=settings.AUTH_USER_MODEL,
                     ),
                 ),
@@ -468,6 +424,16 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
                     "team",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT,
@@ -476,6 +442,105 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+        ),
+        migrations.CreateModel(
+            name="Invitation",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
+                    ),
+                ),
+                ("email", models.EmailField(max_length=254)),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("owner", "owner"),
+                            ("admin", "admin"),
+                            ("developer", "developer"),
+                            ("support", "support"),
+                            ("sales", "sales"),
+                            ("read-only", "read-only"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                (
+                    "digest",
+                    models.CharField(editable=False, max_length=100, unique=True),
+                ),
+                ("expires_at", models.DateTimeField()),
+                ("accepted_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "invited_by",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "sent_with",
+                    models.ForeignKey(
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="teams.apitoken",
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="teams.team",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="Session",
+            fields=[
+                ("session_data", portal.crypto.fields.EncryptedField()),
+                (
+                    "expire_date",
+                    models.DateTimeField(db_index=True, verbose_name="expire date"),
+                ),
+                (
+                    "session_key",
+                    teams.models.sessions.SessionKeyField(
+                        max_length=64, primary_key=True, serialize=False
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="sessions",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "session",
+                "verbose_name_plural": "sessions",
+                "abstract": False,
+            },
         ),
         migrations.AddConstraint(
             model_name="user",
