@@ -11,23 +11,19 @@ from datetime import timedelta
 from typing import TypeVar
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
 from alerts.models import Delivery, DeliveryQuerySet
+from portal.database.claims import claim_due_rows
 from teams.models import TeamOwned
 
 CLAIM = timedelta(minutes=3)
-LOOKED_THROUGH = 1000
-# How often it looks again without the teams and hosts that have their share.
-LOOKS = 5
 CLAIM_LOCK = 0x62616C657274  # any number that nothing else uses
 
 # Skips teams and hosts that already have the allowed number of deliveries in progress,
-# and claims at most that number of the others. Also returns the teams and hosts with
-# more due deliveries than may be claimed: if they fill everything that was looked
-# through, others wait behind them.
+# and claims at most that number of the others.
 _CLAIM = """
 WITH webhooks AS (
     SELECT id, lower(coalesce(substring(url from '://([^/?#]+)'), '')) AS host
@@ -108,29 +104,15 @@ def claim_webhooks(batch: int) -> list[Delivery]:
     host are in progress at a time, however many workers there are.
     """
     now = timezone.now()
-    ids: list[uuid.UUID] = []
-    full_teams: list[uuid.UUID] = []
-    full_hosts: list[str] = []
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CLAIM_LOCK])
-        for _ in range(LOOKS):
-            parameters = {
-                "now": now,
-                "until": now + CLAIM,
-                "per_team": settings.BERTH_WEBHOOKS_PER_TEAM,
-                "per_host": settings.BERTH_WEBHOOKS_PER_HOST,
-                "full_teams": full_teams,
-                "full_hosts": full_hosts,
-                "looked_through": LOOKED_THROUGH,
-                "batch": batch - len(ids),
-            }
-            cursor.execute(_CLAIM, parameters)
-            claimed, teams, hosts, number = cursor.fetchone()
-            ids += claimed
-            full_teams += teams
-            full_hosts += hosts
-            if len(ids) >= batch or number < LOOKED_THROUGH:
-                break
+    ids = claim_due_rows(
+        _CLAIM,
+        lock=CLAIM_LOCK,
+        batch=batch,
+        now=now,
+        until=now + CLAIM,
+        per_team=settings.BERTH_WEBHOOKS_PER_TEAM,
+        per_host=settings.BERTH_WEBHOOKS_PER_HOST,
+    )
     return list(_to_send(ids))
 
 

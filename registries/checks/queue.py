@@ -29,6 +29,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 
 from oci.reference import parse_reference
+from portal.database.claims import claim_due_rows
 from registries.checks.attempt import CheckResult, check_credential_within
 from registries.checks.results import record_check
 from registries.models import Credential, ExternalRegistry
@@ -40,9 +41,6 @@ CLAIM = timedelta(minutes=2)
 # Well within the claim, so that no other worker checks the same registry.
 CHECK_SECONDS = 90
 AT_ONCE = 100
-LOOKED_THROUGH = 1000
-# How often it looks again without the crowded hosts and teams.
-LOOKS = 5
 # A task stops claiming after this time, whatever is left: beat starts the next one.
 TASK_SECONDS = 30
 GATHER_SECONDS = 0.1
@@ -55,9 +53,7 @@ CLAIM_LOCK = 0x62636865636B  # any number that nothing else uses
 logger = logging.getLogger(__name__)
 
 # Skips hosts and teams that already have the allowed number of checks running, and
-# claims at most that number of the others. Also returns the crowded hosts and teams, of
-# which more are due than may be claimed: if they fill everything that was looked
-# through, others wait behind them.
+# claims at most that number of the others.
 _CLAIM = """
 WITH busy AS (
     SELECT endpoint, team_id
@@ -78,8 +74,8 @@ WITH busy AS (
       AND team_id NOT IN (
           SELECT team_id FROM busy_teams WHERE number >= %(per_team)s
       )
-      AND endpoint <> ALL (%(crowded_hosts)s)
-      AND team_id <> ALL (%(crowded_teams)s)
+      AND endpoint <> ALL (%(full_hosts)s)
+      AND team_id <> ALL (%(full_teams)s)
     ORDER BY next_check_at
     LIMIT %(looked_through)s
 ), of_host AS (
@@ -104,8 +100,8 @@ WITH busy AS (
 )
 SELECT
     ARRAY(SELECT id FROM claimed),
-    ARRAY(SELECT DISTINCT endpoint FROM of_host WHERE place > %(per_host)s),
     ARRAY(SELECT DISTINCT team_id FROM of_team WHERE place > %(per_team)s),
+    ARRAY(SELECT DISTINCT endpoint FROM of_host WHERE place > %(per_host)s),
     (SELECT count(*) FROM due)
 """
 
@@ -156,29 +152,15 @@ def _claim(places: int) -> list[Credential]:
 def claim_due(batch: int = AT_ONCE) -> list[Credential]:
     """Claim due registries; return their active credentials."""
     now = timezone.now()
-    ids: list[uuid.UUID] = []
-    crowded_hosts: list[str] = []
-    crowded_teams: list[uuid.UUID] = []
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CLAIM_LOCK])
-        for _ in range(LOOKS):
-            parameters = {
-                "now": now,
-                "until": now + CLAIM,
-                "per_host": settings.BERTH_CHECKS_PER_HOST,
-                "per_team": settings.BERTH_CHECKS_PER_TEAM,
-                "crowded_hosts": crowded_hosts,
-                "crowded_teams": crowded_teams,
-                "looked_through": LOOKED_THROUGH,
-                "batch": batch - len(ids),
-            }
-            cursor.execute(_CLAIM, parameters)
-            claimed, hosts, teams, number = cursor.fetchone()
-            ids += claimed
-            crowded_hosts += hosts
-            crowded_teams += teams
-            if len(ids) >= batch or number < LOOKED_THROUGH:
-                break
+    ids = claim_due_rows(
+        _CLAIM,
+        lock=CLAIM_LOCK,
+        batch=batch,
+        now=now,
+        until=now + CLAIM,
+        per_team=settings.BERTH_CHECKS_PER_TEAM,
+        per_host=settings.BERTH_CHECKS_PER_HOST,
+    )
     return list(
         Credential.objects.filter(registry_id__in=ids, active=True).select_related(
             "registry"

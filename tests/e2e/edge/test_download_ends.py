@@ -14,12 +14,10 @@ from django.db import connection
 
 from deploy.local.process import free_port
 from licenses.models import License
-from licenses.services import archive_customer, revoke_license
-from registries.models import ExternalRegistry
-from registries.services import change_registry, delete_registry
 from tests.e2e.conftest import Ports, edge_environment, start_edge
 from tests.support.clients.download import SOON, begin
 from tests.support.clients.edge import EdgeClient
+from tests.support.rows.ending import WAYS_TO_END, revoke
 from tests.support.rows.vendor import Vendor
 from tests.support.servers.forwarder import forwarder
 from tests.support.servers.hostile_upstream import HostileUpstream
@@ -36,29 +34,7 @@ def large(vendor: Vendor, hostile: HostileUpstream) -> Iterator[Vendor]:
         time.sleep(0.05)
 
 
-def _revoke(vendor: Vendor, license: License) -> None:
-    revoke_license(actor=vendor.actor, license=license, reason="test")
-
-
-def _archive(vendor: Vendor, license: License) -> None:
-    archive_customer(actor=vendor.actor, customer=vendor.customer)
-
-
-def _limit(vendor: Vendor, license: License) -> None:
-    change_registry(
-        actor=vendor.actor,
-        registry=ExternalRegistry.objects.get(team=vendor.team),
-        changes={"repository_patterns": ["something/else"]},
-    )
-
-
-def _delete(vendor: Vendor, license: License) -> None:
-    delete_registry(
-        actor=vendor.actor, registry=ExternalRegistry.objects.get(team=vendor.team)
-    )
-
-
-@pytest.mark.parametrize("end", [_revoke, _archive, _limit, _delete])
+@pytest.mark.parametrize("end", WAYS_TO_END)
 def test_a_download_under_way_breaks_off(
     edge: EdgeClient, large: Vendor, end: Callable[[Vendor, License], None]
 ) -> None:
@@ -75,7 +51,7 @@ def test_others_go_on(edge: EdgeClient, large: Vendor) -> None:
     revoked, kept = large.license(), large.license()
     ending, lasting = begin(edge, large, revoked), begin(edge, large, kept)
 
-    _revoke(large, revoked)
+    revoke(large, revoked)
 
     ending.seconds_until_it_breaks_off()
     lasting.read_for(1)
@@ -90,7 +66,7 @@ def test_a_client_that_reads_nothing_is_disconnected(
     time.sleep(1)
     assert hostile.answering
 
-    _revoke(large, license)
+    revoke(large, license)
     deadline = time.monotonic() + SOON
     while hostile.answering:
         assert time.monotonic() < deadline, "the upstream is still open"
@@ -119,6 +95,6 @@ def test_a_short_outage_of_the_database_does_not_end_it(
             assert "A download could not be decided again" in log.read_text()
             line.restore()
 
-            _revoke(large, license)
+            revoke(large, license)
 
             assert download.seconds_until_it_breaks_off() < SOON

@@ -13,13 +13,11 @@ from licenses.services import (
     archive_customer,
     reinstate_license,
     restore_customer,
-    revoke_license,
 )
-from registries.models import ExternalRegistry
-from registries.services import change_registry, delete_registry
 from teams.api_tokens import revoke_api_token
 from tests.e2e.conftest import Upstream
 from tests.support.clients.edge import EdgeClient
+from tests.support.rows.ending import WAYS_TO_END, revoke
 from tests.support.rows.vendor import Vendor
 
 
@@ -35,29 +33,7 @@ def name(connected: Vendor, basic_upstream: Upstream) -> str:
     return f"proxy/{connected.application.slug}/sample/my-org/revoked"
 
 
-def _revoke(vendor: Vendor, license: License) -> None:
-    revoke_license(actor=vendor.actor, license=license, reason="test")
-
-
-def _archive(vendor: Vendor, license: License) -> None:
-    archive_customer(actor=vendor.actor, customer=vendor.customer)
-
-
-def _limit(vendor: Vendor, license: License) -> None:
-    change_registry(
-        actor=vendor.actor,
-        registry=ExternalRegistry.objects.get(team=vendor.team),
-        changes={"repository_patterns": ["something/else"]},
-    )
-
-
-def _delete(vendor: Vendor, license: License) -> None:
-    delete_registry(
-        actor=vendor.actor, registry=ExternalRegistry.objects.get(team=vendor.team)
-    )
-
-
-@pytest.mark.parametrize("end", [_revoke, _archive, _limit, _delete])
+@pytest.mark.parametrize("end", WAYS_TO_END)
 def test_a_token_issued_before_stops_within_a_second(
     edge: EdgeClient,
     connected: Vendor,
@@ -84,7 +60,7 @@ def test_what_was_given_back_works_again(
 ) -> None:
     license = connected.license()
     token = edge.token(license.license_id.reveal(), name)
-    _revoke(connected, license)
+    revoke(connected, license)
     archive_customer(actor=connected.actor, customer=connected.customer)
     reinstate_license(actor=connected.actor, license=license)
     restore_customer(actor=connected.actor, customer=connected.customer)

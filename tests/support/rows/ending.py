@@ -1,0 +1,34 @@
+"""The ways in which a right to pull ends, apart from its expiry."""
+
+from __future__ import annotations
+
+from licenses.models import License
+from licenses.services import archive_customer, revoke_license
+from registries.models import ExternalRegistry
+from registries.services import change_registry, delete_registry
+from tests.support.rows.vendor import Vendor
+
+
+def revoke(vendor: Vendor, license: License) -> None:
+    revoke_license(actor=vendor.actor, license=license, reason="test")
+
+
+def archive(vendor: Vendor, license: License) -> None:
+    archive_customer(actor=vendor.actor, customer=license.customer)
+
+
+def limit(vendor: Vendor, license: License) -> None:
+    change_registry(
+        actor=vendor.actor,
+        registry=ExternalRegistry.objects.get(team=vendor.team),
+        changes={"repository_patterns": ["something/else"]},
+    )
+
+
+def delete(vendor: Vendor, license: License) -> None:
+    delete_registry(
+        actor=vendor.actor, registry=ExternalRegistry.objects.get(team=vendor.team)
+    )
+
+
+WAYS_TO_END = (revoke, archive, limit, delete)
