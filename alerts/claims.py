@@ -58,13 +58,17 @@ WITH webhooks AS (
     ) + coalesce(busy_hosts.number, 0) AS place
     FROM of_team LEFT JOIN busy_hosts USING (host)
     WHERE place <= %(per_team)s
+), chosen AS (
+    SELECT id FROM of_host WHERE place <= %(per_host)s
+    ORDER BY due_at LIMIT %(batch)s
+), free AS (
+    SELECT id FROM alerts_delivery
+    WHERE state = 'pending' AND id IN (SELECT id FROM chosen)
+    FOR NO KEY UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE alerts_delivery
     SET due_at = %(until)s, is_claimed = true
-    WHERE state = 'pending' AND id IN (
-        SELECT id FROM of_host WHERE place <= %(per_host)s
-        ORDER BY due_at LIMIT %(batch)s
-    )
+    WHERE id IN (SELECT id FROM free)
     RETURNING id
 )
 SELECT

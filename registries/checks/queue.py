@@ -89,13 +89,17 @@ WITH busy AS (
     ) + coalesce(busy_teams.number, 0) AS place
     FROM of_host LEFT JOIN busy_teams USING (team_id)
     WHERE place <= %(per_host)s
+), chosen AS (
+    SELECT id FROM of_team WHERE place <= %(per_team)s
+    ORDER BY next_check_at LIMIT %(batch)s
+), free AS (
+    SELECT id FROM registries_externalregistry
+    WHERE id IN (SELECT id FROM chosen)
+    FOR NO KEY UPDATE SKIP LOCKED
 ), claimed AS (
     UPDATE registries_externalregistry
     SET claimed_until = %(until)s
-    WHERE id IN (
-        SELECT id FROM of_team WHERE place <= %(per_team)s
-        ORDER BY next_check_at LIMIT %(batch)s
-    )
+    WHERE id IN (SELECT id FROM free)
     RETURNING id
 )
 SELECT

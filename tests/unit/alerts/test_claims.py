@@ -18,6 +18,7 @@ from tests.support.rows.factories import (
     AlertFactory,
     WebhookFactory,
 )
+from tests.support.rows.locking import locked_elsewhere
 
 HOUR = timedelta(hours=1)
 
@@ -58,6 +59,19 @@ def test_few_deliveries_of_one_team_and_all_of_others(
         is_claimed=False, due_at=timezone.now() + HOUR
     )
     assert claim() == {"acme": 2}
+
+
+def test_a_delivery_that_another_transaction_holds_delays_no_other(
+    transactional_db: None, team: Team
+) -> None:
+    due(team, "a.example", 2)
+    held, free = Delivery.objects.order_by("pk")
+
+    with locked_elsewhere(held):
+        claimed = claim_webhooks(100)
+
+    assert claimed == [free]
+    assert claim_webhooks(100) == [held]
 
 
 def test_few_deliveries_to_one_host_of_all_teams(

@@ -17,6 +17,7 @@ from registries.checks.queue import (
 )
 from registries.models import CredentialCheck, ExternalRegistry
 from tests.support.rows.factories import ExternalRegistryFactory
+from tests.support.rows.locking import locked_elsewhere
 from tests.support.rows.vendor import Vendor, create_vendor
 from tests.support.servers.fake_registry import FakeRegistry, running_registry
 
@@ -33,6 +34,19 @@ def test_claimed_registries_are_left_alone_until_the_claim_expires(
     assert check_due_registries() == 0
     ExternalRegistry.objects.update(claimed_until=timezone.now())
     assert check_due_registries() == 1
+
+
+def test_a_registry_that_another_transaction_holds_delays_no_other(
+    transactional_db: None, vendor: Vendor
+) -> None:
+    held = ExternalRegistryFactory(team=vendor.team, slug="held")
+    free = ExternalRegistryFactory(team=vendor.team, slug="free")
+
+    with locked_elsewhere(held):
+        claimed = [version.registry for version in claim_due()]
+
+    assert claimed == [free]
+    assert [version.registry for version in claim_due()] == [held]
 
 
 def test_few_checks_of_one_host_and_many_of_others(
