@@ -24,7 +24,7 @@ def locked_elsewhere(row: models.Model) -> Iterator[None]:
         connection.cursor() as cursor,
     ):
         table = row._meta.db_table
-        other.execute(f'SELECT FROM "{table}" WHERE id = %s FOR UPDATE', [row.pk])  # noqa: S608 -- our own table
+        other.execute(f'SELECT FROM "{table}" WHERE id = %s FOR UPDATE', [row.pk])
         cursor.execute("SET lock_timeout = '2s'")
         yield
         cursor.execute("RESET lock_timeout")
