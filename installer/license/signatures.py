@@ -205,9 +205,9 @@ def _envelope(signature: object) -> _Envelope:
             "unsigned",
         )
     try:
-        outer = parse_json(_bytes(signature))
-        inner = parse_json(_bytes(outer["innerSignature"]))
-        key_signature = parse_json(_bytes(inner["v2KeySignature"]))
+        outer = _members(signature)
+        inner = _members(outer["innerSignature"])
+        key_signature = _members(inner["v2KeySignature"])
         return _Envelope(
             data=_bytes(outer["licenseData"]),
             signature=_bytes(inner["v2LicenseSignature"]),
@@ -217,6 +217,14 @@ def _envelope(signature: object) -> _Envelope:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _unreadable("a part is missing or garbled") from error
+
+
+def _members(encoded: object) -> dict[str, Any]:
+    members: dict[str, Any] = parse_json(_bytes(encoded))
+    # Readers in Go ignore the case of names: the last one would count for them.
+    if len({name.casefold() for name in members}) != len(members):
+        raise ValueError("Two members differ in case only.")
+    return members
 
 
 def _unreadable(what: str) -> LicenseError:

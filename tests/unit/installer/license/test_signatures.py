@@ -24,6 +24,7 @@ from tests.support.installer.licenses import (
     key_id,
     license_yaml,
     other_signer,
+    unwrapped,
     with_signature,
 )
 
@@ -218,3 +219,20 @@ def test_a_license_without_a_signature_is_unsigned(
         verify_license(read(content), roots(Signer().root_pem, tmp_path))
 
     assert caught.value.code == "unsigned"
+
+
+@pytest.mark.parametrize("name", ["LicenseData", "licen\u017feData", "INNERSIGNATURE"])
+def test_a_member_that_go_takes_for_another_is_refused(
+    name: str, tmp_path: Path
+) -> None:
+    """Go ignores the case of names, and the last of two alike counts."""
+    signer = Signer()
+    signed = signer.signed(document())
+    other = unwrapped(signer.signed(document(customerName="Other")))
+    known = "innerSignature" if "SIG" in name else "licenseData"
+    mixed = with_signature(signed, unwrapped(signed) | {name: other[known]})
+
+    with pytest.raises(LicenseError) as caught:
+        verify_license(read(mixed), roots(signer.root_pem, tmp_path))
+
+    assert caught.value.code == "bad_signature"
