@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from asyncio import FIRST_COMPLETED
-from collections.abc import Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -22,8 +23,10 @@ from portal.limits.fair_share import ShareExceeded
 T = TypeVar("T")
 Headers = list[tuple[str, str]]
 BODY_SECONDS = 30
-# A client that reads nothing of a buffered answer for this long is disconnected.
+# A client that reads nothing of a buffered answer for this long is disconnected. So is
+# one that needs longer for the whole answer than this and the time at the slowest pace.
 ANSWER_STALL_SECONDS = 20
+ANSWER_BYTES_PER_SECOND = 64 * 1024
 # What is handed to the server at once: as much as it holds before it makes us wait.
 PIECE_BYTES = 64 * 1024
 API_VERSION = ("Docker-Distribution-Api-Version", "registry/2.0")
@@ -203,14 +206,19 @@ class Request:
             pass
 
     async def start(self, status: int, headers: Iterable[tuple[str, str]]) -> None:
-        """Send the status line and headers."""
+        """Send the status line and headers.
+
+        Raises:
+            ClientGone: the client read nothing of an earlier answer in time.
+        """
         encoded = [
             (name.lower().encode("latin-1"), value.encode("latin-1"))
             for name, value in headers
         ]
-        await self.send(
-            {"type": "http.response.start", "status": status, "headers": encoded}
-        )
+        async with self._in_time(ANSWER_STALL_SECONDS):
+            await self.send(
+                {"type": "http.response.start", "status": status, "headers": encoded}
+            )
         self.started = True
 
     async def send_chunk(self, chunk: bytes, *, more: bool) -> None:
@@ -226,9 +234,15 @@ class Request:
         Raises:
             ClientGone: the client read nothing in time, and was disconnected.
         """
+        async with self._in_time(seconds):
+            await self.send_chunk(chunk, more=more)
+
+    @asynccontextmanager
+    async def _in_time(self, seconds: float) -> AsyncIterator[None]:
+        """Disconnect the client if sending takes longer; raises ClientGone then."""
         try:
             async with asyncio.timeout(seconds):
-                await self.send_chunk(chunk, more=more)
+                yield
         except TimeoutError:
             # Without waiting for the client to read what the server still holds.
             self.scope["state"].get("disconnect", lambda: None)()
@@ -240,12 +254,17 @@ class Request:
         Returns when the client has read nearly all, so that its size can be counted.
 
         Raises:
-            ClientGone: the client read nothing in time, and was disconnected.
+            ClientGone: the client read nothing for a while, or not all of it in time,
+                and was disconnected.
         """
         length = [("Content-Length", str(len(body)))]
-        await self.start(status, [*headers, *length])
-        if self.method == "HEAD":
-            body = b""
+        async with self._in_time(
+            ANSWER_STALL_SECONDS + len(body) / ANSWER_BYTES_PER_SECOND
+        ):
+            await self.start(status, [*headers, *length])
+            await self._send_body(b"" if self.method == "HEAD" else body)
+
+    async def _send_body(self, body: bytes) -> None:
         for begin in range(0, max(1, len(body)), PIECE_BYTES):
             end = begin + PIECE_BYTES
             await self.send_in_time(

@@ -203,7 +203,7 @@ async def _copy(request: Request, response: aiohttp.ClientResponse) -> None:
             raise UpstreamBroke("is larger than BERTH_MAX_BLOB_BYTES")
         await request.send_in_time(chunk, STALL_SECONDS)
         pace.start_waiting()
-    await request.send_chunk(b"", more=False)
+    await request.send_in_time(b"", STALL_SECONDS, more=False)
 
 
 class _Pace:
