@@ -24,11 +24,16 @@ REQUEST_SECONDS = 40
 STALL_SECONDS = 300
 
 
-@functools.cache
-def _connections() -> FairShare:
+def most_connections() -> int:
     # A pull needs a second file, for the connection to its registry.
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    total = min(settings.BERTH_EDGE_CONNECTIONS, files // 2)
+    most: int = settings.BERTH_EDGE_CONNECTIONS
+    return min(most, files // 2)
+
+
+@functools.cache
+def _connections() -> FairShare:
+    total = most_connections()
     return FairShare("edge-connections", total=total, each=total // 2)
 
 

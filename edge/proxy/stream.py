@@ -18,6 +18,7 @@ from django.conf import settings
 from edge.connections import STALL_SECONDS
 from edge.http import API_VERSION, ClientGone, Headers, RegistryError, Request
 from edge.proxy.buffers import Buffer, buffer_for
+from edge.proxy.downloads import DOWNLOADS
 from edge.proxy.lists import next_page, renamed
 from edge.proxy.route import Kind, Route
 from edge.proxy.watch import StillAllowed, until_denied
@@ -73,7 +74,8 @@ async def relay(
 
     Raises:
         RegistryError: the upstream broke off before anything was passed on.
-        ShareExceeded: too many bytes are in memory, of this subject or of all.
+        ShareExceeded: too many bytes are in memory, or too many blobs are streamed, of
+            this subject or of all.
         ClientGone: the client disconnected, or read nothing in time.
     """
     headers = _headers(response, route)
@@ -92,8 +94,9 @@ async def relay(
             await request.answer(response.status, headers, body)
         return Whole(headers, body) if response.status == 200 else None
     else:
-        await request.start(response.status, [*headers, *_length(response)])
-        await _stream(request, response, still_allowed)
+        with DOWNLOADS.use(subject):
+            await request.start(response.status, [*headers, *_length(response)])
+            await _stream(request, response, still_allowed)
     return None
 
 
