@@ -64,14 +64,20 @@ class FairShare:
         """Take ``units`` until they are given back; raises ShareExceeded."""
         with self._lock:
             is_own = self._held[holder] + units > self.each
-            if is_own or self.in_use + units > self.total:
-                self.refused["own" if is_own else "all"] += 1
-                self._forget_idle(holder)
-                raise ShareExceeded(
-                    self.resource, is_own=is_own, retry_after=self._retry_after
-                )
-            self._held[holder] += units
-            self.in_use += units
+            if not is_own and self.in_use + units <= self.total:
+                self._held[holder] += units
+                self.in_use += units
+                return
+            self._forget_idle(holder)
+        raise self.refusal(is_own=is_own)
+
+    def refusal(self, *, is_own: bool) -> ShareExceeded:
+        """Count a refusal, and return it to be raised."""
+        with self._lock:
+            self.refused["own" if is_own else "all"] += 1
+        return ShareExceeded(
+            self.resource, is_own=is_own, retry_after=self._retry_after
+        )
 
     def give_back(self, holder: Hashable, units: int = 1) -> None:
         with self._lock:
