@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 from django.db import OperationalError
 
 from edge.threads import DatabaseThreads, NoThreadFree
-from portal.limits.fair_share import FairShare, ShareExceeded
+from portal.limits.fair_share import FairShare
 
 T = TypeVar("T")
 # Clients give up after half a minute, and then begin again.
@@ -25,9 +25,9 @@ class FairThreads(DatabaseThreads):
     ones included.
     """
 
-    def __init__(self, count: int, *, each: int, share: FairShare) -> None:
+    def __init__(self, count: int, *, name: str, each: int, share: FairShare) -> None:
         """Start ``count`` threads; each holder gets ``each`` of them."""
-        super().__init__(count)
+        super().__init__(count, name=name)
         self._each = each
         self._share = share
         self._failed_at = 0.0
@@ -50,9 +50,7 @@ class FairThreads(DatabaseThreads):
                 async with asyncio.timeout(TURN_SECONDS):
                     await turns.acquire()
             except TimeoutError:
-                raise ShareExceeded(
-                    self._share.resource, is_own=True, retry_after=5
-                ) from None
+                raise self._share.refusal(is_own=True) from None
             try:
                 return await self._in_turn(began, function)
             finally:

@@ -66,7 +66,7 @@ async def edge_services() -> AsyncIterator[EdgeServices]:
     asyncio.get_running_loop().set_default_executor(lookups)
     threads, token_threads, password_threads = _database_threads()
     # Separate, so that readiness probes wait for no request.
-    probe_threads = DatabaseThreads(PROBE_THREADS)
+    probe_threads = DatabaseThreads(PROBE_THREADS, name="probe")
     counting = ThreadPoolExecutor(COUNTING_THREADS, thread_name_prefix="edge-counting")
     pulls = PullCounter(threads)
     writer = asyncio.create_task(pulls.write_forever())
@@ -105,9 +105,9 @@ def _database_threads() -> tuple[FairThreads, FairThreads, FairThreads]:
     tokens = FairShare("edge-token-requests", total=4000, each=2000)
     passwords = FairShare("edge-password-logins", total=30, each=10)
     return (
-        FairThreads(DECISION_THREADS, each=4, share=decisions),
-        FairThreads(TOKEN_THREADS, each=2, share=tokens),
-        FairThreads(PASSWORD_THREADS, each=1, share=passwords),
+        FairThreads(DECISION_THREADS, name="decision", each=4, share=decisions),
+        FairThreads(TOKEN_THREADS, name="token", each=2, share=tokens),
+        FairThreads(PASSWORD_THREADS, name="password", each=1, share=passwords),
     )
 
 

@@ -12,10 +12,9 @@ from typing import TypeVar
 from django.db import InterfaceError, OperationalError, connection
 
 from portal.database.deadlines import REQUEST_SECONDS, waiting_at_most
-from portal.limits.fair_share import ShareExceeded
+from portal.limits.fair_share import FairShare, ShareExceeded
 
 T = TypeVar("T")
-DATABASE_THREADS = 8
 # A call that waits in line behind slow ones ends at last, too.
 GRACE_SECONDS = 0.5
 # With less time left, the database would seem to fail a call that waited in line.
@@ -25,15 +24,20 @@ LEAST_SECONDS = 0.5
 class NoThreadFree(OperationalError, ShareExceeded):  # noqa: N818 -- states the fact
     """Other calls kept all threads busy until this one's time was over."""
 
-    def __init__(self) -> None:
-        ShareExceeded.__init__(self, "edge-threads", is_own=False, retry_after=5)
+    def __init__(self, refusal: ShareExceeded) -> None:
+        ShareExceeded.__init__(
+            self, str(refusal), is_own=False, retry_after=refusal.retry_after
+        )
 
 
 class DatabaseThreads:
     """A few threads, each with its own database connection that stays open."""
 
-    def __init__(self, count: int = DATABASE_THREADS) -> None:
+    def __init__(self, count: int, *, name: str) -> None:
+        """Start ``count`` threads; metrics have ``name``."""
         self._executor = ThreadPoolExecutor(count, thread_name_prefix="edge-database")
+        # Those that run a call. The executor lets the others wait.
+        self._busy = FairShare(f"edge-{name}-threads", total=count, each=count)
 
     async def call(
         self, function: Callable[[], T], *, seconds: float = REQUEST_SECONDS
@@ -45,30 +49,33 @@ class DatabaseThreads:
             django.db.Error: the database failed, or did not answer within ``seconds``.
         """
         loop = asyncio.get_running_loop()
-        work = partial(_within, time.monotonic() + seconds, function)
+        work = partial(self._run, time.monotonic() + seconds, function)
         try:
             async with asyncio.timeout(seconds + GRACE_SECONDS):
                 return await loop.run_in_executor(self._executor, work)
         except TimeoutError as error:
-            raise NoThreadFree from error
+            raise self._none_free() from error
 
     def start(self, function: Callable[[], object]) -> None:
         """Run a function in a thread, without waiting for it."""
-        work = partial(_within, time.monotonic() + REQUEST_SECONDS, function)
+        work = partial(self._run, time.monotonic() + REQUEST_SECONDS, function)
         self._executor.submit(work)
 
     async def close(self) -> None:
         """Wait for running calls, then end the threads and their connections."""
         await asyncio.to_thread(self._executor.shutdown)
 
+    def _run(self, deadline: float, function: Callable[[], T]) -> T:
+        # Including the time in line, so that a caller who gives up knows the call
+        # failed.
+        seconds = deadline - time.monotonic()
+        if seconds < LEAST_SECONDS:
+            raise self._none_free()
+        with self._busy.use(self), waiting_at_most(seconds):
+            return _with_live_connection(function)
 
-def _within(deadline: float, function: Callable[[], T]) -> T:
-    # Including the time in line, so that a caller who gives up knows the call failed.
-    seconds = deadline - time.monotonic()
-    if seconds < LEAST_SECONDS:
-        raise NoThreadFree
-    with waiting_at_most(seconds):
-        return _with_live_connection(function)
+    def _none_free(self) -> NoThreadFree:
+        return NoThreadFree(self._busy.refusal(is_own=False))
 
 
 def _with_live_connection(function: Callable[[], T]) -> T:

@@ -43,7 +43,7 @@ class Asked:
 @pytest.fixture
 async def threads() -> AsyncIterator[FairThreads]:
     share = FairShare("test-decisions", total=100, each=100)
-    threads = FairThreads(8, each=8, share=share)
+    threads = FairThreads(8, name="test", each=8, share=share)
     yield threads
     await threads.close()
 

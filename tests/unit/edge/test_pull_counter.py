@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def counter() -> Iterator[PullCounter]:
-    threads = DatabaseThreads(1)
+    threads = DatabaseThreads(1, name="test")
     yield PullCounter(threads)
     # Whose connection would keep the database from being deleted.
     asyncio.run(threads.call(_close_connection))

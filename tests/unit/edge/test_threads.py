@@ -1,0 +1,74 @@
+"""Calls to the database: how long they wait, and what becomes visible of failures."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from functools import partial
+
+import pytest
+
+from edge import fair_threads
+from edge.fair_threads import FairThreads
+from edge.threads import DatabaseThreads, NoThreadFree
+from portal.http.scraping import exposition
+from portal.limits import fair_share
+from portal.limits.fair_share import FairShare, ShareExceeded
+
+
+@pytest.fixture
+async def one_thread() -> AsyncIterator[DatabaseThreads]:
+    threads = DatabaseThreads(1, name="test")
+    yield threads
+    await threads.close()
+
+
+@pytest.fixture
+async def fair() -> AsyncIterator[FairThreads]:
+    share = FairShare("test-calls", total=10, each=10)
+    threads = FairThreads(2, name="test", each=1, share=share)
+    yield threads
+    await threads.close()
+
+
+def metric(name: str, **labels: str) -> float:
+    text = exposition(fair_share.collect).decode()
+    listed = ",".join(f'{key}="{value}"' for key, value in sorted(labels.items()))
+    line = f"{name}{{{listed}}} "
+    (value,) = [row for row in text.splitlines() if row.startswith(line)]
+    return float(value.removeprefix(line))
+
+
+async def test_a_call_for_which_no_thread_was_free_is_counted(
+    one_thread: DatabaseThreads,
+) -> None:
+    release = threading.Event()
+    first = asyncio.ensure_future(one_thread.call(partial(release.wait, 20)))
+    await asyncio.sleep(0.1)
+
+    assert metric("berth_share_in_use", resource="edge-test-threads") == 1
+    with pytest.raises(NoThreadFree):
+        await one_thread.call(int, seconds=0.1)
+
+    release.set()
+    await first
+    refused = partial(metric, "berth_share_refused_total")
+    assert refused(limit="all", resource="edge-test-threads") == 1
+    assert metric("berth_share_in_use", resource="edge-test-threads") == 0
+
+
+async def test_a_turn_that_did_not_come_is_counted(
+    fair: FairThreads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fair_threads, "TURN_SECONDS", 0.1)
+    release = threading.Event()
+    first = asyncio.ensure_future(fair.call_for("acme", partial(release.wait, 20)))
+    await asyncio.sleep(0.1)
+
+    with pytest.raises(ShareExceeded):
+        await fair.call_for("acme", int)
+
+    release.set()
+    await first
+    assert metric("berth_share_refused_total", limit="own", resource="test-calls") == 1
