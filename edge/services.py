@@ -12,6 +12,7 @@ from django.conf import settings
 
 from edge.decisions import Decisions
 from edge.fair_threads import FairThreads
+from edge.proxy.downloads import DOWNLOADS
 from edge.proxy.small_objects import SmallObjects, small_objects
 from edge.pull_counter import PullCounter
 from edge.threads import DatabaseThreads
@@ -27,7 +28,8 @@ from registries.tokens.registry_token import TokenIssuer, TokenVerifier
 from registries.tokens.signing_keys import SigningKey, load_roots
 from registries.upstream.client import UpstreamClient, upstream_client
 
-DECISION_THREADS = 8
+DECISION_THREADS = 6
+DOWNLOAD_THREADS = 2
 TOKEN_THREADS = 4
 PROBE_THREADS = 2
 # Argon2 takes 100 MB and a processor for a moment.
@@ -39,6 +41,7 @@ COUNTING_THREADS = 8
 @dataclass(frozen=True, slots=True)
 class EdgeServices:
     threads: FairThreads
+    download_threads: FairThreads
     probe_threads: DatabaseThreads
     token_threads: FairThreads
     password_threads: FairThreads
@@ -48,6 +51,7 @@ class EdgeServices:
     registry_gate: TokenGate
     upstream: UpstreamClient
     decisions: Decisions[ProxiedName, AllowedPull | Denied]
+    download_decisions: Decisions[ProxiedName, AllowedPull | Denied]
     image_decisions: Decisions[ImageAccess, AllowedImage | Denied]
     pulls: PullCounter
     small_objects: SmallObjects
@@ -64,7 +68,7 @@ async def edge_services() -> AsyncIterator[EdgeServices]:
     # The default executor looks names up; one slow name server must not delay others.
     lookups = ThreadPoolExecutor(32, thread_name_prefix="edge-lookup")
     asyncio.get_running_loop().set_default_executor(lookups)
-    threads, token_threads, password_threads = _database_threads()
+    threads, download_threads, token_threads, password_threads = _database_threads()
     # Separate, so that readiness probes wait for no request.
     probe_threads = DatabaseThreads(PROBE_THREADS, name="probe")
     counting = ThreadPoolExecutor(COUNTING_THREADS, thread_name_prefix="edge-counting")
@@ -73,6 +77,7 @@ async def edge_services() -> AsyncIterator[EdgeServices]:
     async with upstream_client() as upstream:
         yield EdgeServices(
             threads=threads,
+            download_threads=download_threads,
             token_threads=token_threads,
             probe_threads=probe_threads,
             password_threads=password_threads,
@@ -82,6 +87,7 @@ async def edge_services() -> AsyncIterator[EdgeServices]:
             registry_gate=registry_gate,
             upstream=upstream,
             decisions=Decisions(threads, _decide_pull),
+            download_decisions=Decisions(download_threads, _decide_pull),
             image_decisions=Decisions(threads, authorize_image),
             pulls=pulls,
             small_objects=small_objects(),
@@ -92,20 +98,27 @@ async def edge_services() -> AsyncIterator[EdgeServices]:
     await password_threads.close()
     await token_threads.close()
     await probe_threads.close()
+    await download_threads.close()
     await threads.close()
 
 
-def _database_threads() -> tuple[FairThreads, FairThreads, FairThreads]:
-    """Return the threads for decisions, for tokens, and for hashing passwords.
+def _database_threads() -> tuple[FairThreads, FairThreads, FairThreads, FairThreads]:
+    """Return the threads for decisions, for downloads, tokens and hashing passwords.
 
-    Separate, so that a rush of logins does not delay decisions about pulls. A cluster
-    of a thousand nodes may ask at once with one license.
+    Separate, so that a rush of logins does not delay decisions about pulls, nor a rush
+    of pulls the end of downloads. A cluster of a thousand nodes may ask at once with
+    one license.
     """
     decisions = FairShare("edge-decisions", total=4000, each=2000)
     tokens = FairShare("edge-token-requests", total=4000, each=2000)
     passwords = FairShare("edge-password-logins", total=30, each=10)
+    # One for each download.
+    downloads = FairShare(
+        "edge-download-decisions", total=DOWNLOADS.total, each=DOWNLOADS.each
+    )
     return (
-        FairThreads(DECISION_THREADS, name="decision", each=4, share=decisions),
+        FairThreads(DECISION_THREADS, name="decision", each=3, share=decisions),
+        FairThreads(DOWNLOAD_THREADS, name="download", each=1, share=downloads),
         FairThreads(TOKEN_THREADS, name="token", each=2, share=tokens),
         FairThreads(PASSWORD_THREADS, name="password", each=1, share=passwords),
     )

@@ -196,7 +196,8 @@ async def _is_still_allowed(
     services: EdgeServices, route: Route, subject: Subject
 ) -> bool:
     """Decide once more; raises django.db.Error when that cannot be done."""
-    decision = await services.decisions.decide(subject, route.name)
+    # In threads of their own: no request delays them, not even one of the same login.
+    decision = await services.download_decisions.decide(subject, route.name)
     if isinstance(decision, Denied):
         logger.info(
             "Download denied: %s for %s by %s",

@@ -42,5 +42,5 @@ async def until_denied(
                     return
             decided = monotonic()
         except (Error, ShareExceeded, TimeoutError):
-            # A login whose many requests wait in line is not denied either.
+            # A login with many downloads, whose decisions wait in turn, is not denied.
             logger.warning("A download could not be decided again")
