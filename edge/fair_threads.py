@@ -4,18 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import AsyncIterator, Callable, Hashable
+from contextlib import asynccontextmanager
 from typing import TypeVar
 from weakref import WeakValueDictionary
 
 from django.db import OperationalError
 
 from edge.threads import DatabaseThreads, NoThreadFree
+from portal.database.deadlines import REQUEST_SECONDS
 from portal.limits.fair_share import FairShare
 
 T = TypeVar("T")
-# Clients give up after half a minute, and then begin again.
 TURN_SECONDS = 15
+# For all turns and answers of one request. Clients give up after half a minute, and
+# then begin again.
+WHOLE_SECONDS = TURN_SECONDS + REQUEST_SECONDS
+
+
+@asynccontextmanager
+async def in_time(seconds: float = WHOLE_SECONDS) -> AsyncIterator[None]:
+    """Limit the time that one request's calls take together.
+
+    Raises:
+        django.db.Error: they took longer.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise OperationalError("The calls of one request took too long.") from error
 
 
 class FairThreads(DatabaseThreads):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 
+from edge.fair_threads import in_time
 from edge.http import RegistryError, Request
 from edge.registry.route import Wanted, parse_wanted
 from edge.services import EdgeServices
@@ -33,7 +34,8 @@ async def serve_authorize(request: Request, services: EdgeServices) -> None:
     Raises:
         RegistryError: it may not. nginx uses nothing but the status.
     """
-    await _authorize(request, services, _wanted(request), counted=True)
+    async with in_time():
+        await _authorize(request, services, _wanted(request), counted=True)
     await request.answer(200, [], b"")
 
 
@@ -43,7 +45,8 @@ async def serve_refusal(request: Request, services: EdgeServices) -> None:
     Raises:
         RegistryError: always, as the client's answer.
     """
-    await _authorize(request, services, _wanted(request), counted=False)
+    async with in_time():
+        await _authorize(request, services, _wanted(request), counted=False)
     raise RegistryError(
         503,
         ErrorCode.UNAVAILABLE,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from django.conf import settings
 
+from edge.fair_threads import in_time
 from edge.http import RegistryError, Request, method_not_allowed
 from edge.pull_counter import PulledImage
 from edge.services import EdgeServices
@@ -57,7 +58,8 @@ async def serve_token(request: Request, services: EdgeServices) -> None:
             "The token service accepts GET and POST.", ("GET", "HEAD", "POST")
         )
     wanted = await parse_token_request(request)
-    answer = await request.while_connected(_answer(request, services, wanted))
+    async with in_time():
+        answer = await request.while_connected(_answer(request, services, wanted))
     await request.answer_json(200, answer, [("Cache-Control", "no-store")])
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import AsyncIterator
 from functools import partial
 
 import pytest
+from django.db import OperationalError
 
 from edge import fair_threads
-from edge.fair_threads import FairThreads
+from edge.fair_threads import FairThreads, in_time
 from edge.threads import DatabaseThreads, NoThreadFree
 from portal.http.scraping import exposition
 from portal.limits import fair_share
@@ -72,3 +74,18 @@ async def test_a_turn_that_did_not_come_is_counted(
     release.set()
     await first
     assert metric("berth_share_refused_total", limit="own", resource="test-calls") == 1
+
+
+async def test_the_calls_of_one_request_have_one_deadline(fair: FairThreads) -> None:
+    async def ask() -> None:
+        async with in_time(0.5):
+            for _ in range(10):
+                await fair.call_for("acme", partial(time.sleep, 0.3))
+
+    started = time.monotonic()
+
+    with pytest.raises(OperationalError):
+        await ask()
+
+    assert time.monotonic() - started < 2
+    assert metric("berth_share_in_use", resource="test-calls") == 0
