@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import TypeVar
+
+T = TypeVar("T")
 
 # In all, for one request.
 REQUEST_SECONDS = 5
@@ -47,6 +50,21 @@ def waiting_at_most(seconds: float) -> Iterator[None]:
         _budget.reset(token)
         if outer and granted < math.inf:
             outer.left -= granted - inner.left
+
+
+def each_waiting_at_most(seconds: float, items: Iterable[T]) -> Iterator[T]:
+    """Yield items, and let each of them wait so many seconds for PostgreSQL.
+
+    For responses that are streamed after the middleware has returned.
+    """
+    iterator = iter(items)
+    while True:
+        with waiting_at_most(seconds):
+            try:
+                item = next(iterator)
+            except StopIteration:
+                return
+        yield item
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from django_filters import rest_framework as filters
 from audit.models import AuditEvent
 from audit.selectors import audit_events_for_team, existing_subjects, in_batches
 from audit.tags import EventTag, describe
+from portal.database.deadlines import REQUEST_SECONDS, each_waiting_at_most
 from portal.http.pages import render_page
 from portal.limits.waiting import waiting
 from teams.filters import AuditEventFilter
@@ -153,7 +154,8 @@ def export(request: TeamRequest) -> HttpResponseBase:
     if not log.is_valid():
         address = team_url(request, "audit")
         return redirect(f"{address}?{request.GET.urlencode()}")
-    lines = _waiting_for_reader(request.team.pk, csv_lines(in_batches(log.qs)))
+    batches = each_waiting_at_most(REQUEST_SECONDS, in_batches(log.qs))
+    lines = _waiting_for_reader(request.team.pk, csv_lines(batches))
     next(lines)  # or it is refused
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     name = f"audit-{request.team.slug}-{timezone.localdate():%Y-%m-%d}.csv"

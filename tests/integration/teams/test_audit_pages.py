@@ -5,11 +5,12 @@ import io
 import itertools
 import tracemalloc
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -17,6 +18,7 @@ from pytest_django import DjangoAssertNumQueries
 from audit.models import AuditEvent
 from audit.selectors import audit_events_for_team, in_batches
 from audit.tags import EventTag, describe
+from portal.database.deadlines import REQUEST_SECONDS, seconds_left
 from teams.models import Membership, Team
 from teams.web.audit import COLUMNS, SUBJECT_WORDS, csv_lines, plain_cell
 from tests.support.clients.api import ApiClient
@@ -356,6 +358,23 @@ def test_export_comes_in_batches_and_misses_nothing(
 
     assert [len(batch) for batch in batches] == [10, 10, 5]
     assert list(itertools.chain(*batches)) == list(events)
+
+
+def test_each_batch_of_an_export_waits_no_longer_than_a_request(
+    browser: Client, three: None
+) -> None:
+    left: list[float] = []
+
+    def note(execute: Callable[..., Any], *query: Any) -> Any:
+        left.append(seconds_left())
+        return execute(*query)
+
+    response: Any = browser.get(EXPORT)
+    with connection.execute_wrapper(note):
+        list(response.streaming_content)
+
+    assert left
+    assert max(left) <= REQUEST_SECONDS
 
 
 def test_export_of_much_takes_little_memory(team: Team) -> None:
