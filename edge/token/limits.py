@@ -33,7 +33,7 @@ async def limit_failures(request: Request, services: EdgeServices) -> None:
     ask = partial(counted_in_redis, subject)
     number = await _larger(services, count_here(subject, 0), ask)
     if number > settings.BERTH_TOKEN_FAILURES_PER_MINUTE:
-        raise _too_many("Too many failed logins from this address.")
+        raise _too_many("Too many failed logins from this address. Try again")
 
 
 async def count_failure(request: Request, services: EdgeServices) -> None:
@@ -41,21 +41,24 @@ async def count_failure(request: Request, services: EdgeServices) -> None:
 
 
 async def count_password(request: Request, services: EdgeServices) -> None:
-    """Count an account password, and refuse an address that has tried too many.
+    """Count an account password, right or wrong; refuse an address after too many.
 
     Before the password is hashed: that is costly, and parallel guesses must not all
     pass below the limit.
     """
     number = await _count(services, f"passwords:{request.neighbourhood}", 1)
     if number > settings.BERTH_TOKEN_FAILURES_PER_MINUTE:
-        raise _too_many("Too many failed logins from this address.")
+        raise _too_many(
+            "Too many logins with an account password from this address. Use an API "
+            "token, or try again"
+        )
 
 
 async def count_anonymous(request: Request, services: EdgeServices) -> None:
     """Count a request without a login; refuse an address that sends too many."""
     number = await _count(services, f"anonymous:{request.neighbourhood}", 1)
     if number > settings.BERTH_TOKEN_REQUESTS_PER_MINUTE:
-        raise _too_many("Too many requests from this address.")
+        raise _too_many("Too many requests from this address. Try again")
 
 
 async def count_request(services: EdgeServices, login: object, scopes: int) -> None:
@@ -65,7 +68,7 @@ async def count_request(services: EdgeServices, login: object, scopes: int) -> N
     """
     number = await _count(services, f"requests:{login}", max(1, scopes))
     if number > settings.BERTH_TOKEN_REQUESTS_PER_MINUTE:
-        raise _too_many("Too many token requests with this login.")
+        raise _too_many("Too many token requests with this login. Try again")
 
 
 async def _count(services: EdgeServices, subject: str, amount: int) -> int:
@@ -83,11 +86,11 @@ async def _larger(services: EdgeServices, own: int, ask: Callable[[], int]) -> i
         return own
 
 
-def _too_many(message: str) -> RegistryError:
+def _too_many(beginning: str) -> RegistryError:
     seconds = seconds_left()
     return RegistryError(
         429,
         ErrorCode.TOOMANYREQUESTS,
-        f"{message} Try again in {seconds} seconds.",
+        f"{beginning} in {seconds} seconds.",
         headers=[("Retry-After", str(seconds))],
     )

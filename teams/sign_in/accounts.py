@@ -46,7 +46,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped
         "same_as_current": "This is your current one. Enter another.",
         "sign_ins_busy": "Too many people are signing in. Try again in 5 seconds.",
         "too_many_login_attempts": (
-            "Too many failed attempts from your network. Try again in a minute."
+            "Too many attempts from your network. Try again in a minute."
         ),
     }
 

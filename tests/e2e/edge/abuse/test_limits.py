@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import urllib3
 
 from deploy.local.process import free_port
 from tests.e2e.conftest import Ports, edge_environment, start_edge
-from tests.support.clients.edge import EdgeClient
+from tests.support.clients.edge import Answer, EdgeClient
 from tests.support.minutes import within_a_minute
 from tests.support.rows.vendor import Vendor
 
@@ -33,8 +34,6 @@ def limited_edge(
 def login(
     edge: EdgeClient, password: str, address: str, name: str = "x", scopes: str = ""
 ) -> int:
-    import urllib3
-
     headers = urllib3.make_headers(basic_auth=f"{name}:{password}")
     headers["X-Forwarded-For"] = address
     path = f"/v2/token?service=berth-proxy{scopes}"
@@ -69,6 +68,32 @@ def test_guessing_passwords_of_an_account_does_not_lock_it(
 
     assert guesses[-1] == 429
     assert own == 200
+
+
+def test_right_passwords_are_limited_too_and_an_api_token_is_not(
+    limited_edge: EdgeClient, vendor: Vendor
+) -> None:
+    email, password = vendor.owner.email, vendor.give_owner_a_password()
+    _, secret = vendor.api_token()
+
+    def ask() -> list[Answer]:
+        headers = urllib3.make_headers(basic_auth=f"{email}:{password}")
+        headers["X-Forwarded-For"] = "203.0.113.15"
+        path = "/v2/token?service=berth-proxy"
+        return [limited_edge.request("GET", path, headers) for _ in range(6)]
+
+    answers = within_a_minute(ask)
+    by_token = login(limited_edge, secret.reveal(), "203.0.113.15", email)
+
+    assert [answer.status for answer in answers] == [200] * 5 + [429]
+    refused = answers[-1]
+    seconds = refused.headers["Retry-After"]
+    assert refused.error[0] == "TOOMANYREQUESTS"
+    assert refused.error[1] == (
+        "Too many logins with an account password from this address. Use an API "
+        f"token, or try again in {seconds} seconds."
+    )
+    assert by_token == 200
 
 
 def test_one_login_may_not_ask_without_end(
