@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from cachetools import TTLCache
 from django.conf import settings
 
 from edge.decisions import Decisions
@@ -36,6 +38,11 @@ PROBE_THREADS = 2
 PASSWORD_THREADS = 2
 # As many as there are connections to Redis (CACHES in portal/settings.py).
 COUNTING_THREADS = 8
+# Pulls need not queue a check again so soon: it would not be made.
+CHECK_QUEUED_SECONDS = 60
+MAX_CHECKS_QUEUED = 10_000
+# Of a registry and its cause: whether it follows a success.
+ChecksQueued = TTLCache[tuple[uuid.UUID, bool], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,7 @@ class EdgeServices:
     image_decisions: Decisions[ImageAccess, AllowedImage | Denied]
     pulls: PullCounter
     small_objects: SmallObjects
+    checks_queued: ChecksQueued
 
 
 @asynccontextmanager
@@ -91,6 +99,7 @@ async def edge_services() -> AsyncIterator[EdgeServices]:
             image_decisions=Decisions(threads, authorize_image),
             pulls=pulls,
             small_objects=small_objects(),
+            checks_queued=TTLCache(MAX_CHECKS_QUEUED, ttl=CHECK_QUEUED_SECONDS),
         )
     writer.cancel()
     await pulls.write()

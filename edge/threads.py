@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
@@ -15,6 +16,7 @@ from portal.database.deadlines import REQUEST_SECONDS, waiting_at_most
 from portal.limits.fair_share import FairShare, ShareExceeded
 
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
 # A call that waits in line behind slow ones ends at last, too.
 GRACE_SECONDS = 0.5
 # With less time left, the database would seem to fail a call that waited in line.
@@ -57,9 +59,9 @@ class DatabaseThreads:
             raise self._none_free() from error
 
     def start(self, function: Callable[[], object]) -> None:
-        """Run a function in a thread, without waiting for it."""
+        """Run a function in a thread, without waiting for it; log its failure."""
         work = partial(self._run, time.monotonic() + REQUEST_SECONDS, function)
-        self._executor.submit(work)
+        self._executor.submit(work).add_done_callback(_log_failure)
 
     async def close(self) -> None:
         """Wait for running calls, then end the threads and their connections."""
@@ -76,6 +78,11 @@ class DatabaseThreads:
 
     def _none_free(self) -> NoThreadFree:
         return NoThreadFree(self._busy.refusal(is_own=False))
+
+
+def _log_failure(work: Future[object]) -> None:
+    if not work.cancelled() and (error := work.exception()):
+        logger.error("Work in the background failed", exc_info=error)
 
 
 def _with_live_connection(function: Callable[[], T]) -> T:

@@ -154,6 +154,10 @@ def _report(error: UpstreamError, services: EdgeServices, route: Route) -> None:
 def _check(
     services: EdgeServices, registry_id: uuid.UUID, *, after_success: bool = False
 ) -> None:
+    """Queue a check, unless this process did for this cause within a minute."""
+    if (registry_id, after_success) in services.checks_queued:
+        return
+    services.checks_queued[registry_id, after_success] = True
     check = partial(queue_check, registry_id, after_success=after_success)
     services.token_threads.start(check)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -77,6 +78,22 @@ def test_pulls_that_work_have_it_checked_once_a_minute(
     assert pull(edge, connected) == 200
     assert not cache.add(f"check-queued:worked:{registry.pk}", 1)
 
+    assert not is_due(registry)
+
+
+def test_a_busy_unhealthy_registry_costs_this_process_one_job_a_minute(
+    edge: EdgeClient, connected: Vendor, registry: ExternalRegistry
+) -> None:
+    found(registry, Outcome.REJECTED)
+    pull(edge, connected)
+    eventually(lambda: is_due(registry), "the registry is not due")
+    found(registry, Outcome.REJECTED)
+    cache.delete(f"check-queued:worked:{registry.pk}")
+
+    assert [pull(edge, connected) for _ in range(3)] == [200] * 3
+    time.sleep(1)
+
+    assert cache.get(f"check-queued:worked:{registry.pk}") is None
     assert not is_due(registry)
 
 

@@ -89,3 +89,15 @@ async def test_the_calls_of_one_request_have_one_deadline(fair: FairThreads) -> 
 
     assert time.monotonic() - started < 2
     assert metric("berth_share_in_use", resource="test-calls") == 0
+
+
+async def test_a_failure_in_the_background_is_logged(
+    one_thread: DatabaseThreads, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("no such registry")
+
+    one_thread.start(fail)
+    await one_thread.call(int)
+
+    assert "no such registry" in caplog.text
