@@ -128,11 +128,15 @@ def revoke_api_token(*, actor: Actor, api_token: ApiToken) -> ApiToken:
 
 def stop_api_tokens(
     actor: Actor, api_tokens: QuerySet[ApiToken], kept: Collection[uuid.UUID] = ()
-) -> None:
-    """Revoke tokens, and recursively those created with them, except ``kept``."""
+) -> list[ApiToken]:
+    """Revoke tokens, and recursively those created with them, except ``kept``.
+
+    Returns those that were not revoked before.
+    """
     # The team first, as where a member is removed: the order of the recursion differs.
     Team.objects.select_for_update(no_key=True).get(pk=actor.team_id)
     now = timezone.now()
+    all_stopped: list[ApiToken] = []
     while stopped := list(
         api_tokens.filter(revoked_at__isnull=True).select_for_update().order_by("pk")
     ):
@@ -140,8 +144,10 @@ def stop_api_tokens(
             api_token.revoked_at = now
             api_token.save(update_fields=["revoked_at"])
             record(actor, EventTag.API_TOKEN_REVOKED, api_token)
+        all_stopped += stopped
         made = ApiToken.objects.filter(created_with__in=stopped)
         api_tokens = made.exclude(pk__in=kept)
+    return all_stopped
 
 
 def touch_api_token(api_token: ApiToken) -> None:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import TypeVar
 
 from django.contrib.auth.password_validation import validate_password
@@ -12,7 +12,7 @@ from django.db.models import Q
 from audit.services import record
 from audit.tags import EventTag
 from portal.crypto.secrets import Secret
-from portal.errors import Conflict
+from portal.errors import Conflict, NotAllowed
 from teams.actors import NO_REQUEST, Actor, Origin, member_actor, system_actor
 from teams.api_tokens import stop_api_tokens
 from teams.models import ApiToken, Invitation, Membership, ServiceAccount, Team, User
@@ -150,21 +150,49 @@ def remove_member(
 
     At once stop their user tokens for it, the tokens they made for service accounts and
     the team, except ``kept``, and the open invitations they sent.
+
+    Raises:
+        NotAllowed: the actor may not remove the member, or not keep tokens. Members who
+            leave keep none.
     """
     membership = _locked_membership(membership)
     leaves = actor.is_user(membership.user_id)
     if not leaves or membership.team_id != actor.team_id:
         actor.require(Permission.MEMBER_MANAGE, team_id=membership.team_id)
         actor.require_assignable(membership.role)
+    if kept:
+        _require_may_keep(actor, membership)
     _require_another_owner(membership)
-    _record_member(actor, EventTag.MEMBER_REMOVED, membership, role=membership.role)
-    left = tokens_left_by_member(membership).filter(pk__in=kept)
-    kept_ids = set(left.values_list("pk", flat=True))
+    left = list(tokens_left_by_member(membership).filter(pk__in=kept))
+    kept_ids = {token.pk for token in left}
     own = Q(user_id=membership.user_id) | Q(created_by_id=membership.user_id)
     api_tokens = ApiToken.objects.for_team(membership.team_id).filter(own)
-    stop_api_tokens(actor, api_tokens.exclude(pk__in=kept_ids), kept_ids)
+    stopped = stop_api_tokens(actor, api_tokens.exclude(pk__in=kept_ids), kept_ids)
+    _record_member(
+        actor,
+        EventTag.MEMBER_REMOVED,
+        membership,
+        role=membership.role,
+        revoked=_named(stopped),
+        kept=_named(left),
+    )
     _withdraw_sent(actor, membership, None)
     membership.delete()
+
+
+def _require_may_keep(actor: Actor, membership: Membership) -> None:
+    # The person, because a token that the member made may act for them.
+    if actor.person_id == membership.user_id:
+        raise NotAllowed(
+            "leaver_keeps_nothing",
+            "If you leave, all API tokens that you created stop. Ask an owner or admin "
+            "to remove you and to keep the tokens that the team needs.",
+        )
+    actor.require(Permission.API_TOKEN_MANAGE, team_id=membership.team_id)
+
+
+def _named(api_tokens: Iterable[ApiToken]) -> list[dict[str, str]]:
+    return [{"id": str(token.pk), "name": token.name} for token in api_tokens]
 
 
 @transaction.atomic

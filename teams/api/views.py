@@ -106,7 +106,8 @@ class MemberView(_Members):
 
         The member's user tokens stop, and so do the tokens that they created for the
         team and its service accounts, except those in `keep_api_tokens`.
-        `GET /api-tokens?created_by=` lists them.
+        `GET /api-tokens?created_by=` lists them. Members who leave cannot keep any;
+        others need the permission `api-token:manage` to keep some.
         """
         refuse_unknown("parameter", request.query_params, {KEEP_TOKENS})
         membership = self.find(member_id)

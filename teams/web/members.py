@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from django import forms
@@ -91,18 +91,16 @@ class EndMembershipForm(forms.Form):
     shown = forms.CharField(widget=forms.HiddenInput, required=False)
     revoke = _AnyOf(
         required=False,
+        label="Revoke these API tokens that they created",
         widget=forms.CheckboxSelectMultiple,
         help_text="Their maker may have a copy. Clear a box only if the token must "
         "keep working, and replace it soon.",
     )
 
-    def __init__(
-        self, data: QueryDict | None, *, tokens: Iterable[ApiToken], label: str
-    ) -> None:
+    def __init__(self, data: QueryDict | None, *, tokens: Iterable[ApiToken]) -> None:
         choices = [(str(token.pk), _describe(token)) for token in tokens]
         ids = [pk for pk, _ in choices]
         super().__init__(data, initial={"shown": ",".join(ids), "revoke": ids})
-        self.fields["revoke"].label = label
         self.fields["revoke"].choices = choices  # type: ignore[attr-defined]  # it has them
         if not choices:
             del self.fields["revoke"]
@@ -247,10 +245,15 @@ def remove(request: TeamRequest, member_id: uuid.UUID) -> HttpResponse:
     member = _find_manageable(request, member_id)
     if member.user_id == request.user.pk:
         return redirect("members-leave", team=request.team.slug)
+    form = EndMembershipForm(
+        request.POST if request.method == "POST" else None,
+        tokens=tokens_left_by_member(member),
+    )
     return _end_membership(
         request,
         member,
-        label="Revoke these API tokens that they created",
+        kept=lambda: form.kept,
+        form=form,
         title=f"Remove {member.user.email}?",
         details="teams/member_remove.html",
         submit="Remove",
@@ -266,12 +269,13 @@ def _find_manageable(request: TeamRequest, member_id: uuid.UUID) -> Membership:
 
 @team_page(Permission.TEAM_READ)
 def leave(request: TeamRequest) -> HttpResponse:
-    """Leave the team."""
+    """Leave the team, after showing what that stops."""
     own = members_of_team(request.team.pk).get(user_id=request.user.pk)
     return _end_membership(
         request,
         own,
-        label="Revoke these API tokens that you created",
+        kept=tuple,  # none
+        left=[_describe(token) for token in tokens_left_by_member(own)],
         title=f"Leave {request.team.name}?",
         details="teams/member_leave.html",
         submit="Leave team",
@@ -281,17 +285,15 @@ def leave(request: TeamRequest) -> HttpResponse:
 
 
 def _end_membership(
-    request: TeamRequest, member: Membership, *, label: str, **dialog: Any
+    request: TeamRequest,
+    member: Membership,
+    *,
+    kept: Callable[[], Collection[uuid.UUID]],
+    **dialog: Any,
 ) -> HttpResponse:
-    form = EndMembershipForm(
-        request.POST if request.method == "POST" else None,
-        tokens=tokens_left_by_member(member),
-        label=label,
-    )
     return confirm(
         request,
-        lambda: remove_member(actor=request.actor, membership=member, kept=form.kept),
-        form=form,
+        lambda: remove_member(actor=request.actor, membership=member, kept=kept()),
         **dialog,
         back=team_url(request, "members"),
         stopping=usable_tokens_of_member(member).count(),

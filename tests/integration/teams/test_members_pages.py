@@ -182,8 +182,8 @@ def test_remove_says_what_stops_and_stops_it(
     token.refresh_from_db()
     assert token.revoked_at is not None
     assert [tag for tag, _ in audited(team)] == [
-        "member:removed",
         "api-token:revoked",
+        "member:removed",
         "invitation:withdrawn",
     ]
     assert "member@acme.example is no longer in the team." in text_of(browser.get(LIST))

@@ -92,7 +92,7 @@ def test_removed_member_is_out_at_once(
 
     assert response.status_code == 401
     assert code_of(response) == "api_token_unknown"
-    removed, *stopped = audited(owner_api.team)
+    *stopped, removed = audited(owner_api.team)
     assert removed == ("member:removed", "member@acme.example")
     assert [tag for tag, _ in stopped] == ["api-token:revoked"]
 

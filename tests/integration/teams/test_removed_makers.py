@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,9 +12,14 @@ from django.db import models
 from django.test import Client
 
 from alerts.models import Webhook
+from audit.models import AuditEvent
 from portal.crypto.fields import EncryptedField
+from portal.errors import NotAllowed
 from registries.models import Credential
+from teams.actors import member_actor
 from teams.models import ApiToken, Invitation, Made, Membership, ServiceAccount, Team
+from teams.permissions import Permission
+from teams.services import remove_member
 from tests.support.clients.api import ApiClient
 from tests.support.pages.reading import text_of
 from tests.support.rows.audit import audited
@@ -222,16 +228,80 @@ def test_a_new_role_names_the_tokens_that_keep_theirs(
     assert "CI (team, admin), never used" in page
 
 
-def test_leaving_preselects_it_too(owner: Membership, admin: Membership) -> None:
+def test_who_leaves_keeps_nothing(owner: Membership, admin: Membership) -> None:
     team_token = make_in_browser(admin, "CI", "team:admin")
-    browser = browser_of(admin)
-    assert "Revoke these API tokens that you created" in text_of(
-        browser.get(f"{LIST}/leave")
+    browser, address = browser_of(admin), f"{LIST}/leave"
+    page = text_of(browser.get(address))
+    assert (
+        "This API token that you created for the team or its service accounts stops"
+        in page
     )
+    assert "CI (team, admin), never used" in page
 
-    submit(browser, f"{LIST}/leave")
+    made = str(ApiToken.objects.get().pk)
+    browser.post(address, {"shown": made, "kept": made})
 
     assert not works(team_token)
+    assert not Membership.objects.filter(pk=admin.pk).exists()
+
+
+def test_a_demoted_member_does_not_leave_with_a_team_token(
+    owner: Membership, admin: Membership
+) -> None:
+    team_token = make_in_browser(admin, "CI", "team:admin")
+    Membership.objects.filter(pk=admin.pk).update(role="read-only")
+
+    browser_of(admin).post(f"{LIST}/leave", {"shown": ApiToken.objects.get().pk})
+
+    assert not works(team_token)
+
+
+def test_nobody_keeps_tokens_by_removing_themselves(
+    owner: Membership, admin: Membership
+) -> None:
+    """Neither with their own token nor with one that they made for the team."""
+    own = make_in_browser(admin, "Laptop", "user")
+    made = make_in_browser(admin, "CI", "team:admin")
+    kept = ApiToken.objects.get(name="CI").pk
+    address = f"/members/{admin.pk}"
+
+    for api in (own, made):
+        response = api.delete(f"{address}?keep_api_tokens={kept}")
+        assert response.status_code == 403
+        assert response.json()["code"] == "leaver_keeps_nothing"
+    assert works(made)
+    assert made.delete(address).status_code == 204
+
+    assert not works(made)
+
+
+def test_who_may_not_manage_tokens_keeps_none(
+    owner: Membership, admin: Membership
+) -> None:
+    kept = ApiTokenFactory(team=admin.team, created_by=admin.user, user=None)
+    actor = member_actor(owner)
+    limited = replace(
+        actor, permissions=actor.permissions - {Permission.API_TOKEN_MANAGE}
+    )
+
+    with pytest.raises(NotAllowed):
+        remove_member(actor=limited, membership=admin, kept=[kept.pk])
+
+
+def test_the_audit_log_names_what_stopped_and_what_was_kept(
+    owner: Membership, admin: Membership
+) -> None:
+    make_in_browser(admin, "Kept", "team:developer")
+    own = make_in_browser(admin, "Laptop", "user")
+    own.post("/api-tokens", {"kind": "team", "name": "CI", "role": "developer"})
+    ids = {token.name: str(token.pk) for token in ApiToken.objects.all()}
+
+    submit(browser_of(owner), f"{LIST}/{admin.pk}/remove", revoke=[ids["CI"]])
+
+    data = AuditEvent.objects.get(tag="member:removed").data
+    assert data["kept"] == [{"id": ids["Kept"], "name": "Kept"}]
+    revoked = sorted(data["revoked"], key=lambda token: token["name"])
+    assert revoked == [{"id": ids[name], "name": name} for name in ("CI", "Laptop")]
 
 
 def test_the_api_revokes_them_unless_told_to_keep_some(
