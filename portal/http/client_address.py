@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from django.http import HttpRequest
+    from rest_framework.request import Request
 
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -43,6 +48,11 @@ def neighbourhood(address: str) -> str:
     if parsed.ipv4_mapped:
         return str(parsed.ipv4_mapped)
     return str(ipaddress.ip_network((parsed, 64), strict=False))
+
+
+def neighbourhood_of(request: HttpRequest | Request) -> str:
+    """Return the unit of rate limits that a request of the portal comes from."""
+    return neighbourhood(request.META["BERTH_CLIENT_ADDRESS"] or "unknown")
 
 
 def _parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

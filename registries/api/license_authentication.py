@@ -16,7 +16,7 @@ from licenses.models import License
 from licenses.selectors import license_by_secret
 from portal.crypto.secrets import Secret
 from portal.errors import NotAllowed, TooMany
-from portal.http.client_address import neighbourhood
+from portal.http.client_address import neighbourhood_of
 from portal.limits.minute_counts import count, counted, seconds_left
 from registries.decision.credentials import LicenseHolder
 from registries.decision.pull import Denied, authorize_login
@@ -41,7 +41,7 @@ class LicenseAuthentication(BaseAuthentication):
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "basic":
             return None
-        failures = f"license-failures:{_neighbourhood(request)}"
+        failures = f"license-failures:{neighbourhood_of(request)}"
         if counted(failures) > settings.BERTH_TOKEN_FAILURES_PER_MINUTE:
             _refuse_too_many(
                 "too_many_failures", "Too many failed logins from your network."
@@ -61,10 +61,6 @@ class LicenseAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return 'Basic realm="Berth"'
-
-
-def _neighbourhood(request: Request) -> str:
-    return neighbourhood(request.META["BERTH_CLIENT_ADDRESS"] or "unknown")
 
 
 def _password(text: str) -> Secret:

@@ -17,6 +17,7 @@ from django.db import transaction
 from django.http import HttpRequest
 
 from portal.errors import TooMany
+from portal.http.client_address import neighbourhood_of
 from portal.http.pages import refused
 from portal.limits.waiting import waiting
 from teams.actors import Origin
@@ -123,7 +124,7 @@ def _request(
 ) -> Any:
     """Ask the provider on behalf of a visitor, or show them that Berth is busy."""
     try:
-        with waiting(request.META["BERTH_CLIENT_ADDRESS"]):
+        with waiting(neighbourhood_of(request), signs_in=True):
             return send(*args, **options)
     except TooMany as error:
         raise ImmediateHttpResponse(refused(request, error)) from error

@@ -137,7 +137,7 @@ def test_tries_of_a_credential_leave_threads_for_others(
 ) -> None:
     vendors = [create_vendor() for _ in range(teams)]
     requests = [try_of_a_credential(item, silent) for item in vendors] * tries
-    granted = min(2 * teams, 4)
+    granted = min(2 * teams, 3)  # the last place is for signing in
     with flood(portal, requests) as state:
         state.wait_for_answers(len(requests) - granted)
         seconds = seconds_of_others(portal, vendor)

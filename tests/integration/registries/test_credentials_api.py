@@ -154,7 +154,7 @@ def test_few_tries_wait_at_once(
     own = [owner_api.team.pk] * 2
 
     with ExitStack() as stack:
-        for holder in own if holders == "own" else ["a", "a", "b", "b"]:
+        for holder in own if holders == "own" else ["a", "a", "b"]:
             stack.enter_context(waiting(holder))
         response = owner_api.request(method, path, body)
 

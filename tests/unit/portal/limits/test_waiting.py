@@ -30,7 +30,7 @@ def test_a_team_has_its_share() -> None:
 
 def test_all_teams_together_leave_threads_free() -> None:
     with ExitStack() as stack:
-        hold(stack, "acme", "acme", "rival", "rival")
+        hold(stack, "acme", "acme", "rival")
         with pytest.raises(Busy) as refused:
             hold(stack, "another")
 
@@ -38,6 +38,19 @@ def test_all_teams_together_leave_threads_free() -> None:
     assert refused.value.message == (
         "Too many requests are waiting for other servers. Retry in a few seconds."
     )
+
+
+def test_the_last_place_is_for_signing_in() -> None:
+    with ExitStack() as stack:
+        hold(stack, "acme", "acme", "rival")
+        with pytest.raises(Busy):
+            hold(stack, "rival")
+        stack.enter_context(waiting("192.0.2.1", signs_in=True))
+        with pytest.raises(Busy):
+            stack.enter_context(waiting("192.0.2.2", signs_in=True))
+
+    with ExitStack() as stack:
+        hold(stack, "acme", "acme", "rival")
 
 
 def test_a_request_that_fails_waits_no_longer() -> None:
