@@ -20,6 +20,7 @@ _EVERY_FEW_SECONDS = {
     "alerts.tasks.dispatch_alerts_task": 10,
     "alerts.tasks.send_mails_task": 10,
     "images.tasks.confirm_images_task": 10,
+    "teams.tasks.send_stored_mails_task": 10,
 }
 _AT = {
     "licenses.tasks.alert_expiring_licenses_task": crontab(minute="*/10"),

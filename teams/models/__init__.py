@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from teams.models.idempotency import IdempotencyRecord
+from teams.models.mails import StoredMail
 from teams.models.sessions import Session, SessionKeyField, StoredKey, stored_key
 from teams.models.teams import (
     ROLES,
@@ -37,6 +38,7 @@ __all__ = [
     "Session",
     "SessionKeyField",
     "StoredKey",
+    "StoredMail",
     "Team",
     "TeamOwned",
     "TeamOwnedQuerySet",

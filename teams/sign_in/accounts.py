@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from smtplib import SMTPException
 from typing import Any
 
 from allauth.account.adapter import DefaultAccountAdapter
@@ -13,19 +11,18 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib import messages
+from django.contrib.sites.shortcuts import get_current_site
 from django.http import HttpRequest, HttpResponse
 
 from portal.crypto.fields import encryption_keyring
-from portal.errors import TooMany
-from portal.http.client_address import neighbourhood
+from portal.http.client_address import neighbourhood_of
 from portal.limits.fair_share import FairShare, ShareExceeded
 from portal.limits.minute_counts import count
-from portal.limits.waiting import waiting
+from teams.mail import send_or_store
 from teams.models import User
 from teams.second_factor import SECOND_FACTOR_DATA
 from teams.selectors import usable_tokens_of_user
 
-logger = logging.getLogger(__name__)
 # Hashing is costly on purpose, and must leave threads and processors to everybody else.
 PASSWORD_HASHING = FairShare("portal-password-hashing", total=3, each=2)
 
@@ -63,12 +60,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped
         allauth's own limit is in Redis alone, and starts again when Redis fails.
         """
         super().pre_authenticate(request, **credentials)
-        address = neighbourhood(self.get_client_ip(request))
+        address = neighbourhood_of(request)
         if count(f"sign-ins:{address}") > settings.BERTH_TOKEN_FAILURES_PER_MINUTE:
             raise self.validation_error("too_many_login_attempts")
 
     def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
-        address = neighbourhood(self.get_client_ip(request))
+        address = neighbourhood_of(request)
         try:
             with PASSWORD_HASHING.use(address):
                 user: User | None = super().authenticate(request, **credentials)
@@ -109,16 +106,16 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped
     def send_mail(
         self, template_prefix: str, email: str, context: dict[str, Any]
     ) -> None:
-        """Send a mail; log it if the mail server refuses, or too many mails wait.
+        """Send a mail, now or later.
 
         An error page would show strangers which addresses have an account.
         """
-        try:
-            with waiting(self.get_client_ip(self.request)):
-                super().send_mail(template_prefix, email, context)
-        except (OSError, SMTPException, TooMany) as error:
-            # Without the error's text, which may contain a link.
-            logger.warning("mail %s not sent: %r", template_prefix, error)
+        site = get_current_site(self.request)
+        context = {"request": self.request, "current_site": site, "email": email} | (
+            context
+        )
+        mail = self.render_mail(template_prefix, email, context)
+        send_or_store(mail, holder=neighbourhood_of(self.request))
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # untyped

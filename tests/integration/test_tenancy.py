@@ -18,6 +18,7 @@ NOT_OWNED = {
     "contenttypes.ContentType": "Django's list of models",
     "images.RegistryNotification": "an ID, of whatever team; it says nothing",
     "teams.Session": "a browser's, of a user who may be in several teams",
+    "teams.StoredMail": "a mail to a person, who may be in several teams",
     "teams.User": "a person, who may be in several teams",
     "teams.Team": "the owner itself",
     "audit.AuditEvent": "has its team, but knows no room above it",

@@ -37,6 +37,7 @@ TOKENS = "/t/acme/api-tokens/new"
 MADE_BY_NOBODY = {
     "teams.IdempotencyRecord": "an answer, kept for a day for who got it already",
     "teams.Session": "is a person's own browser's",
+    "teams.StoredMail": "is to the person it is about",
     "teams.Invitation": "has its sender in invited_by",
     "licenses.License": "is the customer's, and its ID is Berth's choice",
     "licenses.LicenseSigningKey": "made by Berth, and shown to nobody",
