@@ -27,6 +27,8 @@ team_pages: list[URLPattern | URLResolver] = [
 ]
 
 handler400 = "portal.http.pages.bad_request"
+# Of django-allauth, whose limits count by the minute.
+handler429 = "portal.http.pages.too_many"
 handler500 = "portal.http.pages.server_error"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", entrance.home, name="home"),

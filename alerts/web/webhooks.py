@@ -96,7 +96,7 @@ def add_webhook(request: TeamRequest) -> HttpResponse:
     """Add a webhook, and show its secret once."""
     form = NewWebhookForm(request.POST or None)
     if form.is_valid():
-        with refusals_in(form, NAMES), once(request, form) as submission:
+        with refusals_in(request, form, NAMES), once(request, form) as submission:
             webhook, secret = create_webhook(
                 actor=request.actor, team=request.team, **form.entered
             )
@@ -140,7 +140,7 @@ def replace_secret(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
     webhook: Webhook = find(webhooks_for_team(request.team.pk), webhook_id)
     form = NewSecretForm(request.POST or None)
     if form.is_valid():
-        with refusals_in(form), once(request, form) as submission:
+        with refusals_in(request, form), once(request, form) as submission:
             secret = replace_webhook_secret(actor=request.actor, webhook=webhook)
             submission.address = webhook_url(request, webhook)
             title = f"New secret for {webhook.name}"

@@ -70,7 +70,7 @@ def add_application(request: TeamRequest) -> HttpResponse:
     """Add an application."""
     form = NewApplicationForm(request.POST or None)
     if form.is_valid():
-        with refusals_in(form), once(request, form) as submission:
+        with refusals_in(request, form), once(request, form) as submission:
             application = create_application(
                 actor=request.actor, team=request.team, **form.entered
             )

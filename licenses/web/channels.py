@@ -83,7 +83,7 @@ def add_channel(request: TeamRequest, application_slug: str) -> HttpResponse:
     application = find_application(request, application_slug)
     form = NewChannelForm(request.POST or None)
     if form.is_valid():
-        with refusals_in(form), once(request, form) as submission:
+        with refusals_in(request, form), once(request, form) as submission:
             channel = create_channel(
                 actor=request.actor, application=application, **form.entered
             )

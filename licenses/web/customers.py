@@ -89,7 +89,7 @@ def add_customer(request: TeamRequest) -> HttpResponse:
     """Add a customer."""
     form = NewCustomerForm(request.POST or None)
     if form.is_valid():
-        with refusals_in(form), once(request, form) as submission:
+        with refusals_in(request, form), once(request, form) as submission:
             customer = create_customer(
                 actor=request.actor, team=request.team, **form.entered
             )

@@ -129,7 +129,7 @@ def add_field(request: TeamRequest, application_slug: str) -> HttpResponse:
     application = find_application(request, application_slug)
     form = NewFieldForm(request.POST or None)
     if form.is_valid():
-        with refusals_in(form), once(request, form) as submission:
+        with refusals_in(request, form), once(request, form) as submission:
             field = create_license_field(
                 actor=request.actor, application=application, values=form.entered
             )

@@ -100,7 +100,10 @@ def issue(request: TeamRequest) -> HttpResponse:
     step = request.POST.get("step", "")
     form = _form(request, is_sent=request.method == "POST" and not step)
     if form.is_valid():
-        with refusals_in(form, SERVICE_NAMES), once(request, form) as submission:
+        with (
+            refusals_in(request, form, SERVICE_NAMES),
+            once(request, form) as submission,
+        ):
             license = _issue(request, form)
             return submission.done(
                 license_address(request, license),

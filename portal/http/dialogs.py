@@ -57,7 +57,7 @@ def confirm(
     if form is None:
         form = forms.Form(request.POST if request.method == "POST" else None)
     if form.is_valid():
-        with refusals_in(form, names):
+        with refusals_in(request, form, names):
             act()
             messages.success(request, done)
             return go_to(request, after() if callable(after) else after or back)

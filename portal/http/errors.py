@@ -15,7 +15,7 @@ from django.core.exceptions import (
     ValidationError as ModelValidationError,
 )
 from django.db import IntegrityError, InterfaceError, OperationalError
-from django.http import Http404
+from django.http import Http404, HttpRequest
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -31,6 +31,7 @@ from portal.errors import (
 )
 
 CONTENT_TYPE = "application/problem+json"
+REFUSAL = "BERTH_REFUSAL"
 # Seconds, while the database is unavailable.
 RETRY_AFTER = "5"
 DATABASE_UNAVAILABLE = (
@@ -123,14 +124,26 @@ def problem_response(error: Exception, context: Mapping[str, Any]) -> Response |
     return None
 
 
-def _portal_problem(error: PortalError) -> Response:
+def refuse_page(request: HttpRequest, error: TooMany) -> None:
+    """Let the page that answers be 429 or 503: ``refusal_middleware`` sees to it.
+
+    The page keeps what the user entered, and shows the error in its own way.
+    """
+    request.META[REFUSAL] = (_status(error), str(error.retry_after))
+
+
+def _status(error: PortalError) -> int:
     statuses = (_STATUSES[kind] for kind in type(error).__mro__ if kind in _STATUSES)
+    return next(statuses, 400)
+
+
+def _portal_problem(error: PortalError) -> Response:
     errors = error.fields if isinstance(error, Invalid) else None
     headers = {}
     if isinstance(error, TooMany):
         headers["Retry-After"] = str(error.retry_after)
     return problem(
-        next(statuses, 400), error.code, error.message, errors=errors, headers=headers
+        _status(error), error.code, error.message, errors=errors, headers=headers
     )
 
 

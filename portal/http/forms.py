@@ -18,7 +18,8 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.choices import flatten_choices
 
-from portal.errors import Invalid, NotAllowed, PortalError
+from portal.errors import Invalid, NotAllowed, PortalError, TooMany
+from portal.http.errors import refuse_page
 
 
 class CreateForm(forms.Form):
@@ -104,7 +105,7 @@ def edit(
                 return form, True
             form.show_conflict()
         elif is_valid:
-            with refusals_in(form, names):
+            with refusals_in(request, form, names):
                 entered = {**form.cleaned_data}
                 del entered["seen"]
                 save(current, entered)
@@ -148,12 +149,12 @@ def fingerprint(values: Mapping[str, Any]) -> str:
 
 @contextmanager
 def refusals_in(
-    form: forms.Form, names: Mapping[str, str] | None = None
+    request: HttpRequest, form: forms.Form, names: Mapping[str, str] | None = None
 ) -> Iterator[None]:
     """Turn the errors that a service raises in the block into errors of the form.
 
     ``names`` maps the service's names to fields of the form where they differ. Errors
-    without a field are shown above the form.
+    without a field are shown above the form. The page is 429 or 503 after ``TooMany``.
     """
     try:
         yield
@@ -165,6 +166,8 @@ def refusals_in(
         fields = error.message_dict if hasattr(error, "error_dict") else None
         _add(form, fields or {NON_FIELD_ERRORS: error.messages}, names or {})
     except PortalError as error:
+        if isinstance(error, TooMany):
+            refuse_page(request, error)
         form.add_error(None, error.message)
     except IntegrityError:
         form.add_error(

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from portal.database.deadlines import REQUEST_SECONDS, waiting_at_most
 from portal.http.client_address import client_address, is_trusted_proxy
-from portal.http.errors import CONTENT_TYPE, problem_body
+from portal.http.errors import CONTENT_TYPE, REFUSAL, problem_body
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -66,6 +66,20 @@ def security_headers_middleware(get_response: GetResponse) -> GetResponse:
             )
         response = get_response(request)
         response.headers.setdefault("Content-Security-Policy", _CONTENT_SECURITY_POLICY)
+        return response
+
+    return middleware
+
+
+def refusal_middleware(get_response: GetResponse) -> GetResponse:
+    """Answer 429 or 503 where a page shows that there were too many requests."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if REFUSAL in request.META and response.status_code == 200:
+            status, retry_after = request.META[REFUSAL]
+            response.status_code = status
+            response.headers["Retry-After"] = retry_after
         return response
 
     return middleware

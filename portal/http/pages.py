@@ -82,6 +82,12 @@ def bad_request(
     return HttpResponseBadRequest(render_to_string("400.html"))
 
 
+def too_many(request: HttpRequest) -> HttpResponse:
+    response = render(request, "429.html", status=429)
+    response.headers["Retry-After"] = "60"
+    return response
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer a request that failed; without a context, which may need the database."""
     if not isinstance(sys.exception(), DATABASE_ERRORS):

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from oci.reference import Reference, parse_reference
 from portal.errors import TooMany
+from portal.http.errors import refuse_page
 from portal.http.keyset import keyset_page
 from portal.http.pages import go_to, page_context, render_page
 from registries.models import ExternalRegistry
@@ -91,7 +92,8 @@ def check(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
         )
     except TooMany as error:
         messages.error(request, error.message)
-        return _registry_page(request, registry, form, status=422)
+        refuse_page(request, error)
+        return _registry_page(request, registry, form)
     level = messages.SUCCESS if result.is_valid else messages.ERROR
     messages.add_message(request, level, result.detail)
     return go_to(request, registry_url(request, registry))

@@ -65,7 +65,7 @@ def add_registry(request: TeamRequest) -> HttpResponse:
         applications=applications_for_team(request.team.pk).order_by("slug"),
     )
     if form.is_valid():
-        with refusals_in(form, _NAMES):
+        with refusals_in(request, form, _NAMES):
             raise_if_submitted(request, form)
             new = form.new_registry()
             draft = draft_registry(actor=request.actor, team=request.team, new=new)
@@ -103,7 +103,7 @@ def replace_registry_credential(
     registry = find(registries_for_team(request.team.pk), registry_id)
     form = _credential_form(request, registry)
     if form.is_valid():
-        with refusals_in(form):
+        with refusals_in(request, form):
             raise_if_submitted(request, form)
             draft = draft_credential(
                 actor=request.actor, registry=registry, new=form.credential
@@ -188,7 +188,7 @@ def duplicate(request: TeamRequest, registry_id: uuid.UUID) -> HttpResponse:
     initial = {"slug": f"{registry.slug[:120]}-copy"}
     form = DuplicateForm(request.POST or None, initial=initial)
     if form.is_valid():
-        with refusals_in(form, _NAMES), once(request, form) as submission:
+        with refusals_in(request, form, _NAMES), once(request, form) as submission:
             copy = duplicate_registry(
                 actor=request.actor, registry=registry, slug=form.cleaned_data["slug"]
             )

@@ -7,15 +7,19 @@ from typing import Any
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress
 from allauth.account.utils import perform_login
+from allauth.core.internal.adapter import BaseAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.sites.shortcuts import get_current_site
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse
 
 from portal.crypto.fields import encryption_keyring
+from portal.errors import Busy, TooMany
 from portal.http.client_address import neighbourhood_of
+from portal.http.errors import refuse_page
 from portal.limits.fair_share import FairShare, ShareExceeded
 from portal.limits.minute_counts import count
 from teams.mail import send_or_store
@@ -27,7 +31,26 @@ from teams.selectors import usable_tokens_of_user
 PASSWORD_HASHING = FairShare("portal-password-hashing", total=3, each=2)
 
 
-class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped
+# Seconds after which to retry, by allauth's names of errors.
+RETRY_AFTER = {
+    "rate_limited": 60,
+    "sign_ins_busy": 5,
+    "too_many_codes": 300,
+    "too_many_login_attempts": 60,
+}
+
+
+class _Refusing(BaseAdapter):  # type: ignore[misc]  # untyped
+    def validation_error(self, code: str, *args: Any) -> ValidationError:
+        """Return a form's error, and let the page be 429 if it is about a limit."""
+        error: ValidationError = super().validation_error(code, *args)
+        if code in RETRY_AFTER:
+            refusal = TooMany(code, str(error.message), RETRY_AFTER[code])
+            refuse_page(self.request, refusal)
+        return error
+
+
+class AccountAdapter(_Refusing, DefaultAccountAdapter):  # type: ignore[misc]  # untyped
     """Accounts are created by invitation or set-up, never by sign-up."""
 
     error_messages = {
@@ -69,8 +92,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped
         try:
             with PASSWORD_HASHING.use(address):
                 user: User | None = super().authenticate(request, **credentials)
-        except ShareExceeded:
-            raise self.validation_error("sign_ins_busy") from None
+        except ShareExceeded as error:
+            invalid = self.validation_error("sign_ins_busy")
+            if not error.is_own:
+                busy = Busy("busy", str(invalid.message), error.retry_after)
+                refuse_page(request, busy)
+            raise invalid from None
         return user
 
     def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> Any:
@@ -118,7 +145,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # untyped
         send_or_store(mail, holder=neighbourhood_of(self.request))
 
 
-class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # untyped
+class SecondFactorAdapter(_Refusing, DefaultMFAAdapter):  # type: ignore[misc]  # untyped
     """Keeps the secrets of authenticator apps encrypted."""
 
     error_messages = {

@@ -115,7 +115,7 @@ def add_api_token(request: TeamRequest) -> HttpResponse:
     form = NewTokenForm(request.POST or None, actor=request.actor, initial=initial)
     if form.is_valid():
         kind, account, role = form.holder()
-        with refusals_in(form, _NAMES), once(request, form) as submission:
+        with refusals_in(request, form, _NAMES), once(request, form) as submission:
             api_token, text = create_api_token(
                 actor=request.actor,
                 team=request.team,

@@ -58,7 +58,7 @@ def set_up_page(request: HttpRequest) -> HttpResponse:
         return redirect("home")
     form = SetUpForm(request.POST or None)
     if form.is_valid():
-        with refusals_in(form, {"name": "team_name", "slug": "team_slug"}):
+        with refusals_in(request, form, {"name": "team_name", "slug": "team_slug"}):
             user = set_up(
                 team_name=form.cleaned_data["team_name"],
                 team_slug=form.cleaned_data["team_slug"],
@@ -84,7 +84,7 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
         )
     form = NewAccountForm(request.POST or None)
     if form.is_valid():
-        with refusals_in(form):
+        with refusals_in(request, form):
             user = accept_with_new_account(
                 invitation=invitation,
                 name=form.cleaned_data["name"],

@@ -142,7 +142,7 @@ def invite_member(request: TeamRequest) -> HttpResponse:
     """Invite a person by e-mail, and show the link once."""
     form = InviteForm(request.POST or None, assigner=request.actor.role)
     if form.is_valid():
-        with refusals_in(form):
+        with refusals_in(request, form):
             with once(request, form) as submission:
                 invitation, secret = invite(
                     actor=request.actor,
@@ -167,7 +167,7 @@ def renew(request: TeamRequest, invitation_id: uuid.UUID) -> HttpResponse:
     invitation: Invitation = find(invitations_of_team(request.team.pk), invitation_id)
     form = RenewForm(request.POST or None)
     if form.is_valid():
-        with refusals_in(form):
+        with refusals_in(request, form):
             with once(request, form) as submission:
                 secret = renew_invitation(actor=request.actor, invitation=invitation)
                 submission.address = team_url(request, "members")

@@ -60,7 +60,7 @@ def add_service_account(request: TeamRequest) -> HttpResponse:
     """Add a service account."""
     form = NewAccountForm(request.POST or None, assigner=request.actor.role)
     if form.is_valid():
-        with refusals_in(form, _NAMES), once(request, form) as submission:
+        with refusals_in(request, form, _NAMES), once(request, form) as submission:
             account = create_service_account(
                 actor=request.actor,
                 team=request.team,

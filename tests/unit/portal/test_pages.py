@@ -8,6 +8,7 @@ import pytest
 from django import forms
 from django.core.cache import caches
 from django.db import IntegrityError
+from django.http import HttpRequest
 from django.template import Context, Template
 from django.test import Client, override_settings
 from django.utils import timezone
@@ -38,7 +39,7 @@ def filled() -> NameForm:
 def refused(
     form: NameForm, error: Exception, names: dict[str, str] | None = None
 ) -> NameForm:
-    with refusals_in(form, names):
+    with refusals_in(HttpRequest(), form, names):
         raise error
     return form
 

@@ -66,7 +66,11 @@ def test_a_busy_team_keeps_what_it_entered(
 
     with waiting(team.pk), waiting(team.pk):
         response = browser.post(ADD, body)
+        part = browser.post(ADD, body, headers={"HX-Request": "true"})
 
+    for answer in (response, part):
+        assert (answer.status_code, answer.headers["Retry-After"]) == (429, "5")
+    assert page(part).lstrip().startswith('<section class="dialog-form">')
     text = page(response)
     assert "Too many of your requests are waiting for other servers." in text
     assert 'value="sample"' in text

@@ -163,6 +163,7 @@ def test_guesses_are_limited_where_one_shows_once_more_who_one_is(
     )
 
     assert "Too many wrong codes" in text_of(response)
+    assert (response.status_code, response.headers["Retry-After"]) == (429, "300")
 
 
 def test_guesses_for_one_account_do_not_block_others(
