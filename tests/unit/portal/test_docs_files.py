@@ -71,3 +71,13 @@ def test_the_threat_models_tests_exist() -> None:
         if f"def test_{name}(" not in (PROJECT / file).read_text(encoding="utf-8")
     ]
     assert missing == []
+
+
+def test_every_threat_names_its_test_or_says_why_not() -> None:
+    text = (PROJECT / "THREAT_MODEL.md").read_text(encoding="utf-8")
+    table = text.partition("## STRIDE")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| [A-Z].*\|$", table, re.MULTILINE)[1:]
+    assert len(rows) > 50
+    # test_named_files_and_functions_exist looks for what they name.
+    named = re.compile(r"`tests/[\w/]+\.py::test_\w+`|not (?:tested|defended): \w")
+    assert [row for row in rows if not named.search(row.split(" | ")[-1])] == []
