@@ -21,6 +21,7 @@ class EventTag(StrEnum):
     MEMBER_REMOVED = "member:removed"
     ACCOUNT_PASSWORD_CHANGED = "account:password-changed"  # noqa: S105 -- a tag
     ACCOUNT_PASSWORD_RESET = "account:password-reset"  # noqa: S105 -- a tag
+    ACCOUNT_CLAIMED = "account:claimed"
     ACCOUNT_EMAIL_CHANGED = "account:email-changed"
     ACCOUNT_SECOND_FACTOR_ADDED = "account:second-factor-added"
     ACCOUNT_SECOND_FACTOR_REMOVED = "account:second-factor-removed"
@@ -84,6 +85,7 @@ _WORDS: dict[str, str] = {
     EventTag.MEMBER_REMOVED: "Member removed",
     EventTag.ACCOUNT_PASSWORD_CHANGED: "Own password changed",
     EventTag.ACCOUNT_PASSWORD_RESET: "Own password reset by mail",
+    EventTag.ACCOUNT_CLAIMED: "Own account claimed by its address",
     EventTag.ACCOUNT_EMAIL_CHANGED: "Own e-mail address changed",
     EventTag.ACCOUNT_SECOND_FACTOR_ADDED: "Own second factor added",
     EventTag.ACCOUNT_SECOND_FACTOR_REMOVED: "Own second factor removed",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import uuid
 from datetime import timedelta
+from urllib.parse import urlencode
 
 from django.db import transaction
 from django.utils import timezone
@@ -27,6 +28,21 @@ from teams.selectors import (
 from teams.services import lock_members, set_strong_password
 
 LIFETIME = timedelta(days=7)
+MAILED_PURPOSE = "mailed-invitation"
+
+
+def mailed_link(link: str, secret: Secret) -> str:
+    """Return the link to mail, which proves to :func:`is_mailed` that it was mailed.
+
+    The inviter sees only ``link``, and cannot derive this one from it.
+    """
+    proof = lookup_keyring().digest(secret.reveal(), purpose=MAILED_PURPOSE)
+    return f"{link}?{urlencode({'mailed': proof})}"
+
+
+def is_mailed(secret: Secret, proof: str) -> bool:
+    """Return whether the parameter ``mailed`` of a link belongs to its secret."""
+    return lookup_keyring().matches(proof, secret.reveal(), purpose=MAILED_PURPOSE)
 
 
 @transaction.atomic
@@ -104,7 +120,7 @@ def accept_invitation(
     """Make a signed-in user a member, if the invitation was sent to them.
 
     Raises:
-        NotAllowed: it was sent to another address.
+        NotAllowed: it was sent to another address, or the user's is not proven.
         Conflict: it is no longer valid, the inviter may no longer invite to this role,
             or the user is already a member.
     """
@@ -113,6 +129,16 @@ def accept_invitation(
             "not_your_invitation",
             f"This invitation is for {invitation.email}. Sign in with that address.",
         )
+    if not user.is_address_proven:
+        raise NotAllowed(
+            "address_not_proven",
+            f"Your account has never shown that {user.email} is yours. Choose a new "
+            "password by e-mail, then follow the invitation again.",
+        )
+    return _join(invitation, user, origin)
+
+
+def _join(invitation: Invitation, user: User, origin: Origin) -> Membership:
     presented = invitation.digest
     # Locked first, as when a member is removed: the inviter must not leave now.
     lock_members(invitation.team_id)
@@ -142,9 +168,12 @@ def accept_with_new_account(
     invitation: Invitation,
     name: str,
     password: Secret,
+    is_mailed: bool = False,
     origin: Origin = NO_REQUEST,
 ) -> User:
     """Create the invited person's account, and make them a member.
+
+    Only the mailed link proves their address: the inviter saw the other one.
 
     Raises:
         Conflict: an account with this address exists; its owner must sign in.
@@ -154,11 +183,12 @@ def accept_with_new_account(
         raise Conflict(
             "account_exists", "You already have an account. Sign in to accept."
         )
-    user = User(email=User.objects.normalize_email(invitation.email), name=name)
+    email = User.objects.normalize_email(invitation.email)
+    user = User(email=email, name=name, is_address_proven=is_mailed)
     set_strong_password(user, password)
     user.full_clean()
     user.save()
-    accept_invitation(invitation=invitation, user=user, origin=origin)
+    _join(invitation, user, origin)
     return user
 
 

@@ -17,7 +17,12 @@ from teams.api.serializers import (
     NewInvitationSerializer,
     SentInvitationSerializer,
 )
-from teams.invitations import invite, renew_invitation, withdraw_invitation
+from teams.invitations import (
+    invite,
+    mailed_link,
+    renew_invitation,
+    withdraw_invitation,
+)
 from teams.mail import send_invitation
 from teams.models import Invitation
 from teams.permissions import Permission, Role
@@ -34,7 +39,8 @@ class _Invitations(TeamView[Invitation]):
         """Respond with the link, and mail it after the commit."""
         path = reverse("invitation", kwargs={"secret": secret.reveal()})
         link = self.request.build_absolute_uri(path)
-        transaction.on_commit(lambda: send_invitation(invitation, link=link))
+        mailed = mailed_link(link, secret)
+        transaction.on_commit(lambda: send_invitation(invitation, link=mailed))
         return self.shown(invitation, status, link=link)
 
 

@@ -147,6 +147,10 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
+                    "is_address_proven",
+                    models.BooleanField(default=True, editable=False),
+                ),
+                (
                     "created_at",
                     models.DateTimeField(
                         default=django.utils.timezone.now, editable=False

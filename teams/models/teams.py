@@ -95,6 +95,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(
         default=False, help_text="May sign in to the Django admin of this installation."
     )
+    # False if they joined through the link that the inviter saw too: see ADR 20.
+    is_address_proven = models.BooleanField(default=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     USERNAME_FIELD = "email"

@@ -19,6 +19,7 @@ from django.http import HttpRequest
 from audit.tags import EventTag
 from teams.models import User
 from teams.sign_in.account_log import record_on_account
+from teams.sign_in.claims import claim_account, note_proven
 from teams.sign_in.second_factor import note_passed
 from teams.sign_in.sessions import keep_only_this_session
 
@@ -33,6 +34,7 @@ def password_changed(request: HttpRequest, user: User, **kwargs: Any) -> None:
 def password_reset(request: HttpRequest, user: User, **kwargs: Any) -> None:
     record_on_account(request, user, EventTag.ACCOUNT_PASSWORD_RESET)
     keep_only_this_session(request, user)
+    claim_account(request, user)
 
 
 @receiver(account.email_changed)
@@ -48,6 +50,7 @@ def email_changed(
         data["from"] = from_email_address.email
     record_on_account(request, user, EventTag.ACCOUNT_EMAIL_CHANGED, **data)
     keep_only_this_session(request, user)
+    note_proven(user)
 
 
 @receiver(mfa.authenticator_added)
@@ -92,6 +95,8 @@ def single_sign_on_connected(
     # Signing in for the first time connects too, and is no reason to end the others.
     if request.user == sociallogin.user:
         keep_only_this_session(request, sociallogin.user)
+    else:
+        claim_account(request, sociallogin.user, sign_on=sociallogin.account)
 
 
 @receiver(single_sign_on.social_account_removed)

@@ -101,7 +101,7 @@ class AccountAdapter(_Refusing, DefaultAccountAdapter):  # type: ignore[misc]  #
         return user
 
     def pre_login(self, request: HttpRequest, user: User, **kwargs: Any) -> Any:
-        note_proven_address(user)
+        note_own_address(user)
         return super().pre_login(request, user, **kwargs)
 
     def confirm_email(self, request: HttpRequest, email_address: Any) -> bool:
@@ -182,10 +182,11 @@ def sign_in(request: HttpRequest, user: User, *, next_url: str) -> HttpResponse:
     return response
 
 
-def note_proven_address(user: User) -> None:
-    """Mark the user's address as verified for allauth.
+def note_own_address(user: User) -> None:
+    """Mark the user's own address as verified for allauth.
 
-    It is: it comes from the operator, or the user followed a link mailed to it.
+    Without a verified address, allauth would accept any other that the user enters.
+    Whether it is proven is in ``User.is_address_proven``.
     """
     addresses = EmailAddress.objects.filter(user_id=user.pk)
     email = user.email.lower()

@@ -24,7 +24,7 @@ from teams.actors import Origin
 from teams.invitations import accept_invitation
 from teams.models import Invitation, User, validate_printable
 from teams.selectors import is_vouched_for, open_invitations_for_email
-from teams.sign_in.accounts import note_proven_address
+from teams.sign_in.accounts import note_own_address
 
 logger = logging.getLogger(__name__)
 
@@ -67,9 +67,9 @@ class SingleSignOnAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  #
         user = User.objects.filter(email__iexact=email).first() if email else None
         if user is None or email is None:
             return None
-        # Otherwise allauth would remove the password, in case a stranger created the
-        # account.
-        note_proven_address(user)
+        # Otherwise allauth would remove every password. ``claim_account`` does it if a
+        # stranger may have created the account.
+        note_own_address(user)
         return user, email
 
     def pre_social_login(self, request: HttpRequest, sociallogin: Any) -> None:

@@ -20,7 +20,7 @@ from portal.http.pages import (
     render_page,
 )
 from teams.actors import Origin
-from teams.invitations import accept_invitation, accept_with_new_account
+from teams.invitations import accept_invitation, accept_with_new_account, is_mailed
 from teams.models import Invitation, User
 from teams.second_factor import has_second_factor
 from teams.selectors import (
@@ -89,6 +89,7 @@ def invitation(request: HttpRequest, secret: str) -> HttpResponse:
                 invitation=invitation,
                 name=form.cleaned_data["name"],
                 password=Secret(form.cleaned_data["password"]),
+                is_mailed=is_mailed(Secret(secret), request.GET.get("mailed", "")),
                 origin=Origin.of(request),
             )
             next_url = reverse("dashboard", kwargs={"team": invitation.team.slug})

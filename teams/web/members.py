@@ -21,7 +21,12 @@ from portal.http.forms import CreateForm, EditForm, edit, refusals_in
 from portal.http.keyset import keyset_page
 from portal.http.pages import go_to, render_page
 from portal.http.values import parse_id
-from teams.invitations import invite, renew_invitation, withdraw_invitation
+from teams.invitations import (
+    invite,
+    mailed_link,
+    renew_invitation,
+    withdraw_invitation,
+)
 from teams.mail import send_invitation
 from teams.models import ApiToken, Invitation, Membership
 from teams.permissions import Permission, Role
@@ -319,6 +324,6 @@ def _invited(
         title=f"{invitation.email} is invited",
         invitation=invitation,
         link=link,
-        is_mailed=send_invitation(invitation, link=link),
+        is_mailed=send_invitation(invitation, link=mailed_link(link, secret)),
         back=team_url(request, "members"),
     )

@@ -95,7 +95,9 @@ def test_invite_mails_the_link_and_shows_it_once(
     assert mail.to == ["ada@acme.example"]
     assert mail.subject == "owner@acme.example invited you to join Acme on Berth"
     body = str(mail.body)
-    assert f"\n{link}\n" in body
+    # The mailed link also proves that it was mailed, which the inviter cannot.
+    assert re.search(rf"\n{link}\?mailed=[\w%]+\n", body)
+    assert "mailed=" not in response.content.decode()
     assert "Your role: developer" in body
     invitation = Invitation.objects.get()
     assert f"until {invitation.expires_at:%Y-%m-%d %H:%M} UTC" in body

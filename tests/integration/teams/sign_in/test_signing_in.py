@@ -7,7 +7,7 @@ from allauth.account.models import EmailAddress
 from django.test import Client
 
 from teams.models import Membership, User
-from teams.sign_in.accounts import PASSWORD_HASHING, note_proven_address
+from teams.sign_in.accounts import PASSWORD_HASHING, note_own_address
 from tests.support.minutes import within_a_minute
 from tests.support.pages.reading import (
     give_password,
@@ -214,12 +214,12 @@ def test_the_admin_changes_passwords_where_everybody_does(
 
 
 def test_a_proven_address_replaces_the_one_before(user: User) -> None:
-    note_proven_address(user)
+    note_own_address(user)
     user.email = "later@acme.example"
     user.save()
 
-    note_proven_address(user)
-    note_proven_address(user)
+    note_own_address(user)
+    note_own_address(user)
 
     (address,) = EmailAddress.objects.filter(user=user)
     assert (address.email, address.verified, address.primary) == (

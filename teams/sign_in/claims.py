@@ -1,0 +1,47 @@
+"""Accounts whose address is proven only after somebody else may have opened them."""
+
+from __future__ import annotations
+
+from allauth.account.adapter import get_adapter
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
+from django.db import transaction
+from django.http import HttpRequest
+
+from audit.tags import EventTag
+from teams.actors import Origin
+from teams.models import User
+from teams.services import revoke_tokens_of_user
+from teams.sign_in.account_log import record_on_account
+from teams.sign_in.sessions import end_other_sessions
+
+
+def note_proven(user: User) -> None:
+    """Remember that the user's address is proven."""
+    user.is_address_proven = True
+    user.save(update_fields=["is_address_proven"])
+
+
+def claim_account(
+    request: HttpRequest, user: User, *, sign_on: SocialAccount | None = None
+) -> None:
+    """Give an account to the owner of its address, who has just proven it.
+
+    If it was not proven before, a stranger may have opened the account. Their sessions,
+    second factors and connections to single sign-on are removed. If ``sign_on`` proved
+    the address, so are its password and API tokens; a new password asks for these.
+    """
+    if user.is_address_proven:
+        return
+    with transaction.atomic():
+        if sign_on is not None:
+            user.set_unusable_password()
+            user.save(update_fields=["password"])
+            revoke_tokens_of_user(user=user, origin=Origin.of(request))
+        Authenticator.objects.filter(user=user).delete()
+        connected = SocialAccount.objects.filter(user=user)
+        connected.exclude(pk=sign_on.pk if sign_on else None).delete()
+        end_other_sessions(request, user)
+        note_proven(user)
+        record_on_account(request, user, EventTag.ACCOUNT_CLAIMED)
+    get_adapter().send_notification_mail("account/email/account_claimed", user)
