@@ -75,6 +75,13 @@ def usable_tokens_of_user(user: User) -> QuerySet[ApiToken]:
     return ApiToken.objects.usable().filter(user=user).order_by("name", "id")
 
 
+def usable_tokens_made_by_user(user: User) -> QuerySet[ApiToken]:
+    """Return the tokens that a person made for their teams and service accounts."""
+    teams = Membership.objects.filter(user=user).values("team")
+    made = ApiToken.objects.usable().filter(created_by=user, user=None, team__in=teams)
+    return made.select_related("team", "service_account").order_by("name", "id")
+
+
 def tokens_left_by_member(membership: Membership) -> QuerySet[ApiToken]:
     """Return usable tokens that a member made for others than themselves.
 

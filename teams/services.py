@@ -20,7 +20,6 @@ from teams.permissions import Permission, Role, may_invite
 from teams.selectors import (
     memberships_of_user,
     tokens_left_by_member,
-    usable_tokens_of_user,
 )
 
 SET_UP_LOCK = 0x6265727468  # any number that nothing else takes
@@ -196,16 +195,21 @@ def _named(api_tokens: Iterable[ApiToken]) -> list[dict[str, str]]:
 
 
 @transaction.atomic
-def revoke_tokens_of_user(*, user: User, origin: Origin = NO_REQUEST) -> int:
-    """Revoke a person's user tokens in all their teams; return how many there were.
+def revoke_tokens_of_user(
+    *, user: User, own: bool = True, made: bool = True, origin: Origin = NO_REQUEST
+) -> None:
+    """Revoke tokens in all teams of a person: their ``own``, and those they ``made``.
 
-    The tokens created with them stop too.
+    The latter are of teams and service accounts. Tokens created with them stop too.
     """
-    count = usable_tokens_of_user(user).count()
+    chosen = Q(pk__in=[])
+    if own:
+        chosen |= Q(user=user)
+    if made:
+        chosen |= Q(created_by=user, user=None)
     for membership in memberships_of_user(user):
-        api_tokens = ApiToken.objects.for_team(membership.team_id).filter(user=user)
+        api_tokens = ApiToken.objects.for_team(membership.team_id).filter(chosen)
         stop_api_tokens(member_actor(membership).at_origin(origin), api_tokens)
-    return count
 
 
 def _withdraw_sent(actor: Actor, membership: Membership, role: Role | None) -> None:

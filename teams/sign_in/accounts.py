@@ -25,7 +25,7 @@ from portal.limits.minute_counts import count
 from teams.mail import send_or_store
 from teams.models import User
 from teams.second_factor import SECOND_FACTOR_DATA
-from teams.selectors import usable_tokens_of_user
+from teams.selectors import usable_tokens_made_by_user, usable_tokens_of_user
 
 # Hashing is costly on purpose, and must leave threads and processors to everybody else.
 PASSWORD_HASHING = FairShare("portal-password-hashing", total=3, each=2)
@@ -125,7 +125,10 @@ class AccountAdapter(_Refusing, DefaultAccountAdapter):  # type: ignore[misc]  #
         email: str | None = None,
     ) -> None:
         """Report a change to an account, and how many API tokens still work."""
-        tokens = {"usable_tokens": usable_tokens_of_user(user).count()}
+        tokens = {
+            "usable_tokens": usable_tokens_of_user(user).count(),
+            "made_tokens": usable_tokens_made_by_user(user).count(),
+        }
         super().send_notification_mail(
             template_prefix, user, tokens | (context or {}), email
         )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from allauth.account import forms as account
@@ -17,11 +18,16 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.password_validation import password_validators_help_texts
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils.text import get_text_list
 
 from teams.actors import Origin
-from teams.models import User
-from teams.selectors import usable_tokens_of_user, user_by_email
+from teams.models import ApiToken, User
+from teams.selectors import (
+    usable_tokens_made_by_user,
+    usable_tokens_of_user,
+    user_by_email,
+)
 from teams.services import revoke_tokens_of_user
 
 if TYPE_CHECKING:
@@ -59,8 +65,40 @@ class _NewPassword(_Worded):
         self.fields["password1"].help_text = " ".join(password_validators_help_texts())
 
 
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A checkbox to revoke tokens that were made under the old password."""
+
+    name: str
+    tokens: Callable[[User], QuerySet[ApiToken]]
+    # What to call one token and several, with a place for "my" or "your".
+    one: str
+    several: str
+
+    def describe(self, count: int, whose: str) -> str:
+        words = self.one if count == 1 else self.several
+        who = {"my": "I", "your": "you"}[whose]
+        return words.format(count=count, whose=whose, who=who)
+
+
+_CHOICES = [
+    _Choice(
+        "revoke_api_tokens",
+        usable_tokens_of_user,
+        "{whose} API token",
+        "{whose} {count} API tokens",
+    ),
+    _Choice(
+        "revoke_made_api_tokens",
+        usable_tokens_made_by_user,
+        "the API token that {who} created for a team or service account",
+        "the {count} API tokens that {who} created for teams and service accounts",
+    ),
+]
+
+
 class _RevokesTokens(_NewPassword):
-    """Offers to revoke the user tokens that were made under the old password."""
+    """Offers to revoke the API tokens that were made under the old password."""
 
     user: User | None
     revokes_by_default = False
@@ -68,18 +106,15 @@ class _RevokesTokens(_NewPassword):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        names = (
-            [token.name for token in usable_tokens_of_user(self.user)]
-            if self.user
-            else []
-        )
-        if names:
-            self.fields["revoke_api_tokens"] = forms.BooleanField(
-                required=False,
-                initial=self.revokes_by_default,
-                label=f"Revoke my {_tokens(len(names))}",
-                help_text=self._help(names),
-            )
+        for choice in _CHOICES if self.user else []:
+            names = [_name(token) for token in choice.tokens(self.user)]
+            if names:
+                self.fields[choice.name] = forms.BooleanField(
+                    required=False,
+                    initial=self.revokes_by_default,
+                    label=f"Revoke {choice.describe(len(names), 'my')}",
+                    help_text=self._help(names),
+                )
 
     def _help(self, names: list[str]) -> str:
         listed = [*names[:10], "others"] if len(names) > 10 else names
@@ -90,21 +125,35 @@ class _RevokesTokens(_NewPassword):
     @transaction.atomic
     def save(self) -> None:
         super().save()  # type: ignore[misc]  # of the form that this is mixed into
-        user = self.user
-        if user is None or "revoke_api_tokens" not in self.fields:
+        if self.user is None:
             return
-        request = context.request
-        if self.cleaned_data["revoke_api_tokens"]:
-            count = revoke_tokens_of_user(user=user, origin=Origin.of(request))
-            verb = "is revoked" if count == 1 else "are revoked"
-        else:
-            count = usable_tokens_of_user(user).count()
+        own, made = (self.cleaned_data.get(choice.name) for choice in _CHOICES)
+        shown = [choice for choice in _CHOICES if choice.name in self.fields]
+        before = {choice.name: choice.tokens(self.user).count() for choice in shown}
+        origin = Origin.of(context.request)
+        revoke_tokens_of_user(
+            user=self.user, own=bool(own), made=bool(made), origin=origin
+        )
+        for choice in shown:
+            self._report(self.user, choice, before[choice.name])
+
+    def _report(self, user: User, choice: _Choice, before: int) -> None:
+        count = choice.tokens(user).count()
+        if count:
             verb = "keeps working" if count == 1 else "keep working"
-        messages.info(request, f"Your {_tokens(count)} {verb}.")
+        else:
+            count = before
+            verb = "is revoked" if count == 1 else "are revoked"
+        text = choice.describe(count, "your")
+        messages.info(context.request, f"{text[:1].upper()}{text[1:]} {verb}.")
 
 
-def _tokens(count: int) -> str:
-    return "API token" if count == 1 else f"{count} API tokens"
+def _name(token: ApiToken) -> str:
+    if token.user_id is not None:
+        return token.name
+    account = token.service_account
+    role = account.role if account else token.role
+    return f"{token.name} ({token.team.name}, {role})"
 
 
 class LoginForm(_Worded, account.LoginForm):  # type: ignore[misc]  # untyped
@@ -134,7 +183,7 @@ class ChangePasswordForm(_RevokesTokens, account.ChangePasswordForm):  # type: i
     helps = {"oldpassword": ""}
 
 
-class SetPasswordForm(_NewPassword, account.SetPasswordForm):  # type: ignore[misc]  # untyped
+class SetPasswordForm(_RevokesTokens, account.SetPasswordForm):  # type: ignore[misc]  # untyped
     pass
 
 

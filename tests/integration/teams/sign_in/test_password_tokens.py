@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from tests.support.rows.audit import audited
 from tests.support.rows.factories import (
     PASSWORD,
     MembershipFactory,
+    ServiceAccountFactory,
     api_token_text,
 )
 
@@ -117,6 +119,92 @@ def test_a_refused_change_revokes_nothing(browser: Client, member: Membership) -
     change(browser, revoke_api_tokens="on", oldpassword="wrong")
 
     assert works(laptop)
+
+
+def made_for_others(browser: Client, membership: Membership) -> list[ApiClient]:
+    """Create tokens of the team and of a service account in the browser."""
+    account = ServiceAccountFactory(team=membership.team, role="admin", name="robot")
+    clients = []
+    for acts_as in ("team:admin", f"service_account:{account.pk}"):
+        body = {"name": acts_as[:4], "acts_as": acts_as, "submission": uuid.uuid4()}
+        page = browser.post(f"/t/{membership.team.slug}/api-tokens/new", body)
+        clients.append(ApiClient(membership.team, page.context["token_text"]))
+    return clients
+
+
+@pytest.fixture
+def made(browser: Client, member: Membership) -> list[ApiClient]:
+    Membership.objects.filter(pk=member.pk).update(role="admin")
+    return made_for_others(browser, member)
+
+
+@pytest.mark.parametrize("revokes", [True, False])
+def test_a_password_change_offers_the_tokens_that_they_made_for_others(
+    revokes: bool,
+    browser: Client,
+    made: list[ApiClient],
+    team: Team,
+    mailoutbox: list[EmailMessage],
+) -> None:
+    page = text_of(browser.get(CHANGE))
+    what = "2 API tokens that {} created for teams and service accounts"
+    assert f"Revoke the {what.format('I')}" in page
+    assert "serv (Acme, admin) and team (Acme, admin)." in page
+
+    chosen = {"revoke_made_api_tokens": "on"} if revokes else {}
+    done = change(browser, **chosen)
+
+    assert [works(api) for api in made] == [not revokes] * 2
+    verb = "are revoked" if revokes else "keep working"
+    assert f"The {what.format('you')} {verb}." in text_of(done)
+    body = " ".join(str(mailoutbox[-1].body).split())
+    assert (f"The {what.format('you')} still work." in body) is not revokes
+    assert (("api-token:revoked", "team") in audited(team)) is revokes
+
+
+def test_a_first_password_offers_them_too(
+    browser: Client, made: list[ApiClient], user: User, mailoutbox: list[EmailMessage]
+) -> None:
+    user.set_unusable_password()
+    user.save()
+    browser.force_login(user)
+    assert "(Acme, admin)" in text_of(browser.get("/accounts/password/set/"))
+
+    fields = {**NEW, "revoke_made_api_tokens": "on"}
+    browser.post("/accounts/password/set/", fields)
+
+    user.refresh_from_db()
+    assert user.check_password(NEW["password1"])
+    assert [works(api) for api in made] == [False, False]
+
+
+def test_a_reset_revokes_them_unless_deselected(
+    browser: Client, made: list[ApiClient], user: User, mailoutbox: list[EmailMessage]
+) -> None:
+    stranger = new_browser()
+    stranger.post("/accounts/password/reset/", {"email": user.email})
+    (link,) = links_in(str(mailoutbox[-1].body))
+    address = stranger.get(link).headers["Location"]
+    page = stranger.get(address)
+    assert page.context["form"]["revoke_made_api_tokens"].value()
+    assert "(Acme, admin)" not in text_of(page)
+
+    stranger.post(address, {**NEW, "revoke_made_api_tokens": "on"})
+
+    assert [works(api) for api in made] == [False, False]
+
+
+def test_tokens_in_teams_that_they_left_are_not_theirs_to_revoke(
+    browser: Client, made: list[ApiClient], member: Membership
+) -> None:
+    other = MembershipFactory(user=member.user)
+    (kept, _) = made_for_others(browser, other)
+    Membership.objects.filter(pk=other.pk).delete()
+
+    change(browser, revoke_made_api_tokens="on")
+
+    assert works(kept)
+    assert [works(api) for api in made] == [False, False]
 
 
 @pytest.mark.parametrize("revokes", [True, False])

@@ -16,7 +16,7 @@ from django.test import Client
 
 from teams.models import Membership, Team, User
 from tests.integration.teams.sign_in.sign_on import GUEST, sign_on
-from tests.support.clients.api import member_client
+from tests.support.clients.api import ApiClient, member_client
 from tests.support.pages.reading import (
     is_signed_in,
     links_in,
@@ -90,6 +90,10 @@ def test_an_inviter_who_opened_the_account_is_locked_out_by_single_sign_on(
     thief = open_account(invite(attacker))
     mine = Membership.objects.get(user=victim())
     token = member_client(mine)
+    team_token = thief.post(
+        "/t/acme/api-tokens/new",
+        {"name": "CI", "acts_as": "team:admin", "submission": str(uuid.uuid4())},
+    ).context["token_text"]
     if has_factor:
         add_second_factor(victim())
     invited = invite(other_owner)
@@ -104,6 +108,7 @@ def test_an_inviter_who_opened_the_account_is_locked_out_by_single_sign_on(
     assert not is_signed_in(again)
     assert thief.get("/t/rival/").status_code == 302
     assert token.get("/team").status_code == 401
+    assert ApiClient(mine.team, team_token).get("/team").status_code == 401
     assert not Authenticator.objects.exists()
     assert ("account:claimed", VICTIM) in audited(mine.team)
     assert "Berth: Your account is now yours alone" in [
