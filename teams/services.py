@@ -291,9 +291,18 @@ def change_service_account(
 
 @transaction.atomic
 def delete_service_account(*, actor: Actor, service_account: ServiceAccount) -> None:
-    """Delete a service account with all its tokens, which stop at once."""
+    """Delete a service account with all its tokens, which stop at once.
+
+    Open invitations that these tokens sent are withdrawn.
+    """
     actor.require(Permission.SERVICE_ACCOUNT_MANAGE, team_id=service_account.team_id)
     actor.require_assignable(service_account.role)
     stop_api_tokens(actor, service_account.api_tokens.all())
+    sent = Invitation.objects.for_team(service_account.team_id).filter(
+        sent_with__service_account=service_account, accepted_at__isnull=True
+    )
+    for invitation in sent.select_for_update(of=("self",)).order_by("pk"):
+        record(actor, EventTag.INVITATION_WITHDRAWN, invitation)
+        invitation.delete()
     record(actor, EventTag.SERVICE_ACCOUNT_DELETED, service_account)
     service_account.delete()

@@ -222,11 +222,12 @@ class Invitation(TeamOwned):
     invited_by = models.ForeignKey(
         User, null=True, on_delete=models.CASCADE, related_name="+", editable=False
     )
-    # The token of a service account or the team that sent it, if one did.
+    # The token of a service account or the team that sent it, if one did. It goes with
+    # that token: without it, its sender would seem to be the person.
     sent_with = models.ForeignKey(
         "ApiToken",
         null=True,
-        on_delete=models.SET_NULL,
+        on_delete=models.CASCADE,
         related_name="+",
         editable=False,
     )

@@ -206,6 +206,40 @@ def test_an_invitation_of_a_revoked_token_is_no_longer_valid(
     assert Membership.objects.count() == 2
 
 
+def test_an_invitation_of_a_deleted_service_account_is_withdrawn(
+    owner: Membership, admin: Membership
+) -> None:
+    account = ServiceAccountFactory(team=admin.team, role="admin", name="robot")
+    robot = make_in_browser(owner, "robot's", f"service_account:{account.pk}")
+    body = {"email": "guest@acme.example", "role": "admin"}
+    link = robot.post("/invitations", body).json()["link"]
+    new = {"name": "Guest", "password": "another good phrase"}
+
+    browser_of(admin).post(f"/t/acme/service-accounts/{account.pk}/delete")
+    response = Client().post(link.removeprefix("http://testserver"), new)
+
+    assert "no longer valid" in text_of(response)
+    assert Membership.objects.count() == 2
+    assert ("invitation:withdrawn", "guest@acme.example") in audited(owner.team)
+
+
+def test_deleting_a_service_account_keeps_who_joined_through_it(
+    owner: Membership,
+) -> None:
+    account = ServiceAccountFactory(team=owner.team, role="admin", name="robot")
+    robot = make_in_browser(owner, "robot's", f"service_account:{account.pk}")
+    body = {"email": "guest@acme.example", "role": "sales"}
+    link = robot.post("/invitations", body).json()["link"]
+    new = {"name": "Guest", "password": "another good phrase"}
+    Client().post(link.removeprefix("http://testserver"), new)
+
+    deleted = browser_of(owner).post(f"/t/acme/service-accounts/{account.pk}/delete")
+
+    assert deleted.status_code == 302
+    assert Membership.objects.filter(user__email="guest@acme.example").exists()
+    assert "invitation:withdrawn" not in dict(audited(owner.team))
+
+
 def test_the_page_names_other_secrets_they_know(
     owner: Membership, admin: Membership
 ) -> None:
