@@ -15,9 +15,11 @@ from audit.tags import EventTag
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
 from portal.errors import Invalid, NotAllowed
-from teams.actors import Actor, ActorKind
+from teams.actors import Actor, ActorKind, Origin
+from teams.locks import lock_members
 from teams.models import ApiToken, ServiceAccount, Team, User
 from teams.permissions import Permission, Role
+from teams.selectors import actor_in_team, actor_of_api_token, api_token_by_id
 from teams.tokens import PURPOSE, generate_api_token
 
 LAST_USED_PRECISION = timedelta(minutes=1)
@@ -43,8 +45,11 @@ def create_api_token(
     created with another token does not outlive it.
     """
     actor.require(Permission.API_TOKEN_CREATE, team_id=team.pk)
+    # Otherwise the removal of its maker might not see the new token.
+    lock_members(team.pk)
+    actor = _as_of_now(actor)
+    actor.require(Permission.API_TOKEN_CREATE, team_id=team.pk)
     _require_token_holder(actor, kind, user, service_account, role)
-    _require_usable_api_token(actor)
     expires_at = _checked_expiry(actor, expires_at)
     new = generate_api_token(kind)
     api_token = ApiToken(
@@ -91,13 +96,20 @@ def _require_token_holder(
         actor.require_assignable(role)
 
 
-def _require_usable_api_token(actor: Actor) -> None:
-    if actor.api_token_id is None:
-        return
-    # Locked, so that a concurrent revocation also finds the new token.
-    tokens = ApiToken.objects.for_team(actor.team_id).usable().select_for_update()
-    if not tokens.filter(pk=actor.api_token_id):
-        raise NotAllowed("api_token_unknown", "This API token has been revoked.")
+def _as_of_now(actor: Actor) -> Actor:
+    """Return the actor with the role that they have now, while members are locked."""
+    if actor.api_token_id is not None:
+        api_token = api_token_by_id(actor.api_token_id)
+        now = actor_of_api_token(api_token) if api_token else None
+        if now is None:
+            raise NotAllowed("api_token_unknown", "This API token has been revoked.")
+    elif actor.kind is ActorKind.USER and actor.id is not None:
+        now = actor_in_team(actor.id, actor.team_id)
+        if now is None:
+            raise NotAllowed("permission_denied", "You are no longer in this team.")
+    else:
+        return actor
+    return now.at_origin(Origin(actor.address, actor.request_id))
 
 
 def _checked_expiry(actor: Actor, expires_at: datetime | None) -> datetime | None:
@@ -134,7 +146,7 @@ def stop_api_tokens(
     Returns those that were not revoked before.
     """
     # The team first, as where a member is removed: the order of the recursion differs.
-    Team.objects.select_for_update(no_key=True).get(pk=actor.team_id)
+    lock_members(actor.team_id)
     now = timezone.now()
     all_stopped: list[ApiToken] = []
     while stopped := list(

@@ -16,6 +16,7 @@ from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict, Invalid, NotAllowed
 from teams.actors import NO_REQUEST, Actor, ActorKind, Origin, member_actor
+from teams.locks import lock_members
 from teams.models import Invitation, Membership, Team, User
 from teams.permissions import Permission, Role
 from teams.selectors import (
@@ -25,7 +26,7 @@ from teams.selectors import (
     is_vouched_for,
     members_of_team,
 )
-from teams.services import lock_members, set_strong_password
+from teams.services import set_strong_password
 
 LIFETIME = timedelta(days=7)
 MAILED_PURPOSE = "mailed-invitation"

@@ -15,6 +15,7 @@ from portal.crypto.secrets import Secret
 from portal.errors import Conflict, NotAllowed
 from teams.actors import NO_REQUEST, Actor, Origin, member_actor, system_actor
 from teams.api_tokens import stop_api_tokens
+from teams.locks import lock_members
 from teams.models import ApiToken, Invitation, Membership, ServiceAccount, Team, User
 from teams.permissions import Permission, Role, may_invite
 from teams.selectors import (
@@ -222,12 +223,6 @@ def _withdraw_sent(actor: Actor, membership: Membership, role: Role | None) -> N
         if role is None or not may_invite(inviter=role, role=invitation.role):
             record(actor, EventTag.INVITATION_WITHDRAWN, invitation)
             invitation.delete()
-
-
-def lock_members(team_id: uuid.UUID) -> None:
-    """Lock the team's members against changes until the transaction ends."""
-    # One lock per team, not per member: of two owners leaving at once, one must fail.
-    Team.objects.select_for_update(no_key=True).get(pk=team_id)
 
 
 def _locked_membership(membership: Membership) -> Membership:

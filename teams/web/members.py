@@ -27,6 +27,7 @@ from teams.invitations import (
     renew_invitation,
     withdraw_invitation,
 )
+from teams.locks import lock_members
 from teams.mail import send_invitation
 from teams.models import ApiToken, Invitation, Membership
 from teams.permissions import Permission, Role
@@ -40,7 +41,6 @@ from teams.selectors import (
 )
 from teams.services import (
     change_member_role,
-    lock_members,
     remove_member,
 )
 from teams.web.base import TeamRequest, find, team_page, team_url

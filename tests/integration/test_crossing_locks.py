@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+import uuid
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 
 import pytest
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import connection, transaction
 from django.db.models import QuerySet
+from django.test import Client
 
 from alerts.models import Delivery, DeliveryState, Webhook
 from alerts.results import SendResult, record_result
@@ -22,11 +24,15 @@ from registries.selectors import active_credential
 from registries.services import delete_registry
 from teams.api_tokens import revoke_api_token, stop_api_tokens
 from teams.models import ApiToken
+from teams.permissions import Role
+from teams.services import change_member_role, remove_member
 from tests.support.rows.factories import (
     AlertFactory,
     ApiTokenFactory,
     CredentialCheckFactory,
     DeliveryFactory,
+    MembershipFactory,
+    ServiceAccountFactory,
     WebhookFactory,
 )
 from tests.support.rows.vendor import Vendor, create_vendor
@@ -117,6 +123,56 @@ def test_a_registry_that_is_deleted_during_its_check(vendor: Vendor) -> None:
 def stop(vendor: Vendor, api_tokens: QuerySet[ApiToken]) -> None:
     """Revoke tokens as the removal of a member does."""
     stop_api_tokens(vendor.actor, api_tokens)
+
+
+def create_in_browser(browser: Client, vendor: Vendor, acts_as: str) -> int:
+    """Create a token as a person does; return the status of the response."""
+    body = {"name": "late", "acts_as": acts_as, "submission": uuid.uuid4()}
+    try:
+        path = f"/t/{vendor.team.slug}/api-tokens/new"
+        return browser.post(path, body).status_code
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("acts_as", ["user", "team:admin", "service_account:{}"])
+def test_an_api_token_that_a_member_makes_while_they_are_removed(
+    vendor: Vendor, acts_as: str
+) -> None:
+    admin = MembershipFactory(team=vendor.team, role="admin")
+    robot = ServiceAccountFactory(team=vendor.team, role="admin")
+    browser = Client()
+    browser.force_login(admin.user)
+
+    with ThreadPoolExecutor(1) as threads:
+        with transaction.atomic():
+            remove_member(actor=vendor.actor, membership=admin)
+            made = threads.submit(
+                create_in_browser, browser, vendor, acts_as.format(robot.pk)
+            )
+            wait([made], timeout=1)
+        status = made.result()
+
+    assert not ApiToken.objects.filter(name="late").exists()
+    assert status == 403
+
+
+def test_an_api_token_that_a_member_makes_while_they_are_demoted(
+    vendor: Vendor,
+) -> None:
+    admin = MembershipFactory(team=vendor.team, role="admin")
+    browser = Client()
+    browser.force_login(admin.user)
+
+    with ThreadPoolExecutor(1) as threads:
+        with transaction.atomic():
+            change_member_role(actor=vendor.actor, membership=admin, role=Role.SALES)
+            made = threads.submit(create_in_browser, browser, vendor, "team:admin")
+            wait([made], timeout=1)
+        status = made.result()
+
+    assert not ApiToken.objects.filter(name="late").exists()
+    assert status == 403
 
 
 def test_api_tokens_that_two_people_revoke(vendor: Vendor) -> None:
