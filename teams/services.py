@@ -17,7 +17,7 @@ from teams.actors import NO_REQUEST, Actor, Origin, member_actor, system_actor
 from teams.api_tokens import stop_api_tokens
 from teams.locks import lock_members
 from teams.models import ApiToken, Invitation, Membership, ServiceAccount, Team, User
-from teams.permissions import Permission, Role, may_invite
+from teams.permissions import Permission, Role, may_assign, may_invite
 from teams.selectors import (
     memberships_of_user,
     tokens_left_by_member,
@@ -119,11 +119,17 @@ def add_member(*, actor: Actor, team: Team, user: User, role: Role) -> Membershi
 
 @transaction.atomic
 def change_member_role(
-    *, actor: Actor, membership: Membership, role: Role
+    *,
+    actor: Actor,
+    membership: Membership,
+    role: Role,
+    kept: Collection[uuid.UUID] = (),
 ) -> Membership:
     """Give a member another role; a team's last owner keeps theirs.
 
-    Open invitations they sent to roles they may no longer give are withdrawn.
+    Open invitations they sent to roles they may no longer give are withdrawn. Tokens
+    they made for others that may do more than the new role are revoked, except
+    ``kept``. Whoever changes their own role keeps none.
     """
     actor.require(Permission.MEMBER_MANAGE, team_id=membership.team_id)
     membership = _locked_membership(membership)
@@ -135,11 +141,35 @@ def change_member_role(
         _require_another_owner(membership)
     previous = membership.role
     apply_changes(membership, {"role": role.value})
+    larger = [
+        token
+        for token in tokens_left_by_member(membership)
+        if not may_assign(assigner=role, role=token.fixed_role)
+    ]
+    if actor.person_id == membership.user_id:
+        kept = ()
+    kept_names = [token.name for token in larger if token.pk in kept]
+    data = {"kept_api_tokens": kept_names} if kept_names else {}
     _record_member(
-        actor, EventTag.MEMBER_ROLE_CHANGED, membership, role=role, previous=previous
+        actor,
+        EventTag.MEMBER_ROLE_CHANGED,
+        membership,
+        role=role,
+        previous=previous,
+        **data,
     )
+    _stop_all_but(actor, larger, kept)
     _withdraw_sent(actor, membership, role)
     return membership
+
+
+def _stop_all_but(
+    actor: Actor, tokens: list[ApiToken], kept: Collection[uuid.UUID]
+) -> None:
+    kept_ids = {token.pk for token in tokens if token.pk in kept}
+    stopped = {token.pk for token in tokens} - kept_ids
+    api_tokens = ApiToken.objects.for_team(actor.team_id).filter(pk__in=stopped)
+    stop_api_tokens(actor, api_tokens, kept_ids)
 
 
 @transaction.atomic

@@ -67,6 +67,11 @@ class MemberSerializer(RowSerializer[Membership]):
 
 class MemberChangesSerializer(InputSerializer):
     role = serializers.ChoiceField(choices=ROLES)
+    keep_api_tokens = serializers.ListField(
+        child=serializers.UUIDField(),
+        default=list,
+        help_text="IDs of API tokens that keep working, though they may do more",
+    )
 
 
 class InvitationSerializer(RowSerializer[Invitation]):

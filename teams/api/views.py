@@ -83,12 +83,20 @@ class MemberView(_Members):
 
     @extend_schema(request=MemberChangesSerializer)
     def patch(self, request: Request, member_id: uuid.UUID) -> Response:
-        """Give a member another role."""
+        """Give a member another role.
+
+        The tokens that they created for the team and its service accounts stop if they
+        may do more than the new role, except those in `keep_api_tokens`. Changing your
+        own role keeps none.
+        """
         membership = self.find(member_id)
         self.require(Permission.MEMBER_MANAGE)
-        role = Role(self.validated(MemberChangesSerializer)["role"])
+        values = self.validated(MemberChangesSerializer)
         membership = services.change_member_role(
-            actor=self.actor, membership=membership, role=role
+            actor=self.actor,
+            membership=membership,
+            role=Role(values["role"]),
+            kept=self._known(membership, set(values["keep_api_tokens"])),
         )
         return self.shown(membership)
 
@@ -119,6 +127,11 @@ class MemberView(_Members):
     def _kept(self, membership: Membership) -> set[uuid.UUID]:
         named = self.request.query_params.get(KEEP_TOKENS, "")
         kept = {parse_id(text) for text in named.split(",") if text}
+        return self._known(membership, kept)
+
+    def _known(
+        self, membership: Membership, kept: set[uuid.UUID | None]
+    ) -> set[uuid.UUID]:
         left = set(tokens_left_by_member(membership).values_list("pk", flat=True))
         known = {pk for pk in kept if pk in left}
         if known != kept:

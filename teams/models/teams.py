@@ -364,6 +364,11 @@ class ApiToken(Made):
         return self.name
 
     @property
+    def fixed_role(self) -> str:
+        """Return the role that does not follow its maker's; "" of a user token."""
+        return self.service_account.role if self.service_account else self.role
+
+    @property
     def state(self) -> str:
         """``revoked``, ``expired`` or ``usable``."""
         if self.revoked_at is not None:

@@ -106,8 +106,9 @@ class _RevokesTokens(_NewPassword):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for choice in _CHOICES if self.user else []:
-            names = [_name(token) for token in choice.tokens(self.user)]
+        for choice in _CHOICES:
+            tokens = choice.tokens(self.user) if self.user else []
+            names = [_name(token) for token in tokens]
             if names:
                 self.fields[choice.name] = forms.BooleanField(
                     required=False,
@@ -151,9 +152,7 @@ class _RevokesTokens(_NewPassword):
 def _name(token: ApiToken) -> str:
     if token.user_id is not None:
         return token.name
-    account = token.service_account
-    role = account.role if account else token.role
-    return f"{token.name} ({token.team.name}, {role})"
+    return f"{token.name} ({token.team.name}, {token.fixed_role})"
 
 
 class LoginForm(_Worded, account.LoginForm):  # type: ignore[misc]  # untyped

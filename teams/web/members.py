@@ -72,14 +72,6 @@ class RenewForm(CreateForm):
     )
 
 
-class RoleForm(EditForm):
-    role = RoleField()
-
-    def __init__(self, *args: Any, assigner: Role, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["role"].offer(assigner)  # type: ignore[attr-defined]  # a RoleField
-
-
 class _AnyOf(forms.MultipleChoiceField):
     """Takes any choice: a token that is gone by now is no mistake of the user's."""
 
@@ -113,19 +105,64 @@ class EndMembershipForm(forms.Form):
     @property
     def kept(self) -> set[uuid.UUID]:
         """Return the tokens that were shown and are not to be revoked."""
-        shown = self.cleaned_data["shown"].split(",")
-        kept = set(shown) - set(self.cleaned_data.get("revoke", shown))
-        return {pk for text in kept if (pk := parse_id(text))}
+        return _kept(self.cleaned_data)
+
+
+class RoleForm(EditForm):
+    """Asks for a role, and which tokens that the member made stop if it is smaller.
+
+    ``shown`` is as in :class:`EndMembershipForm`.
+    """
+
+    role = RoleField()
+    shown = forms.CharField(widget=forms.HiddenInput, required=False)
+    revoke = _AnyOf(
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        label="Revoke these API tokens that they created, if the new role may do less",
+        help_text="Their maker may have a copy. Clear a box only if the token must "
+        "keep working, and replace it soon.",
+    )
+
+    def __init__(
+        self,
+        *args: Any,
+        assigner: Role,
+        tokens: Iterable[ApiToken],
+        is_own: bool,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["role"].offer(assigner)  # type: ignore[attr-defined]  # a RoleField
+        choices = [(str(token.pk), _describe(token)) for token in tokens]
+        ids = [pk for pk, _ in choices]
+        self.fields["shown"].initial = ",".join(ids)
+        revoke = self.fields["revoke"]
+        revoke.choices, revoke.initial = choices, ids  # type: ignore[attr-defined]  # it has them
+        if is_own:
+            revoke.disabled = True
+            revoke.help_text = "Only somebody else can keep what you created working."
+        if not choices:
+            del self.fields["revoke"]
+
+    def differing(self) -> list[str]:
+        """Return only the role: the tokens of a second submission are revoked."""
+        return [name for name in super().differing() if name == "role"]
+
+
+def _kept(entered: dict[str, Any]) -> set[uuid.UUID]:
+    shown = entered["shown"].split(",")
+    kept = set(shown) - set(entered.get("revoke", shown))
+    return {pk for text in kept if (pk := parse_id(text))}
 
 
 def _describe(token: ApiToken) -> str:
     account = token.service_account
     holder = f"service account {account.name}" if account else "team"
-    role = account.role if account else token.role
     used = (
         f"last used {naturaltime(at)}" if (at := token.last_used_at) else "never used"
     )
-    return f"{token.name} ({holder}, {role}), {used}"
+    return f"{token.name} ({holder}, {token.fixed_role}), {used}"
 
 
 @require_safe
@@ -221,14 +258,17 @@ def change_role(request: TeamRequest, member_id: uuid.UUID) -> HttpResponse:
         submit="Change role",
         back=team_url(request, "members"),
         sent=_sent_by(member),
-        left=[_describe(token) for token in tokens_left_by_member(member)],
     )
 
 
 def _edit_role(request: TeamRequest, member: Membership) -> tuple[RoleForm, bool]:
     def save(row: Membership, changes: dict[str, Any]) -> object:
-        role = Role(changes["role"])
-        return change_member_role(actor=request.actor, membership=row, role=role)
+        return change_member_role(
+            actor=request.actor,
+            membership=row,
+            role=Role(changes["role"]),
+            kept=_kept(changes),
+        )
 
     with transaction.atomic():
         if request.method == "POST":
@@ -241,6 +281,8 @@ def _edit_role(request: TeamRequest, member: Membership) -> tuple[RoleForm, bool
             values=lambda row: {"role": row.role},
             save=save,
             assigner=request.actor.role,
+            tokens=tokens_left_by_member(member),
+            is_own=member.user_id == request.user.pk,
         )
 
 

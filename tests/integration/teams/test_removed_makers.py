@@ -252,17 +252,6 @@ def test_the_page_names_other_secrets_they_know(
     assert "webhook Ops" in page
 
 
-def test_a_new_role_names_the_tokens_that_keep_theirs(
-    owner: Membership, admin: Membership
-) -> None:
-    make_in_browser(admin, "CI", "team:admin")
-
-    page = text_of(browser_of(owner).get(f"{LIST}/{admin.pk}/role"))
-
-    assert "They created this API token for the team or its service accounts" in page
-    assert "CI (team, admin), never used" in page
-
-
 def test_who_leaves_keeps_nothing(owner: Membership, admin: Membership) -> None:
     team_token = make_in_browser(admin, "CI", "team:admin")
     browser, address = browser_of(admin), f"{LIST}/leave"
