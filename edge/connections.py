@@ -1,6 +1,7 @@
-"""uvicorn's connections, limited in number and in the time of a request.
+"""uvicorn's connections, limited in number, and each to one request in a limited time.
 
 uvicorn waits for ever for the rest of a request, and for a client that does not read.
+It accepts any number of requests that a client sends in advance ("pipelining").
 Run it with ``--http edge.connections:LimitedConnection``.
 """
 
@@ -37,8 +38,16 @@ def _connections() -> FairShare:
     return FairShare("edge-connections", total=total, each=total // 2)
 
 
+class SentInAdvance(Exception):  # noqa: N818 -- states the fact
+    """A request began before the client had the answer to the one before."""
+
+
 class LimitedConnection(HttpToolsProtocol):
-    """Ends if a request does not arrive whole in time, headers and body together."""
+    """Ends if a request does not arrive whole in time, headers and body together.
+
+    Ends at once if a request begins before the client has the answer to the one before.
+    No registry client does that, and an answer must not wait until the client wants it.
+    """
 
     _deadline: asyncio.TimerHandle | None = None
     _holder: Hashable | None = None
@@ -66,14 +75,27 @@ class LimitedConnection(HttpToolsProtocol):
         super().data_received(data)
 
     def on_message_begin(self) -> None:
+        if self._owes_an_answer():
+            self.transport.abort()
+            # Ends parsing: the rest of what has arrived may be thousands of requests.
+            raise SentInAdvance
         super().on_message_begin()
-        # Several requests may arrive at once, and the last of them incomplete.
+        # The rest of a request that was answered early may arrive together with this.
         self._expect_request()
         self.scope["state"]["disconnect"] = self.transport.abort
 
     def on_message_complete(self) -> None:
         self._stop_expecting()
         super().on_message_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        if not self.transport.is_closing():
+            super().send_400_response(msg)
+
+    def _owes_an_answer(self) -> bool:
+        if self.transport.get_write_buffer_size() > 0:
+            return True
+        return bool(self.cycle) and not self.cycle.response_complete
 
     def _who(self) -> Hashable:
         """Return whose share this is; a reverse proxy's connections are of many."""

@@ -315,6 +315,7 @@ _BEHAVIOURS: dict[str, _Behaviour] = {
     "no-json": _whole("200 OK", _SECRET_BODY),
     # Not hostile: the same few bytes under any digest, right for SMALL_DIGEST.
     "small": _whole("200 OK", SMALL, "Content-Type: application/json"),
+    "short-document": _whole("200 OK", b" " * 50_000),
     "document": _whole("200 OK", b" " * 8 * 2**20, "Content-Type: application/json"),
     "head-drip": _head_drip,
     "token-drip": _asks_own_realm("token-drip-answer"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from tests.e2e.conftest import METRICS_TOKEN
 from tests.support.clients.edge import EdgeClient
@@ -20,8 +20,8 @@ def first_line(client: socket.socket) -> bytes:
     return client.recv(64).partition(b"\r\n")[0]
 
 
-def document_request(edge: EdgeClient, vendor: Vendor) -> bytes:
-    name = f"proxy/{vendor.application.slug}/documents/document/{vendor.team.slug}"
+def document_request(edge: EdgeClient, vendor: Vendor, kind: str = "document") -> bytes:
+    name = f"proxy/{vendor.application.slug}/documents/{kind}/{vendor.team.slug}"
     token = edge.token(vendor.license().license_id.reveal(), name)
     return (
         f"GET /v2/{name}/manifests/v1 HTTP/1.1\r\nHost: {edge.host}\r\n"
@@ -63,6 +63,25 @@ def test_a_client_that_does_not_read_is_disconnected(
         time.sleep(30)
         assert buffered(own_edge) == 0
         assert read_all(client) < DOCUMENT_BYTES
+
+
+def test_no_answer_waits_until_the_client_has_read_those_before(
+    own_edge: EdgeClient, vendor: Vendor, hostile: HostileUpstream
+) -> None:
+    """It would arrive after a revocation, although it was allowed before."""
+    vendor.connect(hostile.endpoint, "documents")
+    request = document_request(own_edge, vendor, "short-document")
+
+    with connect(own_edge, 4096) as client:
+        sent = 0
+        with suppress(OSError):
+            while sent < 120:
+                client.sendall(request)
+                sent += 1
+                # The answer is complete, and in the buffers of kernel and server.
+                time.sleep(0.05)
+
+    assert sent < 120
 
 
 def buffered(edge: EdgeClient) -> float:
