@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
@@ -48,12 +47,21 @@ def _next_queries(response: aiohttp.ClientResponse, ending: str) -> Iterator[str
 
 
 def renamed(body: bytes, route: Route) -> bytes:
-    """Return a list of tags under the name that was asked for."""
+    """Return a list of tags under the name that was asked for.
+
+    Anything else stays what it is.
+    """
     try:
-        tags: Any = json.loads(body)
-    except (ValueError, RecursionError):
+        tags = json.loads(body)["tags"]
+    except (ValueError, RecursionError, TypeError, LookupError):
         return body
-    if not isinstance(tags, dict):
+    # Numbers would grow: 1e15 is written with all its zeros.
+    if not (tags is None or _are_texts(tags)):
         return body
-    tags["name"] = str(route.name)
-    return json.dumps(tags, separators=(",", ":")).encode()
+    content = {"name": str(route.name), "tags": tags}
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return text.encode(errors="replace")
+
+
+def _are_texts(tags: object) -> bool:
+    return isinstance(tags, list) and all(isinstance(tag, str) for tag in tags)

@@ -29,6 +29,9 @@ logger = logging.getLogger(__name__)
 
 # distribution-spec, "Pushing Manifests": registries should take manifests of 4 MB.
 MAX_DOCUMENT_BYTES = 8 * 2**20
+# Most registries send at most 1,000 tags in a page, and Distribution 2 sends all tags.
+# 12,000 tags of 40 characters fit. Reading a list takes the event loop up to 25 ms.
+MAX_TAGS_BYTES = 512 * 1024
 # Smaller answers are read whole before their first byte is passed on, so that the
 # client reads a sentence if the upstream breaks off.
 MAX_BUFFERED_BLOB_BYTES = 64 * 1024
@@ -88,7 +91,7 @@ async def relay(
         await request.send_chunk(b"", more=False)
     elif _is_small(response, route):
         with buffer_for(subject) as buffer:
-            body = await _read_whole(response, buffer)
+            body = await _read_whole(response, buffer, route)
             if route.kind is Kind.TAGS:
                 body = renamed(body, route)
             await request.answer(response.status, headers, body)
@@ -129,10 +132,12 @@ def _declared_length(response: aiohttp.ClientResponse) -> int | None:
     return int(length) if length.isascii() and length.isdigit() else None
 
 
-async def _read_whole(response: aiohttp.ClientResponse, buffer: Buffer) -> bytes:
+async def _read_whole(
+    response: aiohttp.ClientResponse, buffer: Buffer, route: Route
+) -> bytes:
     try:
         async with asyncio.timeout(settings.BERTH_UPSTREAM_READ_SECONDS * 2):
-            return await _read_document(response, buffer)
+            return await _read_document(response, buffer, route)
     except TimeoutError as error:
         raise RegistryError(
             504, ErrorCode.UNAVAILABLE, "The registry did not answer in time."
@@ -143,16 +148,30 @@ async def _read_whole(response: aiohttp.ClientResponse, buffer: Buffer) -> bytes
         ) from error
 
 
-async def _read_document(response: aiohttp.ClientResponse, buffer: Buffer) -> bytes:
+async def _read_document(
+    response: aiohttp.ClientResponse, buffer: Buffer, route: Route
+) -> bytes:
+    limit = MAX_TAGS_BYTES if route.kind is Kind.TAGS else MAX_DOCUMENT_BYTES
     parts: list[bytes] = []
     size = 0
     async for part in response.content.iter_any():
         buffer.grow(len(part))
         parts.append(part)
         size += len(part)
-        if size > MAX_DOCUMENT_BYTES:
-            raise UpstreamBroke("is larger than any manifest may be")
+        if size > limit:
+            raise _too_large(route, limit)
     return b"".join(parts)
+
+
+def _too_large(route: Route, limit: int) -> RegistryError:
+    is_tags = route.kind is Kind.TAGS
+    advice = "Ask for a page of it with ?n=1000, or contact" if is_tags else "Contact"
+    return RegistryError(
+        502,
+        ErrorCode.UNAVAILABLE,
+        f"The registry of {route.name.upstream} sent more than {limit} bytes of "
+        f"{route.kind}. {advice} your vendor.",
+    )
 
 
 async def _stream(

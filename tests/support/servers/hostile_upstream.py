@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import hashlib
 import itertools
+import json
 import socket
 import struct
 import sys
@@ -172,6 +173,11 @@ def _pages(link: str) -> _Behaviour:
     return _whole("200 OK", tags, f"Link: {link}")
 
 
+def _tags(*tags: object) -> _Behaviour:
+    text = json.dumps({"name": "its-own-name", "tags": tags}, ensure_ascii=False)
+    return _whole("200 OK", text.encode())
+
+
 def _asks_for_token(realm: str, more: str = "") -> _Behaviour:
     header = f'WWW-Authenticate: Bearer realm="http://{realm}"{more}'
     return _whole("401 Unauthorized", b"", header)
@@ -313,6 +319,12 @@ _BEHAVIOURS: dict[str, _Behaviour] = {
     "paged-badly": _pages("<?n=2"),
     "names-nothing": _whole("200 OK", b'["v1"]'),
     "no-json": _whole("200 OK", _SECRET_BODY),
+    "many-tags": _tags(*(f"{number:040}" for number in range(10_000))),
+    "too-many-tags": _whole("200 OK", b'{"tags":[%s[]]}' % (b"[]," * 2_700_000)),
+    "tags-in-words": _tags("größe", "\u6700" * 10_000),
+    "tags-and-numbers": _tags("v1", 1e15),
+    "half-a-character": _whole("200 OK", b'{"tags":["v1","\\ud800"]}'),
+    "null-tags": _whole("200 OK", b'{"name":"its-own-name","tags":null}'),
     # Not hostile: the same few bytes under any digest, right for SMALL_DIGEST.
     "small": _whole("200 OK", SMALL, "Content-Type: application/json"),
     "short-document": _whole("200 OK", b" " * 50_000),

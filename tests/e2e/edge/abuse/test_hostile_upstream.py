@@ -112,6 +112,10 @@ def test_an_endless_manifest_is_told(victim: Victim) -> None:
     answer = victim.get("endless", "manifests/v1")
 
     assert (answer.status, answer.error[0]) == (502, "UNAVAILABLE")
+    assert answer.error[1] == (
+        "The registry of evil sent more than 8388608 bytes of manifests. "
+        "Contact your vendor."
+    )
     no_connection_left_open(victim)
 
 

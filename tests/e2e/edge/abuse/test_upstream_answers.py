@@ -84,9 +84,48 @@ def test_tags_are_those_of_the_name_that_was_asked_for(victim: Victim) -> None:
     assert answer.json == {"name": victim.name("paged"), "tags": ["v1", "v2"]}
 
 
+def test_ten_thousand_tags_are_listed(victim: Victim) -> None:
+    assert len(victim.get("many-tags", "tags/list").json["tags"]) == 10_000
+
+
+def test_a_list_of_tags_that_is_too_large_is_refused(victim: Victim) -> None:
+    answer = victim.get("too-many-tags", "tags/list")
+
+    assert (answer.status, answer.error[0]) == (502, "UNAVAILABLE")
+    assert answer.error[1] == (
+        "The registry of evil sent more than 524288 bytes of tags. "
+        "Ask for a page of it with ?n=1000, or contact your vendor."
+    )
+    no_connection_left_open(victim)
+
+
+def test_a_list_of_tags_grows_by_its_new_name_alone(victim: Victim) -> None:
+    answer = victim.get("tags-in-words", "tags/list")
+
+    assert answer.json["tags"] == ["größe", "\u6700" * 10_000]
+    assert len(answer.body) < 31_000
+
+
+def test_no_tags_stay_no_tags(victim: Victim) -> None:
+    answer = victim.get("null-tags", "tags/list")
+
+    assert answer.json == {"name": victim.name("null-tags"), "tags": None}
+
+
+def test_half_a_character_is_replaced(victim: Victim) -> None:
+    assert victim.get("half-a-character", "tags/list").json["tags"] == ["v1", "?"]
+
+
 @pytest.mark.parametrize(
     ("behaviour", "body"),
-    [("names-nothing", b'["v1"]'), ("no-json", BODY_SECRET.encode())],
+    [
+        ("names-nothing", b'["v1"]'),
+        ("no-json", BODY_SECRET.encode()),
+        (
+            "tags-and-numbers",
+            b'{"name": "its-own-name", "tags": ["v1", 1000000000000000.0]}',
+        ),
+    ],
 )
 def test_a_list_that_is_none_stays_as_it_came(
     victim: Victim, behaviour: str, body: bytes
