@@ -5,21 +5,21 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Hashable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import TypeVar
-from weakref import WeakValueDictionary
 
 from django.db import OperationalError
 
 from edge.threads import DatabaseThreads, NoThreadFree
+from edge.turns import TURN_SECONDS, Turns
 from portal.database.deadlines import REQUEST_SECONDS
 from portal.limits.fair_share import FairShare
 
 T = TypeVar("T")
-TURN_SECONDS = 15
 # For all turns and answers of one request. Clients give up after half a minute, and
 # then begin again.
 WHOLE_SECONDS = TURN_SECONDS + REQUEST_SECONDS
+_NO_OTHER_TURN = nullcontext()
 
 
 @asynccontextmanager
@@ -46,33 +46,25 @@ class FairThreads(DatabaseThreads):
     def __init__(self, count: int, *, name: str, each: int, share: FairShare) -> None:
         """Start ``count`` threads; each holder gets ``each`` of them."""
         super().__init__(count, name=name)
-        self._each = each
-        self._share = share
+        self._turns = Turns(each=each, share=share)
         self._failed_at = 0.0
-        # A holder's turns last as long as its calls, which refer to them.
-        self._turns: WeakValueDictionary[Hashable, asyncio.Semaphore] = (
-            WeakValueDictionary()
-        )
 
-    async def call_for(self, holder: Hashable, function: Callable[[], T]) -> T:
-        """Run a function in a thread when it is the holder's turn.
+    async def call_for(
+        self,
+        holder: Hashable,
+        function: Callable[[], T],
+        *,
+        other_turn: AbstractAsyncContextManager[None] = _NO_OTHER_TURN,
+    ) -> T:
+        """Run a function in a thread when it is the holder's turn, then ``other_turn``.
 
         Raises:
             ShareExceeded: too many calls are waiting, or the turn did not come in time.
             django.db.Error: the database failed, for this call or one before it.
         """
-        with self._share.use(holder):
-            began = time.monotonic()
-            turns = self._turns.setdefault(holder, asyncio.Semaphore(self._each))
-            try:
-                async with asyncio.timeout(TURN_SECONDS):
-                    await turns.acquire()
-            except TimeoutError:
-                raise self._share.refusal(is_own=True) from None
-            try:
-                return await self._in_turn(began, function)
-            finally:
-                turns.release()
+        began = time.monotonic()
+        async with self._turns.turn(holder), other_turn:
+            return await self._in_turn(began, function)
 
     async def _in_turn(self, began: float, function: Callable[[], T]) -> T:
         if self._failed_at > began:
