@@ -19,6 +19,7 @@ from edge.proxy.small_objects import SmallObjects, small_objects
 from edge.pull_counter import PullCounter
 from edge.threads import DatabaseThreads
 from edge.token_gate import TokenGate
+from edge.turns import Turns
 from portal.crypto.fields import encryption_keyring, lookup_keyring
 from portal.limits.fair_share import FairShare
 from registries.decision.credentials import Subject
@@ -53,6 +54,7 @@ class EdgeServices:
     token_threads: FairThreads
     password_threads: FairThreads
     counting: ThreadPoolExecutor
+    token_addresses: Turns
     issuer: TokenIssuer
     proxy_gate: TokenGate
     registry_gate: TokenGate
@@ -90,6 +92,7 @@ async def edge_services() -> AsyncIterator[EdgeServices]:
             probe_threads=probe_threads,
             password_threads=password_threads,
             counting=counting,
+            token_addresses=_token_addresses(),
             issuer=TokenIssuer(key),
             proxy_gate=proxy_gate,
             registry_gate=registry_gate,
@@ -131,6 +134,16 @@ def _database_threads() -> tuple[FairThreads, FairThreads, FairThreads, FairThre
         FairThreads(TOKEN_THREADS, name="token", each=2, share=tokens),
         FairThreads(PASSWORD_THREADS, name="password", each=1, share=passwords),
     )
+
+
+def _token_addresses() -> Turns:
+    """Return the turns of addresses whose logins are not yet identified.
+
+    A stranger has a new password for each request. A cluster of a thousand nodes may
+    have one address.
+    """
+    share = FairShare("edge-token-addresses", total=4000, each=2000)
+    return Turns(each=TOKEN_THREADS // 2, share=share)
 
 
 def _token_gates() -> tuple[TokenGate, TokenGate]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 
 from django.conf import settings
 
@@ -100,18 +103,21 @@ async def _authenticate(
     request: Request, services: EdgeServices, service: str, wanted: TokenRequest
 ) -> Holder | None:
     """Return the holder of the credential; None for an anonymous request."""
-    if wanted.credential is None:
+    presented = wanted.credential
+    if presented is None:
         await count_anonymous(request, services)
         return None
     await limit_failures(request, services)
     decided_later = bool(wanted.scopes) and _is_decided_later(request, service)
-    login = await _log_in(
-        request, services, service, wanted.credential, decided_later=decided_later
+    identify = partial(_identify, presented, service, decided_later=decided_later)
+    # To its end even if the client leaves, so that every guess is counted.
+    login = await asyncio.shield(
+        _look_up(request, services, presented, len(wanted.scopes), identify)
     )
-    if login.subject is None:
-        await count_failure(request, services)
-    else:
-        await count_request(services, login.subject, len(wanted.scopes))
+    if login.subject is None and presented.may_be_account_password:
+        login = await _try_password(
+            request, services, presented, len(wanted.scopes), service
+        )
     if isinstance(login, Denied):
         _count_refused(services, service, wanted.scopes, login)
         raise RegistryError(
@@ -124,27 +130,46 @@ async def _authenticate(
     return login
 
 
-async def _log_in(
+async def _look_up(
     request: Request,
     services: EdgeServices,
-    service: str,
     presented: PresentedCredential,
-    *,
-    decided_later: bool,
+    scopes: int,
+    identify: Callable[[], Holder | Denied],
 ) -> Holder | Denied:
-    """Look the credential up; hash it only if it is unknown and may be a password."""
+    """Identify the holder, and count the login, the password or the failure."""
     login = await services.token_threads.call_for(
         _turn(presented),
-        lambda: _identify(presented, service, decided_later=decided_later),
+        identify,
+        other_turn=services.token_addresses.turn(request.neighbourhood),
     )
-    if login.subject is not None or not presented.may_be_account_password:
-        return login
-    await count_password(request, services)
+    if login.subject is not None:
+        await count_request(services, login.subject, scopes)
+    elif presented.may_be_account_password:
+        await count_password(request, services)
+    else:
+        await count_failure(request, services)
+    return login
+
+
+async def _try_password(
+    request: Request,
+    services: EdgeServices,
+    presented: PresentedCredential,
+    scopes: int,
+    service: str,
+) -> Holder | Denied:
+    """Hash a password that was counted, and count its login or failure."""
     is_private = service == settings.BERTH_REGISTRY_SERVICE
-    return await services.password_threads.call_for(
+    login = await services.password_threads.call_for(
         request.neighbourhood,
         lambda: authorize_password_login(presented, is_private=is_private),
     )
+    if login.subject is None:
+        await count_failure(request, services)
+    else:
+        await count_request(services, login.subject, scopes)
+    return login
 
 
 def _turn(presented: PresentedCredential) -> int:

@@ -15,6 +15,8 @@ from pathlib import Path
 
 import pytest
 import urllib3
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from deploy.local.process import ManagedProcess, free_port
 from deploy.local.valkey import start_valkey
@@ -121,23 +123,86 @@ def test_guesses_whose_client_has_left_are_dropped(
     busy_edge: EdgeClient, vendor: Vendor
 ) -> None:
     email, password = vendor.owner.email, vendor.give_owner_a_password()
-    host, _, port = busy_edge.host.partition(":")
-    login = b64encode(f"{STRANGER}:{PASSWORD}".encode()).decode()
 
     for number in range(60):
-        with socket.create_connection((host, int(port))) as stranger:
-            stranger.sendall(
-                f"GET /v2/token?service=berth-proxy HTTP/1.1\r\nHost: {host}\r\n"
-                f"X-Forwarded-For: 198.51.100.{number}\r\n"
-                f"Authorization: Basic {login}\r\n\r\n".encode()
-            )
-            time.sleep(0.01)
+        leave(busy_edge, f"{STRANGER}:{PASSWORD}", f"198.51.100.{number}", 0.01)
     started = time.monotonic()
     own = ask(busy_edge, "203.0.113.21", (email, password))
     seconds = time.monotonic() - started
 
     assert own == 200
     assert seconds < PATIENCE
+
+
+def test_a_guess_counts_although_its_client_has_left(
+    busy_edge: EdgeClient, vendor: Vendor
+) -> None:
+    customer = ("license", vendor.license().license_id.reveal())
+
+    def guess() -> int:
+        with locked_licenses(), ThreadPoolExecutor(40) as threads:
+            for _ in range(40):
+                threads.submit(leave, busy_edge, f"x:{PASSWORD}", "203.0.113.27", 1)
+        time.sleep(1)
+        return ask(busy_edge, "203.0.113.27", customer)
+
+    assert within_a_minute(guess) == 429
+    assert ask(busy_edge, "203.0.113.28", customer) == 200
+
+
+def leave(edge: EdgeClient, login: str, address: str, after_seconds: float = 0) -> None:
+    """Ask for a token, and close the connection."""
+    host, _, port = edge.host.partition(":")
+    basic = b64encode(login.encode()).decode()
+    with socket.create_connection((host, int(port))) as client:
+        client.sendall(
+            f"GET /v2/token?service=berth-proxy HTTP/1.1\r\nHost: {host}\r\n"
+            f"X-Forwarded-For: {address}\r\n"
+            f"Authorization: Basic {basic}\r\n\r\n".encode()
+        )
+        time.sleep(after_seconds)
+
+
+def test_a_stranger_with_many_passwords_leaves_threads_to_others(
+    busy_edge: EdgeClient, vendor: Vendor
+) -> None:
+    customer = ("license", vendor.license().license_id.reveal())
+
+    def guess(number: int) -> int:
+        return ask(busy_edge, "203.0.113.30", ("x", f"{PASSWORD[:-2]}{number:02}"))
+
+    with ThreadPoolExecutor(21) as threads:
+        with locked_licenses() as cursor:
+            guesses = [threads.submit(guess, number) for number in range(20)]
+            time.sleep(1)
+            strangers = number_of_locked(cursor)
+            own = threads.submit(ask, busy_edge, "203.0.113.31", customer)
+            time.sleep(0.5)
+            with_customer = number_of_locked(cursor)
+        statuses = Counter(future.result() for future in guesses)
+
+    assert strangers == 2
+    assert with_customer == 3
+    assert own.result() == 200
+    assert statuses == {401: 20}
+
+
+@contextmanager
+def locked_licenses() -> Iterator[CursorWrapper]:
+    """Let all look-ups wait during a block."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE licenses_license IN ACCESS EXCLUSIVE MODE")
+        yield cursor
+
+
+def number_of_locked(cursor: CursorWrapper) -> int:
+    """Return how many of the edge's threads wait for the lock."""
+    cursor.execute("SELECT pg_stat_clear_snapshot()")
+    cursor.execute(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    return int(cursor.fetchone()[0])
 
 
 def scopes(vendor: Vendor, number: int) -> str:
