@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+import uuid
 from collections.abc import AsyncIterator
 from functools import partial
 
 import pytest
 from django.db import OperationalError
 
-from edge import fair_threads
+from edge import turns
 from edge.fair_threads import FairThreads, in_time
 from edge.threads import DatabaseThreads, NoThreadFree
 from portal.http.scraping import exposition
@@ -20,16 +21,22 @@ from portal.limits.fair_share import FairShare, ShareExceeded
 
 
 @pytest.fixture
-async def one_thread() -> AsyncIterator[DatabaseThreads]:
-    threads = DatabaseThreads(1, name="test")
+def name() -> str:
+    """Return a name of this test's own, as others' metrics may still be there."""
+    return f"test-{uuid.uuid4()}"
+
+
+@pytest.fixture
+async def one_thread(name: str) -> AsyncIterator[DatabaseThreads]:
+    threads = DatabaseThreads(1, name=name)
     yield threads
     await threads.close()
 
 
 @pytest.fixture
-async def fair() -> AsyncIterator[FairThreads]:
-    share = FairShare("test-calls", total=10, each=10)
-    threads = FairThreads(2, name="test", each=1, share=share)
+async def fair(name: str) -> AsyncIterator[FairThreads]:
+    share = FairShare(f"{name}-calls", total=10, each=10)
+    threads = FairThreads(2, name=name, each=1, share=share)
     yield threads
     await threads.close()
 
@@ -43,27 +50,28 @@ def metric(name: str, **labels: str) -> float:
 
 
 async def test_a_call_for_which_no_thread_was_free_is_counted(
-    one_thread: DatabaseThreads,
+    one_thread: DatabaseThreads, name: str
 ) -> None:
+    resource = f"edge-{name}-threads"
     release = threading.Event()
     first = asyncio.ensure_future(one_thread.call(partial(release.wait, 20)))
     await asyncio.sleep(0.1)
 
-    assert metric("berth_share_in_use", resource="edge-test-threads") == 1
+    assert metric("berth_share_in_use", resource=resource) == 1
     with pytest.raises(NoThreadFree):
         await one_thread.call(int, seconds=0.1)
 
     release.set()
     await first
     refused = partial(metric, "berth_share_refused_total")
-    assert refused(limit="all", resource="edge-test-threads") == 1
-    assert metric("berth_share_in_use", resource="edge-test-threads") == 0
+    assert refused(limit="all", resource=resource) == 1
+    assert metric("berth_share_in_use", resource=resource) == 0
 
 
 async def test_a_turn_that_did_not_come_is_counted(
-    fair: FairThreads, monkeypatch: pytest.MonkeyPatch
+    fair: FairThreads, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fair_threads, "TURN_SECONDS", 0.1)
+    monkeypatch.setattr(turns, "TURN_SECONDS", 0.1)
     release = threading.Event()
     first = asyncio.ensure_future(fair.call_for("acme", partial(release.wait, 20)))
     await asyncio.sleep(0.1)
@@ -73,10 +81,14 @@ async def test_a_turn_that_did_not_come_is_counted(
 
     release.set()
     await first
-    assert metric("berth_share_refused_total", limit="own", resource="test-calls") == 1
+    assert (
+        metric("berth_share_refused_total", limit="own", resource=f"{name}-calls") == 1
+    )
 
 
-async def test_the_calls_of_one_request_have_one_deadline(fair: FairThreads) -> None:
+async def test_the_calls_of_one_request_have_one_deadline(
+    fair: FairThreads, name: str
+) -> None:
     async def ask() -> None:
         async with in_time(0.5):
             for _ in range(10):
@@ -88,7 +100,7 @@ async def test_the_calls_of_one_request_have_one_deadline(fair: FairThreads) -> 
         await ask()
 
     assert time.monotonic() - started < 2
-    assert metric("berth_share_in_use", resource="test-calls") == 0
+    assert metric("berth_share_in_use", resource=f"{name}-calls") == 0
 
 
 async def test_a_failure_in_the_background_is_logged(
