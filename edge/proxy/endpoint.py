@@ -183,7 +183,7 @@ async def _pass_on(
     response: aiohttp.ClientResponse,
 ) -> Whole | None:
     if response.status in {200, 206, 304}:
-        if allowed.registry.is_unhealthy and route.pulled:
+        if allowed.registry.is_disproved_by_pulls and route.pulled:
             # A pull that worked is evidence that the trouble has ended.
             _check(services, allowed.registry.pk, after_success=True)
         return await relay(

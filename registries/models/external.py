@@ -13,7 +13,7 @@ from licenses.models import Application
 from oci.digest import MalformedDigest
 from oci.reference import MalformedName, parse_reference, parse_registry_host
 from portal.crypto.fields import EncryptedField
-from registries.models.health import Health, Outcome
+from registries.models.health import DISPROVED_BY_PULLS, Health, Outcome
 from registries.providers import (
     PROVIDERS,
     Provider,
@@ -139,9 +139,9 @@ class ExternalRegistry(TeamOwned):
         return PROVIDERS[self.provider]
 
     @property
-    def is_unhealthy(self) -> bool:
-        """Return whether checks have confirmed a failure."""
-        return self.health not in {"", Outcome.VALID}
+    def is_disproved_by_pulls(self) -> bool:
+        """Return whether checks found a failure that a pull that works disproves."""
+        return self.health in DISPROVED_BY_PULLS
 
     @property
     def known_health(self) -> Health:

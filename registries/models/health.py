@@ -28,6 +28,10 @@ class Outcome(models.TextChoices):
 
 
 REFUSALS = frozenset({Outcome.REJECTED, Outcome.REPOSITORY_DENIED})
+# A pull of one image disproves no denial of another, and no limit on checks.
+DISPROVED_BY_PULLS = frozenset(
+    {Outcome.REJECTED, Outcome.UNREACHABLE, Outcome.UPSTREAM_ERROR}
+)
 CONFIRM_AFTER = timedelta(seconds=30)
 LONGEST_BACK_OFF = timedelta(hours=6)
 JITTER = 0.2

@@ -17,7 +17,8 @@ from tests.e2e.edge.conftest import eventually
 from tests.support.clients.edge import EdgeClient
 from tests.support.rows.vendor import Vendor
 
-UNHEALTHY = [item for item in Outcome if item is not Outcome.VALID]
+DISPROVED = [Outcome.REJECTED, Outcome.UNREACHABLE, Outcome.UPSTREAM_ERROR]
+OTHERS = [Outcome.VALID, Outcome.REPOSITORY_DENIED, Outcome.RATE_LIMITED]
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ def is_due(registry: ExternalRegistry) -> bool:
     return registry.next_check_at <= timezone.now()
 
 
-@pytest.mark.parametrize("health", UNHEALTHY)
+@pytest.mark.parametrize("health", DISPROVED)
 def test_a_pull_that_works_has_an_unhealthy_registry_checked_at_once(
     health: Outcome, edge: EdgeClient, connected: Vendor, registry: ExternalRegistry
 ) -> None:
@@ -97,10 +98,11 @@ def test_a_busy_unhealthy_registry_costs_this_process_one_job_a_minute(
     assert not is_due(registry)
 
 
-def test_a_pull_leaves_a_healthy_registry_alone(
-    edge: EdgeClient, connected: Vendor, registry: ExternalRegistry
+@pytest.mark.parametrize("health", OTHERS)
+def test_a_pull_has_no_other_registry_checked(
+    health: Outcome, edge: EdgeClient, connected: Vendor, registry: ExternalRegistry
 ) -> None:
-    found(registry, Outcome.VALID)
+    found(registry, health)
 
     assert pull(edge, connected) == 200
 
