@@ -93,6 +93,18 @@ def tokens_left_by_member(membership: Membership) -> QuerySet[ApiToken]:
     return made.select_related("service_account").order_by("name", "id")
 
 
+def accounts_opened_by_links_of(membership: Membership) -> list[str]:
+    """Return the team's unproven addresses that a member invited."""
+    invited = Invitation.objects.for_team(membership.team_id).filter(
+        invited_by_id=membership.user_id, accepted_at__isnull=False
+    )
+    addresses = {email.lower() for email in invited.values_list("email", flat=True)}
+    unproven = members_of_team(membership.team_id).filter(
+        user__is_address_proven=False, user__email__in=addresses
+    )
+    return sorted(unproven.values_list("user__email", flat=True))
+
+
 def secrets_known_to_member(membership: Membership) -> list[str]:
     """Return what else has a secret that a member made, such as webhooks."""
     rows = [

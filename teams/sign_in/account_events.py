@@ -19,7 +19,7 @@ from django.http import HttpRequest
 from audit.tags import EventTag
 from teams.models import User
 from teams.sign_in.account_log import record_on_account
-from teams.sign_in.claims import claim_account, note_proven
+from teams.sign_in.claims import cancel_change_of_address, claim_account, note_proven
 from teams.sign_in.second_factor import note_passed
 from teams.sign_in.sessions import keep_only_this_session
 
@@ -28,12 +28,14 @@ from teams.sign_in.sessions import keep_only_this_session
 def password_changed(request: HttpRequest, user: User, **kwargs: Any) -> None:
     record_on_account(request, user, EventTag.ACCOUNT_PASSWORD_CHANGED)
     keep_only_this_session(request, user)
+    cancel_change_of_address(user)
 
 
 @receiver(account.password_reset)
 def password_reset(request: HttpRequest, user: User, **kwargs: Any) -> None:
     record_on_account(request, user, EventTag.ACCOUNT_PASSWORD_RESET)
     keep_only_this_session(request, user)
+    cancel_change_of_address(user)
     claim_account(request, user)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from allauth.account.adapter import get_adapter
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.db import transaction
@@ -20,6 +21,14 @@ def note_proven(user: User) -> None:
     """Remember that the user's address is proven."""
     user.is_address_proven = True
     user.save(update_fields=["is_address_proven"])
+
+
+def cancel_change_of_address(user: User) -> None:
+    """Forget an address that is not confirmed yet; the link mailed there stops working.
+
+    Otherwise somebody who was in the account could take it over with that link.
+    """
+    EmailAddress.objects.filter(user=user, verified=False).delete()
 
 
 def claim_account(
@@ -42,6 +51,7 @@ def claim_account(
         connected = SocialAccount.objects.filter(user=user)
         connected.exclude(pk=sign_on.pk if sign_on else None).delete()
         end_other_sessions(request, user)
+        cancel_change_of_address(user)
         note_proven(user)
         record_on_account(request, user, EventTag.ACCOUNT_CLAIMED)
     get_adapter().send_notification_mail("account/email/account_claimed", user)

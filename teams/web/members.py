@@ -32,6 +32,7 @@ from teams.mail import send_invitation
 from teams.models import ApiToken, Invitation, Membership
 from teams.permissions import Permission, Role
 from teams.selectors import (
+    accounts_opened_by_links_of,
     invitations_of_team,
     members_of_team,
     members_with_second_factor,
@@ -346,6 +347,7 @@ def _end_membership(
         stopping=usable_tokens_of_member(member).count(),
         sent=_sent_by(member),
         known=secrets_known_to_member(member),
+        opened=accounts_opened_by_links_of(member),
     )
 
 

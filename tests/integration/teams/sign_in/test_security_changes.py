@@ -293,3 +293,27 @@ def test_removing_it_locks_the_session_out(
 
     assert browser.get(PAGE).headers["Location"] == NEEDED
     assert "Set up a second factor" in text_of(browser.get(NEEDED))
+
+
+@pytest.mark.parametrize("way", ["change", "reset"])
+def test_a_new_password_cancels_a_change_of_address(
+    way: str, browser: Client, user: User, mailoutbox: list[EmailMessage]
+) -> None:
+    wish = {"email": "evil@x.example", "action_add": ""}
+    browser.post("/accounts/email/", wish)
+    (link,) = links_in(str(mailoutbox[-1].body))
+
+    fields = {"password1": NEW, "password2": NEW}
+    if way == "change":
+        body = {"oldpassword": PASSWORD, **fields}
+        assert browser.post("/accounts/password/change/", body).status_code == 302
+    else:
+        stranger = new_browser()
+        stranger.post("/accounts/password/reset/", {"email": user.email})
+        (reset,) = links_in(str(mailoutbox[-1].body))
+        stranger.post(stranger.get(reset).headers["Location"], fields)
+    new_browser().post(link)
+
+    user.refresh_from_db()
+    assert user.check_password(NEW)
+    assert user.email == "owner@acme.example"

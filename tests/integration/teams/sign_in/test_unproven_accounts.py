@@ -233,3 +233,46 @@ def test_the_list_of_members_names_accounts_whose_address_is_not_proven(
     page = text_of(browser.get("/t/acme/members"))
 
     assert page.count("address not proven") == 1
+
+
+def wish_for(browser: Client, email: str, mailoutbox: list[EmailMessage]) -> str:
+    """Ask to change to an address; return the link that is mailed there."""
+    browser.post("/accounts/reauthenticate/", {"password": CHOSEN})
+    browser.post("/accounts/email/", {"email": email, "action_add": ""})
+    assert mailoutbox[-1].to == [email]
+    (link,) = links_in(str(mailoutbox[-1].body))
+    return link
+
+
+@pytest.mark.parametrize("way", ["single sign-on", "reset"])
+def test_an_address_that_the_inviter_wished_for_is_forgotten(
+    way: str,
+    attacker: Membership,
+    provider: IdentityProvider,
+    mailoutbox: list[EmailMessage],
+) -> None:
+    thief = open_account(invite(attacker))
+    link = wish_for(thief, "evil@x.example", mailoutbox)
+    provider.person = dict(GUEST)
+
+    if way == "reset":
+        choose_password(mailoutbox)
+    else:
+        sign_on(new_browser())
+    new_browser().post(link)
+
+    assert User.objects.filter(email=VICTIM).exists()
+
+
+def test_the_page_of_a_removal_names_accounts_that_they_could_have_opened(
+    owner: Membership, attacker: Membership
+) -> None:
+    open_account(invite(attacker, "sales"))
+    browser = new_browser()
+    browser.force_login(owner.user)
+    address = f"/t/acme/members/{attacker.pk}/remove"
+    text = f"opened with a link that they saw: {VICTIM}"
+
+    assert text in text_of(browser.get(address))
+    User.objects.update(is_address_proven=True)
+    assert text not in text_of(browser.get(address))
