@@ -1,4 +1,4 @@
-"""uvicorn's connections, limited in number, and each to one request in a limited time.
+"""uvicorn's connections, limited in number, and each to one request of limited size.
 
 uvicorn waits for ever for the rest of a request, and for a client that does not read.
 It accepts any number of requests that a client sends in advance ("pipelining").
@@ -23,6 +23,8 @@ from portal.limits.fair_share import FairShare, ShareExceeded
 REQUEST_SECONDS = 40
 # A client that reads nothing for this long is disconnected.
 STALL_SECONDS = 300
+# Of a request without its body; uvicorn has no limit, and a token has a few KB.
+MAX_HEADER_BYTES = 64 * 1024
 
 
 def most_connections() -> int:
@@ -51,6 +53,7 @@ class LimitedConnection(HttpToolsProtocol):
 
     _deadline: asyncio.TimerHandle | None = None
     _holder: Hashable | None = None
+    _header_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
@@ -72,7 +75,14 @@ class LimitedConnection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._expect_request()
+        self._header_bytes += len(data)
         super().data_received(data)
+        if self._header_bytes > MAX_HEADER_BYTES:
+            self.transport.abort()
+
+    def on_body(self, body: bytes) -> None:
+        self._header_bytes -= len(body)
+        super().on_body(body)
 
     def on_message_begin(self) -> None:
         if self._owes_an_answer():
@@ -86,6 +96,7 @@ class LimitedConnection(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         self._stop_expecting()
+        self._header_bytes = 0
         super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:

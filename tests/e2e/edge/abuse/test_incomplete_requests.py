@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import socket
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
+import pytest
 import urllib3
 
 from deploy.local.process import free_port
@@ -15,6 +16,7 @@ from tests.e2e.conftest import Ports, edge_environment, start_edge
 from tests.support.clients.edge import EdgeClient
 from tests.support.clients.raw import connect, is_open
 
+MB = 2**20
 HALF_OPEN = {
     "nothing": b"",
     "half a line": b"GET /livez HT",
@@ -76,3 +78,27 @@ def test_connections_are_limited_and_the_healthy_ones_stay(
         while edge.request("GET", "/livez").status != 200:
             assert time.monotonic() < deadline
     assert open_files < 100
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"GET /livez HTTP/1.1\r\nX-A: ",
+        b"GET /livez HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-A: ",
+    ],
+    ids=["header", "trailer"],
+)
+def test_a_request_without_end_takes_little_memory(
+    own_edge: EdgeClient, beginning: bytes
+) -> None:
+    before = own_edge.process.rss_bytes()
+
+    with connect(own_edge) as client:
+        client.sendall(beginning)
+        with suppress(ConnectionError):
+            for _ in range(64):
+                client.sendall(b"a" * MB)
+        during = own_edge.process.rss_bytes()
+
+    assert during < before + 8 * MB
+    assert own_edge.request("GET", "/livez").status == 200
