@@ -23,14 +23,14 @@ _NO_OTHER_TURN = nullcontext()
 
 
 @asynccontextmanager
-async def in_time(seconds: float = WHOLE_SECONDS) -> AsyncIterator[None]:
+async def in_time() -> AsyncIterator[None]:
     """Limit the time that one request's calls take together.
 
     Raises:
         django.db.Error: they took longer.
     """
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(WHOLE_SECONDS):
             yield
     except TimeoutError as error:
         raise OperationalError("The calls of one request took too long.") from error

@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 from django.db import OperationalError
 
-from edge import turns
+from edge import fair_threads, turns
 from edge.fair_threads import FairThreads, in_time
 from edge.threads import DatabaseThreads, NoThreadFree
 from portal.http.scraping import exposition
@@ -87,10 +87,12 @@ async def test_a_turn_that_did_not_come_is_counted(
 
 
 async def test_the_calls_of_one_request_have_one_deadline(
-    fair: FairThreads, name: str
+    fair: FairThreads, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(fair_threads, "WHOLE_SECONDS", 0.5)
+
     async def ask() -> None:
-        async with in_time(0.5):
+        async with in_time():
             for _ in range(10):
                 await fair.call_for("acme", partial(time.sleep, 0.3))
 
