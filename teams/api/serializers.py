@@ -82,7 +82,9 @@ class InvitationSerializer(RowSerializer[Invitation]):
 
 class SentInvitationSerializer(InvitationSerializer):
     link = serializers.CharField(
-        read_only=True, help_text="Where to accept. Also mailed; only shown now"
+        read_only=True,
+        help_text="Where to accept if the mail fails; only shown now. Only the mailed "
+        "link proves the address",
     )
 
     class Meta(InvitationSerializer.Meta):
