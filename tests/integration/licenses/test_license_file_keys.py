@@ -12,12 +12,14 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.core.management import CommandError, call_command
 
+from licenses.files import license_keys
 from licenses.files.application_keys import signing_key_of
 from licenses.files.license_file import license_file
 from licenses.files.license_keys import license_roots
 from licenses.models import License, LicenseSigningKey
 from portal.crypto.fields import encryption_keyring
 from teams.models import Team
+from tests.conftest import KEY_BITS
 from tests.support.clients.license_verifier import root_id, verify_license
 from tests.support.rows.factories import ApplicationFactory, LicenseFactory
 
@@ -29,8 +31,9 @@ def call(command: str, *args: str) -> str:
 
 
 def test_a_root_signs_what_its_public_key_checks(
-    tmp_path: Path, team: Team, settings: Any
+    tmp_path: Path, team: Team, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(license_keys, "KEY_BITS", KEY_BITS)
     directory = tmp_path / "new" / "root"
 
     output = call("create_license_root", str(directory))
