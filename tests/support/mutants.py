@@ -28,7 +28,7 @@ IN_ALL, IN_EACH = 92, 85
 PARTS = {
     "edge/token/endpoint.py": (
         "_allowed_actions",
-        "_grant",
+        "_allowed_part",
         "_private_registry_actions",
         "_proxy_actions",
     )
