@@ -87,6 +87,12 @@ CORE_SCHEMA: list[tuple[str, Callable[[str], Any]]] = [
 ]
 
 
+def nested(levels: int) -> str:
+    """Return YAML of a value below so many keys, beside its own."""
+    lines = [f"{' ' * level}a:\n" for level in range(levels)]
+    return "".join(lines) + f"{' ' * levels}a: b\n"
+
+
 def yaml_1_2(node: Any) -> Any:
     if isinstance(node, yaml.MappingNode):
         return {yaml_1_2(key): yaml_1_2(value) for key, value in node.value}
@@ -238,6 +244,33 @@ def test_files_of_earlier_versions_stay_valid(scalar: str, value: str) -> None:
 def test_what_is_not_plain_is_refused(text: str) -> None:
     with pytest.raises(MalformedYaml):
         from_portable_yaml(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a: b\nc: \x07\n", "Line 2: U+0007 is not allowed here."),
+        ("# One\n%TAG ! x:\n---\na: b\n", "Line 2: Directives are not allowed."),
+        ("a: b\n---\nc: d\n", "Line 2: Nothing may follow the document."),
+        ("a: b\n...\n", "Line 2: Nothing may follow the document."),
+        (nested(50), "Line 51: This is nested too deeply."),
+        ("a: b\n1: c\n", "Line 2: Only text can be a key."),
+        ("a: b\n? - c\n: d\n", "Line 2: Only text can be a key."),
+        ("a: b\na: c\n", "Line 2: This key is a duplicate."),
+        ("a: b\nc: [d]\n", "Line 2: Use indented lines instead of {…} and […]."),
+        ("a: b\nc: &x d\n", "Line 2: Anchors, aliases and tags are not allowed."),
+    ],
+    ids=plain_id,
+)
+def test_a_refusal_says_what_is_wrong_and_where(text: str, sentence: str) -> None:
+    with pytest.raises(MalformedYaml) as caught:
+        from_portable_yaml(text)
+
+    assert str(caught.value) == sentence
+
+
+def test_fifty_levels_are_read() -> None:
+    assert from_portable_yaml(nested(49))["a"]["a"]
 
 
 def test_a_refusal_names_the_line_and_not_the_value() -> None:
