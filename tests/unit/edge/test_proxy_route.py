@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edge.http import RegistryError
-from edge.proxy.route import UNKNOWN_CODES, Kind, parse_route
+from edge.proxy.route import UNKNOWN_CODES, Kind, check_reference, parse_route
 from edge.pull_counter import PulledImage
 from oci.errors import ErrorCode
 
@@ -168,3 +168,30 @@ def test_every_kind_has_a_code_for_what_is_missing() -> None:
     assert UNKNOWN_CODES[Kind("manifests")].value == "MANIFEST_UNKNOWN"
     assert UNKNOWN_CODES[Kind("blobs")].value == "BLOB_UNKNOWN"
     assert set(UNKNOWN_CODES) == set(Kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "reference", "is_read", "status", "code"),
+    [
+        (Kind.MANIFESTS, ".a", True, 404, ErrorCode.MANIFEST_UNKNOWN),
+        (Kind.BLOBS, "sha256:a", True, 404, ErrorCode.BLOB_UNKNOWN),
+        (Kind.REFERRERS, "sha256:a", True, 400, ErrorCode.DIGEST_INVALID),
+        (Kind.MANIFESTS, ".a", False, 400, ErrorCode.TAG_INVALID),
+        (Kind.BLOBS, "sha256:a", False, 400, ErrorCode.DIGEST_INVALID),
+    ],
+)
+def test_a_malformed_reference_says_what_is_wrong(
+    kind: Kind, reference: str, is_read: bool, status: int, code: ErrorCode
+) -> None:
+    with pytest.raises(RegistryError) as caught:
+        check_reference(kind, reference, is_read=is_read)
+
+    assert (caught.value.status, caught.value.code) == (status, code)
+    assert reference in caught.value.message
+
+
+def test_a_reference_is_taken_for_one_that_is_read() -> None:
+    with pytest.raises(RegistryError) as caught:
+        check_reference(Kind.MANIFESTS, ".a")
+
+    assert caught.value.status == 404

@@ -249,7 +249,7 @@ def test_what_is_not_plain_is_refused(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("a: b\nc: \x07\n", "Line 2: U+0007 is not allowed here."),
+        ("\na: b\nc: \x07\n\n\n\n", "Line 3: U+0007 is not allowed here."),
         ("# One\n%TAG ! x:\n---\na: b\n", "Line 2: Directives are not allowed."),
         ("a: b\n---\nc: d\n", "Line 2: Nothing may follow the document."),
         ("a: b\n...\n", "Line 2: Nothing may follow the document."),
@@ -271,6 +271,9 @@ def test_a_refusal_says_what_is_wrong_and_where(text: str, sentence: str) -> Non
 
 def test_fifty_levels_are_read() -> None:
     assert from_portable_yaml(nested(49))["a"]["a"]
+    assert from_portable_yaml("- " * 50 + "b\n")[0][0]
+    with pytest.raises(MalformedYaml, match="nested too deeply"):
+        from_portable_yaml("- " * 51 + "b\n")
 
 
 def test_a_refusal_names_the_line_and_not_the_value() -> None:

@@ -16,6 +16,9 @@ from registries.decision.credentials import (
     identify,
     identify_by_password,
 )
+from registries.decision.pull import Denied, authorize_password_login
+from registries.decision.sentences import UNKNOWN_LICENSE, UNKNOWN_LOGIN
+from registries.models.outcomes import Reason
 from teams.models import Membership, User
 from tests.support.pages.reading import give_password
 from tests.support.rows.factories import PASSWORD, api_token_text
@@ -54,6 +57,27 @@ def test_a_password_is_refused_once_a_second_factor_is_on(
     assert identify_by_password(with_password(user, "wrong")) is None
     holder = identify(PresentedCredential(user.email, Secret(text)))
     assert isinstance(holder, ApiTokenHolder)
+
+
+@pytest.mark.parametrize(
+    ("is_private", "sentence"), [(False, UNKNOWN_LICENSE), (True, UNKNOWN_LOGIN)]
+)
+def test_a_login_by_password_says_why_it_is_refused(
+    user: User, is_private: bool, sentence: str
+) -> None:
+    holder = authorize_password_login(with_password(user), is_private=is_private)
+    assert holder == UserHolder(user)
+    wrong = with_password(user, "wrong")
+    unknown = authorize_password_login(wrong, is_private=is_private)
+    assert isinstance(unknown, Denied)
+    assert (unknown.reason, unknown.message) == (Reason.CREDENTIAL_UNKNOWN, sentence)
+
+    TOTP.activate(user, generate_totp_secret())
+
+    denied = authorize_password_login(with_password(user), is_private=is_private)
+    assert isinstance(denied, Denied)
+    assert denied.reason is Reason.SECOND_FACTOR_REQUIRED
+    assert not isinstance(authorize_password_login(wrong), UserHolder)
 
 
 def test_recovery_codes_alone_are_not_a_second_factor(
