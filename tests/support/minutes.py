@@ -10,9 +10,11 @@ T = TypeVar("T")
 
 
 def within_a_minute(act: Callable[[], T]) -> T:
-    """Return what ``act`` did; repeat it if a minute ended in between."""
+    """Return what ``act`` did; if a minute ended in between, repeat it in the next."""
     while True:
         started = int(time.time()) // 60
         result = act()
         if int(time.time()) // 60 == started:
             return result
+        # What it has done in this minute counts already.
+        time.sleep(60 - time.time() % 60)
