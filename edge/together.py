@@ -1,0 +1,61 @@
+"""Asks together what is asked at the same time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+Question = TypeVar("Question")
+Answer = TypeVar("Answer")
+
+
+class Together(Generic[Question, Answer]):
+    """Puts questions that come while earlier ones are answered into one round trip.
+
+    A question that comes alone does not wait. A busy process makes far fewer round
+    trips than it has questions.
+    """
+
+    def __init__(
+        self,
+        ask: Callable[[Sequence[Question]], Awaitable[Sequence[Answer]]],
+        *,
+        round_trips: int,
+        most: int,
+    ) -> None:
+        """Ask for at most ``most`` answers at once, ``round_trips`` times in parallel.
+
+        If ``ask`` raises an error, all its questions get it.
+        """
+        self._ask = ask
+        self._round_trips = round_trips
+        self._most = most
+        self._waiting: deque[tuple[Question, asyncio.Future[Answer]]] = deque()
+        self._asking: set[asyncio.Task[None]] = set()
+
+    async def ask(self, question: Question) -> Answer:
+        """Return the answer. A caller that is cancelled does not cancel the others."""
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((question, answer))
+        if len(self._asking) < self._round_trips:
+            task = asyncio.create_task(self._ask_all())
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+        return await answer
+
+    async def _ask_all(self) -> None:
+        while self._waiting:
+            number = min(len(self._waiting), self._most)
+            asked = [self._waiting.popleft() for _ in range(number)]
+            try:
+                answers = await self._ask([question for question, _ in asked])
+            except Exception as error:  # noqa: BLE001 -- it is raised by those who ask
+                for _, waiting in asked:
+                    if not waiting.done():
+                        waiting.set_exception(error)
+                continue
+            for (_, waiting), answer in zip(asked, answers, strict=True):
+                if not waiting.done():
+                    waiting.set_result(answer)
