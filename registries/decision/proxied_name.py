@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from oci.kustomize import PROXY_PREFIX
 from oci.reference import MalformedName, parse_repository
+
+
+class WantedImage(NamedTuple):
+    """An application's slug, and the part of the name below it that may be a registry.
+
+    ``upstream`` is None for the private registry.
+    """
+
+    application: str
+    upstream: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +35,10 @@ class ProxiedName:
     def path(self) -> str:
         """Return the name below the application."""
         return f"{self.upstream}/{self.repository}".rstrip("/")
+
+    @property
+    def wanted(self) -> WantedImage:
+        return WantedImage(self.application, self.upstream)
 
     def __str__(self) -> str:
         return f"{PROXY_PREFIX}/{self.application}/{self.path}"

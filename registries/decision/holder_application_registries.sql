@@ -1,0 +1,100 @@
+-- What decisions need to know of each wanted image: who holds the credential that is
+-- presented for it, the application, the holder's role in the application's team, and
+-- the registries that the name may mean, with their credentials.
+--
+-- One row for each image and registry. Columns are NULL where nothing is found.
+-- Registries are found in the holder's own team only. Nothing here decides: revoked
+-- licenses, unshared registries and the like are found too, so that the decision can say
+-- what is wrong. Each LATERAL has a LIMIT or OFFSET, which makes the planner look rows up
+-- by their indexes, one image after the other, whatever it knows of the tables' sizes.
+-- The columns are those of `Row` in query.py.
+SELECT
+    wanted.number, application.team_id,
+    license.id, license.team_id, license.application_slug, license.expires_at,
+    license.revoked_at, license.revoke_reason, license.archived_at,
+    token.id, token.team_id, token.kind, token.digest, token.role, token.read_only,
+    token.expires_at, token.revoked_at, token.last_used_at, token.user_email,
+    token.lacks_second_factor,
+    person.id, member.role,
+    registry.id, registry.team_id, registry.slug, registry.provider, registry.endpoint,
+    registry.trusted_realm, registry.repository_patterns, registry.health,
+    registry.created_at, registry.is_shared, registry.credential_id,
+    registry.auth_type, registry.username, registry.secret
+FROM json_to_recordset(%(wanted)s::json) AS wanted (
+    number int, application text, upstream text, endpoint text, docker_hub text,
+    license_digests text[], license_id uuid, token_key text, token_id uuid, user_id uuid
+)
+LEFT JOIN LATERAL (
+    SELECT
+        held.id, held.team_id, held.expires_at, held.revoked_at, held.revoke_reason,
+        own.slug AS application_slug, customer.archived_at
+    FROM licenses_license AS held
+    JOIN licenses_application AS own ON own.id = held.application_id
+    JOIN licenses_customer AS customer ON customer.id = held.customer_id
+    WHERE held.license_id_digest = ANY(wanted.license_digests)
+       OR held.id = wanted.license_id
+    LIMIT 1
+) AS license ON TRUE
+LEFT JOIN LATERAL (
+    SELECT
+        held.id, held.team_id, held.kind, held.digest, held.read_only, held.expires_at,
+        held.revoked_at, held.last_used_at, owner.email AS user_email,
+        -- NULL for a person who is not an active member any more.
+        CASE held.kind
+            WHEN 'user' THEN membership.role
+            WHEN 'service_account' THEN account.role
+            ELSE held.role
+        END AS role,
+        owner.id IS NOT NULL AND team.require_second_factor AND NOT EXISTS (
+            SELECT FROM mfa_authenticator AS factor
+            WHERE factor.user_id = owner.id AND factor.type <> 'recovery_codes'
+        ) AS lacks_second_factor
+    FROM teams_apitoken AS held
+    JOIN teams_team AS team ON team.id = held.team_id
+    LEFT JOIN teams_serviceaccount AS account
+        ON account.id = held.service_account_id AND account.team_id = held.team_id
+    LEFT JOIN teams_user AS owner ON owner.id = held.user_id AND owner.is_active
+    LEFT JOIN teams_membership AS membership
+        ON membership.user_id = owner.id AND membership.team_id = held.team_id
+    WHERE held.key = wanted.token_key OR held.id = wanted.token_id
+    LIMIT 1
+) AS token ON TRUE
+LEFT JOIN LATERAL (
+    SELECT found.id FROM teams_user AS found
+    WHERE found.id = wanted.user_id AND found.is_active
+    LIMIT 1
+) AS person ON TRUE
+LEFT JOIN LATERAL (
+    SELECT found.id, found.team_id FROM licenses_application AS found
+    WHERE found.slug = wanted.application
+    LIMIT 1
+) AS application ON TRUE
+LEFT JOIN LATERAL (
+    SELECT membership.role, membership.team_id FROM teams_membership AS membership
+    JOIN teams_team AS team ON team.id = membership.team_id
+    WHERE membership.user_id = person.id
+      AND membership.team_id = application.team_id
+      AND (NOT team.require_second_factor OR EXISTS (
+          SELECT FROM mfa_authenticator AS factor
+          WHERE factor.user_id = person.id AND factor.type <> 'recovery_codes'
+      ))
+    LIMIT 1
+) AS member ON TRUE
+LEFT JOIN LATERAL (
+    SELECT
+        connected.*, credential.id AS credential_id, credential.auth_type,
+        credential.username, credential.secret,
+        connected.shared_with_all OR EXISTS (
+            SELECT FROM registries_registryshare AS share
+            WHERE share.registry_id = connected.id
+              AND share.application_id = application.id
+        ) AS is_shared
+    FROM registries_externalregistry AS connected
+    JOIN registries_credential AS credential
+        ON credential.registry_id = connected.id AND credential.active
+    WHERE connected.team_id = application.team_id
+      AND connected.team_id IN (license.team_id, token.team_id, member.team_id)
+      AND (connected.slug = wanted.upstream
+           OR connected.endpoint IN (wanted.endpoint, wanted.docker_hub))
+    OFFSET 0
+) AS registry ON TRUE
