@@ -1,9 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, TypeVar
 
-from edge.fair_threads import FairThreads
 from portal.expiring_cache import ExpiringCache
 from registries.decision.credentials import Subject
 
@@ -24,12 +23,9 @@ class Decisions(Generic[Question, Answer]):
     """
 
     def __init__(
-        self,
-        threads: FairThreads,
-        decision: Callable[[Subject | None, Question], Answer],
+        self, decision: Callable[[Subject | None, Question], Awaitable[Answer]]
     ) -> None:
-        """Ask ``decision`` in a database thread, for one subject as for the others."""
-        self._threads = threads
+        """Ask ``decision``, which reads live state."""
         self._decision = decision
         self._cache: ExpiringCache[tuple[Subject | None, Question], Answer] = (
             ExpiringCache(MAX_DECISIONS, join_seconds=DECISION_SECONDS)
@@ -44,9 +40,6 @@ class Decisions(Generic[Question, Answer]):
         """
 
         async def load() -> tuple[Answer, float]:
-            answer = await self._threads.call_for(
-                subject, lambda: self._decision(subject, question)
-            )
-            return answer, DECISION_SECONDS
+            return await self._decision(subject, question), DECISION_SECONDS
 
         return await self._cache.get((subject, question), load)

@@ -4,6 +4,8 @@ import asyncio
 import logging
 import uuid
 from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -126,10 +128,22 @@ class PullCounter:
             await self.write()
 
 
+@asynccontextmanager
+async def counted_pulls(threads: DatabaseThreads) -> AsyncIterator[PullCounter]:
+    """Count pulls, and write those that are left at the end."""
+    pulls = PullCounter(threads)
+    writer = asyncio.create_task(pulls.write_forever())
+    try:
+        yield pulls
+    finally:
+        writer.cancel()
+        await pulls.write()
+
+
 def _registry_id(decision: Decision, image: PulledImage) -> uuid.UUID | None:
     if image.is_private:
         return PRIVATE_REGISTRY_ID
-    return decision.registry.pk if isinstance(decision, AllowedPull) else None
+    return decision.registry.id if isinstance(decision, AllowedPull) else None
 
 
 def _outcome(decision: Decision, failure: str) -> str:

@@ -4,57 +4,71 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    aclosing,
+    asynccontextmanager,
+)
 from dataclasses import dataclass
 
 from cachetools import TTLCache
 from django.conf import settings
 
+from edge.counts import MinuteCounts
 from edge.decisions import Decisions
+from edge.facts import FactsSource
 from edge.fair_threads import FairThreads
 from edge.proxy.downloads import DOWNLOADS
 from edge.proxy.small_objects import SmallObjects, small_objects
-from edge.pull_counter import PullCounter
+from edge.pull_counter import PullCounter, counted_pulls
 from edge.threads import DatabaseThreads
 from edge.token_gate import TokenGate
 from edge.turns import Turns
 from portal.crypto.fields import encryption_keyring, lookup_keyring
 from portal.limits.fair_share import FairShare
 from registries.decision.credentials import Subject
-from registries.decision.image import ImageAccess, authorize_image
+from registries.decision.image import ImageAccess, decide_image
 from registries.decision.proxied_name import ProxiedName
-from registries.decision.pull import AllowedImage, AllowedPull, Denied, authorize_pull
+from registries.decision.pull import AllowedImage, AllowedPull, Denied, decide_pull
+from registries.decision.query import FactsQuery
 from registries.decision.sentences import LICENSE_LOGIN, UNKNOWN_LOGIN
 from registries.tokens.registry_token import TokenIssuer, TokenVerifier
 from registries.tokens.signing_keys import SigningKey, load_roots
 from registries.upstream.client import UpstreamClient, upstream_client
 
-DECISION_THREADS = 6
-DOWNLOAD_THREADS = 2
-TOKEN_THREADS = 4
+# Each carries many questions at once.
+DECISION_CONNECTIONS = 2
+DOWNLOAD_CONNECTIONS = 1
+TOKEN_CONNECTIONS = 2
+# Of the questions that are answered at a time: less than half of a connection's.
+QUESTIONS_OF_HOLDER = 15
+# Counting pulls, queueing checks and the like, for which no client waits.
+BACKGROUND_THREADS = 2
 PROBE_THREADS = 2
 # Argon2 takes 100 MB and a processor for a moment.
 PASSWORD_THREADS = 2
-# As many as there are connections to Redis (CACHES in portal/settings.py).
-COUNTING_THREADS = 8
 # Pulls need not queue a check again so soon: it would not be made.
 CHECK_QUEUED_SECONDS = 60
 MAX_CHECKS_QUEUED = 10_000
 # Of a registry and its cause: whether it follows a success.
 ChecksQueued = TTLCache[tuple[uuid.UUID, bool], bool]
+PullDecision = Callable[[Subject | None, ProxiedName], Awaitable[AllowedPull | Denied]]
+ImageDecision = Callable[
+    [Subject | None, ImageAccess], Awaitable[AllowedImage | Denied]
+]
 
 
 @dataclass(frozen=True, slots=True)
 class EdgeServices:
-    threads: FairThreads
-    download_threads: FairThreads
+    background: DatabaseThreads
     probe_threads: DatabaseThreads
-    token_threads: FairThreads
     password_threads: FairThreads
-    counting: ThreadPoolExecutor
+    token_facts: FactsSource
     token_addresses: Turns
+    counts: MinuteCounts
     issuer: TokenIssuer
     proxy_gate: TokenGate
     registry_gate: TokenGate
@@ -78,44 +92,45 @@ async def edge_services() -> AsyncIterator[EdgeServices]:
     # The default executor looks names up; one slow name server must not delay others.
     lookups = ThreadPoolExecutor(32, thread_name_prefix="edge-lookup")
     asyncio.get_running_loop().set_default_executor(lookups)
-    threads, download_threads, token_threads, password_threads = _database_threads()
-    # Separate, so that readiness probes wait for no request.
-    probe_threads = DatabaseThreads(PROBE_THREADS, name="probe")
-    counting = ThreadPoolExecutor(COUNTING_THREADS, thread_name_prefix="edge-counting")
-    pulls = PullCounter(threads)
-    writer = asyncio.create_task(pulls.write_forever())
-    async with upstream_client() as upstream:
+    async with AsyncExitStack() as stack:
+        use = stack.enter_async_context
+        # Closed last: pulls are still counted.
+        background = await use(_threads(BACKGROUND_THREADS, "background"))
+        decision_facts, download_facts, token_facts = [
+            await use(source) for source in _facts_sources()
+        ]
         yield EdgeServices(
-            threads=threads,
-            download_threads=download_threads,
-            token_threads=token_threads,
-            probe_threads=probe_threads,
-            password_threads=password_threads,
-            counting=counting,
+            background=background,
+            # Separate, so that readiness probes wait for no request.
+            probe_threads=await use(_threads(PROBE_THREADS, "probe")),
+            password_threads=await use(_password_threads()),
+            token_facts=token_facts,
             token_addresses=_token_addresses(),
+            counts=await use(aclosing(MinuteCounts())),
             issuer=TokenIssuer(key),
             proxy_gate=proxy_gate,
             registry_gate=registry_gate,
-            upstream=upstream,
-            decisions=Decisions(threads, _decide_pull),
-            download_decisions=Decisions(download_threads, _decide_pull),
-            image_decisions=Decisions(threads, authorize_image),
-            pulls=pulls,
+            upstream=await use(upstream_client()),
+            decisions=Decisions(_pull_decision(decision_facts)),
+            download_decisions=Decisions(_pull_decision(download_facts)),
+            image_decisions=Decisions(_image_decision(decision_facts)),
+            pulls=await use(counted_pulls(background)),
             small_objects=small_objects(),
             checks_queued=TTLCache(MAX_CHECKS_QUEUED, ttl=CHECK_QUEUED_SECONDS),
         )
-    writer.cancel()
-    await pulls.write()
-    counting.shutdown()
-    await password_threads.close()
-    await token_threads.close()
-    await probe_threads.close()
-    await download_threads.close()
-    await threads.close()
 
 
-def _database_threads() -> tuple[FairThreads, FairThreads, FairThreads, FairThreads]:
-    """Return the threads for decisions, for downloads, tokens and hashing passwords.
+def _threads(count: int, name: str) -> AbstractAsyncContextManager[DatabaseThreads]:
+    return aclosing(DatabaseThreads(count, name=name))
+
+
+def _password_threads() -> AbstractAsyncContextManager[FairThreads]:
+    share = FairShare("edge-password-logins", total=30, each=10)
+    return aclosing(FairThreads(PASSWORD_THREADS, name="password", each=1, share=share))
+
+
+def _facts_sources() -> tuple[FactsSource, FactsSource, FactsSource]:
+    """Return the sources for decisions, for downloads and for tokens.
 
     Separate, so that a rush of logins does not delay decisions about pulls, nor a rush
     of pulls the end of downloads. A cluster of a thousand nodes may ask at once with
@@ -123,16 +138,14 @@ def _database_threads() -> tuple[FairThreads, FairThreads, FairThreads, FairThre
     """
     decisions = FairShare("edge-decisions", total=4000, each=2000)
     tokens = FairShare("edge-token-requests", total=4000, each=2000)
-    passwords = FairShare("edge-password-logins", total=30, each=10)
     # One for each download.
     downloads = FairShare(
         "edge-download-decisions", total=DOWNLOADS.total, each=DOWNLOADS.each
     )
     return (
-        FairThreads(DECISION_THREADS, name="decision", each=3, share=decisions),
-        FairThreads(DOWNLOAD_THREADS, name="download", each=1, share=downloads),
-        FairThreads(TOKEN_THREADS, name="token", each=2, share=tokens),
-        FairThreads(PASSWORD_THREADS, name="password", each=1, share=passwords),
+        FactsSource(DECISION_CONNECTIONS, each=QUESTIONS_OF_HOLDER, share=decisions),
+        FactsSource(DOWNLOAD_CONNECTIONS, each=QUESTIONS_OF_HOLDER, share=downloads),
+        FactsSource(TOKEN_CONNECTIONS, each=QUESTIONS_OF_HOLDER, share=tokens),
     )
 
 
@@ -143,7 +156,7 @@ def _token_addresses() -> Turns:
     have one address.
     """
     share = FairShare("edge-token-addresses", total=4000, each=2000)
-    return Turns(each=TOKEN_THREADS // 2, share=share)
+    return Turns(each=QUESTIONS_OF_HOLDER, share=share)
 
 
 def _token_gates() -> tuple[TokenGate, TokenGate]:
@@ -160,5 +173,21 @@ def _token_gates() -> tuple[TokenGate, TokenGate]:
     )
 
 
-def _decide_pull(subject: Subject | None, name: ProxiedName) -> AllowedPull | Denied:
-    return authorize_pull(subject, name.application, name.upstream, name.repository)
+def _pull_decision(source: FactsSource) -> PullDecision:
+    async def decide(
+        subject: Subject | None, name: ProxiedName
+    ) -> AllowedPull | Denied:
+        facts = await source.fetch_for(subject, FactsQuery(subject, [name.wanted]))
+        return decide_pull(facts, facts.images[0], name)
+
+    return decide
+
+
+def _image_decision(source: FactsSource) -> ImageDecision:
+    async def decide(
+        subject: Subject | None, access: ImageAccess
+    ) -> AllowedImage | Denied:
+        facts = await source.fetch_for(subject, FactsQuery(subject, [access.wanted]))
+        return decide_image(facts, facts.images[0], access)
+
+    return decide

@@ -63,7 +63,7 @@ class DatabaseThreads:
         work = partial(self._run, time.monotonic() + REQUEST_SECONDS, function)
         self._executor.submit(work).add_done_callback(_log_failure)
 
-    async def close(self) -> None:
+    async def aclose(self) -> None:
         """Wait for running calls, then end the threads and their connections."""
         await asyncio.to_thread(self._executor.shutdown)
 

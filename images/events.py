@@ -30,17 +30,12 @@ from images.notifications import Action, Notification
 from licenses.models import Application, License
 from portal.database.retry import atomic_with_retry
 from portal.wake import Task, wake
-from registries.decision.credentials import (
-    ApiTokenHolder,
-    Subject,
-    SubjectKind,
-    UserHolder,
-    identify,
-)
+from registries.decision.credentials import Subject, SubjectKind
 from registries.models import PRIVATE_REGISTRY_ID
 from registries.models.outcomes import ALLOWED
 from registries.pulls.events import PULLS_KEPT, Pull, record_pulls
 from teams.actors import system_actor
+from teams.selectors import actor_in_team, actor_of_api_token, api_token_by_id
 
 # Distribution retries as long as it runs; it repeats nothing after a day.
 REMEMBERED = timedelta(days=7)
@@ -269,10 +264,18 @@ def _audit(
 
 
 def _actor(application: Application, subject: str) -> AuditActor:
-    holder = identify(Subject.parse(subject))
-    if isinstance(holder, ApiTokenHolder | UserHolder):
-        actor = holder.actor_for(application.team_id)
-        if actor is not None:
-            return actor
+    actor = _acting(Subject.parse(subject), application.team_id)
+    if actor is not None:
+        return actor
     # The actor has been deleted since then.
     return system_actor(application.team, "The private registry")
+
+
+def _acting(subject: Subject | None, team_id: uuid.UUID) -> AuditActor | None:
+    if subject is not None and subject.kind is SubjectKind.USER:
+        return actor_in_team(subject.id, team_id)
+    if subject is None or subject.kind is not SubjectKind.API_TOKEN:
+        return None
+    api_token = api_token_by_id(subject.id)
+    actor = actor_of_api_token(api_token) if api_token else None
+    return actor if actor and actor.team_id == team_id else None

@@ -119,23 +119,10 @@ def licenses_with_value(field: LicenseField) -> int:
 
 def license_by_secret(presented: Secret) -> License | None:
     """Return the license with this ID, in any state and team, else None."""
-    licenses = _licenses_to_decide_on()
-    return _one(licenses.filter(license_id_digest__in=_digests(presented)))
-
-
-def license_by_id(license_pk: uuid.UUID) -> License | None:
-    return _one(_licenses_to_decide_on().filter(pk=license_pk))
-
-
-def _one(licenses: QuerySet[License]) -> License | None:
-    # first() would order the rows, which a look-up by a unique key does not need.
-    return next(iter(licenses), None)
-
-
-def _licenses_to_decide_on() -> QuerySet[License]:
-    return License.objects.select_related("customer", "application").defer(
+    licenses = License.objects.select_related("customer", "application").defer(
         "search_text", "customer__search_text"
     )
+    return licenses.filter(license_id_digest__in=_digests(presented)).first()
 
 
 def password_values(license: License) -> dict[str, str]:

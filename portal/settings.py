@@ -386,7 +386,11 @@ LOGGING = {
             "formatter": "line",
         },
     },
-    # At lower levels, Amazon's library logs keys and passwords.
-    "loggers": {"botocore": {"level": "WARNING"}},
+    "loggers": {
+        # At lower levels, Amazon's library logs keys and passwords.
+        "botocore": {"level": "WARNING"},
+        # It logs each use of a connection.
+        "psycopg.pool": {"level": "WARNING"},
+    },
     "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "INFO")},
 }

@@ -162,15 +162,18 @@ def stop_api_tokens(
     return all_stopped
 
 
-def touch_api_token(api_token: ApiToken) -> None:
+def was_used_long_ago(last_used_at: datetime | None) -> bool:
+    """Return whether the stored last use of a token is too old to be kept."""
+    return last_used_at is None or last_used_at <= timezone.now() - LAST_USED_PRECISION
+
+
+def touch_api_token(team_id: uuid.UUID, api_token_id: uuid.UUID) -> None:
     """Store that a token was used, at most once a minute.
 
     Deliberately imprecise: a token in heavy use must not become a hot row.
     """
     now = timezone.now()
     stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - LAST_USED_PRECISION)
-    if api_token.last_used_at and api_token.last_used_at > now - LAST_USED_PRECISION:
-        return
-    ApiToken.objects.for_team(api_token.team_id).filter(stale, pk=api_token.pk).update(
+    ApiToken.objects.for_team(team_id).filter(stale, pk=api_token_id).update(
         last_used_at=now
     )

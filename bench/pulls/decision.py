@@ -6,7 +6,7 @@ Each size has a database of its own. This process asks both in turn.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import chain, islice
 
@@ -18,7 +18,7 @@ from bench.seed.licenses import REGISTRIES
 from licenses.models import License
 from portal.crypto.secrets import Secret
 from registries.decision.credentials import PresentedCredential
-from registries.decision.pull import AllowedPull, Denied, authorize_pull
+from registries.decision.pull import Decision, Denied, authorize_pull
 from registries.models.outcomes import Reason
 
 WARM_UP = 200
@@ -27,7 +27,7 @@ _EXPECTED = {Reason.LICENSE_EXPIRED, Reason.LICENSE_REVOKED}
 
 # All times in milliseconds, by the number of licenses.
 Decisions = Mapping[int, Sequence[float]]
-Question = partial[AllowedPull | Denied]
+Question = Callable[[], Decision]
 
 
 def measure_decisions(plan: Plan) -> Decisions:
@@ -46,7 +46,7 @@ def measure_decisions(plan: Plan) -> Decisions:
 def draw_questions(count: int) -> list[Question]:
     """Draw from the whole table, repeating licenses if there are too few."""
     drawn = License._base_manager.select_related("application").order_by("?")[:count]
-    questions = [
+    questions: list[Question] = [
         partial(
             authorize_pull,
             PresentedCredential("bench", Secret(license.license_id.reveal())),

@@ -29,7 +29,7 @@ from registries.upstream.errors import (
     UpstreamRateLimited,
     UpstreamTimeout,
 )
-from registries.upstream.target import upstream_target
+from registries.upstream.target import pull_target
 
 logger = logging.getLogger(__name__)
 _PASSED_ON = ("if-none-match", "if-modified-since", "if-range")
@@ -126,7 +126,7 @@ async def _answer(
         await request.answer(200, kept.headers, kept.body)
         return
     response = await services.upstream.open(
-        upstream_target(allowed.credential),
+        pull_target(allowed.registry),
         UpstreamRequest(
             method=request.method,
             path=route.upstream_path(allowed.repository) + query,
@@ -159,7 +159,7 @@ def _check(
         return
     services.checks_queued[registry_id, after_success] = True
     check = partial(queue_check, registry_id, after_success=after_success)
-    services.token_threads.start(check)
+    services.background.start(check)
 
 
 def client_error(error: UpstreamError) -> RegistryError:
@@ -185,7 +185,7 @@ async def _pass_on(
     if response.status in {200, 206, 304}:
         if allowed.registry.is_disproved_by_pulls and route.pulled:
             # A pull that worked is evidence that the trouble has ended.
-            _check(services, allowed.registry.pk, after_success=True)
+            _check(services, allowed.registry.id, after_success=True)
         return await relay(
             request,
             response,
@@ -200,7 +200,7 @@ async def _is_still_allowed(
     services: EdgeServices, route: Route, subject: Subject
 ) -> bool:
     """Decide once more; raises django.db.Error when that cannot be done."""
-    # In threads of their own: no request delays them, not even one of the same login.
+    # Over a connection of its own: no request delays it, not even of the same login.
     decision = await services.download_decisions.decide(subject, route.name)
     if isinstance(decision, Denied):
         logger.info(

@@ -45,7 +45,7 @@ def small_object_key(
     if len(accept) > ENTRY_BYTES // 2:
         return None
     return (
-        allowed.credential.pk,
+        allowed.registry.credential.id,
         allowed.repository,
         route.kind,
         route.reference,

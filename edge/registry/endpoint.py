@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 
-from edge.fair_threads import in_time
+from edge.facts import in_time
 from edge.http import RegistryError, Request
 from edge.registry.route import Wanted, parse_wanted
 from edge.services import EdgeServices

@@ -3,47 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
+from typing import Any, TypeVar
 
 from django.conf import settings
 
-from edge.fair_threads import in_time
+from edge.facts import in_time
 from edge.http import RegistryError, Request, method_not_allowed
 from edge.pull_counter import PulledImage
 from edge.services import EdgeServices
+from edge.token.grant import granted, wanted_image
 from edge.token.limits import (
+    check_failures_here,
     count_anonymous,
     count_failure,
     count_password,
     count_request,
-    limit_failures,
 )
 from edge.token.parse import TokenRequest, parse_token_request
 from oci.errors import ErrorCode
 from oci.reference import MalformedName, parse_repository
 from oci.scope import Scope
-from registries.decision.credentials import (
-    ApiTokenHolder,
-    Holder,
-    LicenseHolder,
-    PresentedCredential,
-)
+from registries.decision.credentials import PresentedCredential, PullCredential
+from registries.decision.facts import ApiTokenHolder, Facts, Holder, UserHolder
 from registries.decision.image import ImageAccess
-from registries.decision.proxied_name import parse_proxied_name
-from registries.decision.pull import (
-    PRIVATE_REGISTRY,
-    Allowed,
-    Denied,
-    allowed_vendor_actions,
-    authorize_login,
-    authorize_password_login,
-    authorize_pull,
-)
-from teams.api_tokens import touch_api_token
+from registries.decision.passwords import authorize_password_login
+from registries.decision.pull import Denied, decide_login
+from registries.decision.query import FactsQuery
+from teams.api_tokens import touch_api_token, was_used_long_ago
 
+T = TypeVar("T")
 # nginx sends it where it asks ``/v2/_authorize`` before each request.
 ASKED_PER_REQUEST = "x-berth-asked-per-request"
 PROXY_TOKEN_SECONDS = 300
@@ -70,8 +62,9 @@ async def _answer(
     request: Request, services: EdgeServices, wanted: TokenRequest
 ) -> dict[str, object]:
     service, lifetime_seconds = _service(wanted.service)
-    holder = await _authenticate(request, services, service, wanted)
-    grants = await _grant(services, service, wanted, holder)
+    facts = await _authenticate(request, services, service, wanted)
+    holder = facts.holder if facts else None
+    grants = granted(service, wanted.scopes, facts) if facts and holder else []
     issued_at = datetime.now(UTC).replace(microsecond=0)
     registry_token = services.issuer.issue(
         subject=holder.subject if holder else None,
@@ -101,23 +94,24 @@ def _service(name: str) -> tuple[str, int]:
 
 async def _authenticate(
     request: Request, services: EdgeServices, service: str, wanted: TokenRequest
-) -> Holder | None:
-    """Return the holder of the credential; None for an anonymous request."""
+) -> Facts | None:
+    """Return what is known of the login; None for an anonymous request."""
     presented = wanted.credential
     if presented is None:
-        await count_anonymous(request, services)
+        await count_anonymous(request, services.counts)
         return None
-    await limit_failures(request, services)
-    decided_later = bool(wanted.scopes) and _is_decided_later(request, service)
-    identify = partial(_identify, presented, service, decided_later=decided_later)
+    check_failures_here(request)
     # To its end even if the client leaves, so that every guess is counted.
-    login = await asyncio.shield(
-        _look_up(request, services, presented, len(wanted.scopes), identify)
+    facts = await _to_its_end(_look_up(request, services, service, wanted))
+    login: Holder | Denied = decide_login(
+        facts,
+        is_private=service == settings.BERTH_REGISTRY_SERVICE,
+        even_if_inactive=bool(wanted.scopes) and _is_decided_later(request, service),
     )
-    if login.subject is None and presented.may_be_account_password:
-        login = await _try_password(
-            request, services, presented, len(wanted.scopes), service
-        )
+    if facts.holder is None and presented.may_be_account_password:
+        login = await _try_password(request, services, service, presented)
+        if isinstance(login, UserHolder):
+            facts = await _facts(request, services, service, wanted, login.subject)
     if isinstance(login, Denied):
         _count_refused(services, service, wanted.scopes, login)
         raise RegistryError(
@@ -127,138 +121,87 @@ async def _authenticate(
             headers=[("WWW-Authenticate", 'Basic realm="Berth"')],
             detail={"reason": login.reason.value},
         )
-    return login
+    if isinstance(facts.holder, ApiTokenHolder):
+        _note_use(services, facts.holder)
+    return facts
+
+
+async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Do work even if the client leaves, and then keep its error to yourself."""
+    task = asyncio.ensure_future(work)
+    task.add_done_callback(lambda task: task.cancelled() or task.exception())
+    return await asyncio.shield(task)
 
 
 async def _look_up(
+    request: Request, services: EdgeServices, service: str, wanted: TokenRequest
+) -> Facts:
+    """Identify the holder, and count the login, the password or the failure."""
+    facts = await _facts(request, services, service, wanted, wanted.credential)
+    if facts.holder is not None:
+        subject = facts.holder.subject
+        await count_request(request, services.counts, subject, len(wanted.scopes))
+    elif wanted.credential and wanted.credential.may_be_account_password:
+        await count_password(request, services.counts)
+    else:
+        await count_failure(request, services.counts)
+    return facts
+
+
+async def _facts(
     request: Request,
     services: EdgeServices,
-    presented: PresentedCredential,
-    scopes: int,
-    identify: Callable[[], Holder | Denied],
-) -> Holder | Denied:
-    """Identify the holder, and count the login, the password or the failure."""
-    login = await services.token_threads.call_for(
-        _turn(presented),
-        identify,
+    service: str,
+    wanted: TokenRequest,
+    credential: PullCredential,
+) -> Facts:
+    images = [wanted_image(service, scope) for scope in wanted.scopes]
+    return await services.token_facts.fetch_for(
+        _turn(wanted),
+        FactsQuery(credential, images),
         other_turn=services.token_addresses.turn(request.neighbourhood),
     )
-    if login.subject is not None:
-        await count_request(services, login.subject, scopes)
-    elif presented.may_be_account_password:
-        await count_password(request, services)
-    else:
-        await count_failure(request, services)
-    return login
 
 
 async def _try_password(
     request: Request,
     services: EdgeServices,
-    presented: PresentedCredential,
-    scopes: int,
     service: str,
-) -> Holder | Denied:
-    """Hash a password that was counted, and count its login or failure."""
+    presented: PresentedCredential,
+) -> UserHolder | Denied:
+    """Hash a password that was counted."""
     is_private = service == settings.BERTH_REGISTRY_SERVICE
-    login = await services.password_threads.call_for(
+    return await services.password_threads.call_for(
         request.neighbourhood,
         lambda: authorize_password_login(presented, is_private=is_private),
     )
-    if login.subject is None:
-        await count_failure(request, services)
-    else:
-        await count_request(services, login.subject, scopes)
-    return login
 
 
-def _turn(presented: PresentedCredential) -> int:
+def _note_use(services: EdgeServices, holder: ApiTokenHolder) -> None:
+    if was_used_long_ago(holder.last_used_at):
+        touch = partial(touch_api_token, holder.team_id, holder.id)
+        services.background.start(touch)
+
+
+def _turn(wanted: TokenRequest) -> int:
     """Return what a login's requests have in common before it is identified."""
-    return hash(presented.password.reveal())
+    return hash(wanted.credential and wanted.credential.password.reveal())
 
 
 def _is_decided_later(request: Request, service: str) -> bool:
     """Return whether the edge is asked again about what the token will be used for.
 
-    It is for every request to the proxy; for those to the private registry if nginx is
-    in front of it and says so (deploy/nginx/berth.conf). A client that sends the header
-    itself gains nothing: what an inactive license gets is a token for nothing.
+    Then that answer says what is wrong with an inactive license, and all clients print
+    it. containerd prints none of the token service's, and Distribution's own answer,
+    without nginx, says nothing but "denied".
+
+    The edge is asked for every request to the proxy; for those to the private registry
+    if nginx is in front of it and says so (deploy/nginx/berth.conf). A client that
+    sends the header itself gains nothing: what an inactive license gets is a token for
+    nothing.
     """
     is_private = service == settings.BERTH_REGISTRY_SERVICE
     return not is_private or request.header(ASKED_PER_REQUEST) == "1"
-
-
-def _identify(
-    presented: PresentedCredential, service: str, *, decided_later: bool
-) -> Holder | Denied:
-    """Identify the holder; an inactive license is refused unless it is later.
-
-    Where the request itself is decided, all clients print the sentence that says what
-    is wrong. containerd prints none of the token service's. Distribution's own answer,
-    without nginx, says nothing but "denied".
-    """
-    login = authorize_login(
-        presented,
-        is_private=service == settings.BERTH_REGISTRY_SERVICE,
-        even_if_inactive=decided_later,
-    )
-    if isinstance(login, ApiTokenHolder):
-        touch_api_token(login.api_token)
-    return login
-
-
-async def _grant(
-    services: EdgeServices, service: str, wanted: TokenRequest, holder: Holder | None
-) -> list[Scope]:
-    """Return the allowed part of each scope, and no scope without one.
-
-    Asking for too much is not an error (auth/token.md): the service that needs the rest
-    says why it is missing.
-    """
-    if holder is None or wanted.credential is None or not wanted.scopes:
-        return []
-    return await services.token_threads.call_for(
-        _turn(wanted.credential), lambda: _allowed_part(service, wanted.scopes, holder)
-    )
-
-
-def _allowed_part(service: str, scopes: list[Scope], holder: Holder) -> list[Scope]:
-    granted = []
-    for scope in scopes:
-        allowed = _allowed_actions(service, scope, holder)
-        actions = tuple(action for action in scope.actions if action in allowed)
-        if actions:
-            granted.append(Scope(scope.type, scope.name, actions))
-    return granted
-
-
-def _allowed_actions(service: str, scope: Scope, holder: Holder) -> frozenset[str]:
-    if scope.type != "repository" or not scope.actions:
-        return frozenset()
-    try:
-        if service == settings.BERTH_PROXY_SERVICE:
-            return _proxy_actions(scope.name, holder)
-        return _private_registry_actions(parse_repository(scope.name), holder)
-    except MalformedName:
-        return frozenset()
-
-
-def _proxy_actions(name: str, holder: Holder) -> frozenset[str]:
-    proxied = parse_proxied_name(name)
-    decision = authorize_pull(
-        holder, proxied.application, proxied.upstream, proxied.repository
-    )
-    return frozenset({"pull"}) if isinstance(decision, Allowed) else frozenset()
-
-
-def _private_registry_actions(name: str, holder: Holder) -> frozenset[str]:
-    application, _, image = name.partition("/")
-    if not image:
-        return frozenset()
-    if not isinstance(holder, LicenseHolder):
-        return allowed_vendor_actions(holder, application)
-    decision = authorize_pull(holder, application, PRIVATE_REGISTRY, image)
-    return frozenset({"pull"}) if isinstance(decision, Allowed) else frozenset()
 
 
 def _count_refused(

@@ -6,47 +6,37 @@ their name.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from functools import partial
-
 from django.conf import settings
 
+from edge.counts import MinuteCounts
 from edge.http import RegistryError, Request
-from edge.services import EdgeServices
 from oci.errors import ErrorCode
-from portal.limits.minute_counts import (
-    count_here,
-    count_in_redis,
-    counted_in_redis,
-    seconds_left,
-)
-
-# Redis usually answers within a millisecond. Later than this, the process's own count
-# has to do.
-COUNTING_SECONDS = 0.5
+from portal.limits.minute_counts import count_here, seconds_left
 
 
-async def limit_failures(request: Request, services: EdgeServices) -> None:
-    """Refuse an address that has failed too often."""
-    subject = f"token-failures:{request.neighbourhood}"
-    ask = partial(counted_in_redis, subject)
-    number = await _larger(services, count_here(subject, 0), ask)
-    if number > settings.BERTH_TOKEN_FAILURES_PER_MINUTE:
-        raise _too_many("Too many failed logins from this address. Try again")
+def check_failures_here(request: Request) -> None:
+    """Refuse an address that has failed too often in this process.
+
+    Without asking anybody. What other processes counted is known after the look-up.
+    """
+    _check_failures(count_here(_failures(request), 0))
 
 
-async def count_failure(request: Request, services: EdgeServices) -> None:
-    await _count(services, f"failures:{request.neighbourhood}", 1)
+async def count_failure(request: Request, counts: MinuteCounts) -> None:
+    """Count a login that nobody has; refuse an address that had failed too often."""
+    [failures] = await counts.add({_failures(request): 1})
+    _check_failures(failures - 1)
 
 
-async def count_password(request: Request, services: EdgeServices) -> None:
+async def count_password(request: Request, counts: MinuteCounts) -> None:
     """Count an account password, right or wrong; refuse an address after too many.
 
     Before the password is hashed: that is costly, and parallel guesses must not all
     pass below the limit.
     """
-    number = await _count(services, f"passwords:{request.neighbourhood}", 1)
+    subject = f"token-passwords:{request.neighbourhood}"
+    number, failures = await counts.add({subject: 1, _failures(request): 0})
+    _check_failures(failures)
     if number > settings.BERTH_TOKEN_FAILURES_PER_MINUTE:
         raise _too_many(
             "Too many logins with an account password from this address. Use an API "
@@ -54,36 +44,36 @@ async def count_password(request: Request, services: EdgeServices) -> None:
         )
 
 
-async def count_anonymous(request: Request, services: EdgeServices) -> None:
+async def count_anonymous(request: Request, counts: MinuteCounts) -> None:
     """Count a request without a login; refuse an address that sends too many."""
-    number = await _count(services, f"anonymous:{request.neighbourhood}", 1)
+    [number] = await counts.add({f"token-anonymous:{request.neighbourhood}": 1})
     if number > settings.BERTH_TOKEN_REQUESTS_PER_MINUTE:
         raise _too_many("Too many requests from this address. Try again")
 
 
-async def count_request(services: EdgeServices, login: object, scopes: int) -> None:
+async def count_request(
+    request: Request, counts: MinuteCounts, login: object, scopes: int
+) -> None:
     """Count a request of a login once for each scope; refuse too many.
 
-    Each scope costs a decision.
+    Refuse an address that has failed too often, too, so that it cannot tell a right
+    guess from a wrong one.
     """
-    number = await _count(services, f"requests:{login}", max(1, scopes))
+    number, failures = await counts.add(
+        {f"token-requests:{login}": max(1, scopes), _failures(request): 0}
+    )
+    _check_failures(failures)
     if number > settings.BERTH_TOKEN_REQUESTS_PER_MINUTE:
         raise _too_many("Too many token requests with this login. Try again")
 
 
-async def _count(services: EdgeServices, subject: str, amount: int) -> int:
-    subject = f"token-{subject}"
-    ask = partial(count_in_redis, subject, amount)
-    return await _larger(services, count_here(subject, amount), ask)
+def _failures(request: Request) -> str:
+    return f"token-failures:{request.neighbourhood}"
 
 
-async def _larger(services: EdgeServices, own: int, ask: Callable[[], int]) -> int:
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(COUNTING_SECONDS):
-            return max(own, await loop.run_in_executor(services.counting, ask))
-    except TimeoutError:
-        return own
+def _check_failures(number: int) -> None:
+    if number > settings.BERTH_TOKEN_FAILURES_PER_MINUTE:
+        raise _too_many("Too many failed logins from this address. Try again")
 
 
 def _too_many(beginning: str) -> RegistryError:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from django.conf import settings
+from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
@@ -18,8 +19,9 @@ from portal.crypto.secrets import Secret
 from portal.errors import NotAllowed, TooMany
 from portal.http.client_address import neighbourhood_of
 from portal.limits.minute_counts import count, counted, seconds_left
-from registries.decision.credentials import LicenseHolder
-from registries.decision.pull import Denied, authorize_login
+from registries.decision.facts import Facts
+from registries.decision.pull import Denied, decide_login
+from registries.decision.query import license_holder
 from registries.decision.sentences import UNKNOWN_LICENSE
 from registries.models.outcomes import Reason
 
@@ -54,7 +56,7 @@ class LicenseAuthentication(BaseAuthentication):
             _refuse_too_many(
                 "too_many_requests", "Too many requests with this license."
             )
-        login = authorize_login(LicenseHolder(license))
+        login = decide_login(Facts(timezone.now(), license_holder(license), ()))
         if isinstance(login, Denied):
             raise NotAllowed(login.reason.value, login.message)
         return SignedInLicense(license), None

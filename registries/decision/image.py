@@ -5,19 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from registries.decision import sentences
-from registries.decision.credentials import Holder, LicenseHolder, Subject, identify
-from registries.decision.pull import (
-    PRIVATE_REGISTRY,
-    VENDOR_ACTIONS,
-    AllowedImage,
-    Denied,
-    authorize_pull,
-    denied,
-    vendor_actor,
-)
+from registries.decision.credentials import PullCredential
+from registries.decision.facts import Facts, Holder, ImageFacts, LicenseHolder
+from registries.decision.proxied_name import WantedImage
+from registries.decision.pull import AllowedImage, Denied, decide_private_pull, denied
+from registries.decision.query import fetch_facts
 from registries.decision.steps import Refusal
+from teams.permissions import Permission
 
 PULL = "pull"
+VENDOR_ACTIONS = {
+    PULL: Permission.IMAGE_PULL,
+    "push": Permission.IMAGE_PUSH,
+    "delete": Permission.IMAGE_DELETE,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,35 +37,44 @@ class ImageAccess:
         """Return the name below the application, which may be empty."""
         return self.repository.partition("/")[2]
 
+    @property
+    def wanted(self) -> WantedImage:
+        return WantedImage(self.application, None)
+
 
 def authorize_image(
-    subject: Subject | None, access: ImageAccess
+    credential: PullCredential, access: ImageAccess
 ) -> AllowedImage | Denied:
-    """Decide whether a registry token's subject has an access at this moment.
+    """Decide whether a credential has an access at this moment, by one query."""
+    facts = fetch_facts(credential, [access.wanted])
+    return decide_image(facts, facts.images[0], access)
 
-    A pull is decided by :func:`authorize_pull`; a push or delete needs that and a role
-    that includes it. Reads live state, never caches.
+
+def decide_image(
+    facts: Facts, image: ImageFacts, access: ImageAccess
+) -> AllowedImage | Denied:
+    """Decide an access to the private registry.
+
+    A push or delete needs the right to pull, and a role that includes it.
     """
-    holder = identify(subject)
-    if holder is not None and (refusal := _refusal(holder, access)):
-        return denied(refusal, holder)
-    pull = authorize_pull(holder, access.application, PRIVATE_REGISTRY, access.image)
+    if facts.holder and (refusal := _refusal(facts.holder, image, access)):
+        return denied(refusal, facts.holder)
+    pull = decide_private_pull(facts, image, access.application, access.image)
     if isinstance(pull, Denied) or access.action == PULL:
         return pull
-    if isinstance(holder, LicenseHolder):
-        return denied(sentences.beyond_license(access.action), holder)
+    if isinstance(facts.holder, LicenseHolder):
+        return denied(sentences.beyond_license(access.action), facts.holder)
     return pull
 
 
-def _refusal(holder: Holder, access: ImageAccess) -> Refusal | None:
+def _refusal(holder: Holder, image: ImageFacts, access: ImageAccess) -> Refusal | None:
     """Return why a login may not have an access, whatever may be pulled."""
     if not access.image:
         return sentences.image_without_application(access.repository)
-    if isinstance(holder, LicenseHolder):
+    if isinstance(holder, LicenseHolder) or image.login is None:
         return None
-    actor = vendor_actor(holder, access.application)
-    if actor is None or actor.may(VENDOR_ACTIONS[access.action]):
+    if image.login.may(VENDOR_ACTIONS[access.action]):
         return None
-    if actor.read_only and access.action != PULL:
+    if image.login.read_only and access.action != PULL:
         return sentences.read_only_token(access.action)
-    return sentences.beyond_role(actor.kind, access.action)
+    return sentences.beyond_role(image.login.kind, access.action)

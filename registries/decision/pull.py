@@ -1,4 +1,4 @@
-"""The pull decision: one function for every path that lets an image out."""
+"""The pull decision: one pure function for every path that lets an image out."""
 
 from __future__ import annotations
 
@@ -6,28 +6,24 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Literal, overload
+from typing import Final, Literal
 
-from licenses.models import Application, License, LicenseState
 from registries.decision import sentences
-from registries.decision.credentials import (
+from registries.decision.credentials import PullCredential, Subject
+from registries.decision.facts import (
     ApiTokenHolder,
+    ConnectedRegistry,
+    Facts,
     Holder,
+    ImageFacts,
     LicenseHolder,
-    PresentedCredential,
-    PullCredential,
-    SecondFactorRequired,
-    Subject,
     UserHolder,
-    identify,
-    identify_by_password,
 )
-from registries.decision.proxied_name import ProxiedName
-from registries.decision.registry_choice import choose_credential
+from registries.decision.proxied_name import ProxiedName, WantedImage
+from registries.decision.query import fetch_facts
+from registries.decision.registry_choice import choose_registry
 from registries.decision.steps import Refusal, Step, passed
-from registries.models import Credential, ExternalRegistry
 from registries.models.outcomes import Reason
-from teams.actors import Actor
 from teams.permissions import Permission
 
 
@@ -56,13 +52,9 @@ class AllowedImage(Allowed):
 
 @dataclass(frozen=True, slots=True)
 class AllowedPull(Allowed):
-    """A pull through the proxy, with the credential to pull with."""
+    """A pull through the proxy, from a registry with its credential."""
 
-    credential: Credential
-
-    @property
-    def registry(self) -> ExternalRegistry:
-        return self.credential.registry
+    registry: ConnectedRegistry
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,28 +84,6 @@ class Denied:
 Decision = Allowed | Denied
 
 
-@overload
-def authorize_pull(
-    credential: PullCredential,
-    application_slug: str,
-    upstream: str,
-    repository: str,
-    *,
-    within_team: uuid.UUID | None = None,
-) -> AllowedPull | Denied: ...
-
-
-@overload
-def authorize_pull(
-    credential: PullCredential,
-    application_slug: str,
-    upstream: Literal[Place.PRIVATE_REGISTRY],
-    repository: str,
-    *,
-    within_team: uuid.UUID | None = None,
-) -> AllowedImage | Denied: ...
-
-
 def authorize_pull(
     credential: PullCredential,
     application_slug: str,
@@ -132,35 +102,63 @@ def authorize_pull(
     ``within_team`` makes credentials of other teams unknown; an API caller asks on
     behalf of one team.
 
-    Reads live state, never caches, never asks an upstream, and does not look at
-    health: an unhealthy registry is still tried. Costs two to five queries.
+    Reads live state by one query, never caches, never asks an upstream, and does not
+    look at health: an unhealthy registry is still tried.
     """
-    trace: list[Step] = []
-    holder: Holder | None = None
     is_private = isinstance(upstream, Place)
-    try:
-        holder = _check_credential(credential, within_team, trace, is_private)
-        application = _check_application(holder, application_slug, within_team, trace)
-        if isinstance(holder, LicenseHolder):
-            _check_license(holder.license, trace)
-        if isinstance(upstream, Place):
-            return AllowedImage(
-                application.team_id, holder.subject, repository, tuple(trace)
-            )
-        name = ProxiedName(application_slug, upstream, repository)
-        chosen, full_name = choose_credential(application, name, trace)
-    except Refusal as refusal:
-        return denied(refusal, holder, trace)
-    return AllowedPull(
-        application.team_id, holder.subject, full_name, tuple(trace), chosen
-    )
+    wanted = WantedImage(application_slug, None if is_private else str(upstream))
+    facts = fetch_facts(credential, [wanted])
+    [image] = facts.images
+    if isinstance(upstream, Place):
+        return decide_private_pull(
+            facts, image, application_slug, repository, within_team=within_team
+        )
+    name = ProxiedName(application_slug, upstream, repository)
+    return decide_pull(facts, image, name, within_team=within_team)
 
 
-def authorize_login(
-    credential: PullCredential,
+def decide_pull(
+    facts: Facts,
+    image: ImageFacts,
+    name: ProxiedName,
     *,
-    is_private: bool = False,
-    even_if_inactive: bool = False,
+    within_team: uuid.UUID | None = None,
+) -> AllowedPull | Denied:
+    """Decide a pull through the proxy; ``image`` is what the facts know about it."""
+    trace: list[Step] = []
+    try:
+        holder = _check_holder(facts, trace, within_team)
+        team_id = _check_application(
+            facts, holder, image, name.application, trace, within_team
+        )
+        registry, full_name = choose_registry(name, image.registries, trace)
+    except Refusal as refusal:
+        return denied(refusal, facts.holder, trace)
+    return AllowedPull(team_id, holder.subject, full_name, tuple(trace), registry)
+
+
+def decide_private_pull(
+    facts: Facts,
+    image: ImageFacts,
+    application_slug: str,
+    repository: str,
+    *,
+    within_team: uuid.UUID | None = None,
+) -> AllowedImage | Denied:
+    """Decide a pull from the private registry, of a repository of an application."""
+    trace: list[Step] = []
+    try:
+        holder = _check_holder(facts, trace, within_team, is_private=True)
+        team_id = _check_application(
+            facts, holder, image, application_slug, trace, within_team
+        )
+    except Refusal as refusal:
+        return denied(refusal, facts.holder, trace)
+    return AllowedImage(team_id, holder.subject, repository, tuple(trace))
+
+
+def decide_login(
+    facts: Facts, *, is_private: bool = False, even_if_inactive: bool = False
 ) -> Holder | Denied:
     """Return the holder of a credential that may log in, for no repository yet.
 
@@ -169,28 +167,13 @@ def authorize_login(
     registry.
     """
     trace: list[Step] = []
-    holder: Holder | None = None
     try:
-        holder = _check_credential(credential, None, trace, is_private)
+        holder = _check_holder(facts, trace, None, is_private=is_private)
         if isinstance(holder, LicenseHolder) and not even_if_inactive:
-            _check_license(holder.license, trace)
+            _check_license(facts, holder, trace)
     except Refusal as refusal:
-        return denied(refusal, holder, trace)
+        return denied(refusal, facts.holder, trace)
     return holder
-
-
-def authorize_password_login(
-    presented: PresentedCredential, *, is_private: bool = False
-) -> Holder | Denied:
-    """Return the holder of an account password that may log in.
-
-    Hashes the password, so the caller limits guesses first.
-    """
-    try:
-        holder = identify_by_password(presented)
-    except SecondFactorRequired:
-        return denied(sentences.second_factor_required())
-    return holder or denied(sentences.credential_unknown(is_private=is_private))
 
 
 def denied(
@@ -201,138 +184,88 @@ def denied(
         refusal.reason,
         refusal.message,
         (*trace, refusal.step),
-        team_of(holder),
+        None if isinstance(holder, UserHolder) or holder is None else holder.team_id,
         holder.subject if holder else None,
     )
 
 
-VENDOR_ACTIONS = {
-    "pull": Permission.IMAGE_PULL,
-    "push": Permission.IMAGE_PUSH,
-    "delete": Permission.IMAGE_DELETE,
-}
-
-
-def allowed_vendor_actions(holder: Holder, application_slug: str) -> frozenset[str]:
-    """Return the actions that a vendor's login may take on an application's images.
-
-    None for a license: customers only pull.
-    """
-    actor = None
-    if not isinstance(holder, LicenseHolder):
-        actor = vendor_actor(holder, application_slug)
-    if actor is None:
-        return frozenset()
-    return frozenset(
-        action for action, permission in VENDOR_ACTIONS.items() if actor.may(permission)
-    )
-
-
-def vendor_actor(
-    holder: ApiTokenHolder | UserHolder, application_slug: str
-) -> Actor | None:
-    """Return the login's actor in an application's team; None outside of it."""
-    application = Application.objects.filter(slug=application_slug).first()
-    return holder.actor_for(application.team_id) if application else None
-
-
-def team_of(holder: Holder | None) -> uuid.UUID | None:
-    """Return the one team that a credential belongs to; people may have several."""
-    if isinstance(holder, LicenseHolder):
-        return holder.license.team_id
-    return holder.actor.team_id if isinstance(holder, ApiTokenHolder) else None
-
-
-def _check_credential(
-    credential: PullCredential,
-    within_team: uuid.UUID | None,
+def _check_holder(
+    facts: Facts,
     trace: list[Step],
-    is_private: bool,
+    within_team: uuid.UUID | None,
+    *,
+    is_private: bool = False,
 ) -> Holder:
-    holder = identify(credential)
-    outside = (
+    holder = facts.holder
+    # People may have several teams; what they may do in each is checked later.
+    is_outside = (
         within_team is not None
-        and holder is not None
-        and not isinstance(holder, UserHolder)
-        and team_of(holder) != within_team
+        and isinstance(holder, LicenseHolder | ApiTokenHolder)
+        and holder.team_id != within_team
     )
-    if holder is None or outside:
+    if holder is None or is_outside:
         raise sentences.credential_unknown(is_private=is_private)
     passed(trace, "credential", f"Belongs to {holder.subject}.")
     return holder
 
 
 def _check_application(
+    facts: Facts,
     holder: Holder,
+    image: ImageFacts,
     application_slug: str,
-    within_team: uuid.UUID | None,
     trace: list[Step],
-) -> Application:
+    within_team: uuid.UUID | None,
+) -> uuid.UUID:
+    """Check that the holder pulls images of an application; return its team."""
     if isinstance(holder, LicenseHolder):
-        application: Application | None = holder.license.application
-        if application_slug != holder.license.application.slug:
-            application = None
+        is_included = holder.application_slug == application_slug
     else:
-        application = _pullable_application(holder, application_slug)
-    outside = (
-        within_team is not None
-        and application is not None
-        and application.team_id != within_team
-    )
-    if application is None or outside:
-        raise _mismatch(holder, application_slug, within_team)
+        is_included = image.login is not None and image.login.may(Permission.IMAGE_PULL)
+    team_id = image.team_id
+    if not is_included or team_id is None or within_team not in {None, team_id}:
+        raise _mismatch(holder, image, application_slug, within_team)
     passed(trace, "application", f"{application_slug} is included.")
-    return application
-
-
-def _pullable_application(
-    holder: ApiTokenHolder | UserHolder, application_slug: str
-) -> Application | None:
-    application = Application.objects.filter(slug=application_slug).first()
-    if application is None:
-        return None
-    actor = holder.actor_for(application.team_id)
-    if actor is None or not actor.may(Permission.IMAGE_PULL):
-        return None
-    return application
+    if isinstance(holder, LicenseHolder):
+        _check_license(facts, holder, trace)
+    return team_id
 
 
 def _mismatch(
-    holder: Holder, application_slug: str, within_team: uuid.UUID | None
+    holder: Holder,
+    image: ImageFacts,
+    application_slug: str,
+    within_team: uuid.UUID | None,
 ) -> Refusal:
     """Return the refusal, with a detail that only the vendor may read."""
-    application = Application.objects.filter(slug=application_slug).first()
-    if application is None:
+    if image.team_id is None:
         detail = f"No application has the slug {application_slug!r}."
-    elif not _is_of_own_team(holder, application, within_team):
+    elif not _is_of_own_team(holder, image, within_team):
         detail = f"{application_slug} belongs to another team."
     elif isinstance(holder, LicenseHolder):
         detail = f"{application_slug} is another application of the team."
     else:
         detail = f"The login's role does not pull {application_slug}."
     if isinstance(holder, LicenseHolder):
-        own = f"The license is for {holder.license.application.slug}."
+        own = f"The license is for {holder.application_slug}."
         return sentences.application_not_licensed(application_slug, f"{own} {detail}")
     return sentences.application_not_in_login(application_slug, detail)
 
 
 def _is_of_own_team(
-    holder: Holder, application: Application, within_team: uuid.UUID | None
+    holder: Holder, image: ImageFacts, within_team: uuid.UUID | None
 ) -> bool:
     if isinstance(holder, LicenseHolder):
-        return application.team_id == holder.license.team_id
-    if within_team not in {None, application.team_id}:
-        return False
-    return holder.actor_for(application.team_id) is not None
+        return image.team_id == holder.team_id
+    return within_team in {None, image.team_id} and image.login is not None
 
 
-def _check_license(license: License, trace: list[Step]) -> None:
-    state = license.state()
-    if state is LicenseState.REVOKED and license.revoked_at:
+def _check_license(facts: Facts, license: LicenseHolder, trace: list[Step]) -> None:
+    if license.revoked_at is not None:
         raise sentences.license_revoked(license.revoked_at, license.revoke_reason)
-    if state is LicenseState.EXPIRED and license.expires_at:
+    if license.expires_at is not None and license.expires_at <= facts.at:
         raise sentences.license_expired(license.expires_at)
-    if license.customer.archived_at is not None:
+    if license.customer_archived_at is not None:
         raise sentences.customer_archived()
     expiry = license.expires_at.isoformat() if license.expires_at else "never"
     passed(trace, "license", f"Active; expires {expiry}.")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from registries.decision.facts import Candidate
 from registries.decision.steps import Refusal
-from registries.models import ExternalRegistry
 from registries.models.outcomes import Reason
 from teams.actors import ActorKind
 
@@ -91,7 +91,7 @@ def registry_not_connected(application_slug: str, upstream: str) -> Refusal:
 
 
 def registry_not_shared(
-    application_slug: str, upstream: str, registry: ExternalRegistry
+    application_slug: str, upstream: str, registry: Candidate
 ) -> Refusal:
     return Refusal(
         "registry",
@@ -110,7 +110,7 @@ def _not_available(application_slug: str, upstream: str) -> str:
     )
 
 
-def repository_not_allowed(repository: str, registry: ExternalRegistry) -> Refusal:
+def repository_not_allowed(repository: str, registry: Candidate) -> Refusal:
     return Refusal(
         "repository",
         Reason.REPOSITORY_NOT_ALLOWED,

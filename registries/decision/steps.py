@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from registries.models import ExternalRegistry
+from registries.decision.facts import Candidate
 from registries.models.outcomes import Reason
 
 
@@ -31,7 +31,7 @@ class Refusal(Exception):  # noqa: N818 -- control flow inside the decision
         message: str,
         *,
         detail: str = "",
-        registry: ExternalRegistry | None = None,
+        registry: Candidate | None = None,
     ) -> None:
         super().__init__(message)
         self.reason = reason

@@ -68,7 +68,7 @@ def resolve_images(
             "This installation's proxy host is not configured. The operator must set "
             "BERTH_PROXY_HOST.",
         )
-    registries = registries_for_team(application.team_id)
+    registries = list(registries_for_team(application.team_id))
     judge = ImageJudge(application, hosts, registries)
     return [_resolved(judge.previewed(image)) for image in images]
 

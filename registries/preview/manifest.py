@@ -7,9 +7,10 @@ application rather than for a license.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 from typing import Final
 
 from licenses.models import Application
@@ -25,8 +26,9 @@ from oci.kustomize import (
 )
 from oci.pod_images import PodImage, read_manifest
 from oci.reference import MalformedName, Reference, parse_reference
+from registries.decision.facts import Candidate
 from registries.decision.proxied_name import ProxiedName
-from registries.decision.registry_choice import choose_registry, oldest_first
+from registries.decision.registry_choice import choose_registry
 from registries.decision.sentences import application_not_licensed
 from registries.decision.steps import Refusal
 from registries.models import ExternalRegistry
@@ -148,16 +150,13 @@ class ImageJudge:
         self,
         application: Application,
         hosts: Hosts,
-        registries: Iterable[ExternalRegistry],
+        registries: Sequence[ExternalRegistry],
     ) -> None:
         self._application = application
         self._hosts = hosts
-        self._registries = oldest_first(registries)
-        self._shares = {
-            registry.pk
-            for registry in self._registries
-            if application in registry.applications.all()
-        }
+        self._registries = {registry.pk: registry for registry in registries}
+        candidates = [_candidate(item, application) for item in registries]
+        self._candidates = sorted(candidates, key=attrgetter("created_at", "id"))
 
     def previewed(self, image: str, places: Sequence[PodImage] = ()) -> PreviewedImage:
         try:
@@ -193,9 +192,7 @@ class ImageJudge:
         host, repository = home_of(reference)
         name = ProxiedName(self._application.slug, host, repository)
         try:
-            registry, _ = choose_registry(
-                name, self._connected(host), self._shares, trace=[]
-            )
+            registry, _ = choose_registry(name, self._connected(host), trace=[])
             upstream = self._upstream(host, registry)
             new_name = proxy_image_name(
                 self._hosts.proxy, name.application, upstream, repository
@@ -205,7 +202,7 @@ class ImageJudge:
                 image,
                 places,
                 _FATES[refusal.reason],
-                registry=refusal.registry,
+                registry=self._registry(refusal.registry),
                 detail="Docker Hub" if host == DOCKER_HUB else host,
                 message=refusal.message,
             )
@@ -216,22 +213,38 @@ class ImageJudge:
             places=places,
             fate=Fate.PROXIED,
             new_image=new_name + image.removeprefix(image_name(image)),
-            registry=registry,
+            registry=self._registry(registry),
         )
 
-    def _connected(self, host: str) -> list[ExternalRegistry]:
-        endpoint = canonical_endpoint(host)
-        return [item for item in self._registries if item.endpoint == endpoint]
+    def _registry(self, candidate: Candidate | None) -> ExternalRegistry | None:
+        return self._registries[candidate.id] if candidate else None
 
-    def _upstream(self, host: str, registry: ExternalRegistry) -> str:
+    def _connected(self, host: str) -> list[Candidate]:
+        endpoint = canonical_endpoint(host)
+        return [item for item in self._candidates if item.endpoint == endpoint]
+
+    def _upstream(self, host: str, registry: Candidate) -> str:
         """Return the host, as manifests have it, or the slug where a host would fail.
 
         That is one with a port, or one that is the slug of another registry.
         """
         is_taken = any(
-            item.slug == host and item.pk != registry.pk for item in self._registries
+            item.slug == host and item.id != registry.id for item in self._candidates
         )
         return registry.slug if ":" in host or is_taken else host
+
+
+def _candidate(registry: ExternalRegistry, application: Application) -> Candidate:
+    return Candidate(
+        id=registry.pk,
+        slug=registry.slug,
+        provider=registry.provider,
+        endpoint=registry.endpoint,
+        patterns=registry.repository_patterns,
+        created_at=registry.created_at,
+        is_shared=registry.shared_with_all
+        or application in registry.applications.all(),
+    )
 
 
 def _unreadable(image: str, places: Sequence[PodImage], why: str) -> PreviewedImage:

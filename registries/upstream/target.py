@@ -8,8 +8,9 @@ from django.conf import settings
 
 from portal.crypto.fields import SealedSecret
 from portal.crypto.secrets import Secret
+from registries.decision.facts import ConnectedRegistry, StoredCredential
 from registries.models import Credential
-from registries.providers import StoredLogin, TemporaryLogin
+from registries.providers import Provider, StoredLogin, TemporaryLogin
 from registries.providers.problems import Problem
 
 
@@ -50,18 +51,47 @@ class UpstreamTarget:
 
 
 def upstream_target(credential: Credential) -> UpstreamTarget:
-    """Return the target of a credential with its registry."""
+    """Return the target of a stored credential, or of a draft, with its registry."""
     registry = credential.registry
-    provider = registry.provider_profile
-    api_host = provider.api_host(registry.endpoint)
+    return _target(
+        credential,
+        credential.team_id,
+        registry.pk,
+        registry.provider_profile,
+        registry.endpoint,
+        registry.trusted_realm,
+    )
+
+
+def pull_target(registry: ConnectedRegistry) -> UpstreamTarget:
+    """Return the target of the registry that a decision chose."""
+    return _target(
+        registry.credential,
+        registry.team_id,
+        registry.id,
+        registry.profile,
+        registry.endpoint,
+        registry.trusted_realm,
+    )
+
+
+def _target(
+    credential: Credential | StoredCredential,
+    team_id: uuid.UUID,
+    registry_id: uuid.UUID,
+    provider: Provider,
+    endpoint: str,
+    trusted_realm: str,
+) -> UpstreamTarget:
+    api_host = provider.api_host(endpoint)
     auth_type = provider.auth_type(credential.auth_type)
-    trusted = {registry.trusted_realm} if registry.trusted_realm else set()
+    trusted = {trusted_realm} if trusted_realm else set()
     return UpstreamTarget(
-        team_id=credential.team_id,
-        registry_id=registry.pk,
-        credential_id=credential.pk,
-        label=registry.endpoint,
-        endpoint=registry.endpoint,
+        team_id=team_id,
+        registry_id=registry_id,
+        credential_id=credential.id,
+        label=endpoint,
+        endpoint=endpoint,
         api_host=api_host,
         scheme="http" if api_host in settings.BERTH_INSECURE_REGISTRIES else "https",
         realm_hosts=provider.realm_hosts | trusted,

@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from portal.crypto.secrets import Secret
 from portal.errors import NotAllowed
 from teams.actors import Actor, Origin, member_actor
-from teams.api_tokens import touch_api_token
+from teams.api_tokens import touch_api_token, was_used_long_ago
 from teams.models import ApiToken, Team
 from teams.selectors import (
     actor_of_api_token,
@@ -49,7 +49,8 @@ class ApiTokenAuthentication(BaseAuthentication):
                 "second factor that the team requires.",
                 "api_token_unknown",
             )
-        touch_api_token(api_token)
+        if was_used_long_ago(api_token.last_used_at):
+            touch_api_token(api_token.team_id, api_token.pk)
         actor = actor.at_origin(Origin.of(request))
         return SignedIn(actor, api_token.team), api_token
 

@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from base64 import b64encode
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from functools import partial
-from time import monotonic, sleep
+from contextlib import contextmanager
+from time import monotonic
 from typing import Any
 
 import psycopg
 import pytest
 from django.db import OperationalError, connection
 
-from edge import fair_threads
+from edge import facts
 from edge.http import Request
 from edge.proxy.endpoint import _is_still_allowed
 from edge.proxy.route import parse_route
 from edge.services import EdgeServices, edge_services
-from edge.threads import DatabaseThreads
 from edge.token.endpoint import serve_token
 from licenses.models import License
-from registries.decision.credentials import Subject, SubjectKind
+from registries.decision.credentials import PullCredential, Subject, SubjectKind
 from registries.decision.proxied_name import ProxiedName
+from registries.decision.query import FactsQuery
 from tests.support.rows.vendor import Vendor
 
 SOON = 3
-THREADS = 8  # as many as there may be of a kind
 LINE = 2_000
 
 
@@ -35,24 +34,11 @@ LINE = 2_000
 async def services(vendor: Vendor) -> AsyncIterator[EdgeServices]:
     async with edge_services() as services:
         yield services
-        await close_connections(services.threads)
-        await close_connections(services.download_threads)
-        await close_connections(services.token_threads)
-
-
-async def close_connections(threads: DatabaseThreads) -> None:
-    """Close what would keep the database from being deleted."""
-    await asyncio.gather(*(threads.call(close_connection) for _ in range(THREADS)))
-
-
-def close_connection() -> None:
-    sleep(0.2)  # so that each thread has one such call
-    connection.close()  # of the thread that calls this
 
 
 @contextmanager
 def locked_registries() -> Iterator[None]:
-    """Keep every decision waiting that reads the registries of an application."""
+    """Keep every decision waiting."""
     database = connection.settings_dict
     with psycopg.connect(
         host=database["HOST"],
@@ -66,36 +52,59 @@ def locked_registries() -> Iterator[None]:
         other.rollback()
 
 
-@asynccontextmanager
-async def line(
+def fill_line(
     services: EdgeServices, application: str, subject: Subject
-) -> AsyncIterator[None]:
-    """Fill the line of a login with decisions that wait."""
+) -> asyncio.Future[list[Any]]:
+    """Ask for as many decisions as a login may."""
     asked = [
         services.decisions.decide(subject, ProxiedName(application, "up", f"r/{item}"))
         for item in range(LINE)
     ]
-    waiting = asyncio.gather(*asked, return_exceptions=True)
-    await asyncio.sleep(0.5)
-    try:
-        yield
-    finally:
-        await waiting
+    return asyncio.gather(*asked, return_exceptions=True)
 
 
 async def test_a_download_is_decided_while_its_login_fills_its_line(
     services: EdgeServices, vendor: Vendor, subject: Subject
 ) -> None:
-    # Another application's image is denied before any registry is read.
     route = parse_route(f"/v2/proxy/another/up/r/blobs/sha256:{'a' * 64}")
 
     with locked_registries():
-        async with line(services, vendor.application.slug, subject):
-            started = monotonic()
+        line = fill_line(services, vendor.application.slug, subject)
+        download = asyncio.ensure_future(_is_still_allowed(services, route, subject))
+        await asyncio.sleep(0.5)
+        assert not download.done()
 
-            assert not await _is_still_allowed(services, route, subject)
+    assert not await download
+    assert not line.done()
+    await line
 
-            assert monotonic() - started < SOON
+
+async def test_a_stranger_with_many_passwords_leaves_room_for_others(
+    services: EdgeServices, subject: Subject
+) -> None:
+    guesses: list[asyncio.Future[None]] = []
+
+    async def ask(address: str, credential: PullCredential) -> None:
+        await services.token_facts.fetch_for(
+            hash(credential),
+            FactsQuery(credential),
+            other_turn=services.token_addresses.turn(address),
+        )
+
+    with locked_registries():
+        guesses += [
+            asyncio.ensure_future(
+                ask("203.0.113.30", Subject(SubjectKind.LICENSE, uuid.uuid4()))
+            )
+            for _ in range(500)
+        ]
+        await asyncio.sleep(0.2)
+        own = asyncio.ensure_future(ask("203.0.113.31", subject))
+        await asyncio.sleep(0.2)
+
+    await own
+    assert sum(guess.done() for guess in guesses) < 100
+    await asyncio.gather(*guesses)
 
 
 @pytest.fixture
@@ -111,22 +120,13 @@ def subject(license: License) -> Subject:
 async def test_a_token_request_waits_no_longer_than_it_says(
     services: EdgeServices, license: License, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fair_threads, "WHOLE_SECONDS", 1)
-    password = license.license_id.reveal()
-    others = [
-        asyncio.ensure_future(
-            services.token_threads.call_for(hash(password), partial(sleep, 3))
-        )
-        for _ in range(4)
-    ]
-    await asyncio.sleep(0.1)
+    monkeypatch.setattr(facts, "WHOLE_SECONDS", 1)
     started = monotonic()
 
-    with pytest.raises(OperationalError):
-        await serve_token(token_request(password), services)
+    with locked_registries(), pytest.raises(OperationalError):
+        await serve_token(token_request(license.license_id.reveal()), services)
 
     assert monotonic() - started < SOON
-    await asyncio.gather(*others, return_exceptions=True)
 
 
 def token_request(password: str) -> Request:

@@ -202,7 +202,9 @@ def test_without_an_edge_nothing_is_allowed(
         assert answer.headers["Docker-Distribution-Api-Version"] == "registry/2.0"
 
 
-@pytest.mark.expected_traceback("OperationalError: couldn't get a connection")
+@pytest.mark.expected_traceback(
+    "OperationalError: (couldn't get a connection|PostgreSQL did not answer)"
+)
 def test_without_its_database_nothing_is_allowed(
     registry: Registry, ports: Ports, vendor: Vendor, pushed: Pushed, tmp_path: Path
 ) -> None:

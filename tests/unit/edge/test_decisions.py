@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import pytest
 from django.db import OperationalError
 
 from edge.decisions import Decisions
-from edge.fair_threads import FairThreads
-from portal.limits.fair_share import FairShare
 from registries.decision.credentials import Subject, SubjectKind
 
 Clock = Callable[[float], None]
@@ -26,26 +23,18 @@ class Asked:
     def __init__(self) -> None:
         self.questions: list[tuple[Subject | None, str]] = []
         self.fails = False
-        self.release: threading.Event | None = None
-        self.started = threading.Event()
+        self.release: asyncio.Event | None = None
+        self.started = asyncio.Event()
 
-    def __call__(self, subject: Subject | None, question: str) -> int:
+    async def __call__(self, subject: Subject | None, question: str) -> int:
         self.questions.append((subject, question))
         number = len(self.questions)
         self.started.set()
         if self.release is not None:
-            self.release.wait(30)
+            await self.release.wait()
         if self.fails:
             raise OperationalError
         return number
-
-
-@pytest.fixture
-async def threads() -> AsyncIterator[FairThreads]:
-    share = FairShare("test-decisions", total=100, each=100)
-    threads = FairThreads(8, name="test", each=8, share=share)
-    yield threads
-    await threads.close()
 
 
 @pytest.fixture
@@ -68,8 +57,8 @@ def asked() -> Asked:
 
 
 @pytest.fixture
-def decisions(threads: FairThreads, asked: Asked) -> Decisions[str, int]:
-    return Decisions(threads, asked)
+def decisions(asked: Asked) -> Decisions[str, int]:
+    return Decisions(asked)
 
 
 async def test_an_answer_is_used_again_for_less_than_a_second(
@@ -97,10 +86,9 @@ async def test_each_subject_and_each_question_has_its_own_answer(
 async def test_a_question_that_hangs_is_not_joined_for_longer(
     decisions: Decisions[str, int], asked: Asked, later: Clock
 ) -> None:
-    asked.release = threading.Event()
+    asked.release = asyncio.Event()
     first = asyncio.ensure_future(decisions.decide(SUBJECT, "a"))
-    await asyncio.sleep(0)
-    await asyncio.to_thread(asked.started.wait, 30)
+    await asked.started.wait()
     joined = asyncio.ensure_future(decisions.decide(SUBJECT, "a"))
     later(0.79)
     joined_late = asyncio.ensure_future(decisions.decide(SUBJECT, "a"))
@@ -117,10 +105,9 @@ async def test_a_question_that_hangs_is_not_joined_for_longer(
 async def test_an_answer_that_took_long_is_already_old(
     decisions: Decisions[str, int], asked: Asked, later: Clock
 ) -> None:
-    asked.release = threading.Event()
+    asked.release = asyncio.Event()
     first = asyncio.ensure_future(decisions.decide(SUBJECT, "a"))
-    await asyncio.sleep(0)
-    await asyncio.to_thread(asked.started.wait, 30)
+    await asked.started.wait()
     later(0.81)
     asked.release.set()
 

@@ -26,7 +26,7 @@ def counter() -> Iterator[PullCounter]:
     yield PullCounter(threads)
     # Whose connection would keep the database from being deleted.
     asyncio.run(threads.call(_close_connection))
-    asyncio.run(threads.close())
+    asyncio.run(threads.aclose())
 
 
 def _close_connection() -> None:

@@ -18,7 +18,7 @@ from edge.proxy.small_objects import (
 from edge.proxy.stream import Whole
 from registries.decision.credentials import Subject, SubjectKind
 from registries.decision.pull import AllowedPull
-from registries.models import Credential
+from tests.support.rows.facts import connected_registry
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -45,7 +45,7 @@ def allowed(
     credential: uuid.UUID = CREDENTIAL, repository: str = "org/api"
 ) -> AllowedPull:
     subject = Subject(SubjectKind.LICENSE, uuid.uuid4())
-    return AllowedPull(TEAM, subject, repository, (), Credential(pk=credential))
+    return AllowedPull(TEAM, subject, repository, (), connected_registry(credential))
 
 
 def key(rest: str = f"blobs/{DIGEST}", **headers: str) -> Any:

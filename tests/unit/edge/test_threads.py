@@ -12,8 +12,9 @@ from functools import partial
 import pytest
 from django.db import OperationalError
 
-from edge import fair_threads, turns
-from edge.fair_threads import FairThreads, in_time
+from edge import facts, turns
+from edge.facts import in_time
+from edge.fair_threads import FairThreads
 from edge.threads import DatabaseThreads, NoThreadFree
 from portal.http.scraping import exposition
 from portal.limits import fair_share
@@ -30,7 +31,7 @@ def name() -> str:
 async def one_thread(name: str) -> AsyncIterator[DatabaseThreads]:
     threads = DatabaseThreads(1, name=name)
     yield threads
-    await threads.close()
+    await threads.aclose()
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ async def fair(name: str) -> AsyncIterator[FairThreads]:
     share = FairShare(f"{name}-calls", total=10, each=10)
     threads = FairThreads(2, name=name, each=1, share=share)
     yield threads
-    await threads.close()
+    await threads.aclose()
 
 
 def metric(name: str, **labels: str) -> float:
@@ -89,7 +90,7 @@ async def test_a_turn_that_did_not_come_is_counted(
 async def test_the_calls_of_one_request_have_one_deadline(
     fair: FairThreads, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fair_threads, "WHOLE_SECONDS", 0.5)
+    monkeypatch.setattr(facts, "WHOLE_SECONDS", 0.5)
 
     async def ask() -> None:
         async with in_time():

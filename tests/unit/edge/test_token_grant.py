@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from edge.token.endpoint import _allowed_part
+from edge.token import grant
+from edge.token.grant import wanted_image
 from licenses.models import License
 from oci.scope import parse_scopes
 from portal.crypto.secrets import Secret
-from registries.decision.credentials import Holder, PresentedCredential, identify
+from registries.decision.credentials import PresentedCredential
+from registries.decision.query import fetch_facts
 from tests.support.rows.vendor import Vendor, create_vendor
 
 PROXY, PRIVATE = "the-proxy", "the-registry"
@@ -27,15 +29,16 @@ def vendor(db: None, settings: Any) -> Vendor:
     return vendor
 
 
-def holder(secret: Secret | License, username: str = "x") -> Holder:
+def holder(secret: Secret | License, username: str = "x") -> PresentedCredential:
     text = secret.license_id if isinstance(secret, License) else secret
-    found = identify(PresentedCredential(username, Secret(text.reveal())))
-    assert found is not None
-    return found
+    return PresentedCredential(username, Secret(text.reveal()))
 
 
-def granted(service: str, who: Holder, *scopes: str) -> list[str]:
-    return [str(scope) for scope in _allowed_part(service, parse_scopes(scopes), who)]
+def granted(service: str, who: PresentedCredential, *scopes: str) -> list[str]:
+    asked = parse_scopes(scopes)
+    facts = fetch_facts(who, [wanted_image(service, scope) for scope in asked])
+    assert facts.holder is not None
+    return [str(scope) for scope in grant.granted(service, asked, facts)]
 
 
 # "acme-app" is the application's slug.

@@ -163,30 +163,6 @@ def leave(edge: EdgeClient, login: str, address: str, after_seconds: float = 0) 
         time.sleep(after_seconds)
 
 
-def test_a_stranger_with_many_passwords_leaves_threads_to_others(
-    busy_edge: EdgeClient, vendor: Vendor
-) -> None:
-    customer = ("license", vendor.license().license_id.reveal())
-
-    def guess(number: int) -> int:
-        return ask(busy_edge, "203.0.113.30", ("x", f"{PASSWORD[:-2]}{number:02}"))
-
-    with ThreadPoolExecutor(21) as threads:
-        with locked_licenses() as cursor:
-            guesses = [threads.submit(guess, number) for number in range(20)]
-            time.sleep(1)
-            strangers = number_of_locked(cursor)
-            own = threads.submit(ask, busy_edge, "203.0.113.31", customer)
-            time.sleep(0.5)
-            with_customer = number_of_locked(cursor)
-        statuses = Counter(future.result() for future in guesses)
-
-    assert strangers == 2
-    assert with_customer == 3
-    assert own.result() == 200
-    assert statuses == {401: 20}
-
-
 @contextmanager
 def locked_licenses() -> Iterator[CursorWrapper]:
     """Let all look-ups wait during a block."""

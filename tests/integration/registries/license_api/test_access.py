@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from licenses.models import License
 from licenses.services import archive_customer, change_license, revoke_license
-from registries.decision.credentials import LicenseHolder
+from registries.decision.credentials import Subject, SubjectKind
 from registries.decision.pull import Denied, authorize_pull
 from teams.actors import Actor
 from teams.models import Team
@@ -168,7 +168,10 @@ def test_a_license_that_ends_is_refused_at_once(
     answers = [*(holder.get(path) for path in GETS), holder.resolve("redis")]
 
     denied = authorize_pull(
-        LicenseHolder(License.objects.get()), "my-app", "quay.io", "my-org/api"
+        Subject(SubjectKind.LICENSE, License.objects.get().pk),
+        "my-app",
+        "quay.io",
+        "my-org/api",
     )
     assert isinstance(denied, Denied)
     for response in answers:

@@ -9,7 +9,7 @@ import pytest
 
 from licenses.models import License
 from oci.reference import parse_reference
-from registries.decision.credentials import LicenseHolder
+from registries.decision.credentials import Subject, SubjectKind
 from registries.decision.proxied_name import parse_proxied_name
 from registries.decision.pull import Allowed, Denied, authorize_pull
 from teams.models import Team
@@ -84,7 +84,10 @@ def pulled(license: License, name: str) -> Allowed | Denied:
     """Decide about a pull by the name that an image has at the proxy."""
     wanted = parse_proxied_name(parse_reference(name).repository)
     return authorize_pull(
-        LicenseHolder(license), wanted.application, wanted.upstream, wanted.repository
+        Subject(SubjectKind.LICENSE, license.pk),
+        wanted.application,
+        wanted.upstream,
+        wanted.repository,
     )
 
 

@@ -8,7 +8,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from licenses.models import Application
 from oci.reference import parse_reference
-from registries.decision.credentials import LicenseHolder
+from registries.decision.credentials import Subject, SubjectKind
 from registries.decision.proxied_name import parse_proxied_name
 from registries.decision.pull import AllowedPull, authorize_pull
 from registries.preview.manifest import Fate, Hosts, preview_manifest
@@ -210,10 +210,14 @@ def test_the_preview_and_the_pull_agree(team: Team, application: Application) ->
     for image in preview.images:
         name = parse_proxied_name(parse_reference(image.new_image).repository)
         decision = authorize_pull(
-            LicenseHolder(license), name.application, name.upstream, name.repository
+            Subject(SubjectKind.LICENSE, license.pk),
+            name.application,
+            name.upstream,
+            name.repository,
         )
         assert isinstance(decision, AllowedPull), image
-        assert decision.registry == image.registry, image
+        assert image.registry
+        assert decision.registry.id == image.registry.pk, image
 
 
 @pytest.mark.parametrize("rows", [1, 30])

@@ -8,15 +8,18 @@ from django.contrib.auth.hashers import Argon2PasswordHasher
 
 from portal.crypto.secrets import Secret
 from registries.decision.credentials import (
-    ApiTokenHolder,
     PresentedCredential,
-    SecondFactorRequired,
+    PullCredential,
     Subject,
-    UserHolder,
-    identify,
+)
+from registries.decision.facts import ApiTokenHolder, Holder, UserHolder
+from registries.decision.passwords import (
+    SecondFactorRequired,
+    authorize_password_login,
     identify_by_password,
 )
-from registries.decision.pull import Denied, authorize_password_login
+from registries.decision.pull import Denied
+from registries.decision.query import fetch_facts
 from registries.decision.sentences import UNKNOWN_LICENSE, UNKNOWN_LOGIN
 from registries.models.outcomes import Reason
 from teams.models import Membership, User
@@ -31,19 +34,23 @@ def user(owner: Membership) -> User:
     return give_password(owner.user)
 
 
+def identify(credential: PullCredential) -> Holder | None:
+    return fetch_facts(credential).holder
+
+
 def with_password(user: User, password: str = PASSWORD) -> PresentedCredential:
     return PresentedCredential(user.email, Secret(password))
 
 
 def test_an_account_password_identifies_its_user(user: User) -> None:
-    assert identify_by_password(with_password(user)) == UserHolder(user)
+    assert identify_by_password(with_password(user)) == UserHolder(user.pk)
     assert identify_by_password(with_password(user, "wrong")) is None
 
 
 def test_a_password_goes_with_the_address_in_any_case(user: User) -> None:
     assert identify_by_password(
         PresentedCredential(user.email.upper(), Secret(PASSWORD))
-    ) == UserHolder(user)
+    ) == UserHolder(user.pk)
 
 
 def test_a_password_is_refused_once_a_second_factor_is_on(
@@ -66,7 +73,7 @@ def test_a_login_by_password_says_why_it_is_refused(
     user: User, is_private: bool, sentence: str
 ) -> None:
     holder = authorize_password_login(with_password(user), is_private=is_private)
-    assert holder == UserHolder(user)
+    assert holder == UserHolder(user.pk)
     wrong = with_password(user, "wrong")
     unknown = authorize_password_login(wrong, is_private=is_private)
     assert isinstance(unknown, Denied)
@@ -85,7 +92,7 @@ def test_recovery_codes_alone_are_not_a_second_factor(
 ) -> None:
     RecoveryCodes.activate(user)
 
-    assert identify_by_password(with_password(user)) == UserHolder(user)
+    assert identify_by_password(with_password(user)) == UserHolder(user.pk)
 
 
 def test_identify_refuses_a_user_token_where_the_team_requires_a_second_factor(

@@ -9,12 +9,12 @@ import pytest
 
 from registries.decision import sentences
 from registries.decision.steps import Refusal
-from registries.models import ExternalRegistry
 from teams.actors import ActorKind
+from tests.support.rows.facts import connected_registry
 
 DOCUMENT = Path(__file__).parents[4] / "docs/reference/pull-errors.md"
 AT = datetime(2026, 11, 23, tzinfo=UTC)
-QUAY = ExternalRegistry(slug="quay.io")
+QUAY = connected_registry()
 
 
 @pytest.mark.parametrize(
