@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from asyncio import FIRST_COMPLETED
-from collections.abc import AsyncIterator, Coroutine, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeVar
@@ -15,7 +14,7 @@ from urllib.parse import parse_qsl
 from django.conf import settings
 from django.http.request import split_domain_port, validate_host
 
-from edge.asgi_types import Receive, Scope, Send
+from edge.asgi_types import Message, Receive, Scope, Send
 from oci.errors import ErrorCode, error_body
 from portal.http.client_address import client_address, is_trusted_proxy, neighbourhood
 from portal.limits.fair_share import ShareExceeded
@@ -211,20 +210,11 @@ class Request:
         Raises:
             ClientGone: the client read nothing of an earlier answer in time.
         """
-        encoded = [
-            (name.lower().encode("latin-1"), value.encode("latin-1"))
-            for name, value in headers
-        ]
-        async with self._in_time(ANSWER_STALL_SECONDS):
-            await self.send(
-                {"type": "http.response.start", "status": status, "headers": encoded}
-            )
         self.started = True
+        await self._send_in_time(ANSWER_STALL_SECONDS, _beginning(status, headers))
 
     async def send_chunk(self, chunk: bytes, *, more: bool) -> None:
-        await self.send(
-            {"type": "http.response.body", "body": chunk, "more_body": more}
-        )
+        await self.send(_piece(chunk, more=more))
 
     async def send_in_time(
         self, chunk: bytes, seconds: float, *, more: bool = True
@@ -234,19 +224,21 @@ class Request:
         Raises:
             ClientGone: the client read nothing in time, and was disconnected.
         """
-        async with self._in_time(seconds):
-            await self.send_chunk(chunk, more=more)
+        await self._send_in_time(seconds, _piece(chunk, more=more))
 
-    @asynccontextmanager
-    async def _in_time(self, seconds: float) -> AsyncIterator[None]:
+    async def _send_in_time(self, seconds: float, *messages: Message) -> None:
         """Disconnect the client if sending takes longer; raises ClientGone then."""
         try:
             async with asyncio.timeout(seconds):
-                yield
+                for message in messages:
+                    await self.send(message)
         except TimeoutError:
-            # Without waiting for the client to read what the server still holds.
-            self.scope["state"].get("disconnect", lambda: None)()
-            raise ClientGone from None
+            raise self._gone() from None
+
+    def _gone(self) -> ClientGone:
+        # Without waiting for the client to read what the server still holds.
+        self.scope["state"].get("disconnect", lambda: None)()
+        return ClientGone()
 
     async def answer(self, status: int, headers: Headers, body: bytes) -> None:
         """Send a whole answer, or its headers alone for HEAD.
@@ -257,15 +249,26 @@ class Request:
             ClientGone: the client read nothing for a while, or not all of it in time,
                 and was disconnected.
         """
-        length = [("Content-Length", str(len(body)))]
-        async with self._in_time(
-            ANSWER_STALL_SECONDS + len(body) / ANSWER_BYTES_PER_SECOND
-        ):
-            await self.start(status, [*headers, *length])
-            await self._send_body(b"" if self.method == "HEAD" else body)
+        length = ("Content-Length", str(len(body)))
+        beginning = _beginning(status, [*headers, length])
+        if self.method == "HEAD":
+            body = b""
+        self.started = True
+        if len(body) <= PIECE_BYTES:
+            end = _piece(body, more=False)
+            await self._send_in_time(ANSWER_STALL_SECONDS, beginning, end)
+            return
+        try:
+            async with asyncio.timeout(
+                ANSWER_STALL_SECONDS + len(body) / ANSWER_BYTES_PER_SECOND
+            ):
+                await self._send_in_time(ANSWER_STALL_SECONDS, beginning)
+                await self._send_body(body)
+        except TimeoutError:
+            raise self._gone() from None
 
     async def _send_body(self, body: bytes) -> None:
-        for begin in range(0, max(1, len(body)), PIECE_BYTES):
+        for begin in range(0, len(body), PIECE_BYTES):
             end = begin + PIECE_BYTES
             await self.send_in_time(
                 body[begin:end], ANSWER_STALL_SECONDS, more=end < len(body)
@@ -287,6 +290,18 @@ class Request:
             *error.headers,
         ]
         await self.answer(error.status, headers, body)
+
+
+def _beginning(status: int, headers: Iterable[tuple[str, str]]) -> Message:
+    encoded = [
+        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        for name, value in headers
+    ]
+    return {"type": "http.response.start", "status": status, "headers": encoded}
+
+
+def _piece(body: bytes, *, more: bool) -> Message:
+    return {"type": "http.response.body", "body": body, "more_body": more}
 
 
 def parse_form(encoded: bytes) -> list[tuple[str, str]]:

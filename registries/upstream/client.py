@@ -233,10 +233,9 @@ class UpstreamClient:
         if authorization:
             headers["Authorization"] = authorization
         for _ in range(MAX_REDIRECTS + 1):
-            with _translated_errors(target):
-                response = await self._session.request(
-                    request.method, url, headers=headers, allow_redirects=False
-                )
+            response = await self._session.request(
+                request.method, url, headers=headers, allow_redirects=False
+            )
             if response.status not in {301, 302, 303, 307, 308}:
                 return response
             location = response.headers.get("Location", "")
