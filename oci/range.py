@@ -29,5 +29,18 @@ def parse_range(text: str) -> str:
     return f"bytes={_digits(first)}-{_digits(last)}"
 
 
+def bounds(range_text: str, size: int) -> tuple[int, int] | None:
+    """Return where a range of ``parse_range`` begins and ends in so many bytes.
+
+    The end is exclusive. None if the range is outside (RFC 9110 section 14.1.1).
+    """
+    first, _, last = range_text.removeprefix("bytes=").partition("-")
+    if first:
+        begin, end = int(first), min(int(last) + 1, size) if last else size
+    else:
+        begin, end = max(0, size - int(last)), size
+    return (begin, end) if begin < end else None
+
+
 def _digits(number: int | None) -> str:
     return "" if number is None else str(number)

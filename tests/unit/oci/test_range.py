@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oci.range import MalformedRange, parse_range
+from oci.range import MalformedRange, bounds, parse_range
 
 NUMBERS = st.integers(min_value=0, max_value=10**19 - 1)
 
@@ -83,3 +83,25 @@ def test_parse_range_raises_only_malformed_range(text: str) -> None:
     with contextlib.suppress(MalformedRange):
         canonical = parse_range(text)
         assert parse_range(canonical) == canonical
+
+
+@pytest.mark.parametrize(
+    ("text", "size", "expected"),
+    [
+        ("bytes=0-9", 100, (0, 10)),
+        ("bytes=90-", 100, (90, 100)),
+        ("bytes=90-200", 100, (90, 100)),
+        ("bytes=-10", 100, (90, 100)),
+        ("bytes=-200", 100, (0, 100)),
+        ("bytes=99-99", 100, (99, 100)),
+        ("bytes=100-", 100, None),
+        ("bytes=100-200", 100, None),
+        ("bytes=-0", 100, None),
+        ("bytes=0-", 0, None),
+        ("bytes=-1", 0, None),
+    ],
+)
+def test_bounds_are_inside(
+    text: str, size: int, expected: tuple[int, int] | None
+) -> None:
+    assert bounds(text, size) == expected
