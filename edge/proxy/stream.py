@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from time import monotonic
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import NamedTuple
 
 import aiohttp
 from django.conf import settings
 
+from edge.bodies import BodyBroke, body_of, check_digest, verified
 from edge.connections import STALL_SECONDS
 from edge.http import API_VERSION, ClientGone, Headers, RegistryError, Request
 from edge.proxy.buffers import Buffer, buffer_for
@@ -35,9 +37,6 @@ MAX_TAGS_BYTES = 512 * 1024
 # Smaller answers are read whole before their first byte is passed on, so that the
 # client reads a sentence if the upstream breaks off.
 MAX_BUFFERED_BLOB_BYTES = 64 * 1024
-# An upstream that is slower, over the time allowed for a read, counts as one that does
-# not answer.
-MIN_BYTES_PER_SECOND = 1024
 
 _PASSED_BACK = (
     "Content-Type",
@@ -53,10 +52,6 @@ _PASSED_BACK = (
 )
 
 
-class UpstreamBroke(Exception):  # noqa: N818 -- states the fact
-    """The upstream's body ended early, is too large, or is too slow."""
-
-
 class Whole(NamedTuple):
     """An answer of 200 that was read whole, as it was passed on."""
 
@@ -70,13 +65,16 @@ async def relay(
     route: Route,
     subject: Subject,
     still_allowed: StillAllowed,
+    digest: str = "",
 ) -> Whole | None:
     """Pass a successful answer on; return it if it was read whole.
 
-    ``still_allowed`` decides about a stream again and again, and may end it.
+    ``still_allowed`` decides about a stream again and again, and may end it. With a
+    ``digest``, no answer that differs from it is ever finished.
 
     Raises:
         RegistryError: the upstream broke off before anything was passed on.
+        WrongBytes: a whole answer differs from the digest; nothing was passed on.
         ShareExceeded: too many bytes are in memory, or too many blobs are streamed, of
             this subject or of all.
         ClientGone: the client disconnected, or read nothing in time.
@@ -92,21 +90,24 @@ async def relay(
     elif _is_small(response, route):
         with buffer_for(subject) as buffer:
             body = await _read_whole(response, buffer, route)
+            check_digest(body, digest)
             if route.kind is Kind.TAGS:
                 body = renamed(body, route)
             await request.answer(response.status, headers, body)
         return Whole(headers, body) if response.status == 200 else None
     else:
+        pieces = body_of(response, settings.BERTH_MAX_BLOB_BYTES)
+        pieces = verified(pieces, digest) if digest else pieces
         with DOWNLOADS.use(subject):
             await request.start(response.status, [*headers, *_length(response)])
-            await _stream(request, response, still_allowed)
+            await stream(request, pieces, still_allowed)
     return None
 
 
 def _is_small(response: aiohttp.ClientResponse, route: Route) -> bool:
     if route.kind is not Kind.BLOBS:
         return True
-    length = _declared_length(response)
+    length = declared_length(response)
     return length is not None and length <= MAX_BUFFERED_BLOB_BYTES
 
 
@@ -123,11 +124,11 @@ def _headers(response: aiohttp.ClientResponse, route: Route) -> Headers:
 
 
 def _length(response: aiohttp.ClientResponse) -> Headers:
-    length = _declared_length(response)
+    length = declared_length(response)
     return [("Content-Length", str(length))] if length is not None else []
 
 
-def _declared_length(response: aiohttp.ClientResponse) -> int | None:
+def declared_length(response: aiohttp.ClientResponse) -> int | None:
     length = response.headers.get("Content-Length", "")
     return int(length) if length.isascii() and length.isdigit() else None
 
@@ -142,7 +143,7 @@ async def _read_whole(
         raise RegistryError(
             504, ErrorCode.UNAVAILABLE, "The registry did not answer in time."
         ) from error
-    except (UpstreamBroke, aiohttp.ClientError, OSError) as error:
+    except (BodyBroke, aiohttp.ClientError, OSError) as error:
         raise RegistryError(
             502, ErrorCode.UNAVAILABLE, "The registry's answer broke off. Try again."
         ) from error
@@ -174,81 +175,54 @@ def _too_large(route: Route, limit: int) -> RegistryError:
     )
 
 
-async def _stream(
-    request: Request, response: aiohttp.ClientResponse, still_allowed: StillAllowed
+async def stream(
+    request: Request, pieces: AsyncGenerator[bytes], still_allowed: StillAllowed
 ) -> None:
+    """Send a body whose headers were sent; break off if it cannot be finished.
+
+    Raises:
+        ClientGone: the client disconnected, or read nothing in time.
+    """
     leaving = asyncio.ensure_future(_wait_for_disconnect(request))
-    # Closing ends a pending read of the upstream at once.
-    leaving.add_done_callback(lambda _: response.close())
     watching = asyncio.ensure_future(until_denied(still_allowed))
     try:
-        await _copy_while(request, response, watching)
-    except (UpstreamBroke, aiohttp.ClientError, OSError, TimeoutError) as error:
+        async with aclosing(pieces):
+            await _send_until(request, pieces, (leaving, watching))
+    except (BodyBroke, aiohttp.ClientError, OSError) as error:
         if leaving.done():
             raise ClientGone from error
         # The headers are sent, so all that remains is to break off too: the client
         # sees an incomplete body, retries, and reads why if it was denied.
-        reason = "denied" if watching.done() else type(error).__name__
+        reason = "denied" if watching.done() else str(error) or type(error).__name__
         logger.warning("A body broke off: %s", reason)
     finally:
         leaving.cancel()
         watching.cancel()
 
 
-async def _copy_while(
-    request: Request, response: aiohttp.ClientResponse, watching: asyncio.Future[None]
+async def _send_until(
+    request: Request,
+    pieces: AsyncGenerator[bytes],
+    ends: tuple[asyncio.Future[None], ...],
 ) -> None:
-    """Copy the body; raises TimeoutError once ``watching`` is done.
+    """Send a body; raises TimeoutError once one of ``ends`` is done.
 
-    That interrupts waiting for a slow client as well.
+    That interrupts waiting for a slow client or upstream as well.
     """
     async with asyncio.timeout(None) as limit:
 
         def end(_: asyncio.Future[None]) -> None:
             limit.reschedule(0)
 
-        watching.add_done_callback(end)
+        for reason in ends:
+            reason.add_done_callback(end)
         try:
-            await _copy(request, response)
+            async for piece in pieces:
+                await request.send_in_time(piece, STALL_SECONDS)
+            await request.send_in_time(b"", STALL_SECONDS, more=False)
         finally:
-            watching.remove_done_callback(end)
-
-
-async def _copy(request: Request, response: aiohttp.ClientResponse) -> None:
-    size = 0
-    pace = _Pace()
-    pace.start_waiting()
-    async for chunk in response.content.iter_any():
-        size += len(chunk)
-        pace.check(len(chunk))
-        if size > settings.BERTH_MAX_BLOB_BYTES:
-            raise UpstreamBroke("is larger than BERTH_MAX_BLOB_BYTES")
-        await request.send_in_time(chunk, STALL_SECONDS)
-        pace.start_waiting()
-    await request.send_in_time(b"", STALL_SECONDS, more=False)
-
-
-class _Pace:
-    """Detects a slow upstream. Time spent waiting for the client does not count."""
-
-    def __init__(self) -> None:
-        self._waited = 0.0
-        self._received = 0
-        self._since = monotonic()
-
-    def start_waiting(self) -> None:
-        self._since = monotonic()
-
-    def check(self, received: int) -> None:
-        """Count received bytes; raises UpstreamBroke if they arrive too slowly."""
-        now = monotonic()
-        self._waited += now - self._since
-        self._since = now
-        self._received += received
-        if self._waited >= settings.BERTH_UPSTREAM_READ_SECONDS:
-            if self._received < self._waited * MIN_BYTES_PER_SECOND:
-                raise UpstreamBroke("is too slow")
-            self._waited, self._received = 0.0, 0
+            for reason in ends:
+                reason.remove_done_callback(end)
 
 
 async def _wait_for_disconnect(request: Request) -> None:
