@@ -1,0 +1,62 @@
+"""What a tag last meant upstream, kept for revalidation and for outages."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from pathlib import Path
+from typing import NamedTuple
+
+from edge.cache.place import Place
+from edge.cache.store import EXTENSIONS, TMP, Store
+
+TAGS = "tags"
+# A record that is younger says the same, and need not be written again.
+_FRESH_SECONDS = 1.0
+
+
+class TagRecord(NamedTuple):
+    """A tag's manifest, and when the upstream last confirmed it."""
+
+    digest: str
+    media_type: str
+    size: int
+    verified_at: float
+
+    @property
+    def age(self) -> float:
+        return time.time() - self.verified_at
+
+
+def tag_path(root: Path, place: Place, tag: str) -> Path:
+    return root / TAGS / place.path / tag
+
+
+def read_tag(store: Store, place: Place, tag: str) -> TagRecord | None:
+    """Return a tag's record; None for one that is missing or cannot be read."""
+    try:
+        content = json.loads(tag_path(store.root, place, tag).read_bytes())
+        record = TagRecord(
+            str(content["digest"]),
+            str(content["media_type"]),
+            int(content["size"]),
+            float(content["verified_at"]),
+        )
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):
+        return None
+    return record if record.media_type in EXTENSIONS else None
+
+
+def write_tag(store: Store, place: Place, tag: str, record: TagRecord) -> None:
+    """Keep what a tag means; raises OSError."""
+    known = read_tag(store, place, tag)
+    if known and known[:3] == record[:3] and 0 <= known.age < _FRESH_SECONDS:
+        return
+    path = tag_path(store.root, place, tag)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (store.root / TMP).mkdir(mode=0o700, exist_ok=True)
+    draft = store.root / TMP / f"{os.getpid()}-{uuid.uuid4().hex}"
+    draft.write_text(json.dumps(record._asdict()))
+    draft.rename(path)
