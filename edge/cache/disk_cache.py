@@ -1,0 +1,106 @@
+"""The edge's disk cache, as the proxy uses it: without it everything still works."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Hashable
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from django.conf import settings
+
+from edge.cache.disk import DiskThreads, read_pieces
+from edge.cache.fetch import Fetch, Fetches
+from edge.cache.place import Place
+from edge.cache.store import Draft, Entry, Limits, NoRoom, ObjectKey, Store
+from edge.cache.tags import TagRecord, read_tag, write_tag
+from portal.limits.fair_share import FairShare, ShareExceeded
+
+T = TypeVar("T")
+READING_THREADS = 8
+WRITING_THREADS = 8
+# Each holds up to 1 MiB that is not yet on disk. More are streamed and not kept.
+FETCHES = FairShare("edge-cache-fetches", total=128, each=64)
+
+
+class DiskCache:
+    """Keeps and finds objects; a disk that fails is as good as an empty one."""
+
+    def __init__(self, store: Store) -> None:
+        self.fetches = Fetches()
+        self._store = store
+        self._reading = DiskThreads(READING_THREADS, name="cache-reads")
+        self._writing = DiskThreads(WRITING_THREADS, name="cache-writes")
+
+    async def find(self, key: ObjectKey) -> Entry | None:
+        """Return an object that is on disk, open to be read."""
+        return await _if_working(self._reading, partial(self._store.find, key))
+
+    def pieces(self, entry: Entry, begin: int, end: int) -> AsyncGenerator[bytes]:
+        """Return bytes of an object; raises OSError if they cannot be read."""
+        return read_pieces(self._reading, entry.file, begin, end)
+
+    async def begin_fetch(
+        self, key: ObjectKey, media_type: str, size: int | None, holder: Hashable
+    ) -> Fetch | None:
+        """Prepare to write an object; None if it cannot be kept now.
+
+        FETCHES counts it for ``holder`` until the caller gives it back.
+        """
+        try:
+            FETCHES.take(holder)
+        except ShareExceeded:
+            return None
+        draft = await self._begin(key, media_type, size)
+        if draft is None:
+            FETCHES.give_back(holder)
+            return None
+        return Fetch(draft, size, reading=self._reading, writing=self._writing)
+
+    async def _begin(
+        self, key: ObjectKey, media_type: str, size: int | None
+    ) -> Draft | None:
+        begin = partial(self._store.begin, key, media_type, size)
+        return await _if_working(self._writing, begin)
+
+    async def put(self, key: ObjectKey, media_type: str, body: bytes) -> None:
+        """Keep a small object whose bytes are right, if that is possible now."""
+        put = partial(self._store.put, key, media_type, body)
+        await _if_working(self._writing, put)
+
+    async def read_tag(self, place: Place, tag: str) -> TagRecord | None:
+        """Return what a tag meant when the upstream last said so."""
+        read = partial(read_tag, self._store, place, tag)
+        return await _if_working(self._reading, read)
+
+    async def write_tag(self, place: Place, tag: str, record: TagRecord) -> None:
+        """Keep what a tag means, if that is possible now."""
+        write = partial(write_tag, self._store, place, tag, record)
+        await _if_working(self._writing, write)
+
+    def close(self) -> None:
+        """End all fetches."""
+        self.fetches.stop()
+        self._reading.close()
+        self._writing.close()
+
+
+async def _if_working(threads: DiskThreads, work: Callable[[], T]) -> T | None:
+    if threads.rests:
+        return None
+    try:
+        return await threads.call(work)
+    except (OSError, NoRoom):
+        return None
+
+
+def disk_cache() -> DiskCache | None:
+    """Return the cache in BERTH_CACHE_DIR; None without that setting."""
+    if not settings.BERTH_CACHE_DIR:
+        return None
+    limits = Limits(
+        max_bytes=settings.BERTH_CACHE_BYTES,
+        min_free_bytes=settings.BERTH_CACHE_MIN_FREE_BYTES,
+        nginx_bytes=settings.BERTH_CACHE_NGINX_BYTES,
+    )
+    return DiskCache(Store(Path(settings.BERTH_CACHE_DIR), limits))
