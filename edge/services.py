@@ -18,6 +18,7 @@ from cachetools import TTLCache
 from django.conf import settings
 
 from edge.counts import MinuteCounts
+from edge.cache.disk_cache import DiskCache, disk_cache
 from edge.decisions import Decisions
 from edge.facts import FactsSource
 from edge.fair_threads import FairThreads
@@ -77,6 +78,7 @@ class EdgeServices:
     download_decisions: Decisions[ProxiedName, AllowedPull | Denied]
     image_decisions: Decisions[ImageAccess, AllowedImage | Denied]
     pulls: PullCounter
+    cache: DiskCache | None
     small_objects: SmallObjects
     checks_queued: ChecksQueued
 
@@ -115,6 +117,7 @@ async def edge_services() -> AsyncIterator[EdgeServices]:
             download_decisions=Decisions(_pull_decision(download_facts)),
             image_decisions=Decisions(_image_decision(decision_facts)),
             pulls=await use(counted_pulls(background)),
+            cache=stack.enter_context(disk_cache()),
             small_objects=small_objects(),
             checks_queued=TTLCache(MAX_CHECKS_QUEUED, ttl=CHECK_QUEUED_SECONDS),
         )

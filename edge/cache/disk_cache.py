@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Hashable
+from collections.abc import AsyncGenerator, Callable, Hashable, Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -94,13 +95,16 @@ async def _if_working(threads: DiskThreads, work: Callable[[], T]) -> T | None:
         return None
 
 
-def disk_cache() -> DiskCache | None:
-    """Return the cache in BERTH_CACHE_DIR; None without that setting."""
+@contextmanager
+def disk_cache() -> Iterator[DiskCache | None]:
+    """Open the cache in BERTH_CACHE_DIR; None without that setting."""
     if not settings.BERTH_CACHE_DIR:
-        return None
+        yield None
+        return
     limits = Limits(
         max_bytes=settings.BERTH_CACHE_BYTES,
         min_free_bytes=settings.BERTH_CACHE_MIN_FREE_BYTES,
         nginx_bytes=settings.BERTH_CACHE_NGINX_BYTES,
     )
-    return DiskCache(Store(Path(settings.BERTH_CACHE_DIR), limits))
+    with closing(DiskCache(Store(Path(settings.BERTH_CACHE_DIR), limits))) as cache:
+        yield cache

@@ -35,10 +35,10 @@ def place_of(allowed: AllowedPull) -> Place:
     # As JSON, no two rights have the same text.
     right = json.dumps(
         [
-            str(allowed.credential.pk),
-            sorted(registry.repository_patterns),
+            str(registry.credential.id),
+            sorted(registry.patterns),
             allowed.repository,
         ]
     )
     digest = hashlib.blake2b(right.encode(), digest_size=16)
-    return Place(str(registry.pk), digest.hexdigest())
+    return Place(str(registry.id), digest.hexdigest())

@@ -1,27 +1,20 @@
-"""``/v2/proxy/…``: route, authorize, ask the upstream, pass its answer on."""
+"""``/v2/proxy/…``: route, authorize, answer from what is kept or from upstream."""
 
 from __future__ import annotations
 
 import logging
-import uuid
-from functools import partial
 from urllib.parse import quote, urlencode
 
-import aiohttp
-
 from edge.http import RegistryError, Request, method_not_allowed
-from edge.proxy.refusals import refusal
+from edge.proxy.exchange import Exchange
+from edge.proxy.objects import answer_object
 from edge.proxy.route import Kind, Route, parse_route
-from edge.proxy.small_objects import is_worth_keeping, small_object_key
-from edge.proxy.stream import Whole, relay
+from edge.proxy.tags import answer_tag
 from edge.services import EdgeServices
 from oci.errors import ErrorCode
 from oci.media_types import DEFAULT_MANIFEST_ACCEPT
 from oci.range import MalformedRange, parse_range
-from registries.decision.credentials import Subject
 from registries.decision.pull import AllowedPull, Denied
-from registries.pulls.events import queue_check
-from registries.upstream.client import UpstreamRequest
 from registries.upstream.errors import (
     CredentialRejected,
     RepositoryDenied,
@@ -29,7 +22,6 @@ from registries.upstream.errors import (
     UpstreamRateLimited,
     UpstreamTimeout,
 )
-from registries.upstream.target import pull_target
 
 logger = logging.getLogger(__name__)
 _PASSED_ON = ("if-none-match", "if-modified-since", "if-range")
@@ -51,10 +43,11 @@ async def serve_proxy(request: Request, services: EdgeServices) -> None:
     headers = _upstream_headers(request, route)
     query = _upstream_query(request, route)
     allowed = await _authorize(request, services, route)
+    exchange = Exchange(request, services, route, allowed, headers, query)
     try:
-        await _answer(request, services, route, allowed, headers, query)
+        await _answer(exchange)
     except UpstreamError as error:
-        _report(error, services, route)
+        _report(error, exchange)
         services.pulls.count(allowed, route.pulled, request.method, error.code)
         raise client_error(error) from error
     services.pulls.count(allowed, route.pulled, request.method)
@@ -112,54 +105,23 @@ def _upstream_query(request: Request, route: Route) -> str:
     return f"?{urlencode(pairs, quote_via=quote)}" if pairs else ""
 
 
-async def _answer(
-    request: Request,
-    services: EdgeServices,
-    route: Route,
-    allowed: AllowedPull,
-    headers: dict[str, str],
-    query: str,
-) -> None:
-    """Answer from memory, or as the upstream does; raises its UpstreamError."""
-    key = small_object_key(request, route, allowed)
-    if key and (kept := services.small_objects.get(key)):
-        await request.answer(200, kept.headers, kept.body)
-        return
-    response = await services.upstream.open(
-        pull_target(allowed.registry),
-        UpstreamRequest(
-            method=request.method,
-            path=route.upstream_path(allowed.repository) + query,
-            scope=f"repository:{allowed.repository}:pull",
-            headers=headers,
-        ),
-    )
-    try:
-        whole = await _pass_on(request, services, route, allowed, response)
-    finally:
-        response.close()
-    if key and whole and is_worth_keeping(whole, route.reference):
-        services.small_objects[key] = whole
+async def _answer(exchange: Exchange) -> None:
+    """Answer from what is kept, or as the upstream does; raises its UpstreamError."""
+    if exchange.route.is_immutable:
+        await answer_object(exchange)
+    elif exchange.route.kind is Kind.MANIFESTS:
+        await answer_tag(exchange)
+    else:
+        await exchange.ask()
 
 
-def _report(error: UpstreamError, services: EdgeServices, route: Route) -> None:
+def _report(error: UpstreamError, exchange: Exchange) -> None:
     logger.warning(
         "Upstream failed for %s: %s: %s",
-        *(route.name, error.code, error.detail_for_vendor),
+        *(exchange.route.name, error.code, error.detail_for_vendor),
     )
     if isinstance(error, CredentialRejected | RepositoryDenied):
-        _check(services, error.target.registry_id)
-
-
-def _check(
-    services: EdgeServices, registry_id: uuid.UUID, *, after_success: bool = False
-) -> None:
-    """Queue a check, unless this process did for this cause within a minute."""
-    if (registry_id, after_success) in services.checks_queued:
-        return
-    services.checks_queued[registry_id, after_success] = True
-    check = partial(queue_check, registry_id, after_success=after_success)
-    services.background.start(check)
+        exchange.check(error.target.registry_id)
 
 
 def client_error(error: UpstreamError) -> RegistryError:
@@ -173,38 +135,3 @@ def client_error(error: UpstreamError) -> RegistryError:
     return RegistryError(
         status, ErrorCode.UNAVAILABLE, error.message, detail={"reason": error.code}
     )
-
-
-async def _pass_on(
-    request: Request,
-    services: EdgeServices,
-    route: Route,
-    allowed: AllowedPull,
-    response: aiohttp.ClientResponse,
-) -> Whole | None:
-    if response.status in {200, 206, 304}:
-        if allowed.registry.is_disproved_by_pulls and route.pulled:
-            # A pull that worked is evidence that the trouble has ended.
-            _check(services, allowed.registry.id, after_success=True)
-        return await relay(
-            request,
-            response,
-            route,
-            allowed.subject,
-            partial(_is_still_allowed, services, route, allowed.subject),
-        )
-    raise await refusal(response, route, allowed.repository)
-
-
-async def _is_still_allowed(
-    services: EdgeServices, route: Route, subject: Subject
-) -> bool:
-    """Decide once more; raises django.db.Error when that cannot be done."""
-    # Over a connection of its own: no request delays it, not even of the same login.
-    decision = await services.download_decisions.decide(subject, route.name)
-    if isinstance(decision, Denied):
-        logger.info(
-            "Download denied: %s for %s by %s",
-            *(decision.reason.value, route.name, subject),
-        )
-    return not isinstance(decision, Denied)

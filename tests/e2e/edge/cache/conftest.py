@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import urllib3
+
+from deploy.local.process import free_port
+from licenses.models import License
+from registries.models import ExternalRegistry
+from tests.e2e.conftest import Ports, edge_environment, start_edge
+from tests.e2e.edge.conftest import eventually
+from tests.support.clients.edge import Answer, EdgeClient
+from tests.support.rows.vendor import Vendor
+from tests.support.servers.object_registry import ObjectRegistry, object_registry
+
+REPOSITORY = "org/api"
+STALE_SECONDS = 4
+
+
+@pytest.fixture(scope="session")
+def origin_port() -> int:
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def running_origin(origin_port: int) -> Iterator[ObjectRegistry]:
+    with object_registry(origin_port) as registry:
+        yield registry
+
+
+@pytest.fixture
+def origin(running_origin: ObjectRegistry) -> Iterator[ObjectRegistry]:
+    """A registry without objects, that a test fills and directs."""
+    running_origin.reset()
+    yield running_origin
+    running_origin.reset()
+
+
+@pytest.fixture(scope="session")
+def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
+def cache_environment(
+    django_db_setup: None, ports: Ports, origin_port: int, cache_dir: Path
+) -> dict[str, str]:
+    insecure = f"{ports.insecure},127.0.0.1:{origin_port},localhost:{origin_port}"
+    return edge_environment(ports) | {
+        "BERTH_INSECURE_REGISTRIES": insecure,
+        "BERTH_CACHE_DIR": str(cache_dir),
+        "BERTH_CACHE_MIN_FREE_BYTES": "0",
+        "BERTH_STALE_TAG_SECONDS": str(STALE_SECONDS),
+        "BERTH_UPSTREAM_CONNECT_SECONDS": "2",
+        "BERTH_UPSTREAM_READ_SECONDS": "10",
+    }
+
+
+@pytest.fixture(scope="session")
+def cached_edge(cache_environment: dict[str, str], logs: Path) -> Iterator[EdgeClient]:
+    """An edge with a disk cache."""
+    port, log = free_port(), logs / "cached-edge.log"
+    with start_edge(cache_environment, port, log, "cached edge") as process:
+        yield EdgeClient(f"localhost:{port}", process, log)
+
+
+@dataclass
+class Customer:
+    """A license of a vendor, pulling one repository through an edge with a cache."""
+
+    edge: EdgeClient
+    vendor: Vendor
+    root: Path
+    slug: str = "origin"
+    repository: str = REPOSITORY
+    license: License = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.license = self.vendor.license()
+        self.log_in()
+
+    def log_in(self) -> None:
+        """Get another token, so that no decision is remembered for it."""
+        self.token = self.edge.token(self.license.license_id.reveal(), self.name)
+
+    @property
+    def name(self) -> str:
+        return f"proxy/{self.vendor.application.slug}/{self.slug}/{self.repository}"
+
+    def get(self, rest: str, method: str = "GET", **headers: str) -> Answer:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.edge.get(self.name, rest, self.token, method=method, headers=named)
+
+    def blob(self, digest: str, **headers: str) -> Answer:
+        return self.get(f"blobs/{digest}", **headers)
+
+    def open(self, rest: str) -> urllib3.BaseHTTPResponse:
+        return self.edge.http.request(
+            "GET",
+            f"http://{self.edge.host}/v2/{self.name}/{rest}",
+            headers={"Authorization": f"Bearer {self.token}"},
+            preload_content=False,
+        )
+
+    @property
+    def kept(self) -> list[Path]:
+        """Return the objects on disk of the vendor's registries."""
+        registries = ExternalRegistry.objects.for_team(self.vendor.team.pk)
+        places = [
+            self.root / top / str(item.pk)
+            for top in ("objects", "large")
+            for item in registries
+        ]
+        files = (path for place in places for path in place.rglob("*"))
+        return sorted(path for path in files if path.is_file())
+
+    def is_kept(self, digest: str) -> bool:
+        return any(path.name.startswith(digest) for path in self.kept)
+
+    def until_kept(self, digest: str) -> None:
+        """Wait until an object has its name, which clients do not wait for."""
+        eventually(lambda: self.is_kept(digest), f"{digest} is not kept", 30)
+
+
+@pytest.fixture
+def customer(
+    cached_edge: EdgeClient, vendor: Vendor, origin: ObjectRegistry, cache_dir: Path
+) -> Customer:
+    """A customer of a vendor whose registry is ``origin``."""
+    vendor.connect(origin.endpoint, "origin")
+    return Customer(cached_edge, vendor, cache_dir)
