@@ -12,13 +12,14 @@ import io
 import os
 import re
 import threading
+import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
 
-from edge.cache.marks import is_whole, mark_whole
+from edge.cache.marks import is_whole, mark_used, mark_whole
 from edge.cache.place import Place
 from oci.media_types import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
 
@@ -35,6 +36,7 @@ OBJECTS, LARGE, TMP = "objects", "large", "tmp"
 _DIGEST = re.compile(r"sha256:[a-f0-9]{64}")
 # The room that a body of undeclared length gets at a time.
 _MORE_BYTES = 16 * 2**20
+_USE_SECONDS = 60
 # The cache manager may remove an empty directory before its first file arrives.
 _RENAMES = 3
 
@@ -82,6 +84,13 @@ class Entry:
     def is_unchanged(self) -> bool:
         return is_whole(os.fstat(self.file.fileno()))
 
+    def note_use(self) -> None:
+        """Keep it from eviction; a minute is exact enough."""
+        used = os.fstat(self.file.fileno()).st_atime
+        if abs(time.time() - used) > _USE_SECONDS:
+            with contextlib.suppress(OSError):
+                mark_used(self.path)
+
 
 class Store:
     """Finds, writes and deletes objects; every method may wait for the disk."""
@@ -92,7 +101,7 @@ class Store:
 
     def find(self, key: ObjectKey) -> Entry | None:
         """Return an object that is whole; delete what is not."""
-        for path, media_type in self._candidates(key):
+        for path, media_type in object_paths(self.root, key):
             try:
                 entry = _open_entry(path, key.digest, media_type)
             except FileNotFoundError:
@@ -101,6 +110,7 @@ class Store:
                 _delete(path)
                 continue
             if entry.is_unchanged:
+                entry.note_use()
                 return entry
             entry.file.close()
             _delete(path)
@@ -147,26 +157,10 @@ class Store:
     def path_of(self, key: ObjectKey, media_type: str, size: int) -> Path:
         """Return where an object is kept."""
         is_large = key.kind == "blobs" and size > self._limits.nginx_bytes
-        directory = self._directory(LARGE if is_large else OBJECTS, key)
+        directory = _directory(self.root, LARGE if is_large else OBJECTS, key)
         if key.kind == "blobs":
             return directory / key.digest
         return directory / f"{key.digest}.{EXTENSIONS[media_type]}"
-
-    def candidates(self, key: ObjectKey) -> Iterator[Path]:
-        """Return everywhere that an object may be."""
-        return (path for path, _ in self._candidates(key))
-
-    def _candidates(self, key: ObjectKey) -> Iterator[tuple[Path, str]]:
-        if key.kind == "blobs":
-            for top in (OBJECTS, LARGE):
-                yield self._directory(top, key) / key.digest, BLOB_TYPE
-            return
-        for media_type, extension in EXTENSIONS.items():
-            name = f"{key.digest}.{extension}"
-            yield self._directory(OBJECTS, key) / name, media_type
-
-    def _directory(self, top: str, key: ObjectKey) -> Path:
-        return self.root / top / key.place.path / key.kind
 
     def reserve_more(self, draft: Draft) -> None:
         """Check the room for a draft of undeclared length again; raises NoRoom."""
@@ -242,6 +236,20 @@ class Draft:
         """Close the file when no thread writes to it any more."""
         with self._writing:
             self.file.close()
+
+
+def object_paths(root: Path, key: ObjectKey) -> Iterator[tuple[Path, str]]:
+    """Return everywhere that an object may be, and its media type there."""
+    if key.kind == "blobs":
+        for top in (OBJECTS, LARGE):
+            yield _directory(root, top, key) / key.digest, BLOB_TYPE
+        return
+    for media_type, extension in EXTENSIONS.items():
+        yield _directory(root, OBJECTS, key) / f"{key.digest}.{extension}", media_type
+
+
+def _directory(root: Path, top: str, key: ObjectKey) -> Path:
+    return root / top / key.place.path / key.kind
 
 
 def _open_entry(path: Path, digest: str, media_type: str) -> Entry:
