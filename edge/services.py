@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from cachetools import TTLCache
 from django.conf import settings
 
-from edge.counts import MinuteCounts
 from edge.cache.disk_cache import DiskCache, disk_cache
+from edge.counts import MinuteCounts
 from edge.decisions import Decisions
 from edge.facts import FactsSource
 from edge.fair_threads import FairThreads

@@ -13,8 +13,8 @@ from registries.models import ExternalRegistry
 from tests.e2e.conftest import Ports, edge_environment, start_edge
 from tests.e2e.edge.conftest import eventually
 from tests.support.clients.edge import Answer, EdgeClient
+from tests.support.objects.object_registry import ObjectRegistry, object_registry
 from tests.support.rows.vendor import Vendor
-from tests.support.servers.object_registry import ObjectRegistry, object_registry
 
 REPOSITORY = "org/api"
 STALE_SECONDS = 4

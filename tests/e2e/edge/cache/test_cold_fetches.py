@@ -13,8 +13,8 @@ import urllib3
 from oci.media_types import OCI_MANIFEST
 from tests.e2e.edge.cache.conftest import REPOSITORY, Customer
 from tests.e2e.edge.conftest import eventually
-from tests.support.bodies import random_bytes
-from tests.support.servers.object_registry import ObjectRegistry, Stored
+from tests.support.objects.bodies import random_bytes
+from tests.support.objects.object_registry import ObjectRegistry, Stored
 
 MIB = 2**20
 LARGE = random_bytes(1, 3 * MIB + 17)

@@ -14,9 +14,9 @@ from portal.crypto.secrets import Secret
 from registries.models import ExternalRegistry
 from registries.services import NewCredential, draft_credential, replace_credential
 from tests.e2e.edge.cache.conftest import REPOSITORY, Customer
-from tests.support.bodies import random_bytes
+from tests.support.objects.bodies import random_bytes
+from tests.support.objects.object_registry import ObjectRegistry
 from tests.support.rows.vendor import create_vendor
-from tests.support.servers.object_registry import ObjectRegistry
 
 MIB = 2**20
 BODY = random_bytes(3, 2 * MIB + 11)
