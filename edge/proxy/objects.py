@@ -104,7 +104,7 @@ async def _begin(
     response: aiohttp.ClientResponse,
 ) -> Fetch | None:
     """Begin to fetch; None if this answer is not one to keep, or cannot be kept."""
-    media_type = _kept_type(key, response)
+    media_type = kept_type(key.kind, response)
     size, limit = declared_length(response), _size_limit(key)
     if response.status != 200 or media_type is None or (size or 0) > limit:
         return None
@@ -123,11 +123,11 @@ async def _begin(
     return fetch
 
 
-def _kept_type(key: ObjectKey, response: aiohttp.ClientResponse) -> str | None:
+def kept_type(kind: ObjectKind, response: aiohttp.ClientResponse) -> str | None:
     """Return the media type to keep an answer with; None for one that is not kept."""
     if response.headers.get("Content-Encoding", "identity") != "identity":
         return None
-    if key.kind == "blobs":
+    if kind == "blobs":
         return BLOB_TYPE
     media_type = response.content_type
     return media_type if media_type in EXTENSIONS else None

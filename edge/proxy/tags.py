@@ -16,22 +16,15 @@ from django.conf import settings
 
 from edge.cache.disk_cache import DiskCache
 from edge.cache.place import place_of
-from edge.cache.store import EXTENSIONS
 from edge.cache.tags import TagRecord
 from edge.http import RegistryError
 from edge.proxy.exchange import Exchange
 from edge.proxy.kept import STALE
-from edge.proxy.objects import answer_from_disk, object_key
+from edge.proxy.objects import answer_from_disk, kept_type, object_key
 from edge.proxy.refusals import refusal
 from edge.proxy.stream import declared_length
 from oci.digest import MalformedDigest, parse_digest
-from registries.upstream.errors import (
-    UpstreamError,
-    UpstreamFault,
-    UpstreamRateLimited,
-    UpstreamTimeout,
-    UpstreamUnreachable,
-)
+from registries.upstream.errors import UpstreamError, UpstreamTimeout
 
 logger = logging.getLogger(__name__)
 # No client waits longer for an upstream where a last answer can serve.
@@ -58,11 +51,15 @@ async def answer_tag(exchange: Exchange) -> None:
         await exchange.ask()
         return
     last = await _last_answer(exchange, cache)
+    # Decided before the upstream is asked, which takes its time.
+    stale = last if last and _may_serve(exchange, last) else None
+    patience = PATIENCE_SECONDS if stale else None
     try:
-        if not (last and await _answer_confirmed(exchange, cache, last)):
-            await _ask(exchange, cache, last)
+        if not (last and await _answer_confirmed(exchange, cache, last, patience)):
+            await _ask(exchange, cache, patience)
     except _Down as down:
-        if not (last and await _answer_stale(exchange, cache, last)):
+        key = object_key(exchange, stale.digest) if stale else None
+        if not (key and await answer_from_disk(exchange, cache, key, STALE)):
             raise down.error from down
         logger.warning("A stale answer for %s: %s", exchange.route.name, down)
 
@@ -78,7 +75,7 @@ async def _last_answer(exchange: Exchange, cache: DiskCache) -> TagRecord | None
 
 
 async def _answer_confirmed(
-    exchange: Exchange, cache: DiskCache, last: TagRecord
+    exchange: Exchange, cache: DiskCache, last: TagRecord, patience: float | None
 ) -> bool:
     """Answer from disk if the upstream says that the tag still means the same.
 
@@ -87,7 +84,7 @@ async def _answer_confirmed(
     """
     if not exchange.wants_all:
         return False
-    response = await _open(exchange, last, "HEAD")
+    response = await _open(exchange, "HEAD", patience)
     response.close()
     if response.status != 200 or _digest(response) != last.digest:
         return False
@@ -96,15 +93,15 @@ async def _answer_confirmed(
     return await answer_from_disk(exchange, cache, object_key(exchange, last.digest))
 
 
-async def _ask(exchange: Exchange, cache: DiskCache, last: TagRecord | None) -> None:
+async def _ask(exchange: Exchange, cache: DiskCache, patience: float | None) -> None:
     """Answer as the upstream does, and keep the answer; raises _Down."""
-    response = await _open(exchange, last, exchange.request.method)
+    response = await _open(exchange, exchange.request.method, patience)
     try:
         whole = await exchange.pass_on(response, _digest(response))
     finally:
         response.close()
-    media_type = response.content_type
-    if response.status != 200 or media_type not in EXTENSIONS:
+    media_type = kept_type("manifests", response)
+    if response.status != 200 or media_type is None:
         return
     digest, size = _digest(response), declared_length(response)
     if whole:
@@ -121,14 +118,6 @@ async def _keep(exchange: Exchange, cache: DiskCache, record: TagRecord) -> None
     await cache.write_tag(place, tag, record)
 
 
-async def _answer_stale(exchange: Exchange, cache: DiskCache, last: TagRecord) -> bool:
-    """Answer with what the tag meant last, if that is not too long ago."""
-    if not _may_serve(exchange, last):
-        return False
-    key = object_key(exchange, last.digest)
-    return await answer_from_disk(exchange, cache, key, STALE)
-
-
 def _may_serve(exchange: Exchange, last: TagRecord) -> bool:
     accept = exchange.headers["Accept"]
     is_accepted = last.media_type in accept or "*/*" in accept
@@ -136,19 +125,18 @@ def _may_serve(exchange: Exchange, last: TagRecord) -> bool:
 
 
 async def _open(
-    exchange: Exchange, last: TagRecord | None, method: str
+    exchange: Exchange, method: str, patience: float | None
 ) -> aiohttp.ClientResponse:
-    is_replaceable = last is not None and _may_serve(exchange, last)
+    """Ask the upstream; raises _Down if it does not answer for now."""
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS if is_replaceable else None):
+        async with asyncio.timeout(patience):
             response = await exchange.open(method)
     except TimeoutError as error:
         raise _Down(UpstreamTimeout(exchange.target)) from error
-    except (
-        *(UpstreamTimeout, UpstreamUnreachable),
-        *(UpstreamRateLimited, UpstreamFault),
-    ) as error:
-        raise _Down(error) from error
+    except UpstreamError as error:
+        if error.is_outage:
+            raise _Down(error) from error
+        raise
     if response.status < 500:
         return response
     try:

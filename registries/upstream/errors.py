@@ -11,6 +11,7 @@ UpstreamError            base; names the registry, never quotes its answer's bod
  ├── UpstreamTimeout     no answer in time
  ├── UpstreamUnreachable no connection: name, address, refusal, TLS
  └── UpstreamFault       any other unusable answer
+      ├── ConnectionBroke
       └── NotARegistry   the host answers, but does not speak the registry API
 """
 
@@ -27,6 +28,8 @@ class UpstreamError(UpstreamProblem):
 
     code = "upstream_error"
     problem = Problem.FAULT
+    # Whether it says nothing about the image, and may be over in a while.
+    is_outage = False
     # Set if the provider could not make a login from what is stored.
     not_made: LoginNotMade | None = None
 
@@ -135,6 +138,7 @@ class RealmNotTrusted(UpstreamError):  # noqa: N818 -- states the fact
 
 class UpstreamRateLimited(UpstreamError):  # noqa: N818 -- states the fact
     code = "rate_limited"
+    is_outage = True
     problem = Problem.RATE_LIMITED
 
     def __init__(self, target: UpstreamTarget, retry_after: str) -> None:
@@ -159,6 +163,7 @@ class UpstreamRateLimited(UpstreamError):  # noqa: N818 -- states the fact
 class UpstreamTimeout(UpstreamError):  # noqa: N818 -- states the fact
     code = "unreachable"
     problem = Problem.TIMEOUT
+    is_outage = True
 
     def __init__(self, target: UpstreamTarget) -> None:
         super().__init__(
@@ -176,6 +181,7 @@ class UpstreamUnreachable(UpstreamError):  # noqa: N818 -- states the fact
     """``why`` completes the sentence; ``advice`` is for the vendor alone."""
 
     code = "unreachable"
+    is_outage = True
 
     def __init__(
         self, target: UpstreamTarget, why: str, problem: Problem, advice: str
@@ -195,6 +201,13 @@ class UpstreamFault(UpstreamError):  # noqa: N818 -- states the fact
         self, target: UpstreamTarget, what: str, http_status: int | None = None
     ) -> None:
         super().__init__(target, f"The registry {target.label} {what}.", http_status)
+        self.is_outage = http_status is not None and http_status >= 500
+
+
+class ConnectionBroke(UpstreamFault):
+    def __init__(self, target: UpstreamTarget) -> None:
+        super().__init__(target, "broke the connection")
+        self.is_outage = True
 
 
 class NotARegistry(UpstreamFault):

@@ -6,6 +6,7 @@ from portal.outbound import Failure, certificate_problem, failure_of
 from registries.providers import LoginNotMade
 from registries.providers.problems import Problem
 from registries.upstream.errors import (
+    ConnectionBroke,
     CredentialRejected,
     UpstreamError,
     UpstreamFault,
@@ -36,7 +37,7 @@ def translate(error: BaseException, target: UpstreamTarget) -> UpstreamError | N
         case Failure.BAD_ADDRESS:
             return UpstreamFault(target, "redirected to an unusable address")
         case _:
-            return UpstreamFault(target, "broke the connection")
+            return ConnectionBroke(target)
 
 
 def login_not_made(failure: LoginNotMade, target: UpstreamTarget) -> UpstreamError:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
@@ -30,37 +31,39 @@ class Asked(NamedTuple):
 class ObjectRegistry:
     """Objects by repository and reference, and what happens to a body under way.
 
-    ``status`` other than 0 is the answer to everything. A body pauses after
-    ``pause_after`` bytes until ``go`` is set, and ends after ``cut_after`` of them.
+    ``status`` other than 0 is the answer to everything, ``head_status`` to HEAD. A body
+    pauses after ``pause_after`` bytes until ``go`` is set, and ends after ``cut_after``
+    of them. A silent registry accepts requests, and answers when ``go`` is set.
     """
 
     port: int = 0
     objects: dict[tuple[str, str], Stored] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
     status: int = 0
+    head_status: int = 0
+    named_digest: str = ""
+    is_silent: bool = False
     pause_after: int | None = None
     cut_after: int | None = None
     is_chunked: bool = False
     go: threading.Event = field(default_factory=threading.Event)
     sending: int = 0
+    refuse_connections: Callable[[], None] = field(init=False)
 
     @property
     def endpoint(self) -> str:
         return f"127.0.0.1:{self.port}"
 
-    def reset(self) -> None:
-        self.go.set()
-        fresh = ObjectRegistry(self.port)
-        self.__dict__.update(fresh.__dict__)
-
     def reset_pace(self) -> None:
         """Send bodies whole and at once again."""
         self.go.set()
+        self.go = threading.Event()
         self.pause_after = self.cut_after = None
+        self.is_silent = False
 
     def add(self, repository: str, body: bytes, media_type: str = "") -> str:
         """Store an object under its digest, and return that."""
-        digest = f"sha256:{hashlib.sha256(body).hexdigest()}"
+        digest = digest_of(body)
         stored = Stored(media_type or "application/octet-stream", body)
         self.objects[repository, digest] = stored
         return digest
@@ -79,6 +82,10 @@ class ObjectRegistry:
         )
 
 
+def digest_of(body: bytes) -> str:
+    return f"sha256:{hashlib.sha256(body).hexdigest()}"
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     registry: ObjectRegistry
@@ -89,10 +96,15 @@ class _Handler(BaseHTTPRequestHandler):
         registry.asked.append(Asked(self.command, self.path, wanted))
         repository, _, reference = self.path.removeprefix("/v2/").rsplit("/", 2)
         stored = registry.objects.get((repository, reference))
-        if registry.status or stored is None:
-            self._send_head(registry.status or 404, {"Content-Length": "0"})
+        if registry.is_silent:
+            registry.go.wait(60)
+        status = registry.status
+        if self.command == "HEAD":
+            status = status or registry.head_status
+        if status or stored is None:
+            self._send_head(status or 404, {"Content-Length": "0"})
             return
-        digest = f"sha256:{hashlib.sha256(stored.body).hexdigest()}"
+        digest = registry.named_digest or digest_of(stored.body)
         headers = {"Content-Type": stored.media_type, "Docker-Content-Digest": digest}
         if not wanted:
             self._send(200, headers, stored.body)
@@ -145,28 +157,38 @@ class _Handler(BaseHTTPRequestHandler):
 class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
+    def __init__(self, registry: ObjectRegistry) -> None:
+        handler = type("Handler", (_Handler,), {"registry": registry})
+        super().__init__(("127.0.0.1", registry.port), handler)
+        self._clients: set[socket.socket] = set()
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.02,))
+        self._thread.start()
+
+    def process_request(self, request: object, client_address: object) -> None:
+        assert isinstance(request, socket.socket)
+        self._clients.add(request)
+        super().process_request(request, client_address)
+
+    def stop(self) -> None:
+        """Refuse connections, and end those that are open."""
+        self.shutdown()
+        self._thread.join()
+        for client in self._clients:
+            with contextlib.suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
+        self.server_close()
+
     def handle_error(self, *_: object) -> None:
         """Say nothing: the edge hangs up where a test wants that."""
 
 
 @contextlib.contextmanager
-def object_registry(port: int) -> Iterator[ObjectRegistry]:
-    """Listen on a loopback port until the end."""
-    registry = ObjectRegistry(port)
-    with listening(registry):
-        yield registry
-
-
-@contextlib.contextmanager
 def listening(registry: ObjectRegistry) -> Iterator[None]:
     """Accept connections during a block."""
-    handler = type("Handler", (_Handler,), {"registry": registry})
-    with _Server(("127.0.0.1", registry.port), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        try:
-            yield
-        finally:
-            registry.go.set()
-            server.shutdown()
-            thread.join()
+    server = _Server(registry)
+    registry.refuse_connections = server.stop
+    try:
+        yield
+    finally:
+        registry.go.set()
+        server.stop()

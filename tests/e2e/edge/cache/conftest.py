@@ -13,7 +13,7 @@ from registries.models import ExternalRegistry
 from tests.e2e.conftest import Ports, edge_environment, start_edge
 from tests.e2e.edge.conftest import eventually
 from tests.support.clients.edge import Answer, EdgeClient
-from tests.support.objects.object_registry import ObjectRegistry, object_registry
+from tests.support.objects.object_registry import ObjectRegistry, listening
 from tests.support.rows.vendor import Vendor
 
 REPOSITORY = "org/api"
@@ -25,18 +25,12 @@ def origin_port() -> int:
     return free_port()
 
 
-@pytest.fixture(scope="session")
-def running_origin(origin_port: int) -> Iterator[ObjectRegistry]:
-    with object_registry(origin_port) as registry:
-        yield registry
-
-
 @pytest.fixture
-def origin(running_origin: ObjectRegistry) -> Iterator[ObjectRegistry]:
+def origin(origin_port: int) -> Iterator[ObjectRegistry]:
     """A registry without objects, that a test fills and directs."""
-    running_origin.reset()
-    yield running_origin
-    running_origin.reset()
+    registry = ObjectRegistry(origin_port)
+    with listening(registry):
+        yield registry
 
 
 @pytest.fixture(scope="session")
@@ -108,14 +102,7 @@ class Customer:
     @property
     def kept(self) -> list[Path]:
         """Return the objects on disk of the vendor's registries."""
-        registries = ExternalRegistry.objects.for_team(self.vendor.team.pk)
-        places = [
-            self.root / top / str(item.pk)
-            for top in ("objects", "large")
-            for item in registries
-        ]
-        files = (path for place in places for path in place.rglob("*"))
-        return sorted(path for path in files if path.is_file())
+        return self._files("objects", "large")
 
     def is_kept(self, digest: str) -> bool:
         return any(path.name.startswith(digest) for path in self.kept)
@@ -123,6 +110,20 @@ class Customer:
     def until_kept(self, digest: str) -> None:
         """Wait until an object has its name, which clients do not wait for."""
         eventually(lambda: self.is_kept(digest), f"{digest} is not kept", 30)
+
+    def until_tagged(self, digest: str) -> None:
+        """Wait until the record of a tag names a digest."""
+
+        def is_tagged() -> bool:
+            return any(digest in path.read_text() for path in self._files("tags"))
+
+        eventually(is_tagged, f"no tag is {digest}", 30)
+
+    def _files(self, *tops: str) -> list[Path]:
+        registries = ExternalRegistry.objects.for_team(self.vendor.team.pk)
+        places = [self.root / top / str(item.pk) for top in tops for item in registries]
+        files = (path for place in places for path in place.rglob("*"))
+        return sorted(path for path in files if path.is_file())
 
 
 @pytest.fixture
