@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import NamedTuple
 
 import aiohttp
@@ -212,7 +212,9 @@ async def _send_until(
     async with asyncio.timeout(None) as limit:
 
         def end(_: asyncio.Future[None]) -> None:
-            limit.reschedule(0)
+            # It may have ended in the same turn of the event loop.
+            with suppress(RuntimeError):
+                limit.reschedule(0)
 
         for reason in ends:
             reason.add_done_callback(end)
