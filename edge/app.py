@@ -2,7 +2,8 @@
 
 ``/v2/token`` is the token service, ``/v2/proxy/…`` the pull-through proxy; ``/v2/``
 says that this is a registry. nginx asks ``/v2/_authorize`` before each request to the
-private registry, and answers refused ones with ``/v2/_refusal``.
+private registry, and answers refused ones with ``/v2/_refusal``. It asks ``/v2/_pull``
+before it serves an object of the proxy from the disk cache.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from edge.http import (
     share_exceeded,
 )
 from edge.proxy.endpoint import serve_proxy
+from edge.proxy.question import serve_pull_question
 from edge.proxy.route import not_found
 from edge.registry.endpoint import serve_authorize, serve_refusal
 from edge.services import EdgeServices, edge_services
@@ -151,6 +153,7 @@ _ENDPOINTS = {
     "/v2/token": serve_token,
     "/v2/_authorize": serve_authorize,
     "/v2/_refusal": serve_refusal,
+    "/v2/_pull": serve_pull_question,
     "/livez": _serve_livez,
     "/readyz": _serve_readyz,
     "/metrics": _serve_metrics,

@@ -43,3 +43,13 @@ class Decisions(Generic[Question, Answer]):
             return await self._decision(subject, question), DECISION_SECONDS
 
         return await self._cache.get((subject, question), load)
+
+    async def decide_anew(self, subject: Subject | None, question: Question) -> Answer:
+        """Return a decision that is made now, for a caller that remembers it too.
+
+        Raises:
+            django.db.Error: it cannot be made.
+            ShareExceeded: the subject waits for too many others.
+        """
+        self._cache.forget((subject, question))
+        return await self.decide(subject, question)

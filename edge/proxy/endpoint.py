@@ -6,6 +6,7 @@ import logging
 from urllib.parse import quote, urlencode
 
 from edge.http import RegistryError, Request, method_not_allowed
+from edge.proxy.access import decide
 from edge.proxy.exchange import Exchange
 from edge.proxy.objects import answer_object
 from edge.proxy.route import Kind, Route, parse_route
@@ -62,20 +63,10 @@ async def _authorize(
         RegistryError: 401 with a challenge, for a missing or invalid token, a denied
             pull or a token for another repository.
     """
-    gate = services.proxy_gate
-    registry_token = gate.read_token(request, route.scope)
-    decision = await services.decisions.decide(registry_token.subject, route.name)
+    decision = await decide(request, services, route.name)
     if isinstance(decision, Denied):
-        logger.info(
-            "Pull denied: %s for %s by %s",
-            decision.reason.value,
-            route.name,
-            decision.subject or "an unknown credential",
-        )
         services.pulls.count(decision, route.pulled, request.method)
-        raise gate.denied(request, route.scope, decision)
-    if not registry_token.allows("repository", str(route.name), "pull"):
-        raise gate.challenge(request, route.scope, "insufficient_scope")
+        raise services.proxy_gate.denied(request, route.scope, decision)
     return decision
 
 

@@ -41,7 +41,7 @@ class Route:
 
     @property
     def scope(self) -> str:
-        return f"repository:{self.name}:pull"
+        return self.name.scope
 
     @property
     def is_immutable(self) -> bool:

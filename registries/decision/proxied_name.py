@@ -40,6 +40,11 @@ class ProxiedName:
     def wanted(self) -> WantedImage:
         return WantedImage(self.application, self.upstream)
 
+    @property
+    def scope(self) -> str:
+        """Return the scope of the token that a pull needs."""
+        return f"repository:{self}:pull"
+
     def __str__(self) -> str:
         return f"{PROXY_PREFIX}/{self.application}/{self.path}"
 

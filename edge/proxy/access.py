@@ -1,0 +1,38 @@
+"""Whether the registry token of a request and live state let it read a repository."""
+
+from __future__ import annotations
+
+import logging
+
+from edge.http import Request
+from edge.services import EdgeServices
+from registries.decision.proxied_name import ProxiedName
+from registries.decision.pull import AllowedPull, Denied
+
+logger = logging.getLogger(__name__)
+
+
+async def decide(
+    request: Request, services: EdgeServices, name: ProxiedName, *, anew: bool = False
+) -> AllowedPull | Denied:
+    """Return the decision; with ``anew``, one that is made now.
+
+    Raises:
+        RegistryError: 401 with a challenge, for a missing or invalid token, or one for
+            another repository.
+        django.db.Error: the database does not answer; nothing is allowed then.
+    """
+    gate = services.proxy_gate
+    registry_token = gate.read_token(request, name.scope)
+    ask = services.decisions.decide_anew if anew else services.decisions.decide
+    decision = await ask(registry_token.subject, name)
+    if isinstance(decision, Denied):
+        logger.info(
+            "Pull denied: %s for %s by %s",
+            decision.reason.value,
+            name,
+            decision.subject or "an unknown credential",
+        )
+    elif not registry_token.allows("repository", str(name), "pull"):
+        raise gate.challenge(request, name.scope, "insufficient_scope")
+    return decision
