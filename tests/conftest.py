@@ -24,13 +24,14 @@ TESTS = Path(__file__).parent
 # Elsewhere a file's tests stay together, with the fixtures of the file.
 GROUPS = (
     *("e2e/checks", "e2e/revocation", "e2e/portal", "e2e/edge/abuse", "e2e/edge"),
-    *("e2e", "browser"),
+    *("e2e/data_plane", "e2e", "browser"),
 )
 # The order in which groups start. The e2e tests mostly wait, so others run beside them;
 # the shortest come last, for all processes to end together.
 ORDER = (
     *("e2e/checks", "e2e", "integration/test_schemathesis.py", "integration"),
-    *("e2e/edge/abuse", "browser", "e2e/edge", "e2e/portal", "e2e/revocation", "unit"),
+    *("e2e/edge/abuse", "browser", "e2e/edge", "e2e/data_plane", "e2e/portal"),
+    *("e2e/revocation", "unit"),
 )
 
 

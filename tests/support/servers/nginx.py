@@ -18,11 +18,15 @@ PROJECT = Path(__file__).resolve().parents[3]
 DEPLOYED = PROJECT / "deploy" / "nginx"
 # Where Debian puts it; only root has the directory in PATH.
 NGINX = "/usr/sbin/nginx"
+MODULES = Path("/usr/lib/nginx/modules")
 
 
 @dataclass(frozen=True)
 class NginxPorts:
-    """Where nginx listens, and the processes behind it, all on 127.0.0.1."""
+    """Where nginx listens, and the processes behind it, all on 127.0.0.1.
+
+    Without a port, the proxy has no TLS.
+    """
 
     portal: int
     proxy: int
@@ -31,6 +35,7 @@ class NginxPorts:
     behind_portal: int
     behind_edge: int
     behind_registry: int
+    proxy_tls: int = 0
 
 
 @dataclass(frozen=True)
@@ -107,15 +112,37 @@ def write_configuration(
     ours = directory / "berth"
     (ours / "upstreams.conf").write_text(_upstreams(ports))
     (ours / "portal-host.conf").write_text(_host(f"127.0.0.1:{ports.portal}"))
-    (ours / "proxy-host.conf").write_text(_host(f"127.0.0.1:{ports.proxy}"))
+    tls = [f"127.0.0.1:{ports.proxy_tls} ssl http2"] if ports.proxy_tls else []
+    (ours / "proxy-host.conf").write_text(
+        _host(f"127.0.0.1:{ports.proxy}", *tls)
+        + _keys(certificate)
+        + f"root {cache_directory(directory)};\n"
+        f"access_log {pull_log(directory)} berth_pulls if=$berth_counted;\n"
+    )
     (ours / "registry-host.conf").write_text(
         _host(f"127.0.0.1:{ports.registry}", f"127.0.0.1:{ports.registry_tls} ssl")
-        + f"ssl_certificate {certificate.certificate};\n"
-        f"ssl_certificate_key {certificate.key};\n"
+        + _keys(certificate)
     )
     main = directory / "nginx.conf"
     main.write_text(_main(directory))
     return main
+
+
+def cache_directory(directory: Path) -> Path:
+    """Return the BERTH_CACHE_DIR of an nginx whose configuration is in a directory."""
+    return directory / "cache"
+
+
+def pull_log(directory: Path) -> Path:
+    """Return the BERTH_PULL_LOG of an nginx whose configuration is in a directory."""
+    return directory / "pulls.log"
+
+
+def _keys(certificate: ServerCertificate) -> str:
+    return (
+        f"ssl_certificate {certificate.certificate};\n"
+        f"ssl_certificate_key {certificate.key};\n"
+    )
 
 
 def _upstreams(ports: NginxPorts) -> str:
@@ -125,8 +152,9 @@ def _upstreams(ports: NginxPorts) -> str:
         "registry": ports.behind_registry,
     }
     return "\n".join(
-        f"upstream berth_{name} "
-        f"{{ server 127.0.0.1:{port}; keepalive 8; keepalive_timeout 4s; }}"
+        f"upstream berth_{name} {{ server 127.0.0.1:{port}; "
+        f"{'hash $berth_edge_key consistent; ' if name == 'edge' else ''}"
+        "keepalive 8; keepalive_timeout 4s; }"
         for name, port in named.items()
     )
 
@@ -145,6 +173,8 @@ def _main(directory: Path) -> str:
     )
     return f"""
 {user}
+load_module {MODULES}/ndk_http_module.so;
+load_module {MODULES}/ngx_http_lua_module.so;
 daemon off;
 master_process off;
 pid {directory}/nginx.pid;
