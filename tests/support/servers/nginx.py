@@ -110,7 +110,7 @@ def write_configuration(
     shutil.copy(DEPLOYED / "berth.conf", directory)
     shutil.copytree(DEPLOYED / "berth", directory / "berth")
     ours = directory / "berth"
-    (ours / "upstreams.conf").write_text(_upstreams(ports))
+    (ours / "upstreams.conf").write_text(_upstreams(directory, ports))
     (ours / "portal-host.conf").write_text(_host(f"127.0.0.1:{ports.portal}"))
     tls = [f"127.0.0.1:{ports.proxy_tls} ssl http2"] if ports.proxy_tls else []
     (ours / "proxy-host.conf").write_text(
@@ -145,18 +145,19 @@ def _keys(certificate: ServerCertificate) -> str:
     )
 
 
-def _upstreams(ports: NginxPorts) -> str:
+def _upstreams(directory: Path, ports: NginxPorts) -> str:
     named = {
         "portal": ports.behind_portal,
         "edge": ports.behind_edge,
         "registry": ports.behind_registry,
     }
-    return "\n".join(
+    upstreams = [
         f"upstream berth_{name} {{ server 127.0.0.1:{port}; "
         f"{'hash $berth_edge_key consistent; ' if name == 'edge' else ''}"
         "keepalive 8; keepalive_timeout 4s; }"
         for name, port in named.items()
-    )
+    ]
+    return "\n".join([*upstreams, f'lua_package_path "{directory}/?.lua;;";'])
 
 
 def _host(*listen: str) -> str:

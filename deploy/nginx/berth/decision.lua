@@ -1,0 +1,102 @@
+-- Whether nginx itself may answer a request with a file of the disk cache.
+--
+-- The edge decides. Its answer is remembered for 0.8 seconds, counted from before it was
+-- asked, for the same Authorization and repository. GET and HEAD are the same right: to
+-- pull. Whatever is in doubt goes to the edge.
+
+local ffi = require "ffi"
+-- Not the time of day, which may be set back.
+local monotonic_time = require("resty.core.time").monotonic_time
+
+local REMEMBERED_SECONDS = 0.8
+-- After this, one request asks again, so that not all have to when the time is over.
+local ASKED_AGAIN_SECONDS = 0.7
+local ENDINGS = {
+    blobs = { "" },
+    manifests = { ".oci-manifest", ".docker-manifest", ".oci-index", ".docker-list" },
+}
+
+ffi.cdef [[
+int statx(int directory, const char *path, int flags, unsigned int mask, int64_t *result);
+]]
+local AT_FDCWD, STATX_MTIME = -100, 0x40
+-- Linux has the same struct statx on all machines: 256 bytes, stx_mtime.tv_sec at 112.
+local MTIME = 112 / 8
+local stat = ffi.new("int64_t[32]")
+
+-- Files have the first second of 1970 from when the edge checked their digest. Whoever
+-- writes to one changes it.
+local function is_intact(path)
+    return ffi.C.statx(AT_FDCWD, path, 0, STATX_MTIME, stat) == 0 and stat[MTIME] == 1
+end
+
+local function serve(var, place, pull)
+    var.berth_place, var.berth_pull = place, pull
+    local file = "/objects/" .. place .. "/" .. var.berth_kind .. "/" .. var.berth_reference
+    for _, ending in ipairs(ENDINGS[var.berth_kind]) do
+        if is_intact(var.document_root .. file .. ending) then
+            var.berth_file = file .. ending
+            -- Set here, for nginx to compare conditions and ranges with.
+            ngx.header["ETag"] = '"' .. var.berth_reference .. '"'
+            return
+        end
+    end
+    return ngx.exec("@edge")
+end
+
+-- Whether the edge, which reads the address as the client spelled it, sees the name that
+-- nginx matched.
+local function is_spelled_plainly(var)
+    local sent = var.request_uri
+    local query = sent:find("?", 1, true)
+    return (query and sent:sub(1, query - 1) or sent) == var.uri
+end
+
+local function is_worth_asking(key, age)
+    return age >= REMEMBERED_SECONDS or age >= ASKED_AGAIN_SECONDS
+        and ngx.shared.berth_decisions:add("asked" .. key, true, 0.1)
+end
+
+local decision = {}
+
+-- Serves the file if the edge's decision is remembered; goes on to @ask otherwise.
+function decision.recall()
+    local var = ngx.var
+    local authorization, method = var.http_authorization, var.request_method
+    if not authorization or (method ~= "GET" and method ~= "HEAD")
+            or not is_spelled_plainly(var) then
+        return ngx.exec("@edge")
+    end
+    -- No token is kept, only its hash.
+    local key = ngx.sha1_bin(authorization) .. var.berth_name
+    local now = monotonic_time()
+    local remembered = ngx.shared.berth_decisions:get(key)
+    if remembered then
+        local asked, place, pull = remembered:match("^(%S+) (%S+) (.+)$")
+        if not is_worth_asking(key, now - asked) then
+            return serve(var, place, pull)
+        end
+    end
+    var.berth_key, var.berth_asked = key, now
+    return ngx.exec("@ask")
+end
+
+-- Remembers the decision that auth_request got, and serves the file.
+function decision.remember()
+    local var = ngx.var
+    local place, pull = var.berth_place, var.berth_pull
+    if pull == "" or not place:find("^[-%x]+/%x+$") then
+        return ngx.exec("@edge")
+    end
+    local remembered = var.berth_asked .. " " .. place .. " " .. pull
+    ngx.shared.berth_decisions:set(var.berth_key, remembered, REMEMBERED_SECONDS)
+    return serve(var, place, pull)
+end
+
+-- Nobody is allowed any longer by the decision before.
+function decision.forget()
+    ngx.shared.berth_decisions:delete(ngx.var.berth_key)
+    return ngx.exec("@edge")
+end
+
+return decision

@@ -1,0 +1,92 @@
+"""nginx gives out no file that changed after the edge had checked it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.data_plane.conftest import MISS, DataPlane, Puller
+from tests.support.servers.hostile_upstream import HostileUpstream
+from tests.support.stacks.disk_cache import blob_file
+
+CONTENT = b"layer" * 5000
+
+
+def _flip(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.write(b"L")
+
+
+def _truncate(path: Path) -> None:
+    os.truncate(path, 100)
+
+
+def _empty(path: Path) -> None:
+    os.truncate(path, 0)
+
+
+def _append(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"more")
+
+
+def _replace(path: Path) -> None:
+    path.unlink()
+    path.write_bytes(CONTENT)
+
+
+def _remove(path: Path) -> None:
+    path.unlink()
+
+
+def _make_a_directory(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [_flip, _truncate, _empty, _append, _replace, _remove, _make_a_directory],
+)
+def test_a_file_that_changed_is_the_edges(
+    plane: DataPlane,
+    puller: Puller,
+    upstream: HostileUpstream,
+    damage: Callable[[Path], None],
+) -> None:
+    """The edge asks the upstream, whose content is another one."""
+    digest = puller.keep(CONTENT)
+    assert puller.get(f"blobs/{digest}").body == CONTENT
+
+    damage(blob_file(plane.cache, puller.place, digest))
+    answer = puller.get(f"blobs/{digest}")
+
+    assert (answer.status, answer.body) == (200, MISS)
+    assert answer.headers["Content-Type"] == "application/json"
+    assert "ETag" not in answer.headers
+    assert len(answer.headers.getlist("Docker-Distribution-Api-Version")) == 1
+    assert upstream.requests_for("small")
+
+
+def test_a_range_and_a_condition_of_a_file_that_changed(
+    plane: DataPlane, puller: Puller
+) -> None:
+    digest = puller.keep(CONTENT)
+    _flip(blob_file(plane.cache, puller.place, digest))
+
+    ranged = puller.get(f"blobs/{digest}", headers={"Range": "bytes=0-9"})
+    same = puller.get(f"blobs/{digest}", headers={"If-None-Match": f'"{digest}"'})
+
+    assert CONTENT[1:10] not in ranged.body
+    assert (same.status, same.body) == (200, MISS)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
+def test_a_file_that_nginx_may_not_read(plane: DataPlane, puller: Puller) -> None:
+    digest = puller.keep(CONTENT)
+    blob_file(plane.cache, puller.place, digest).chmod(0)
+
+    assert puller.get(f"blobs/{digest}").body == MISS
