@@ -11,6 +11,8 @@ local monotonic_time = require("resty.core.time").monotonic_time
 local REMEMBERED_SECONDS = 0.8
 -- After this, one request asks again, so that not all have to when the time is over.
 local ASKED_AGAIN_SECONDS = 0.7
+-- What nginx reads and sends at once, with the headers.
+local SMALL_BYTES = 32 * 1024
 local ENDINGS = {
     blobs = { "" },
     manifests = { ".oci-manifest", ".docker-manifest", ".oci-index", ".docker-list" },
@@ -19,15 +21,17 @@ local ENDINGS = {
 ffi.cdef [[
 int statx(int directory, const char *path, int flags, unsigned int mask, int64_t *result);
 ]]
-local AT_FDCWD, STATX_MTIME = -100, 0x40
--- Linux has the same struct statx on all machines: 256 bytes, stx_mtime.tv_sec at 112.
-local MTIME = 112 / 8
+local AT_FDCWD, STATX_MTIME_AND_SIZE = -100, 0x240
+-- Linux has the same struct statx on all machines: 256 bytes, stx_size at 40 and
+-- stx_mtime.tv_sec at 112.
+local SIZE, MTIME = 40 / 8, 112 / 8
 local stat = ffi.new("int64_t[32]")
 
 -- Files have the first second of 1970 from when the edge checked their digest. Whoever
 -- writes to one changes it.
 local function is_intact(path)
-    return ffi.C.statx(AT_FDCWD, path, 0, STATX_MTIME, stat) == 0 and stat[MTIME] == 1
+    return ffi.C.statx(AT_FDCWD, path, 0, STATX_MTIME_AND_SIZE, stat) == 0
+        and stat[MTIME] == 1
 end
 
 local function serve(var, place, pull)
@@ -35,10 +39,10 @@ local function serve(var, place, pull)
     local file = "/objects/" .. place .. "/" .. var.berth_kind .. "/" .. var.berth_reference
     for _, ending in ipairs(ENDINGS[var.berth_kind]) do
         if is_intact(var.document_root .. file .. ending) then
-            var.berth_file = file .. ending
+            ngx.req.set_uri(file .. ending)
             -- Set here, for nginx to compare conditions and ranges with.
             ngx.header["ETag"] = '"' .. var.berth_reference .. '"'
-            return
+            return stat[SIZE] > SMALL_BYTES and ngx.exec("@large")
         end
     end
     return ngx.exec("@edge")
