@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -42,8 +43,18 @@ class DataPlane:
     tls: str
     authority: Path
 
-    def pulled(self, name: str) -> list[dict[str, Any]]:
-        """Return the lines of one repository in nginx's log."""
+    def pulled(self, name: str, count: int = 0) -> list[dict[str, Any]]:
+        """Return the lines of one repository in nginx's log, once there are so many.
+
+        nginx writes a line after the client has the answer.
+        """
+        deadline = time.monotonic() + 5
+        while len(lines := self._pulled(name)) < count:
+            assert time.monotonic() < deadline, "the log has too few lines"
+            time.sleep(0.05)
+        return lines
+
+    def _pulled(self, name: str) -> list[dict[str, Any]]:
         lines = self.pulls.read_text().splitlines()
         return [item for item in map(json.loads, lines) if item["name"] == name]
 
