@@ -44,7 +44,7 @@ class Decisions(Generic[Question, Answer]):
 
         return await self._cache.get((subject, question), load)
 
-    async def decide_anew(self, subject: Subject | None, question: Question) -> Answer:
+    async def decide_now(self, subject: Subject | None, question: Question) -> Answer:
         """Return a decision that is made now, for a caller that remembers it too.
 
         Raises:

@@ -13,9 +13,9 @@ logger = logging.getLogger(__name__)
 
 
 async def decide(
-    request: Request, services: EdgeServices, name: ProxiedName, *, anew: bool = False
+    request: Request, services: EdgeServices, name: ProxiedName, *, now: bool = False
 ) -> AllowedPull | Denied:
-    """Return the decision; with ``anew``, one that is made now.
+    """Return the decision; ``now`` takes none from memory.
 
     Raises:
         RegistryError: 401 with a challenge, for a missing or invalid token, or one for
@@ -24,7 +24,7 @@ async def decide(
     """
     gate = services.proxy_gate
     registry_token = gate.read_token(request, name.scope)
-    ask = services.decisions.decide_anew if anew else services.decisions.decide
+    ask = services.decisions.decide_now if now else services.decisions.decide
     decision = await ask(registry_token.subject, name)
     if isinstance(decision, Denied):
         logger.info(

@@ -31,7 +31,7 @@ async def serve_pull_question(request: Request, services: EdgeServices) -> None:
     try:
         name = parse_proxied_name(request.header("x-berth-name"))
         async with in_time():
-            decision = await decide(request, services, name, anew=True)
+            decision = await decide(request, services, name, now=True)
     except (MalformedName, RegistryError):
         await request.answer(_REFUSED, [], b"")
         return

@@ -72,17 +72,17 @@ async def test_an_answer_is_used_again_for_less_than_a_second(
     assert asked.questions == [(SUBJECT, "a")] * 2
 
 
-async def test_a_decision_made_anew_is_new_for_all(
+async def test_a_decision_made_now_is_new_for_all(
     decisions: Decisions[str, int], asked: Asked, later: Clock
 ) -> None:
     assert await decisions.decide(SUBJECT, "a") == 1
-    assert await decisions.decide_anew(SUBJECT, "a") == 2
-    assert await decisions.decide_anew(SUBJECT, "a") == 3
+    assert await decisions.decide_now(SUBJECT, "a") == 2
+    assert await decisions.decide_now(SUBJECT, "a") == 3
     later(0.79)
     assert await decisions.decide(SUBJECT, "a") == 3
 
 
-async def test_a_decision_made_anew_joins_none_under_way(
+async def test_a_decision_made_now_joins_none_under_way(
     decisions: Decisions[str, int], asked: Asked, later: Clock
 ) -> None:
     asked.release = threading.Event()
@@ -91,7 +91,7 @@ async def test_a_decision_made_anew_joins_none_under_way(
     await asyncio.to_thread(asked.started.wait, 30)
     hanging, asked.release = asked.release, None
 
-    assert await decisions.decide_anew(SUBJECT, "a") == 2
+    assert await decisions.decide_now(SUBJECT, "a") == 2
 
     hanging.set()
     assert await first == 1
