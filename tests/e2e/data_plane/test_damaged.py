@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
 import pytest
+import urllib3
 
-from tests.e2e.data_plane.conftest import MISS, DataPlane, Puller
+from tests.e2e.data_plane.conftest import MISS, DataPlane, Puller, puller_of
+from tests.support.rows.vendor import Vendor
 from tests.support.servers.hostile_upstream import HostileUpstream
 from tests.support.stacks.disk_cache import blob_file
 
@@ -82,6 +86,61 @@ def test_a_range_and_a_condition_of_a_file_that_changed(
 
     assert CONTENT[1:10] not in ranged.body
     assert (same.status, same.body) == (200, MISS)
+
+
+@pytest.mark.parametrize("cut", [_truncate, _empty])
+def test_a_file_that_is_cut_while_it_is_sent_breaks_off(
+    plane: DataPlane, puller: Puller, cut: Callable[[Path], None]
+) -> None:
+    # More than all buffers on the way.
+    digest = puller.keep(CONTENT * 2000)
+    with begun(puller, digest) as response:
+        assert response.read(1000) == (CONTENT * 2)[:1000]
+
+        cut(blob_file(plane.cache, puller.place, digest))
+
+        with pytest.raises(urllib3.exceptions.ProtocolError):
+            response.read()
+
+
+def test_nginx_that_is_killed_while_it_sends_breaks_off(
+    own_plane: DataPlane, counted: Vendor
+) -> None:
+    puller = puller_of(own_plane, counted)
+    digest = puller.keep(CONTENT * 2000)
+    with begun(puller, digest) as response:
+        assert response.read(1000) == (CONTENT * 2)[:1000]
+
+        psutil.Process(own_plane.client.process.pid).kill()
+
+        with pytest.raises(urllib3.exceptions.ProtocolError):
+            response.read()
+
+
+def test_an_edge_that_is_killed_does_not_end_what_nginx_sends(
+    own_plane: DataPlane, counted: Vendor
+) -> None:
+    puller = puller_of(own_plane, counted)
+    digest = puller.keep(CONTENT * 2000)
+    with begun(puller, digest) as response:
+        first = response.read(1000)
+
+        psutil.Process(own_plane.edge.process.pid).kill()
+
+        assert first + response.read() == CONTENT * 2000
+
+
+@contextmanager
+def begun(puller: Puller, digest: str) -> Iterator[urllib3.BaseHTTPResponse]:
+    """Begin a download that nginx cannot have sent to its end."""
+    with puller.plane.client.http.request(
+        "GET",
+        f"http://{puller.plane.client.host}{puller.path(f'blobs/{digest}')}",
+        headers=puller.bearer,
+        preload_content=False,
+    ) as response:
+        assert response.status == 200
+        yield response
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
