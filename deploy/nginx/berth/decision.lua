@@ -10,7 +10,7 @@ local monotonic_time = require("resty.core.time").monotonic_time
 
 local REMEMBERED_SECONDS = 0.8
 -- After this, one request asks again, so that not all have to when the time is over.
-local ASKED_AGAIN_SECONDS = 0.7
+local ASKED_AGAIN_SECONDS = 0.75
 -- What nginx reads and sends at once, with the headers.
 local SMALL_BYTES = 32 * 1024
 local ENDINGS = {
