@@ -71,5 +71,6 @@ class PullEventAdmin(ReadOnlyAdmin):
         "reference",
         "outcome",
         "count",
+        "stale",
         "last_at",
     )

@@ -663,6 +663,12 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.AddConstraint(
+            model_name="license",
+            constraint=models.UniqueConstraint(
+                fields=("team", "id"), name="licenses_license_team"
+            ),
+        ),
+        migrations.AddConstraint(
             model_name="licensefield",
             constraint=models.UniqueConstraint(
                 fields=("application", "name"),

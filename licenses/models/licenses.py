@@ -316,6 +316,9 @@ class License(TeamOwned):
                 name="licenses_license_community_unexpiring",
                 violation_error_message="A community license does not expire.",
             ),
+            models.UniqueConstraint(
+                fields=["team", "id"], name="licenses_license_team"
+            ),
         ]
         indexes = [
             models.Index(

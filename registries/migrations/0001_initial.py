@@ -26,12 +26,20 @@ ALTER TABLE registries_credential ADD CONSTRAINT registries_credential_registry_
 ALTER TABLE registries_credentialcheck ADD CONSTRAINT registries_check_registry_team
     FOREIGN KEY (team_id, registry_id)
     REFERENCES registries_externalregistry (team_id, id) DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE registries_cacheuse ADD CONSTRAINT registries_cacheuse_registry_team
+    FOREIGN KEY (team_id, registry_id)
+    REFERENCES registries_externalregistry (team_id, id) DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE registries_licensetraffic ADD CONSTRAINT registries_traffic_license_team
+    FOREIGN KEY (team_id, license_id)
+    REFERENCES licenses_license (team_id, id) DEFERRABLE INITIALLY DEFERRED;
 """
 BACKWARD = """
 ALTER TABLE registries_registryshare DROP CONSTRAINT registries_share_registry_team;
 ALTER TABLE registries_registryshare DROP CONSTRAINT registries_share_application_team;
 ALTER TABLE registries_credential DROP CONSTRAINT registries_credential_registry_team;
 ALTER TABLE registries_credentialcheck DROP CONSTRAINT registries_check_registry_team;
+ALTER TABLE registries_cacheuse DROP CONSTRAINT registries_cacheuse_registry_team;
+ALTER TABLE registries_licensetraffic DROP CONSTRAINT registries_traffic_license_team;
 """
 
 
@@ -266,6 +274,7 @@ class Migration(migrations.Migration):
                 ("reference", models.CharField(max_length=160)),
                 ("outcome", models.CharField(max_length=32)),
                 ("count", models.PositiveBigIntegerField()),
+                ("stale", models.PositiveBigIntegerField(db_default=0, default=0)),
                 ("last_at", models.DateTimeField()),
                 (
                     "license",
@@ -580,6 +589,128 @@ class Migration(migrations.Migration):
                 name="registries_externalregistry_patterns",
                 violation_error_message="Allow at least one pattern; * allows all.",
             ),
+        ),
+        migrations.CreateModel(
+            name="PullLog",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                ("inode", models.PositiveBigIntegerField(default=0)),
+                ("offset", models.PositiveBigIntegerField(default=0)),
+                ("beginning", models.CharField(blank=True, max_length=64)),
+                ("malformed_lines", models.PositiveBigIntegerField(default=0)),
+                (
+                    "read_at",
+                    models.DateTimeField(default=django.utils.timezone.now),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="CacheUse",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
+                    ),
+                ),
+                ("day", models.DateField()),
+                ("hits", models.PositiveBigIntegerField(default=0)),
+                ("misses", models.PositiveBigIntegerField(default=0)),
+                ("bytes", models.PositiveBigIntegerField(default=0)),
+                ("evictions", models.PositiveBigIntegerField(default=0)),
+                ("stale_pulls", models.PositiveBigIntegerField(default=0)),
+                (
+                    "registry",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="cache_use",
+                        to="registries.externalregistry",
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="teams.team",
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [
+                    models.Index(fields=["day"], name="registries_cacheuse_age")
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("registry", "day"), name="registries_cacheuse_day"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="LicenseTraffic",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
+                    ),
+                ),
+                ("day", models.DateField()),
+                ("bytes", models.PositiveBigIntegerField(default=0)),
+                (
+                    "license",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="traffic",
+                        to="licenses.license",
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="teams.team",
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [
+                    models.Index(fields=["day"], name="registries_traffic_age")
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("license", "day"), name="registries_licensetraffic_day"
+                    )
+                ],
+            },
         ),
         migrations.RunSQL(FORWARD, BACKWARD),
     ]

@@ -18,6 +18,7 @@ from registries.models.pulls import (
     PRIVATE_REGISTRY_SLUG,
     PullEvent,
 )
+from registries.models.usage import CacheUse, LicenseTraffic, PullLog
 
 __all__ = [
     "MAX_PATTERNS",
@@ -25,10 +26,13 @@ __all__ = [
     "PRIVATE_REGISTRY_ID",
     "PRIVATE_REGISTRY_SLUG",
     "RESERVED_SLUGS",
+    "CacheUse",
     "Credential",
     "CredentialCheck",
     "ExternalRegistry",
+    "LicenseTraffic",
     "PullEvent",
+    "PullLog",
     "RegistryShare",
     "default_patterns",
     "validate_endpoint",

@@ -33,6 +33,8 @@ class PullEvent(TeamOwned):
     reference = models.CharField(max_length=160)
     outcome = models.CharField(max_length=32)
     count = models.PositiveBigIntegerField()
+    # Of these, the ones answered from the cache while the registry was unavailable.
+    stale = models.PositiveBigIntegerField(default=0, db_default=0)
     last_at = models.DateTimeField()
 
     class Meta:

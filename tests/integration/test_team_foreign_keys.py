@@ -12,6 +12,7 @@ from teams.models import Team
 from tests.support.rows.factories import (
     ApiTokenFactory,
     ApplicationFactory,
+    CacheUseFactory,
     ChannelFactory,
     CredentialCheckFactory,
     CredentialFactory,
@@ -25,6 +26,7 @@ from tests.support.rows.factories import (
     LicenseFactory,
     LicenseFieldFactory,
     LicenseSigningKeyFactory,
+    LicenseTrafficFactory,
     RegistryShareFactory,
     ServiceAccountFactory,
 )
@@ -71,6 +73,12 @@ LINKS: dict[str, Callable[[Team, Team], Any]] = {
     ),
     "check of a registry": lambda ours, theirs: CredentialCheckFactory(
         team=ours, registry=ExternalRegistryFactory(team=theirs)
+    ),
+    "use of the cache for a registry": lambda ours, theirs: CacheUseFactory(
+        team=ours, registry=ExternalRegistryFactory(team=theirs)
+    ),
+    "traffic of a license": lambda ours, theirs: LicenseTrafficFactory(
+        team=ours, license=LicenseFactory(team=theirs)
     ),
     "image of an application": lambda ours, theirs: ImageRepositoryFactory(
         team=ours, application=ApplicationFactory(team=theirs)

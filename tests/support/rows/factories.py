@@ -26,9 +26,11 @@ from oci.media_types import OCI_MANIFEST
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
 from registries.models import (
+    CacheUse,
     Credential,
     CredentialCheck,
     ExternalRegistry,
+    LicenseTraffic,
     PullEvent,
     RegistryShare,
 )
@@ -322,6 +324,25 @@ class PullEventFactory(DjangoModelFactory[PullEvent]):
     outcome = "allowed"
     count = 1
     last_at = factory.LazyFunction(timezone.now)
+
+
+class LicenseTrafficFactory(DjangoModelFactory[LicenseTraffic]):
+    class Meta:
+        model = LicenseTraffic
+
+    license = factory.SubFactory(LicenseFactory)
+    team = factory.SelfAttribute("license.team")
+    day = factory.LazyFunction(lambda: timezone.now().date())
+    bytes = 2**20
+
+
+class CacheUseFactory(DjangoModelFactory[CacheUse]):
+    class Meta:
+        model = CacheUse
+
+    registry = factory.SubFactory(ExternalRegistryFactory)
+    team = factory.SelfAttribute("registry.team")
+    day = factory.LazyFunction(lambda: timezone.now().date())
 
 
 class AlertFactory(DjangoModelFactory[Alert]):

@@ -14,6 +14,7 @@ from audit.models import AuditEvent
 from teams.models import Membership, Team, TeamOwned
 from tests.support.rows.factories import (
     ApiTokenFactory,
+    CacheUseFactory,
     ChannelFactory,
     CredentialCheckFactory,
     DeliveryFactory,
@@ -22,6 +23,7 @@ from tests.support.rows.factories import (
     InvitationFactory,
     LicenseFactory,
     LicenseFieldFactory,
+    LicenseTrafficFactory,
     MembershipFactory,
     PullEventFactory,
     ServiceAccountFactory,
@@ -45,6 +47,8 @@ def make_world(team: Team) -> World:
     registry = ExternalRegistryFactory(team=team)
     CredentialCheckFactory(registry=registry)
     PullEventFactory(team=team, license=license, registry=registry)
+    LicenseTrafficFactory(license=license)
+    CacheUseFactory(registry=registry)
     tag = ImageTagFactory(manifest__repository__application=application)
     service_account = ServiceAccountFactory(team=team)
     membership: Membership = MembershipFactory(team=team, role="support")
