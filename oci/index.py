@@ -1,0 +1,28 @@
+"""The manifests of an index (OCI image spec; docker calls it a manifest list)."""
+
+from __future__ import annotations
+
+import json
+
+from oci.media_types import DOCKER_LIST, OCI_INDEX
+
+INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_LIST})
+# Reading more takes too long for an event loop; usual indexes have a few KB.
+MAX_INDEX_BYTES = 512 * 1024
+
+
+def children_of(media_type: str, content: bytes | None) -> tuple[str, ...] | None:
+    """Return the digests of an index's manifests; () for any other media type.
+
+    None if they are unknown: the content is, or is too large or malformed.
+    """
+    if media_type.partition(";")[0].strip().lower() not in INDEX_TYPES:
+        return ()
+    if content is None or len(content) > MAX_INDEX_BYTES:
+        return None
+    try:
+        entries = json.loads(content)["manifests"]
+        digests = [entry["digest"] for entry in entries]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return tuple(digest for digest in digests if isinstance(digest, str))
