@@ -33,7 +33,7 @@ from portal.wake import Task, wake
 from registries.decision.credentials import Subject, SubjectKind
 from registries.models import PRIVATE_REGISTRY_ID
 from registries.models.outcomes import ALLOWED
-from registries.pulls.events import PULLS_KEPT, Pull, record_pulls
+from registries.pulls.events import PULLS_KEPT, Pull, record_pull
 from teams.actors import system_actor
 from teams.selectors import actor_in_team, actor_of_api_token, api_token_by_id
 
@@ -243,7 +243,7 @@ def _count(application: Application, name: str, event: Notification) -> None:
         reference=event.tag or event.digest,
         outcome=ALLOWED,
     )
-    record_pulls({pull: 1}, at=event.at)
+    record_pull(pull, event.at)
 
 
 def _is_of_team(license_id: uuid.UUID, application: Application) -> bool:

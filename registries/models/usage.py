@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from datetime import date
 
 from django.db import models
 from django.utils import timezone
 
 from registries.models.external import ExternalRegistry
 from teams.models import TeamOwned
+
+FOLDED_DAY = date(2000, 1, 1)
 
 
 class LicenseTraffic(TeamOwned):

@@ -44,44 +44,65 @@ class Pull(NamedTuple):
     outcome: str
 
 
+class Counted(NamedTuple):
+    """How often a pull was made; ``stale`` of them while the registry was unavailable.
+
+    Those were answered from the cache.
+    """
+
+    last_at: datetime
+    count: int = 1
+    stale: int = 0
+
+    def plus(self, other: Counted) -> Counted:
+        return Counted(
+            max(self.last_at, other.last_at),
+            self.count + other.count,
+            self.stale + other.stale,
+        )
+
+
 # PostgreSQL does the adding, so that several edges can write at the same time.
 _ADD = """
 INSERT INTO registries_pullevent (
-    id, registry_slug, created_at, last_at, team_id, hour, application_slug, holder,
-    license_id, registry_id, repository, reference, outcome, count
-) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    id, registry_slug, created_at, team_id, hour, application_slug, holder,
+    license_id, registry_id, repository, reference, outcome, last_at, count, stale
+) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (team_id, hour, holder, application_slug, registry_id, repository,
              reference, outcome)
 DO UPDATE SET count = registries_pullevent.count + EXCLUDED.count,
+              stale = registries_pullevent.stale + EXCLUDED.stale,
               last_at = GREATEST(registries_pullevent.last_at, EXCLUDED.last_at)
 """
 
 
-def record_pulls(counts: Mapping[Pull, int], at: datetime | None = None) -> None:
-    """Add counted pulls to their hours; ``at`` is their time, now by default.
+def record_pull(pull: Pull, at: datetime) -> None:
+    """Add one pull to its hour."""
+    add_pulls({pull: Counted(at)})
+
+
+@atomic_with_retry
+def add_pulls(counts: Mapping[Pull, Counted]) -> None:
+    """Add counted pulls to their hours.
 
     Skips pulls of teams and licenses deleted since: a row that cannot be written must
     not hold up the others. Pulls through a deleted registry stay, without its slug.
     """
+    if not counts:
+        return
     teams = _existing_teams(counts)
     licenses = _existing_licenses(counts)
     slugs = _registry_slugs(counts)
     now = timezone.now()
-    last_at = at or now
     rows = []
     # By everything, so that two edges that add to the same rows lock them in one order.
-    for pull, count in sorted(counts.items(), key=lambda item: [*map(str, item[0])]):
+    for pull, counted in sorted(counts.items(), key=lambda item: [*map(str, item[0])]):
         if pull.team_id not in teams or pull.license_id not in licenses:
             continue
         slug = slugs.get(pull.registry_id, "")
-        rows.append((uuid.uuid4(), slug, now, last_at, *pull, count))
-
-    @atomic_with_retry
-    def write() -> None:
-        with connection.cursor() as cursor:
-            cursor.executemany(_ADD, rows)
-
-    write()
+        rows.append((uuid.uuid4(), slug, now, *pull, *counted))
+    with connection.cursor() as cursor:
+        cursor.executemany(_ADD, rows)
 
 
 def _existing_teams(pulls: Iterable[Pull]) -> set[uuid.UUID]:

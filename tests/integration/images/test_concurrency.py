@@ -15,7 +15,7 @@ from django.test import Client
 from images.confirmation import confirm_images
 from images.models import ImageManifest, ImageRepository
 from registries.models import PRIVATE_REGISTRY_ID, PullEvent
-from registries.pulls.events import Pull, record_pulls
+from registries.pulls.events import Counted, Pull, add_pulls
 from tests.integration.images.test_notifications import TOKEN, A, event, tell
 from tests.support.rows.vendor import Vendor, create_vendor
 from tests.support.stacks.private_registry import PrivateRegistry
@@ -93,7 +93,7 @@ def test_edges_that_count_the_same_pulls_do_not_deadlock(vendor: Vendor) -> None
 
     def count(pulls: list[Pull]) -> None:
         for _ in range(ROUNDS):
-            record_pulls(dict.fromkeys(pulls, 1))
+            add_pulls(dict.fromkeys(pulls, Counted(hour)))
 
     with ThreadPoolExecutor(2) as threads:
         edges = [

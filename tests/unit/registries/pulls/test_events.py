@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from licenses.models import License
 from registries.models import PullEvent
-from registries.pulls.events import Pull, record_pulls
+from registries.pulls.events import Counted, Pull, add_pulls, record_pull
 from tests.support.rows.vendor import Vendor, create_vendor
 
 HOUR = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -39,10 +39,13 @@ def pull_of(vendor: Vendor, license: License | None = None, **changes: object) -
 def test_counts_of_one_hour_add_up(vendor: Vendor) -> None:
     pull = pull_of(vendor, vendor.license())
 
-    record_pulls({pull: 2})
-    record_pulls({pull: 3})
+    add_pulls({pull: Counted(HOUR, 2, stale=1)})
+    add_pulls({pull: Counted(HOUR + timedelta(minutes=2), 3, stale=2)})
+    record_pull(pull, HOUR + timedelta(minutes=1))
 
-    assert PullEvent.objects.get().count == 5
+    event = PullEvent.objects.get()
+    assert (event.count, event.stale) == (6, 3)
+    assert event.last_at == HOUR + timedelta(minutes=2)
 
 
 def test_pulls_of_what_is_gone_do_not_hold_up_the_others(vendor: Vendor) -> None:
@@ -52,7 +55,8 @@ def test_pulls_of_what_is_gone_do_not_hold_up_the_others(vendor: Vendor) -> None
     gone_license = pull_of(vendor, license, license_id=uuid.uuid4())
     kept = pull_of(vendor, license)
 
-    record_pulls({gone_team: 1, gone_license: 1, kept: 4})
+    once = Counted(HOUR)
+    add_pulls({gone_team: once, gone_license: once, kept: Counted(HOUR, 4)})
 
     event = PullEvent.objects.get()
     assert (event.license_id, event.count) == (license.pk, 4)
