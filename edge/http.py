@@ -72,6 +72,16 @@ class ClientGone(Exception):  # noqa: N818 -- states the fact
     """The client closed its connection; nobody is left to answer."""
 
 
+@dataclass(slots=True)
+class Sent:
+    """What was answered so far; ``body`` is None unless it was sent whole."""
+
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    size: int = 0
+
+
 @dataclass(eq=False)
 class Request:
     """One HTTP request, and how to answer it."""
@@ -80,6 +90,9 @@ class Request:
     receive: Receive
     send: Send
     started: bool = field(default=False, init=False)
+    sent: Sent = field(default_factory=Sent, init=False)
+    # Headers of the answer, whatever it will be.
+    own_headers: Headers = field(default_factory=list, init=False)
 
     @property
     def method(self) -> str:
@@ -211,10 +224,21 @@ class Request:
             ClientGone: the client read nothing of an earlier answer in time.
         """
         self.started = True
-        await self._send_in_time(ANSWER_STALL_SECONDS, _beginning(status, headers))
+        await self._send_in_time(ANSWER_STALL_SECONDS, self._beginning(status, headers))
+
+    def _beginning(self, status: int, headers: Iterable[tuple[str, str]]) -> Message:
+        lowered = [
+            (name.lower(), value) for name, value in (*headers, *self.own_headers)
+        ]
+        self.sent.status, self.sent.headers = status, dict(lowered)
+        encoded = [
+            (name.encode("latin-1"), value.encode("latin-1")) for name, value in lowered
+        ]
+        return {"type": "http.response.start", "status": status, "headers": encoded}
 
     async def send_chunk(self, chunk: bytes, *, more: bool) -> None:
         await self.send(_piece(chunk, more=more))
+        self.sent.size += len(chunk)
 
     async def send_in_time(
         self, chunk: bytes, seconds: float, *, more: bool = True
@@ -232,6 +256,7 @@ class Request:
             async with asyncio.timeout(seconds):
                 for message in messages:
                     await self.send(message)
+                    self.sent.size += len(message.get("body", b""))
         except TimeoutError:
             raise self._gone() from None
 
@@ -250,7 +275,8 @@ class Request:
                 and was disconnected.
         """
         length = ("Content-Length", str(len(body)))
-        beginning = _beginning(status, [*headers, length])
+        beginning = self._beginning(status, [*headers, length])
+        self.sent.body = body
         if self.method == "HEAD":
             body = b""
         self.started = True
@@ -290,14 +316,6 @@ class Request:
             *error.headers,
         ]
         await self.answer(error.status, headers, body)
-
-
-def _beginning(status: int, headers: Iterable[tuple[str, str]]) -> Message:
-    encoded = [
-        (name.lower().encode("latin-1"), value.encode("latin-1"))
-        for name, value in headers
-    ]
-    return {"type": "http.response.start", "status": status, "headers": encoded}
 
 
 def _piece(body: bytes, *, more: bool) -> Message:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -9,12 +10,24 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from django.conf import settings
+
+from edge.http import Request
 from edge.threads import DatabaseThreads
+from oci.index import children_of
 from registries.decision.credentials import SubjectKind
 from registries.decision.pull import Allowed, AllowedPull, Decision
 from registries.models.outcomes import ALLOWED
 from registries.models.pulls import PRIVATE_REGISTRY_ID
-from registries.pulls.events import Pull, record_pulls
+from registries.pulls.events import Counted, Pull
+from registries.pulls.sessions import ManifestRequest, Sessions
+from registries.pulls.usage import (
+    CacheCounts,
+    LicenseDay,
+    RegistryDay,
+    Usage,
+    record_usage,
+)
 
 WRITE_SECONDS = 5
 # No client waits for it, and a large batch takes longer than a request may.
@@ -23,6 +36,9 @@ MANY = "*"
 MAX_KINDS = 50_000
 # So that no client fills memory and table with names that it makes up.
 MAX_KINDS_OF_HOLDER = 100
+# RFC 7234, section 5.5.1.
+STALE_WARNING = "110 "
+SUCCESS = frozenset({200, 206, 304})
 logger = logging.getLogger(__name__)
 
 
@@ -38,14 +54,17 @@ class PulledImage(NamedTuple):
 class PullCounter:
     """Counts pulls in memory and writes them in the background.
 
-    One pull is one manifest GET; HEAD and blobs are parts of it. A HEAD that fails
-    counts too, since some clients give up there, and only once if the GET follows.
-    Requests with an unknown credential belong to no team and are not counted.
+    :mod:`registries.pulls.sessions` says what is one pull. A HEAD that fails counts
+    too, since some clients give up there, and only once if the GET follows. Requests
+    with an unknown credential belong to no team and are not counted.
+
+    With BERTH_PULL_LOG, nginx logs what succeeds, and the log is counted instead.
     """
 
     def __init__(self, threads: DatabaseThreads) -> None:
         self._threads = threads
-        self._counts: Counter[Pull] = Counter()
+        self._usage = Usage()
+        self._sessions = Sessions()
         self._kinds_of_holder: Counter[str] = Counter()
         # Of this round and the last: the GET may follow after they were written.
         self._at_head: tuple[Counter[Pull], Counter[Pull]] = (Counter(), Counter())
@@ -57,45 +76,82 @@ class PullCounter:
         method: str,
         failure: str = "",
     ) -> None:
-        """Count a request if it is a pull, or a HEAD of one that failed.
+        """Count a request that failed, if it is a pull or a HEAD of one.
 
         ``image`` is None for anything but a manifest. ``failure`` is the code of the
         UpstreamError that ended an allowed pull.
         """
-        if image is None:
+        if image is None or decision.team_id is None or decision.subject is None:
             return
-        if decision.team_id is None or decision.subject is None:
-            return
-        outcome = _outcome(decision, failure)
+        pull = self._kept(_pull(decision, image, _outcome(decision, failure)))
         is_head = method == "HEAD"
-        if is_head and outcome == ALLOWED:
+        if not is_head and self._was_counted_at_head(pull):
             return
-        is_license = decision.subject.kind is SubjectKind.LICENSE
-        pull = Pull(
-            team_id=decision.team_id,
-            hour=datetime.now(UTC).replace(minute=0, second=0, microsecond=0),
-            application_slug=image.application[:64],
-            holder=str(decision.subject),
-            license_id=decision.subject.id if is_license else None,
-            registry_id=_registry_id(decision, image),
-            repository=image.repository,
-            reference=image.reference,
-            outcome=outcome,
-        )
-        self._add(pull, is_head=is_head)
-
-    def _add(self, pull: Pull, *, is_head: bool) -> None:
-        if pull not in self._counts:
-            if self._kinds_of_holder[pull.holder] >= MAX_KINDS_OF_HOLDER:
-                pull = pull._replace(repository=MANY, reference=MANY)
-            if len(self._counts) >= MAX_KINDS:
-                return
-            self._kinds_of_holder[pull.holder] += 1
-        if is_head:
+        if self._add(pull) and is_head:
             self._at_head[0][pull] += 1
-        elif self._was_counted_at_head(pull):
+
+    def count_answer(
+        self, allowed: AllowedPull, image: PulledImage | None, request: Request
+    ) -> None:
+        """Count a request that was answered, if it is a pull."""
+        sent = request.sent
+        if settings.BERTH_PULL_LOG or image is None or sent.status not in SUCCESS:
             return
-        self._counts[pull] += 1
+        pulled = self._sessions.pulled_as(
+            ManifestRequest(
+                at=time.time(),
+                holder=str(allowed.subject),
+                repository=f"{image.application}/{image.repository}",
+                method=request.method,
+                reference=image.reference,
+                digest=sent.headers.get("docker-content-digest", ""),
+                children=children_of(sent.headers.get("content-type", ""), sent.body),
+            )
+        )
+        if pulled is None:
+            return
+        is_stale = sent.headers.get("warning", "").startswith(STALE_WARNING)
+        pull = _pull(allowed, image._replace(reference=pulled), ALLOWED)
+        self._add(self._kept(pull), stale=int(is_stale))
+        if is_stale:
+            self._add_cache(allowed, CacheCounts(stale_pulls=1))
+
+    def count_bytes(self, allowed: AllowedPull, request: Request) -> None:
+        """Count what was sent of an answer, whole or not."""
+        sent, subject = request.sent, allowed.subject
+        if settings.BERTH_PULL_LOG or sent.status not in SUCCESS:
+            return
+        if subject.kind is SubjectKind.LICENSE and sent.size:
+            day = LicenseDay(allowed.team_id, subject.id, datetime.now(UTC).date())
+            if day in self._usage.traffic or len(self._usage.traffic) < MAX_KINDS:
+                self._usage.traffic[day] += sent.size
+
+    def name_in_log(self, allowed: AllowedPull, request: Request) -> None:
+        """Tell nginx for its log whose pull an answer is; clients do not get this."""
+        if settings.BERTH_PULL_LOG:
+            request.own_headers.append(("X-Berth-Pull", pull_of_log(allowed)))
+
+    def _kept(self, pull: Pull) -> Pull:
+        """Return the pull to count: one of many others if its holder has many."""
+        if pull in self._usage.pulls:
+            return pull
+        if self._kinds_of_holder[pull.holder] < MAX_KINDS_OF_HOLDER:
+            return pull
+        return pull._replace(repository=MANY, reference=MANY)
+
+    def _add(self, pull: Pull, *, stale: int = 0) -> bool:
+        """Count a pull; return whether there was memory for it."""
+        pulls = self._usage.pulls
+        if pull not in pulls:
+            if len(pulls) >= MAX_KINDS:
+                return False
+            self._kinds_of_holder[pull.holder] += 1
+        self._usage.add_pull(pull, Counted(datetime.now(UTC), 1, stale))
+        return True
+
+    def _add_cache(self, allowed: AllowedPull, counts: CacheCounts) -> None:
+        registry_id, today = allowed.registry.id, datetime.now(UTC).date()
+        self._usage.add_cache(RegistryDay(allowed.team_id, registry_id, today), counts)
 
     def _was_counted_at_head(self, pull: Pull) -> bool:
         for heads in self._at_head:
@@ -106,21 +162,21 @@ class PullCounter:
 
     async def write(self) -> None:
         """Write the counts; on failure, keep them for the next time."""
-        counts, self._counts = self._counts, Counter()
+        usage, self._usage = self._usage, Usage()
         self._kinds_of_holder.clear()
         self._at_head = (Counter(), self._at_head[0])
-        if not counts:
+        if not usage:
             return
         try:
             await self._threads.call(
-                lambda: record_pulls(counts), seconds=WRITE_DEADLINE_SECONDS
+                lambda: record_usage(usage), seconds=WRITE_DEADLINE_SECONDS
             )
         except Exception:
             logger.exception(
                 "Pulls could not be counted; they are kept for the next try."
             )
-            counts.update(self._counts)
-            self._counts = counts
+            usage.add(self._usage)
+            self._usage = usage
 
     async def write_forever(self) -> None:
         while True:
@@ -138,6 +194,28 @@ async def counted_pulls(threads: DatabaseThreads) -> AsyncIterator[PullCounter]:
     finally:
         writer.cancel()
         await pulls.write()
+
+
+def pull_of_log(allowed: AllowedPull) -> str:
+    """Return whose pull a line of nginx's log is, without any secret."""
+    return f"{allowed.team_id} {allowed.subject} {allowed.registry.id}"
+
+
+def _pull(decision: Decision, image: PulledImage, outcome: str) -> Pull:
+    team_id, subject = decision.team_id, decision.subject
+    if team_id is None or subject is None:
+        raise ValueError("A pull by nobody is not counted.")
+    return Pull(
+        team_id=team_id,
+        hour=datetime.now(UTC).replace(minute=0, second=0, microsecond=0),
+        application_slug=image.application[:64],
+        holder=str(subject),
+        license_id=subject.id if subject.kind is SubjectKind.LICENSE else None,
+        registry_id=_registry_id(decision, image),
+        repository=image.repository,
+        reference=image.reference,
+        outcome=outcome,
+    )
 
 
 def _registry_id(decision: Decision, image: PulledImage) -> uuid.UUID | None:

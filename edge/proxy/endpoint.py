@@ -44,14 +44,17 @@ async def serve_proxy(request: Request, services: EdgeServices) -> None:
     headers = _upstream_headers(request, route)
     query = _upstream_query(request, route)
     allowed = await _authorize(request, services, route)
+    services.pulls.name_in_log(allowed, request)
     exchange = Exchange(request, services, route, allowed, headers, query)
     try:
         await _answer(exchange)
+        services.pulls.count_answer(allowed, route.pulled, request)
     except UpstreamError as error:
         _report(error, exchange)
         services.pulls.count(allowed, route.pulled, request.method, error.code)
         raise client_error(error) from error
-    services.pulls.count(allowed, route.pulled, request.method)
+    finally:
+        services.pulls.count_bytes(allowed, request)
 
 
 async def _authorize(

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import pytest
 from django.db import connection
 
+from edge.http import Request
 from edge.proxy.route import parse_route
 from edge.pull_counter import PullCounter, PulledImage
 from edge.threads import DatabaseThreads
+from oci.media_types import OCI_INDEX, OCI_MANIFEST
 from registries.decision.credentials import Subject, SubjectKind
-from registries.decision.pull import Denied
-from registries.models import PullEvent
+from registries.decision.pull import AllowedPull, Denied
+from registries.models import CacheUse, LicenseTraffic, PullEvent
 from registries.models.outcomes import Reason
-from tests.support.rows.factories import LicenseFactory
+from tests.support.rows.factories import CredentialFactory, LicenseFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -82,3 +85,120 @@ def test_the_private_registrys_pulls_are_apart_from_the_proxys(
     assert (private.registry_slug, proxied.registry_slug) == ("private-registry", "")
     assert private.image == proxied.image == "my-org/api"
     assert (private.count, proxied.count) == (1, 1)
+
+
+class Answer(NamedTuple):
+    """What the edge sends for a request that it allowed."""
+
+    method: str
+    reference: str
+    digest: str = ""
+    kind: str = OCI_MANIFEST
+    body: bytes | None = b"{}"
+    status: int = 200
+    warning: str = ""
+
+
+async def answer(counter: PullCounter, allowed: AllowedPull, sent: Answer) -> Request:
+    async def send(_: object) -> None:
+        pass
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.disconnect"}
+
+    request = Request({"method": sent.method, "headers": []}, receive, send)
+    counter.name_in_log(allowed, request)
+    headers = [("Content-Type", sent.kind), ("Docker-Content-Digest", sent.digest)]
+    headers += [("Warning", sent.warning)] if sent.warning else []
+    if sent.body is None:
+        await request.start(sent.status, headers)
+        await request.send_chunk(b"x" * 10, more=False)
+    else:
+        await request.answer(sent.status, headers, sent.body)
+    counter.count_answer(allowed, image(sent.reference), request)
+    counter.count_bytes(allowed, request)
+    return request
+
+
+@pytest.fixture
+def allowed() -> AllowedPull:
+    license = LicenseFactory()
+    credential = CredentialFactory(registry__team=license.team)
+    subject = Subject(SubjectKind.LICENSE, license.pk)
+    return AllowedPull(license.team_id, subject, "my-org/api", (), credential)
+
+
+INDEX, CHILD = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
+INDEX_BODY = b'{"manifests": [{"digest": "%s"}]}' % CHILD.encode()
+
+
+def test_an_index_and_its_child_are_one_pull_and_bytes_add_up(
+    counter: PullCounter, allowed: AllowedPull
+) -> None:
+    async def pull() -> None:
+        await answer(counter, allowed, Answer("HEAD", "v1", INDEX, OCI_INDEX, b""))
+        await answer(
+            counter, allowed, Answer("GET", INDEX, INDEX, OCI_INDEX, INDEX_BODY)
+        )
+        await answer(counter, allowed, Answer("GET", CHILD, CHILD))
+        await counter.write()
+
+    asyncio.run(pull())
+    asyncio.run(pull())
+
+    event = PullEvent.objects.get()
+    assert (event.reference, event.outcome, event.count) == ("v1", "allowed", 2)
+    traffic = LicenseTraffic.objects.get()
+    assert traffic.bytes == 2 * (len(INDEX_BODY) + len(b"{}"))
+    assert traffic.license_id == event.license_id
+
+
+def test_pulls_answered_while_the_registry_is_unavailable_are_counted_as_such(
+    counter: PullCounter, allowed: AllowedPull
+) -> None:
+    stale = Answer("GET", "v1", CHILD, warning='110 - "Response is Stale"')
+    asyncio.run(answer(counter, allowed, stale))
+    asyncio.run(answer(counter, allowed, Answer("GET", "v1", CHILD)))
+    asyncio.run(counter.write())
+
+    event = PullEvent.objects.get()
+    assert (event.count, event.stale) == (2, 1)
+    assert CacheUse.objects.get().stale_pulls == 1
+
+
+def test_an_answer_that_fails_counts_nothing_and_a_broken_one_its_bytes(
+    counter: PullCounter, allowed: AllowedPull
+) -> None:
+    asyncio.run(answer(counter, allowed, Answer("GET", "v1", status=404)))
+    asyncio.run(counter.write())
+    assert not LicenseTraffic.objects.exists()
+    asyncio.run(answer(counter, allowed, Answer("GET", "v1", body=None)))
+    asyncio.run(counter.write())
+
+    assert LicenseTraffic.objects.get().bytes == 10
+    assert PullEvent.objects.get().count == 1
+
+
+def test_with_nginxs_log_the_edge_counts_refusals_alone(
+    counter: PullCounter, allowed: AllowedPull, denied: Denied, settings: Any
+) -> None:
+    settings.BERTH_PULL_LOG = "/var/log/berth/pulls.log"
+    request = asyncio.run(answer(counter, allowed, Answer("GET", "v1", CHILD)))
+    counter.count(denied, image("v1"), "GET")
+    counter.count(allowed, image("v1"), "GET", "unreachable")
+    asyncio.run(counter.write())
+
+    assert request.sent.headers["x-berth-pull"] == (
+        f"{allowed.team_id} {allowed.subject} {allowed.registry.pk}"
+    )
+    outcomes = PullEvent.objects.order_by("outcome").values_list("outcome", "count")
+    assert list(outcomes) == [("license_revoked", 1), ("registry_unreachable", 1)]
+    assert not LicenseTraffic.objects.exists()
+
+
+def test_clients_do_not_see_the_header_of_the_log_without_one(
+    counter: PullCounter, allowed: AllowedPull
+) -> None:
+    request = asyncio.run(answer(counter, allowed, Answer("GET", "v1", CHILD)))
+
+    assert "x-berth-pull" not in request.sent.headers
