@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from edge.pull_log.manager import AlreadyManaged, CacheManager
+from edge.pull_log.stopping import Stopping
+from registries.pulls.log_position import PositionMoved
+
+
+class Command(BaseCommand):
+    help = (
+        "Count the pulls in nginx's log, and keep the disk cache within its limits. "
+        "Run one on each host with an nginx; SIGTERM ends it."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--log", type=Path, help="The log (default: BERTH_PULL_LOG)."
+        )
+
+    def handle(self, *args: object, **options: Any) -> None:
+        log = options["log"] or settings.BERTH_PULL_LOG
+        if not log:
+            raise CommandError("Set BERTH_PULL_LOG, or name the log with --log.")
+        stopping = Stopping()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stopping.set())
+        try:
+            CacheManager(Path(log).absolute(), stopping).run()
+        except (AlreadyManaged, PositionMoved) as error:
+            raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(f"{log} cannot be read: {error.strerror}") from error
