@@ -16,6 +16,7 @@ from django.http.request import split_domain_port, validate_host
 
 from edge.asgi_types import Message, Receive, Scope, Send
 from oci.errors import ErrorCode, error_body
+from oci.index import MAX_INDEX_BYTES, is_index
 from portal.http.client_address import client_address, is_trusted_proxy, neighbourhood
 from portal.limits.fair_share import ShareExceeded
 
@@ -74,12 +75,22 @@ class ClientGone(Exception):  # noqa: N818 -- states the fact
 
 @dataclass(slots=True)
 class Sent:
-    """What was answered so far; ``body`` is None unless it was sent whole."""
+    """What was answered so far; ``index`` is the beginning of an index."""
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)
-    body: bytes | None = None
     size: int = 0
+    index: bytearray | None = None
+
+    def start(self, status: int, headers: Headers) -> None:
+        self.status, self.headers = status, dict(headers)
+        if is_index(self.headers.get("content-type", "")):
+            self.index = bytearray()
+
+    def add(self, chunk: bytes) -> None:
+        self.size += len(chunk)
+        if self.index is not None and len(self.index) <= MAX_INDEX_BYTES:
+            self.index += chunk
 
 
 @dataclass(eq=False)
@@ -93,6 +104,8 @@ class Request:
     sent: Sent = field(default_factory=Sent, init=False)
     # Headers of the answer, whatever it will be.
     own_headers: Headers = field(default_factory=list, init=False)
+    # Whether the answer is from the disk cache.
+    is_hit: bool = field(default=False, init=False)
 
     @property
     def method(self) -> str:
@@ -230,7 +243,7 @@ class Request:
         lowered = [
             (name.lower(), value) for name, value in (*headers, *self.own_headers)
         ]
-        self.sent.status, self.sent.headers = status, dict(lowered)
+        self.sent.start(status, lowered)
         encoded = [
             (name.encode("latin-1"), value.encode("latin-1")) for name, value in lowered
         ]
@@ -238,7 +251,7 @@ class Request:
 
     async def send_chunk(self, chunk: bytes, *, more: bool) -> None:
         await self.send(_piece(chunk, more=more))
-        self.sent.size += len(chunk)
+        self.sent.add(chunk)
 
     async def send_in_time(
         self, chunk: bytes, seconds: float, *, more: bool = True
@@ -256,7 +269,7 @@ class Request:
             async with asyncio.timeout(seconds):
                 for message in messages:
                     await self.send(message)
-                    self.sent.size += len(message.get("body", b""))
+                    self.sent.add(message.get("body", b""))
         except TimeoutError:
             raise self._gone() from None
 
@@ -276,7 +289,6 @@ class Request:
         """
         length = ("Content-Length", str(len(body)))
         beginning = self._beginning(status, [*headers, length])
-        self.sent.body = body
         if self.method == "HEAD":
             body = b""
         self.started = True

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 
+from edge.cache.place import place_of
 from edge.http import Request
 from edge.threads import DatabaseThreads
 from oci.index import children_of
@@ -105,7 +106,7 @@ class PullCounter:
                 method=request.method,
                 reference=image.reference,
                 digest=sent.headers.get("docker-content-digest", ""),
-                children=children_of(sent.headers.get("content-type", ""), sent.body),
+                children=children_of(sent.headers.get("content-type", ""), sent.index),
             )
         )
         if pulled is None:
@@ -117,19 +118,32 @@ class PullCounter:
             self._add_cache(allowed, CacheCounts(stale_pulls=1))
 
     def count_bytes(self, allowed: AllowedPull, request: Request) -> None:
-        """Count what was sent of an answer, whole or not."""
-        sent, subject = request.sent, allowed.subject
+        """Count what was sent of an answer, whole or not, and from where."""
+        sent = request.sent
         if settings.BERTH_PULL_LOG or sent.status not in SUCCESS:
             return
-        if subject.kind is SubjectKind.LICENSE and sent.size:
-            day = LicenseDay(allowed.team_id, subject.id, datetime.now(UTC).date())
-            if day in self._usage.traffic or len(self._usage.traffic) < MAX_KINDS:
-                self._usage.traffic[day] += sent.size
+        if allowed.subject.kind is SubjectKind.LICENSE and sent.size:
+            self._add_traffic(allowed, sent.size)
+        if settings.BERTH_CACHE_DIR and request.method == "GET":
+            hit = request.is_hit
+            self._add_cache(
+                allowed, CacheCounts(int(hit), int(not hit), sent.size if hit else 0)
+            )
 
     def name_in_log(self, allowed: AllowedPull, request: Request) -> None:
         """Tell nginx for its log whose pull an answer is; clients do not get this."""
         if settings.BERTH_PULL_LOG:
-            request.own_headers.append(("X-Berth-Pull", pull_of_log(allowed)))
+            place = place_of(allowed)
+            request.own_headers += [
+                ("X-Berth-Pull", pull_of_log(allowed)),
+                ("X-Berth-Place", str(place)),
+            ]
+
+    def note_hit(self, request: Request) -> None:
+        """Note, before an answer begins, that it comes from the disk cache."""
+        request.is_hit = True
+        if settings.BERTH_PULL_LOG:
+            request.own_headers.append(("X-Berth-Cache", "hit"))
 
     def _kept(self, pull: Pull) -> Pull:
         """Return the pull to count: one of many others if its holder has many."""
@@ -148,6 +162,12 @@ class PullCounter:
             self._kinds_of_holder[pull.holder] += 1
         self._usage.add_pull(pull, Counted(datetime.now(UTC), 1, stale))
         return True
+
+    def _add_traffic(self, allowed: AllowedPull, size: int) -> None:
+        traffic, today = self._usage.traffic, datetime.now(UTC).date()
+        day = LicenseDay(allowed.team_id, allowed.subject.id, today)
+        if day in traffic or len(traffic) < MAX_KINDS:
+            traffic[day] += size
 
     def _add_cache(self, allowed: AllowedPull, counts: CacheCounts) -> None:
         registry_id, today = allowed.registry.id, datetime.now(UTC).date()

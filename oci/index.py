@@ -11,12 +11,19 @@ INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_LIST})
 MAX_INDEX_BYTES = 512 * 1024
 
 
-def children_of(media_type: str, content: bytes | None) -> tuple[str, ...] | None:
+def is_index(media_type: str) -> bool:
+    """Return whether a Content-Type is that of an index."""
+    return media_type.partition(";")[0].strip().lower() in INDEX_TYPES
+
+
+def children_of(
+    media_type: str, content: bytes | bytearray | None
+) -> tuple[str, ...] | None:
     """Return the digests of an index's manifests; () for any other media type.
 
     None if they are unknown: the content is, or is too large or malformed.
     """
-    if media_type.partition(";")[0].strip().lower() not in INDEX_TYPES:
+    if not is_index(media_type):
         return ()
     if content is None or len(content) > MAX_INDEX_BYTES:
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -11,15 +12,14 @@ from pathlib import Path
 from cachetools import LRUCache
 
 from edge.pull_log.line import LoggedAnswer
-from oci.index import INDEX_TYPES, MAX_INDEX_BYTES, children_of
-from oci.media_types import DOCKER_LIST, OCI_INDEX
+from oci.index import MAX_INDEX_BYTES, children_of, is_index
 from registries.models.outcomes import ALLOWED
 from registries.pulls.events import Counted, Pull
 from registries.pulls.sessions import ManifestRequest, Sessions
 from registries.pulls.usage import CacheCounts, LicenseDay, RegistryDay, Usage
 
 SUCCESS = frozenset({200, 206, 304})
-_EXTENSIONS = {OCI_INDEX: "oci-index", DOCKER_LIST: "docker-list"}
+_EXTENSIONS = ("oci-index", "docker-list")
 _PLACE = re.compile(r"[0-9a-f-]{36}/[0-9a-f]{32}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -77,29 +77,29 @@ class LogCounter:
         )
 
     def _children_of(self, answer: LoggedAnswer) -> tuple[str, ...] | None:
-        media_type = answer.media_type.partition(";")[0].strip().lower()
-        if media_type not in INDEX_TYPES or answer.method != "GET":
+        if answer.method != "GET" or not is_index(answer.media_type):
             return ()
         digest = answer.reference if ":" in answer.reference else answer.digest
         children = self._children.get(digest)
         if children is None:
-            children = children_of(media_type, self._read(answer, digest, media_type))
+            children = children_of(answer.media_type, self._read(answer, digest))
             if children is not None:
                 self._children[digest] = children
         return children
 
-    def _read(self, answer: LoggedAnswer, digest: str, media_type: str) -> bytes | None:
+    def _read(self, answer: LoggedAnswer, digest: str) -> bytes | None:
         if self._cache_dir is None:
             return None
         if not _PLACE.fullmatch(answer.place) or not _DIGEST.fullmatch(digest):
             return None
-        name = f"{digest}.{_EXTENSIONS[media_type]}"
-        path = self._cache_dir / "objects" / answer.place / "manifests" / name
-        try:
-            with path.open("rb") as file:
+        directory = self._cache_dir / "objects" / answer.place / "manifests"
+        for extension in _EXTENSIONS:
+            with (
+                suppress(OSError),
+                (directory / f"{digest}.{extension}").open("rb") as file,
+            ):
                 return file.read(MAX_INDEX_BYTES + 1)
-        except OSError:
-            return None
+        return None
 
 
 @lru_cache(maxsize=100)

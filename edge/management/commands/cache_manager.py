@@ -31,7 +31,12 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
         try:
-            CacheManager(Path(log).absolute(), stopping).run()
+            cache_dir = settings.BERTH_CACHE_DIR
+            CacheManager(
+                Path(log).absolute(),
+                stopping,
+                cache_dir=Path(cache_dir) if cache_dir else None,
+            ).run()
         except (AlreadyManaged, PositionMoved) as error:
             raise CommandError(str(error)) from error
         except OSError as error:

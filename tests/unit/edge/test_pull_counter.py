@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 import pytest
 from django.db import connection
 
+from edge.cache.place import place_of
 from edge.http import Request
 from edge.proxy.route import parse_route
 from edge.pull_counter import PullCounter, PulledImage
 from edge.threads import DatabaseThreads
+from oci.index import MAX_INDEX_BYTES
 from oci.media_types import OCI_INDEX, OCI_MANIFEST
 from registries.decision.credentials import Subject, SubjectKind
 from registries.decision.pull import AllowedPull, Denied
@@ -97,6 +99,7 @@ class Answer(NamedTuple):
     body: bytes | None = b"{}"
     status: int = 200
     warning: str = ""
+    is_hit: bool = False
 
 
 async def answer(counter: PullCounter, allowed: AllowedPull, sent: Answer) -> Request:
@@ -108,6 +111,8 @@ async def answer(counter: PullCounter, allowed: AllowedPull, sent: Answer) -> Re
 
     request = Request({"method": sent.method, "headers": []}, receive, send)
     counter.name_in_log(allowed, request)
+    if sent.is_hit:
+        counter.note_hit(request)
     headers = [("Content-Type", sent.kind), ("Docker-Content-Digest", sent.digest)]
     headers += [("Warning", sent.warning)] if sent.warning else []
     if sent.body is None:
@@ -188,9 +193,14 @@ def test_with_nginxs_log_the_edge_counts_refusals_alone(
     counter.count(allowed, image("v1"), "GET", "unreachable")
     asyncio.run(counter.write())
 
-    assert request.sent.headers["x-berth-pull"] == (
+    headers = request.sent.headers
+    assert headers["x-berth-pull"] == (
         f"{allowed.team_id} {allowed.subject} {allowed.registry.pk}"
     )
+    assert headers["x-berth-place"] == str(place_of(allowed))
+    assert "x-berth-cache" not in headers
+    hit = asyncio.run(answer(counter, allowed, Answer("GET", "v1", is_hit=True)))
+    assert hit.sent.headers["x-berth-cache"] == "hit"
     outcomes = PullEvent.objects.order_by("outcome").values_list("outcome", "count")
     assert list(outcomes) == [("license_revoked", 1), ("registry_unreachable", 1)]
     assert not LicenseTraffic.objects.exists()
@@ -199,6 +209,35 @@ def test_with_nginxs_log_the_edge_counts_refusals_alone(
 def test_clients_do_not_see_the_header_of_the_log_without_one(
     counter: PullCounter, allowed: AllowedPull
 ) -> None:
-    request = asyncio.run(answer(counter, allowed, Answer("GET", "v1", CHILD)))
+    sent = Answer("GET", "v1", CHILD, is_hit=True)
+    request = asyncio.run(answer(counter, allowed, sent))
 
-    assert "x-berth-pull" not in request.sent.headers
+    assert not [name for name in request.sent.headers if name.startswith("x-berth")]
+
+
+def test_an_edge_with_a_cache_counts_its_use(
+    counter: PullCounter, allowed: AllowedPull, settings: Any
+) -> None:
+    asyncio.run(answer(counter, allowed, Answer("GET", "v1", body=None)))
+    settings.BERTH_CACHE_DIR = "/var/cache/berth"
+    for is_hit in (True, True, False):
+        sent = Answer("GET", "v1", body=None, is_hit=is_hit)
+        asyncio.run(answer(counter, allowed, sent))
+    asyncio.run(answer(counter, allowed, Answer("HEAD", "v1")))
+    asyncio.run(counter.write())
+
+    use = CacheUse.objects.get()
+    assert (use.hits, use.misses, use.bytes) == (2, 1, 20)
+    assert (use.registry_id, use.team_id) == (allowed.registry.pk, allowed.team_id)
+
+
+def test_the_children_of_an_index_sent_in_parts_are_known(
+    counter: PullCounter, allowed: AllowedPull
+) -> None:
+    sent = Answer("GET", INDEX, INDEX, OCI_INDEX, INDEX_BODY)
+    request = asyncio.run(answer(counter, allowed, sent))
+    assert request.sent.index == INDEX_BODY
+    large = Answer("GET", INDEX, INDEX, OCI_INDEX, b" " * 3 * MAX_INDEX_BYTES)
+    request = asyncio.run(answer(counter, allowed, large))
+
+    assert MAX_INDEX_BYTES < len(request.sent.index or b"") < 2 * MAX_INDEX_BYTES
