@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -14,11 +14,12 @@ from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 
 from alerts.models import Alert
-from registries.models import CredentialCheck, ExternalRegistry
+from registries.models import CredentialCheck, ExternalRegistry, PullLog
 from teams.models import Membership, Team
 from tests.support.pages.team_pages import signed_in
 from tests.support.rows.factories import (
     AlertFactory,
+    CacheUseFactory,
     CredentialCheckFactory,
     DeliveryFactory,
     ExternalRegistryFactory,
@@ -176,9 +177,35 @@ def test_what_waits_for_its_own_team_is_not_stalled(
     assert 180 <= numbers()["berth_oldest_alert_waiting_seconds",] < 240
 
 
+def test_use_of_the_cache_is_counted_by_registry(db: None, token: None) -> None:
+    registry, other = ExternalRegistryFactory(), ExternalRegistryFactory()
+    for day, hits in ((date(2000, 1, 1), 5), (date(2026, 3, 1), 2)):
+        CacheUseFactory(
+            registry=registry, day=day, hits=hits, misses=1, bytes=10, evictions=3
+        )
+    CacheUseFactory(registry=other, stale_pulls=4)
+    PullLog.objects.create(
+        malformed_lines=3, read_at=timezone.now() - timedelta(minutes=5)
+    )
+    PullLog.objects.create(malformed_lines=1)
+
+    metrics = numbers()
+
+    named = str(registry.pk)
+    assert metrics["berth_cache_hits_total", named] == 7
+    assert metrics["berth_cache_misses_total", named] == 2
+    assert metrics["berth_cache_bytes_total", named] == 20
+    assert metrics["berth_cache_evictions_total", named] == 6
+    assert metrics["berth_cache_stale_pulls_total", named] == 0
+    assert metrics["berth_cache_stale_pulls_total", str(other.pk)] == 4
+    assert metrics["berth_pull_log_malformed_lines_total",] == 4
+    assert 300 <= metrics["berth_pull_log_unread_seconds",] < 400
+
+
 def test_no_team_is_named(db: None, token: None, team: Team) -> None:
     ExternalRegistryFactory(team=team, endpoint="quay.example", slug="our-quay")
     AlertFactory(team=team, dispatched_at=None)
+    CacheUseFactory(registry__team=team, registry__slug="quay")
 
     text = ask().content.decode().lower()
 
