@@ -8,7 +8,7 @@ from alerts.api import views as alerts
 from images.api import views as images
 from licenses.api import applications, customers, license_fields, licenses
 from portal.http.api.views import DocsView, SchemaView, UnknownAddressView
-from registries.api import license_views
+from registries.api import license_views, pulls
 from registries.api import views as registries
 from registries.api.providers import ProvidersView
 from teams.api import invitations
@@ -103,7 +103,8 @@ urlpatterns = [
         "licenses/<uuid:license_id>/reinstate", licenses.LicenseReinstateView.as_view()
     ),
     path("licenses/<uuid:license_id>/file", licenses.LicenseFileView.as_view()),
-    path("licenses/<uuid:license_id>/pulls", registries.LicensePullsView.as_view()),
+    path("licenses/<uuid:license_id>/pulls", pulls.LicensePullsView.as_view()),
+    path("licenses/<uuid:license_id>/traffic", pulls.LicenseTrafficView.as_view()),
     path("license", license_views.HeldLicenseView.as_view()),
     path("license/file", license_views.HeldLicenseFileView.as_view()),
     path("license/pull-secret", license_views.PullSecretView.as_view()),
@@ -122,8 +123,8 @@ urlpatterns = [
         registries.RegistryDuplicateView.as_view(),
     ),
     path("registries/<str:registry>/checks", registries.RegistryChecksView.as_view()),
-    path("registries/<str:registry>/pulls", registries.RegistryPullsView.as_view()),
-    path("pulls", registries.PullsView.as_view()),
+    path("registries/<str:registry>/pulls", pulls.RegistryPullsView.as_view()),
+    path("pulls", pulls.PullsView.as_view()),
     path("authorize", registries.AuthorizeView.as_view()),
     # Last, so that an unknown URL gets an error in the API's form.
     re_path(r"", UnknownAddressView.as_view(), name="unknown-address"),

@@ -12,7 +12,14 @@ from django.utils import timezone
 from licenses.models import Application, License
 from licenses.selectors import applications_for_team, licenses_for_team
 from registries.decision.credentials import Subject, SubjectKind
-from registries.models import Credential, CredentialCheck, ExternalRegistry, PullEvent
+from registries.models import (
+    CacheUse,
+    Credential,
+    CredentialCheck,
+    ExternalRegistry,
+    LicenseTraffic,
+    PullEvent,
+)
 from registries.models.health import Outcome
 from registries.models.outcomes import ALLOWED
 from registries.providers import canonical_endpoint
@@ -72,6 +79,19 @@ def checks_of_registry(registry: ExternalRegistry) -> QuerySet[CredentialCheck]:
 def pulls_for_team(team_id: uuid.UUID) -> QuerySet[PullEvent]:
     """Return counted pulls, allowed and refused, the latest first."""
     return PullEvent.objects.for_team(team_id).order_by("-last_at", "-id")
+
+
+def traffic_for_team(team_id: uuid.UUID) -> QuerySet[LicenseTraffic]:
+    """Return the bytes sent with licenses by day, the latest first."""
+    return LicenseTraffic.objects.for_team(team_id).order_by("-day", "-id")
+
+
+def stale_pulls_of_registry(registry: ExternalRegistry) -> int:
+    """Return how many pulls of 30 days the cache answered while it was unavailable."""
+    recent = CacheUse.objects.for_team(registry.team_id).filter(
+        registry=registry, day__gt=timezone.now().date() - RECENT_PULLS
+    )
+    return recent.aggregate(total=Sum("stale_pulls", default=0))["total"] or 0
 
 
 def applications_of_registry(registry: ExternalRegistry) -> QuerySet[Application]:

@@ -10,6 +10,7 @@ from registries.models import (
     PRIVATE_REGISTRY_SLUG,
     CredentialCheck,
     ExternalRegistry,
+    LicenseTraffic,
     PullEvent,
 )
 from registries.models.health import Outcome
@@ -204,6 +205,10 @@ class PullSerializer(RowSerializer[PullEvent]):
         help_text="Its slug at that time, `private-registry` for the private registry; "
         "null if a pull was refused before any registry was asked"
     )
+    stale = serializers.IntegerField(
+        help_text="How many of these were answered from the cache while the registry "
+        "was unavailable"
+    )
 
     class Meta:
         model = PullEvent
@@ -218,6 +223,7 @@ class PullSerializer(RowSerializer[PullEvent]):
             "reference",
             "outcome",
             "count",
+            "stale",
             "last_at",
         ]
 
@@ -225,6 +231,16 @@ class PullSerializer(RowSerializer[PullEvent]):
         if pull.is_private:
             return PRIVATE_REGISTRY_SLUG
         return pull.registry_slug or None
+
+
+class LicenseTrafficSerializer(RowSerializer[LicenseTraffic]):
+    """The bytes sent through the proxy with a license in one day (UTC)."""
+
+    bytes = serializers.IntegerField()
+
+    class Meta:
+        model = LicenseTraffic
+        fields = ["id", "day", "bytes"]
 
 
 class AuthorizationRequestSerializer(InputSerializer):

@@ -9,8 +9,8 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from licenses.models import Application, License
-from licenses.selectors import applications_for_team, licenses_for_team
+from licenses.models import Application
+from licenses.selectors import applications_for_team
 from oci.digest import MalformedDigest
 from oci.reference import MalformedName, Reference, parse_reference
 from portal.crypto.secrets import Secret
@@ -25,7 +25,6 @@ from registries.api.serializers import (
     NewCredentialSerializer,
     NewRegistrySerializer,
     NewRegistryTestSerializer,
-    PullSerializer,
     RegistryChangesSerializer,
     RegistrySerializer,
     RegistryTestSerializer,
@@ -44,15 +43,13 @@ from registries.decision.pull import (
     Decision,
     authorize_pull,
 )
-from registries.filters import PullFilter
-from registries.models import CredentialCheck, ExternalRegistry, PullEvent
+from registries.models import CredentialCheck, ExternalRegistry
 from registries.selectors import (
     checks_of_registry,
-    pulls_for_team,
     registries_for_team,
 )
 from registries.services import NewCredential, NewRegistry
-from teams.api.base import ModelT, TeamView, by_id_or_slug, find, find_by_id_or_slug
+from teams.api.base import ModelT, TeamView, by_id_or_slug, find_by_id_or_slug
 from teams.api.idempotency import idempotent
 from teams.permissions import Permission
 
@@ -252,52 +249,6 @@ class RegistryChecksView(RegistryView[CredentialCheck]):
         """List the checks of a registry's credential, newest first."""
         self.require(Permission.REGISTRY_READ)
         return self.page()
-
-
-class PullsView(TeamView[PullEvent]):
-    serializer_class = PullSerializer
-    ordering = ("-last_at", "-id")
-    filterset_class = PullFilter
-
-    def get_queryset(self) -> QuerySet[PullEvent]:
-        return pulls_for_team(self.team_id)
-
-    def get(self, request: Request) -> Response:
-        """List pulls, allowed and refused, the latest first."""
-        self.require(Permission.LICENSE_READ)
-        return self.page()
-
-
-class RegistryPullsView(RegistryView[PullEvent]):
-    serializer_class = PullSerializer
-    ordering = ("-last_at", "-id")
-
-    def get_queryset(self) -> QuerySet[PullEvent]:
-        return pulls_for_team(self.team_id).filter(registry_id=self.registry.pk)
-
-    def get(self, request: Request, registry: str) -> Response:
-        """List pulls through one registry, the latest first."""
-        self.require(Permission.REGISTRY_READ)
-        return self.page()
-
-
-class LicensePullsView(TeamView[PullEvent]):
-    serializer_class = PullSerializer
-    ordering = ("-last_at", "-id")
-
-    def get_queryset(self) -> QuerySet[PullEvent]:
-        return pulls_for_team(self.team_id).filter(license=self._license)
-
-    def get(self, request: Request, license_id: uuid.UUID) -> Response:
-        """List pulls with one license, the latest first."""
-        self.require(Permission.LICENSE_READ)
-        return self.page()
-
-    @property
-    def _license(self) -> License:
-        if getattr(self, "swagger_fake_view", False):
-            return License(team_id=self.team_id)
-        return find(licenses_for_team(self.team_id), pk=self.kwargs["license_id"])
 
 
 class AuthorizeView(TeamView[Any]):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -44,7 +45,8 @@ class Pull(NamedTuple):
     outcome: str
 
 
-class Counted(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Counted:
     """How often a pull was made; ``stale`` of them while the registry was unavailable.
 
     Those were answered from the cache.
@@ -100,7 +102,8 @@ def add_pulls(counts: Mapping[Pull, Counted]) -> None:
         if pull.team_id not in teams or pull.license_id not in licenses:
             continue
         slug = slugs.get(pull.registry_id, "")
-        rows.append((uuid.uuid4(), slug, now, *pull, *counted))
+        numbers = (counted.last_at, counted.count, counted.stale)
+        rows.append((uuid.uuid4(), slug, now, *pull, *numbers))
     with connection.cursor() as cursor:
         cursor.executemany(_ADD, rows)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from audit.services import record
 from audit.tags import EventTag
@@ -29,6 +31,7 @@ from tests.support.rows.factories import (
     ExternalRegistryFactory,
     LicenseFactory,
     LicenseFieldFactory,
+    LicenseTrafficFactory,
     MembershipFactory,
     PullEventFactory,
     RegistryShareFactory,
@@ -68,6 +71,13 @@ def license_pull(team: Team, actor: Actor) -> str:
     license = team_license(team)
     PullEventFactory(team=team, license=license, registry=team_registry(team))
     return f"/licenses/{license.pk}/pulls"
+
+
+def license_traffic(team: Team, actor: Actor) -> str:
+    license = team_license(team)
+    days = timedelta(days=license.traffic.count())
+    LicenseTrafficFactory(license=license, day=timezone.now().date() - days)
+    return f"/licenses/{license.pk}/traffic"
 
 
 def registry_pull(team: Team, actor: Actor) -> str:
@@ -136,6 +146,7 @@ LISTS: dict[str, tuple[Make, int]] = {
     "customers": (made_by(CustomerFactory, "/customers"), 3),
     "licenses": (made_by(LicenseFactory, "/licenses"), 3),
     "license-pulls": (license_pull, 4),
+    "license-traffic": (license_traffic, 4),
     "registries": (registry, 5),
     "registry-pulls": (registry_pull, 6),
     "checks": (check, 6),
