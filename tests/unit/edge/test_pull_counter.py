@@ -236,7 +236,7 @@ def test_the_children_of_an_index_sent_in_parts_are_known(
 ) -> None:
     sent = Answer("GET", INDEX, INDEX, OCI_INDEX, INDEX_BODY)
     request = asyncio.run(answer(counter, allowed, sent))
-    assert request.sent.index == INDEX_BODY
+    assert request.sent.index == bytearray(INDEX_BODY)
     large = Answer("GET", INDEX, INDEX, OCI_INDEX, b" " * 3 * MAX_INDEX_BYTES)
     request = asyncio.run(answer(counter, allowed, large))
 

@@ -300,4 +300,4 @@ def test_whatever_happens_each_line_is_read_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(following, "QUIET_SECONDS", -1.0)
-    run_state_machine_as_test(NginxAndReader)  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(NginxAndReader)
