@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.db.models import QuerySet, Sum, Window
@@ -98,6 +98,11 @@ def recent_pulls(license: License) -> list[Any]:
         .distinct(*_SAME_PULLS)
     )
     return sorted(kinds, key=lambda pull: pull.last_at, reverse=True)[:PULLS_SHOWN]
+
+
+def bytes_by_day(license: License, since: date) -> dict[date, int]:
+    """Return the bytes sent with a license by day (UTC); days without are left out."""
+    return dict(license.traffic.filter(day__gte=since).values_list("day", "bytes"))
 
 
 def last_pull(license: License) -> Model | None:

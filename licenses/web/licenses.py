@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
 from django import forms
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.views.decorators.http import (
     require_http_methods,
     require_POST,
@@ -17,7 +19,7 @@ from django.views.decorators.http import (
 from django_filters import filters
 
 from licenses.filters import EXPIRING, LicenseFilter
-from licenses.history import events_of_license, history, recent_pulls
+from licenses.history import bytes_by_day, events_of_license, history, recent_pulls
 from licenses.license_id import is_license_id
 from licenses.models import License, LicenseField, LicenseState
 from licenses.selectors import (
@@ -28,6 +30,7 @@ from licenses.selectors import (
     licenses_with_id,
 )
 from licenses.services import download_license_file, reveal_license_id
+from licenses.web.traffic_chart import DAYS, TrafficChart, traffic_chart
 from portal.crypto.secrets import Secret
 from portal.http.keyset import keyset_page
 from portal.http.pages import is_partial, page_context, render_page
@@ -164,11 +167,17 @@ def _detail(
             for field, value in effective_field_values(license)
         ],
         "pulls": recent_pulls(license),
+        "traffic": _traffic(license),
         # Covers only this license, so it needs no permission for the audit log.
         "page": page,
         "history": history(page.rows),
     }
     return render_page(request, "licenses/license.html", context)
+
+
+def _traffic(license: License) -> TrafficChart:
+    today = timezone.now().date()
+    return traffic_chart(bytes_by_day(license, today - timedelta(days=DAYS)), today)
 
 
 def _commands(request: TeamRequest, license: License) -> dict[str, str]:

@@ -24,6 +24,7 @@ from registries.selectors import (
     credential_in_use,
     latest_pulls_of_registry,
     registries_for_team,
+    stale_pulls_of_registry,
 )
 from registries.services import check_registry
 from registries.web.proxied_names import image_names
@@ -137,6 +138,7 @@ def _facts(request: TeamRequest, registry: ExternalRegistry) -> dict[str, Any]:
     auth_type = registry.provider_profile.auth_type(credential.auth_type)
     return {
         "registry": registry,
+        "stale_pulls": stale_pulls_of_registry(registry),
         "auth_type_title": auth_type.title if auth_type else credential.auth_type,
         "credential_added_at": credential.created_at,
         "username": credential.username.reveal() if may_manage else None,

@@ -26,13 +26,14 @@ from tests.support.rows.audit import audited
 from tests.support.rows.factories import (
     LicenseFactory,
     LicenseFieldFactory,
+    LicenseTrafficFactory,
     MembershipFactory,
     PullEventFactory,
 )
 
 # Of which seven are of every first page of a session.
 LIST_QUERIES = 9
-DETAIL_QUERIES = 11
+DETAIL_QUERIES = 12
 
 
 def test_list_shows_each_license_and_its_state(
@@ -294,6 +295,26 @@ def test_what_happened_to_a_license_has_pages_for_whom_sees_no_audit_log(
     assert client.get("/t/acme/audit").status_code == 403
 
 
+def test_the_data_sent_with_a_license_is_shown_by_day(
+    client: Client, owner: Membership
+) -> None:
+    license, other = LicenseFactory.create_batch(2, team=owner.team)
+    today = timezone.now().date()
+    signed_in(client, owner)
+    assert "Data sent" not in page(client, address(license))
+    for days, size in ((0, 3 * 2**30), (29, 2**20), (31, 2**40)):
+        LicenseTrafficFactory(
+            license=license, day=today - timedelta(days=days), bytes=size
+        )
+    LicenseTrafficFactory(license=other, bytes=2**50)
+
+    text = page(client, address(license)).replace("\xa0", " ")
+
+    assert "Data sent: 3.0 GB" in text
+    assert re.findall(r'class="text-end">([0-9][^<]*)<', text) == ["3.0 GB", "1.0 MB"]
+    assert len(re.findall(r'<rect class="bar-allowed"', text)) == 2
+
+
 @pytest.mark.parametrize("rows", [1, 30])
 def test_detail_asks_a_constant_number_of_queries(
     rows: int, client: Client, owner: Membership
@@ -302,6 +323,8 @@ def test_detail_asks_a_constant_number_of_queries(
     for number in range(rows):
         LicenseFieldFactory(application=license.application)
         PullEventFactory(team=owner.team, license=license, repository=f"a/b{number}")
+        day = timezone.now().date() - timedelta(days=number)
+        LicenseTrafficFactory(license=license, day=day)
         AuditEvent.objects.create(
             team=owner.team,
             tag="license:changed",

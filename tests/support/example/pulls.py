@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from licenses.models import License, LicenseState
@@ -12,10 +13,15 @@ from registries.models import (
     PRIVATE_REGISTRY_ID,
     PRIVATE_REGISTRY_SLUG,
     ExternalRegistry,
+    LicenseTraffic,
     PullEvent,
 )
 from tests.support.example.names import REPOSITORIES, TAGS
-from tests.support.rows.factories import PullEventFactory
+from tests.support.rows.factories import (
+    CacheUseFactory,
+    LicenseTrafficFactory,
+    PullEventFactory,
+)
 
 DAYS = 30
 
@@ -36,6 +42,34 @@ def add_pulls(
     ]
     private = [_private_pull(license, picks) for license in picks.sample(pullers, 9)]
     PullEvent.objects.bulk_create(proxied + private)
+    _add_outage(registries["quay"])
+    _add_traffic(proxied, picks)
+
+
+def _add_outage(registry: ExternalRegistry) -> None:
+    """Let the cache have answered while a registry was unavailable today."""
+    pulls = PullEvent.objects.filter(registry_id=registry.pk).order_by("-last_at")[:2]
+    for pull in pulls:
+        PullEvent.objects.filter(pk=pull.pk).update(stale=pull.count)
+    today = datetime.now(tz=UTC).date()
+    CacheUseFactory(
+        registry=registry, day=today, stale_pulls=sum(pull.count for pull in pulls)
+    )
+
+
+def _add_traffic(pulls: Sequence[PullEvent], picks: random.Random) -> None:
+    """Count the bytes of the pulls: some layers of each image."""
+    sent: Counter[tuple[License, date]] = Counter()
+    for pull in pulls:
+        if pull.is_allowed and pull.license is not None:
+            size = pull.count * picks.randrange(20_000_000, 90_000_000)
+            sent[pull.license, pull.last_at.date()] += size
+    LicenseTraffic.objects.bulk_create(
+        LicenseTrafficFactory.build(
+            license=license, team=license.team, day=day, bytes=size
+        )
+        for (license, day), size in sent.items()
+    )
 
 
 def _instants(license: License, picks: random.Random) -> Iterator[datetime]:

@@ -62,6 +62,18 @@ def test_pulls_are_shown_newest_first(page: Any, team: Team, license: Any) -> No
     assert "Allowed</span>" in text
 
 
+def test_pulls_answered_while_the_registry_was_unavailable_say_so(
+    page: Any, team: Team, license: Any
+) -> None:
+    PullEventFactory(team=team, license=license, count=5_000, stale=1_234)
+    PullEventFactory(team=team, license=license, repository="quay.io/fresh")
+
+    text = page()
+
+    assert text.count("from the cache: the registry was unavailable") == 1
+    assert "1,234 from the cache: the registry was unavailable" in text
+
+
 def test_a_refused_pull_links_to_its_explanation(
     page: Any, team: Team, license: Any
 ) -> None:

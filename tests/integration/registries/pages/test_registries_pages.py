@@ -18,6 +18,7 @@ from registries.models import CredentialCheck, ExternalRegistry
 from teams.models import Membership, Team
 from tests.support.rows.factories import (
     ApplicationFactory,
+    CacheUseFactory,
     CredentialCheckFactory,
     ExternalRegistryFactory,
     LicenseFactory,
@@ -27,7 +28,7 @@ from tests.support.rows.factories import (
 
 IMAGES = "/t/acme/images"
 LIST_QUERIES = 10
-DETAIL_QUERIES = 11
+DETAIL_QUERIES = 12
 
 
 @pytest.fixture
@@ -275,6 +276,27 @@ def test_a_busy_team_keeps_the_image_to_check(
     assert refusal in text_of(response)
     assert 'value="my-org/api:v7"' in response.content.decode()
     assert not CredentialCheck.objects.exists()
+
+
+def test_the_page_says_how_many_pulls_the_cache_answered_in_an_outage(
+    browser: Client, team: Team, registry: ExternalRegistry
+) -> None:
+    assert "The cache answered" not in text_of(browser.get(address(registry)))
+    today = timezone.now().date()
+    for days, number in ((0, 1_200), (29, 34), (30, 500)):
+        CacheUseFactory(
+            registry=registry, day=today - timedelta(days=days), stale_pulls=number
+        )
+    CacheUseFactory(registry__team=team, stale_pulls=9)
+    PullEventFactory(team=team, registry=registry, count=40, stale=7)
+
+    text = text_of(browser.get(address(registry)))
+
+    assert (
+        "The cache answered 1,234 pulls in the last 30 days while the registry was "
+        "unavailable."
+    ) in text
+    assert "7 from the cache: the registry was unavailable" in text
 
 
 def test_pulls_are_shown_and_refused_ones_explained(
