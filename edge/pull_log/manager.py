@@ -79,11 +79,11 @@ def only_reader(log: Path) -> Iterator[uuid.UUID]:
 
 
 class CacheManager:
-    """Reads, counts and stores until it is stopped."""
+    """Reads, counts and stores until it is stopped; evicts in a thread."""
 
     def __init__(
         self,
-        log: Path,
+        log: Path | None,
         stopping: Stopping,
         *,
         cache_dir: Path | None = None,
@@ -94,7 +94,7 @@ class CacheManager:
         self._counter = LogCounter(cache_dir)
         self._evictor = evictor
         self._evictions = Evictions(evictor, stopping) if evictor else None
-        self._malformed = _MalformedLines()
+        self._malformed = _MalformedLines(log)
 
     def run(self) -> None:
         """Run until stopped; the batch at hand is finished first.
@@ -104,19 +104,26 @@ class CacheManager:
             OSError: the log cannot be read.
             PositionMoved: another process has counted it.
         """
+        try:
+            if self._log is None:
+                self._only_evict()
+                return
+            with only_reader(self._log) as log_id:
+                if self._evictions:
+                    self._evictions.start()
+                self._follow(self._log, log_id)
+        except Stopped:
+            logger.warning("Stopped; the rest is counted later.")
+
+    def _only_evict(self) -> None:
         if self._evictions:
             self._evictions.start()
-        with only_reader(self._log) as log_id:
-            try:
-                self._follow(log_id)
-            except Stopped:
-                logger.warning("Stopped; the rest of the log is counted later.")
+        while not self._stopping.wait(POLL_SECONDS):
+            self._store_evictions()
 
-    def _follow(self, log_id: uuid.UUID) -> None:
+    def _follow(self, log: Path, log_id: uuid.UUID) -> None:
         position, read_at = self._stored(lambda: stored_position(log_id))
-        follower = LogFollower(
-            self._log, position, read_at.timestamp() if read_at else 0.0
-        )
+        follower = LogFollower(log, position, read_at.timestamp() if read_at else 0.0)
         self._remember(follower)
         idle_since = time.monotonic()
         while not self._stopping.is_set():
@@ -145,7 +152,7 @@ class CacheManager:
         answers, malformed = self._parsed(lines)
         malformed += follower.take_incomplete_lines()
         if malformed:
-            self._malformed.report(malformed, self._log)
+            self._malformed.report(malformed)
         usage, after = self._counter.count(answers), follower.position
         self._stored(lambda: record_log(log_id, before, after, usage, malformed))
         self._touch(answers)
@@ -199,14 +206,17 @@ class CacheManager:
 class _MalformedLines:
     """Reports skipped lines, at most once a minute."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: Path | None) -> None:
+        self._log = log
         self._unreported = 0
         self._reported_at = -REPORT_SECONDS
 
-    def report(self, number: int, log: Path) -> None:
+    def report(self, number: int) -> None:
         self._unreported += number
         now = time.monotonic()
         if now - self._reported_at >= REPORT_SECONDS:
             # Not their content: who wrote them is unknown.
-            logger.warning("%s has malformed lines; skipped: %s", log, self._unreported)
+            logger.warning(
+                "%s has malformed lines; skipped: %s", self._log, self._unreported
+            )
             self._unreported, self._reported_at = 0, now

@@ -25,18 +25,19 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: Any) -> None:
         log = options["log"] or settings.BERTH_PULL_LOG
-        if not log:
-            raise CommandError("Set BERTH_PULL_LOG, or name the log with --log.")
+        cache_dir = settings.BERTH_CACHE_DIR
+        if not log and not cache_dir:
+            raise CommandError("Set BERTH_PULL_LOG or BERTH_CACHE_DIR, or use --log.")
         stopping = Stopping()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
+        manager = CacheManager(
+            Path(log).absolute() if log else None,
+            stopping,
+            cache_dir=Path(cache_dir) if cache_dir else None,
+        )
         try:
-            cache_dir = settings.BERTH_CACHE_DIR
-            CacheManager(
-                Path(log).absolute(),
-                stopping,
-                cache_dir=Path(cache_dir) if cache_dir else None,
-            ).run()
+            manager.run()
         except (AlreadyManaged, PositionMoved) as error:
             raise CommandError(str(error)) from error
         except OSError as error:
