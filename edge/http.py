@@ -102,8 +102,8 @@ class Request:
     send: Send
     started: bool = field(default=False, init=False)
     sent: Sent = field(default_factory=Sent, init=False)
-    # Headers of the answer, whatever it will be.
-    own_headers: Headers = field(default_factory=list, init=False)
+    # Headers for nginx, of whatever answer.
+    log_headers: Headers = field(default_factory=list, init=False)
     # Whether the answer is from the disk cache.
     is_hit: bool = field(default=False, init=False)
 
@@ -241,8 +241,10 @@ class Request:
 
     def _beginning(self, status: int, headers: Iterable[tuple[str, str]]) -> Message:
         lowered = [
-            (name.lower(), value) for name, value in (*headers, *self.own_headers)
+            (name.lower(), value) for name, value in (*headers, *self.log_headers)
         ]
+        if self.log_headers and self.is_hit:
+            lowered.append(("x-berth-cache", "hit"))
         self.sent.start(status, lowered)
         encoded = [
             (name.encode("latin-1"), value.encode("latin-1")) for name, value in lowered

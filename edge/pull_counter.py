@@ -134,16 +134,10 @@ class PullCounter:
         """Tell nginx for its log whose pull an answer is; clients do not get this."""
         if settings.BERTH_PULL_LOG:
             place = place_of(allowed)
-            request.own_headers += [
+            request.log_headers += [
                 ("X-Berth-Pull", pull_of_log(allowed)),
                 ("X-Berth-Place", str(place)),
             ]
-
-    def note_hit(self, request: Request) -> None:
-        """Note, before an answer begins, that it comes from the disk cache."""
-        request.is_hit = True
-        if settings.BERTH_PULL_LOG:
-            request.own_headers.append(("X-Berth-Cache", "hit"))
 
     def _kept(self, pull: Pull) -> Pull:
         """Return the pull to count: one of many others if its holder has many."""

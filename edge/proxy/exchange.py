@@ -118,7 +118,7 @@ class Exchange:
     async def is_still_allowed(self) -> bool:
         """Decide once more; raises django.db.Error when that cannot be done."""
         subject, name = self.allowed.subject, self.route.name
-        # Over a connection of its own: no request delays it, not even of the same login.
+        # Over a connection of its own: no request of the same login delays it.
         decision = await self.services.download_decisions.decide(subject, name)
         if isinstance(decision, Denied):
             logger.info(

@@ -85,10 +85,10 @@ async def test_a_decision_made_now_is_new_for_all(
 async def test_a_decision_made_now_joins_none_under_way(
     decisions: Decisions[str, int], asked: Asked, later: Clock
 ) -> None:
-    asked.release = threading.Event()
+    asked.release = asyncio.Event()
     first = asyncio.ensure_future(decisions.decide(SUBJECT, "a"))
     await asyncio.sleep(0)
-    await asyncio.to_thread(asked.started.wait, 30)
+    await asked.started.wait()
     hanging, asked.release = asked.release, None
 
     assert await decisions.decide_now(SUBJECT, "a") == 2

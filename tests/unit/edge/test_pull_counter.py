@@ -111,8 +111,7 @@ async def answer(counter: PullCounter, allowed: AllowedPull, sent: Answer) -> Re
 
     request = Request({"method": sent.method, "headers": []}, receive, send)
     counter.name_in_log(allowed, request)
-    if sent.is_hit:
-        counter.note_hit(request)
+    request.is_hit = sent.is_hit
     headers = [("Content-Type", sent.kind), ("Docker-Content-Digest", sent.digest)]
     headers += [("Warning", sent.warning)] if sent.warning else []
     if sent.body is None:
