@@ -13,13 +13,15 @@ from functools import partial
 import django
 
 from bench.harness.errors import BenchError
-from bench.harness.report import Report, write_report
+from bench.harness.report import Report, write_json, write_report
 from bench.harness.rounds import say
 from bench.harness.servers import running_servers
 from deploy.local.demo_settings import PROJECT
 from deploy.local.process import LocalStackError
 
 PAGE = PROJECT / "docs" / "performance.md"
+FIGURES = PROJECT / "docs" / "performance.json"
+QUICK_FIGURES = PROJECT / "var" / "performance-quick.json"
 PULLS = "pulls"
 SEED = "seed"
 REVOCATION = "revocation"
@@ -90,9 +92,13 @@ def _measure(options: argparse.Namespace) -> None:
 
         watch = MachineWatch.start()
         result = _measurements(options)[name](servers, quick=options.quick)
-        report = result.render(name, watch.finish())
+        machine = watch.finish()
+    report = result.render(name, machine)
     print(f"\n{report}\n")
     say(f"Measured in {time.monotonic() - started:.0f} s.")
+    figures = QUICK_FIGURES if options.quick else FIGURES
+    write_json(figures, name, result.as_json(machine))
+    say(f"Updated {figures.relative_to(PROJECT)}.")
     if not options.quick:
         write_report(PAGE, name, report)
         say(f"Updated {PAGE.relative_to(PROJECT)}.")
