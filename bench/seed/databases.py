@@ -16,15 +16,25 @@ DATABASES = ("bench_few", "bench_many")
 
 def copy_databases() -> None:
     """Make both databases as copies of the current one, which nobody may use."""
+    for name in DATABASES:
+        copy_current_database(name)
+
+
+def copy_current_database(name: str) -> None:
+    """Make a copy of the current database, which nobody may use."""
     original = connection.settings_dict["NAME"]
     _disconnect()
+    create_database(name, template=original)
+
+
+def create_database(name: str, *, template: str = "template1") -> None:
+    """Create a database on the same server, empty or as a copy of another one."""
+    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+    identifiers = map(sql.Identifier, (name, template))
     with psycopg.connect(
         settings.DATABASE_URL, dbname="template1", autocommit=True
     ) as server:
-        for name in DATABASES:
-            statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-            identifiers = map(sql.Identifier, (name, original))
-            server.execute(statement.format(*identifiers))
+        server.execute(statement.format(*identifiers))
 
 
 def fill_database(name: str, licenses: int) -> None:
