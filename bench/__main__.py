@@ -59,10 +59,15 @@ def _parse() -> argparse.Namespace:
         metavar="N",
         help="seed: how many licenses to add to the database in DATABASE_URL",
     )
+    parser.add_argument(
+        "--before", metavar="REV", help="pulls: the revision to compare with"
+    )
     _add_revocation_options(parser)
     options = parser.parse_args()
     if (options.command == SEED) != (options.licenses is not None):
         parser.error("seed requires --licenses, and no other command accepts it")
+    if options.before is not None and options.command != PULLS:
+        parser.error("only pulls accepts --before")
     special = (options.seed, options.download_seconds) != (None, None)
     if special and options.command != REVOCATION:
         parser.error("only revocation accepts --seed and --download-seconds")
@@ -110,11 +115,12 @@ def _measurements(options: argparse.Namespace) -> dict[str, Callable[..., Report
     from bench.installer import measure_installer
     from bench.pages.run import measure_pages
     from bench.pulls.run import measure_pulls
+    from bench.revisions.tree import BEFORE
     from bench.revocation.run import measure_revocation
     from bench.tokens.run import measure_tokens
 
     return {
-        PULLS: measure_pulls,
+        PULLS: partial(measure_pulls, before=options.before or BEFORE),
         "pages": measure_pages,
         "checks": measure_claims_and_checks,
         "tokens": measure_tokens,

@@ -46,10 +46,11 @@ class Servers:
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running HTTP server."""
+    """A running HTTP server; ``behind`` are processes that work for it."""
 
     pid: int
     host: str
+    behind: tuple[int, ...] = ()
 
 
 @contextmanager

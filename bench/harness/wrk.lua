@@ -1,24 +1,28 @@
--- With two files named after the URL, requests are taken from the first in turn: a
--- path, a tab and the value of the Authorization header, which may be empty. Responses
--- are written to the second: the status, a space and the body.
+-- Requests are taken in turn from the first file named after the URL. A line is a path and
+-- headers as "Name: value", separated by tabs. With a second file, responses are written
+-- to it: the status, a space and the body.
 function init(args)
-  if not args[1] then
-    return
-  end
   local prepared, at = {}, 0
   for line in io.lines(args[1]) do
-    local path, authorization = line:match("^([^\t]+)\t(.*)$")
-    local headers = {}
-    if authorization ~= "" then
-      headers["Authorization"] = authorization
+    local headers, path = {}, nil
+    for field in line:gmatch("[^\t]+") do
+      if path then
+        local name, value = field:match("^([^:]+): (.*)$")
+        headers[name] = value
+      else
+        path = field
+      end
     end
     prepared[#prepared + 1] = wrk.format("GET", path, headers)
   end
-  local answers = assert(io.open(args[2], "w"))
   function request()
     at = at % #prepared + 1
     return prepared[at]
   end
+  if not args[2] then
+    return
+  end
+  local answers = assert(io.open(args[2], "w"))
   function response(status, headers, body)
     answers:write(status, " ", body, "\n")
   end

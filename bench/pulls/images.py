@@ -31,7 +31,7 @@ def push_images(registry_url: str, plan: Plan) -> Images:
     small = push_blob(registry_url, REPOSITORY, os.urandom(SMALL_BLOB_BYTES))
     large = push_blob_stream(registry_url, REPOSITORY, plan.large_blob_bytes)
     # One more repository warms up the upstream's token service.
-    count = plan.fresh_edges + plan.new_pairs + 1
+    count = plan.fresh_edges + 2 * plan.new_pairs + 1
     repositories = [f"{APPLICATION}/cold-{number}" for number in range(count)]
     for repository in repositories:
         push_image(registry_url, repository, TAG, layers=[layer])

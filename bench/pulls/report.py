@@ -1,94 +1,94 @@
-"""The goals and the report of pulls, tokens and decisions."""
+"""The report of pulls, tokens and decisions."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from bench.harness.load import Load
-from bench.harness.report import Goal, Report, table
-from bench.harness.rounds import medians, percentile
+from bench.harness.load import CONNECTIONS, Load
+from bench.harness.report import Report, table
+from bench.harness.rounds import medians
 from bench.pulls.cold import FirstPull
-from bench.pulls.decision import Decisions
-from bench.pulls.plan import Plan
-from bench.pulls.rounds import LargeBlob
-from bench.pulls.targets import (
-    BLOB,
-    BY_DIGEST,
-    DIRECT,
-    EDGE,
-    EDGE_PASSING_ON,
-    KINDS,
-    MIRROR,
-)
+from bench.pulls.goals import goals
+from bench.pulls.results import PullResults, summary
+from bench.pulls.rounds import LARGE_KINDS, SmallKey
+from bench.pulls.targets import KINDS
+from bench.revisions.pair import Age
+
+_REVISIONS = {Age.NOW: "This one", Age.BEFORE: "The commit before"}
 
 
-@dataclass(frozen=True, slots=True)
-class PullResults:
-    """All figures except the decisions'; ``small`` is by kind and target."""
-
-    plan: Plan
-    targets: list[str]
-    small: dict[tuple[str, str], Load]
-    large: LargeBlob
-    tokens: Load
-    cold: dict[str, list[FirstPull]]
-
-
-def make_report(results: PullResults, decisions: Decisions) -> Report:
+def make_report(results: PullResults) -> Report:
     return Report(
         {
-            "Small responses": _small(results),
+            "Decisions in process": _decisions(results),
+            "Tokens": _tokens(results),
+            **dict(_small(results)),
             "Large blob": _large(results),
-            "First pulls": _cold(results.cold),
-            "Tokens": _tokens(results.tokens),
-            "Decisions": _decisions(decisions),
+            "Memory": _memory(results.peak_bytes),
+            "First pulls": _first_pulls(results.first),
         },
-        [*_pull_goals(results), _decision_goal(decisions)],
+        goals(results),
+        results.figures(),
     )
 
 
-def _pull_goals(results: PullResults) -> Iterator[Goal]:
-    """Yield every goal of the plain edge."""
-    for kind in KINDS:
-        yield _small_goal(results, kind, EDGE)
-    # The edge's memory must not hide the cost of passing requests on.
-    for kind in (BLOB, BY_DIGEST):
-        yield _small_goal(results, kind, EDGE_PASSING_ON)
-    share = results.large.speeds[EDGE] / results.large.speeds[DIRECT] * 100
-    name = "Large blob: MB/s against the upstream directly"
-    yield Goal(name, share, "at least", 70, " %")
-
-
-def _small_goal(results: PullResults, kind: str, target: str) -> Goal:
-    edge = results.small[kind, target].requests_per_second
-    mirror = results.small[kind, MIRROR].requests_per_second
-    name = f"{kind}: requests/s against {MIRROR}. {target}"
-    return Goal(name, edge / mirror, "at least", 1.5, " times")
-
-
-def _decision_goal(decisions: Decisions) -> Goal:
-    few, many = decisions
-    ratio = percentile(decisions[many], 99) / percentile(decisions[few], 99)
-    name = f"Decision: p99 at {many:,} against {few:,} licenses"
-    return Goal(name, ratio, "at most", 1.3, " times")
-
-
-def _small(results: PullResults) -> str:
-    return (
-        "Requests/s, and p99 in milliseconds.\n\n"
-        f"{_small_table(results, _speed)}\n\n"
-        "Processor time per request of the process that answers, without that of the "
-        "upstream behind it.\n\n"
-        f"{_small_table(results, _cost)}"
+def _decisions(results: PullResults) -> str:
+    head = ("Revision", "Licenses", "Decisions", "Processor time", "p50", "p99")
+    return table(
+        head,
+        (
+            (
+                _REVISIONS[age],
+                f"{licenses:,}",
+                f"{len(decisions.times_ms):,}",
+                *(f"{value:.2f} ms" for value in summary(decisions).values()),
+            )
+            for (age, licenses), decisions in results.comparison.decisions.items()
+        ),
     )
 
 
-def _small_table(results: PullResults, cell: Callable[[Load], str]) -> str:
-    names = results.targets
-    loads = results.small
-    rows = ((kind, *(cell(loads[kind, name]) for name in names)) for kind in KINDS)
-    return table(("", *names), rows)
+def _tokens(results: PullResults) -> str:
+    about = (
+        f"{results.plan.many_licenses:,} licenses, {CONNECTIONS} connections. All "
+        "tokens were verified."
+    )
+    head = ("", "Revision", "Tokens/s", "p50", "p99", "Edge processor time per token")
+    rows = (
+        (kind, _REVISIONS[age], *_token_cells(load))
+        for (age, kind), load in results.comparison.tokens.items()
+    )
+    return f"{about}\n\n{table(head, rows)}"
+
+
+def _token_cells(load: Load) -> tuple[str, ...]:
+    times = (f"{value:.1f} ms" for value in (load.p50_ms, load.p99_ms))
+    return (f"{load.requests_per_second:,.0f}", *times, f"{load.cpu_ms:.2f} ms")
+
+
+def _small(results: PullResults) -> Iterable[tuple[str, str]]:
+    for clients in results.plan.clients:
+        speeds = _small_table(results, clients, _speed)
+        yield f"Small responses: requests/s and p99, {clients} clients", speeds
+    costs = _small_table(results, results.plan.most_clients, _cost)
+    about = (
+        "Of the process that answers, without the upstream; behind nginx, nginx and "
+        "the edge."
+    )
+    title = f"Small responses: processor time, {results.plan.most_clients} clients"
+    yield title, f"{about}\n\n{costs}"
+
+
+def _small_table(
+    results: PullResults, clients: int, cell: Callable[[Load], str]
+) -> str:
+    small = results.small
+    names = dict.fromkeys(key.target for key in small)
+    rows = (
+        (name, *(cell(small[SmallKey(kind, name, clients)]) for kind in KINDS))
+        for name in names
+    )
+    return table(("", *KINDS), rows)
 
 
 def _speed(load: Load) -> str:
@@ -96,47 +96,42 @@ def _speed(load: Load) -> str:
 
 
 def _cost(load: Load) -> str:
-    return f"{load.cpu_ms:.2f} ms"
+    cost = f"{load.cpu_ms:.3f} ms"
+    return f"{cost} + {load.behind_cpu_ms:.3f} ms" if load.behind_cpu_ms else cost
 
 
 def _large(results: PullResults) -> str:
-    size = results.plan.large_blob_bytes // 2**20
-    speeds = [f"{results.large.speeds[name]:,.0f} MB/s" for name in results.targets]
-    peak = results.large.edge_peak_bytes / 2**20
-    return (
-        table(("", *results.targets), [(f"{size} MiB blob", *speeds)])
-        + f"\n\nThe edge's peak resident memory was {peak:.0f} MiB, after all of the "
-        "pulls above."
+    plan, large = results.plan, results.large
+    about = (
+        f"MB/s of {plan.large_blob_bytes // 2**20} MiB, and of a range of "
+        f"{plan.range_bytes // 2**20} MiB from its middle."
     )
-
-
-def _cold(cold: Mapping[str, Sequence[FirstPull]]) -> str:
-    head = ("", "Pulls", "Token, median", "Manifest, median", "Manifest, longest")
-    return table(head, (_cold_row(name, pulls) for name, pulls in cold.items()))
-
-
-def _cold_row(name: str, pulls: Sequence[FirstPull]) -> tuple[str, ...]:
-    middle, longest = medians(pulls), max(pull.manifest_ms for pull in pulls)
-    times = (middle.token_ms, middle.manifest_ms, longest)
-    return (name, str(len(pulls)), *(f"{time:.0f} ms" for time in times))
-
-
-def _tokens(tokens: Load) -> str:
-    return (
-        f"{tokens.requests_per_second:,.0f} tokens/s, p99 {tokens.p99_ms:.1f} ms, "
-        f"{tokens.cpu_ms:.2f} ms of the edge's processor time per token, for a license "
-        "and one scope."
-    )
-
-
-def _decisions(decisions: Decisions) -> str:
+    names = dict.fromkeys(name for _, name in large)
     rows = (
         (
-            f"{licenses:,}",
-            f"{len(times):,}",
-            f"{percentile(times, 50):.2f} ms",
-            f"{percentile(times, 99):.2f} ms",
+            name,
+            *(
+                f"{large[kind, name]:,.0f}" if (kind, name) in large else ""
+                for kind in LARGE_KINDS
+            ),
         )
-        for licenses, times in decisions.items()
+        for name in names
     )
-    return table(("Licenses", "Decisions", "p50", "p99"), rows)
+    return f"{about}\n\n{table(('', *LARGE_KINDS), rows)}"
+
+
+def _memory(peaks: Mapping[str, int]) -> str:
+    head = ("Edge", "Peak resident memory, after all of the pulls above")
+    return table(head, ((name, f"{peak / 1e6:.0f} MB") for name, peak in peaks.items()))
+
+
+def _first_pulls(pulls: Mapping[str, Sequence[FirstPull]]) -> str:
+    head = ("", "Pulls", "Token, median", "Manifest, median", "Manifest, longest")
+    return table((*head, "1 KB layer, median"), map(_first_row, pulls.items()))
+
+
+def _first_row(item: tuple[str, Sequence[FirstPull]]) -> tuple[str, ...]:
+    name, pulls = item
+    middle, longest = medians(pulls), max(pull.manifest_ms for pull in pulls)
+    times = (middle.token_ms, middle.manifest_ms, longest, middle.blob_ms)
+    return (name, str(len(pulls)), *(f"{time:.0f} ms" for time in times))

@@ -44,7 +44,7 @@ def load_tokens(
     lines = "".join(question.line for question in questions)
     requests = write_private(directory / "token-requests", lines)
     answers = write_private(directory / "token-responses", "")
-    load = load_from_file(edge, requests, answers, seconds)
+    load = load_from_file(edge, [requests, answers], seconds)
     verifier = TokenVerifier(roots, questions[0].service)
     expected = {question.subject: question.grants for question in questions}
     with answers.open(encoding="utf-8") as responses:

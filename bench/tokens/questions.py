@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 
 from bench.harness.client import basic
+from bench.harness.load import Request
 from bench.seed.licenses import REGISTRIES
 from licenses.models import Application, License
 from portal.crypto.secrets import Secret
@@ -61,10 +62,11 @@ class TokenQuestion:
             "service": self.service,
         }
         if self.asker is None:
-            return f"/v2/token?{urlencode(query)}\t\n"
+            return Request(f"/v2/token?{urlencode(query)}", {}).line
         query = {"account": self.asker.username, **query}
         header = basic(self.asker.username, self.asker.password)
-        return f"/v2/token?{urlencode(query)}\t{header}\n"
+        url = f"/v2/token?{urlencode(query)}"
+        return Request(url, {"Authorization": header}).line
 
     @property
     def subject(self) -> Subject | None:

@@ -1,0 +1,93 @@
+"""nginx without Berth: as a server of files, and as a cache of an upstream."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench.harness.servers import Server
+from deploy.local.private_files import private_directory
+from deploy.local.process import ManagedProcess, free_port
+from tests.support.servers.nginx import NGINX
+
+_FILES = """
+server {{
+listen 127.0.0.1:{port};
+root {files};
+default_type application/octet-stream;
+}}
+"""
+# Any answer is kept, also a tag's: this asks the upstream nothing, and decides nothing.
+_CACHE = """
+proxy_cache_path {directory}/cache levels=1:2 keys_zone=plain:10m max_size=4g
+    inactive=1h use_temp_path=off;
+upstream registry {{ server {upstream}; keepalive 64; }}
+server {{
+listen 127.0.0.1:{port};
+location / {{
+proxy_pass http://registry;
+proxy_http_version 1.1;
+proxy_set_header Connection "";
+proxy_cache plain;
+proxy_cache_lock on;
+proxy_cache_valid 200 1h;
+}}
+}}
+"""
+
+
+@contextmanager
+def serving_files(directory: Path, files: Path) -> Iterator[Server]:
+    """Run nginx with the files of a directory."""
+    port = free_port()
+    with _running(directory, port, _FILES.format(port=port, files=files)) as server:
+        yield server
+
+
+@contextmanager
+def caching(directory: Path, upstream: str) -> Iterator[Server]:
+    """Run nginx with its own cache of the upstream at a host."""
+    port = free_port()
+    own = private_directory(directory)
+    configuration = _CACHE.format(port=port, directory=own, upstream=upstream)
+    with _running(directory, port, configuration) as server:
+        yield server
+
+
+@contextmanager
+def _running(directory: Path, port: int, http: str) -> Iterator[Server]:
+    main = private_directory(directory) / "nginx.conf"
+    main.write_text(_main(directory, http), encoding="utf-8")
+    process = ManagedProcess(
+        [NGINX, "-c", str(main), "-p", str(directory)],
+        name="nginx",
+        log=directory / "nginx.log",
+    )
+    with process:
+        process.wait_for_http(f"http://127.0.0.1:{port}/v2/")
+        yield Server(process.pid, f"127.0.0.1:{port}")
+
+
+def _main(directory: Path, http: str) -> str:
+    # The processes and the log are those of nginx in front of Berth.
+    user = "user root;" if os.geteuid() == 0 else ""
+    temporary = "\n".join(
+        f"{name}_temp_path {directory}/{name};"
+        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    )
+    return f"""
+{user}
+daemon off;
+master_process off;
+pid {directory}/nginx.pid;
+error_log stderr warn;
+events {{ worker_connections 256; }}
+http {{
+access_log {directory}/access.log;
+sendfile on;
+{temporary}
+{http}
+}}
+"""
