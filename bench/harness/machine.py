@@ -18,6 +18,7 @@ from django.db import connection
 from bench.harness.errors import BenchError
 from bench.harness.tools import first_line
 from deploy.local.demo_settings import PROJECT
+from tests.support.servers.nginx import NGINX
 
 _MEASURED = (
     *("edge", "images", "registries", "licenses", "alerts", "teams", "audit"),
@@ -74,7 +75,8 @@ def _describe() -> dict[str, str]:
         "Python": f"{platform.python_version()} with {', '.join(packages)}",
         "Servers": (
             f"PostgreSQL {_postgres_version()}, Valkey {_valkey_version()}, "
-            f"Distribution {_program_version('docker-registry')}"
+            f"Distribution {_program_version('docker-registry')}, "
+            f"nginx {_program_version(NGINX, '-v')}"
         ),
         "Load tools": f"wrk {_program_version('wrk')}, curl {_program_version('curl')}",
     }
@@ -82,9 +84,10 @@ def _describe() -> dict[str, str]:
 
 def _code_digest() -> str:
     digest = hashlib.sha256()
-    for package in _MEASURED:
-        for path in sorted((PROJECT / package).rglob("*.py")):
-            digest.update(path.read_bytes())
+    modules = (path for name in _MEASURED for path in (PROJECT / name).rglob("*.py"))
+    configuration = (PROJECT / "deploy" / "nginx").rglob("*.*")
+    for path in sorted([*modules, *configuration]):
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
@@ -110,7 +113,7 @@ def _valkey_version() -> str:
     return str(facts.get("valkey_version") or facts["redis_version"])
 
 
-def _program_version(program: str) -> str:
-    line = first_line([program, "--version"])
+def _program_version(program: str, option: str = "--version") -> str:
+    line = first_line([program, option])
     number = re.search(r"\d+(?:\.\d+)+", line)
     return number[0] if number else line
