@@ -36,7 +36,9 @@ def measure_pulls(servers: Servers, *, quick: bool, before: str) -> Report:
     """
     require_tools("wrk", "curl", "docker-registry", "git")
     if not Path(NGINX).exists():
-        raise BenchError("nginx is missing: sudo apt-get install nginx-light")
+        raise BenchError(
+            "nginx is missing: sudo apt-get install nginx-light libnginx-mod-http-lua"
+        )
     plan = QUICK if quick else FULL
     sizes = (plan.few_licenses, plan.many_licenses)
     with (

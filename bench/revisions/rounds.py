@@ -12,10 +12,8 @@ from bench.harness.load import Load
 from bench.harness.rounds import measure_in_turn, medians
 from bench.revisions.calls import Decisions, Tokens
 from bench.revisions.pair import Age, Revisions, largest
-from bench.tokens.questions import ANONYMOUS, PROXIED_PULL
+from bench.tokens.questions import ANONYMOUS, PROXIED_PULL, QUESTIONS_PER_SECOND
 
-# More than any edge answers, so that no license is repeated within a round.
-TOKENS_PER_SECOND = 3_000
 TOKEN_KINDS = (PROXIED_PULL, ANONYMOUS)
 
 
@@ -49,7 +47,7 @@ def compare(revisions: Revisions, plan: ComparisonPlan) -> Comparison:
     for seeded in revisions.values():
         seeded.code.draw(
             decisions=rounds * plan.decisions_per_round,
-            tokens=rounds * plan.token_seconds * TOKENS_PER_SECOND,
+            tokens=rounds * plan.token_seconds * QUESTIONS_PER_SECOND,
         )
     return Comparison(_decisions(revisions, plan), _tokens(revisions, plan))
 
@@ -72,7 +70,7 @@ def _decisions(
 
 
 def _tokens(revisions: Revisions, plan: ComparisonPlan) -> dict[tuple[Age, str], Load]:
-    count = plan.token_seconds * TOKENS_PER_SECOND
+    count = plan.token_seconds * QUESTIONS_PER_SECOND
 
     def measure(age: Age, kind: str) -> Tokens:
         code = largest(revisions, age).code

@@ -27,6 +27,8 @@ PUSH = "Push, the private registry"
 ANONYMOUS = "Anonymous, the private registry"
 WITH_LICENSE = (PULL, PROXIED_PULL)
 KINDS = (*WITH_LICENSE, PUSH, ANONYMOUS)
+# More than one edge answers, so that no license is repeated within a round.
+QUESTIONS_PER_SECOND = 3_000
 
 
 @dataclass(frozen=True, slots=True)

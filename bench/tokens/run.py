@@ -14,12 +14,15 @@ from bench.harness.servers import Server, Servers, running_edge
 from bench.harness.tools import require_tools
 from bench.seed.databases import DATABASES, copy_databases, database_url, fill_database
 from bench.tokens.load import TokenLoad, load_tokens
-from bench.tokens.questions import ANONYMOUS, KINDS, WITH_LICENSE, TokenQuestions
+from bench.tokens.questions import (
+    ANONYMOUS,
+    KINDS,
+    QUESTIONS_PER_SECOND,
+    WITH_LICENSE,
+    TokenQuestions,
+)
 from deploy.local.private_files import private_directory, write_private
 from registries.tokens.signing_keys import load_roots
-
-# More than one edge answers, so that no license is repeated within a round.
-QUESTIONS_PER_SECOND = 2_000
 
 
 @dataclass(frozen=True, slots=True)
