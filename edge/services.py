@@ -21,11 +21,10 @@ from edge.cache.disk_cache import DiskCache, disk_cache
 from edge.counts import MinuteCounts
 from edge.decisions import Decisions
 from edge.facts import FactsSource
-from edge.fair_threads import FairThreads
 from edge.proxy.downloads import DOWNLOADS
 from edge.proxy.small_objects import SmallObjects, small_objects
 from edge.pull_counter import PullCounter, counted_pulls
-from edge.threads import DatabaseThreads
+from edge.threads import DatabaseThreads, FairThreads
 from edge.token_gate import TokenGate
 from edge.turns import Turns
 from portal.crypto.fields import encryption_keyring, lookup_keyring

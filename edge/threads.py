@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
 from django.db import InterfaceError, OperationalError, connection
 
+from edge.turns import Turns
 from portal.database.deadlines import REQUEST_SECONDS, waiting_at_most
 from portal.limits.fair_share import FairShare, ShareExceeded
 
@@ -78,6 +79,29 @@ class DatabaseThreads:
 
     def _none_free(self) -> NoThreadFree:
         return NoThreadFree(self._busy.refusal(is_own=False))
+
+
+class FairThreads(DatabaseThreads):
+    """Threads of which each holder has some at a time; its other calls wait in turn.
+
+    Waiting costs no thread here. ``share`` limits how many calls are under way, waiting
+    ones included.
+    """
+
+    def __init__(self, count: int, *, name: str, each: int, share: FairShare) -> None:
+        """Start ``count`` threads; each holder gets ``each`` of them."""
+        super().__init__(count, name=name)
+        self._turns = Turns(each=each, share=share)
+
+    async def call_for(self, holder: Hashable, function: Callable[[], T]) -> T:
+        """Run a function in a thread when it is the holder's turn.
+
+        Raises:
+            ShareExceeded: too many calls are waiting, or the turn did not come in time.
+            django.db.Error: the database failed.
+        """
+        async with self._turns.turn(holder):
+            return await self.call(function)
 
 
 def _log_failure(work: Future[object]) -> None:

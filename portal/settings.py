@@ -393,11 +393,7 @@ LOGGING = {
             "formatter": "line",
         },
     },
-    "loggers": {
-        # At lower levels, Amazon's library logs keys and passwords.
-        "botocore": {"level": "WARNING"},
-        # It logs each use of a connection.
-        "psycopg.pool": {"level": "WARNING"},
-    },
+    # At lower levels, Amazon's library logs keys and passwords, and the pool each use.
+    "loggers": {name: {"level": "WARNING"} for name in ("botocore", "psycopg.pool")},
     "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "INFO")},
 }

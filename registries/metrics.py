@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 from django.db.models import Count, Min, Sum
 from django.utils import timezone
@@ -88,7 +89,7 @@ def _oldest_unchecked() -> Metric:
 
 def _cache_use() -> Iterator[Metric]:
     sums = {column: Sum(column) for column in CACHE_COUNTERS}
-    rows = list(
+    rows: Any = (
         CacheUse.objects.order_by()
         .values("registry_id")
         .annotate(**{f"{column}_sum": total for column, total in sums.items()})

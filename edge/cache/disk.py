@@ -16,7 +16,7 @@ from typing import TypeVar
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 # As much as a slow reader holds in memory.
-PIECE_BYTES = 64 * 1024
+PIECE_BYTES = 128 * 1024
 DISK_SECONDS = 5.0
 # A disk that hangs delays requests once, and is left alone for a while then.
 REST_SECONDS = 60.0

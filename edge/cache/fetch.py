@@ -20,7 +20,7 @@ from edge.cache.store import Draft, NoRoom, ObjectKey
 
 logger = logging.getLogger(__name__)
 # What may wait for the disk; it is written sooner while the disk is idle.
-WRITE_BYTES = 256 * 1024
+WRITE_BYTES = 512 * 1024
 WRITE_SECONDS = 20.0
 # Including fsync of a large object; nobody waits for it.
 KEEP_SECONDS = 120.0
@@ -49,6 +49,8 @@ class Fetch:
         self._draft = draft
         self._reading = reading
         self._writing = writing
+        self._waiting: list[bytes] = []
+        self._waiting_bytes = 0
         self._written = 0
         self._is_right = False
         self._followers = 0
@@ -132,30 +134,31 @@ class Fetch:
             raise
 
     async def _receive(self, body: AsyncGenerator[bytes]) -> None:
-        waiting = bytearray()
-        writing = self._start_writing(waiting)
+        writing = self._start_writing()
         try:
             async for chunk in body:
-                waiting += chunk
+                self._waiting.append(chunk)
+                self._waiting_bytes += len(chunk)
                 if writing.done():
                     await writing
-                    writing = self._start_writing(waiting)
-                if len(waiting) >= WRITE_BYTES:
+                    writing = self._start_writing()
+                if self._waiting_bytes >= WRITE_BYTES:
                     await writing
             await writing
         finally:
             writing.cancel()
 
-    def _start_writing(self, waiting: bytearray) -> asyncio.Task[None]:
-        writing = asyncio.create_task(self._write(waiting))
+    def _start_writing(self) -> asyncio.Task[None]:
+        writing = asyncio.create_task(self._write())
         writing.add_done_callback(self._end_if_failed)
         return writing
 
-    async def _write(self, waiting: bytearray) -> None:
+    async def _write(self) -> None:
         """Write what is waiting, until nothing is."""
-        while waiting:
-            data = bytes(waiting)
-            waiting.clear()
+        while self._waiting:
+            data = b"".join(self._waiting)
+            self._waiting.clear()
+            self._waiting_bytes = 0
             try:
                 await self._writing.call(
                     partial(self._draft.write, data), seconds=WRITE_SECONDS

@@ -9,7 +9,7 @@ client that asks directly learns what its own token may do, and nothing more.
 from __future__ import annotations
 
 from edge.cache.place import place_of
-from edge.fair_threads import in_time
+from edge.facts import in_time
 from edge.http import RegistryError, Request
 from edge.proxy.access import decide
 from edge.services import EdgeServices

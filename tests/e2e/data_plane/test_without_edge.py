@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
@@ -38,7 +38,7 @@ def _frozen(plane: DataPlane) -> Iterator[None]:
 def test_nothing_is_allowed_after_0_8_seconds(
     own_plane: DataPlane,
     counted: Vendor,
-    end: Callable[[DataPlane], contextmanager[None]],
+    end: Callable[[DataPlane], AbstractContextManager[None]],
 ) -> None:
     puller = puller_of(own_plane, counted)
     digest = puller.keep(CONTENT)

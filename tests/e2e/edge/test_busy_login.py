@@ -16,14 +16,16 @@ from django.db import OperationalError, connection
 
 from edge import facts
 from edge.http import Request
-from edge.proxy.endpoint import _is_still_allowed
+from edge.proxy.exchange import Exchange
 from edge.proxy.route import parse_route
 from edge.services import EdgeServices, edge_services
 from edge.token.endpoint import serve_token
 from licenses.models import License
 from registries.decision.credentials import PullCredential, Subject, SubjectKind
 from registries.decision.proxied_name import ProxiedName
+from registries.decision.pull import AllowedPull
 from registries.decision.query import FactsQuery
+from tests.support.rows.facts import connected_registry
 from tests.support.rows.vendor import Vendor
 
 SOON = 3
@@ -67,10 +69,12 @@ async def test_a_download_is_decided_while_its_login_fills_its_line(
     services: EdgeServices, vendor: Vendor, subject: Subject
 ) -> None:
     route = parse_route(f"/v2/proxy/another/up/r/blobs/sha256:{'a' * 64}")
+    allowed = AllowedPull(vendor.team.pk, subject, "r", (), connected_registry())
+    exchange = Exchange(token_request(""), services, route, allowed, {}, "")
 
     with locked_registries():
         line = fill_line(services, vendor.application.slug, subject)
-        download = asyncio.ensure_future(_is_still_allowed(services, route, subject))
+        download = asyncio.ensure_future(exchange.is_still_allowed())
         await asyncio.sleep(0.5)
         assert not download.done()
 

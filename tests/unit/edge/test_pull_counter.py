@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pytest
@@ -21,6 +22,7 @@ from registries.decision.pull import AllowedPull, Denied
 from registries.models import CacheUse, LicenseTraffic, PullEvent
 from registries.models.outcomes import Reason
 from tests.support.rows.factories import CredentialFactory, LicenseFactory
+from tests.support.rows.facts import connected_registry
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -127,9 +129,10 @@ async def answer(counter: PullCounter, allowed: AllowedPull, sent: Answer) -> Re
 @pytest.fixture
 def allowed() -> AllowedPull:
     license = LicenseFactory()
-    credential = CredentialFactory(registry__team=license.team)
+    registry_id = CredentialFactory(registry__team=license.team).registry_id
+    registry = replace(connected_registry(), id=registry_id, team_id=license.team_id)
     subject = Subject(SubjectKind.LICENSE, license.pk)
-    return AllowedPull(license.team_id, subject, "my-org/api", (), credential)
+    return AllowedPull(license.team_id, subject, "my-org/api", (), registry)
 
 
 INDEX, CHILD = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
@@ -194,7 +197,7 @@ def test_with_nginxs_log_the_edge_counts_refusals_alone(
 
     headers = request.sent.headers
     assert headers["x-berth-pull"] == (
-        f"{allowed.team_id} {allowed.subject} {allowed.registry.pk}"
+        f"{allowed.team_id} {allowed.subject} {allowed.registry.id}"
     )
     assert headers["x-berth-place"] == str(place_of(allowed))
     assert "x-berth-cache" not in headers
@@ -227,7 +230,7 @@ def test_an_edge_with_a_cache_counts_its_use(
 
     use = CacheUse.objects.get()
     assert (use.hits, use.misses, use.bytes) == (2, 1, 20)
-    assert (use.registry_id, use.team_id) == (allowed.registry.pk, allowed.team_id)
+    assert (use.registry_id, use.team_id) == (allowed.registry.id, allowed.team_id)
 
 
 def test_the_children_of_an_index_sent_in_parts_are_known(

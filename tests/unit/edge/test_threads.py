@@ -14,8 +14,7 @@ from django.db import OperationalError
 
 from edge import facts, turns
 from edge.facts import in_time
-from edge.fair_threads import FairThreads
-from edge.threads import DatabaseThreads, NoThreadFree
+from edge.threads import DatabaseThreads, FairThreads, NoThreadFree
 from portal.http.scraping import exposition
 from portal.limits import fair_share
 from portal.limits.fair_share import FairShare, ShareExceeded

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import uuid
+from dataclasses import replace
 
 from edge.cache.place import Place, place_of
 from registries.decision.credentials import Subject, SubjectKind
 from registries.decision.pull import AllowedPull
-from registries.models import Credential, ExternalRegistry
+from tests.support.rows.facts import connected_registry
 
 CREDENTIAL, REGISTRY = uuid.uuid4(), uuid.uuid4()
 
@@ -20,14 +21,14 @@ def place(
     patterns: tuple[str, ...] = ("*",),
     repository: str = "org/api",
 ) -> Place:
-    connected = ExternalRegistry(pk=registry, repository_patterns=list(patterns))
+    connected = replace(connected_registry(credential), id=registry, patterns=patterns)
     return place_of(
         AllowedPull(
             uuid.uuid4(),
             Subject(SubjectKind.LICENSE, uuid.uuid4()),
             repository,
             (),
-            Credential(pk=credential, registry=connected),
+            connected,
         )
     )
 
