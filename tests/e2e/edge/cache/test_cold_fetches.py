@@ -168,6 +168,7 @@ def test_manifests_keep_their_media_type(
     digest = origin.add(REPOSITORY, SMALL, OCI_MANIFEST)
 
     answers = [customer.get(f"manifests/{digest}") for _ in range(3)]
+    customer.until_kept(digest)
 
     assert {answer.body for answer in answers} == {SMALL}
     assert {answer.headers["Content-Type"] for answer in answers} == {OCI_MANIFEST}

@@ -163,6 +163,7 @@ def test_a_head_is_remembered_for_clients_that_then_ask_by_digest(
     assert customer.get(TAG, "HEAD").headers["Docker-Content-Digest"] == tagged
     assert customer.get(f"manifests/{tagged}").body == FIRST
     customer.until_kept(tagged)
+    customer.until_tagged(tagged)
     origin.status = 503
 
     answer = customer.get(TAG)
