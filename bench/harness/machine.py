@@ -18,7 +18,7 @@ from django.db import connection
 from bench.harness.errors import BenchError
 from bench.harness.tools import first_line
 from deploy.local.demo_settings import PROJECT
-from tests.support.servers.nginx import NGINX
+from deploy.local.nginx import NGINX
 
 _MEASURED = (
     *("edge", "images", "registries", "licenses", "alerts", "teams", "audit"),

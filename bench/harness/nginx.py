@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from bench.harness.servers import Server
+from deploy.local.nginx import NGINX, main_configuration
 from deploy.local.private_files import private_directory
 from deploy.local.process import ManagedProcess, free_port
-from tests.support.servers.nginx import NGINX
 
 _FILES = """
 server {{
@@ -59,7 +58,9 @@ def caching(directory: Path, upstream: str) -> Iterator[Server]:
 @contextmanager
 def _running(directory: Path, port: int, http: str) -> Iterator[Server]:
     main = private_directory(directory) / "nginx.conf"
-    main.write_text(_main(directory, http), encoding="utf-8")
+    # The processes and the log are those of nginx in front of Berth.
+    configuration = main_configuration(directory, f"sendfile on;\n{http}")
+    main.write_text(configuration, encoding="utf-8")
     process = ManagedProcess(
         [NGINX, "-c", str(main), "-p", str(directory)],
         name="nginx",
@@ -68,26 +69,3 @@ def _running(directory: Path, port: int, http: str) -> Iterator[Server]:
     with process:
         process.wait_for_http(f"http://127.0.0.1:{port}/v2/")
         yield Server(process.pid, f"127.0.0.1:{port}")
-
-
-def _main(directory: Path, http: str) -> str:
-    # The processes and the log are those of nginx in front of Berth.
-    user = "user root;" if os.geteuid() == 0 else ""
-    temporary = "\n".join(
-        f"{name}_temp_path {directory}/{name};"
-        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    return f"""
-{user}
-daemon off;
-master_process off;
-pid {directory}/nginx.pid;
-error_log stderr warn;
-events {{ worker_connections 256; }}
-http {{
-access_log {directory}/access.log;
-sendfile on;
-{temporary}
-{http}
-}}
-"""

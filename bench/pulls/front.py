@@ -7,10 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.harness.servers import Server, running_edge
+from deploy.local.nginx import NginxPorts, cache_directory, pull_log, start_nginx
 from deploy.local.private_files import private_directory
 from deploy.local.process import free_port
 from tests.support.servers.certificates import Authority
-from tests.support.servers.nginx import NginxPorts, start_nginx
 
 
 @contextmanager
@@ -23,8 +23,8 @@ def running_front(
     """
     own = private_directory(directory)
     shared = {
-        "BERTH_CACHE_DIR": str(private_directory(own / "cache")),
-        "BERTH_PULL_LOG": str(own / "pulls.log"),
+        "BERTH_CACHE_DIR": str(private_directory(cache_directory(own))),
+        "BERTH_PULL_LOG": str(pull_log(own)),
         "BERTH_TRUSTED_PROXIES": "127.0.0.1/32",
     }
     with running_edge({**environment, **shared}, own) as edge:

@@ -24,7 +24,7 @@ from bench.pulls.vendor import WITH_TOKENS, Vendor, create_vendor
 from bench.revisions.pair import Age, Revisions, largest, running_revisions
 from bench.revisions.rounds import compare
 from bench.seed.databases import use_database
-from tests.support.servers.nginx import NGINX
+from deploy.local.nginx import NGINX
 
 
 def measure_pulls(servers: Servers, *, quick: bool, before: str) -> Report:

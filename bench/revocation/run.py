@@ -27,9 +27,9 @@ from bench.revocation.requests import Requests
 from bench.revocation.stack import RunningStack, push_content, running_stack
 from bench.revocation.writer import Writer, issue_licenses
 from deploy.local.demo_settings import PROJECT
+from deploy.local.nginx import NGINX
 from portal.celery import app
 from portal.crypto.secrets import Secret
-from tests.support.servers.nginx import NGINX
 
 SHOWN = 5
 

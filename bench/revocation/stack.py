@@ -17,11 +17,11 @@ from bench.revocation.history import Kind, Process, Route
 from bench.revocation.victims import Victim, start_victims
 from deploy.local.demo_settings import REGISTRY_SERVICE
 from deploy.local.images import push_blob, push_blob_stream, push_image
+from deploy.local.nginx import NginxPorts, write_configuration
 from deploy.local.private_files import private_directory
 from deploy.local.process import free_port
 from deploy.local.registry import TokenAuth
 from tests.support.servers.certificates import Authority
-from tests.support.servers.nginx import NginxPorts, write_configuration
 
 # The edge keeps the first in memory, and streams the second.
 SMALL_BLOB_BYTES = 1024

@@ -17,10 +17,10 @@ from django.conf import settings
 from bench.harness.servers import Servers, start_edge
 from bench.revocation.history import Process
 from deploy.local.demo_settings import PROJECT
+from deploy.local.nginx import NGINX
 from deploy.local.postgres import start_postgres
 from deploy.local.process import ManagedProcess
 from deploy.local.valkey import start_valkey
-from tests.support.servers.nginx import NGINX
 
 
 @dataclass(slots=True)

@@ -12,18 +12,13 @@ from typing import Any
 
 import pytest
 
+from deploy.local.nginx import NginxPorts, cache_directory, pull_log, start_nginx
 from deploy.local.process import free_port
 from licenses.models import License
 from tests.support.clients.edge import Answer, EdgeClient
 from tests.support.rows.vendor import Vendor
 from tests.support.servers.certificates import Authority
 from tests.support.servers.hostile_upstream import SMALL, HostileUpstream
-from tests.support.servers.nginx import (
-    NginxPorts,
-    cache_directory,
-    pull_log,
-    start_nginx,
-)
 from tests.support.stacks.disk_cache import put_blob
 
 # What the upstream has under every digest; a hit is something else.

@@ -13,6 +13,7 @@ import pytest
 from django.db import connection
 
 from deploy.local import images
+from deploy.local.nginx import DEPLOYED, NginxPorts, start_nginx
 from deploy.local.process import free_port
 from tests.e2e.conftest import Ports, edge_environment, start_edge
 from tests.e2e.registry.conftest import (
@@ -26,7 +27,6 @@ from tests.support.clients.edge import EdgeClient
 from tests.support.rows.vendor import Vendor
 from tests.support.servers.certificates import Authority
 from tests.support.servers.forwarder import forwarder
-from tests.support.servers.nginx import DEPLOYED, NginxPorts, start_nginx
 
 SIZE = 24 * 2**20
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.nginx import NginxPorts, start_nginx
 from deploy.local.process import free_port
 from tests.support.servers.certificates import Authority
-from tests.support.servers.nginx import NginxPorts, start_nginx
 
 HEADERS = (
     b"POST /accounts/login/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\n"

@@ -1,41 +1,18 @@
-"""nginx with the very configuration of ``deploy/nginx``, for addresses of the tests."""
+"""A private registry behind nginx, with the very configuration of ``deploy/nginx``."""
 
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from deploy.local.nginx import NginxPorts, start_nginx
 from deploy.local.process import ManagedProcess, free_port
 from deploy.local.registry import TokenAuth, start_registry
 from images.distribution_config import Notifications
-from tests.support.servers.certificates import Authority, ServerCertificate
-
-PROJECT = Path(__file__).resolve().parents[3]
-DEPLOYED = PROJECT / "deploy" / "nginx"
-# Where Debian puts it; only root has the directory in PATH.
-NGINX = "/usr/sbin/nginx"
-MODULES = Path("/usr/lib/nginx/modules")
-
-
-@dataclass(frozen=True)
-class NginxPorts:
-    """Where nginx listens, and the processes behind it, all on 127.0.0.1.
-
-    Without a port, the proxy has no TLS.
-    """
-
-    portal: int
-    proxy: int
-    registry: int
-    registry_tls: int
-    behind_portal: int
-    behind_edge: int
-    behind_registry: int
-    proxy_tls: int = 0
+from tests.support.servers.certificates import Authority
 
 
 @dataclass(frozen=True)
@@ -84,106 +61,3 @@ def registry_behind_nginx(
         ) as nginx,
     ):
         yield Front(ports, authority, distribution, nginx, data / "storage")
-
-
-def start_nginx(
-    directory: Path,
-    ports: NginxPorts,
-    certificate: ServerCertificate,
-    ready_path: str = "/v2/",
-) -> ManagedProcess:
-    """Start nginx and return it once the registry's host answers."""
-    configuration = write_configuration(directory, ports, certificate)
-    process = ManagedProcess(
-        [NGINX, "-c", str(configuration), "-p", str(directory)],
-        name="nginx",
-        log=directory / "nginx.log",
-    )
-    process.wait_for_http(f"http://127.0.0.1:{ports.registry}{ready_path}")
-    return process
-
-
-def write_configuration(
-    directory: Path, ports: NginxPorts, certificate: ServerCertificate
-) -> Path:
-    """Write what an operator would, beside the files that are nobody's to change."""
-    shutil.copy(DEPLOYED / "berth.conf", directory)
-    shutil.copytree(DEPLOYED / "berth", directory / "berth")
-    ours = directory / "berth"
-    (ours / "upstreams.conf").write_text(_upstreams(directory, ports))
-    (ours / "portal-host.conf").write_text(_host(f"127.0.0.1:{ports.portal}"))
-    tls = [f"127.0.0.1:{ports.proxy_tls} ssl http2"] if ports.proxy_tls else []
-    (ours / "proxy-host.conf").write_text(
-        _host(f"127.0.0.1:{ports.proxy}", *tls)
-        + _keys(certificate)
-        + f"root {cache_directory(directory)};\n"
-        f"access_log {pull_log(directory)} berth_pulls if=$berth_counted;\n"
-    )
-    (ours / "registry-host.conf").write_text(
-        _host(f"127.0.0.1:{ports.registry}", f"127.0.0.1:{ports.registry_tls} ssl")
-        + _keys(certificate)
-    )
-    main = directory / "nginx.conf"
-    main.write_text(_main(directory))
-    return main
-
-
-def cache_directory(directory: Path) -> Path:
-    """Return the BERTH_CACHE_DIR of an nginx whose configuration is in a directory."""
-    return directory / "cache"
-
-
-def pull_log(directory: Path) -> Path:
-    """Return the BERTH_PULL_LOG of an nginx whose configuration is in a directory."""
-    return directory / "pulls.log"
-
-
-def _keys(certificate: ServerCertificate) -> str:
-    return (
-        f"ssl_certificate {certificate.certificate};\n"
-        f"ssl_certificate_key {certificate.key};\n"
-    )
-
-
-def _upstreams(directory: Path, ports: NginxPorts) -> str:
-    named = {
-        "portal": ports.behind_portal,
-        "edge": ports.behind_edge,
-        "registry": ports.behind_registry,
-    }
-    upstreams = [
-        f"upstream berth_{name} {{ server 127.0.0.1:{port}; "
-        f"{'hash $berth_edge_key consistent; ' if name == 'edge' else ''}"
-        "keepalive 8; keepalive_timeout 4s; }"
-        for name, port in named.items()
-    ]
-    return "\n".join([*upstreams, f'lua_package_path "{directory}/?.lua;;";'])
-
-
-def _host(*listen: str) -> str:
-    lines = [f"listen {each};" for each in listen]
-    return "\n".join([*lines, "server_name localhost;", ""])
-
-
-def _main(directory: Path) -> str:
-    # One process, which ends with its parent.
-    user = "user root;" if os.geteuid() == 0 else ""
-    temporary = "\n".join(
-        f"{name}_temp_path {directory}/{name};"
-        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    return f"""
-{user}
-load_module {MODULES}/ndk_http_module.so;
-load_module {MODULES}/ngx_http_lua_module.so;
-daemon off;
-master_process off;
-pid {directory}/nginx.pid;
-error_log stderr warn;
-events {{ worker_connections 256; }}
-http {{
-access_log {directory}/access.log;
-{temporary}
-include berth.conf;
-}}
-"""
