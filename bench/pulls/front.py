@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bench.harness.servers import Server, running_edge
-from deploy.local.nginx import NginxPorts, cache_directory, pull_log, start_nginx
+from deploy.local.nginx import NginxPorts, edge_environment, start_nginx
 from deploy.local.private_files import private_directory
 from deploy.local.process import free_port
 from tests.support.servers.certificates import Authority
@@ -22,12 +22,8 @@ def running_front(
     Yield the edge, and then both as one server.
     """
     own = private_directory(directory)
-    shared = {
-        "BERTH_CACHE_DIR": str(private_directory(cache_directory(own))),
-        "BERTH_PULL_LOG": str(pull_log(own)),
-        "BERTH_TRUSTED_PROXIES": "127.0.0.1/32",
-    }
-    with running_edge({**environment, **shared}, own) as edge:
+    trust = {"BERTH_TRUSTED_PROXIES": "127.0.0.1/32"}
+    with running_edge({**environment, **trust, **edge_environment(own)}, own) as edge:
         ports = NginxPorts(
             **{name: free_port() for name in ("portal", "proxy", "registry")},
             registry_tls=free_port(),

@@ -61,6 +61,7 @@ def measure_revocation(
     say(f"Seed {seed}.")
     with running_stack(servers) as stack:
         history = _record(servers, stack, plan, seed)
+        hits = stack.hits()
     violations = check(history, plan.promises)
     file = PROJECT / "var" / f"revocation-{seed}.jsonl"
     if violations or not quick:
@@ -69,7 +70,7 @@ def measure_revocation(
     if violations:
         shown = "\n".join(map(str, violations[:SHOWN]))
         raise BenchError(f"{len(violations)} violations, all in {file}:\n{shown}")
-    return make_report(history, plan, seed)
+    return make_report(history, plan, seed, hits)
 
 
 def _record(servers: Servers, stack: RunningStack, plan: Plan, seed: int) -> History:

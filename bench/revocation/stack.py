@@ -17,24 +17,40 @@ from bench.revocation.history import Kind, Process, Route
 from bench.revocation.victims import Victim, start_victims
 from deploy.local.demo_settings import REGISTRY_SERVICE
 from deploy.local.images import push_blob, push_blob_stream, push_image
-from deploy.local.nginx import NginxPorts, write_configuration
+from deploy.local.nginx import (
+    NginxPorts,
+    edge_environment,
+    pull_log,
+    write_configuration,
+)
 from deploy.local.private_files import private_directory
 from deploy.local.process import free_port
 from deploy.local.registry import TokenAuth
 from tests.support.servers.certificates import Authority
 
-# The edge keeps the first in memory, and streams the second.
+# nginx serves both from the edge's disk cache. The edge serves what is larger, and
+# decides again while it does.
 SMALL_BLOB_BYTES = 1024
 BLOB_BYTES = 256 * 1024
+_SERVED_BY_NGINX = {"BERTH_CACHE_NGINX_BYTES": str(BLOB_BYTES)}
 
 
 @dataclass(frozen=True, slots=True)
 class RunningStack:
-    """Where each route begins, the victims by name, and the upstream's URL."""
+    """Where each route begins, the victims by name, and the upstream's URL.
+
+    nginx writes what it serves from the disk cache to ``pull_log``.
+    """
 
     hosts: dict[Route, str]
     victims: dict[Process, Victim]
     upstream: str
+    pull_log: Path
+
+    def hits(self) -> int:
+        """Return how many pulls through nginx were served from the disk cache."""
+        with self.pull_log.open(encoding="utf-8") as lines:
+            return sum('"cache":"hit"' in line for line in lines)
 
 
 @contextmanager
@@ -48,7 +64,8 @@ def running_stack(servers: Servers) -> Iterator[RunningStack]:
     with ExitStack() as stack:
         upstream = _start_registries(servers, ports, stack)
         configuration = _nginx_configuration(servers, ports)
-        victims = start_victims(servers, configuration, ports.proxy)
+        cache = edge_environment(configuration.parent) | _SERVED_BY_NGINX
+        victims = start_victims(servers, configuration, ports.proxy, cache)
         for victim in victims.values():
             stack.callback(victim.end)
         hosts = {
@@ -56,7 +73,8 @@ def running_stack(servers: Servers) -> Iterator[RunningStack]:
             Route.NGINX: f"localhost:{ports.proxy}",
             Route.PRIVATE: f"localhost:{ports.registry}",
         }
-        yield RunningStack(hosts, victims, f"http://{upstream}")
+        log = pull_log(configuration.parent)
+        yield RunningStack(hosts, victims, f"http://{upstream}", log)
 
 
 def repository(route: Route) -> str:

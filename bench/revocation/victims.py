@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -60,16 +60,17 @@ class Victim:
 
 
 def start_victims(
-    servers: Servers, nginx: Path, nginx_port: int
+    servers: Servers, nginx: Path, nginx_port: int, cache: Mapping[str, str]
 ) -> dict[Process, Victim]:
     """Start edge, worker and nginx, with its configuration; return all victims.
 
-    PostgreSQL and Valkey run already.
+    ``cache`` has the settings of the edge's disk cache. PostgreSQL and Valkey run
+    already.
     """
     starts = {
         Process.EDGE: partial(
             start_edge,
-            servers.environment,
+            {**servers.environment, **cache},
             servers.directory,
             servers.settings.portal_port,
         ),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from deploy.local.demo_settings import PROJECT
+from deploy.local.private_files import private_directory
 from deploy.local.process import ManagedProcess
 
 DEPLOYED = PROJECT / "deploy" / "nginx"
@@ -94,6 +95,15 @@ def cache_directory(directory: Path) -> Path:
 def pull_log(directory: Path) -> Path:
     """Return the BERTH_PULL_LOG of an nginx whose configuration is in a directory."""
     return directory / "pulls.log"
+
+
+def edge_environment(directory: Path) -> dict[str, str]:
+    """Return the settings of an edge whose disk cache this nginx serves."""
+    cache = private_directory(cache_directory(directory))
+    return {
+        "BERTH_CACHE_DIR": str(cache),
+        "BERTH_PULL_LOG": str(pull_log(directory)),
+    }
 
 
 def _keys(certificate: CertificateFiles) -> str:

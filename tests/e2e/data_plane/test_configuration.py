@@ -7,9 +7,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from deploy.local.nginx import DEPLOYED, MODULES, NGINX
 from deploy.local.process import free_port
 from tests.support.servers.certificates import Authority
-from tests.support.servers.nginx import DEPLOYED, MODULES, NGINX
 
 
 def test_nginx_takes_the_files_as_they_are(tmp_path: Path) -> None:
