@@ -22,15 +22,19 @@ from edge.proxy.stream import MAX_DOCUMENT_BYTES, Whole, declared_length
 async def answer_object(exchange: Exchange) -> None:
     """Answer a request for a blob or a manifest by digest; raises UpstreamError."""
     cache = exchange.services.cache
+    if cache is None:
+        if not await _answer_from_memory(exchange):
+            _remember(exchange, await exchange.ask())
+        return
     key = object_key(exchange, exchange.route.reference)
-    if cache and await answer_from_disk(exchange, cache, key):
+    if await answer_from_disk(exchange, cache, key):
         return
     if await _answer_from_memory(exchange):
         return
-    if cache and key.is_kept and exchange.wants_all:
+    if key.is_kept and exchange.wants_all:
         await _answer_cold(exchange, cache, key)
     else:
-        _remember(exchange, await exchange.ask(_promised(exchange)))
+        _remember(exchange, await exchange.ask(key.digest))
 
 
 def object_key(exchange: Exchange, digest: str) -> ObjectKey:
@@ -69,17 +73,12 @@ def _remember(exchange: Exchange, whole: Whole | None) -> None:
         exchange.services.small_objects[key] = whole
 
 
-def _promised(exchange: Exchange) -> str:
-    """Return the digest to check; an edge without a cache leaves that to clients."""
-    return exchange.route.reference if exchange.services.cache else ""
-
-
 async def _answer_cold(exchange: Exchange, cache: DiskCache, key: ObjectKey) -> None:
     while under_way := cache.fetches.under_way(key):
         # Whoever opens it has a deadline.
         fetch = await asyncio.shield(under_way)
         if fetch is None:
-            _remember(exchange, await exchange.ask(_promised(exchange)))
+            _remember(exchange, await exchange.ask(key.digest))
             return
         if fetch.failure is None:
             await _follow(exchange, fetch)
@@ -92,7 +91,7 @@ async def _answer_cold(exchange: Exchange, cache: DiskCache, key: ObjectKey) -> 
         await _follow(exchange, fetch)
         return
     try:
-        _remember(exchange, await exchange.pass_on(response, _promised(exchange)))
+        _remember(exchange, await exchange.pass_on(response, key.digest))
     finally:
         response.close()
 
@@ -160,4 +159,4 @@ async def _follow(exchange: Exchange, fetch: Fetch) -> None:
         else:
             return
     # The upstream is not to blame for this disk.
-    _remember(exchange, await exchange.ask(_promised(exchange)))
+    _remember(exchange, await exchange.ask(fetch.key.digest))

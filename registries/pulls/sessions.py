@@ -164,6 +164,8 @@ class Sessions:
 
         None if it is a part of another pull, or a HEAD.
         """
+        if request.holder not in self._holders and _is_alone(request):
+            return request.reference
         holder = _latest(self._holders, request.holder, _Holder)
         recent = _latest(holder.repositories, request.repository, _Recent)
         recent.forget(request.at)
@@ -189,6 +191,11 @@ class Sessions:
         while self.size > MAX_REMEMBERED:
             _, least_recent = self._holders.popitem(last=False)
             self.size -= least_recent.size
+
+
+def _is_alone(request: ManifestRequest) -> bool:
+    """Return whether nothing that follows can belong to this request."""
+    return request.method != "HEAD" and request.children == ()
 
 
 def _pulled_as(recent: _Recent, request: ManifestRequest) -> str | None:
