@@ -14,7 +14,7 @@ from edge.cache.disk import DiskThreads, read_pieces
 from edge.cache.fetch import Fetch, Fetches
 from edge.cache.place import Place
 from edge.cache.store import Draft, Entry, Limits, NoRoom, ObjectKey, Store
-from edge.cache.tags import TagRecord, read_tag, write_tag
+from edge.cache.tags import TagRecord, find_tagged, write_tag
 from portal.limits.fair_share import FairShare, ShareExceeded
 
 T = TypeVar("T")
@@ -69,10 +69,12 @@ class DiskCache:
         put = partial(self._store.put, key, media_type, body)
         await _if_working(self._writing, put)
 
-    async def read_tag(self, place: Place, tag: str) -> TagRecord | None:
-        """Return what a tag meant when the upstream last said so."""
-        read = partial(read_tag, self._store, place, tag)
-        return await _if_working(self._reading, read)
+    async def find_tagged(
+        self, place: Place, tag: str
+    ) -> tuple[TagRecord, Entry] | None:
+        """Return what a tag meant when the upstream last said so, if it is on disk."""
+        find = partial(find_tagged, self._store, place, tag)
+        return await _if_working(self._reading, find)
 
     async def write_tag(self, place: Place, tag: str, record: TagRecord) -> None:
         """Keep what a tag means, if that is possible now."""

@@ -7,6 +7,7 @@ reads it under that name. See docs/operations/proxy-cache.md for the directories
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
 import os
@@ -37,6 +38,8 @@ _DIGEST = re.compile(r"sha256:[a-f0-9]{64}")
 # The room that a body of undeclared length gets at a time.
 _MORE_BYTES = 16 * 2**20
 _USE_SECONDS = 60
+# A link, or a disk that has lost it. Others, such as too many files, pass.
+_BROKEN = {errno.ELOOP, errno.EIO}
 # The cache manager may remove an empty directory before its first file arrives.
 _RENAMES = 3
 
@@ -104,10 +107,9 @@ class Store:
         for path, media_type in object_paths(self.root, key):
             try:
                 entry = _open_entry(path, key.digest, media_type)
-            except FileNotFoundError:
-                continue
-            except OSError:
-                _delete(path)
+            except OSError as error:
+                if error.errno in _BROKEN:
+                    _delete(path)
                 continue
             if entry.is_unchanged:
                 entry.note_use()

@@ -10,11 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from edge.cache.place import Place
-from edge.cache.store import EXTENSIONS, TMP, Store
+from edge.cache.store import EXTENSIONS, TMP, Entry, ObjectKey, Store
 
 TAGS = "tags"
-# A record that is younger says the same, and need not be written again.
-_FRESH_SECONDS = 1.0
 
 
 class TagRecord(NamedTuple):
@@ -51,12 +49,19 @@ def read_tag(store: Store, place: Place, tag: str) -> TagRecord | None:
 
 def write_tag(store: Store, place: Place, tag: str, record: TagRecord) -> None:
     """Keep what a tag means; raises OSError."""
-    known = read_tag(store, place, tag)
-    if known and known[:3] == record[:3] and 0 <= known.age < _FRESH_SECONDS:
-        return
     path = tag_path(store.root, place, tag)
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (store.root / TMP).mkdir(mode=0o700, exist_ok=True)
+    for directory in (store.root / TAGS, store.root / TMP):
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     draft = store.root / TMP / f"{os.getpid()}-{uuid.uuid4().hex}"
     draft.write_text(json.dumps(record._asdict()))
     draft.rename(path)
+
+
+def find_tagged(store: Store, place: Place, tag: str) -> tuple[TagRecord, Entry] | None:
+    """Return what a tag meant last, if its manifest is on disk, open to be read."""
+    record = read_tag(store, place, tag)
+    if record is None:
+        return None
+    entry = store.find(ObjectKey(place, "manifests", record.digest))
+    return (record, entry) if entry else None

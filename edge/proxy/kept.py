@@ -22,6 +22,23 @@ STALE = ("Warning", '110 - "Response is Stale"')
 
 async def send_entry(
     exchange: Exchange, cache: DiskCache, entry: Entry, *more: tuple[str, str]
+) -> bool:
+    """Answer with a kept object; return False if it changed before it was sent.
+
+    Raises:
+        RegistryError: 416 for a range outside the object.
+    """
+    try:
+        await _send_entry(exchange, cache, entry, *more)
+    except OSError:
+        if exchange.request.started:
+            raise
+        return False
+    return True
+
+
+async def _send_entry(
+    exchange: Exchange, cache: DiskCache, entry: Entry, *more: tuple[str, str]
 ) -> None:
     """Answer with a kept object, or the range of it that the client wants.
 

@@ -27,11 +27,17 @@ async def answer_object(exchange: Exchange) -> None:
             _remember(exchange, await exchange.ask())
         return
     key = object_key(exchange, exchange.route.reference)
-    if await answer_from_disk(exchange, cache, key):
+    is_fetchable = key.is_kept and exchange.wants_all
+    # Before the disk is asked: a fetch that ends just then is found neither here nor
+    # there.
+    if is_fetchable and cache.fetches.under_way(key):
+        await _answer_cold(exchange, cache, key)
+        return
+    if await _answer_from_disk(exchange, cache, key):
         return
     if await _answer_from_memory(exchange):
         return
-    if key.is_kept and exchange.wants_all:
+    if is_fetchable:
         await _answer_cold(exchange, cache, key)
     else:
         _remember(exchange, await exchange.ask(key.digest))
@@ -42,21 +48,14 @@ def object_key(exchange: Exchange, digest: str) -> ObjectKey:
     return ObjectKey(place_of(exchange.allowed), kind, digest)
 
 
-async def answer_from_disk(
-    exchange: Exchange, cache: DiskCache, key: ObjectKey, *more: tuple[str, str]
+async def _answer_from_disk(
+    exchange: Exchange, cache: DiskCache, key: ObjectKey
 ) -> bool:
-    """Answer with an object on disk, and return whether there was one."""
     entry = await cache.find(key)
     if entry is None:
         return False
     with entry:
-        try:
-            await send_entry(exchange, cache, entry, *more)
-        except OSError:
-            if exchange.request.started:
-                raise
-            return False
-    return True
+        return await send_entry(exchange, cache, entry)
 
 
 async def _answer_from_memory(exchange: Exchange) -> bool:

@@ -16,11 +16,12 @@ from django.conf import settings
 
 from edge.cache.disk_cache import DiskCache
 from edge.cache.place import place_of
+from edge.cache.store import Entry
 from edge.cache.tags import TagRecord
 from edge.http import RegistryError
 from edge.proxy.exchange import Exchange
-from edge.proxy.kept import STALE
-from edge.proxy.objects import answer_from_disk, kept_type, object_key
+from edge.proxy.kept import STALE, send_entry
+from edge.proxy.objects import kept_type, object_key
 from edge.proxy.refusals import refusal
 from edge.proxy.stream import declared_length
 from oci.digest import MalformedDigest, parse_digest
@@ -29,6 +30,8 @@ from registries.upstream.errors import UpstreamError, UpstreamTimeout
 logger = logging.getLogger(__name__)
 # No client waits longer for an upstream where a last answer can serve.
 PATIENCE_SECONDS = 5.0
+# A record that is younger need not be written again.
+CONFIRM_SECONDS = 1.0
 
 
 class _Down(Exception):  # noqa: N818 -- states the fact
@@ -50,50 +53,54 @@ async def answer_tag(exchange: Exchange) -> None:
     if cache is None:
         await exchange.ask()
         return
-    last = await _last_answer(exchange, cache)
-    # Decided before the upstream is asked, which takes its time.
-    stale = last if last and _may_serve(exchange, last) else None
-    patience = PATIENCE_SECONDS if stale else None
+    last = await cache.find_tagged(place_of(exchange.allowed), exchange.route.reference)
     try:
-        if not (last and await _answer_confirmed(exchange, cache, last, patience)):
-            await _ask(exchange, cache, patience)
+        if last is None:
+            await _ask(exchange, cache)
+        else:
+            with last[1]:
+                await _answer_again(exchange, cache, *last)
     except _Down as down:
-        key = object_key(exchange, stale.digest) if stale else None
-        if not (key and await answer_from_disk(exchange, cache, key, STALE)):
-            raise down.error from down
+        raise down.error from down
+
+
+async def _answer_again(
+    exchange: Exchange, cache: DiskCache, record: TagRecord, entry: Entry
+) -> None:
+    """Answer a request for a tag whose last manifest is on disk; raises _Down."""
+    # Decided before the upstream is asked, which takes its time.
+    may_serve = _may_serve(exchange, record)
+    patience = PATIENCE_SECONDS if may_serve else None
+    try:
+        if not (
+            exchange.wants_all
+            and await _is_confirmed(exchange, record, patience)
+            and await send_entry(exchange, cache, entry)
+        ):
+            await _ask(exchange, cache, patience)
+        elif record.age > CONFIRM_SECONDS:
+            await _keep(exchange, cache, record._replace(verified_at=time.time()))
+    except _Down as down:
+        if not (may_serve and await send_entry(exchange, cache, entry, STALE)):
+            raise
         logger.warning("A stale answer for %s: %s", exchange.route.name, down)
 
 
-async def _last_answer(exchange: Exchange, cache: DiskCache) -> TagRecord | None:
-    """Return what the tag meant last, if its manifest is on disk."""
-    record = await cache.read_tag(place_of(exchange.allowed), exchange.route.reference)
-    entry = await cache.find(object_key(exchange, record.digest)) if record else None
-    if entry is None:
-        return None
-    entry.file.close()
-    return record
-
-
-async def _answer_confirmed(
-    exchange: Exchange, cache: DiskCache, last: TagRecord, patience: float | None
+async def _is_confirmed(
+    exchange: Exchange, record: TagRecord, patience: float | None
 ) -> bool:
-    """Answer from disk if the upstream says that the tag still means the same.
-
-    Raises:
-        _Down: the upstream did not say.
-    """
-    if not exchange.wants_all:
-        return False
+    """Ask the upstream whether the tag still means the same; raises _Down."""
     response = await _open(exchange, "HEAD", patience)
     response.close()
-    if response.status != 200 or _digest(response) != last.digest:
+    if response.status != 200 or _digest(response) != record.digest:
         return False
     exchange.note_success()
-    await _keep(exchange, cache, last._replace(verified_at=time.time()))
-    return await answer_from_disk(exchange, cache, object_key(exchange, last.digest))
+    return True
 
 
-async def _ask(exchange: Exchange, cache: DiskCache, patience: float | None) -> None:
+async def _ask(
+    exchange: Exchange, cache: DiskCache, patience: float | None = None
+) -> None:
     """Answer as the upstream does, and keep the answer; raises _Down."""
     response = await _open(exchange, exchange.request.method, patience)
     try:

@@ -10,6 +10,7 @@ import pytest
 from licenses.services import revoke_license
 from oci.media_types import DOCKER_MANIFEST, OCI_MANIFEST
 from tests.e2e.edge.cache.conftest import REPOSITORY, STALE_SECONDS, Customer
+from tests.e2e.edge.conftest import eventually
 from tests.support.clients.edge import Answer
 from tests.support.objects.object_registry import ObjectRegistry, Stored
 
@@ -153,7 +154,7 @@ def test_the_last_answer_does_not_serve_for_ever(
     origin.status = 0
     assert customer.get(TAG).body == FIRST
     origin.status = 503
-    assert is_stale(customer.get(TAG))
+    eventually(lambda: is_stale(customer.get(TAG)), "it was not confirmed")
 
 
 def test_a_head_is_remembered_for_clients_that_then_ask_by_digest(

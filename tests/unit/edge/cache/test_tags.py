@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
 
 from edge.cache.place import Place
-from edge.cache.tags import TagRecord, read_tag, tag_path, write_tag
+from edge.cache.tags import TagRecord, find_tagged, read_tag, tag_path, write_tag
 from oci.media_types import OCI_INDEX, OCI_MANIFEST
-from tests.unit.edge.cache.objects import PLACE, key, store
+from tests.unit.edge.cache.objects import BODY, PLACE, key, store
 
 RECORD = TagRecord(key().digest, OCI_INDEX, 15, 1_700_000_000.5)
 
@@ -28,17 +27,34 @@ def test_a_record_is_found_under_its_place_and_tag(tmp_path: Path) -> None:
 
 def test_a_new_answer_replaces_the_last(tmp_path: Path) -> None:
     kept = store(tmp_path)
-    now = time.time()
-    write_tag(kept, PLACE, "v1", RECORD._replace(verified_at=now))
+    write_tag(kept, PLACE, "v1", RECORD)
+    other = RECORD._replace(media_type=OCI_MANIFEST, verified_at=1_700_000_001.5)
 
-    # Confirmed again within a second: nothing to write.
-    write_tag(kept, PLACE, "v1", RECORD._replace(verified_at=now + 0.1))
-    same = read_tag(kept, PLACE, "v1")
-    other = RECORD._replace(media_type=OCI_MANIFEST, verified_at=now + 0.1)
     write_tag(kept, PLACE, "v1", other)
 
-    assert same == RECORD._replace(verified_at=now)
     assert read_tag(kept, PLACE, "v1") == other
+
+
+def test_a_tag_is_found_with_its_manifest(tmp_path: Path) -> None:
+    kept = store(tmp_path)
+    write_tag(kept, PLACE, "v1", RECORD)
+    assert find_tagged(kept, PLACE, "v1") is None
+
+    kept.put(key(kind="manifests"), OCI_INDEX, BODY)
+    tagged = find_tagged(kept, PLACE, "v1")
+
+    assert tagged is not None
+    record, entry = tagged
+    with entry:
+        assert (record, entry.file.read()) == (RECORD, BODY)
+    assert find_tagged(kept, PLACE, "v2") is None
+
+
+def test_records_are_the_edges_alone(tmp_path: Path) -> None:
+    write_tag(store(tmp_path), PLACE, "v1", RECORD)
+
+    for top in ("tags", "tmp"):
+        assert (tmp_path / top).stat().st_mode & 0o777 == 0o700
 
 
 @pytest.mark.parametrize(
