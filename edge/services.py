@@ -116,7 +116,7 @@ async def edge_services() -> AsyncIterator[EdgeServices]:
             download_decisions=Decisions(_pull_decision(download_facts)),
             image_decisions=Decisions(_image_decision(decision_facts)),
             pulls=await use(counted_pulls(background)),
-            cache=stack.enter_context(disk_cache()),
+            cache=await use(disk_cache()),
             small_objects=small_objects(),
             checks_queued=TTLCache(MAX_CHECKS_QUEUED, ttl=CHECK_QUEUED_SECONDS),
         )

@@ -61,7 +61,7 @@ class DiskThreads:
             self._executor.submit(function)
 
     def close(self) -> None:
-        self._executor.shutdown(wait=False, cancel_futures=True)
+        self._executor.shutdown(wait=False)
 
 
 class Changed(OSError):  # noqa: N818 -- states the fact

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Hashable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable
+from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -81,9 +81,9 @@ class DiskCache:
         write = partial(write_tag, self._store, place, tag, record)
         await _if_working(self._writing, write)
 
-    def close(self) -> None:
-        """End all fetches."""
-        self.fetches.stop()
+    async def aclose(self) -> None:
+        """End all fetches, and delete what they have written."""
+        await self.fetches.stop()
         self._reading.close()
         self._writing.close()
 
@@ -97,8 +97,8 @@ async def _if_working(threads: DiskThreads, work: Callable[[], T]) -> T | None:
         return None
 
 
-@contextmanager
-def disk_cache() -> Iterator[DiskCache | None]:
+@asynccontextmanager
+async def disk_cache() -> AsyncIterator[DiskCache | None]:
     """Open the cache in BERTH_CACHE_DIR; None without that setting."""
     if not settings.BERTH_CACHE_DIR:
         yield None
@@ -108,5 +108,6 @@ def disk_cache() -> Iterator[DiskCache | None]:
         min_free_bytes=settings.BERTH_CACHE_MIN_FREE_BYTES,
         nginx_bytes=settings.BERTH_CACHE_NGINX_BYTES,
     )
-    with closing(DiskCache(Store(Path(settings.BERTH_CACHE_DIR), limits))) as cache:
+    cache = DiskCache(Store(Path(settings.BERTH_CACHE_DIR), limits))
+    async with aclosing(cache):
         yield cache

@@ -85,11 +85,12 @@ class Fetch:
                 self.stop()
             self._close_if_unused()
 
-    def stop(self) -> None:
-        """End it at once; whoever still follows it breaks off."""
+    def stop(self) -> asyncio.Task[None] | None:
+        """End it at once, and return what ends; whoever follows it breaks off."""
         self._end(BodyBroke("was stopped"))
         if self._task:
             self._task.cancel()
+        return self._task
 
     async def pieces(self) -> AsyncGenerator[bytes]:
         """Return the bytes as they arrive, and the last one when all are right.
@@ -234,11 +235,11 @@ class Fetches:
         if opening and _opened(opening) is fetch:
             del self._by_key[fetch.key]
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """End every fetch, and break off what follows it."""
-        for opening in list(self._by_key.values()):
-            if fetch := _opened(opening):
-                fetch.stop()
+        fetches = [_opened(opening) for opening in self._by_key.values()]
+        ending = [fetch.stop() for fetch in fetches if fetch]
+        await asyncio.gather(*filter(None, ending), return_exceptions=True)
 
 
 def _opened(opening: asyncio.Future[Fetch | None]) -> Fetch | None:

@@ -281,3 +281,25 @@ def test_who_waits_for_an_opening_gets_its_failure() -> None:
         assert fetches.under_way(key()) is None
 
     run(scene())
+
+
+def test_an_edge_that_ends_leaves_nothing_half_written(tmp_path: Path) -> None:
+    async def scene() -> None:
+        stage = Stage(tmp_path)
+        fetches = Fetches()
+        with fetches.opening(key()) as opening:
+            stage.start()
+            opening.set_result(stage.fetch)
+        got = bytearray()
+        reading = asyncio.create_task(stage.read(got))
+        stage.upstream.send(BODY[:100])
+        await stage.until(lambda: len(got) == 99)
+
+        await fetches.stop()
+
+        with pytest.raises(BodyBroke):
+            await reading
+        assert stage.upstream.is_closed
+        await stage.until(lambda: not stage.files)
+
+    run(scene())
