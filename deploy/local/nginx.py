@@ -122,7 +122,7 @@ def _upstreams(directory: Path, ports: NginxPorts) -> str:
     upstreams = [
         f"upstream berth_{name} {{ server 127.0.0.1:{port}; "
         f"{'hash $berth_edge_key consistent; ' if name == 'edge' else ''}"
-        "keepalive 8; keepalive_timeout 4s; }"
+        "keepalive 64; keepalive_timeout 4s; }"
         for name, port in named.items()
     ]
     return "\n".join([*upstreams, f'lua_package_path "{directory}/?.lua;;";'])
