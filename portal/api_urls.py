@@ -104,7 +104,7 @@ urlpatterns = [
     ),
     path("licenses/<uuid:license_id>/file", licenses.LicenseFileView.as_view()),
     path("licenses/<uuid:license_id>/pulls", pulls.LicensePullsView.as_view()),
-    path("licenses/<uuid:license_id>/traffic", pulls.LicenseTrafficView.as_view()),
+    path("licenses/<uuid:license_id>/traffic-days", pulls.LicenseTrafficView.as_view()),
     path("license", license_views.HeldLicenseView.as_view()),
     path("license/file", license_views.HeldLicenseFileView.as_view()),
     path("license/pull-secret", license_views.PullSecretView.as_view()),

@@ -94,7 +94,7 @@ ROUTES = {
     "licenses/<uuid:license_id>/reinstate": Route(OBJECT),
     "licenses/<uuid:license_id>/file": Route(OBJECT),
     "licenses/<uuid:license_id>/pulls": Route(OBJECT),
-    "licenses/<uuid:license_id>/traffic": Route(OBJECT),
+    "licenses/<uuid:license_id>/traffic-days": Route(OBJECT),
     "license": Route(HOLDER),
     "license/file": Route(HOLDER),
     "license/pull-secret": Route(HOLDER),

@@ -77,7 +77,7 @@ def license_traffic(team: Team, actor: Actor) -> str:
     license = team_license(team)
     days = timedelta(days=license.traffic.count())
     LicenseTrafficFactory(license=license, day=timezone.now().date() - days)
-    return f"/licenses/{license.pk}/traffic"
+    return f"/licenses/{license.pk}/traffic-days"
 
 
 def registry_pull(team: Team, actor: Actor) -> str:
