@@ -28,13 +28,14 @@ async def send_entry(
     Raises:
         RegistryError: 416 for a range outside the object.
     """
+    exchange.request.is_hit = True
     try:
         await _send_entry(exchange, cache, entry, *more)
     except OSError:
         if exchange.request.started:
             raise
-        return False
-    return True
+        exchange.request.is_hit = False
+    return exchange.request.is_hit
 
 
 async def _send_entry(

@@ -6,23 +6,12 @@ import logging
 import threading
 import uuid
 from collections import Counter
-from typing import Protocol
 
-from edge.cache.place import Place
+from edge.cache.eviction import Evictor
 from edge.pull_log.stopping import Stopping
 
 PAUSE_SECONDS = 30.0
 logger = logging.getLogger(__name__)
-
-
-class Evictor(Protocol):
-    """What :mod:`edge.cache.eviction` provides."""
-
-    def run_once(self) -> Counter[uuid.UUID]:
-        """Evict what exceeds the limits; return how many objects, by registry."""
-
-    def touch(self, place: Place, kind: str, digest: str) -> None:
-        """Note that an object was used."""
 
 
 class Evictions:

@@ -14,9 +14,10 @@ from typing import TypeVar
 
 from django.db import Error, connection
 
+from edge.cache.eviction import Evictor
 from edge.cache.place import Place
 from edge.pull_log.counting import LogCounter
-from edge.pull_log.evictions import Evictions, Evictor
+from edge.pull_log.evictions import Evictions
 from edge.pull_log.follower import LogFollower
 from edge.pull_log.line import LoggedAnswer, MalformedLine, parse_line
 from edge.pull_log.stopping import Stopping

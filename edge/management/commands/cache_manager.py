@@ -7,6 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from edge.cache.eviction import evictor
 from edge.pull_log.manager import AlreadyManaged, CacheManager
 from edge.pull_log.stopping import Stopping
 from registries.pulls.log_position import PositionMoved
@@ -35,6 +36,7 @@ class Command(BaseCommand):
             Path(log).absolute() if log else None,
             stopping,
             cache_dir=Path(cache_dir) if cache_dir else None,
+            evictor=evictor(Path(cache_dir)) if cache_dir else None,
         )
         try:
             manager.run()

@@ -10,6 +10,7 @@ from oci.media_types import OCI_INDEX, OCI_MANIFEST
 from registries.models import CacheUse, LicenseTraffic, PullEvent
 from tests.e2e.edge.cache.conftest import REPOSITORY, Customer
 from tests.e2e.edge.conftest import eventually
+from tests.support.clients.edge import Answer
 from tests.support.objects.object_registry import ObjectRegistry, Stored, digest_of
 
 
@@ -41,6 +42,7 @@ def test_copies_of_all_platforms_count_once_from_disk_too(
     customer: Customer, origin: ObjectRegistry
 ) -> None:
     index, children = push_index(origin)
+    sent: list[Answer] = []
     for _ in range(3):
         sent = [customer.get("manifests/v1")]
         sent += [customer.get(f"manifests/{digest}") for digest in children]
