@@ -86,7 +86,7 @@ class Fetch:
             self._close_if_unused()
 
     def stop(self) -> asyncio.Task[None] | None:
-        """End it at once, and return what ends; whoever follows it breaks off."""
+        """End it at once, and return what ends; its followers break off."""
         self._end(BodyBroke("was stopped"))
         if self._task:
             self._task.cancel()

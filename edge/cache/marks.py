@@ -1,8 +1,8 @@
 """The times of a kept file: what they say, and how to set them.
 
-A whole object has the modification time WHOLE_SECOND. Whoever writes to the file later
-changes that, and neither the edge nor nginx serves it any more. Its access time says
-when it was last used.
+A whole object has the modification time WHOLE_SECOND. A later write to the file changes
+that, and then neither the edge nor nginx serves it. Its access time says when it was
+last used.
 """
 
 from __future__ import annotations

@@ -38,7 +38,8 @@ _DIGEST = re.compile(r"sha256:[a-f0-9]{64}")
 # The room that a body of undeclared length gets at a time.
 _MORE_BYTES = 16 * 2**20
 _USE_SECONDS = 60
-# A link, or a disk that has lost it. Others, such as too many files, pass.
+# A link, or a disk that has lost the file. Other failures, such as too many open
+# files, pass.
 _BROKEN = {errno.ELOOP, errno.EIO}
 # The cache manager may remove an empty directory before its first file arrives.
 _RENAMES = 3

@@ -74,7 +74,7 @@ def _remember(exchange: Exchange, whole: Whole | None) -> None:
 
 async def _answer_cold(exchange: Exchange, cache: DiskCache, key: ObjectKey) -> None:
     while under_way := cache.fetches.under_way(key):
-        # Whoever opens it has a deadline.
+        # The request that opens it has a deadline.
         fetch = await asyncio.shield(under_way)
         if fetch is None:
             _remember(exchange, await exchange.ask(key.digest))

@@ -90,21 +90,21 @@ def test_all_followers_get_what_is_kept(tmp_path: Path) -> None:
         stage = Stage(tmp_path, len(BODY))
         stage.start()
         results = [bytearray() for _ in range(10)]
-        first = [asyncio.create_task(stage.read(it)) for it in results[:5]]
+        first = [asyncio.create_task(stage.read(result)) for result in results[:5]]
         stage.upstream.send(BODY[:100])
         await stage.until(lambda: len(results[0]) == 99)
-        later = [asyncio.create_task(stage.read(it)) for it in results[5:]]
+        later = [asyncio.create_task(stage.read(result)) for result in results[5:]]
         stage.upstream.send(BODY[100:])
         await stage.until(lambda: len(results[9]) == len(BODY) - 1)
         # Whether all are right is not known yet.
-        assert {len(it) for it in results} == {len(BODY) - 1}
+        assert {len(result) for result in results} == {len(BODY) - 1}
         assert stage.kept() is None
 
         stage.upstream.send(None)
         await asyncio.gather(*first, *later)
         await stage.until(lambda: bool(stage.ended))
 
-        assert {bytes(it) for it in results} == {BODY}
+        assert {bytes(result) for result in results} == {BODY}
         assert stage.kept() == BODY
         assert stage.ended == 1
         assert len(stage.files) == 1
@@ -132,14 +132,14 @@ def test_nobody_gets_the_end_of_wrong_bytes(
         stage = Stage(tmp_path)
         stage.start()
         results = [bytearray() for _ in range(3)]
-        reading = [asyncio.create_task(stage.read(it)) for it in results]
+        reading = [asyncio.create_task(stage.read(result)) for result in results]
         stage.upstream.send(*parts)
 
         failures = await asyncio.gather(*reading, return_exceptions=True)
         await stage.until(lambda: bool(stage.ended) and not stage.files)
 
-        assert {type(it) for it in failures} == {failure}
-        assert max(len(it) for it in results) < max(
+        assert {type(item) for item in failures} == {failure}
+        assert max(len(result) for result in results) < max(
             [len(part) for part in parts if isinstance(part, bytes)], default=1
         )
         assert stage.kept() is None
