@@ -104,7 +104,7 @@ class Puller:
 @contextmanager
 def in_front_of(edge: EdgeClient, directory: Path) -> Iterator[DataPlane]:
     """Start nginx in front of an edge."""
-    directory.mkdir()
+    directory.mkdir(exist_ok=True)
     authority = Authority(directory)
     (directory / "ca.crt").write_text(authority.pem)
     ports = NginxPorts(
