@@ -141,11 +141,3 @@ def begun(puller: Puller, digest: str) -> Iterator[urllib3.BaseHTTPResponse]:
     ) as response:
         assert response.status == 200
         yield response
-
-
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
-def test_a_file_that_nginx_may_not_read(plane: DataPlane, puller: Puller) -> None:
-    digest = puller.keep(CONTENT)
-    blob_file(plane.cache, puller.place, digest).chmod(0)
-
-    assert puller.get(f"blobs/{digest}").body == MISS
