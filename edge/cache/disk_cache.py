@@ -14,7 +14,7 @@ from edge.cache.disk import DiskThreads, read_pieces
 from edge.cache.fetch import Fetch, Fetches
 from edge.cache.place import Place
 from edge.cache.store import Draft, Entry, Limits, NoRoom, ObjectKey, Store
-from edge.cache.tags import TagRecord, find_tagged, write_tag
+from edge.cache.tags import TagRecord, find_tagged, recent_tags, write_tag
 from portal.limits.fair_share import FairShare, ShareExceeded
 
 T = TypeVar("T")
@@ -29,6 +29,7 @@ class DiskCache:
 
     def __init__(self, store: Store) -> None:
         self.fetches = Fetches()
+        self.recent_tags = recent_tags()
         self._store = store
         self._reading = DiskThreads(READING_THREADS, name="cache-reads")
         self._writing = DiskThreads(WRITING_THREADS, name="cache-writes")

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import uuid
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -32,13 +34,22 @@ class Place(NamedTuple):
 def place_of(allowed: AllowedPull) -> Place:
     """Return the place of what an allowed pull may read."""
     registry = allowed.registry
-    # As JSON, no two rights have the same text.
-    right = json.dumps(
-        [
-            str(registry.credential.id),
-            sorted(registry.patterns),
-            allowed.repository,
-        ]
+    return _place(
+        registry.id,
+        registry.credential.id,
+        tuple(registry.patterns),
+        allowed.repository,
     )
+
+
+@lru_cache(4096)
+def _place(
+    registry_id: uuid.UUID,
+    credential_id: uuid.UUID,
+    patterns: tuple[str, ...],
+    repository: str,
+) -> Place:
+    # As JSON, no two rights have the same text.
+    right = json.dumps([str(credential_id), sorted(patterns), repository])
     digest = hashlib.blake2b(right.encode(), digest_size=16)
-    return Place(str(registry.id), digest.hexdigest())
+    return Place(str(registry_id), digest.hexdigest())

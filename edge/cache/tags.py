@@ -9,10 +9,18 @@ import uuid
 from pathlib import Path
 from typing import NamedTuple
 
+from cachetools import TTLCache
+
 from edge.cache.place import Place
 from edge.cache.store import EXTENSIONS, TMP, Entry, ObjectKey, Store
 
 TAGS = "tags"
+# A record that is younger need not be written again, nor read from disk.
+CONFIRM_SECONDS = 1.0
+MAX_RECENT_BYTES = 64 * 1024
+_RECENT_TOTAL_BYTES = 16 * 2**20
+# Python's own cost of an entry.
+_ENTRY_BYTES = 1024
 
 
 class TagRecord(NamedTuple):
@@ -26,6 +34,26 @@ class TagRecord(NamedTuple):
     @property
     def age(self) -> float:
         return time.time() - self.verified_at
+
+
+class RecentTag(NamedTuple):
+    """A tag that was just confirmed, with its manifest."""
+
+    record: TagRecord
+    body: bytes
+
+
+TagKey = tuple[Place, str]
+RecentTags = TTLCache[TagKey, RecentTag]
+
+
+def recent_tags() -> RecentTags:
+    """Return an empty memory of bounded size, which lasts a second."""
+    return TTLCache(
+        _RECENT_TOTAL_BYTES,
+        ttl=CONFIRM_SECONDS,
+        getsizeof=lambda recent: len(recent.body) + _ENTRY_BYTES,
+    )
 
 
 def tag_path(root: Path, place: Place, tag: str) -> Path:

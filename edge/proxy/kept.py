@@ -61,7 +61,7 @@ async def _send_entry(
     begin, end = span or (0, entry.size)
     if span:
         headers.append(("Content-Range", f"bytes {begin}-{end - 1}/{entry.size}"))
-    pieces = _unchanged(cache.pieces(entry, begin, end), entry, end - begin)
+    pieces = unchanged(cache.pieces(entry, begin, end), entry, end - begin)
     await send_pieces(exchange, 206 if span else 200, headers, pieces, end - begin)
 
 
@@ -121,7 +121,7 @@ def _wanted(exchange: Exchange, entry: Entry) -> tuple[int, int] | None:
     return span
 
 
-async def _unchanged(
+async def unchanged(
     pieces: AsyncGenerator[bytes], entry: Entry, size: int
 ) -> AsyncGenerator[bytes]:
     """Return bytes of a file, and the last ones if nobody wrote to it until then."""

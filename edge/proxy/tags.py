@@ -10,6 +10,7 @@ import asyncio
 import hashlib
 import logging
 import time
+from contextlib import suppress
 
 import aiohttp
 from django.conf import settings
@@ -17,10 +18,16 @@ from django.conf import settings
 from edge.cache.disk_cache import DiskCache
 from edge.cache.place import place_of
 from edge.cache.store import Entry
-from edge.cache.tags import TagRecord
+from edge.cache.tags import (
+    CONFIRM_SECONDS,
+    MAX_RECENT_BYTES,
+    RecentTag,
+    TagKey,
+    TagRecord,
+)
 from edge.http import RegistryError
 from edge.proxy.exchange import Exchange
-from edge.proxy.kept import STALE, send_entry
+from edge.proxy.kept import STALE, object_headers, send_entry, unchanged
 from edge.proxy.objects import kept_type, object_key
 from edge.proxy.refusals import refusal
 from edge.proxy.stream import declared_length
@@ -30,8 +37,6 @@ from registries.upstream.errors import UpstreamError, UpstreamTimeout
 logger = logging.getLogger(__name__)
 # No client waits longer for an upstream where a last answer can serve.
 PATIENCE_SECONDS = 5.0
-# A record that is younger need not be written again.
-CONFIRM_SECONDS = 1.0
 
 
 class _Down(Exception):  # noqa: N818 -- states the fact
@@ -53,7 +58,9 @@ async def answer_tag(exchange: Exchange) -> None:
     if cache is None:
         await exchange.ask()
         return
-    last = await cache.find_tagged(place_of(exchange.allowed), exchange.route.reference)
+    if await _answer_from_memory(exchange, cache):
+        return
+    last = await cache.find_tagged(*_tag_key(exchange))
     try:
         if last is None:
             await _ask(exchange, cache)
@@ -62,6 +69,26 @@ async def answer_tag(exchange: Exchange) -> None:
                 await _answer_again(exchange, cache, *last)
     except _Down as down:
         raise down.error from down
+
+
+def _tag_key(exchange: Exchange) -> TagKey:
+    return place_of(exchange.allowed), exchange.route.reference
+
+
+async def _answer_from_memory(exchange: Exchange, cache: DiskCache) -> bool:
+    """Answer as a moment ago if the tag still means the same: a rollout asks often."""
+    recent = cache.recent_tags.get(_tag_key(exchange)) if exchange.wants_all else None
+    if recent is None:
+        return False
+    try:
+        if not await _is_confirmed(exchange, recent.record, PATIENCE_SECONDS):
+            return False
+    except _Down:
+        return False
+    headers = object_headers(recent.record.digest, recent.record.media_type)
+    exchange.request.is_hit = True
+    await exchange.request.answer(200, headers, recent.body)
+    return True
 
 
 async def _answer_again(
@@ -79,7 +106,9 @@ async def _answer_again(
         ):
             await _ask(exchange, cache, patience)
         elif record.age > CONFIRM_SECONDS:
-            await _keep(exchange, cache, record._replace(verified_at=time.time()))
+            record = record._replace(verified_at=time.time())
+            await _keep(exchange, cache, record)
+            await _remember(exchange, cache, record, entry)
     except _Down as down:
         if not (may_serve and await send_entry(exchange, cache, entry, STALE)):
             raise
@@ -121,8 +150,18 @@ async def _ask(
 
 
 async def _keep(exchange: Exchange, cache: DiskCache, record: TagRecord) -> None:
-    place, tag = place_of(exchange.allowed), exchange.route.reference
-    await cache.write_tag(place, tag, record)
+    await cache.write_tag(*_tag_key(exchange), record)
+
+
+async def _remember(
+    exchange: Exchange, cache: DiskCache, record: TagRecord, entry: Entry
+) -> None:
+    if entry.size > MAX_RECENT_BYTES:
+        return
+    with suppress(OSError):
+        pieces = unchanged(cache.pieces(entry, 0, entry.size), entry, entry.size)
+        body = b"".join([piece async for piece in pieces])
+        cache.recent_tags[_tag_key(exchange)] = RecentTag(record, body)
 
 
 def _may_serve(exchange: Exchange, last: TagRecord) -> bool:
