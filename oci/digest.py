@@ -39,3 +39,9 @@ def parse_digest(text: str) -> Digest:
             f"{quoted(text)} is not {algorithm} and lower-case hexadecimal digits."
         )
     return Digest(text)
+
+
+def is_digest(text: str) -> bool:
+    """Return whether ``parse_digest`` accepts the text."""
+    pattern = _ENCODED.get(text.partition(":")[0])
+    return bool(pattern and pattern.fullmatch(text.partition(":")[2]))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from oci.digest import is_digest
 from oci.media_types import DOCKER_LIST, OCI_INDEX
 
 INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_LIST})
@@ -32,4 +33,6 @@ def children_of(
         digests = [entry["digest"] for entry in entries]
     except (ValueError, TypeError, KeyError, RecursionError):
         return None
-    return tuple(digest for digest in digests if isinstance(digest, str))
+    return tuple(
+        digest for digest in digests if isinstance(digest, str) and is_digest(digest)
+    )

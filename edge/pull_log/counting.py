@@ -18,6 +18,8 @@ from registries.pulls.events import Counted, Pull
 from registries.pulls.sessions import ManifestRequest, Sessions
 from registries.pulls.usage import CacheCounts, LicenseDay, RegistryDay, Usage
 
+# Some 20 MB of digests. One index may have thousands.
+MAX_CHILDREN = 100_000
 SUCCESS = frozenset({200, 206, 304})
 _EXTENSIONS = ("oci-index", "docker-list")
 _PLACE = re.compile(r"[0-9a-f-]{36}/[0-9a-f]{32}")
@@ -32,7 +34,9 @@ class LogCounter:
         self._cache_dir = cache_dir
         self._sessions = Sessions()
         # By digest: what an index contains is the same everywhere.
-        self._children: LRUCache[str, tuple[str, ...]] = LRUCache(10_000)
+        self._children: LRUCache[str, tuple[str, ...]] = LRUCache(
+            MAX_CHILDREN, getsizeof=lambda children: 1 + len(children)
+        )
 
     def count(self, answers: Iterable[LoggedAnswer]) -> Usage:
         """Return what the answers add, and remember them as parts of pulls."""

@@ -18,6 +18,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
+from oci.digest import is_digest
+
 T = TypeVar("T")
 
 HEAD_SECONDS = 60.0
@@ -164,6 +166,9 @@ class Sessions:
 
         None if it is a part of another pull, or a HEAD.
         """
+        if not is_digest(request.digest):
+            # An upstream may send thousands of characters to remember.
+            request = request._replace(digest="")
         if request.holder not in self._holders and _is_alone(request):
             return request.reference
         holder = _latest(self._holders, request.holder, _Holder)

@@ -43,3 +43,13 @@ def test_what_cannot_be_read_is_unknown(content: bytes | None) -> None:
 
 def test_digests_are_texts() -> None:
     assert children_of(OCI_INDEX, b'{"manifests": [{"digest": 1}]}') == ()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a" * 3000, "sha256:" + "a" * 65, "md5:" + "a" * 32]
+)
+def test_what_is_no_digest_is_no_child(text: str) -> None:
+    """An upstream writes the index, and its children are remembered."""
+    content = {"manifests": [{"digest": text}, {"digest": A}]}
+
+    assert children_of(OCI_INDEX, json.dumps(content).encode()) == (A,)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.pull_log import counting
 from edge.pull_log.counting import LogCounter
 from edge.pull_log.line import parse_line
 from registries.pulls.usage import CacheCounts, Usage
@@ -128,3 +129,20 @@ def test_days_are_those_of_utc(lines: LogLines) -> None:
         "2026-12-31 23",
         "2027-01-01 00",
     ]
+
+
+def test_few_indexes_of_many_children_are_kept_in_memory(
+    lines: LogLines, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "MAX_CHILDREN", 3000)
+    counter = LogCounter(tmp_path)
+    directory = tmp_path / "objects" / PLACE / "manifests"
+    directory.mkdir(parents=True)
+    content = {"manifests": [{"digest": f"sha256:{n:064x}"} for n in range(1000)]}
+    digests = [f"sha256:{number:064x}" for number in range(10)]
+    for digest in digests:
+        (directory / f"{digest}.oci-index").write_text(json.dumps(content))
+
+    counted("".join(lines.index("v1", digest=digest) for digest in digests), counter)
+
+    assert sum(map(len, counter._children.values())) <= 3000

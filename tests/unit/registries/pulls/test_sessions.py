@@ -293,3 +293,22 @@ def test_nothing_is_kept_for_single_images_pulled_by_tag() -> None:
 
     assert shared.size == 0
     assert not shared._holders
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+def test_what_an_upstream_names_instead_of_a_digest_is_not_kept(method: str) -> None:
+    """Its header may have thousands of characters."""
+    remembered = Sessions()
+    text = "sha256:" + "f" * 8000
+
+    remembered.pulled_as(
+        ManifestRequest(1.0, "license:1", "sample/api", method, "v1", text, (AMD,))
+    )
+
+    kept = [
+        digest
+        for holder in remembered._holders.values()
+        for recent in holder.repositories.values()
+        for digest in (*recent.named, *recent.indexes)
+    ]
+    assert text not in kept
