@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cachetools import LRUCache
 
+from edge.pull_counter import MANY, MAX_KINDS_OF_HOLDER, WRITE_SECONDS
 from edge.pull_log.line import LoggedAnswer
 from oci.index import MAX_INDEX_BYTES, children_of, is_index
 from registries.models.outcomes import ALLOWED
@@ -37,6 +38,9 @@ class LogCounter:
         self._children: LRUCache[str, tuple[str, ...]] = LRUCache(
             MAX_CHILDREN, getsizeof=lambda children: 1 + len(children)
         )
+        # By holder, in the seconds that an edge counts before it writes.
+        self._kinds: dict[str, set[Pull]] = {}
+        self._kinds_at = 0
 
     def count(self, answers: Iterable[LoggedAnswer]) -> Usage:
         """Return what the answers add, and remember them as parts of pulls."""
@@ -60,12 +64,25 @@ class LogCounter:
         if pulled is not None:
             counts.stale_pulls = int(answer.is_stale)
             usage.add_pull(
-                _pull(answer, hour, pulled),
+                self._kept(_pull(answer, hour, pulled), answer.at),
                 Counted(datetime.fromtimestamp(answer.at, UTC), 1, counts.stale_pulls),
             )
         if answer.method == "GET":
             registry = RegistryDay(puller.team_id, puller.registry_id, day)
             usage.add_cache(registry, counts)
+
+    def _kept(self, pull: Pull, at: float) -> Pull:
+        """Return the pull to count: one of many others if its holder has many.
+
+        As the edge does, so that no client fills the table.
+        """
+        if self._kinds_at != at // WRITE_SECONDS:
+            self._kinds_at, self._kinds = int(at // WRITE_SECONDS), {}
+        kinds = self._kinds.setdefault(pull.holder, set())
+        if pull not in kinds and len(kinds) >= MAX_KINDS_OF_HOLDER:
+            return pull._replace(repository=MANY, reference=MANY)
+        kinds.add(pull)
+        return pull
 
     def _pulled_as(self, answer: LoggedAnswer) -> str | None:
         return self._sessions.pulled_as(

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from edge.pull_counter import MAX_KINDS_OF_HOLDER
 from edge.pull_log import counting
 from edge.pull_log.counting import LogCounter
 from edge.pull_log.line import parse_line
 from registries.pulls.usage import CacheCounts, Usage
-from tests.support.rows.pull_log import CHILD, INDEX, LogLines
+from tests.support.rows.pull_log import AT, CHILD, INDEX, LogLines
 
 TEAM, LICENSE, REGISTRY = (uuid.UUID(int=number) for number in (1, 2, 3))
 PLACE = f"{REGISTRY}/{'0' * 32}"
@@ -146,3 +147,18 @@ def test_few_indexes_of_many_children_are_kept_in_memory(
     counted("".join(lines.index("v1", digest=digest) for digest in digests), counter)
 
     assert sum(map(len, counter._children.values())) <= 3000
+
+
+def test_a_holder_has_few_different_pulls_in_a_few_seconds(lines: LogLines) -> None:
+    """Whoever has an upstream that answers every name may not fill the table."""
+    counter, other = LogCounter(), LogLines(f"{TEAM} license:{TEAM} {REGISTRY}")
+    many = "".join(lines.line(f"v{n}", time=AT) for n in range(1000))
+    again = "".join(lines.line(f"w{n}", time=AT) for n in range(1000))
+
+    usage, later = counted(many + other.line("v1"), counter), counted(again, counter)
+
+    assert sum(number.count for number in usage.pulls.values()) == 1001
+    assert len(usage.pulls) == MAX_KINDS_OF_HOLDER + 2
+    assert pulls(usage)["*"] == (1000 - MAX_KINDS_OF_HOLDER, 0)
+    assert pulls(later) == {"*": (1000, 0)}
+    assert pulls(counted(lines.line("x1", time=AT + 60), counter)) == {"x1": (1, 0)}
