@@ -126,6 +126,7 @@ def decide_pull(
 ) -> AllowedPull | Denied:
     """Decide a pull through the proxy; ``image`` is what the facts know about it."""
     trace: list[Step] = []
+    holder: Holder | None = None
     try:
         holder = _check_holder(facts, trace, within_team)
         team_id = _check_application(
@@ -133,7 +134,7 @@ def decide_pull(
         )
         registry, full_name = choose_registry(name, image.registries, trace)
     except Refusal as refusal:
-        return denied(refusal, facts.holder, trace)
+        return denied(refusal, holder, trace)
     return AllowedPull(team_id, holder.subject, full_name, tuple(trace), registry)
 
 
@@ -147,13 +148,14 @@ def decide_private_pull(
 ) -> AllowedImage | Denied:
     """Decide a pull from the private registry, of a repository of an application."""
     trace: list[Step] = []
+    holder: Holder | None = None
     try:
         holder = _check_holder(facts, trace, within_team, is_private=True)
         team_id = _check_application(
             facts, holder, image, application_slug, trace, within_team
         )
     except Refusal as refusal:
-        return denied(refusal, facts.holder, trace)
+        return denied(refusal, holder, trace)
     return AllowedImage(team_id, holder.subject, repository, tuple(trace))
 
 

@@ -209,6 +209,8 @@ def test_within_team_makes_other_teams_credentials_unknown(vendor: Vendor) -> No
     )
 
     assert reason(decision) is Reason.CREDENTIAL_UNKNOWN
+    assert isinstance(decision, Denied)
+    assert (decision.team_id, decision.subject) == (None, None)
 
 
 def test_within_team_hides_other_teams_of_the_same_person(vendor: Vendor) -> None:
