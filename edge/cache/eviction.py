@@ -29,6 +29,8 @@ from edge.cache.tags import TAGS
 logger = logging.getLogger(__name__)
 # A body that is slower than this is cut off by the edge.
 TMP_SECONDS = 3600
+# What an empty file takes.
+LEAST_BYTES = 4096
 # Of reading all objects again.
 SCRUB_BYTES_PER_SECOND = 8 * 2**20
 SCRUB_SECONDS = 60.0
@@ -54,12 +56,13 @@ def evictor(root: Path) -> Evictor:
 
 
 class _Kept(NamedTuple):
-    """An object; the one that was not used for the longest time sorts first."""
+    """An object or tag; the one unused for the longest time sorts first."""
 
     used_at: float
     size: int
     path: str
     registry_id: uuid.UUID
+    is_tag: bool
 
 
 class Evictor:
@@ -100,7 +103,8 @@ class Evictor:
                     Path(entry.path).unlink()
 
     def _evict(self) -> Iterator[_Kept]:
-        objects = sorted(self._objects())
+        # Tags too, which take a block each.
+        objects = sorted([*self._objects(), *self._files_of(TAGS)])
         size = sum(item.size for item in objects)
         excess = max(size - self._limits.max_bytes, self._missing_free_bytes())
         oldest = time.time() - self._limits.inactive_seconds
@@ -109,7 +113,8 @@ class Evictor:
                 return
             if _delete(item):
                 excess -= item.size
-                yield item
+                if not item.is_tag:
+                    yield item
 
     def _missing_free_bytes(self) -> int:
         disk = os.statvfs(self._root)
@@ -133,13 +138,18 @@ class Evictor:
                 yield item
 
     def _objects(self) -> Iterator[_Kept]:
-        for top in (OBJECTS, LARGE):
-            for registry_id, directory in _registries(self._root / top):
-                for entry in _files(directory):
-                    with contextlib.suppress(OSError):
-                        status = entry.stat(follow_symlinks=False)
-                        size = status.st_blocks * 512
-                        yield _Kept(status.st_atime, size, entry.path, registry_id)
+        yield from self._files_of(OBJECTS)
+        yield from self._files_of(LARGE)
+
+    def _files_of(self, top: str) -> Iterator[_Kept]:
+        for registry_id, directory in _registries(self._root / top):
+            for entry in _files(directory):
+                with contextlib.suppress(OSError):
+                    status = entry.stat(follow_symlinks=False)
+                    # At least a block, for its name and its directories.
+                    size = max(status.st_blocks * 512, LEAST_BYTES)
+                    used_at, is_tag = status.st_atime, top == TAGS
+                    yield _Kept(used_at, size, entry.path, registry_id, is_tag)
 
     def _delete_empty_directories(self) -> None:
         for top in (OBJECTS, LARGE, TAGS):

@@ -126,7 +126,7 @@ class Store:
             NoRoom: it does not fit.
             OSError: the disk is full or broken.
         """
-        self._check_room(size or 0)
+        self.check_room(size or 0)
         directory = self.root / TMP
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = directory / f"{os.getpid()}-{uuid.uuid4().hex}"
@@ -167,10 +167,11 @@ class Store:
 
     def reserve_more(self, draft: Draft) -> None:
         """Check the room for a draft of undeclared length again; raises NoRoom."""
-        self._check_room(_MORE_BYTES, written=draft.size)
+        self.check_room(_MORE_BYTES, written=draft.size)
         draft.room = draft.size + _MORE_BYTES
 
-    def _check_room(self, size: int, written: int = 0) -> None:
+    def check_room(self, size: int, written: int = 0) -> None:
+        """Raise NoRoom if so many more bytes do not fit; raises OSError too."""
         disk = os.statvfs(_existing(self.root))
         free = disk.f_bavail * disk.f_frsize
         if free - size < self._limits.min_free_bytes:
@@ -220,16 +221,7 @@ class Draft:
         mark_whole(self.file.fileno())
         # A name must not outlive a power cut that its bytes do not.
         os.fsync(self.file.fileno())
-        target = self.store.path_of(self.key, self.media_type, self.size)
-        for attempt in range(_RENAMES):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                self.path.rename(target)
-            except FileNotFoundError:
-                if attempt == _RENAMES - 1:
-                    raise
-            else:
-                return
+        name_file(self.path, self.store.path_of(self.key, self.media_type, self.size))
 
     def discard(self) -> None:
         """Delete what was written, as far as the disk lets us."""
@@ -239,6 +231,19 @@ class Draft:
         """Close the file when no thread writes to it any more."""
         with self._writing:
             self.file.close()
+
+
+def name_file(draft: Path, target: Path) -> None:
+    """Rename a file, into a directory that may not exist; raises OSError."""
+    for attempt in range(_RENAMES):
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            draft.rename(target)
+        except FileNotFoundError:
+            if attempt == _RENAMES - 1:
+                raise
+        else:
+            return
 
 
 def object_paths(root: Path, key: ObjectKey) -> Iterator[tuple[Path, str]]:

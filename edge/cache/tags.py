@@ -12,7 +12,7 @@ from typing import NamedTuple
 from cachetools import TTLCache
 
 from edge.cache.place import Place
-from edge.cache.store import EXTENSIONS, TMP, Entry, ObjectKey, Store
+from edge.cache.store import EXTENSIONS, TMP, Entry, ObjectKey, Store, name_file
 
 TAGS = "tags"
 # A record that is younger need not be written again, nor read from disk.
@@ -21,6 +21,7 @@ MAX_RECENT_BYTES = 64 * 1024
 _RECENT_TOTAL_BYTES = 16 * 2**20
 # Python's own cost of an entry.
 _ENTRY_BYTES = 1024
+_BLOCK_BYTES = 4096
 
 
 class TagRecord(NamedTuple):
@@ -76,14 +77,13 @@ def read_tag(store: Store, place: Place, tag: str) -> TagRecord | None:
 
 
 def write_tag(store: Store, place: Place, tag: str, record: TagRecord) -> None:
-    """Keep what a tag means; raises OSError."""
-    path = tag_path(store.root, place, tag)
+    """Keep what a tag means; raises NoRoom or OSError."""
+    store.check_room(_BLOCK_BYTES)
     for directory in (store.root / TAGS, store.root / TMP):
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.parent.mkdir(parents=True, exist_ok=True)
     draft = store.root / TMP / f"{os.getpid()}-{uuid.uuid4().hex}"
     draft.write_text(json.dumps(record._asdict()))
-    draft.rename(path)
+    name_file(draft, tag_path(store.root, place, tag))
 
 
 def find_tagged(store: Store, place: Place, tag: str) -> tuple[TagRecord, Entry] | None:

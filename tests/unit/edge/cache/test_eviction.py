@@ -13,7 +13,7 @@ import pytest
 from edge.cache import eviction
 from edge.cache.eviction import EvictionLimits, Evictor
 from edge.cache.place import Place
-from edge.cache.store import Store
+from edge.cache.store import NoRoom, Store
 from edge.cache.tags import TagRecord, read_tag, tag_path, write_tag
 from oci.media_types import OCI_INDEX
 from tests.unit.edge.cache.objects import PLACE, key, put, store
@@ -205,3 +205,29 @@ def test_reading_everything_again_takes_its_time(
 
     # One object is more than may be read in a long time.
     assert evicted == Counter({REGISTRY: 1})
+
+
+def test_tags_and_empty_files_take_room_too(kept: Store, tmp_path: Path) -> None:
+    """An upstream may have any tag, and an empty blob in any repository."""
+    record = TagRecord(key().digest, OCI_INDEX, 1, time.time())
+    for number in range(30):
+        write_tag(kept, PLACE, f"v{number}", record)
+        put(kept, b"", Place(PLACE.registry_id, f"{number:032x}"))
+    used = aged(put(kept, bytes(MIB)), -60)
+
+    evicted = evictor(tmp_path, max_bytes=MIB + 10 * 4096).run_once()
+
+    left = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert used in left
+    assert len(left) <= 11
+    # Of objects alone.
+    assert sum(evicted.values()) == 30 - sum(path.stat().st_size == 0 for path in left)
+
+
+def test_no_record_of_a_tag_is_written_to_a_full_disk(tmp_path: Path) -> None:
+    full = store(tmp_path, min_free=NO_LIMIT)
+
+    with pytest.raises(NoRoom):
+        write_tag(full, PLACE, "v1", TagRecord(key().digest, OCI_INDEX, 1, 0.0))
+
+    assert list(tmp_path.rglob("*")) == []
