@@ -24,6 +24,7 @@ from edge.proxy.downloads import DOWNLOADS
 from edge.proxy.lists import next_page, renamed
 from edge.proxy.route import Kind, Route
 from edge.proxy.watch import StillAllowed, until_denied
+from edge.pull_counter import STALE_WARNING
 from oci.errors import ErrorCode
 from registries.decision.credentials import Subject
 
@@ -112,12 +113,15 @@ def _is_small(response: aiohttp.ClientResponse, route: Route) -> bool:
 
 
 def _headers(response: aiohttp.ClientResponse, route: Route) -> Headers:
+    # That an answer is stale is the edge's own to say, and is counted.
     headers = [API_VERSION]
     for name in _PASSED_BACK:
         headers += [
             (name, value)
             for value in response.headers.getall(name, ())
-            if value.isascii() and value.isprintable()
+            if value.isascii()
+            and value.isprintable()
+            and not (name == "Warning" and value.lstrip().startswith(STALE_WARNING))
         ]
     headers += next_page(response, route)
     return headers

@@ -17,7 +17,7 @@ from django.conf import settings
 
 from edge.cache.disk_cache import DiskCache
 from edge.cache.place import place_of
-from edge.cache.store import Entry
+from edge.cache.store import EXTENSIONS, Entry
 from edge.cache.tags import (
     CONFIRM_SECONDS,
     MAX_RECENT_BYTES,
@@ -137,7 +137,7 @@ async def _ask(
     finally:
         response.close()
     media_type = kept_type("manifests", response)
-    if response.status != 200 or media_type is None:
+    if response.status != 200 or media_type is None or not _accepts_all(exchange):
         return
     digest, size = _digest(response), declared_length(response)
     if whole:
@@ -147,6 +147,15 @@ async def _ask(
     if digest.startswith("sha256:") and size is not None:
         record = TagRecord(digest, media_type, size, time.time())
         await _keep(exchange, cache, record)
+
+
+def _accepts_all(exchange: Exchange) -> bool:
+    """Return whether the answer would serve others too.
+
+    A client that takes no index may get the manifest of one platform instead.
+    """
+    accept = exchange.headers["Accept"]
+    return "*/*" in accept or all(kind in accept for kind in EXTENSIONS)
 
 
 async def _keep(exchange: Exchange, cache: DiskCache, record: TagRecord) -> None:

@@ -42,6 +42,7 @@ class ObjectRegistry:
     status: int = 0
     head_status: int = 0
     named_digest: str = ""
+    warning: str = ""
     is_silent: bool = False
     pause_after: int | None = None
     cut_after: int | None = None
@@ -106,6 +107,8 @@ class _Handler(BaseHTTPRequestHandler):
             return
         digest = registry.named_digest or digest_of(stored.body)
         headers = {"Content-Type": stored.media_type, "Docker-Content-Digest": digest}
+        if registry.warning:
+            headers["Warning"] = registry.warning
         if not wanted:
             self._send(200, headers, stored.body)
             return

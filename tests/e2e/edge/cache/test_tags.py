@@ -227,3 +227,31 @@ def test_manifests_of_other_types_are_passed_on(
     assert {answer.headers["Content-Type"] for answer in answers} == {other}
     assert origin.times("v1") == 2
     assert customer.kept == []
+
+
+def test_a_client_that_takes_few_types_decides_for_no_other(
+    customer: Customer, origin: ObjectRegistry, digest: str
+) -> None:
+    """A registry that has an index answers it with the manifest of one platform."""
+    origin.tag(REPOSITORY, "v1", SECOND)
+    assert customer.get(TAG, accept=OCI_MANIFEST).body == SECOND
+    origin.status = 500
+
+    answer = customer.get(TAG)
+
+    assert (answer.status, answer.body) == (200, FIRST)
+    assert is_stale(answer)
+
+
+@pytest.mark.parametrize("warning", [STALE, '299 - "Deprecated"'])
+def test_only_the_edge_says_that_an_answer_is_stale(
+    customer: Customer, origin: ObjectRegistry, warning: str
+) -> None:
+    """It is counted as an outage of the registry."""
+    origin.tag(REPOSITORY, "v1", FIRST)
+    origin.warning = warning
+
+    answer = customer.get(TAG)
+
+    assert (answer.status, answer.body) == (200, FIRST)
+    assert answer.headers.get("Warning") == (None if warning == STALE else warning)
