@@ -6,8 +6,8 @@ import uuid
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from fnmatch import fnmatchcase
 
+from oci.pattern import matches
 from portal.crypto.fields import SealedSecret
 from registries.decision.credentials import Subject, SubjectKind
 from registries.models.health import DISPROVED_BY_PULLS
@@ -101,7 +101,7 @@ class Candidate:
 
     def allows(self, repository: str) -> bool:
         """Return whether a pattern matches the repository; ``*`` also matches ``/``."""
-        return any(fnmatchcase(repository, pattern) for pattern in self.patterns)
+        return any(matches(pattern, repository) for pattern in self.patterns)
 
 
 @dataclass(frozen=True, slots=True)
