@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
-
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
@@ -24,6 +22,8 @@ from teams.models import Made, TeamOwned, validate_slug
 
 MAX_SECRET_BYTES = 16 * 1024
 MAX_PATTERNS = 50
+# All of them are candidates for each pull by their endpoint.
+MAX_OF_ENDPOINT = 50
 # The API and the pull filters address registries by slug, and these words mean
 # something else there.
 RESERVED_SLUGS = frozenset({"private-registry", "providers", "test"})
@@ -161,8 +161,20 @@ class ExternalRegistry(TeamOwned):
         problem = endpoint_problem(self.provider_profile, self.endpoint)
         if problem:
             raise ValidationError({"endpoint": problem})
+        if self._state.adding:
+            self._check_number()
         if self.test_image:
             self.test_image = self._own_image(self.test_image)
+
+    def _check_number(self) -> None:
+        """Check that pulls need not try too many registries of one endpoint."""
+        own = ExternalRegistry.objects.for_team(self.team_id)
+        if own.filter(endpoint=self.endpoint).count() >= MAX_OF_ENDPOINT:
+            problem = (
+                f"The team has {MAX_OF_ENDPOINT} registries with this endpoint, the "
+                "most that are possible."
+            )
+            raise ValidationError({"endpoint": problem})
 
     def _own_image(self, name: str) -> str:
         try:
@@ -173,12 +185,6 @@ class ExternalRegistry(TeamOwned):
             problem = f"This image is on {image.registry}, not on {self.endpoint}."
             raise ValidationError({"test_image": problem})
         return image.without_registry
-
-    def allows_repository(self, repository: str) -> bool:
-        """Return whether a pattern matches the repository; ``*`` also matches ``/``."""
-        return any(
-            fnmatchcase(repository, pattern) for pattern in self.repository_patterns
-        )
 
 
 class RegistryShare(TeamOwned):

@@ -6,6 +6,7 @@ import pytest
 
 from audit.models import AuditEvent
 from registries.models import Credential, CredentialCheck, ExternalRegistry
+from registries.models.external import MAX_OF_ENDPOINT
 from registries.providers import PROVIDERS
 from registries.selectors import active_credential
 from tests.integration.registries.conftest import Upstream
@@ -234,6 +235,28 @@ def test_change_registry_is_denied_to_support(support_api: ApiClient) -> None:
     ):
         assert response.status_code == 403
     assert rows_of(support_api.team)["registries.ExternalRegistry"] == before
+
+
+def test_a_team_has_few_registries_of_one_endpoint(
+    owner_api: ApiClient, upstream: Upstream
+) -> None:
+    """A pull by the endpoint's name may have to try each of them."""
+    for number in range(MAX_OF_ENDPOINT - 1):
+        ExternalRegistryFactory(
+            team=owner_api.team, endpoint=upstream.endpoint, slug=f"own-{number}"
+        )
+    ExternalRegistryFactory(endpoint=upstream.endpoint)
+    assert owner_api.post("/registries", upstream.body()).status_code == 201
+
+    refused = owner_api.post("/registries", upstream.body(slug="more"))
+    copied = owner_api.post("/registries/sample/duplicate", {"slug": "more"})
+    renamed = owner_api.patch("/registries/sample", {"slug": "renamed"})
+
+    assert [refused.status_code, copied.status_code] == [400, 400]
+    assert "most that are possible" in str(refused.json()["errors"]["endpoint"])
+    assert renamed.status_code == 200
+    registries = ExternalRegistry.objects.for_team(owner_api.team.pk)
+    assert registries.count() == MAX_OF_ENDPOINT
 
 
 def test_slug_of_another_registry_is_refused(owner_api: ApiClient) -> None:
