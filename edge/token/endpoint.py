@@ -158,7 +158,7 @@ async def _facts(
     images = [wanted_image(service, scope) for scope in wanted.scopes]
     return await services.token_facts.fetch_for(
         _turn(wanted),
-        FactsQuery(credential, images),
+        FactsQuery(credential, images, with_secrets=False),
         other_turn=services.token_addresses.turn(request.neighbourhood),
     )
 

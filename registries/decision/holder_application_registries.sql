@@ -19,10 +19,13 @@ SELECT
     registry.id, registry.team_id, registry.slug, registry.provider, registry.endpoint,
     registry.trusted_realm, registry.repository_patterns, registry.health,
     registry.created_at, registry.is_shared, registry.credential_id,
-    registry.auth_type, registry.username, registry.secret
+    registry.auth_type,
+    CASE WHEN wanted.with_secrets THEN registry.username END AS username,
+    CASE WHEN wanted.with_secrets THEN registry.secret END AS secret
 FROM json_to_recordset(%(wanted)s::json) AS wanted (
     number int, application text, upstream text, endpoint text, docker_hub text,
-    license_digests text[], license_id uuid, token_key text, token_id uuid, user_id uuid
+    license_digests text[], license_id uuid, token_key text, token_id uuid, user_id uuid,
+    with_secrets boolean
 )
 LEFT JOIN LATERAL (
     SELECT

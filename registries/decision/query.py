@@ -98,8 +98,8 @@ class Row(NamedTuple):
     registry_is_shared: bool
     credential_id: uuid.UUID
     credential_auth_type: str
-    credential_username: str
-    credential_secret: str
+    credential_username: str | None
+    credential_secret: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +111,14 @@ class FactsQuery:
 
     credential: PullCredential
     images: Sequence[WantedImage] = ()
+    # Of the registries. A token needs none of them, and may name many images.
+    with_secrets: bool = True
     at: datetime = field(default_factory=timezone.now)
 
     @property
     def wanted(self) -> list[dict[str, Any]]:
         """Return what the statement is asked for, a row for each image."""
-        credential = self._wanted_credential()
+        credential = self._wanted_credential() | {"with_secrets": self.with_secrets}
         return [credential | _wanted(image) for image in self.images or [_NO_IMAGE]]
 
     def _wanted_credential(self) -> dict[str, Any]:
@@ -179,22 +181,24 @@ class FactsQuery:
 
 
 def _wanted(image: WantedImage) -> dict[str, str | None]:
-    """Return how the statement looks for an image.
-
-    Other texts than ASCII name nothing, and not all can be sent to PostgreSQL.
-    """
-    application, upstream = (
-        name if name and name.isascii() and name.isprintable() else None
-        for name in image
-    )
-    if upstream is None:
-        return {"application": application}
-    return {
-        "application": application,
-        "upstream": upstream,
-        "endpoint": canonical_endpoint(upstream),
-        "docker_hub": None if looks_like_host(upstream) else DOCKER_HUB,
+    """Return how the statement looks for an image."""
+    application = {"application": _sendable(image.application)}
+    if image.upstream is None:
+        return application
+    return application | {
+        "upstream": _sendable(image.upstream),
+        "endpoint": _sendable(canonical_endpoint(image.upstream)),
+        # As the first part of a name on Docker Hub, whatever it is.
+        "docker_hub": None if looks_like_host(image.upstream) else DOCKER_HUB,
     }
+
+
+def _sendable(text: str) -> str | None:
+    """Return the text; None for one that names nothing.
+
+    Not all others than ASCII can be sent to PostgreSQL.
+    """
+    return text if text.isascii() and text.isprintable() else None
 
 
 def _image(rows: Sequence[Row]) -> ImageFacts:
@@ -241,9 +245,9 @@ def _registry(row: Row) -> ConnectedRegistry:
     )
 
 
-def _sealed(name: str, stored: str, pk: uuid.UUID) -> SealedSecret:
+def _sealed(name: str, stored: str | None, pk: uuid.UUID) -> SealedSecret:
     field = cast("EncryptedField", Credential._meta.get_field(name))
-    return SealedSecret(stored, field.associated_data(pk))
+    return SealedSecret(stored or "", field.associated_data(pk))
 
 
 def license_holder(license: License) -> LicenseHolder:

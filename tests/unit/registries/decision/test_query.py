@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from django.db import connection
 
@@ -74,6 +76,26 @@ def test_a_name_that_nothing_can_have_is_found_nowhere(
     assert facts.images[0].team_id is None
     assert facts.images[1].team_id == vendor.team.pk
     assert [image.registries for image in facts.images] == [(), ()]
+
+
+def test_secrets_are_left_out_where_nobody_needs_them(vendor: Vendor) -> None:
+    """A token may name twenty images, each of which fifty registries may have."""
+    vendor.connect("ghcr.io", "ghcr", ("name", "x" * 10_000))
+    wanted = [WantedImage(slug_of(vendor), "ghcr.io")]
+    license = license_of(vendor)
+
+    full, lean = ask_together(
+        FactsQuery(license, wanted), FactsQuery(license, wanted, with_secrets=False)
+    )
+
+    [credential] = [item.credential for item in full.images[0].registries]
+    [without] = [item.credential for item in lean.images[0].registries]
+    assert credential.secret.reveal() == "x" * 10_000
+    assert without == replace(
+        credential,
+        username=replace(credential.username, stored=""),
+        secret=replace(credential.secret, stored=""),
+    )
 
 
 def test_psycopg_remembers_how_to_send_the_statement() -> None:
