@@ -22,6 +22,13 @@ READING_THREADS = 8
 WRITING_THREADS = 8
 # Each holds up to 1 MiB that is not yet on disk. More are streamed and not kept.
 FETCHES = FairShare("edge-cache-fetches", total=128, each=64)
+# On the disk, for bodies under way whose size is declared. An upstream that declares
+# much and sends little must not keep out what others fetch.
+RESERVED = FairShare(
+    "edge-cache-reserved-bytes",
+    total=settings.BERTH_CACHE_BYTES,
+    each=settings.BERTH_CACHE_BYTES // 2,
+)
 
 
 class DiskCache:
@@ -47,17 +54,31 @@ class DiskCache:
     ) -> Fetch | None:
         """Prepare to write an object; None if it cannot be kept now.
 
-        FETCHES counts it for ``holder`` until the caller gives it back.
+        It has a share for ``holder`` until the caller calls ``end_fetch``.
         """
         try:
             FETCHES.take(holder)
         except ShareExceeded:
             return None
-        draft = await self._begin(key, media_type, size)
-        if draft is None:
+        try:
+            RESERVED.take(holder, size or 0)
+        except ShareExceeded:
             FETCHES.give_back(holder)
             return None
+        draft = await self._begin(key, media_type, size)
+        if draft is None:
+            self._give_back(size, holder)
+            return None
         return Fetch(draft, size, reading=self._reading, writing=self._writing)
+
+    def end_fetch(self, fetch: Fetch, holder: Hashable) -> None:
+        """Give the share back, and let others fetch the object again or find it."""
+        self._give_back(fetch.size, holder)
+        self.fetches.forget(fetch)
+
+    def _give_back(self, size: int | None, holder: Hashable) -> None:
+        FETCHES.give_back(holder)
+        RESERVED.give_back(holder, size or 0)
 
     async def _begin(
         self, key: ObjectKey, media_type: str, size: int | None

@@ -41,6 +41,8 @@ _USE_SECONDS = 60
 # A link, or a disk that has lost the file. Other failures, such as too many open
 # files, pass.
 _BROKEN = {errno.ELOOP, errno.EIO}
+# Another process was quicker. That is no reason to leave the disk alone.
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 # The cache manager may remove an empty directory before its first file arrives.
 _RENAMES = 3
 
@@ -102,6 +104,7 @@ class Store:
     def __init__(self, root: Path, limits: Limits) -> None:
         self.root = root
         self._limits = limits
+        self._reserving = threading.Lock()
 
     def find(self, key: ObjectKey) -> Entry | None:
         """Return an object that is whole; delete what is not."""
@@ -133,14 +136,25 @@ class Store:
         file = io.FileIO(path, "x+b", opener=_read_only)
         draft = Draft(self, key, media_type, path, file)
         try:
-            if size:
-                os.posix_fallocate(draft.file.fileno(), 0, size)
-        except OSError:
+            self._reserve(draft, size or 0)
+        except (OSError, NoRoom):
             draft.discard()
             draft.close()
             raise
-        draft.room = size or 0
         return draft
+
+    def _reserve(self, draft: Draft, size: int) -> None:
+        # One at a time: two that fit alone may not fit together.
+        with self._reserving:
+            self.check_room(size)
+            try:
+                if size:
+                    os.posix_fallocate(draft.file.fileno(), 0, size)
+            except OSError as error:
+                if error.errno in _FULL:
+                    raise NoRoom("the disk is full") from error
+                raise
+        draft.room = size
 
     def put(self, key: ObjectKey, media_type: str, body: bytes) -> None:
         """Keep a small object whose bytes are right.

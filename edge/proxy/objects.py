@@ -8,7 +8,7 @@ import aiohttp
 from django.conf import settings
 
 from edge.bodies import BodyBroke, body_of
-from edge.cache.disk_cache import FETCHES, DiskCache
+from edge.cache.disk_cache import DiskCache
 from edge.cache.fetch import DiskFailed, Fetch
 from edge.cache.place import place_of
 from edge.cache.store import BLOB_TYPE, EXTENSIONS, ObjectKey, ObjectKind
@@ -113,8 +113,7 @@ async def _begin(
 
     def end() -> None:
         response.close()
-        FETCHES.give_back(holder)
-        cache.fetches.forget(fetch)
+        cache.end_fetch(fetch, holder)
 
     exchange.note_success()
     fetch.start(body_of(response, limit), end, seconds=_deadline(key))

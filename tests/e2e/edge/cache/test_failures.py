@@ -24,7 +24,7 @@ from tests.support.clients.edge import EdgeClient
 from tests.support.objects.bodies import random_bytes
 from tests.support.objects.object_registry import ObjectRegistry
 from tests.support.rows.ending import revoke
-from tests.support.rows.vendor import Vendor
+from tests.support.rows.vendor import Vendor, create_vendor
 
 MIB = 2**20
 BODY = random_bytes(5, 3 * MIB + 5)
@@ -231,3 +231,32 @@ def test_slow_readers_take_little_memory(
 
 def memory(edge: EdgeClient) -> int:
     return int(psutil.Process(edge.process.pid).memory_info().rss)
+
+
+def test_a_team_reserves_half_of_the_cache_at_most(
+    start_customer: StartCustomer, origin: ObjectRegistry
+) -> None:
+    """An upstream may declare much, and then send little for long."""
+    bodies = [random_bytes(seed, MIB + 9) for seed in (11, 12, 13)]
+    first, second, others = (origin.add(REPOSITORY, body) for body in bodies)
+    rival = create_vendor()
+    rival.connect(origin.endpoint, "origin")
+    origin.pause_after = 64 * 1024
+    with start_customer(BERTH_CACHE_BYTES=str(4 * MIB)) as customer:
+        other = Customer(customer.edge, rival, customer.root)
+        downloads = [
+            *(customer.open(f"blobs/{digest}") for digest in (first, second)),
+            other.open(f"blobs/{others}"),
+        ]
+        drafts = [path.stat().st_size for path in (customer.root / "tmp").iterdir()]
+        origin.go.set()
+
+        assert [answer.read() for answer in downloads] == bodies
+        customer.until_kept(first)
+        other.until_kept(others)
+        assert not customer.is_kept(second)
+        assert drafts == [MIB + 9] * 2
+        # What was reserved is free again.
+        origin.reset_pace()
+        assert customer.blob(second).body == bodies[1]
+        customer.until_kept(second)
