@@ -79,9 +79,12 @@ class Exchange:
         """Pass an open answer of the upstream on, as ``ask`` does."""
         if response.status not in {200, 206, 304}:
             raise await refusal(response, self.route, self.allowed.repository)
+        if response.status == 206 and "Range" not in self.headers:
+            # A part of something: whether its bytes are right cannot be known.
+            raise UpstreamFault(self.target, "sent a part, and was asked for all")
         self.note_success()
-        is_coded = "Content-Encoding" in response.headers
-        is_whole = response.status == 200 and not is_coded
+        coding = response.headers.getall("Content-Encoding", ())
+        is_whole = response.status == 200 and set(coding) <= {"identity"}
         try:
             return await relay(
                 self.request,

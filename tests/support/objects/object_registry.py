@@ -43,6 +43,8 @@ class ObjectRegistry:
     head_status: int = 0
     named_digest: str = ""
     warning: str = ""
+    success: int = 200
+    coding: str = ""
     is_silent: bool = False
     pause_after: int | None = None
     cut_after: int | None = None
@@ -109,8 +111,10 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {"Content-Type": stored.media_type, "Docker-Content-Digest": digest}
         if registry.warning:
             headers["Warning"] = registry.warning
+        if registry.coding:
+            headers["Content-Encoding"] = registry.coding
         if not wanted:
-            self._send(200, headers, stored.body)
+            self._send(registry.success, headers, stored.body)
             return
         first, _, last = wanted.removeprefix("bytes=").partition("-")
         part = stored.body[int(first) : int(last) + 1]

@@ -253,3 +253,32 @@ def umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+@pytest.mark.parametrize("body", [LARGE, SMALL], ids=["large", "small"])
+def test_a_part_that_nobody_asked_for_is_no_answer(
+    customer: Customer, origin: ObjectRegistry, body: bytes
+) -> None:
+    """Nobody can tell whether its bytes are right."""
+    digest = origin.add(REPOSITORY, body)
+    origin.success = 206
+
+    answer = customer.blob(digest)
+
+    assert (answer.status, answer.error[0]) == (502, "UNAVAILABLE")
+    assert body not in answer.body
+    assert customer.kept == []
+
+
+def test_a_coding_that_is_none_hides_no_wrong_bytes(
+    customer: Customer, origin: ObjectRegistry
+) -> None:
+    digest = origin.add(REPOSITORY, SMALL)
+    origin.objects[REPOSITORY, digest] = Stored("text/plain", b"wrong")
+    origin.coding = "identity"
+
+    # Of this type it is not kept.
+    answer = customer.get(f"manifests/{digest}")
+
+    assert answer.status == 502
+    assert b"wrong" not in answer.body
