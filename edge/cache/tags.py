@@ -34,7 +34,8 @@ class TagRecord(NamedTuple):
 
     @property
     def age(self) -> float:
-        return time.time() - self.verified_at
+        # A clock that was set back makes no record younger.
+        return abs(time.time() - self.verified_at)
 
 
 class RecentTag(NamedTuple):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -79,3 +80,8 @@ def test_a_broken_record_is_none(tmp_path: Path, text: str) -> None:
     assert read_tag(kept, PLACE, "v1") is None
     write_tag(kept, PLACE, "v1", RECORD)
     assert read_tag(kept, PLACE, "v1") == RECORD
+
+
+def test_a_record_of_the_future_is_not_young() -> None:
+    """The clock was set back since it was written."""
+    assert RECORD._replace(verified_at=time.time() + 7200).age > 7000
