@@ -20,6 +20,8 @@ PIECE_BYTES = 128 * 1024
 DISK_SECONDS = 5.0
 # A disk that hangs delays requests once, and is left alone for a while then.
 REST_SECONDS = 60.0
+# For a turn. A disk that has much to do is slow, and not broken.
+LINE_SECONDS = 15.0
 
 
 class DiskThreads:
@@ -28,12 +30,13 @@ class DiskThreads:
     def __init__(self, count: int, *, name: str) -> None:
         """Start ``count`` threads."""
         self._executor = ThreadPoolExecutor(count, thread_name_prefix=f"edge-{name}")
-        self._rests_until = 0.0
+        self._turns = asyncio.Semaphore(count)
+        self._failed_at = -REST_SECONDS
 
     @property
     def rests(self) -> bool:
         """Return whether the disk failed a short while ago."""
-        return monotonic() < self._rests_until
+        return monotonic() < self._failed_at + REST_SECONDS
 
     async def call(
         self, function: Callable[[], T], *, seconds: float = DISK_SECONDS
@@ -41,14 +44,27 @@ class DiskThreads:
         """Run a function in a thread.
 
         Raises:
-            OSError: the disk failed, or did not answer within ``seconds``.
+            OSError: the disk failed, did not answer within ``seconds``, or has too much
+                to do.
         """
+        began = monotonic()
+        async with asyncio.timeout(LINE_SECONDS):
+            await self._turns.acquire()
+        try:
+            if self._failed_at > began:
+                # Otherwise those in line would each wait for a disk that hangs.
+                raise OSError(errno.EIO, "the disk failed while this was in line")
+            return await self._run(function, seconds)
+        finally:
+            self._turns.release()
+
+    async def _run(self, function: Callable[[], T], seconds: float) -> T:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(seconds):
                 return await loop.run_in_executor(self._executor, function)
         except OSError as error:
-            self._rests_until = monotonic() + REST_SECONDS
+            self._failed_at = monotonic()
             logger.warning(
                 "The cache's disk failed, and is not used for %d s: %r",
                 *(REST_SECONDS, error),
