@@ -7,9 +7,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from oci.pattern import matches
 from portal.crypto.fields import SealedSecret
 from registries.decision.credentials import Subject, SubjectKind
+from registries.decision.repository_pattern import matches
 from registries.models.health import DISPROVED_BY_PULLS
 from registries.providers import PROVIDERS, Provider
 from teams.actors import ActorKind

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oci.pattern import matches
+from registries.decision.repository_pattern import matches
 
 
 @given(st.text("ab/?*", max_size=9), st.text("ab/", max_size=9))
