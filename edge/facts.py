@@ -41,8 +41,8 @@ T = TypeVar("T")
 # For all turns and answers of one request. Clients give up after half a minute, and
 # then begin again.
 WHOLE_SECONDS = TURN_SECONDS + REQUEST_SECONDS
-# In one round trip. It takes PostgreSQL a few milliseconds.
-MOST_QUESTIONS = 32
+# In one round trip, and so in memory. It takes PostgreSQL a few milliseconds.
+MOST_IMAGES = 32
 _NO_OTHER_TURN = nullcontext()
 # Planning the statement takes longer than running it, and its plan does not depend on
 # the values.
@@ -108,7 +108,12 @@ class FactsSource:
             open=False,
         )
         self._turns = Turns(each=each, share=share)
-        self._together = Together(self._fetch, round_trips=count, most=MOST_QUESTIONS)
+        self._together = Together(
+            self._fetch,
+            round_trips=count,
+            most=MOST_IMAGES,
+            size=lambda query: max(1, len(query.images)),
+        )
         self._failed_at = 0.0
 
     async def __aenter__(self) -> Self:

@@ -24,14 +24,17 @@ class Together(Generic[Question, Answer]):
         *,
         round_trips: int,
         most: int,
+        size: Callable[[Question], int] = lambda _: 1,
     ) -> None:
         """Ask for at most ``most`` answers at once, ``round_trips`` times in parallel.
 
-        If ``ask`` raises an error, all its questions get it.
+        ``size`` is how many of them a question needs; a larger one is asked alone. If
+        ``ask`` raises an error, all its questions get it.
         """
         self._ask = ask
         self._round_trips = round_trips
         self._most = most
+        self._size = size
         self._waiting: deque[tuple[Question, asyncio.Future[Answer]]] = deque()
         self._asking: set[asyncio.Task[None]] = set()
 
@@ -47,8 +50,7 @@ class Together(Generic[Question, Answer]):
 
     async def _ask_all(self) -> None:
         while self._waiting:
-            number = min(len(self._waiting), self._most)
-            asked = [self._waiting.popleft() for _ in range(number)]
+            asked = self._next()
             try:
                 answers = await self._ask([question for question, _ in asked])
             except Exception as error:  # noqa: BLE001 -- it is raised by those who ask
@@ -59,3 +61,10 @@ class Together(Generic[Question, Answer]):
             for (_, waiting), answer in zip(asked, answers, strict=True):
                 if not waiting.done():
                     waiting.set_result(answer)
+
+    def _next(self) -> list[tuple[Question, asyncio.Future[Answer]]]:
+        asked = [self._waiting.popleft()]
+        left = self._most - self._size(asked[0][0])
+        while self._waiting and (left := left - self._size(self._waiting[0][0])) >= 0:
+            asked.append(self._waiting.popleft())
+        return asked

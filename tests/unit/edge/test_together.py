@@ -41,6 +41,19 @@ async def test_what_comes_meanwhile_shares_the_next_round_trip() -> None:
     assert server.round_trips == [[1], [2, 3, 4], [5]]
 
 
+async def test_large_questions_share_a_round_trip_with_few() -> None:
+    """Their answers are in memory together."""
+    server = Server()
+    together = Together(server.ask, round_trips=1, most=20, size=lambda item: item)
+
+    tasks = await asked(together, 1)
+    tasks += await asked(together, 8, 12, 1, 19, 2, 50, 3)
+    server.release.set()
+
+    assert await asyncio.gather(*tasks) == [2, 16, 24, 2, 38, 4, 100, 6]
+    assert server.round_trips == [[1], [8, 12], [1, 19], [2], [50], [3]]
+
+
 async def test_a_second_round_trip_starts_beside_the_first() -> None:
     server = Server()
     together = Together(server.ask, round_trips=2, most=10)
