@@ -12,6 +12,8 @@ import psutil
 import pytest
 
 from deploy.local import images
+from edge.pull_log.counting import LogCounter
+from edge.pull_log.line import parse_line
 from registries.models import ExternalRegistry
 from tests.e2e.data_plane.conftest import DataPlane, Puller, in_front_of
 from tests.support.clients.edge import EdgeClient
@@ -74,6 +76,23 @@ def test_each_kind_of_answer_says_what_was_sent(
     assert {item["cache"] for item in lines} == {"hit"}
 
 
+@pytest.mark.parametrize("kind", ["tags", "referrers"])
+def test_a_list_is_a_line_that_counts_bytes_and_no_pull(
+    plane: DataPlane, tmp_path: Path, kind: str
+) -> None:
+    reference = "list" if kind == "tags" else f"sha256:{'1' * 64}"
+    with _canned_plane(tmp_path, plane) as canned:
+        canned.client.get("proxy/app/reg/repo", f"{kind}/{reference}", "t")
+        canned.pulled("proxy/app/reg/repo", 1)
+        (line,) = canned.pulls.read_bytes().splitlines()
+
+    answer = parse_line(line)
+    assert answer is not None
+    usage = LogCounter().count([answer])
+    assert not usage.pulls
+    assert sum(usage.traffic.values()) == len(b"the edge's")
+
+
 def test_no_secret_is_in_the_log(plane: DataPlane, puller: Puller) -> None:
     digest = puller.keep(CONTENT)
     secret = "query-secret-71c9"
@@ -110,6 +129,8 @@ EDGE_ANSWERS = {
     "hit": {"X-Berth-Pull": PULL, "X-Berth-Cache": "hit", "X-Berth-Place": PLACE},
     "stale": {"X-Berth-Pull": PULL, "Warning": '110 - "Response is Stale"'},
     "refused": {},
+    "list": {"X-Berth-Pull": PULL},
+    f"sha256:{'1' * 64}": {"X-Berth-Pull": PULL},
 }
 
 
