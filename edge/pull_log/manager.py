@@ -34,6 +34,8 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
+# Fewer are no backlog: the next ones can wait to be stored together.
+MANY_LINES = 1000
 IDLE_SECONDS = 30.0
 WRITE_DEADLINE_SECONDS = 20
 RETRY_SECONDS = 3.0
@@ -131,12 +133,12 @@ class CacheManager:
             if lines := follower.read():
                 self._count(log_id, position, follower, lines)
                 position, idle_since = follower.position, time.monotonic()
-                continue
-            self._store_evictions()
-            if time.monotonic() - idle_since > IDLE_SECONDS:
+            elif time.monotonic() - idle_since > IDLE_SECONDS:
                 self._stored(lambda: record_that_all_is_read(log_id))
                 idle_since = time.monotonic()
-            self._stopping.wait(POLL_SECONDS)
+            self._store_evictions()
+            if len(lines) < MANY_LINES:
+                self._stopping.wait(POLL_SECONDS)
         follower.close()
 
     def _remember(self, follower: LogFollower) -> None:

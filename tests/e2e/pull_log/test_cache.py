@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from django.db import connection
 
 from deploy.local.process import ManagedProcess
 from edge.cache.place import Place
@@ -67,6 +69,51 @@ def test_the_cache_is_kept_within_its_limits(
     gone = sum(not path.exists() for path in paths)
     assert CacheUse.objects.get().evictions == gone
     assert CacheUse.objects.get().registry_id == registry.pk
+
+
+def test_a_log_that_grows_is_stored_once_a_second_with_evictions(
+    vendor: Vendor, registry: ExternalRegistry, tmp_path: Path
+) -> None:
+    kept, place = store(tmp_path / "cache"), Place(str(registry.pk), "0" * 32)
+    for _ in range(5):
+        put(kept, os.urandom(20_000), place)
+    log = tmp_path / "pulls.log"
+    pull = f"{vendor.team.pk} license:{vendor.license().pk} {registry.pk}"
+
+    before, began = positions_stored(), time.monotonic()
+    with growing(log, LogLines(pull)), manager(tmp_path / "cache", log):
+        eventually(CacheUse.objects.filter(evictions__gt=0).exists)
+        time.sleep(5)
+    seconds = time.monotonic() - began
+
+    # Once a second, not as often as the database can.
+    assert 1 <= positions_stored() - before <= seconds + 1
+
+
+def positions_stored() -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_stat_get_tuples_updated('registries_pulllog'::regclass)"
+        )
+        return int(cursor.fetchone()[0])
+
+
+@contextmanager
+def growing(log: Path, lines: LogLines) -> Iterator[None]:
+    """Write a few lines at a time, without a pause of a second."""
+    done = threading.Event()
+
+    def grow() -> None:
+        while not done.wait(0.01):
+            write(log, lines.podman())
+
+    writer = threading.Thread(target=grow)
+    writer.start()
+    try:
+        yield
+    finally:
+        done.set()
+        writer.join()
 
 
 def test_what_nginx_serves_counts_as_used(
