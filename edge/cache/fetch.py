@@ -57,6 +57,14 @@ class Fetch:
         self._progress = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
+    @property
+    def is_over(self) -> bool:
+        """Return whether it failed, or the object has its name and its file may close.
+
+        Nobody can begin to follow it then.
+        """
+        return self.failure is not None or bool(self._task and self._task.done())
+
     def start(
         self,
         body: AsyncGenerator[bytes],
@@ -67,6 +75,8 @@ class Fetch:
         """Begin to read ``body``, for so long; ``on_end`` is called once at the end."""
 
         def end(_: asyncio.Task[None]) -> None:
+            # Of whatever it died, nobody waits for more.
+            self._end(BodyBroke("was stopped"))
             on_end()
             self._close_if_unused()
 
@@ -129,10 +139,9 @@ class Fetch:
                 *(self.key.digest, self.key.place.registry_id, failure),
             )
             self._end(failure)
+        finally:
+            # Deletes nothing if it got its name.
             self._writing.start(self._draft.discard)
-        except asyncio.CancelledError:
-            self._writing.start(self._draft.discard)
-            raise
 
     async def _receive(self, body: AsyncGenerator[bytes]) -> None:
         writing = self._start_writing()
@@ -209,7 +218,7 @@ class Fetches:
         """
         opening = self._by_key.get(key)
         fetch = _opened(opening) if opening else None
-        return None if fetch and fetch.failure else opening
+        return None if fetch and fetch.is_over else opening
 
     @contextmanager
     def opening(self, key: ObjectKey) -> Iterator[asyncio.Future[Fetch | None]]:

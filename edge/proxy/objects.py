@@ -79,7 +79,7 @@ async def _answer_cold(exchange: Exchange, cache: DiskCache, key: ObjectKey) -> 
         if fetch is None:
             _remember(exchange, await exchange.ask(key.digest))
             return
-        if fetch.failure is None:
+        if not fetch.is_over:
             await _follow(exchange, fetch)
             return
     with cache.fetches.opening(key) as opening:

@@ -121,6 +121,7 @@ def test_all_followers_get_what_is_kept(tmp_path: Path) -> None:
         ((BODY, ConnectionResetError()), BodyBroke),
         ((BODY, BodyBroke("sent its bytes too slowly")), BodyBroke),
         ((TimeoutError(),), TooLate),
+        ((BODY, RuntimeError("a mistake of ours")), BodyBroke),
     ],
 )
 def test_nobody_gets_the_end_of_wrong_bytes(
@@ -257,6 +258,24 @@ def test_a_failed_fetch_is_not_joined(tmp_path: Path) -> None:
         assert again.result() is None
         assert fetches.under_way(key()) is None
         await stage.until(lambda: bool(stage.ended))
+
+    run(scene())
+
+
+def test_a_fetch_whose_file_may_be_closed_is_not_joined(tmp_path: Path) -> None:
+    async def scene() -> None:
+        stage = Stage(tmp_path)
+        fetches = Fetches()
+        with fetches.opening(key()) as opening:
+            stage.start()
+            opening.set_result(stage.fetch)
+        stage.upstream.send(BODY, None)
+        await stage.read(bytearray())
+        await stage.until(lambda: bool(stage.ended))
+
+        # Before it is forgotten: it is found on disk.
+        assert fetches.under_way(key()) is None
+        assert stage.kept() == BODY
 
     run(scene())
 
