@@ -43,4 +43,6 @@ class Command(BaseCommand):
         except (AlreadyManaged, PositionMoved) as error:
             raise CommandError(str(error)) from error
         except OSError as error:
-            raise CommandError(f"{log} cannot be read: {error.strerror}") from error
+            # Not always the log: it may be the lock file beside it.
+            name = error.filename or log
+            raise CommandError(f"{name} cannot be used: {error.strerror}") from error

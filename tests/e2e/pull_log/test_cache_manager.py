@@ -163,6 +163,17 @@ def test_each_line_counts_once_over_kills_and_rotations(
     assert PullLog.objects.get().malformed_lines == 0
 
 
+def test_a_lock_file_that_cannot_be_written_is_named(log: Path) -> None:
+    lock = log.with_name("pulls.log.lock")
+    lock.mkdir()
+    with manager(log) as process:
+        eventually(lambda: process.exit_code is not None)
+        assert process.exit_code == 1
+
+    text = log.with_name("manager.txt").read_text()
+    assert f"{lock} cannot be used: Is a directory" in text
+
+
 def test_an_outage_of_the_database_loses_nothing(
     log: Path, lines: LogLines, line: Forwarder
 ) -> None:

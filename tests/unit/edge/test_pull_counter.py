@@ -189,7 +189,7 @@ def test_an_answer_that_fails_counts_nothing_and_a_broken_one_its_bytes(
 def test_with_nginxs_log_the_edge_counts_refusals_alone(
     counter: PullCounter, allowed: AllowedPull, denied: Denied, settings: Any
 ) -> None:
-    settings.BERTH_PULL_LOG = "/var/log/berth/pulls.log"
+    settings.BERTH_PULL_LOG = "/var/log/nginx/berth-pulls.log"
     request = asyncio.run(answer(counter, allowed, Answer("GET", "v1", CHILD)))
     counter.count(denied, image("v1"), "GET")
     counter.count(allowed, image("v1"), "GET", "unreachable")
