@@ -41,27 +41,18 @@ _own_counts = _OwnCounts()
 
 def count(subject: str, amount: int = 1) -> int:
     """Add to the count of ``subject``; return its count in this minute."""
-    return max(count_here(subject, amount), count_in_redis(subject, amount))
+    own = count_here(subject, amount)
+    return max(own, _cache().add_up(_key(subject), amount, 2 * WINDOW_SECONDS))
 
 
 def counted(subject: str) -> int:
     """Return the count of ``subject`` in this minute."""
-    return max(count_here(subject, 0), counted_in_redis(subject))
+    return max(count_here(subject, 0), int(_cache().get(_key(subject), 0)))
 
 
 def count_here(subject: str, amount: int) -> int:
     """Add to this process's own count and return it, without waiting."""
     return _own_counts.add(subject, amount)
-
-
-def count_in_redis(subject: str, amount: int) -> int:
-    """Add to the count of all processes and return it; 0 if Redis is unavailable."""
-    return _cache().add_up(_key(subject), amount, 2 * WINDOW_SECONDS)
-
-
-def counted_in_redis(subject: str) -> int:
-    """Return the count of all processes; 0 if Redis is unavailable."""
-    return int(_cache().get(_key(subject), 0))
 
 
 def seconds_left() -> int:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from registries.decision import sentences
-from registries.decision.credentials import PullCredential
 from registries.decision.facts import Facts, Holder, ImageFacts, LicenseHolder
 from registries.decision.proxied_name import WantedImage
 from registries.decision.pull import AllowedImage, Denied, decide_private_pull, denied
-from registries.decision.query import fetch_facts
 from registries.decision.steps import Refusal
 from teams.permissions import Permission
 
@@ -40,14 +38,6 @@ class ImageAccess:
     @property
     def wanted(self) -> WantedImage:
         return WantedImage(self.application, None)
-
-
-def authorize_image(
-    credential: PullCredential, access: ImageAccess
-) -> AllowedImage | Denied:
-    """Decide whether a credential has an access at this moment, by one query."""
-    facts = fetch_facts(credential, [access.wanted])
-    return decide_image(facts, facts.images[0], access)
 
 
 def decide_image(

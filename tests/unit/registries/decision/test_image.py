@@ -6,8 +6,9 @@ import pytest
 
 from licenses.services import revoke_license
 from registries.decision.credentials import Subject, SubjectKind
-from registries.decision.image import ImageAccess, authorize_image
-from registries.decision.pull import Allowed, Denied
+from registries.decision.image import ImageAccess, decide_image
+from registries.decision.pull import Allowed, Decision, Denied
+from registries.decision.query import fetch_facts
 from registries.models.outcomes import Reason
 from teams.models import ApiToken, User
 from teams.permissions import Role
@@ -27,18 +28,22 @@ def team_token(vendor: Vendor, role: Role, *, read_only: bool = False) -> Subjec
     return Subject(SubjectKind.API_TOKEN, api_token.pk)
 
 
+def decided(subject: Subject | None, repository: str, action: str) -> Decision:
+    access = ImageAccess(repository, action)
+    facts = fetch_facts(subject, [access.wanted])
+    return decide_image(facts, facts.images[0], access)
+
+
 def allowed(subject: Subject | None, repository: str) -> set[str]:
     return {
         action
         for action in ACTIONS
-        if isinstance(
-            authorize_image(subject, ImageAccess(repository, action)), Allowed
-        )
+        if isinstance(decided(subject, repository, action), Allowed)
     }
 
 
 def denied(subject: Subject | None, repository: str, action: str) -> Denied:
-    decision = authorize_image(subject, ImageAccess(repository, action))
+    decision = decided(subject, repository, action)
     assert isinstance(decision, Denied)
     return decision
 
