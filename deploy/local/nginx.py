@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -50,11 +51,12 @@ def start_nginx(
     ports: NginxPorts,
     certificate: CertificateFiles,
     ready_path: str = "/v2/",
+    command: Sequence[str] = (),
 ) -> ManagedProcess:
-    """Start nginx and return it once the registry's host answers."""
+    """Start nginx, as an argument of ``command``; return it once it answers."""
     configuration = write_configuration(directory, ports, certificate)
     process = ManagedProcess(
-        [NGINX, "-c", str(configuration), "-p", str(directory)],
+        [*command, NGINX, "-c", str(configuration), "-p", str(directory)],
         name="nginx",
         log=directory / "nginx.log",
     )

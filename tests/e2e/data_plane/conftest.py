@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +102,9 @@ class Puller:
 
 
 @contextmanager
-def in_front_of(edge: EdgeClient, directory: Path) -> Iterator[DataPlane]:
+def in_front_of(
+    edge: EdgeClient, directory: Path, command: Sequence[str] = ()
+) -> Iterator[DataPlane]:
     """Start nginx in front of an edge."""
     directory.mkdir(exist_ok=True)
     authority = Authority(directory)
@@ -116,7 +118,7 @@ def in_front_of(edge: EdgeClient, directory: Path) -> Iterator[DataPlane]:
         proxy_tls=free_port(),
     )
     certificate = authority.issue("localhost")
-    with start_nginx(directory, ports, certificate, ready_path="/") as nginx:
+    with start_nginx(directory, ports, certificate, "/", command) as nginx:
         yield DataPlane(
             EdgeClient(f"localhost:{ports.proxy}", nginx, nginx.log),
             edge,

@@ -11,7 +11,14 @@ import psutil
 import pytest
 import urllib3
 
-from tests.e2e.data_plane.conftest import MISS, DataPlane, Puller, puller_of
+from tests.e2e.data_plane.conftest import (
+    MISS,
+    DataPlane,
+    Puller,
+    in_front_of,
+    puller_of,
+)
+from tests.support.clients.edge import EdgeClient
 from tests.support.rows.vendor import Vendor
 from tests.support.servers.hostile_upstream import HostileUpstream
 from tests.support.stacks.disk_cache import blob_file
@@ -141,3 +148,18 @@ def begun(puller: Puller, digest: str) -> Iterator[urllib3.BaseHTTPResponse]:
     ) as response:
         assert response.status == 200
         yield response
+
+
+def test_a_file_that_nginx_may_not_read(
+    edge: EdgeClient, counted: Vendor, tmp_path: Path
+) -> None:
+    # Root may otherwise read every file.
+    drop = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
+    command = drop if os.geteuid() == 0 else ()
+    with in_front_of(edge, tmp_path / "nginx", command) as plane:
+        puller = puller_of(plane, counted)
+        readable, secret = puller.keep(CONTENT), puller.keep(CONTENT + b"secret")
+        blob_file(plane.cache, puller.place, secret).chmod(0)
+
+        assert puller.get(f"blobs/{readable}").body == CONTENT
+        assert puller.get(f"blobs/{secret}").body == MISS
