@@ -34,6 +34,7 @@ class NginxPorts:
     behind_edge: int
     behind_registry: int
     proxy_tls: int = 0
+    other_edges: tuple[int, ...] = ()
 
 
 class CertificateFiles(Protocol):
@@ -117,15 +118,16 @@ def _keys(certificate: CertificateFiles) -> str:
 
 def _upstreams(directory: Path, ports: NginxPorts) -> str:
     named = {
-        "portal": ports.behind_portal,
-        "edge": ports.behind_edge,
-        "registry": ports.behind_registry,
+        "portal": [ports.behind_portal],
+        "edge": [ports.behind_edge, *ports.other_edges],
+        "registry": [ports.behind_registry],
     }
     upstreams = [
-        f"upstream berth_{name} {{ server 127.0.0.1:{port}; "
+        f"upstream berth_{name} {{ "
+        f"{''.join(f'server 127.0.0.1:{port}; ' for port in servers)}"
         f"{'hash $berth_edge_key consistent; ' if name == 'edge' else ''}"
         "keepalive 64; keepalive_timeout 4s; }"
-        for name, port in named.items()
+        for name, servers in named.items()
     ]
     return "\n".join([*upstreams, f'lua_package_path "{directory}/?.lua;;";'])
 

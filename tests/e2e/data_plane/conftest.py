@@ -103,9 +103,12 @@ class Puller:
 
 @contextmanager
 def in_front_of(
-    edge: EdgeClient, directory: Path, command: Sequence[str] = ()
+    edge: EdgeClient,
+    directory: Path,
+    command: Sequence[str] = (),
+    other_edges: tuple[int, ...] = (),
 ) -> Iterator[DataPlane]:
-    """Start nginx in front of an edge."""
+    """Start nginx in front of an edge, and of others on these ports."""
     directory.mkdir(exist_ok=True)
     authority = Authority(directory)
     (directory / "ca.crt").write_text(authority.pem)
@@ -116,6 +119,7 @@ def in_front_of(
         behind_edge=int(edge.host.partition(":")[2]),
         behind_registry=free_port(),
         proxy_tls=free_port(),
+        other_edges=other_edges,
     )
     certificate = authority.issue("localhost")
     with start_nginx(directory, ports, certificate, "/", command) as nginx:
