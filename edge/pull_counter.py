@@ -98,6 +98,7 @@ class PullCounter:
         sent = request.sent
         if settings.BERTH_PULL_LOG or image is None or sent.status not in SUCCESS:
             return
+        warning = sent.headers.get("warning", "")
         pulled = self._sessions.pulled_as(
             ManifestRequest(
                 at=time.time(),
@@ -107,14 +108,14 @@ class PullCounter:
                 reference=image.reference,
                 digest=sent.headers.get("docker-content-digest", ""),
                 children=children_of(sent.headers.get("content-type", ""), sent.index),
+                is_stale=warning.startswith(STALE_WARNING),
             )
         )
         if pulled is None:
             return
-        is_stale = sent.headers.get("warning", "").startswith(STALE_WARNING)
-        pull = _pull(allowed, image._replace(reference=pulled), ALLOWED)
-        self._add(self._kept(pull), stale=int(is_stale))
-        if is_stale:
+        pull = _pull(allowed, image._replace(reference=pulled.reference), ALLOWED)
+        self._add(self._kept(pull), stale=int(pulled.is_stale))
+        if pulled.is_stale:
             self._add_cache(allowed, CacheCounts(stale_pulls=1))
 
     def count_bytes(self, allowed: AllowedPull, request: Request) -> None:

@@ -16,7 +16,7 @@ from edge.pull_log.line import LoggedAnswer
 from oci.index import MAX_INDEX_BYTES, children_of, is_index
 from registries.models.outcomes import ALLOWED
 from registries.pulls.events import Counted, Pull
-from registries.pulls.sessions import ManifestRequest, Sessions
+from registries.pulls.sessions import ManifestRequest, Pulled, Sessions
 from registries.pulls.usage import CacheCounts, LicenseDay, RegistryDay, Usage
 
 # Some 20 MB of digests. One index may have thousands.
@@ -62,9 +62,9 @@ class LogCounter:
             counts.bytes = answer.size if answer.is_hit else 0
         pulled = self._pulled_as(answer) if answer.kind == "manifests" else None
         if pulled is not None:
-            counts.stale_pulls = int(answer.is_stale)
+            counts.stale_pulls = int(pulled.is_stale)
             usage.add_pull(
-                self._kept(_pull(answer, hour, pulled), answer.at),
+                self._kept(_pull(answer, hour, pulled.reference), answer.at),
                 Counted(datetime.fromtimestamp(answer.at, UTC), 1, counts.stale_pulls),
             )
         if answer.method == "GET":
@@ -84,7 +84,7 @@ class LogCounter:
         kinds.add(pull)
         return pull
 
-    def _pulled_as(self, answer: LoggedAnswer) -> str | None:
+    def _pulled_as(self, answer: LoggedAnswer) -> Pulled | None:
         return self._sessions.pulled_as(
             ManifestRequest(
                 at=answer.at,
@@ -94,6 +94,7 @@ class LogCounter:
                 reference=answer.reference,
                 digest=answer.digest,
                 children=self._children_of(answer),
+                is_stale=answer.is_stale,
             )
         )
 

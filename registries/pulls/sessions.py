@@ -38,7 +38,8 @@ class ManifestRequest(NamedTuple):
     """A GET or HEAD of a manifest that succeeded.
 
     ``digest`` is the answer's, or "" if unknown. ``children`` are the digests in an
-    index, or None if they are unknown.
+    index, or None if they are unknown. ``is_stale`` says that the registry was
+    unavailable.
     """
 
     at: float
@@ -48,6 +49,14 @@ class ManifestRequest(NamedTuple):
     reference: str
     digest: str
     children: Collection[str] | None = ()
+    is_stale: bool = False
+
+
+class Pulled(NamedTuple):
+    """A pull, by the reference that it counts under."""
+
+    reference: str
+    is_stale: bool = False
 
 
 @dataclass(slots=True)
@@ -55,8 +64,9 @@ class _Named:
     """A digest that HEAD of a tag named, and how many GETs may follow."""
 
     tag: str
-    heads: int = 0
-    until: float = 0.0
+    heads: int
+    until: float
+    is_stale: bool
 
 
 @dataclass(slots=True)
@@ -94,22 +104,19 @@ class _Recent:
         for digest in [key for key, item in self.indexes.items() if item.until <= now]:
             del self.indexes[digest]
 
-    def head(self, tag: str, digest: str, now: float) -> None:
+    def head(self, request: ManifestRequest, digest: str) -> None:
         heads = named.heads if (named := self.named.get(digest)) else 0
-        _store(
-            self.named,
-            digest,
-            _Named(tag, heads + 1, now + HEAD_SECONDS),
-            MAX_TAGS_OF_REPOSITORY,
-        )
+        until = request.at + HEAD_SECONDS
+        named = _Named(request.reference, heads + 1, until, request.is_stale)
+        _store(self.named, digest, named, MAX_TAGS_OF_REPOSITORY)
 
-    def spend_head(self, digest: str) -> str | None:
-        """Return the tag of a HEAD that this GET follows, if there is one."""
+    def spend_head(self, digest: str) -> Pulled | None:
+        """Return the pull of a tag that this GET is, if it follows a HEAD."""
         named = self.named.get(digest)
         if named is None or not named.heads:
             return None
         named.heads -= 1
-        return named.tag
+        return Pulled(named.tag, named.is_stale)
 
     def is_part(self, digest: str, now: float, *, is_index: bool) -> bool:
         """Return whether this is a GET of an expected child of an index."""
@@ -123,14 +130,15 @@ class _Recent:
                 return True
         return False
 
-    def spend_head_of_parent(self, digest: str) -> str | None:
-        """Return the tag of a HEAD that named an index with this child.
+    def spend_head_of_parent(self, digest: str) -> Pulled | None:
+        """Return the pull of a tag whose HEAD named an index with this child.
 
         A client that still has the index asks for the child alone.
         """
         for parent, index in self.indexes.items():
-            if digest in (index.children or ()) and (tag := self.spend_head(parent)):
-                return tag
+            is_child = digest in (index.children or ())
+            if is_child and (pulled := self.spend_head(parent)):
+                return pulled
         return None
 
     def got_index(
@@ -161,8 +169,8 @@ class Sessions:
         self._holders: OrderedDict[str, _Holder] = OrderedDict()
         self.size = 0
 
-    def pulled_as(self, request: ManifestRequest) -> str | None:
-        """Return the reference under which a request counts as a pull.
+    def pulled_as(self, request: ManifestRequest) -> Pulled | None:
+        """Return the pull as which a request counts.
 
         None if it is a part of another pull, or a HEAD.
         """
@@ -170,7 +178,7 @@ class Sessions:
             # An upstream may send thousands of characters to remember.
             request = request._replace(digest="")
         if request.holder not in self._holders and _is_alone(request):
-            return request.reference
+            return Pulled(request.reference, request.is_stale)
         holder = _latest(self._holders, request.holder, _Holder)
         recent = _latest(holder.repositories, request.repository, _Recent)
         recent.forget(request.at)
@@ -203,14 +211,14 @@ def _is_alone(request: ManifestRequest) -> bool:
     return request.method != "HEAD" and request.children == ()
 
 
-def _pulled_as(recent: _Recent, request: ManifestRequest) -> str | None:
+def _pulled_as(recent: _Recent, request: ManifestRequest) -> Pulled | None:
     is_tag = ":" not in request.reference
     if request.method == "HEAD":
         if is_tag and request.digest:
-            recent.head(request.reference, request.digest, request.at)
+            recent.head(request, request.digest)
         return None
     is_index = request.children is None or bool(request.children)
-    counted: str | None = request.reference
+    counted: Pulled | None = Pulled(request.reference, request.is_stale)
     if not is_tag:
         counted = _pulled_by_digest(recent, request, is_index=is_index)
     if is_index:
@@ -221,13 +229,13 @@ def _pulled_as(recent: _Recent, request: ManifestRequest) -> str | None:
 
 def _pulled_by_digest(
     recent: _Recent, request: ManifestRequest, *, is_index: bool
-) -> str | None:
+) -> Pulled | None:
     digest = request.reference
-    if tag := recent.spend_head(digest):
-        return tag
+    if pulled := recent.spend_head(digest):
+        return pulled
     if recent.is_part(digest, request.at, is_index=is_index):
         return None
-    return recent.spend_head_of_parent(digest) or digest
+    return recent.spend_head_of_parent(digest) or Pulled(digest)
 
 
 def _latest(items: OrderedDict[str, T], key: str, make: type[T]) -> T:

@@ -166,11 +166,14 @@ def test_pulls_answered_while_the_registry_is_unavailable_are_counted_as_such(
     stale = Answer("GET", "v1", CHILD, warning='110 - "Response is Stale"')
     asyncio.run(answer(counter, allowed, stale))
     asyncio.run(answer(counter, allowed, Answer("GET", "v1", CHILD)))
+    # As docker asks, and finds the digest on disk.
+    asyncio.run(answer(counter, allowed, stale._replace(method="HEAD")))
+    asyncio.run(answer(counter, allowed, Answer("GET", CHILD, CHILD)))
     asyncio.run(counter.write())
 
     event = PullEvent.objects.get()
-    assert (event.count, event.stale) == (2, 1)
-    assert CacheUse.objects.get().stale_pulls == 1
+    assert (event.count, event.stale) == (3, 2)
+    assert CacheUse.objects.get().stale_pulls == 2
 
 
 def test_an_answer_that_fails_counts_nothing_and_a_broken_one_its_bytes(

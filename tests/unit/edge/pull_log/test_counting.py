@@ -92,6 +92,20 @@ def test_stale_pulls_are_counted_as_such(lines: LogLines) -> None:
     assert [counts.stale_pulls for counts in usage.cache.values()] == [1]
 
 
+def test_a_stale_head_makes_the_pull_that_follows_stale(
+    lines: LogLines, tmp_path: Path
+) -> None:
+    """docker asks for the tag with HEAD alone, and nginx has the digest."""
+    put_index(tmp_path)
+    stale = lines.index("v1", method="HEAD", bytes=0, stale=True)
+    rest = lines.index(INDEX) + lines.line(CHILD)
+
+    usage = counted(stale + rest + lines.docker(), LogCounter(tmp_path))
+
+    assert pulls(usage) == {"v1": (2, 1)}
+    assert [counts.stale_pulls for counts in usage.cache.values()] == [1]
+
+
 @pytest.mark.parametrize("status", [400, 401, 404, 416, 429, 499, 500, 502, 503])
 def test_what_fails_is_not_counted(lines: LogLines, status: int) -> None:
     assert not counted(lines.line("v1", status=status))

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registries.pulls import sessions
-from registries.pulls.sessions import ManifestRequest, Sessions
+from registries.pulls.sessions import ManifestRequest, Pulled, Sessions
 
 INDEX, AMD, ARM, OTHER, SINGLE = (f"sha256:{name * 64}" for name in "01234")
 TAGS = {"v1": INDEX, "latest": INDEX, "single": SINGLE, "amd": AMD}
@@ -49,7 +49,7 @@ class Client:
             )
             self.now += 0.1
             if (pulled := self.sessions.pulled_as(made)) is not None:
-                self.pulls[pulled] += 1
+                self.pulls[pulled.reference] += 1
         return dict(self.pulls)
 
 
@@ -180,7 +180,7 @@ def test_an_answer_without_a_digest_counts() -> None:
     session = Sessions()
 
     assert session.pulled_as(made._replace(method="HEAD")) is None
-    assert session.pulled_as(made) == "odd"
+    assert session.pulled_as(made) == Pulled("odd")
 
 
 names = st.sampled_from([*TAGS, INDEX, AMD, ARM, SINGLE])
@@ -209,9 +209,9 @@ def test_a_get_by_tag_always_counts_and_a_head_never(
         if method == "HEAD":
             assert pulled is None
         elif reference in TAGS:
-            assert pulled == reference
+            assert pulled == Pulled(reference)
         else:
-            assert pulled in {None, reference, *TAGS}
+            assert pulled in {None, *map(Pulled, (reference, *TAGS))}
             assert pulled is not None or reference in {AMD, ARM}
 
 
@@ -238,7 +238,7 @@ def test_nodes_that_share_a_license_count_in_any_order(
 def test_holders_do_not_change_each_others_counts(
     requests: list[tuple[str, str, str, float]],
 ) -> None:
-    def counts(holders: set[str]) -> list[str | None]:
+    def counts(holders: set[str]) -> list[Pulled | None]:
         alone, now, pulled = Sessions(), 0.0, []
         for holder, method, reference, pause in requests:
             now += pause
