@@ -23,7 +23,7 @@ MODULES = Path("/usr/lib/nginx/modules")
 class NginxPorts:
     """Where nginx listens, and the processes behind it, all on 127.0.0.1.
 
-    Without a port, the proxy has no TLS.
+    Without their ports, there is no TLS for the proxy and no second edge.
     """
 
     portal: int
@@ -34,7 +34,7 @@ class NginxPorts:
     behind_edge: int
     behind_registry: int
     proxy_tls: int = 0
-    other_edges: tuple[int, ...] = ()
+    other_edge: int = 0
 
 
 class CertificateFiles(Protocol):
@@ -119,7 +119,7 @@ def _keys(certificate: CertificateFiles) -> str:
 def _upstreams(directory: Path, ports: NginxPorts) -> str:
     named = {
         "portal": [ports.behind_portal],
-        "edge": [ports.behind_edge, *ports.other_edges],
+        "edge": [ports.behind_edge, *filter(None, [ports.other_edge])],
         "registry": [ports.behind_registry],
     }
     upstreams = [

@@ -106,9 +106,9 @@ def in_front_of(
     edge: EdgeClient,
     directory: Path,
     command: Sequence[str] = (),
-    other_edges: tuple[int, ...] = (),
+    other_edge: int = 0,
 ) -> Iterator[DataPlane]:
-    """Start nginx in front of an edge, and of others on these ports."""
+    """Start nginx in front of an edge, and of another on a port."""
     directory.mkdir(exist_ok=True)
     authority = Authority(directory)
     (directory / "ca.crt").write_text(authority.pem)
@@ -119,7 +119,7 @@ def in_front_of(
         behind_edge=int(edge.host.partition(":")[2]),
         behind_registry=free_port(),
         proxy_tls=free_port(),
-        other_edges=other_edges,
+        other_edge=other_edge,
     )
     certificate = authority.issue("localhost")
     with start_nginx(directory, ports, certificate, "/", command) as nginx:

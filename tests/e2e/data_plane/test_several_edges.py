@@ -31,6 +31,7 @@ def edge_named(name: str, seen: dict[str, set[str]]) -> Callable[[Request], Answ
     return answer
 
 
+@pytest.mark.usefixtures("vendor")
 @pytest.mark.parametrize("kind", ["blobs", "manifests"])
 def test_all_who_want_an_object_reach_the_same_edge(
     plane: DataPlane, tmp_path: Path, kind: str
@@ -43,7 +44,7 @@ def test_all_who_want_an_object_reach_the_same_edge(
         http_server(edge_named("other", seen)) as other,
     ):
         edge = EdgeClient(f"localhost:{one}", plane.edge.process, plane.edge.log)
-        with in_front_of(edge, tmp_path / "nginx", other_edges=(other,)) as both:
+        with in_front_of(edge, tmp_path / "nginx", other_edge=other) as both:
             for digest in digests:
                 for client in range(CLIENTS):
                     rest, token = f"{kind}/{digest}", f"{client}-of-{digest}"
