@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 import urllib3
 from django.db import connection, transaction
-from django.db.backends.utils import CursorWrapper
 
 from deploy.local.process import ManagedProcess, free_port
 from deploy.local.valkey import start_valkey
@@ -164,21 +163,11 @@ def leave(edge: EdgeClient, login: str, address: str, after_seconds: float = 0) 
 
 
 @contextmanager
-def locked_licenses() -> Iterator[CursorWrapper]:
+def locked_licenses() -> Iterator[None]:
     """Let all look-ups wait during a block."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("LOCK TABLE licenses_license IN ACCESS EXCLUSIVE MODE")
-        yield cursor
-
-
-def number_of_locked(cursor: CursorWrapper) -> int:
-    """Return how many of the edge's threads wait for the lock."""
-    cursor.execute("SELECT pg_stat_clear_snapshot()")
-    cursor.execute(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE wait_event_type = 'Lock' AND datname = current_database()"
-    )
-    return int(cursor.fetchone()[0])
+        yield
 
 
 def scopes(vendor: Vendor, number: int) -> str:
