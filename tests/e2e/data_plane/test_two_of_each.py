@@ -108,6 +108,8 @@ def two_processes(
     port, log = free_port(), tmp_path / "edges.log"
     environment = edge_environment(ports) | {"WEB_CONCURRENCY": "2"}
     with start_edge(environment, port, log, "two edges") as process:
+        started = "Application startup complete"
+        process.wait_until(lambda: log.read_text().count(started) == 2, 30)
         yield EdgeClient(f"localhost:{port}", process, log)
 
 
@@ -121,5 +123,3 @@ def test_an_edge_runs_with_several_processes(
         two_processes.http.clear()  # the next connection may reach the other process
         token = two_processes.token(license_id, name)
         assert two_processes.get(name, "manifests/v1", token).status == 200
-
-    assert two_processes.log.read_text().count("Application startup complete") == 2
