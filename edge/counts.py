@@ -70,13 +70,22 @@ class MinuteCounts:
 
     async def _round_trip(self, asked: Sequence[Amounts]) -> list[list[int]]:
         key = f"berth:token-counts:{int(time.time()) // WINDOW_SECONDS}"
+        # Many requests of one address only read the same count.
+        items = [item for amounts in asked for item in amounts.items()]
+        read = {name for name, amount in items if not amount}
         async with self._redis.pipeline(transaction=False) as pipe:
-            for amounts in asked:
-                for subject, amount in amounts.items():
-                    pipe.hincrby(key, subject, amount)
+            for name in read:
+                pipe.hget(key, name)
+            for name, amount in items:
+                if amount:
+                    pipe.hincrby(key, name, amount)
             pipe.expire(key, 2 * WINDOW_SECONDS)
             numbers = iter(await pipe.execute())
-        return [[int(next(numbers)) for _ in amounts] for amounts in asked]
+        counts = {name: int(next(numbers) or 0) for name in read}
+        return [
+            [int(next(numbers)) if amount else counts[name] for name, amount in item]
+            for item in map(Mapping.items, asked)
+        ]
 
     def _pause(self, error: Exception) -> None:
         self._paused_until = time.monotonic() + PAUSE_SECONDS

@@ -144,7 +144,7 @@ class Request:
         forwarded = self.header("x-forwarded-for")
         return client_address(self._peer, forwarded, trusted) or "unknown"
 
-    @property
+    @cached_property
     def neighbourhood(self) -> str:
         """Return the address, or an IPv6 client's /64 network, for rate limits."""
         return neighbourhood(self.address)

@@ -36,12 +36,18 @@ class Turns:
         """
         with self._share.use(holder):
             turns = self._turns.setdefault(holder, asyncio.Semaphore(self._each))
-            try:
-                async with asyncio.timeout(TURN_SECONDS):
-                    await turns.acquire()
-            except TimeoutError:
-                raise self._share.refusal(is_own=True) from None
+            if turns.locked():
+                await self._wait_for(turns)
+            else:
+                await turns.acquire()
             try:
                 yield
             finally:
                 turns.release()
+
+    async def _wait_for(self, turns: asyncio.Semaphore) -> None:
+        try:
+            async with asyncio.timeout(TURN_SECONDS):
+                await turns.acquire()
+        except TimeoutError:
+            raise self._share.refusal(is_own=True) from None
