@@ -15,7 +15,7 @@ from functools import partial
 import aiohttp
 
 from edge.bodies import BodyBroke, TooLate, WrongBytes
-from edge.cache.disk import DiskThreads, read_pieces
+from edge.cache.disk import PIECE_BYTES, DiskThreads, read_pieces
 from edge.cache.store import Draft, NoRoom, ObjectKey
 
 logger = logging.getLogger(__name__)
@@ -52,6 +52,8 @@ class Fetch:
         self._waiting: list[bytes] = []
         self._waiting_bytes = 0
         self._written = 0
+        # What was written last, and where.
+        self._latest = 0, b""
         self._is_right = False
         self._followers = 0
         self._progress = asyncio.Event()
@@ -111,16 +113,30 @@ class Fetch:
         """
         begin = 0
         while (end := await self._available(begin)) > begin:
+            if piece := self._latest_piece(begin, end):
+                yield piece
+                begin += len(piece)
+                continue
             pieces = read_pieces(self._reading, self._draft.file, begin, end)
             async with aclosing(pieces):
                 async for piece in pieces:
                     yield piece
             begin = end
 
+    def _latest_piece(self, begin: int, end: int) -> bytes:
+        """Return bytes from memory for those who keep up; b"" if they are not there."""
+        latest_at, latest = self._latest
+        if begin < latest_at:
+            return b""
+        end = min(end, begin + PIECE_BYTES)
+        return latest[begin - latest_at : end - latest_at]
+
     async def _available(self, begin: int) -> int:
         """Wait for more bytes; return where they end, or ``begin`` after the last."""
         while self.failure is None:
-            end = self._written if self._is_right else self._written - 1
+            end = self._written
+            if not self._is_right and (self.size is None or end >= self.size):
+                end -= 1
             if end > begin or self._is_right:
                 return end
             await self._progress.wait()
@@ -175,6 +191,7 @@ class Fetch:
                 )
             except (OSError, NoRoom) as error:
                 raise DiskFailed(f"cannot be written to the cache: {error}") from error
+            self._latest = self._written, data
             self._written += len(data)
             self._announce()
 

@@ -92,7 +92,7 @@ def test_all_followers_get_what_is_kept(tmp_path: Path) -> None:
         results = [bytearray() for _ in range(10)]
         first = [asyncio.create_task(stage.read(result)) for result in results[:5]]
         stage.upstream.send(BODY[:100])
-        await stage.until(lambda: len(results[0]) == 99)
+        await stage.until(lambda: len(results[0]) == 100)
         later = [asyncio.create_task(stage.read(result)) for result in results[5:]]
         stage.upstream.send(BODY[100:])
         await stage.until(lambda: len(results[9]) == len(BODY) - 1)
