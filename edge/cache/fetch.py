@@ -199,6 +199,7 @@ class Fetch:
         """Let the followers have the last byte, if all are right."""
         if not self._draft.is_right:
             raise WrongBytes
+        self.size = self._written
         self._is_right = True
         self._announce()
 
