@@ -36,19 +36,29 @@ class Together(Generic[Question, Answer]):
         self._most = most
         self._size = size
         self._waiting: deque[tuple[Question, asyncio.Future[Answer]]] = deque()
-        self._asking: set[asyncio.Task[None]] = set()
+        self._under_way = 0
+        # A running task that nobody refers to may be collected.
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(self, question: Question) -> Answer:
         """Return the answer. A caller that is cancelled does not cancel the others."""
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, answer))
-        if len(self._asking) < self._round_trips:
+        if self._under_way < self._round_trips:
+            self._under_way += 1
             task = asyncio.create_task(self._ask_all())
-            self._asking.add(task)
-            task.add_done_callback(self._asking.discard)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         return await answer
 
     async def _ask_all(self) -> None:
+        try:
+            await self._ask_while_waiting()
+        finally:
+            # Here, as a task's callbacks run later: who has an answer may ask before.
+            self._under_way -= 1
+
+    async def _ask_while_waiting(self) -> None:
         while self._waiting:
             asked = self._next()
             try:

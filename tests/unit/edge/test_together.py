@@ -92,3 +92,15 @@ async def test_a_caller_that_leaves_takes_nobody_along() -> None:
     with pytest.raises(asyncio.CancelledError):
         await tasks[0]
     assert await together.ask(4) == 8
+
+
+async def test_whoever_gets_an_answer_may_ask_again_at_once() -> None:
+    server = Server()
+    server.release.set()
+    together = Together(server.ask, round_trips=1, most=9)
+
+    async def ask_twice() -> list[int]:
+        return [await together.ask(1), await together.ask(2)]
+
+    async with asyncio.timeout(5):
+        assert await ask_twice() == [2, 4]
