@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Mapping, Sequence
 
@@ -59,6 +60,9 @@ class MinuteCounts:
             return own
 
     async def aclose(self) -> None:
+        """Let what is being asked end; later, this process only counts for itself."""
+        self._paused_until = math.inf
+        await self._together.wait()
         await self._redis.aclose()
 
     async def _add(self, asked: Sequence[Amounts]) -> list[list[int]]:
@@ -88,7 +92,8 @@ class MinuteCounts:
         ]
 
     def _pause(self, error: Exception) -> None:
-        self._paused_until = time.monotonic() + PAUSE_SECONDS
+        pause = time.monotonic() + PAUSE_SECONDS
+        self._paused_until = max(self._paused_until, pause)
         logger.warning(
             "Redis is unavailable or slow (%s); this process counts for itself.",
             type(error).__name__,

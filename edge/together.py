@@ -51,6 +51,11 @@ class Together(Generic[Question, Answer]):
             task.add_done_callback(self._tasks.discard)
         return await answer
 
+    async def wait(self) -> None:
+        """Wait until nothing is being asked."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     async def _ask_all(self) -> None:
         try:
             await self._ask_while_waiting()
