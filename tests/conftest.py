@@ -49,6 +49,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
         assert layer in LAYERS, f"{item.path} is in no layer of tests"
         item.add_marker(layer)
         item.add_marker(pytest.mark.xdist_group(_group(path)))
+        if "django_db_setup" in getattr(item, "fixturenames", ()):
+            # pytest-django creates no database unless a test says that it needs one.
+            item.add_marker("django_db")
         if layer == "browser":
             # The first one also waits for a whole Berth to start.
             item.add_marker(pytest.mark.timeout(300))
