@@ -28,6 +28,15 @@ class WrongBytes(BodyBroke):
         super().__init__("sent other bytes than the digest promises")
 
 
+def as_broken(error: BaseException) -> BodyBroke:
+    """Return what happened to a body, as the end of a sentence about its upstream."""
+    if isinstance(error, BodyBroke):
+        return error
+    if isinstance(error, TimeoutError):
+        return TooLate("did not send all of its answer in time")
+    return BodyBroke("broke off its answer")
+
+
 async def body_of(
     response: aiohttp.ClientResponse, limit: int
 ) -> AsyncGenerator[bytes]:

@@ -14,7 +14,7 @@ from functools import partial
 
 import aiohttp
 
-from edge.bodies import BodyBroke, TooLate, WrongBytes
+from edge.bodies import BodyBroke, WrongBytes, as_broken
 from edge.cache.disk import PIECE_BYTES, DiskThreads, read_pieces
 from edge.cache.store import Draft, NoRoom, ObjectKey
 
@@ -149,7 +149,7 @@ class Fetch:
             self._check()
             await self._writing.call(self._draft.keep, seconds=KEEP_SECONDS)
         except (BodyBroke, aiohttp.ClientError, OSError) as error:
-            failure = _as_broken(error)
+            failure = as_broken(error)
             logger.warning(
                 "%s of registry %s is not kept: %s",
                 *(self.key.digest, self.key.place.registry_id, failure),
@@ -211,7 +211,7 @@ class Fetch:
     def _end_if_failed(self, writing: asyncio.Task[None]) -> None:
         # At once: the upstream's next bytes may take their time.
         if not writing.cancelled() and (failure := writing.exception()):
-            self._end(_as_broken(failure))
+            self._end(as_broken(failure))
 
     def _announce(self) -> None:
         self._progress.set()
@@ -271,11 +271,3 @@ class Fetches:
 
 def _opened(opening: asyncio.Future[Fetch | None]) -> Fetch | None:
     return opening.result() if opening.done() else None
-
-
-def _as_broken(error: BaseException) -> BodyBroke:
-    if isinstance(error, BodyBroke):
-        return error
-    if isinstance(error, TimeoutError):
-        return TooLate("did not send all of its answer in time")
-    return BodyBroke("broke off its answer")

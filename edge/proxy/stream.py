@@ -16,7 +16,7 @@ from typing import NamedTuple
 import aiohttp
 from django.conf import settings
 
-from edge.bodies import BodyBroke, body_of, check_digest, verified
+from edge.bodies import BodyBroke, as_broken, body_of, check_digest, verified
 from edge.connections import STALL_SECONDS
 from edge.http import API_VERSION, ClientGone, Headers, RegistryError, Request
 from edge.proxy.buffers import Buffer, buffer_for
@@ -74,8 +74,9 @@ async def relay(
     ``digest``, no answer that differs from it is ever finished.
 
     Raises:
-        RegistryError: the upstream broke off before anything was passed on.
-        WrongBytes: a whole answer differs from the digest; nothing was passed on.
+        BodyBroke: an answer that is read whole broke off, or differs from the digest;
+            nothing was passed on.
+        RegistryError: it is too large.
         ShareExceeded: too many bytes are in memory, or too many blobs are streamed, of
             this subject or of all.
         ClientGone: the client disconnected, or read nothing in time.
@@ -143,14 +144,8 @@ async def _read_whole(
     try:
         async with asyncio.timeout(settings.BERTH_UPSTREAM_READ_SECONDS * 2):
             return await _read_document(response, buffer, route)
-    except TimeoutError as error:
-        raise RegistryError(
-            504, ErrorCode.UNAVAILABLE, "The registry did not answer in time."
-        ) from error
-    except (BodyBroke, aiohttp.ClientError, OSError) as error:
-        raise RegistryError(
-            502, ErrorCode.UNAVAILABLE, "The registry's answer broke off. Try again."
-        ) from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise as_broken(error) from error
 
 
 async def _read_document(

@@ -35,12 +35,12 @@ from oci.digest import MalformedDigest, parse_digest
 from registries.upstream.errors import UpstreamError, UpstreamTimeout
 
 logger = logging.getLogger(__name__)
-# No client waits longer for an upstream where a last answer can serve.
+# No client waits longer for the first byte where a last answer can serve.
 PATIENCE_SECONDS = 5.0
 
 
 class _Down(Exception):  # noqa: N818 -- states the fact
-    """The upstream gave no answer about the tag; ``error`` says what it did."""
+    """The upstream gave no whole answer about the tag; ``error`` says what it did."""
 
     def __init__(self, error: UpstreamError | RegistryError) -> None:
         super().__init__(str(error))
@@ -134,6 +134,9 @@ async def _ask(
     response = await _open(exchange, exchange.request.method, patience)
     try:
         whole = await exchange.pass_on(response, _digest(response))
+    except UpstreamError as error:
+        # Manifests are read whole first, so nothing was passed on.
+        raise _Down(error) from error
     finally:
         response.close()
     media_type = kept_type("manifests", response)

@@ -140,6 +140,25 @@ def test_an_upstream_without_a_connection_is_down_too(
     assert (by_digest.body, is_stale(by_digest)) == (FIRST, False)
 
 
+def test_an_upstream_that_breaks_off_its_answer_is_down_too(
+    customer: Customer, origin: ObjectRegistry, digest: str
+) -> None:
+    moved = origin.tag(REPOSITORY, "v1", SECOND)
+    origin.cut_after = 0
+
+    broken_off = customer.get(TAG)
+    origin.reset_pace()
+    origin.named_digest = f"sha256:{'0' * 64}"
+    wrong = customer.get(TAG)
+
+    for answer in (broken_off, wrong):
+        assert (answer.status, answer.body, is_stale(answer)) == (200, FIRST, True)
+    assert not customer.is_kept(moved)
+    origin.named_digest = ""
+    answer = customer.get(TAG)
+    assert (answer.body, is_stale(answer)) == (SECOND, False)
+
+
 def test_the_last_answer_does_not_serve_for_ever(
     customer: Customer, origin: ObjectRegistry, digest: str
 ) -> None:
