@@ -1,4 +1,4 @@
-"""Keeps the disk cache within its limits, and looks for bytes that went bad.
+"""Keeps the disk cache within its limits.
 
 Runs beside the edge, which goes on reading and writing: a file that is deleted under
 its readers stays readable to them.
@@ -7,33 +7,34 @@ its readers stays readable to them.
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import io
-import logging
+import heapq
 import os
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 from django.conf import settings
 
-from edge.cache.marks import is_whole, mark_used
+from edge.cache.kept_files import files, objects_and_tags
+from edge.cache.marks import mark_used
 from edge.cache.place import Place
+from edge.cache.scrubber import Scrubber
 from edge.cache.store import LARGE, OBJECTS, TMP, ObjectKey, object_paths
 from edge.cache.tags import TAGS
 
-logger = logging.getLogger(__name__)
 # A body that is slower than this is cut off by the edge.
 TMP_SECONDS = 3600
-# What an empty file takes.
-LEAST_BYTES = 4096
-# Of reading all objects again.
-SCRUB_BYTES_PER_SECOND = 8 * 2**20
-SCRUB_SECONDS = 60.0
+# Looking at a million files takes some ten seconds.
+LOOK_SECONDS = 600.0
+# Of the cache or its disk, whichever is smaller: what the edge may write until the
+# next time.
+_ROOM = 1 / 20
+# Chosen at a time; a million would not fit in memory.
+_CHOSEN = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +56,18 @@ def evictor(root: Path) -> Evictor:
     return Evictor(root, limits)
 
 
-class _Kept(NamedTuple):
-    """An object or tag; the one unused for the longest time sorts first."""
+class _Look(NamedTuple):
+    """What the last look at all files found, and what the disk held then."""
 
-    used_at: float
+    at: float
     size: int
-    path: str
-    registry_id: uuid.UUID
-    is_tag: bool
+    used: int
+
+
+class _Disk(NamedTuple):
+    size: int
+    used: int
+    free: int
 
 
 class Evictor:
@@ -71,20 +76,18 @@ class Evictor:
     def __init__(self, root: Path, limits: EvictionLimits) -> None:
         self._root = root
         self._limits = limits
-        self._unread: Iterator[_Kept] = iter(())
-        self._scrubbed_at = time.monotonic()
-        self._readable = 0.0
+        self._scrubber = Scrubber(root)
+        self._last: _Look | None = None
 
     def run_once(self) -> Counter[uuid.UUID]:
         """Delete what has to go; return how many objects that were, by registry."""
         if not self._root.exists():
             return Counter()
-        self._delete_old(TMP, TMP_SECONDS)
-        self._delete_old(TAGS, self._limits.inactive_seconds)
-        deleted = Counter(item.registry_id for item in self._evict())
-        deleted.update(item.registry_id for item in self._scrub())
-        self._delete_empty_directories()
-        return deleted
+        self._delete_abandoned_drafts()
+        deleted: Counter[uuid.UUID] = Counter()
+        if self._must_look():
+            self._look(deleted)
+        return deleted + self._scrubber.run_once()
 
     def touch(self, place: Place, kind: str, digest: str) -> None:
         """Note that an object was used, if it is still there."""
@@ -95,61 +98,71 @@ class Evictor:
             with contextlib.suppress(OSError):
                 mark_used(path)
 
-    def _delete_old(self, top: str, seconds: float) -> None:
-        oldest = time.time() - seconds
-        for entry in _files(self._root / top):
+    def _delete_abandoned_drafts(self) -> None:
+        oldest = time.time() - TMP_SECONDS
+        for entry in files(self._root / TMP):
             with contextlib.suppress(OSError):
                 if entry.stat().st_mtime < oldest:
                     Path(entry.path).unlink()
 
-    def _evict(self) -> Iterator[_Kept]:
-        # Tags too, which take a block each.
-        objects = sorted([*self._objects(), *self._files_of(TAGS)])
-        size = sum(item.size for item in objects)
-        excess = max(size - self._limits.max_bytes, self._missing_free_bytes())
+    def _must_look(self) -> bool:
+        """Return whether it is time, or the disk has so much more that it must be."""
+        last, disk = self._last, self._disk()
+        if last is None or time.monotonic() - last.at > LOOK_SECONDS:
+            return True
+        return self._excess(last.size + max(disk.used - last.used, 0), disk) > 0
+
+    def _look(self, deleted: Counter[uuid.UUID]) -> None:
+        sizes = self._delete_unused(deleted)
+        disk = self._disk()
+        excess = self._excess(sizes.total(), disk)
+        if excess > 0:
+            self._evict(sizes, excess + self._room(disk), deleted)
+        self._delete_empty_directories()
+        self._last = _Look(time.monotonic(), sizes.total(), self._disk().used)
+
+    def _delete_unused(self, deleted: Counter[uuid.UUID]) -> Counter[uuid.UUID]:
+        """Delete what nobody used for long; return the bytes of the rest."""
+        sizes: Counter[uuid.UUID] = Counter()
         oldest = time.time() - self._limits.inactive_seconds
-        for item in objects:
-            if item.used_at >= oldest and excess <= 0:
-                return
-            if _delete(item):
-                excess -= item.size
-                if not item.is_tag:
-                    yield item
+        for item in objects_and_tags(self._root):
+            if item.used_at < oldest and item.delete():
+                deleted[item.registry_id] += not item.is_tag
+            else:
+                sizes[item.registry_id] += item.size
+        return sizes
 
-    def _missing_free_bytes(self) -> int:
+    def _excess(self, size: int, disk: _Disk) -> int:
+        # The edge itself leaves the least free bytes alone.
+        free = self._limits.min_free_bytes + self._room(disk)
+        return max(size - self._limits.max_bytes, free - disk.free)
+
+    def _room(self, disk: _Disk) -> int:
+        return int(min(self._limits.max_bytes, disk.size) * _ROOM)
+
+    def _evict(
+        self, sizes: Counter[uuid.UUID], excess: int, deleted: Counter[uuid.UUID]
+    ) -> None:
+        """Delete the least recently used of the registries that hold the most."""
+        cuts = _cuts(sizes, excess)
+        before = None
+        while cuts and cuts != before:
+            before = dict(cuts)
+            items = (x for x in objects_and_tags(self._root) if x.registry_id in cuts)
+            for item in heapq.nsmallest(_CHOSEN, items):
+                registry_id = item.registry_id
+                if registry_id in cuts and item.delete():
+                    deleted[registry_id] += not item.is_tag
+                    sizes[registry_id] -= item.size
+                    cuts[registry_id] -= item.size
+                    if cuts[registry_id] <= 0:
+                        del cuts[registry_id]
+
+    def _disk(self) -> _Disk:
         disk = os.statvfs(self._root)
-        return self._limits.min_free_bytes - disk.f_bavail * disk.f_frsize
-
-    def _scrub(self) -> Iterator[_Kept]:
-        """Read objects again, a few each time, and delete those that went bad."""
-        now = time.monotonic()
-        seconds = min(now - self._scrubbed_at, SCRUB_SECONDS)
-        self._scrubbed_at = now
-        self._readable = min(self._readable, 0) + seconds * SCRUB_BYTES_PER_SECOND
-        while self._readable > 0:
-            item = next(self._unread, None)
-            if item is None:
-                # From the beginning, the next time.
-                self._unread = self._objects()
-                return
-            self._readable -= item.size
-            if _is_bad(item.path) and _delete(item):
-                logger.error("A kept file went bad and was deleted: %s", item.path)
-                yield item
-
-    def _objects(self) -> Iterator[_Kept]:
-        yield from self._files_of(OBJECTS)
-        yield from self._files_of(LARGE)
-
-    def _files_of(self, top: str) -> Iterator[_Kept]:
-        for registry_id, directory in _registries(self._root / top):
-            for entry in _files(directory):
-                with contextlib.suppress(OSError):
-                    status = entry.stat(follow_symlinks=False)
-                    # At least a block, for its name and its directories.
-                    size = max(status.st_blocks * 512, LEAST_BYTES)
-                    used_at, is_tag = status.st_atime, top == TAGS
-                    yield _Kept(used_at, size, entry.path, registry_id, is_tag)
+        used = disk.f_blocks - disk.f_bfree
+        blocks = _Disk(disk.f_blocks, used, disk.f_bavail)
+        return _Disk(*(number * disk.f_frsize for number in blocks))
 
     def _delete_empty_directories(self) -> None:
         for top in (OBJECTS, LARGE, TAGS):
@@ -159,47 +172,19 @@ class Evictor:
                         Path(path, name).rmdir()
 
 
-def _registries(directory: Path) -> Iterator[tuple[uuid.UUID, Path]]:
-    """Return the directories of registries; what else is there, is not Berth's."""
-    with contextlib.suppress(FileNotFoundError):
-        for path in directory.iterdir():
-            with contextlib.suppress(ValueError):
-                yield uuid.UUID(path.name), path
+def _cuts(sizes: Mapping[uuid.UUID, int], excess: int) -> dict[uuid.UUID, int]:
+    """Return how much each gives up, so that nobody keeps more than they do."""
+    level = _level(sorted(sizes.values(), reverse=True), excess)
+    return {name: size - level for name, size in sizes.items() if size > level}
 
 
-def _files(directory: Path) -> Iterator[os.DirEntry[str]]:
-    """Return the files below a directory, which may disappear at any time."""
-    with contextlib.suppress(OSError), os.scandir(directory) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                yield from _files(Path(entry.path))
-            else:
-                yield entry
-
-
-def _is_bad(path: str) -> bool:
-    """Return whether an object differs from its name; False if it is gone."""
-    try:
-        with io.FileIO(path, "rb", opener=_without_use) as file:
-            status = os.fstat(file.fileno())
-            hashed = hashlib.file_digest(file, "sha256").hexdigest()
-    except (FileNotFoundError, PermissionError):
-        return False
-    except OSError:
-        # Its disk does not return the bytes any more.
-        return True
-    digest = Path(path).name.partition(".")[0]
-    return not is_whole(status) or digest != f"sha256:{hashed}"
-
-
-def _without_use(path: str, flags: int) -> int:
-    # Reading it here must not make it look used.
-    return os.open(path, flags | os.O_NOATIME)
-
-
-def _delete(item: _Kept) -> bool:
-    try:
-        Path(item.path).unlink()
-    except OSError:
-        return False
-    return True
+def _level(sizes: list[int], excess: int) -> int:
+    """Return to what the largest are cut, so that ``excess`` becomes free."""
+    total = 0
+    for count, (size, smaller) in enumerate(
+        zip(sizes, [*sizes[1:], 0], strict=True), 1
+    ):
+        total += size
+        if total - count * smaller >= excess:
+            return (total - excess) // count
+    return 0
