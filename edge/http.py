@@ -29,6 +29,9 @@ ANSWER_STALL_SECONDS = 20
 ANSWER_BYTES_PER_SECOND = 64 * 1024
 # What is handed to the server at once: as much as it holds before it makes us wait.
 PIECE_BYTES = 64 * 1024
+_CONDITIONS = ("range", "if-range", "if-none-match", "if-modified-since")
+# All bytes of something, a part of it, or that the client has it already.
+SUCCESS = frozenset({200, 206, 304})
 API_VERSION = ("Docker-Distribution-Api-Version", "registry/2.0")
 
 
@@ -127,6 +130,11 @@ class Request:
     def header(self, name: str) -> str:
         """Return a header's values joined as RFC 9110 section 5.3 allows, or ""."""
         return ", ".join(self._headers.get(name, ()))
+
+    @property
+    def wants_all(self) -> bool:
+        """Return whether it asks for all bytes, whatever the client may have."""
+        return not any(map(self.header, _CONDITIONS))
 
     @cached_property
     def query(self) -> list[tuple[str, str]]:

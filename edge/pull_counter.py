@@ -13,7 +13,7 @@ from typing import NamedTuple
 from django.conf import settings
 
 from edge.cache.place import place_of
-from edge.http import Request
+from edge.http import SUCCESS, Request
 from edge.threads import DatabaseThreads
 from oci.index import children_of
 from registries.decision.credentials import SubjectKind
@@ -39,7 +39,6 @@ MAX_KINDS = 50_000
 MAX_KINDS_OF_HOLDER = 100
 # RFC 7234, section 5.5.1.
 STALE_WARNING = "110 "
-SUCCESS = frozenset({200, 206, 304})
 logger = logging.getLogger(__name__)
 
 

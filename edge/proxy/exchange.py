@@ -11,7 +11,7 @@ from functools import partial
 import aiohttp
 
 from edge.bodies import BodyBroke, TooLate
-from edge.http import Request
+from edge.http import SUCCESS, Request
 from edge.proxy.refusals import refusal
 from edge.proxy.route import Route
 from edge.proxy.stream import Whole, relay
@@ -23,7 +23,6 @@ from registries.upstream.errors import UpstreamError, UpstreamFault, UpstreamTim
 from registries.upstream.target import UpstreamTarget, pull_target
 
 logger = logging.getLogger(__name__)
-_CONDITIONS = ("range", "if-range", "if-none-match", "if-modified-since")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +42,8 @@ class Exchange:
 
     @property
     def wants_all(self) -> bool:
-        """Return whether it asks for all bytes, whatever the client may have."""
-        request = self.request
-        return request.method == "GET" and not any(map(request.header, _CONDITIONS))
+        """Return whether it is a GET of all bytes, whatever the client may have."""
+        return self.request.method == "GET" and self.request.wants_all
 
     async def open(self, method: str = "") -> aiohttp.ClientResponse:
         """Send the request to the upstream; raises its UpstreamError."""
@@ -77,7 +75,7 @@ class Exchange:
         self, response: aiohttp.ClientResponse, digest: str = ""
     ) -> Whole | None:
         """Pass an open answer of the upstream on, as ``ask`` does."""
-        if response.status not in {200, 206, 304}:
+        if response.status not in SUCCESS:
             raise await refusal(response, self.route, self.allowed.repository)
         if response.status == 206 and "Range" not in self.headers:
             # A part of something: whether its bytes are right cannot be known.

@@ -25,7 +25,6 @@ MAX_TOTAL_BYTES = 32 * 2**20
 # Python's own cost of an entry: its key, headers and objects.
 ENTRY_BYTES = 2048
 
-_PARTIAL = ("range", "if-range", "if-none-match", "if-modified-since")
 Key = tuple[object, ...]
 SmallObjects = TTLCache[Key, Whole]
 
@@ -39,7 +38,7 @@ def small_object_key(
     request: Request, route: Route, allowed: AllowedPull
 ) -> Key | None:
     """Return where an answer is kept; None if it depends on more than its digest."""
-    if not route.is_immutable or any(request.header(name) for name in _PARTIAL):
+    if not route.is_immutable or not request.wants_all:
         return None
     accept = request.header("accept")
     if len(accept) > ENTRY_BYTES // 2:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from cachetools import LRUCache
 
+from edge.http import SUCCESS
 from edge.pull_counter import MANY, MAX_KINDS_OF_HOLDER, WRITE_SECONDS
 from edge.pull_log.line import LoggedAnswer
 from oci.index import MAX_INDEX_BYTES, children_of, is_index
@@ -21,7 +22,6 @@ from registries.pulls.usage import CacheCounts, LicenseDay, RegistryDay, Usage
 
 # Some 20 MB of digests. One index may have thousands.
 MAX_CHILDREN = 100_000
-SUCCESS = frozenset({200, 206, 304})
 _EXTENSIONS = ("oci-index", "docker-list")
 _PLACE = re.compile(r"[0-9a-f-]{36}/[0-9a-f]{32}")
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
