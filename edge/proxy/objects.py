@@ -24,7 +24,7 @@ async def answer_object(exchange: Exchange) -> None:
     cache = exchange.services.cache
     if cache is None:
         if not await _answer_from_memory(exchange):
-            _remember(exchange, await exchange.ask())
+            _remember(exchange, await exchange.ask(exchange.route.reference))
         return
     key = object_key(exchange, exchange.route.reference)
     is_fetchable = key.is_kept and exchange.wants_all
