@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -40,15 +42,28 @@ def pytest_configure() -> None:
     license_keys.KEY_BITS = license_keys.MIN_BITS
 
 
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Iterator[None]:
+    """Keep the garbage collector away from what lives as long as the process.
+
+    It would look at all modules and tests again and again, and none of it is garbage.
+    """
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 # Around the others: pytest-xdist reads the groups, and pytest-django sorts.
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     for item in items:
-        path = item.path.relative_to(TESTS)
-        layer = path.parts[0]
+        layer = _layer(item.path)
         assert layer in LAYERS, f"{item.path} is in no layer of tests"
         item.add_marker(layer)
-        item.add_marker(pytest.mark.xdist_group(_group(path)))
+        item.add_marker(pytest.mark.xdist_group(_group(item.path)))
         if "django_db_setup" in getattr(item, "fixturenames", ()):
             # pytest-django creates no database unless a test says that it needs one.
             item.add_marker("django_db")
@@ -56,18 +71,26 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
             # The first one also waits for a whole Berth to start.
             item.add_marker(pytest.mark.timeout(300))
     yield
-    items.sort(key=_place)
+    items.sort(key=lambda item: _place(item.path))
 
 
+# There are thousands of tests, but hundreds of files.
+@cache
+def _layer(path: Path) -> str:
+    return path.relative_to(TESTS).parts[0]
+
+
+@cache
 def _group(path: Path) -> str:
-    groups = (folder for folder in GROUPS if path.is_relative_to(folder))
-    return next(groups, str(path))
+    relative = path.relative_to(TESTS)
+    groups = (folder for folder in GROUPS if relative.is_relative_to(folder))
+    return next(groups, str(relative))
 
 
-def _place(item: pytest.Item) -> int:
-    path = item.path.relative_to(TESTS)
+@cache
+def _place(path: Path) -> int:
     group = _group(path)
-    return ORDER.index(group if group in ORDER else path.parts[0])
+    return ORDER.index(group if group in ORDER else _layer(path))
 
 
 @pytest.fixture(scope="session", autouse=True)
