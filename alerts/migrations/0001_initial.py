@@ -74,6 +74,26 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("dispatched_at__isnull", True)),
+                        fields=["created_at"],
+                        name="alerts_alert_waiting",
+                    ),
+                    models.Index(
+                        fields=["team", "-created_at", "-id"], name="alerts_page"
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("team", "key"), name="alerts_alert_once"
+                    ),
+                    models.UniqueConstraint(
+                        fields=("team", "id"), name="alerts_alert_team"
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Subscription",
@@ -203,6 +223,23 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("team", "name"),
+                        name="alerts_webhook_name",
+                        violation_error_message="Another webhook has this name.",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("team", "id"), name="alerts_webhook_team"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("events", []), _negated=True),
+                        name="alerts_webhook_events",
+                        violation_error_message="Choose at least one event.",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Delivery",
@@ -282,114 +319,53 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name_plural": "deliveries",
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("state", "pending")),
+                        fields=["due_at"],
+                        name="alerts_delivery_due",
+                    ),
+                    models.Index(
+                        condition=models.Q(("finished_at__isnull", False)),
+                        fields=["finished_at"],
+                        name="alerts_delivery_finished",
+                    ),
+                    models.Index(
+                        models.F("webhook"),
+                        models.OrderBy(models.F("created_at"), descending=True),
+                        name="alerts_delivery_page",
+                    ),
+                    models.Index(
+                        condition=models.Q(("is_claimed", True), ("state", "pending")),
+                        fields=["due_at"],
+                        name="alerts_delivery_claimed",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("webhook__isnull", False)),
+                        fields=("alert", "webhook"),
+                        name="alerts_delivery_webhook_once",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("user__isnull", False)),
+                        fields=("alert", "user"),
+                        name="alerts_delivery_user_once",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("user__isnull", False), ("webhook__isnull", True)
+                            ),
+                            models.Q(
+                                ("user__isnull", True), ("webhook__isnull", False)
+                            ),
+                            _connector="OR",
+                        ),
+                        name="alerts_delivery_one_recipient",
+                    ),
+                ],
             },
-        ),
-        migrations.AddIndex(
-            model_name="alert",
-            index=models.Index(
-                condition=models.Q(("dispatched_at__isnull", True)),
-                fields=["created_at"],
-                name="alerts_alert_waiting",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="alert",
-            index=models.Index(
-                fields=["team", "-created_at", "-id"], name="alerts_page"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="alert",
-            constraint=models.UniqueConstraint(
-                fields=("team", "key"), name="alerts_alert_once"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="alert",
-            constraint=models.UniqueConstraint(
-                fields=("team", "id"), name="alerts_alert_team"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="webhook",
-            constraint=models.UniqueConstraint(
-                fields=("team", "name"),
-                name="alerts_webhook_name",
-                violation_error_message="Another webhook has this name.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="webhook",
-            constraint=models.UniqueConstraint(
-                fields=("team", "id"), name="alerts_webhook_team"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="webhook",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("events", []), _negated=True),
-                name="alerts_webhook_events",
-                violation_error_message="Choose at least one event.",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="delivery",
-            index=models.Index(
-                condition=models.Q(("state", "pending")),
-                fields=["due_at"],
-                name="alerts_delivery_due",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="delivery",
-            index=models.Index(
-                condition=models.Q(("finished_at__isnull", False)),
-                fields=["finished_at"],
-                name="alerts_delivery_finished",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="delivery",
-            index=models.Index(
-                models.F("webhook"),
-                models.OrderBy(models.F("created_at"), descending=True),
-                name="alerts_delivery_page",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="delivery",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("webhook__isnull", False)),
-                fields=("alert", "webhook"),
-                name="alerts_delivery_webhook_once",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="delivery",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("user__isnull", False)),
-                fields=("alert", "user"),
-                name="alerts_delivery_user_once",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="delivery",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("user__isnull", False), ("webhook__isnull", True)),
-                    models.Q(("user__isnull", True), ("webhook__isnull", False)),
-                    _connector="OR",
-                ),
-                name="alerts_delivery_one_recipient",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="delivery",
-            index=models.Index(
-                condition=models.Q(("is_claimed", True), ("state", "pending")),
-                fields=["due_at"],
-                name="alerts_delivery_claimed",
-            ),
         ),
         migrations.RunSQL(FORWARD, BACKWARD),
     ]

@@ -96,6 +96,15 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name_plural": "image repositories",
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("application", "name"),
+                        name="images_imagerepository_name",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("team", "id"), name="images_imagerepository_team"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -156,6 +165,24 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["confirmed_at"], name="images_manifest_asked"),
+                    django.contrib.postgres.indexes.GinIndex(
+                        fields=["children"], name="images_manifest_children"
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("repository", "digest"),
+                        name="images_imagemanifest_digest",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("team", "repository", "id"),
+                        name="images_imagemanifest_team",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="ImageBlob",
@@ -202,6 +229,13 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("manifest", "digest"), name="images_imageblob_once"
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="ImageTag",
@@ -251,62 +285,20 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name="imagerepository",
-            constraint=models.UniqueConstraint(
-                fields=("application", "name"), name="images_imagerepository_name"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="imagerepository",
-            constraint=models.UniqueConstraint(
-                fields=("team", "id"), name="images_imagerepository_team"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="imagemanifest",
-            index=models.Index(fields=["confirmed_at"], name="images_manifest_asked"),
-        ),
-        migrations.AddIndex(
-            model_name="imagemanifest",
-            index=django.contrib.postgres.indexes.GinIndex(
-                fields=["children"], name="images_manifest_children"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="imagemanifest",
-            constraint=models.UniqueConstraint(
-                fields=("repository", "digest"), name="images_imagemanifest_digest"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="imagemanifest",
-            constraint=models.UniqueConstraint(
-                fields=("team", "repository", "id"), name="images_imagemanifest_team"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="imageblob",
-            constraint=models.UniqueConstraint(
-                fields=("manifest", "digest"), name="images_imageblob_once"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="imagetag",
-            index=models.Index(
-                fields=["repository", "-pushed_at", "-id"], name="images_tag_page"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="imagetag",
-            index=models.Index(fields=["confirmed_at"], name="images_tag_asked"),
-        ),
-        migrations.AddConstraint(
-            model_name="imagetag",
-            constraint=models.UniqueConstraint(
-                fields=("repository", "name"), name="images_imagetag_name"
-            ),
+            options={
+                "indexes": [
+                    models.Index(
+                        fields=["repository", "-pushed_at", "-id"],
+                        name="images_tag_page",
+                    ),
+                    models.Index(fields=["confirmed_at"], name="images_tag_asked"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("repository", "name"), name="images_imagetag_name"
+                    ),
+                ],
+            },
         ),
         migrations.RunSQL(FORWARD, BACKWARD),
     ]

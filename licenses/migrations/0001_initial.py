@@ -117,6 +117,13 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("team", "id"), name="licenses_application_team"
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Channel",
@@ -178,6 +185,24 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("application", "slug"),
+                        name="licenses_channel_slug",
+                        violation_error_message="The application has a channel with this slug.",
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("is_default", True)),
+                        fields=("application",),
+                        name="licenses_channel_one_default",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("application", "id"),
+                        name="licenses_channel_application",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Customer",
@@ -250,6 +275,30 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(
+                        fields=["team", "-created_at", "-id"],
+                        name="licenses_customer_page",
+                    ),
+                    django.contrib.postgres.indexes.GinIndex(
+                        fields=["search_text"],
+                        name="licenses_customer_search",
+                        opclasses=["gin_trgm_ops"],
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("team", "id"), name="licenses_customer_team"
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("custom_id", ""), _negated=True),
+                        fields=("team", "custom_id"),
+                        name="licenses_customer_custom_id",
+                        violation_error_message="Another customer has this custom ID.",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="License",
@@ -374,6 +423,55 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(
+                        fields=["team", "-created_at", "-id"],
+                        name="licenses_license_page",
+                    ),
+                    models.Index(
+                        fields=["team", "expires_at"], name="licenses_license_expiry"
+                    ),
+                    django.contrib.postgres.indexes.GinIndex(
+                        fields=["search_text"],
+                        name="licenses_license_search",
+                        opclasses=["gin_trgm_ops"],
+                    ),
+                ],
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("type__in", ["paid", "trial", "dev", "community"])
+                        ),
+                        name="licenses_license_type",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("revoke_reason", ""), ("revoked_at__isnull", True)
+                            ),
+                            models.Q(
+                                ("revoked_at__isnull", False),
+                                models.Q(("revoke_reason", ""), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="licenses_license_revoked_with_reason",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("type", "community"), _negated=True),
+                            ("expires_at__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="licenses_license_community_unexpiring",
+                        violation_error_message="A community license does not expire.",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("team", "id"), name="licenses_license_team"
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="LicenseField",
@@ -461,6 +559,44 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("application", "name"),
+                        name="licenses_licensefield_name",
+                        violation_error_message="The application has a field with this name.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("type", "Enum"),
+                                models.Q(("options", []), _negated=True),
+                            ),
+                            models.Q(
+                                models.Q(("type", "Enum"), _negated=True),
+                                ("options", []),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="licenses_licensefield_options",
+                        violation_error_message="An Enum, and nothing else, needs options.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("name__iexact", "expires_at"), _negated=True
+                        ),
+                        name="licenses_licensefield_name_is_free",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(("type", "Password"), _negated=True),
+                            ("default__isnull", True),
+                            _connector="OR",
+                        ),
+                        name="licenses_licensefield_password",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="LicenseSigningKey",
@@ -538,12 +674,6 @@ class Migration(migrations.Migration):
                 "abstract": False,
             },
         ),
-        migrations.AddConstraint(
-            model_name="application",
-            constraint=models.UniqueConstraint(
-                fields=("team", "id"), name="licenses_application_team"
-            ),
-        ),
         pgtrigger.migrations.AddTrigger(
             model_name="application",
             trigger=pgtrigger.compiler.Trigger(
@@ -556,158 +686,6 @@ class Migration(migrations.Migration):
                     table="licenses_application",
                     when="AFTER",
                 ),
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="channel",
-            constraint=models.UniqueConstraint(
-                fields=("application", "slug"),
-                name="licenses_channel_slug",
-                violation_error_message="The application has a channel with this slug.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="channel",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("is_default", True)),
-                fields=("application",),
-                name="licenses_channel_one_default",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="channel",
-            constraint=models.UniqueConstraint(
-                fields=("application", "id"), name="licenses_channel_application"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="customer",
-            index=models.Index(
-                fields=["team", "-created_at", "-id"], name="licenses_customer_page"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="customer",
-            index=django.contrib.postgres.indexes.GinIndex(
-                fields=["search_text"],
-                name="licenses_customer_search",
-                opclasses=["gin_trgm_ops"],
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="customer",
-            constraint=models.UniqueConstraint(
-                fields=("team", "id"), name="licenses_customer_team"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="customer",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("custom_id", ""), _negated=True),
-                fields=("team", "custom_id"),
-                name="licenses_customer_custom_id",
-                violation_error_message="Another customer has this custom ID.",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="license",
-            index=models.Index(
-                fields=["team", "-created_at", "-id"], name="licenses_license_page"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="license",
-            index=models.Index(
-                fields=["team", "expires_at"], name="licenses_license_expiry"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="license",
-            index=django.contrib.postgres.indexes.GinIndex(
-                fields=["search_text"],
-                name="licenses_license_search",
-                opclasses=["gin_trgm_ops"],
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="license",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("type__in", ["paid", "trial", "dev", "community"])),
-                name="licenses_license_type",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="license",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("revoke_reason", ""), ("revoked_at__isnull", True)),
-                    models.Q(
-                        ("revoked_at__isnull", False),
-                        models.Q(("revoke_reason", ""), _negated=True),
-                    ),
-                    _connector="OR",
-                ),
-                name="licenses_license_revoked_with_reason",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="license",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("type", "community"), _negated=True),
-                    ("expires_at__isnull", True),
-                    _connector="OR",
-                ),
-                name="licenses_license_community_unexpiring",
-                violation_error_message="A community license does not expire.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="license",
-            constraint=models.UniqueConstraint(
-                fields=("team", "id"), name="licenses_license_team"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="licensefield",
-            constraint=models.UniqueConstraint(
-                fields=("application", "name"),
-                name="licenses_licensefield_name",
-                violation_error_message="The application has a field with this name.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="licensefield",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(
-                        ("type", "Enum"), models.Q(("options", []), _negated=True)
-                    ),
-                    models.Q(
-                        models.Q(("type", "Enum"), _negated=True), ("options", [])
-                    ),
-                    _connector="OR",
-                ),
-                name="licenses_licensefield_options",
-                violation_error_message="An Enum, and nothing else, needs options.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="licensefield",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("name__iexact", "expires_at"), _negated=True),
-                name="licenses_licensefield_name_is_free",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="licensefield",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(("type", "Password"), _negated=True),
-                    ("default__isnull", True),
-                    _connector="OR",
-                ),
-                name="licenses_licensefield_password",
             ),
         ),
         migrations.RunSQL(FORWARD, BACKWARD),

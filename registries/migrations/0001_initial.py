@@ -195,6 +195,58 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name_plural": "external registries",
+                "indexes": [
+                    models.Index(
+                        fields=["team", "endpoint"], name="registries_by_endpoint"
+                    ),
+                    models.Index(
+                        fields=["next_check_at"],
+                        include=("endpoint", "team", "claimed_until", "id"),
+                        name="registries_due",
+                    ),
+                    models.Index(
+                        condition=models.Q(("claimed_until__isnull", False)),
+                        fields=["claimed_until"],
+                        include=("endpoint", "team"),
+                        name="registries_claimed",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("team", "slug"),
+                        name="registries_externalregistry_slug",
+                        violation_error_message="Another registry of the team has this slug.",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("team", "id"), name="registries_externalregistry_team"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "provider__in",
+                                [
+                                    "dockerhub",
+                                    "other",
+                                    "quay",
+                                    "ghcr",
+                                    "ecr",
+                                    "gar",
+                                    "gcr",
+                                    "acr",
+                                    "gitlab",
+                                    "nexus",
+                                    "artifactory",
+                                ],
+                            )
+                        ),
+                        name="registries_externalregistry_provider",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("repository_patterns", []), _negated=True),
+                        name="registries_externalregistry_patterns",
+                        violation_error_message="Allow at least one pattern; * allows all.",
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
@@ -246,6 +298,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("active", True)),
+                        fields=("registry",),
+                        name="registries_credential_one_active",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="PullEvent",
@@ -294,6 +355,70 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(
+                        fields=["team", "-last_at", "-id"], name="registries_pull_page"
+                    ),
+                    models.Index(
+                        fields=["license", "-last_at"], name="registries_pull_license"
+                    ),
+                    models.Index(
+                        fields=["registry_id", "-last_at"],
+                        name="registries_pull_registry",
+                    ),
+                    models.Index(
+                        fields=["team", "application_slug", "-last_at", "-id"],
+                        name="registries_pull_application",
+                    ),
+                    models.Index(
+                        fields=["team", "hour"],
+                        include=("outcome", "count"),
+                        name="registries_pull_hour",
+                    ),
+                    models.Index(
+                        condition=models.Q(("outcome", "allowed"), _negated=True),
+                        fields=["team", "-last_at", "-id"],
+                        include=(
+                            "outcome",
+                            "license",
+                            "holder",
+                            "application_slug",
+                            "registry_id",
+                            "repository",
+                            "reference",
+                            "count",
+                        ),
+                        name="registries_pull_refusals",
+                    ),
+                    models.Index(
+                        condition=models.Q(("outcome", "allowed"), _negated=True),
+                        fields=["team", "outcome", "-last_at", "-id"],
+                        name="registries_pull_reason",
+                    ),
+                    models.Index(
+                        fields=["team", "repository"],
+                        name="registries_pull_repository",
+                        opclasses=["uuid_ops", "varchar_pattern_ops"],
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=(
+                            "team",
+                            "hour",
+                            "holder",
+                            "application_slug",
+                            "registry_id",
+                            "repository",
+                            "reference",
+                            "outcome",
+                        ),
+                        name="registries_pullevent_bucket",
+                        nulls_distinct=False,
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="RegistryShare",
@@ -338,6 +463,14 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("registry", "application"),
+                        name="registries_registryshare_once",
+                    ),
+                ],
+            },
         ),
         migrations.AddField(
             model_name="externalregistry",
@@ -422,173 +555,6 @@ class Migration(migrations.Migration):
                     ),
                 ],
             },
-        ),
-        migrations.AddConstraint(
-            model_name="credential",
-            constraint=models.UniqueConstraint(
-                condition=models.Q(("active", True)),
-                fields=("registry",),
-                name="registries_credential_one_active",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="pullevent",
-            index=models.Index(
-                fields=["team", "-last_at", "-id"], name="registries_pull_page"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="pullevent",
-            index=models.Index(
-                fields=["license", "-last_at"], name="registries_pull_license"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="pullevent",
-            index=models.Index(
-                fields=["registry_id", "-last_at"], name="registries_pull_registry"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="pullevent",
-            index=models.Index(
-                fields=["team", "application_slug", "-last_at", "-id"],
-                name="registries_pull_application",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="pullevent",
-            index=models.Index(
-                fields=["team", "hour"],
-                include=("outcome", "count"),
-                name="registries_pull_hour",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="pullevent",
-            index=models.Index(
-                condition=models.Q(("outcome", "allowed"), _negated=True),
-                fields=["team", "-last_at", "-id"],
-                include=(
-                    "outcome",
-                    "license",
-                    "holder",
-                    "application_slug",
-                    "registry_id",
-                    "repository",
-                    "reference",
-                    "count",
-                ),
-                name="registries_pull_refusals",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="pullevent",
-            index=models.Index(
-                condition=models.Q(("outcome", "allowed"), _negated=True),
-                fields=["team", "outcome", "-last_at", "-id"],
-                name="registries_pull_reason",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="pullevent",
-            index=models.Index(
-                fields=["team", "repository"],
-                name="registries_pull_repository",
-                opclasses=["uuid_ops", "varchar_pattern_ops"],
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="pullevent",
-            constraint=models.UniqueConstraint(
-                fields=(
-                    "team",
-                    "hour",
-                    "holder",
-                    "application_slug",
-                    "registry_id",
-                    "repository",
-                    "reference",
-                    "outcome",
-                ),
-                name="registries_pullevent_bucket",
-                nulls_distinct=False,
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="registryshare",
-            constraint=models.UniqueConstraint(
-                fields=("registry", "application"), name="registries_registryshare_once"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="externalregistry",
-            index=models.Index(
-                fields=["team", "endpoint"], name="registries_by_endpoint"
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="externalregistry",
-            index=models.Index(
-                fields=["next_check_at"],
-                include=("endpoint", "team", "claimed_until", "id"),
-                name="registries_due",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="externalregistry",
-            index=models.Index(
-                condition=models.Q(("claimed_until__isnull", False)),
-                fields=["claimed_until"],
-                include=("endpoint", "team"),
-                name="registries_claimed",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="externalregistry",
-            constraint=models.UniqueConstraint(
-                fields=("team", "slug"),
-                name="registries_externalregistry_slug",
-                violation_error_message="Another registry of the team has this slug.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="externalregistry",
-            constraint=models.UniqueConstraint(
-                fields=("team", "id"), name="registries_externalregistry_team"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="externalregistry",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "provider__in",
-                        [
-                            "dockerhub",
-                            "other",
-                            "quay",
-                            "ghcr",
-                            "ecr",
-                            "gar",
-                            "gcr",
-                            "acr",
-                            "gitlab",
-                            "nexus",
-                            "artifactory",
-                        ],
-                    )
-                ),
-                name="registries_externalregistry_provider",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="externalregistry",
-            constraint=models.CheckConstraint(
-                condition=models.Q(("repository_patterns", []), _negated=True),
-                name="registries_externalregistry_patterns",
-                violation_error_message="Allow at least one pattern; * allows all.",
-            ),
         ),
         migrations.CreateModel(
             name="PullLog",

@@ -179,6 +179,15 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        django.db.models.functions.text.Lower("email"),
+                        name="teams_user_email",
+                        violation_error_message="A user with this e-mail address exists.",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="ServiceAccount",
@@ -243,6 +252,34 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("team", "name"),
+                        name="teams_serviceaccount_name",
+                        violation_error_message="A service account with this name exists.",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("team", "id"), name="teams_serviceaccount_team"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "role__in",
+                                [
+                                    "owner",
+                                    "admin",
+                                    "developer",
+                                    "support",
+                                    "sales",
+                                    "read-only",
+                                ],
+                            )
+                        ),
+                        name="teams_serviceaccount_role",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Membership",
@@ -293,6 +330,34 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("team", "user"),
+                        name="teams_membership_once",
+                        violation_error_message="This person is already a member.",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("team", "id"), name="teams_membership_team"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "role__in",
+                                [
+                                    "owner",
+                                    "admin",
+                                    "developer",
+                                    "support",
+                                    "sales",
+                                    "read-only",
+                                ],
+                            )
+                        ),
+                        name="teams_membership_role",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="IdempotencyRecord",
@@ -328,6 +393,24 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "indexes": [
+                    models.Index(fields=["created_at"], name="teams_idempotency_age"),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=(
+                            "team",
+                            "actor_kind",
+                            "actor_id",
+                            "credential_id",
+                            "key",
+                        ),
+                        name="teams_idempotencyrecord_key",
+                        nulls_distinct=False,
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="ApiToken",
@@ -446,6 +529,48 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("team", "id"), name="teams_apitoken_team"
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("kind", "user"),
+                                ("service_account__isnull", True),
+                                ("user__isnull", False),
+                                ("role", ""),
+                            ),
+                            models.Q(
+                                ("kind", "service_account"),
+                                ("user__isnull", True),
+                                ("role", ""),
+                                ("service_account__isnull", False),
+                            ),
+                            models.Q(
+                                ("kind", "team"),
+                                ("service_account__isnull", True),
+                                ("user__isnull", True),
+                                (
+                                    "role__in",
+                                    [
+                                        "owner",
+                                        "admin",
+                                        "developer",
+                                        "support",
+                                        "sales",
+                                        "read-only",
+                                    ],
+                                ),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="teams_apitoken_holder",
+                        violation_error_message="Only a team token has a role, and only a service-account token names a service account.",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Invitation",
@@ -515,6 +640,33 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
+            options={
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            (
+                                "role__in",
+                                [
+                                    "owner",
+                                    "admin",
+                                    "developer",
+                                    "support",
+                                    "sales",
+                                    "read-only",
+                                ],
+                            )
+                        ),
+                        name="teams_invitation_role",
+                    ),
+                    models.UniqueConstraint(
+                        models.F("team"),
+                        django.db.models.functions.text.Lower("email"),
+                        condition=models.Q(("accepted_at__isnull", True)),
+                        name="teams_invitation_open",
+                        violation_error_message="This person is already invited.",
+                    ),
+                ],
+            },
         ),
         migrations.CreateModel(
             name="Session",
@@ -572,165 +724,6 @@ class Migration(migrations.Migration):
                     ),
                 ),
             ],
-        ),
-        migrations.AddConstraint(
-            model_name="user",
-            constraint=models.UniqueConstraint(
-                django.db.models.functions.text.Lower("email"),
-                name="teams_user_email",
-                violation_error_message="A user with this e-mail address exists.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="serviceaccount",
-            constraint=models.UniqueConstraint(
-                fields=("team", "name"),
-                name="teams_serviceaccount_name",
-                violation_error_message="A service account with this name exists.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="serviceaccount",
-            constraint=models.UniqueConstraint(
-                fields=("team", "id"), name="teams_serviceaccount_team"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="serviceaccount",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "role__in",
-                        [
-                            "owner",
-                            "admin",
-                            "developer",
-                            "support",
-                            "sales",
-                            "read-only",
-                        ],
-                    )
-                ),
-                name="teams_serviceaccount_role",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="membership",
-            constraint=models.UniqueConstraint(
-                fields=("team", "user"),
-                name="teams_membership_once",
-                violation_error_message="This person is already a member.",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="membership",
-            constraint=models.UniqueConstraint(
-                fields=("team", "id"), name="teams_membership_team"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="membership",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "role__in",
-                        [
-                            "owner",
-                            "admin",
-                            "developer",
-                            "support",
-                            "sales",
-                            "read-only",
-                        ],
-                    )
-                ),
-                name="teams_membership_role",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invitation",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    (
-                        "role__in",
-                        [
-                            "owner",
-                            "admin",
-                            "developer",
-                            "support",
-                            "sales",
-                            "read-only",
-                        ],
-                    )
-                ),
-                name="teams_invitation_role",
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="invitation",
-            constraint=models.UniqueConstraint(
-                models.F("team"),
-                django.db.models.functions.text.Lower("email"),
-                condition=models.Q(("accepted_at__isnull", True)),
-                name="teams_invitation_open",
-                violation_error_message="This person is already invited.",
-            ),
-        ),
-        migrations.AddIndex(
-            model_name="idempotencyrecord",
-            index=models.Index(fields=["created_at"], name="teams_idempotency_age"),
-        ),
-        migrations.AddConstraint(
-            model_name="idempotencyrecord",
-            constraint=models.UniqueConstraint(
-                fields=("team", "actor_kind", "actor_id", "credential_id", "key"),
-                name="teams_idempotencyrecord_key",
-                nulls_distinct=False,
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="apitoken",
-            constraint=models.UniqueConstraint(
-                fields=("team", "id"), name="teams_apitoken_team"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="apitoken",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    models.Q(
-                        ("kind", "user"),
-                        ("service_account__isnull", True),
-                        ("user__isnull", False),
-                        ("role", ""),
-                    ),
-                    models.Q(
-                        ("kind", "service_account"),
-                        ("user__isnull", True),
-                        ("role", ""),
-                        ("service_account__isnull", False),
-                    ),
-                    models.Q(
-                        ("kind", "team"),
-                        ("service_account__isnull", True),
-                        ("user__isnull", True),
-                        (
-                            "role__in",
-                            [
-                                "owner",
-                                "admin",
-                                "developer",
-                                "support",
-                                "sales",
-                                "read-only",
-                            ],
-                        ),
-                    ),
-                    _connector="OR",
-                ),
-                name="teams_apitoken_holder",
-                violation_error_message="Only a team token has a role, and only a service-account token names a service account.",
-            ),
         ),
         migrations.RunSQL(FORWARD, BACKWARD),
     ]
