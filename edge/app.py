@@ -9,12 +9,17 @@ before it serves an object of the proxy from the disk cache.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 
 import django
 from django.db import Error
 from prometheus_client import CONTENT_TYPE_LATEST
+
+# What is imported lives as long as the process. Without garbage collection the edge
+# starts a tenth sooner, and no request waits while all of it is looked through.
+gc.disable()
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 django.setup()
@@ -41,6 +46,9 @@ from portal.http.scraping import exposition, scraping_status
 from portal.limits import fair_share
 from portal.limits.fair_share import ShareExceeded
 from registries.tokens.signing_keys import SigningKeyError
+
+gc.freeze()
+gc.enable()
 
 logger = logging.getLogger(__name__)
 
