@@ -15,8 +15,8 @@ from registries.checks.queue import (
     claim_due,
     make_all_due,
 )
-from registries.models import CredentialCheck, ExternalRegistry
-from tests.support.rows.factories import ExternalRegistryFactory
+from registries.models import Credential, CredentialCheck, ExternalRegistry
+from tests.support.rows.factories import CredentialFactory, ExternalRegistryFactory
 from tests.support.rows.locking import locked_elsewhere
 from tests.support.rows.vendor import Vendor, create_vendor
 from tests.support.servers.fake_registry import FakeRegistry, running_registry
@@ -137,8 +137,7 @@ def test_a_hanging_check_does_not_delay_others(
 
 def test_a_busy_host_does_not_keep_others_waiting(vendor: Vendor) -> None:
     at = timezone.now() - timedelta(hours=2)
-    for number in range(1100):
-        vendor_registry(vendor, "busy.example.com", f"busy{number}", at)
+    vendor_registries(vendor, {f"busy{n}": "busy.example.com" for n in range(1100)}, at)
     for number in range(20):
         vendor_registry(vendor, f"own{number}.example.com", f"own{number}", at + HOUR)
 
@@ -172,8 +171,7 @@ def test_few_checks_of_one_team_and_all_of_others(
 def test_a_busy_team_does_not_keep_others_waiting(vendor: Vendor) -> None:
     another = create_vendor()
     at = timezone.now() - timedelta(hours=2)
-    for number in range(1100):
-        vendor_registry(vendor, f"{number}.example.com", f"r{number}", at)
+    vendor_registries(vendor, {f"r{n}": f"{n}.example.com" for n in range(1100)}, at)
     vendor_registry(another, "another.example.com", "r", at + HOUR)
 
     claimed = [version.team_id for version in claim_due()]
@@ -183,8 +181,24 @@ def test_a_busy_team_does_not_keep_others_waiting(vendor: Vendor) -> None:
 
 
 def vendor_registry(vendor: Vendor, endpoint: str, slug: str, due: datetime) -> None:
-    ExternalRegistryFactory(
-        team=vendor.team, endpoint=endpoint, slug=slug, next_check_at=due
+    vendor_registries(vendor, {slug: endpoint}, due)
+
+
+def vendor_registries(vendor: Vendor, endpoints: dict[str, str], due: datetime) -> None:
+    """Make registries by their slugs, with two statements for all of them."""
+    registries = [
+        ExternalRegistryFactory.build(
+            team=vendor.team,
+            endpoint=endpoint,
+            slug=slug,
+            next_check_at=due,
+            credential=None,
+        )
+        for slug, endpoint in endpoints.items()
+    ]
+    ExternalRegistry.objects.bulk_create(registries)
+    Credential.objects.bulk_create(
+        CredentialFactory.build(registry=registry) for registry in registries
     )
 
 
