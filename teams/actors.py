@@ -22,6 +22,8 @@ class ActorKind(StrEnum):
     USER = "user"
     SERVICE_ACCOUNT = "service_account"
     TEAM_TOKEN = "team_token"  # noqa: S105 -- a kind
+    CONTACT = "contact"
+    LICENSE = "license"
     SYSTEM = "system"
 
 
@@ -47,7 +49,9 @@ NO_REQUEST = Origin()
 class Actor:
     """Someone acting in exactly one team.
 
-    ``person_id`` is the user who acts, or who made the token that acts.
+    ``person_id`` is the user who acts, or who made the token that acts. With
+    ``customer_id`` or ``license_id``, the actor is on the customer's side and acts on
+    what belongs to that customer or license only.
     """
 
     kind: ActorKind
@@ -59,6 +63,8 @@ class Actor:
     read_only: bool = False
     api_token_id: uuid.UUID | None = None
     person_id: uuid.UUID | None = None
+    customer_id: uuid.UUID | None = None
+    license_id: uuid.UUID | None = None
     expires_at: datetime | None = None
     address: str | None = None
     request_id: str = ""
@@ -66,13 +72,28 @@ class Actor:
     def may(self, permission: Permission) -> bool:
         return permission in self.permissions
 
-    def require(self, permission: Permission, *, team_id: uuid.UUID) -> None:
+    def require(
+        self,
+        permission: Permission,
+        *,
+        team_id: uuid.UUID,
+        customer_id: uuid.UUID | None = None,
+        license_id: uuid.UUID | None = None,
+    ) -> None:
         """Check that the actor has the permission, and in this team.
+
+        ``customer_id`` and ``license_id`` are those that the object belongs to. An
+        actor on the customer's side has no permission for objects without them.
 
         Raises:
             NotAllowed: it does not.
         """
-        if team_id != self.team_id or permission not in self.permissions:
+        is_within = (
+            team_id == self.team_id
+            and self.customer_id in {None, customer_id}
+            and self.license_id in {None, license_id}
+        )
+        if not is_within or permission not in self.permissions:
             raise NotAllowed(
                 "permission_denied",
                 f"Your role does not include the permission {permission.value!r}. "
@@ -81,7 +102,8 @@ class Actor:
 
     def require_assignable(self, role: str) -> None:
         """Check that the actor may give and take this role, else raise NotAllowed."""
-        if not may_assign(assigner=self.role, role=role):
+        is_of_customer = self.customer_id is not None or self.license_id is not None
+        if is_of_customer or not may_assign(assigner=self.role, role=role):
             raise NotAllowed(
                 "role_not_assignable",
                 f"Your role cannot give or take the role {role!r}.",
@@ -130,6 +152,32 @@ def api_token_actor(api_token: ApiToken, role: str) -> Actor:
         api_token_id=api_token.pk,
         person_id=api_token.user_id or api_token.created_by_id,
         expires_at=api_token.expires_at,
+    )
+
+
+def customer_actor(
+    *,
+    kind: ActorKind,
+    id: uuid.UUID,
+    label: str,
+    team_id: uuid.UUID,
+    customer_id: uuid.UUID,
+    license_id: uuid.UUID | None = None,
+) -> Actor:
+    """Return someone on a customer's side, who manages the customer's credentials.
+
+    With ``license_id`` only those of that license. The role in the team is nominal:
+    no permission of it is given.
+    """
+    return Actor(
+        kind=kind,
+        id=id,
+        label=label,
+        team_id=team_id,
+        role=Role.READ_ONLY,
+        permissions=frozenset({Permission.CREDENTIAL_MANAGE}),
+        customer_id=customer_id,
+        license_id=license_id,
     )
 
 

@@ -24,6 +24,7 @@ class Permission(StrEnum):
     LICENSE_CHANGE = "license:change"
     LICENSE_REVOKE = "license:revoke"
     LICENSE_REVEAL = "license:reveal"
+    CREDENTIAL_MANAGE = "credential:manage"
     SERVICE_ACCOUNT_READ = "service-account:read"
     SERVICE_ACCOUNT_MANAGE = "service-account:manage"
     API_TOKEN_CREATE = "api-token:create"  # noqa: S105 -- a permission
@@ -78,6 +79,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         P.LICENSE_CHANGE,
         P.LICENSE_REVOKE,
         P.LICENSE_REVEAL,
+        P.CREDENTIAL_MANAGE,
         P.API_TOKEN_CREATE,
         P.PULL_AUTHORIZE,
     },
@@ -87,6 +89,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         P.LICENSE_ISSUE,
         P.LICENSE_CHANGE,
         P.LICENSE_REVEAL,
+        P.CREDENTIAL_MANAGE,
         P.API_TOKEN_CREATE,
     },
     Role.READ_ONLY: _READ,

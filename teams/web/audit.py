@@ -94,6 +94,8 @@ ACTOR_WORDS = {
     "user": "user",
     "service_account": "service account",
     "team_token": "team token",
+    "contact": "customer's contact",
+    "license": "license",
     "system": "Berth",
 }
 

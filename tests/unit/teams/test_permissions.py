@@ -5,7 +5,7 @@ import uuid
 import pytest
 
 from portal.errors import NotAllowed
-from teams.actors import Actor, ActorKind
+from teams.actors import Actor, ActorKind, customer_actor
 from teams.permissions import Permission, Role, may_assign, may_invite, permissions_of
 
 LOWER = {"admin", "developer", "support", "sales", "read-only"}
@@ -39,6 +39,7 @@ TABLE = {
         "license:change",
         "license:revoke",
         "license:reveal",
+        "credential:manage",
         "api-token:create",
         "pull:authorize",
     },
@@ -48,6 +49,7 @@ TABLE = {
         "license:issue",
         "license:change",
         "license:reveal",
+        "credential:manage",
         "api-token:create",
     },
     "read-only": READS,
@@ -104,6 +106,51 @@ def test_actor_is_required_to_hold_the_permission_in_the_very_team() -> None:
         actor.require(Permission.LICENSE_REVOKE, team_id=team_id)
     with pytest.raises(NotAllowed):
         actor.require(Permission.REGISTRY_MANAGE, team_id=uuid.uuid4())
+
+
+def test_actor_of_a_customer_acts_on_nothing_but_what_is_the_customers() -> None:
+    team_id, customer_id = uuid.uuid4(), uuid.uuid4()
+    contact = customer_actor(
+        kind=ActorKind.CONTACT,
+        id=uuid.uuid4(),
+        label="ops@customer.example",
+        team_id=team_id,
+        customer_id=customer_id,
+    )
+    manage = Permission.CREDENTIAL_MANAGE
+
+    contact.require(manage, team_id=team_id, customer_id=customer_id)
+    for where in (
+        {"team_id": team_id},
+        {"team_id": team_id, "customer_id": uuid.uuid4()},
+        {"team_id": uuid.uuid4(), "customer_id": customer_id},
+    ):
+        with pytest.raises(NotAllowed):
+            contact.require(manage, **where)
+    for permission in set(Permission) - {manage}:
+        with pytest.raises(NotAllowed):
+            contact.require(permission, team_id=team_id, customer_id=customer_id)
+    with pytest.raises(NotAllowed):
+        contact.require_assignable("read-only")
+
+
+def test_actor_of_a_license_acts_on_nothing_but_what_is_the_licenses() -> None:
+    team_id, customer_id, license_id = uuid.uuid4(), uuid.uuid4(), uuid.uuid4()
+    holder = customer_actor(
+        kind=ActorKind.LICENSE,
+        id=license_id,
+        label="Customer: app",
+        team_id=team_id,
+        customer_id=customer_id,
+        license_id=license_id,
+    )
+    manage = Permission.CREDENTIAL_MANAGE
+    own = {"team_id": team_id, "customer_id": customer_id}
+
+    holder.require(manage, **own, license_id=license_id)
+    for other in (None, uuid.uuid4()):
+        with pytest.raises(NotAllowed):
+            holder.require(manage, **own, license_id=other)
 
 
 @pytest.mark.parametrize(
