@@ -18,6 +18,7 @@ class Event(StrEnum):
     LICENSE_EXPIRING = "license.expiring"
     LICENSE_EXPIRED = "license.expired"
     LICENSE_REVOKED = "license.revoked"
+    SECRET_LEAKED = "secret.leaked"  # noqa: S105 -- an event
     WEBHOOK_DISABLED = "webhook.disabled"
     WEBHOOK_TEST = "webhook.test"
 
@@ -32,6 +33,7 @@ DESCRIPTIONS = {
     Event.LICENSE_EXPIRING: "A license expires in 7 days or 1 day",
     Event.LICENSE_EXPIRED: "A license has expired",
     Event.LICENSE_REVOKED: "A license was revoked",
+    Event.SECRET_LEAKED: "A secret was reported as leaked, and stopped",
     Event.WEBHOOK_DISABLED: "A webhook was disabled because it kept failing",
     Event.WEBHOOK_TEST: "Test alert",
 }

@@ -53,6 +53,12 @@ class EventTag(StrEnum):
     LICENSE_REINSTATED = "license:reinstated"
     LICENSE_FILE_DOWNLOADED = "license:file-downloaded"
     LICENSE_ID_REVEALED = "license:id-revealed"
+    LICENSE_ID_REPLACED = "license:id-replaced"
+    PULL_CREDENTIAL_CREATED = "pull-credential:created"
+    PULL_CREDENTIAL_CHANGED = "pull-credential:changed"
+    PULL_CREDENTIAL_ROTATED = "pull-credential:rotated"
+    PULL_CREDENTIAL_REVOKED = "pull-credential:revoked"
+    SECRET_LEAKED = "secret:leaked"  # noqa: S105 -- a tag
     LICENSE_KEY_CREATED = "license-key:created"
     LICENSE_KEY_RE_SIGNED = "license-key:re-signed"
     REGISTRY_CONNECTED = "registry:connected"
@@ -117,6 +123,12 @@ _WORDS: dict[str, str] = {
     EventTag.LICENSE_REINSTATED: "License reinstated",
     EventTag.LICENSE_FILE_DOWNLOADED: "License file downloaded",
     EventTag.LICENSE_ID_REVEALED: "License ID shown",
+    EventTag.LICENSE_ID_REPLACED: "License ID replaced",
+    EventTag.PULL_CREDENTIAL_CREATED: "Pull credential created",
+    EventTag.PULL_CREDENTIAL_CHANGED: "Pull credential changed",
+    EventTag.PULL_CREDENTIAL_ROTATED: "Pull credential rotated",
+    EventTag.PULL_CREDENTIAL_REVOKED: "Pull credential revoked",
+    EventTag.SECRET_LEAKED: "Secret reported as leaked",
     EventTag.LICENSE_KEY_CREATED: "License file key created",
     EventTag.LICENSE_KEY_RE_SIGNED: "License file key signed by another root",
     EventTag.REGISTRY_CONNECTED: "External registry added",

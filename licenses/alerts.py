@@ -11,6 +11,7 @@ from alerts.events import Event
 from alerts.services import raise_alert
 from licenses.models import License
 from teams.actors import Actor
+from teams.models import TeamOwned
 
 EXPIRY_LOOK_BACK = timedelta(days=2)
 _EXPIRY_ALERTS = (
@@ -32,6 +33,17 @@ def alert_revocation(actor: Actor, license: License) -> None:
             f"{license.application.slug}: {license.revoke_reason}"
         ),
         data=_data(license),
+    )
+
+
+def alert_leak(subject: TeamOwned, *, key: str, message: str) -> None:
+    """Alert the team of a secret that was reported and stopped, in that transaction."""
+    raise_alert(
+        team_id=subject.team_id,
+        event=Event.SECRET_LEAKED,
+        subject=subject,
+        key=key,
+        message=message,
     )
 
 

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.db.models import QuerySet, Sum, Window
+from django.db.models import Q, QuerySet, Sum, Window
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from audit.models import AuditEvent
 from audit.selectors import audit_events_for_team
 from audit.tags import EventTag, describe
-from licenses.models import Customer, License
+from licenses.models import Customer, License, PullCredential
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -37,6 +37,7 @@ _WORDS = {
     "expires_at": "expiry",
     "field_values": "license fields",
     "name": "name",
+    "networks": "networks",
     "secret_field_values": "passwords",
     "type": "type",
 }
@@ -58,15 +59,19 @@ class HistoryEntry:
 
 
 def events_of_license(team_id: uuid.UUID, license: License) -> QuerySet[AuditEvent]:
-    """Return a license's audit events, newest first."""
-    return audit_events_for_team(team_id).filter(subject_id=license.pk)
+    """Return audit events of a license and its pull credentials, newest first."""
+    credentials = PullCredential.objects.for_team(team_id).filter(license=license)
+    subjects = Q(subject_id=license.pk) | Q(subject_id__in=credentials.values("pk"))
+    return audit_events_for_team(team_id).filter(subjects)
 
 
 def events_of_customer(team_id: uuid.UUID, customer: Customer) -> QuerySet[AuditEvent]:
-    """Return audit events of a customer and their licenses, newest first."""
+    """Return audit events of a customer and what is theirs, newest first."""
     licenses = License.objects.for_team(team_id).filter(customer=customer)
+    credentials = PullCredential.objects.for_team(team_id).filter(license__in=licenses)
     subjects = licenses.values("pk").union(
-        Customer.objects.for_team(team_id).filter(pk=customer.pk).values("pk")
+        credentials.values("pk"),
+        Customer.objects.for_team(team_id).filter(pk=customer.pk).values("pk"),
     )
     return audit_events_for_team(team_id).filter(subject_id__in=subjects)
 

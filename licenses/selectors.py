@@ -17,7 +17,11 @@ from licenses.models import (
     License,
     LicenseField,
     LicenseQuerySet,
+    PullCredential,
+    PullCredentialQuerySet,
 )
+from licenses.pull_credential import PURPOSE as PULL_CREDENTIAL
+from licenses.pull_credential import pull_credential_key
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
 
@@ -85,8 +89,20 @@ def licenses_matching(
 
 
 def licenses_with_id(team_id: uuid.UUID, presented: Secret) -> LicenseQuerySet:
-    """Return the team's license with this license ID, if there is one."""
-    return licenses_for_team(team_id).filter(license_id_digest__in=_digests(presented))
+    """Return the team's license with this secret, if there is one.
+
+    That is its license ID, the one before, or the text of a pull credential.
+    """
+    licenses = licenses_for_team(team_id)
+    credentials = PullCredential.objects.for_team(team_id).filter(
+        digest__in=_credential_digests(presented)
+    )
+    return licenses.filter(_has_id(presented) | Q(pk__in=credentials.values("license")))
+
+
+def _has_id(presented: Secret) -> Q:
+    digests = _digests(presented)
+    return Q(license_id_digest__in=digests) | Q(previous_license_id_digest__in=digests)
 
 
 def _digests(presented: Secret) -> list[str]:
@@ -94,6 +110,14 @@ def _digests(presented: Secret) -> list[str]:
     if not is_license_id(presented.reveal()):
         return []
     return lookup_keyring().candidates(presented.reveal(), purpose=PURPOSE)
+
+
+def _credential_digests(presented: Secret) -> list[str]:
+    """Return the digests that a pull credential with this text may have."""
+    text = presented.reveal()
+    if pull_credential_key(text) is None:
+        return []
+    return lookup_keyring().candidates(text, purpose=PULL_CREDENTIAL)
 
 
 def license_fields_for_application(application: Application) -> QuerySet[LicenseField]:
@@ -118,11 +142,32 @@ def licenses_with_value(field: LicenseField) -> int:
 
 
 def license_by_secret(presented: Secret) -> License | None:
-    """Return the license with this ID, in any state and team, else None."""
+    """Return the license with this ID, now or before, in any state and team."""
     licenses = License.objects.select_related("customer", "application").defer(
         "search_text", "customer__search_text"
     )
-    return licenses.filter(license_id_digest__in=_digests(presented)).first()
+    return licenses.filter(_has_id(presented)).first()
+
+
+def pull_credential_by_secret(presented: Secret) -> PullCredential | None:
+    """Return the pull credential with this text, in any state and team."""
+    rows = PullCredential.objects.select_related(
+        "team", "license__customer", "license__application"
+    )
+    return rows.filter(digest__in=_credential_digests(presented)).first()
+
+
+def pull_credentials_of_team(team_id: uuid.UUID) -> PullCredentialQuerySet:
+    """Return all pull credentials of a team, the latest first."""
+    rows: PullCredentialQuerySet = PullCredential.objects.for_team(team_id)
+    return rows.select_related(
+        "license__customer", "license__application", "replaces"
+    ).order_by("-created_at", "-id")
+
+
+def pull_credentials_of_license(license: License) -> PullCredentialQuerySet:
+    """Return a license's pull credentials, the latest first."""
+    return pull_credentials_of_team(license.team_id).filter(license=license)
 
 
 def password_values(license: License) -> dict[str, str]:

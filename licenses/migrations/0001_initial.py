@@ -15,6 +15,7 @@ from django.conf import settings
 from django.contrib.postgres.operations import TrigramExtension
 from django.db import migrations, models
 
+import licenses.models.credentials
 import licenses.models.licenses
 import portal.crypto.fields
 
@@ -40,8 +41,18 @@ ALTER TABLE licenses_licensesigningkey
     ADD CONSTRAINT licenses_licensesigningkey_application_team
     FOREIGN KEY (team_id, application_id)
     REFERENCES licenses_application (team_id, id) DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE licenses_pullcredential ADD CONSTRAINT licenses_pullcredential_license_team
+    FOREIGN KEY (team_id, license_id)
+    REFERENCES licenses_license (team_id, id) DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE licenses_pullcredential ADD CONSTRAINT licenses_pullcredential_same_license
+    FOREIGN KEY (license_id, replaced_by_id)
+    REFERENCES licenses_pullcredential (license_id, id) DEFERRABLE INITIALLY DEFERRED;
 """
 BACKWARD = """
+ALTER TABLE licenses_pullcredential
+    DROP CONSTRAINT licenses_pullcredential_same_license;
+ALTER TABLE licenses_pullcredential
+    DROP CONSTRAINT licenses_pullcredential_license_team;
 ALTER TABLE licenses_licensefield DROP CONSTRAINT licenses_licensefield_application_team;
 ALTER TABLE licenses_license DROP CONSTRAINT licenses_license_customer_team;
 ALTER TABLE licenses_license DROP CONSTRAINT licenses_license_application_team;
@@ -380,6 +391,24 @@ class Migration(migrations.Migration):
                     models.CharField(editable=False, max_length=100, unique=True),
                 ),
                 (
+                    "id_version",
+                    models.PositiveIntegerField(default=1, editable=False),
+                ),
+                (
+                    "previous_license_id_digest",
+                    models.CharField(
+                        blank=True,
+                        editable=False,
+                        max_length=100,
+                        null=True,
+                        unique=True,
+                    ),
+                ),
+                (
+                    "previous_license_id_ends_at",
+                    models.DateTimeField(blank=True, editable=False, null=True),
+                ),
+                (
                     "application",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT,
@@ -467,8 +496,20 @@ class Migration(migrations.Migration):
                         name="licenses_license_community_unexpiring",
                         violation_error_message="A community license does not expire.",
                     ),
-                    models.UniqueConstraint(
-                        fields=("team", "id"), name="licenses_license_team"
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("previous_license_id_digest__isnull", True),
+                                ("previous_license_id_ends_at__isnull", True),
+                            ),
+                            models.Q(
+                                ("id_version__gt", 1),
+                                ("previous_license_id_digest__isnull", False),
+                                ("previous_license_id_ends_at__isnull", False),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="licenses_license_previous_id",
                     ),
                 ],
             },
@@ -686,6 +727,164 @@ class Migration(migrations.Migration):
                     table="licenses_application",
                     when="AFTER",
                 ),
+            ),
+        ),
+        migrations.CreateModel(
+            name="PullCredential",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
+                    ),
+                ),
+                (
+                    "name",
+                    models.CharField(
+                        max_length=100,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[^\\x00-\\x1f\\x7f]*\\Z",
+                                "Control characters are not allowed.",
+                            ),
+                            django.core.validators.MinLengthValidator(1),
+                        ],
+                    ),
+                ),
+                (
+                    "key",
+                    models.CharField(editable=False, max_length=16, unique=True),
+                ),
+                (
+                    "digest",
+                    models.CharField(editable=False, max_length=100, unique=True),
+                ),
+                ("expires_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "networks",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(
+                            max_length=43,
+                            validators=[licenses.models.credentials.validate_network],
+                        ),
+                        blank=True,
+                        default=list,
+                        size=50,
+                    ),
+                ),
+                (
+                    "created_by_label",
+                    models.CharField(editable=False, max_length=254),
+                ),
+                (
+                    "revoked_at",
+                    models.DateTimeField(blank=True, editable=False, null=True),
+                ),
+                (
+                    "revoked_by_label",
+                    models.CharField(blank=True, editable=False, max_length=254),
+                ),
+                (
+                    "last_used_at",
+                    models.DateTimeField(blank=True, editable=False, null=True),
+                ),
+                (
+                    "last_used_address",
+                    models.GenericIPAddressField(blank=True, editable=False, null=True),
+                ),
+                (
+                    "last_used_client",
+                    models.CharField(blank=True, editable=False, max_length=100),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "license",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="pull_credentials",
+                        to="licenses.license",
+                    ),
+                ),
+                (
+                    "replaced_by",
+                    models.OneToOneField(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="replaces",
+                        to="licenses.pullcredential",
+                    ),
+                ),
+                (
+                    "revoked_by",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="teams.team",
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [
+                    models.Index(
+                        fields=["team", "-created_at", "-id"],
+                        name="licenses_pullcredential_page",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(
+                            ("replaced_by__isnull", True), ("revoked_at__isnull", True)
+                        ),
+                        fields=("license", "name"),
+                        name="licenses_pullcredential_name",
+                        violation_error_message=(
+                            "The license has a pull credential with this name. Choose "
+                            "another name, or rotate that one."
+                        ),
+                    ),
+                    models.UniqueConstraint(
+                        fields=("license", "id"),
+                        name="licenses_pullcredential_license",
+                    ),
+                ],
+            },
+        ),
+        # With the table, Django would add it after the foreign keys that need it.
+        migrations.AddConstraint(
+            model_name="license",
+            constraint=models.UniqueConstraint(
+                fields=("team", "id"), name="licenses_license_team"
             ),
         ),
         migrations.RunSQL(FORWARD, BACKWARD),

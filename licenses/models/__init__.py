@@ -6,6 +6,13 @@ from licenses.models.applications import (
     Channel,
     RetiredSlug,
 )
+from licenses.models.credentials import (
+    MAX_CLIENT_LENGTH,
+    MAX_NETWORKS,
+    CredentialState,
+    PullCredential,
+    PullCredentialQuerySet,
+)
 from licenses.models.licenses import (
     EXPIRES_SOON,
     EXPIRY_NAME,
@@ -24,16 +31,21 @@ from licenses.models.licenses import (
 __all__ = [
     "EXPIRES_SOON",
     "EXPIRY_NAME",
+    "MAX_CLIENT_LENGTH",
     "MAX_FIELD_VALUE_BYTES",
+    "MAX_NETWORKS",
     "RESERVED_SLUGS",
     "Application",
     "Channel",
+    "CredentialState",
     "Customer",
     "License",
     "LicenseField",
     "LicenseQuerySet",
     "LicenseSigningKey",
     "LicenseState",
+    "PullCredential",
+    "PullCredentialQuerySet",
     "RetiredSlug",
     "Standing",
     "validate_field_name",

@@ -297,6 +297,14 @@ class License(TeamOwned):
     )
     license_id = EncryptedField(editable=False)
     license_id_digest = models.CharField(max_length=100, unique=True, editable=False)
+    # A license ID can be replaced. The one before is valid for a while.
+    id_version = models.PositiveIntegerField(default=1, editable=False)
+    previous_license_id_digest = models.CharField(
+        max_length=100, null=True, blank=True, unique=True, editable=False
+    )
+    previous_license_id_ends_at = models.DateTimeField(
+        null=True, blank=True, editable=False
+    )
 
     objects = LicenseQuerySet.as_manager()  # type: ignore[misc]  # narrower
 
@@ -315,6 +323,18 @@ class License(TeamOwned):
                 condition=~Q(type="community") | Q(expires_at__isnull=True),
                 name="licenses_license_community_unexpiring",
                 violation_error_message="A community license does not expire.",
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    previous_license_id_digest__isnull=True,
+                    previous_license_id_ends_at__isnull=True,
+                )
+                | Q(
+                    previous_license_id_digest__isnull=False,
+                    previous_license_id_ends_at__isnull=False,
+                    id_version__gt=1,
+                ),
+                name="licenses_license_previous_id",
             ),
             models.UniqueConstraint(
                 fields=["team", "id"], name="licenses_license_team"

@@ -10,24 +10,35 @@ from licenses.services.applications import (
     delete_application,
     delete_channel,
 )
+from licenses.services.credentials import (
+    change_pull_credential,
+    create_pull_credential,
+    revoke_pull_credential,
+    rotate_pull_credential,
+    touch_pull_credential,
+)
 from licenses.services.customers import (
     archive_customer,
     change_customer,
     create_customer,
     restore_customer,
 )
+from licenses.services.leaks import revoke_leaked
 from licenses.services.license_fields import (
     change_license_field,
     create_license_field,
     delete_license_field,
 )
+from licenses.services.license_ids import (
+    rehash_license_ids,
+    replace_license_id,
+    reveal_license_id,
+)
 from licenses.services.licenses import (
     change_license,
     download_license_file,
     issue_license,
-    rehash_license_ids,
     reinstate_license,
-    reveal_license_id,
     revoke_license,
 )
 
@@ -38,10 +49,12 @@ __all__ = [
     "change_customer",
     "change_license",
     "change_license_field",
+    "change_pull_credential",
     "create_application",
     "create_channel",
     "create_customer",
     "create_license_field",
+    "create_pull_credential",
     "delete_application",
     "delete_channel",
     "delete_license_field",
@@ -49,7 +62,12 @@ __all__ = [
     "issue_license",
     "rehash_license_ids",
     "reinstate_license",
+    "replace_license_id",
     "restore_customer",
     "reveal_license_id",
+    "revoke_leaked",
     "revoke_license",
+    "revoke_pull_credential",
+    "rotate_pull_credential",
+    "touch_pull_credential",
 ]

@@ -16,7 +16,6 @@ from licenses.models import Application, Channel, Customer, License
 from licenses.selectors import password_values
 from licenses.services.field_values import field_columns, sealed_passwords
 from portal.crypto.fields import lookup_keyring
-from portal.crypto.secrets import Secret
 from portal.errors import Conflict, Invalid
 from teams.actors import Actor, ActorKind
 from teams.permissions import Permission
@@ -80,7 +79,7 @@ def change_license(
     Pulls follow a changed expiry within one second.
     """
     actor.require(Permission.LICENSE_CHANGE, team_id=license.team_id)
-    license = _locked(license)
+    license = locked_license(license)
     changes = dict(changes)
     if "channel" in changes:
         channel = changes["channel"]
@@ -116,7 +115,7 @@ def revoke_license(*, actor: Actor, license: License, reason: str) -> License:
     actor.require(Permission.LICENSE_REVOKE, team_id=license.team_id)
     if not reason.strip():
         raise Invalid({"reason": ["Enter a reason."]})
-    license = _locked(license)
+    license = locked_license(license)
     if license.revoked_at is not None:
         return license
     license.revoked_at = timezone.now()
@@ -136,7 +135,7 @@ def revoke_license(*, actor: Actor, license: License, reason: str) -> License:
 def reinstate_license(*, actor: Actor, license: License) -> License:
     """Undo a revocation. A license that is not revoked stays unchanged."""
     actor.require(Permission.LICENSE_REVOKE, team_id=license.team_id)
-    license = _locked(license)
+    license = locked_license(license)
     if license.revoked_at is None:
         return license
     license.revoked_at = None
@@ -159,28 +158,7 @@ def download_license_file(*, actor: Actor, license: License) -> str:
     return text
 
 
-@transaction.atomic
-def reveal_license_id(*, actor: Actor, license: License) -> Secret:
-    """Return the license ID to show to a person, and audit that it was shown."""
-    actor.require(Permission.LICENSE_REVEAL, team_id=license.team_id)
-    record(actor, EventTag.LICENSE_ID_REVEALED, license)
-    return Secret(license.license_id.reveal())
-
-
-def rehash_license_ids(batch_size: int = 500) -> int:
-    """Replace look-up digests made by an older key; return how many."""
-    keyring = lookup_keyring()
-    changed = 0
-    for license in License.objects.iterator(chunk_size=batch_size):
-        if keyring.is_current(license.license_id_digest):
-            continue
-        digest = keyring.digest(license.license_id.reveal(), purpose=PURPOSE)
-        License.objects.filter(pk=license.pk).update(license_id_digest=digest)
-        changed += 1
-    return changed
-
-
-def _locked(license: License) -> License:
+def locked_license(license: License) -> License:
     """Return the current row, locked, so that concurrent changes apply in turn."""
     return (
         License.objects.for_team(license.team_id)

@@ -4,7 +4,7 @@ import logging
 import re
 
 _SECRETS = re.compile(
-    r"berth_(?:user|sa|team)_[0-9A-Za-z]{12}_[0-9A-Za-z]+"
+    r"berth_(?:user|sa|team|pull)_[0-9A-Za-z]{12}_[0-9A-Za-z]+"
     r"|(?i:\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}"
     r"|eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+"
 )

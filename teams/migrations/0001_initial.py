@@ -86,6 +86,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("require_second_factor", models.BooleanField(default=False)),
+                ("customers_make_credentials", models.BooleanField(default=False)),
                 (
                     "created_at",
                     models.DateTimeField(

@@ -128,6 +128,8 @@ class Team(models.Model):
     )
     # Without one, members see nothing of the team, and their password cannot pull.
     require_second_factor = models.BooleanField(default=False)
+    # With a license alone, through the API for license holders.
+    customers_make_credentials = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     def __str__(self) -> str:

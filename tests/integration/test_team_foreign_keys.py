@@ -27,6 +27,7 @@ from tests.support.rows.factories import (
     LicenseFieldFactory,
     LicenseSigningKeyFactory,
     LicenseTrafficFactory,
+    PullCredentialFactory,
     RegistryShareFactory,
     ServiceAccountFactory,
 )
@@ -57,6 +58,15 @@ LINKS: dict[str, Callable[[Team, Team], Any]] = {
     ),
     "license on another application's channel": lambda ours, _theirs: LicenseFactory(
         team=ours, channel=ChannelFactory(application__team=ours)
+    ),
+    "pull credential of a license": lambda ours, theirs: PullCredentialFactory(
+        team=ours, license=LicenseFactory(team=theirs)
+    ),
+    "pull credential replaced by another license's": lambda ours, _theirs: (
+        PullCredentialFactory(
+            license=LicenseFactory(team=ours),
+            replaced_by=PullCredentialFactory(license__team=ours),
+        )
     ),
     "share of a registry": lambda ours, theirs: RegistryShareFactory(
         team=ours,

@@ -21,7 +21,10 @@ from licenses.models import (
     License,
     LicenseField,
     LicenseSigningKey,
+    PullCredential,
 )
+from licenses.pull_credential import PURPOSE as PULL_CREDENTIAL_PURPOSE
+from licenses.pull_credential import generate_pull_credential
 from oci.media_types import OCI_MANIFEST
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
@@ -190,6 +193,32 @@ class LicenseFactory(DjangoModelFactory[License]):
             license.license_id.reveal(), purpose=LICENSE_ID_PURPOSE
         )
     )
+
+
+class PullCredentialFactory(DjangoModelFactory[PullCredential]):
+    class Meta:
+        model = PullCredential
+
+    class Params:
+        new = factory.LazyFunction(generate_pull_credential)
+
+    license = factory.SubFactory(LicenseFactory)
+    team = factory.SelfAttribute("license.team")
+    name = factory.Sequence(lambda n: f"cluster-{n}")
+    key = factory.LazyAttribute(lambda credential: credential.new.key)
+    digest = factory.LazyAttribute(
+        lambda credential: lookup_keyring().digest(
+            credential.new.text.reveal(), purpose=PULL_CREDENTIAL_PURPOSE
+        )
+    )
+    created_by_label = "owner@acme.example"
+
+
+def pull_credential(license: License, **fields: Any) -> tuple[PullCredential, str]:
+    """Create a pull credential of a license; return it with its text."""
+    new = generate_pull_credential()
+    credential = PullCredentialFactory(license=license, new=new, **fields)
+    return credential, new.text.reveal()
 
 
 class LicenseSigningKeyFactory(DjangoModelFactory[LicenseSigningKey]):

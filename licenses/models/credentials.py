@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
+from django.core.validators import MinLengthValidator
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from licenses.models.licenses import License
+from licenses.networks import canonical_network
+from teams.models import Made, TeamOwnedQuerySet, User, validate_printable
+
+MAX_NETWORKS = 50
+MAX_CLIENT_LENGTH = 100
+
+
+class CredentialState(StrEnum):
+    """``REPLACED`` has a successor, and can be used until it expires."""
+
+    ACTIVE = "active"
+    REPLACED = "replaced"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+def validate_network(text: str) -> None:
+    try:
+        network = canonical_network(text)
+    except ValueError as error:
+        raise ValidationError(str(error)) from error
+    if network != text:
+        raise ValidationError(f"Write {text!r} as {network}.")
+
+
+class PullCredentialQuerySet(TeamOwnedQuerySet["PullCredential"]):
+    def current(self) -> Self:
+        """Keep what was neither revoked nor replaced; it may have expired."""
+        return self.filter(revoked_at__isnull=True, replaced_by__isnull=True)
+
+    def usable(self, at: datetime | None = None) -> Self:
+        """Keep what can be used to pull, replaced ones included."""
+        unexpired = Q(expires_at__isnull=True) | Q(expires_at__gt=at or timezone.now())
+        return self.filter(unexpired, revoked_at__isnull=True)
+
+
+class PullCredential(Made):
+    """A secret to pull with, beside a license's ID. Each secret is a row.
+
+    Rotating makes another row of the same name, which replaces this one. Those who
+    make and revoke them may be no users, so they are named by label too.
+    """
+
+    license = models.ForeignKey(
+        License, on_delete=models.CASCADE, related_name="pull_credentials"
+    )
+    name = models.CharField(
+        max_length=100, validators=[validate_printable, MinLengthValidator(1)]
+    )
+    key = models.CharField(max_length=16, unique=True, editable=False)
+    digest = models.CharField(max_length=100, unique=True, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    # Empty for everywhere.
+    networks = ArrayField(
+        models.CharField(max_length=43, validators=[validate_network]),
+        default=list,
+        blank=True,
+        size=MAX_NETWORKS,
+    )
+    created_by_label = models.CharField(max_length=254, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_by = models.ForeignKey(
+        User,
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
+    revoked_by_label = models.CharField(max_length=254, blank=True, editable=False)
+    replaced_by = models.OneToOneField(
+        "self",
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="replaces",
+    )
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    last_used_address = models.GenericIPAddressField(
+        null=True, blank=True, editable=False
+    )
+    last_used_client = models.CharField(
+        max_length=MAX_CLIENT_LENGTH, blank=True, editable=False
+    )
+
+    objects = PullCredentialQuerySet.as_manager()  # type: ignore[misc]  # narrower
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["license", "name"],
+                condition=Q(revoked_at__isnull=True, replaced_by__isnull=True),
+                name="licenses_pullcredential_name",
+                violation_error_message=(
+                    "The license has a pull credential with this name. Choose another "
+                    "name, or rotate that one."
+                ),
+            ),
+            # The target of the composite foreign key of a replaced one.
+            models.UniqueConstraint(
+                fields=["license", "id"], name="licenses_pullcredential_license"
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["team", "-created_at", "-id"],
+                name="licenses_pullcredential_page",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def secret_label(self) -> str:
+        is_usable = self.state() in {CredentialState.ACTIVE, CredentialState.REPLACED}
+        return f"Pull credential {self.name} ({self.key[:8]}…)" if is_usable else ""
+
+    def state(self, at: datetime | None = None) -> CredentialState:
+        """Return the state now, or at another instant; not that of the license."""
+        if self.revoked_at is not None:
+            return CredentialState.REVOKED
+        if self.expires_at is not None and self.expires_at <= (at or timezone.now()):
+            return CredentialState.EXPIRED
+        is_replaced = self.replaced_by_id is not None
+        return CredentialState.REPLACED if is_replaced else CredentialState.ACTIVE

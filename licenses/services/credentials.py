@@ -1,0 +1,284 @@
+"""Pull credentials: made, changed, rotated and revoked by vendors and customers."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from audit.services import record
+from audit.tags import EventTag
+from licenses.models import (
+    MAX_CLIENT_LENGTH,
+    License,
+    PullCredential,
+    PullCredentialQuerySet,
+)
+from licenses.networks import canonical_network
+from licenses.pull_credential import PURPOSE, generate_pull_credential
+from portal.crypto.fields import lookup_keyring
+from portal.crypto.secrets import Secret
+from portal.errors import Conflict, Invalid
+from teams.actors import Actor
+from teams.api_tokens import LAST_USED_PRECISION
+from teams.permissions import Permission
+from teams.services import apply_changes
+
+MAX_PULL_CREDENTIALS = 20
+OLD_SECRET_LASTS = timedelta(days=7)
+OLD_SECRET_LASTS_AT_MOST = timedelta(days=90)
+# For the time that a form needs to arrive.
+_LENIENCE = timedelta(minutes=5)
+
+
+@transaction.atomic
+def create_pull_credential(
+    *,
+    actor: Actor,
+    license: License,
+    name: str,
+    expires_at: datetime | None = None,
+    networks: Collection[str] = (),
+) -> tuple[PullCredential, Secret]:
+    """Create a credential; return it with its text, which is not stored.
+
+    Raises:
+        Conflict: the license has as many as it may have.
+    """
+    _require(actor, license)
+    _lock(license)
+    current = PullCredential.objects.for_team(license.team_id).current()
+    if current.filter(license=license).count() >= MAX_PULL_CREDENTIALS:
+        raise Conflict(
+            "too_many_pull_credentials",
+            f"A license has at most {MAX_PULL_CREDENTIALS} pull credentials. Revoke "
+            "one first.",
+        )
+    credential, secret = _generated(
+        actor,
+        PullCredential(
+            team_id=license.team_id,
+            license=license,
+            name=name.strip(),
+            expires_at=_in_future(expires_at),
+            networks=_canonical(networks),
+        ),
+    )
+    record(actor, EventTag.PULL_CREDENTIAL_CREATED, credential, **_audited(credential))
+    return credential, secret
+
+
+@transaction.atomic
+def rotate_pull_credential(
+    *, actor: Actor, credential: PullCredential, old_ends_at: datetime | None = None
+) -> tuple[PullCredential, Secret]:
+    """Make another secret of the same name, networks and lifetime.
+
+    The old one stays valid for 7 days, or until ``old_ends_at``: at most 90 days, or
+    ends at once if that is not in the future.
+
+    Raises:
+        Conflict: it is revoked or replaced, or the secret before it is still valid.
+    """
+    _require(actor, credential.license)
+    old = _current(credential)
+    now = timezone.now()
+    before = PullCredential.objects.for_team(old.team_id).filter(replaced_by=old)
+    if before.usable(now).exists():
+        raise Conflict(
+            "previous_secret_valid",
+            "The secret before this one is still valid. Revoke it, or wait until it "
+            "ends.",
+        )
+    ends_at = end_of_old_secret(old_ends_at, now)
+    lasts = old.expires_at - old.created_at if old.expires_at else None
+    new = PullCredential(
+        team_id=old.team_id,
+        license=old.license,
+        name=old.name,
+        expires_at=now + lasts if lasts else None,
+        networks=old.networks,
+    )
+    # First, so that the name is free. The foreign key is checked at the end.
+    old.replaced_by_id = new.pk
+    old.expires_at = min(ends_at, old.expires_at or ends_at)
+    old.save(update_fields=["replaced_by", "expires_at"])
+    new, secret = _generated(actor, new)
+    record(
+        actor,
+        EventTag.PULL_CREDENTIAL_ROTATED,
+        new,
+        **_audited(new),
+        old_key=old.key,
+        old_ends_at=old.expires_at.isoformat(),
+    )
+    return new, secret
+
+
+@transaction.atomic
+def change_pull_credential(
+    *, actor: Actor, credential: PullCredential, changes: Mapping[str, object]
+) -> PullCredential:
+    """Change name, networks or expiry, in effect within one second.
+
+    The secret before it gets the same name and networks, and ends no later.
+
+    Raises:
+        Conflict: it is revoked or replaced.
+    """
+    _require(actor, credential.license)
+    credential = _current(credential)
+    changes = dict(changes)
+    if "networks" in changes:
+        networks = changes["networks"]
+        assert isinstance(networks, Collection)  # noqa: S101 -- typing
+        changes["networks"] = _canonical(networks)
+    expires_at = changes.get("expires_at", credential.expires_at)
+    assert expires_at is None or isinstance(expires_at, datetime)  # noqa: S101 -- typing
+    if expires_at != credential.expires_at:
+        _in_future(expires_at)
+    changed = apply_changes(credential, changes)
+    if changed:
+        before = _with_predecessor(credential).exclude(pk=credential.pk)
+        before.update(name=credential.name, networks=credential.networks)
+        if expires_at is not None:
+            before.filter(expires_at__gt=expires_at).update(expires_at=expires_at)
+        record(
+            actor,
+            EventTag.PULL_CREDENTIAL_CHANGED,
+            credential,
+            **_audited(credential),
+            changed=changed,
+        )
+    return credential
+
+
+@transaction.atomic
+def revoke_pull_credential(
+    *, actor: Actor, credential: PullCredential
+) -> PullCredential:
+    """Stop pulls with a secret, and the one before it, within one second.
+
+    The license's other credentials and its ID go on. Revoking again is a no-op.
+    """
+    _require(actor, credential.license)
+    _lock(credential.license)
+    stopped = list(_with_predecessor(credential).filter(revoked_at__isnull=True))
+    for row in stopped:
+        row.revoked_at = timezone.now()
+        row.revoked_by_id = actor.person_id
+        row.revoked_by_label = actor.label[:254]
+        row.save(update_fields=["revoked_at", "revoked_by", "revoked_by_label"])
+        record(actor, EventTag.PULL_CREDENTIAL_REVOKED, row, **_audited(row))
+    credential.refresh_from_db()
+    return credential
+
+
+def touch_pull_credential(
+    team_id: uuid.UUID, credential_id: uuid.UUID, address: str | None, client: str
+) -> None:
+    """Store that a credential was used, from where and by what, once a minute."""
+    now = timezone.now()
+    stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - LAST_USED_PRECISION)
+    printable = "".join(character for character in client if " " <= character <= "~")
+    PullCredential.objects.for_team(team_id).filter(stale, pk=credential_id).update(
+        last_used_at=now,
+        last_used_address=address,
+        last_used_client=printable[:MAX_CLIENT_LENGTH],
+    )
+
+
+def end_of_old_secret(chosen: datetime | None, now: datetime) -> datetime:
+    """Return when a replaced secret ends; None chooses 7 days.
+
+    Raises:
+        Invalid: it would be valid for more than 90 days.
+    """
+    if chosen is None:
+        return now + OLD_SECRET_LASTS
+    if chosen > now + OLD_SECRET_LASTS_AT_MOST + _LENIENCE:
+        days = OLD_SECRET_LASTS_AT_MOST.days
+        raise Invalid({"old_ends_at": [f"Choose an instant within {days} days."]})
+    return max(chosen, now)
+
+
+def _generated(
+    actor: Actor, credential: PullCredential
+) -> tuple[PullCredential, Secret]:
+    """Give a new row its secret, and store it."""
+    new = generate_pull_credential()
+    credential.key = new.key
+    credential.digest = lookup_keyring().digest(new.text.reveal(), purpose=PURPOSE)
+    credential.created_by_id = actor.person_id
+    credential.created_by_label = actor.label[:254]
+    credential.full_clean()
+    credential.save()
+    return credential, new.text
+
+
+def _require(actor: Actor, license: License) -> None:
+    actor.require(
+        Permission.CREDENTIAL_MANAGE,
+        team_id=license.team_id,
+        customer_id=license.customer_id,
+        license_id=license.pk,
+    )
+
+
+def _lock(license: License) -> None:
+    """Let changes of one license's credentials apply in turn."""
+    licenses = License.objects.for_team(license.team_id).filter(pk=license.pk)
+    list(licenses.select_for_update(no_key=True).values_list("pk"))
+
+
+def _current(credential: PullCredential) -> PullCredential:
+    """Return the row as it is now, locked; raises Conflict if it is not current."""
+    _lock(credential.license)
+    rows = PullCredential.objects.for_team(credential.team_id)
+    row = rows.select_related("license__customer", "license__application").get(
+        pk=credential.pk
+    )
+    if row.revoked_at is not None:
+        raise Conflict(
+            "credential_revoked",
+            "This pull credential is revoked. Create another one.",
+        )
+    if row.replaced_by_id is not None:
+        raise Conflict(
+            "credential_replaced",
+            "This secret has been replaced. Do this with the current one.",
+        )
+    return row
+
+
+def _with_predecessor(credential: PullCredential) -> PullCredentialQuerySet:
+    # No more than one: a rotation waits until the secret before is not valid.
+    rows: PullCredentialQuerySet = PullCredential.objects.for_team(credential.team_id)
+    return rows.filter(Q(pk=credential.pk) | Q(replaced_by=credential))
+
+
+def _in_future(expires_at: datetime | None) -> datetime | None:
+    if expires_at is not None and expires_at <= timezone.now():
+        raise Invalid({"expires_at": ["Choose an instant in the future."]})
+    return expires_at
+
+
+def _canonical(networks: Collection[str]) -> list[str]:
+    try:
+        return list(dict.fromkeys(map(canonical_network, networks)))
+    except ValueError as error:
+        raise Invalid({"networks": [str(error)]}) from error
+
+
+def _audited(credential: PullCredential) -> dict[str, object]:
+    expires_at = credential.expires_at
+    return {
+        "license": str(credential.license_id),
+        "key": credential.key,
+        "expires_at": expires_at.isoformat() if expires_at else None,
+        "networks": credential.networks,
+    }
