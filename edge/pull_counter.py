@@ -16,11 +16,10 @@ from edge.cache.place import place_of
 from edge.http import SUCCESS, Request
 from edge.threads import DatabaseThreads
 from oci.index import children_of
-from registries.decision.credentials import SubjectKind
 from registries.decision.pull import Allowed, AllowedPull, Decision
 from registries.models.outcomes import ALLOWED
 from registries.models.pulls import PRIVATE_REGISTRY_ID
-from registries.pulls.events import Counted, Pull
+from registries.pulls.events import Counted, Pull, credential_of
 from registries.pulls.sessions import ManifestRequest, Sessions
 from registries.pulls.usage import (
     CacheCounts,
@@ -34,6 +33,8 @@ WRITE_SECONDS = 5
 # No client waits for it, and a large batch takes longer than a request may.
 WRITE_DEADLINE_SECONDS = 20
 MANY = "*"
+# In nginx's log, of a vendor's pull.
+NO_LICENSE = "-"
 MAX_KINDS = 50_000
 # So that no client fills memory and table with names that it makes up.
 MAX_KINDS_OF_HOLDER = 100
@@ -122,8 +123,8 @@ class PullCounter:
         sent = request.sent
         if settings.BERTH_PULL_LOG or sent.status not in SUCCESS:
             return
-        if allowed.subject.kind is SubjectKind.LICENSE and sent.size:
-            self._add_traffic(allowed, sent.size)
+        if allowed.license_id is not None and sent.size:
+            self._add_traffic(allowed, allowed.license_id, sent.size)
         if settings.BERTH_CACHE_DIR and request.method == "GET":
             hit = request.is_hit
             self._add_cache(
@@ -157,9 +158,11 @@ class PullCounter:
         self._usage.add_pull(pull, Counted(datetime.now(UTC), 1, stale))
         return True
 
-    def _add_traffic(self, allowed: AllowedPull, size: int) -> None:
+    def _add_traffic(
+        self, allowed: AllowedPull, license_id: uuid.UUID, size: int
+    ) -> None:
         traffic, today = self._usage.traffic, datetime.now(UTC).date()
-        day = LicenseDay(allowed.team_id, allowed.subject.id, today)
+        day = LicenseDay(allowed.team_id, license_id, today)
         if day in traffic or len(traffic) < MAX_KINDS:
             traffic[day] += size
 
@@ -212,7 +215,8 @@ async def counted_pulls(threads: DatabaseThreads) -> AsyncIterator[PullCounter]:
 
 def pull_of_log(allowed: AllowedPull) -> str:
     """Return whose pull a line of nginx's log is, without any secret."""
-    return f"{allowed.team_id} {allowed.subject} {allowed.registry.id}"
+    license = allowed.license_id or NO_LICENSE
+    return f"{allowed.team_id} {allowed.subject} {allowed.registry.id} {license}"
 
 
 def _pull(decision: Decision, image: PulledImage, outcome: str) -> Pull:
@@ -224,11 +228,12 @@ def _pull(decision: Decision, image: PulledImage, outcome: str) -> Pull:
         hour=datetime.now(UTC).replace(minute=0, second=0, microsecond=0),
         application_slug=image.application[:64],
         holder=str(subject),
-        license_id=subject.id if subject.kind is SubjectKind.LICENSE else None,
+        license_id=decision.license_id,
         registry_id=_registry_id(decision, image),
         repository=image.repository,
         reference=image.reference,
         outcome=outcome,
+        credential_id=credential_of(subject),
     )
 
 

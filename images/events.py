@@ -33,7 +33,7 @@ from portal.wake import Task, wake
 from registries.decision.credentials import Subject, SubjectKind
 from registries.models import PRIVATE_REGISTRY_ID
 from registries.models.outcomes import ALLOWED
-from registries.pulls.events import PULLS_KEPT, Pull, record_pull
+from registries.pulls.events import PULLS_KEPT, Pull, credential_of, record_pull
 from teams.actors import system_actor
 from teams.selectors import actor_in_team, actor_of_api_token, api_token_by_id
 
@@ -242,6 +242,7 @@ def _count(application: Application, name: str, event: Notification) -> None:
         repository=name,
         reference=event.tag or event.digest,
         outcome=ALLOWED,
+        credential_id=credential_of(subject),
     )
     record_pull(pull, event.at)
 

@@ -149,6 +149,11 @@ def license_by_secret(presented: Secret) -> License | None:
     return licenses.filter(_has_id(presented)).first()
 
 
+def held_license(team_id: uuid.UUID, license_id: uuid.UUID) -> License:
+    """Return the license of a holder who has signed in."""
+    return licenses_for_team(team_id).get(pk=license_id)
+
+
 def pull_credential_by_secret(presented: Secret) -> PullCredential | None:
     """Return the pull credential with this text, in any state and team."""
     rows = PullCredential.objects.select_related(

@@ -129,7 +129,8 @@ def _upstreams(directory: Path, ports: NginxPorts) -> str:
         "keepalive 64; keepalive_timeout 4s; }"
         for name, servers in named.items()
     ]
-    return "\n".join([*upstreams, f'lua_package_path "{directory}/?.lua;;";'])
+    client = 'map "" $berth_client { default $remote_addr; }'
+    return "\n".join([*upstreams, client, f'lua_package_path "{directory}/?.lua;;";'])
 
 
 def _host(*listen: str) -> str:

@@ -7,7 +7,7 @@ import logging
 from edge.http import Request
 from edge.services import EdgeServices
 from registries.decision.proxied_name import ProxiedName
-from registries.decision.pull import AllowedPull, Denied
+from registries.decision.pull import AllowedPull, Denied, within_networks
 
 logger = logging.getLogger(__name__)
 
@@ -25,13 +25,13 @@ async def decide(
     gate = services.proxy_gate
     registry_token = gate.read_token(request, name.scope)
     ask = services.decisions.decide_now if now else services.decisions.decide
-    decision = await ask(registry_token.subject, name)
+    decision = within_networks(await ask(registry_token.subject, name), request.address)
     if isinstance(decision, Denied):
         logger.info(
             "Pull denied: %s for %s by %s",
             decision.reason.value,
             name,
-            decision.subject or "an unknown credential",
+            decision.who,
         )
     elif not registry_token.allows("repository", str(name), "pull"):
         raise gate.challenge(request, name.scope, "insufficient_scope")

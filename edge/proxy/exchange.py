@@ -16,7 +16,7 @@ from edge.proxy.refusals import refusal
 from edge.proxy.route import Route
 from edge.proxy.stream import Whole, relay
 from edge.services import EdgeServices
-from registries.decision.pull import AllowedPull, Denied
+from registries.decision.pull import AllowedPull, Denied, within_networks
 from registries.pulls.events import queue_check
 from registries.upstream.client import UpstreamRequest
 from registries.upstream.errors import UpstreamError, UpstreamFault, UpstreamTimeout
@@ -120,10 +120,13 @@ class Exchange:
         """Decide once more; raises django.db.Error when that cannot be done."""
         subject, name = self.allowed.subject, self.route.name
         # Over a connection of its own: no request of the same login delays it.
-        decision = await self.services.download_decisions.decide(subject, name)
+        decision = within_networks(
+            await self.services.download_decisions.decide(subject, name),
+            self.request.address,
+        )
         if isinstance(decision, Denied):
             logger.info(
                 "Download denied: %s for %s by %s",
-                *(decision.reason.value, name, subject),
+                *(decision.reason.value, name, decision.who),
             )
         return not isinstance(decision, Denied)

@@ -1,9 +1,10 @@
 """``/v2/_pull``: what nginx asks before it serves files of the disk cache itself.
 
-nginx names the repository in ``X-Berth-Name``, passes the client's ``Authorization`` on
-and remembers an answer of 200 for 0.8 seconds (deploy/nginx). After any other answer it
-passes the client's request to the edge, which decides again, counts and says why. A
-client that asks directly learns what its own token may do, and nothing more.
+nginx names the repository in ``X-Berth-Name``, passes the client's ``Authorization``
+and address on, and remembers an answer of 200 to them for 0.8 seconds (deploy/nginx).
+After any other answer it passes the client's request to the edge, which decides again,
+counts and says why. A client that asks directly learns what its own token may do, and
+nothing more.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from edge.cache.place import place_of
 from edge.facts import in_time
 from edge.http import RegistryError, Request
 from edge.proxy.access import decide
+from edge.pull_counter import pull_of_log
 from edge.services import EdgeServices
 from oci.reference import MalformedName
 from registries.decision.proxied_name import parse_proxied_name
@@ -37,8 +39,10 @@ async def serve_pull_question(request: Request, services: EdgeServices) -> None:
         return
     if isinstance(decision, AllowedPull):
         place = place_of(decision)
-        who = f"{decision.team_id} {decision.subject} {place.registry_id}"
-        headers = [("X-Berth-Place", str(place)), ("X-Berth-Pull", who)]
+        headers = [
+            ("X-Berth-Place", str(place)),
+            ("X-Berth-Pull", pull_of_log(decision)),
+        ]
         await request.answer(200, headers, b"")
     else:
         await request.answer(_REFUSED, [], b"")

@@ -141,4 +141,5 @@ def _pull(answer: LoggedAnswer, hour: datetime, reference: str) -> Pull:
         repository=answer.name.path,
         reference=reference,
         outcome=ALLOWED,
+        credential_id=answer.puller.credential_id,
     )

@@ -7,9 +7,11 @@ import uuid
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from edge.pull_counter import NO_LICENSE
 from oci.reference import parse_manifest_reference
-from registries.decision.credentials import Subject, SubjectKind
+from registries.decision.credentials import Subject
 from registries.decision.proxied_name import ProxiedName, parse_proxied_name
+from registries.pulls.events import credential_of
 
 # Numbers beyond these are not of a log, and would not fit into the database.
 _MAX_SECONDS = 2**33
@@ -27,6 +29,7 @@ class Puller(NamedTuple):
     holder: str
     license_id: uuid.UUID | None
     registry_id: uuid.UUID
+    credential_id: uuid.UUID | None = None
 
 
 class LoggedAnswer(NamedTuple):
@@ -95,12 +98,17 @@ def _text(value: object) -> str:
 
 @lru_cache(maxsize=20_000)
 def _puller(text: str) -> Puller:
-    team, holder, registry = text.split(" ")
+    team, holder, registry, license = text.split(" ")
     subject = Subject.parse(holder)
     if subject is None:
         raise ValueError("not a holder")
-    license_id = subject.id if subject.kind is SubjectKind.LICENSE else None
-    return Puller(uuid.UUID(team), str(subject), license_id, uuid.UUID(registry))
+    return Puller(
+        team_id=uuid.UUID(team),
+        holder=str(subject),
+        license_id=None if license == NO_LICENSE else uuid.UUID(license),
+        registry_id=uuid.UUID(registry),
+        credential_id=credential_of(subject),
+    )
 
 
 @lru_cache(maxsize=20_000)

@@ -14,8 +14,7 @@ from edge.http import RegistryError, Request
 from edge.registry.route import Wanted, parse_wanted
 from edge.services import EdgeServices
 from oci.errors import ErrorCode
-from registries.decision.credentials import SubjectKind
-from registries.decision.pull import Denied, denied
+from registries.decision.pull import Denied, denied, within_networks
 from registries.decision.sentences import catalog_not_listed
 from registries.models.outcomes import Reason
 
@@ -75,14 +74,17 @@ async def _authorize(
     if wanted.is_catalog:
         raise gate.denied(request, wanted.scope, denied(catalog_not_listed()))
     for access in wanted.accesses:
-        decision = await services.image_decisions.decide(registry_token.subject, access)
+        decision = within_networks(
+            await services.image_decisions.decide(registry_token.subject, access),
+            request.address,
+        )
         if isinstance(decision, Denied):
             logger.info(
                 "%s denied: %s for %s by %s",
                 access.action.capitalize(),
                 decision.reason.value,
                 access.repository,
-                decision.subject or "an unknown credential",
+                decision.who,
             )
             if counted:
                 services.pulls.count(decision, wanted.pulled, wanted.method)
@@ -100,6 +102,5 @@ def _is_denied_push(wanted: Wanted, denied: Denied) -> bool:
     podman and skopeo give up at a 401, which has no body here, and print no reason.
     After a 404 they ask for the upload, and print the sentence of that answer.
     """
-    subject = denied.subject
-    is_vendor = subject is not None and subject.kind is not SubjectKind.LICENSE
+    is_vendor = denied.subject is not None and denied.license_id is None
     return wanted.is_probe and is_vendor and denied.reason in _MISTAKES

@@ -24,11 +24,18 @@ from edge.token.limits import (
     count_request,
 )
 from edge.token.parse import TokenRequest, parse_token_request
+from licenses.services import touch_pull_credential
 from oci.errors import ErrorCode
 from oci.reference import MalformedName, parse_repository
 from oci.scope import Scope
 from registries.decision.credentials import PresentedCredential, PullCredential
-from registries.decision.facts import ApiTokenHolder, Facts, Holder, UserHolder
+from registries.decision.facts import (
+    ApiTokenHolder,
+    Facts,
+    Holder,
+    LicenseHolder,
+    UserHolder,
+)
 from registries.decision.image import ImageAccess
 from registries.decision.passwords import authorize_password_login
 from registries.decision.pull import Denied, decide_login
@@ -64,7 +71,9 @@ async def _answer(
     service, lifetime_seconds = _service(wanted.service)
     facts = await _authenticate(request, services, service, wanted)
     holder = facts.holder if facts else None
-    grants = granted(service, wanted.scopes, facts) if facts and holder else []
+    grants = []
+    if facts and holder:
+        grants = granted(service, wanted.scopes, facts, request.address)
     issued_at = datetime.now(UTC).replace(microsecond=0)
     registry_token = services.issuer.issue(
         subject=holder.subject if holder else None,
@@ -105,6 +114,7 @@ async def _authenticate(
     facts = await _to_its_end(_look_up(request, services, service, wanted))
     login: Holder | Denied = decide_login(
         facts,
+        request.address,
         is_private=service == settings.BERTH_REGISTRY_SERVICE,
         even_if_inactive=bool(wanted.scopes) and _is_decided_later(request, service),
     )
@@ -121,8 +131,7 @@ async def _authenticate(
             headers=[("WWW-Authenticate", 'Basic realm="Berth"')],
             detail={"reason": login.reason.value},
         )
-    if isinstance(facts.holder, ApiTokenHolder):
-        _note_use(services, facts.holder)
+    _note_use(request, services, facts)
     return facts
 
 
@@ -177,10 +186,26 @@ async def _try_password(
     )
 
 
-def _note_use(services: EdgeServices, holder: ApiTokenHolder) -> None:
-    if was_used_long_ago(holder.last_used_at):
+def _note_use(request: Request, services: EdgeServices, facts: Facts) -> None:
+    """Store in the background that a credential was used, unless that is known."""
+    holder = facts.holder
+    if isinstance(holder, ApiTokenHolder) and was_used_long_ago(holder.last_used_at):
         touch = partial(touch_api_token, holder.team_id, holder.id)
         services.background.start(touch)
+    if not isinstance(holder, LicenseHolder) or holder.credential is None:
+        return
+    # What may not pull anything gets an empty token, and is not in use.
+    is_refused = isinstance(decide_login(facts, request.address), Denied)
+    if not is_refused and was_used_long_ago(holder.credential.last_used_at):
+        services.background.start(
+            partial(
+                touch_pull_credential,
+                holder.team_id,
+                holder.credential.id,
+                request.address,
+                request.header("user-agent"),
+            )
+        )
 
 
 def _turn(wanted: TokenRequest) -> int:

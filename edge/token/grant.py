@@ -9,7 +9,12 @@ from oci.scope import Scope
 from registries.decision.facts import Facts, ImageFacts
 from registries.decision.image import VENDOR_ACTIONS, ImageAccess, decide_image
 from registries.decision.proxied_name import WantedImage, parse_proxied_name
-from registries.decision.pull import Allowed, decide_pull
+from registries.decision.pull import (
+    Allowed,
+    Decision,
+    decide_pull,
+    within_networks,
+)
 
 _NO_IMAGE = WantedImage("", None)
 
@@ -24,8 +29,10 @@ def wanted_image(service: str, scope: Scope) -> WantedImage:
         return _NO_IMAGE
 
 
-def granted(service: str, scopes: list[Scope], facts: Facts) -> list[Scope]:
-    """Return the allowed part of each scope, and no scope without one.
+def granted(
+    service: str, scopes: list[Scope], facts: Facts, address: str
+) -> list[Scope]:
+    """Return the part of each scope allowed from an address; no scope without one.
 
     Asking for too much is not an error (auth/token.md): the service that needs the rest
     says why it is missing. ``facts`` are about the images of the scopes, in order.
@@ -35,23 +42,25 @@ def granted(service: str, scopes: list[Scope], facts: Facts) -> list[Scope]:
         actions = tuple(
             action
             for action in scope.actions
-            if _is_allowed(service, scope, action, facts, image)
+            if (decision := _decision(service, scope, action, facts, image))
+            and isinstance(within_networks(decision, address), Allowed)
         )
         if actions:
             grants.append(Scope(scope.type, scope.name, actions))
     return grants
 
 
-def _is_allowed(
+def _decision(
     service: str, scope: Scope, action: str, facts: Facts, image: ImageFacts
-) -> bool:
+) -> Decision | None:
+    """Return the decision about an action; None if there can be no such action."""
     if scope.type != "repository" or action not in VENDOR_ACTIONS:
-        return False
+        return None
     try:
         if service != settings.BERTH_PROXY_SERVICE:
             access = ImageAccess(parse_repository(scope.name), action)
-            return isinstance(decide_image(facts, image, access), Allowed)
+            return decide_image(facts, image, access)
         name = parse_proxied_name(scope.name)
     except MalformedName:
-        return False
-    return action == "pull" and isinstance(decide_pull(facts, image, name), Allowed)
+        return None
+    return decide_pull(facts, image, name) if action == "pull" else None

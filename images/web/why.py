@@ -14,18 +14,21 @@ from django.views.decorators.http import require_http_methods
 from images.selectors import is_listed
 from images.web.why_steps import step_rows
 from licenses.license_id import is_license_id
-from licenses.models import License
+from licenses.models import License, PullCredential
+from licenses.pull_credential import pull_credential_key
 from licenses.selectors import (
     applications_for_team,
     licenses_for_team,
     licenses_matching,
     licenses_with_id,
+    pull_credential_by_secret,
+    pull_credentials_of_team,
 )
 from oci.reference import MalformedName
 from portal.crypto.secrets import Secret
 from portal.http.pages import page_context, render_page
 from portal.http.values import parse_id
-from registries.decision.credentials import Subject, SubjectKind
+from registries.decision.credentials import CURRENT_ID, Subject, SubjectKind
 from registries.decision.pull import Allowed, authorize_pull
 from registries.preview.typed_image import Question, question_of
 from registries.selectors import names_of_holders, refused_pulls_for_team
@@ -39,13 +42,15 @@ _KEPT = ("license", "holder", "image", "application")
 
 
 class WhyForm(forms.Form):
-    """The pull to explain. ``who`` may be a license ID, so it is never in a URL."""
+    """The pull to explain. ``who`` may be a secret, so it is never in a URL."""
 
     who = forms.CharField(
         label="License",
         required=False,
         max_length=254,
-        help_text="The customer's name or e-mail address, or a license ID.",
+        help_text=(
+            "The customer's name or e-mail address, a license ID or a pull credential."
+        ),
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )
     image = forms.CharField(
@@ -104,8 +109,11 @@ def _find_license(request: TeamRequest) -> HttpResponse:
     if {"license", "holder"} & set(query):
         return _redirect(request, query)
     who = request.POST.get("who", "").strip()
-    is_secret = is_license_id(who)
-    # A license ID is never rendered: it is a password.
+    if credential := _credential_with_text(request, who):
+        subject = Subject(SubjectKind.PULL_CREDENTIAL, credential.pk)
+        return _redirect(request, {**query, "holder": str(subject)})
+    is_secret = is_license_id(who) or pull_credential_key(who) is not None
+    # A secret is never rendered.
     data = {**query, "who": "" if is_secret else who}
     form = WhyForm(data, request=request, has_holder=False)
     licenses = _matching_licenses(request, who)
@@ -124,6 +132,12 @@ def _find_license(request: TeamRequest) -> HttpResponse:
     return render_page(request, "images/why.html", context)
 
 
+def _credential_with_text(request: TeamRequest, text: str) -> PullCredential | None:
+    credential = pull_credential_by_secret(Secret(text))
+    is_own = credential is not None and credential.team_id == request.team.pk
+    return credential if is_own else None
+
+
 def _matching_licenses(request: TeamRequest, who: str) -> list[License]:
     if is_license_id(who):
         return list(licenses_with_id(request.team.pk, Secret(who)))
@@ -136,11 +150,14 @@ def _matching_licenses(request: TeamRequest, who: str) -> list[License]:
 def _not_found_message(who: str, *, is_secret: bool) -> str:
     if is_secret:
         return (
-            "No license of your team has this ID. Ask the customer to copy it from "
-            "the license file again."
+            "No license of your team has this ID or pull credential. Ask the customer "
+            "to copy it again."
         )
     if not who:
-        return "Enter a customer's name or e-mail address, or a license ID."
+        return (
+            "Enter a customer's name or e-mail address, a license ID or a pull "
+            "credential."
+        )
     return "No customer of your team matches this name or e-mail address."
 
 
@@ -150,14 +167,18 @@ def _redirect(request: TeamRequest, query: Mapping[str, str]) -> HttpResponse:
 
 
 def _holder(request: TeamRequest) -> tuple[Subject | None, License | None]:
-    """Return the subject in the URL, and its license if it is one."""
+    """Return the subject in the URL, and its license if it has one."""
     text = request.GET.get("license", "")
     subject = Subject.parse(request.GET.get("holder", ""))
     if text:
         pk = parse_id(text)
-        subject = Subject(SubjectKind.LICENSE, pk) if pk else None
+        subject = Subject(SubjectKind.LICENSE, pk, CURRENT_ID) if pk else None
         if subject is None:
             raise Http404
+    if subject is not None and subject.kind is SubjectKind.PULL_CREDENTIAL:
+        rows = pull_credentials_of_team(request.team.pk)
+        credential: PullCredential = find(rows, subject.id)
+        return subject, credential.license
     if subject is None or subject.kind is not SubjectKind.LICENSE:
         return subject, None
     license: License = find(licenses_for_team(request.team.pk), subject.id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -21,6 +21,7 @@ from teams.web.base import TeamRequest
 _TITLES = {
     "credential": "Is the credential valid?",
     "application": "Does it cover this application?",
+    "network": "Is it allowed from the client's network?",
     "license": "Is the license active?",
     "registry": "Is the registry connected and shared with the application?",
     "repository": "May this repository be pulled?",
@@ -29,6 +30,11 @@ _ADVICE = {
     Reason.CREDENTIAL_UNKNOWN: (
         "It was revoked, has expired, or belonged to a former member. Use another one."
     ),
+    Reason.CREDENTIAL_REVOKED: "Give the customer another pull credential.",
+    Reason.CREDENTIAL_EXPIRED: (
+        "Rotate the pull credential, or give the customer the current license file."
+    ),
+    Reason.NETWORK_NOT_ALLOWED: "Add the client's network to the pull credential.",
     Reason.APPLICATION_MISMATCH: (
         "Correct the application in the image name, or issue a license for the "
         "other application."
@@ -49,6 +55,15 @@ _ADVICE = {
     Reason.ACTION_NOT_ALLOWED: (
         "Give this login a role with this permission, or use another login."
     ),
+}
+
+
+_ON_LICENSE_PAGE = {
+    Reason.LICENSE_REVOKED,
+    Reason.LICENSE_EXPIRED,
+    Reason.CREDENTIAL_REVOKED,
+    Reason.CREDENTIAL_EXPIRED,
+    Reason.NETWORK_NOT_ALLOWED,
 }
 
 
@@ -79,7 +94,7 @@ def step_rows(
     """Return all steps in order, including those that were not reached."""
     steps = {step.check: step for step in decision.trace}
     rows = []
-    for check in _checks(question, license):
+    for check in _checks(question, license, steps):
         step = steps.get(check)
         if step is None:
             rows.append(StepRow(_TITLES[check], State.NOT_REACHED, ""))
@@ -91,8 +106,12 @@ def step_rows(
     return rows
 
 
-def _checks(question: Question, license: License | None) -> list[str]:
+def _checks(
+    question: Question, license: License | None, steps: Collection[str]
+) -> list[str]:
     checks = ["credential", "application"]
+    if "network" in steps:
+        checks.append("network")
     if license is not None:
         checks.append("license")
     if question.upstream is not PRIVATE_REGISTRY:
@@ -162,7 +181,7 @@ def _fix_link(
     license: License | None,
 ) -> tuple[str, str]:
     """Return the URL of the page to fix the problem, and the link's text."""
-    if reason in {Reason.LICENSE_REVOKED, Reason.LICENSE_EXPIRED} and license:
+    if reason in _ON_LICENSE_PAGE and license:
         return _url(
             request, "licenses-detail", license_id=license.pk
         ), "Open the license"

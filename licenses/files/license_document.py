@@ -13,24 +13,27 @@ from typing import Any
 from django.conf import settings
 
 from licenses.models import EXPIRY_NAME, License, LicenseField
+from portal.crypto.secrets import Secret
 
 # Berth's type "paid" is called "prod" in license files.
 _FILE_TYPES = {License.Type.PAID.value: "prod"}
 
 
 def license_document(
-    license: License, field_values: Iterable[tuple[LicenseField, object]]
+    license: License,
+    secret: Secret,
+    field_values: Iterable[tuple[LicenseField, object]],
 ) -> dict[str, Any]:
     """Return the contents of the license file as plain data, before it is signed.
 
-    They contain the license ID, a secret.
+    They contain the secret: the license ID, or a pull credential.
     """
     return {
         "apiVersion": "kots.io/v1beta2",
         "kind": "License",
         "metadata": {"name": f"{license.application.slug}-{license.pk}"},
         "spec": {
-            "licenseID": license.license_id.reveal(),
+            "licenseID": secret.reveal(),
             "licenseType": _FILE_TYPES.get(license.type, license.type),
             "licenseSequence": license.sequence,
             "appSlug": license.application.slug,

@@ -17,6 +17,7 @@ from licenses.files.signature import signed_document
 from licenses.models import License, LicenseSigningKey
 from licenses.selectors import effective_field_values
 from oci.portable_yaml import to_portable_yaml
+from portal.crypto.secrets import Secret
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -46,14 +47,21 @@ class SignedFile:
         return to_portable_yaml(signed)
 
 
-def license_file(license: License) -> SignedFile:
+def license_file(license: License, secret: Secret | None = None) -> SignedFile:
     """Return the file of a license.
+
+    ``secret`` takes the place of the license ID: whoever holds a pull credential must
+    not learn the ID, which would outlive it.
 
     Raises:
         Conflict: the installation has no key to sign it.
     """
     return SignedFile(
         name=f"license-{license.application.slug}.yaml",
-        document=license_document(license, effective_field_values(license)),
+        document=license_document(
+            license,
+            secret or Secret(license.license_id.reveal()),
+            effective_field_values(license),
+        ),
         signing_key=signing_key_of(license.application),
     )

@@ -179,7 +179,7 @@ def revoke_pull_credential(
 
 
 def touch_pull_credential(
-    team_id: uuid.UUID, credential_id: uuid.UUID, address: str | None, client: str
+    team_id: uuid.UUID, credential_id: uuid.UUID, address: str, client: str
 ) -> None:
     """Store that a credential was used, from where and by what, once a minute."""
     now = timezone.now()
@@ -187,7 +187,7 @@ def touch_pull_credential(
     printable = "".join(character for character in client if " " <= character <= "~")
     PullCredential.objects.for_team(team_id).filter(stale, pk=credential_id).update(
         last_used_at=now,
-        last_used_address=address,
+        last_used_address=None if address == "unknown" else address,
         last_used_client=printable[:MAX_CLIENT_LENGTH],
     )
 

@@ -1,4 +1,7 @@
-"""Signs license holders in: HTTP Basic (RFC 7617), the license ID is the password."""
+"""Signs license holders in: HTTP Basic (RFC 7617).
+
+The password is the license ID or a pull credential.
+"""
 
 from __future__ import annotations
 
@@ -7,37 +10,43 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from django.conf import settings
-from django.utils import timezone
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
 from licenses.models import License
-from licenses.selectors import license_by_secret
+from licenses.selectors import held_license
+from licenses.services import touch_pull_credential
 from portal.crypto.secrets import Secret
 from portal.errors import NotAllowed, TooMany
 from portal.http.client_address import neighbourhood_of
 from portal.limits.minute_counts import count, counted, seconds_left
-from registries.decision.facts import Facts
+from registries.decision.credentials import PresentedCredential
+from registries.decision.facts import LicenseHolder
 from registries.decision.pull import Denied, decide_login
-from registries.decision.query import license_holder
+from registries.decision.query import fetch_facts
 from registries.decision.sentences import UNKNOWN_LICENSE
 from registries.models.outcomes import Reason
+from teams.api_tokens import was_used_long_ago
 
 REQUESTS_PER_MINUTE = 60
 
 
 @dataclass(frozen=True, slots=True)
 class SignedInLicense:
-    """The ``request.user`` of the views for license holders."""
+    """The ``request.user`` of the views for license holders.
+
+    ``secret`` is what they presented: the license ID or a pull credential.
+    """
 
     license: License
+    secret: Secret
     is_authenticated: bool = True
 
 
 class LicenseAuthentication(BaseAuthentication):
-    """Accepts any username. Refuses expired and revoked licenses, as a pull would."""
+    """Accepts any username. Refuses what a pull would be refused for, in its words."""
 
     def authenticate(self, request: Request) -> tuple[SignedInLicense, None] | None:
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
@@ -48,21 +57,35 @@ class LicenseAuthentication(BaseAuthentication):
             _refuse_too_many(
                 "too_many_failures", "Too many failed logins from your network."
             )
-        license = license_by_secret(_password(text.strip()))
-        if license is None:
+        presented = _password(text.strip())
+        facts = fetch_facts(PresentedCredential("", presented))
+        holder = facts.holder
+        if not isinstance(holder, LicenseHolder):
             count(failures)
             raise AuthenticationFailed(UNKNOWN_LICENSE, Reason.CREDENTIAL_UNKNOWN.value)
-        if count(f"license-requests:{license.pk}") > REQUESTS_PER_MINUTE:
+        if count(f"license-requests:{holder.id}") > REQUESTS_PER_MINUTE:
             _refuse_too_many(
                 "too_many_requests", "Too many requests with this license."
             )
-        login = decide_login(Facts(timezone.now(), license_holder(license), ()))
+        login = decide_login(facts, request.META["BERTH_CLIENT_ADDRESS"] or "unknown")
         if isinstance(login, Denied):
             raise NotAllowed(login.reason.value, login.message)
-        return SignedInLicense(license), None
+        _note_use(request, holder)
+        return SignedInLicense(held_license(holder.team_id, holder.id), presented), None
 
     def authenticate_header(self, request: Request) -> str:
         return 'Basic realm="Berth"'
+
+
+def _note_use(request: Request, holder: LicenseHolder) -> None:
+    credential = holder.credential
+    if credential is not None and was_used_long_ago(credential.last_used_at):
+        touch_pull_credential(
+            holder.team_id,
+            credential.id,
+            request.META["BERTH_CLIENT_ADDRESS"] or "unknown",
+            request.headers.get("User-Agent", ""),
+        )
 
 
 def _password(text: str) -> Secret:
@@ -89,5 +112,7 @@ class LicenseScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-
         return {
             "type": "http",
             "scheme": "basic",
-            "description": "Any username, and the license ID as the password",
+            "description": (
+                "Any username, and the license ID or a pull credential as the password"
+            ),
         }

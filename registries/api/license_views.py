@@ -45,10 +45,14 @@ class LicenseHolderView(GenericAPIView[Any]):
     parameters: ClassVar[frozenset[str]] = frozenset()
 
     @property
-    def license(self) -> License:
+    def signed_in(self) -> SignedInLicense:
         signed_in = self.request.user
         assert isinstance(signed_in, SignedInLicense)  # noqa: S101 -- narrows
-        return signed_in.license
+        return signed_in
+
+    @property
+    def license(self) -> License:
+        return self.signed_in.license
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
@@ -90,8 +94,11 @@ class HeldLicenseFileView(LicenseHolderView):
         },
     )
     def get(self, request: Request) -> HttpResponse:
-        """Download your license file, signed and current."""
-        file = license_file(self.license)
+        """Download your license file, signed and current.
+
+        Its `licenseID` is what you sent as the password.
+        """
+        file = license_file(self.license, self.signed_in.secret)
         tag = f'"{file.tag}"'
         if _has(request, tag):
             return HttpResponse(status=304, headers={"ETag": tag})
@@ -121,11 +128,12 @@ class PullSecretView(LicenseHolderView):
         responses={(200, YAML): OpenApiResponse(OpenApiTypes.OBJECT)},
     )
     def get(self, request: Request) -> HttpResponse:
-        """Get the Kubernetes pull secret, which contains the license ID."""
+        """Get the Kubernetes pull secret, with what you sent as the password."""
         namespace = request.query_params.get("namespace")
         if namespace is not None:
             check_namespace(namespace)
-        text = pull_secret_of(self.license, _hosts(), namespace)
+        application = self.license.application
+        text = pull_secret_of(application, self.signed_in.secret, _hosts(), namespace)
         return HttpResponse(text, content_type=YAML)
 
 

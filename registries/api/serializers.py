@@ -253,7 +253,9 @@ class AuthorizationRequestSerializer(InputSerializer):
         max_length=1000,
         trim_whitespace=False,
         required=False,
-        help_text="A license ID or an API token; never an account password",
+        help_text=(
+            "A license ID, a pull credential or an API token; never an account password"
+        ),
     )
     application = serializers.CharField(max_length=64, help_text="Slug")
     upstream = serializers.CharField(
@@ -263,6 +265,14 @@ class AuthorizationRequestSerializer(InputSerializer):
         help_text="Slug or host of an external registry; null means the private one",
     )
     repository = serializers.CharField(max_length=512, allow_blank=True, default="")
+    address = serializers.IPAddressField(
+        allow_null=True,
+        default=None,
+        help_text=(
+            "The client's; without it, the networks of a pull credential are not "
+            "compared, and the trace lists them"
+        ),
+    )
     trace = serializers.BooleanField(
         default=False, help_text="Return the steps of the decision"
     )

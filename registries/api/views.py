@@ -31,6 +31,7 @@ from registries.api.serializers import (
 )
 from registries.checks.attempt import check_credential_now
 from registries.decision.credentials import (
+    CURRENT_ID,
     PresentedCredential,
     PullCredential,
     Subject,
@@ -42,6 +43,7 @@ from registries.decision.pull import (
     AllowedPull,
     Decision,
     authorize_pull,
+    within_networks,
 )
 from registries.models import CredentialCheck, ExternalRegistry
 from registries.selectors import (
@@ -267,6 +269,8 @@ class AuthorizeView(TeamView[Any]):
             values["repository"],
             within_team=self.team.pk,
         )
+        if values["address"] is not None:
+            decision = within_networks(decision, values["address"])
         fields = _decision_fields(decision, trace=values["trace"])
         return self.shown(fields)
 
@@ -302,7 +306,7 @@ def _presented(values: Mapping[str, Any]) -> PullCredential:
             {"body": ["Send exactly one of license, license_id and password."]}
         )
     if "license" in values:
-        return Subject(SubjectKind.LICENSE, values["license"])
+        return Subject(SubjectKind.LICENSE, values["license"], CURRENT_ID)
     if "license_id" in values:
         return PresentedCredential("", Secret(values["license_id"]))
     password = Secret(values["password"])

@@ -17,8 +17,23 @@ from teams.permissions import Permission, permissions_of
 
 
 @dataclass(frozen=True, slots=True)
+class HeldCredential:
+    """A pull credential, in any state. Without networks, it is allowed everywhere."""
+
+    id: uuid.UUID
+    name: str
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    networks: tuple[str, ...]
+    last_used_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class LicenseHolder:
-    """A license, in any state."""
+    """A license, in any state, by its ID or by a pull credential.
+
+    ``id_version`` counts its IDs. ``id_ends_at`` is the end of one that was replaced.
+    """
 
     id: uuid.UUID
     team_id: uuid.UUID
@@ -27,10 +42,15 @@ class LicenseHolder:
     revoked_at: datetime | None
     revoke_reason: str
     customer_archived_at: datetime | None
+    id_version: int = 1
+    id_ends_at: datetime | None = None
+    credential: HeldCredential | None = None
 
     @property
     def subject(self) -> Subject:
-        return Subject(SubjectKind.LICENSE, self.id)
+        if self.credential is not None:
+            return Subject(SubjectKind.PULL_CREDENTIAL, self.credential.id)
+        return Subject(SubjectKind.LICENSE, self.id, self.id_version)
 
 
 @dataclass(frozen=True, slots=True)

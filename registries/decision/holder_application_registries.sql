@@ -4,15 +4,19 @@
 --
 -- One row for each image and registry. Columns are NULL where nothing is found.
 -- Registries are found in the holder's own team only. Nothing here decides: revoked
--- licenses, unshared registries and the like are found too, so that the decision can say
--- what is wrong. Each LATERAL has a LIMIT or OFFSET, which makes the planner look rows up
--- by their indexes, one image after the other, whatever it knows of the tables' sizes.
+-- licenses, ended credentials, unshared registries and the like are found too, so that
+-- the decision can say what is wrong. Each LATERAL has a LIMIT or OFFSET, which makes the
+-- planner look rows up by their indexes, one image after the other, whatever it knows of
+-- the tables' sizes.
 -- The columns are those of `Row` in query.py.
 SELECT
     wanted.number, application.team_id,
     license.id, license.team_id, license.application_slug, license.expires_at,
-    license.revoked_at, license.revoke_reason, license.archived_at,
-    token.id, token.team_id, token.kind, token.digest, token.role, token.read_only,
+    license.revoked_at, license.revoke_reason, license.archived_at, license.id_version,
+    license.previous_license_id_ends_at, license.by_old_id,
+    pull.id, pull.name, pull.expires_at, pull.revoked_at, pull.networks,
+    pull.last_used_at,
+    token.id, token.team_id, token.kind, token.digest, token.present_role, token.read_only,
     token.expires_at, token.revoked_at, token.last_used_at, token.user_email,
     token.lacks_second_factor,
     person.id, member.role,
@@ -24,30 +28,34 @@ SELECT
     CASE WHEN wanted.with_secrets THEN registry.secret END AS secret
 FROM json_to_recordset(%(wanted)s::json) AS wanted (
     number int, application text, upstream text, endpoint text, docker_hub text,
-    license_digests text[], license_id uuid, token_key text, token_id uuid, user_id uuid,
-    with_secrets boolean
+    license_digests text[], license_id uuid, pull_digests text[], pull_id uuid,
+    token_key text, token_id uuid, user_id uuid, with_secrets boolean
 )
 LEFT JOIN LATERAL (
+    SELECT * FROM licenses_pullcredential AS held
+    WHERE held.digest = ANY(wanted.pull_digests) OR held.id = wanted.pull_id
+    LIMIT 1
+) AS pull ON TRUE
+LEFT JOIN LATERAL (
     SELECT
-        held.id, held.team_id, held.expires_at, held.revoked_at, held.revoke_reason,
-        own.slug AS application_slug, customer.archived_at
+        held.*, own.slug AS application_slug, customer.archived_at,
+        held.previous_license_id_digest = ANY(wanted.license_digests) AS by_old_id
     FROM licenses_license AS held
     JOIN licenses_application AS own ON own.id = held.application_id
     JOIN licenses_customer AS customer ON customer.id = held.customer_id
     WHERE held.license_id_digest = ANY(wanted.license_digests)
-       OR held.id = wanted.license_id
+       OR held.previous_license_id_digest = ANY(wanted.license_digests)
+       OR held.id IN (wanted.license_id, pull.license_id)
     LIMIT 1
 ) AS license ON TRUE
 LEFT JOIN LATERAL (
-    SELECT
-        held.id, held.team_id, held.kind, held.digest, held.read_only, held.expires_at,
-        held.revoked_at, held.last_used_at, owner.email AS user_email,
+    SELECT held.*, owner.email AS user_email,
         -- NULL for a person who is not an active member any more.
         CASE held.kind
-            WHEN 'user' THEN membership.role
+            WHEN 'user' THEN joined.role
             WHEN 'service_account' THEN account.role
             ELSE held.role
-        END AS role,
+        END AS present_role,
         owner.id IS NOT NULL AND team.require_second_factor AND NOT EXISTS (
             SELECT FROM mfa_authenticator AS factor
             WHERE factor.user_id = owner.id AND factor.type <> 'recovery_codes'
@@ -57,8 +65,8 @@ LEFT JOIN LATERAL (
     LEFT JOIN teams_serviceaccount AS account
         ON account.id = held.service_account_id AND account.team_id = held.team_id
     LEFT JOIN teams_user AS owner ON owner.id = held.user_id AND owner.is_active
-    LEFT JOIN teams_membership AS membership
-        ON membership.user_id = owner.id AND membership.team_id = held.team_id
+    LEFT JOIN teams_membership AS joined
+        ON joined.user_id = owner.id AND joined.team_id = held.team_id
     WHERE held.key = wanted.token_key OR held.id = wanted.token_id
     LIMIT 1
 ) AS token ON TRUE
@@ -68,15 +76,15 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS person ON TRUE
 LEFT JOIN LATERAL (
-    SELECT found.id, found.team_id FROM licenses_application AS found
+    SELECT found.* FROM licenses_application AS found
     WHERE found.slug = wanted.application
     LIMIT 1
 ) AS application ON TRUE
 LEFT JOIN LATERAL (
-    SELECT membership.role, membership.team_id FROM teams_membership AS membership
-    JOIN teams_team AS team ON team.id = membership.team_id
-    WHERE membership.user_id = person.id
-      AND membership.team_id = application.team_id
+    SELECT joined.* FROM teams_membership AS joined
+    JOIN teams_team AS team ON team.id = joined.team_id
+    WHERE joined.user_id = person.id
+      AND joined.team_id = application.team_id
       AND (NOT team.require_second_factor OR EXISTS (
           SELECT FROM mfa_authenticator AS factor
           WHERE factor.user_id = person.id AND factor.type <> 'recovery_codes'
@@ -85,19 +93,19 @@ LEFT JOIN LATERAL (
 ) AS member ON TRUE
 LEFT JOIN LATERAL (
     SELECT
-        connected.*, credential.id AS credential_id, credential.auth_type,
+        found.*, credential.id AS credential_id, credential.auth_type,
         credential.username, credential.secret,
-        connected.shared_with_all OR EXISTS (
+        found.shared_with_all OR EXISTS (
             SELECT FROM registries_registryshare AS share
-            WHERE share.registry_id = connected.id
+            WHERE share.registry_id = found.id
               AND share.application_id = application.id
         ) AS is_shared
-    FROM registries_externalregistry AS connected
+    FROM registries_externalregistry AS found
     JOIN registries_credential AS credential
-        ON credential.registry_id = connected.id AND credential.active
-    WHERE connected.team_id = application.team_id
-      AND connected.team_id IN (license.team_id, token.team_id, member.team_id)
-      AND (connected.slug = wanted.upstream
-           OR connected.endpoint IN (wanted.endpoint, wanted.docker_hub))
+        ON credential.registry_id = found.id AND credential.active
+    WHERE found.team_id = application.team_id
+      AND found.team_id IN (license.team_id, token.team_id, member.team_id)
+      AND (found.slug = wanted.upstream
+           OR found.endpoint IN (wanted.endpoint, wanted.docker_hub))
     OFFSET 0
 ) AS registry ON TRUE

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
-from typing import Final, Literal
+from typing import Final, Literal, TypedDict, TypeVar
 
+from licenses.networks import is_within
 from registries.decision import sentences
 from registries.decision.credentials import PullCredential, Subject
 from registries.decision.facts import (
     ApiTokenHolder,
     ConnectedRegistry,
     Facts,
+    HeldCredential,
     Holder,
     ImageFacts,
     LicenseHolder,
@@ -43,6 +45,8 @@ class Allowed:
     subject: Subject
     repository: str
     trace: tuple[Step, ...]
+    license_id: uuid.UUID | None = field(default=None, kw_only=True)
+    credential: HeldCredential | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,16 @@ class Denied:
     trace: tuple[Step, ...]
     team_id: uuid.UUID | None = None
     subject: Subject | None = None
+    license_id: uuid.UUID | None = None
+    credential: HeldCredential | None = None
+
+    @property
+    def who(self) -> str:
+        """Return whose access it was, for logs."""
+        if self.subject is None:
+            return "an unknown credential"
+        named = f" ({self.credential.name!r})" if self.credential else ""
+        return f"{self.subject}{named}"
 
     @property
     def public_reason(self) -> Reason:
@@ -82,6 +96,12 @@ class Denied:
 
 
 Decision = Allowed | Denied
+D = TypeVar("D", bound=Decision)
+
+
+class _Held(TypedDict, total=False):
+    license_id: uuid.UUID
+    credential: HeldCredential | None
 
 
 def authorize_pull(
@@ -135,7 +155,9 @@ def decide_pull(
         registry, full_name = choose_registry(name, image.registries, trace)
     except Refusal as refusal:
         return denied(refusal, holder, trace)
-    return AllowedPull(team_id, holder.subject, full_name, tuple(trace), registry)
+    return AllowedPull(
+        team_id, holder.subject, full_name, tuple(trace), registry, **_held(holder)
+    )
 
 
 def decide_private_pull(
@@ -156,23 +178,53 @@ def decide_private_pull(
         )
     except Refusal as refusal:
         return denied(refusal, holder, trace)
-    return AllowedImage(team_id, holder.subject, repository, tuple(trace))
+    return AllowedImage(
+        team_id, holder.subject, repository, tuple(trace), **_held(holder)
+    )
+
+
+def within_networks(decision: D, address: str) -> D | Denied:
+    """Return the decision, or a refusal if its credential is not allowed from there.
+
+    Apart from the decision, which is remembered for all addresses. ``address`` is the
+    client's behind trusted proxies.
+    """
+    if isinstance(decision, Denied):
+        return decision
+    try:
+        _check_networks(decision.credential, address)
+    except Refusal as refusal:
+        return Denied(
+            refusal.reason,
+            refusal.message,
+            (*decision.trace, refusal.step),
+            decision.team_id,
+            decision.subject,
+            decision.license_id,
+            decision.credential,
+        )
+    return decision
 
 
 def decide_login(
-    facts: Facts, *, is_private: bool = False, even_if_inactive: bool = False
+    facts: Facts,
+    address: str,
+    *,
+    is_private: bool = False,
+    even_if_inactive: bool = False,
 ) -> Holder | Denied:
     """Return the holder of a credential that may log in, for no repository yet.
 
-    An inactive license is refused, so that ``docker login`` says why at once;
-    ``even_if_inactive`` leaves that to the pull. ``is_private`` is for the private
-    registry.
+    An inactive license or credential is refused, so that ``docker login`` says why at
+    once; ``even_if_inactive`` leaves that to the pull. ``address`` is the client's.
+    ``is_private`` is for the private registry.
     """
     trace: list[Step] = []
     try:
         holder = _check_holder(facts, trace, None, is_private=is_private)
         if isinstance(holder, LicenseHolder) and not even_if_inactive:
             _check_license(facts, holder, trace)
+            _check_networks(holder.credential, address)
     except Refusal as refusal:
         return denied(refusal, facts.holder, trace)
     return holder
@@ -188,7 +240,15 @@ def denied(
         (*trace, refusal.step),
         None if isinstance(holder, UserHolder) or holder is None else holder.team_id,
         holder.subject if holder else None,
+        **_held(holder),
     )
+
+
+def _held(holder: Holder | None) -> _Held:
+    """Return what a decision says of the license that it is about."""
+    if not isinstance(holder, LicenseHolder):
+        return {}
+    return {"license_id": holder.id, "credential": holder.credential}
 
 
 def _check_holder(
@@ -263,6 +323,7 @@ def _is_of_own_team(
 
 
 def _check_license(facts: Facts, license: LicenseHolder, trace: list[Step]) -> None:
+    _check_credential(facts, license, trace)
     if license.revoked_at is not None:
         raise sentences.license_revoked(license.revoked_at, license.revoke_reason)
     if license.expires_at is not None and license.expires_at <= facts.at:
@@ -271,3 +332,26 @@ def _check_license(facts: Facts, license: LicenseHolder, trace: list[Step]) -> N
         raise sentences.customer_archived()
     expiry = license.expires_at.isoformat() if license.expires_at else "never"
     passed(trace, "license", f"Active; expires {expiry}.")
+
+
+def _check_credential(facts: Facts, license: LicenseHolder, trace: list[Step]) -> None:
+    """Check what the license was presented by: its ID, or a pull credential."""
+    if license.id_ends_at is not None and license.id_ends_at <= facts.at:
+        raise sentences.license_id_replaced(license.id_ends_at)
+    credential = license.credential
+    if credential is None:
+        return
+    if credential.revoked_at is not None:
+        raise sentences.credential_revoked(credential.revoked_at, credential.name)
+    if credential.expires_at is not None and credential.expires_at <= facts.at:
+        raise sentences.credential_expired(credential.expires_at, credential.name)
+    if credential.networks:
+        networks = ", ".join(credential.networks)
+        passed(trace, "network", f"{credential.name} is allowed from {networks} only.")
+
+
+def _check_networks(credential: HeldCredential | None, address: str) -> None:
+    if credential is not None and not is_within(address, credential.networks):
+        raise sentences.network_not_allowed(
+            address, credential.name, credential.networks
+        )

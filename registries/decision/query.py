@@ -17,18 +17,21 @@ from django.utils import timezone
 
 from licenses.license_id import PURPOSE as LICENSE_ID
 from licenses.license_id import is_license_id
-from licenses.models import License
+from licenses.pull_credential import PURPOSE as PULL_CREDENTIAL
+from licenses.pull_credential import pull_credential_key
 from oci.reference import looks_like_host
 from portal.crypto.fields import EncryptedField, SealedSecret, lookup_keyring
 from registries.decision.credentials import (
     PresentedCredential,
     PullCredential,
+    Subject,
     SubjectKind,
 )
 from registries.decision.facts import (
     ApiTokenHolder,
     ConnectedRegistry,
     Facts,
+    HeldCredential,
     Holder,
     ImageFacts,
     LicenseHolder,
@@ -54,6 +57,12 @@ STATEMENT = "\n".join(
     if (text := line.strip()) and not text.startswith("--")
 )
 _NO_IMAGE = WantedImage("", None)
+_NAMES = {
+    SubjectKind.LICENSE: "license_id",
+    SubjectKind.PULL_CREDENTIAL: "pull_id",
+    SubjectKind.API_TOKEN: "token_id",
+    SubjectKind.USER: "user_id",
+}
 _ACTOR_KINDS = {
     "user": ActorKind.USER,
     "service_account": ActorKind.SERVICE_ACCOUNT,
@@ -73,6 +82,15 @@ class Row(NamedTuple):
     license_revoked_at: datetime | None
     license_revoke_reason: str
     license_customer_archived_at: datetime | None
+    license_id_version: int
+    license_previous_id_ends_at: datetime | None
+    license_by_old_id: bool | None
+    pull_id: uuid.UUID | None
+    pull_name: str
+    pull_expires_at: datetime | None
+    pull_revoked_at: datetime | None
+    pull_networks: list[str]
+    pull_last_used_at: datetime | None
     token_id: uuid.UUID | None
     token_team_id: uuid.UUID
     token_kind: str
@@ -128,11 +146,13 @@ class FactsQuery:
             if is_license_id(text):
                 digests = lookup_keyring().candidates(text, purpose=LICENSE_ID)
                 return {"license_digests": digests}
+            if pull_credential_key(text) is not None:
+                digests = lookup_keyring().candidates(text, purpose=PULL_CREDENTIAL)
+                return {"pull_digests": digests}
             return {"token_key": api_token_key(text)}
         if credential is None:
             return {}
-        names = {SubjectKind.LICENSE: "license_id", SubjectKind.USER: "user_id"}
-        return {names.get(credential.kind, "token_id"): str(credential.id)}
+        return {_NAMES[credential.kind]: str(credential.id)}
 
     def read(self, rows: Sequence[Sequence[Row]]) -> Facts:
         """Return the facts in the rows for each image."""
@@ -142,18 +162,36 @@ class FactsQuery:
 
     def _holder(self, row: Row) -> Holder | None:
         if row.license_id is not None:
-            return LicenseHolder(
-                row.license_id,
-                row.license_team_id,
-                row.license_application_slug,
-                row.license_expires_at,
-                row.license_revoked_at,
-                row.license_revoke_reason,
-                row.license_customer_archived_at,
-            )
+            return self._license_holder(row, row.license_id)
         if row.user_id is not None:
             return UserHolder(row.user_id)
         return self._api_token_holder(row)
+
+    def _license_holder(self, row: Row, license_id: uuid.UUID) -> LicenseHolder | None:
+        version = self._id_version(row)
+        if row.license_id_version - version not in {0, 1}:
+            return None
+        is_old = version < row.license_id_version
+        return LicenseHolder(
+            license_id,
+            row.license_team_id,
+            row.license_application_slug,
+            row.license_expires_at,
+            row.license_revoked_at,
+            row.license_revoke_reason,
+            row.license_customer_archived_at,
+            id_version=version,
+            id_ends_at=row.license_previous_id_ends_at if is_old else None,
+            credential=_pull_credential(row),
+        )
+
+    def _id_version(self, row: Row) -> int:
+        """Return which of the license's IDs the credential is or stands for."""
+        if isinstance(self.credential, Subject) and (
+            self.credential.kind is SubjectKind.LICENSE
+        ):
+            return self.credential.version or row.license_id_version
+        return row.license_id_version - int(bool(row.license_by_old_id))
 
     def _api_token_holder(self, row: Row) -> ApiTokenHolder | None:
         if row.token_id is None or row.token_role is None or not self._presents(row):
@@ -178,6 +216,19 @@ class FactsQuery:
             return False
         owner = row.token_user_email
         return owner is None or owner.lower() == presented.username.lower()
+
+
+def _pull_credential(row: Row) -> HeldCredential | None:
+    if row.pull_id is None:
+        return None
+    return HeldCredential(
+        row.pull_id,
+        row.pull_name,
+        row.pull_expires_at,
+        row.pull_revoked_at,
+        tuple(row.pull_networks),
+        row.pull_last_used_at,
+    )
 
 
 def _wanted(image: WantedImage) -> dict[str, str | None]:
@@ -248,19 +299,6 @@ def _registry(row: Row) -> ConnectedRegistry:
 def _sealed(name: str, stored: str | None, pk: uuid.UUID) -> SealedSecret:
     field = cast("EncryptedField", Credential._meta.get_field(name))
     return SealedSecret(stored or "", field.associated_data(pk))
-
-
-def license_holder(license: License) -> LicenseHolder:
-    """Return the holder of a license that was read with its customer."""
-    return LicenseHolder(
-        license.pk,
-        license.team_id,
-        license.application.slug,
-        license.expires_at,
-        license.revoked_at,
-        license.revoke_reason,
-        license.customer.archived_at,
-    )
 
 
 def statement_parameters(queries: Iterable[FactsQuery]) -> dict[str, str]:

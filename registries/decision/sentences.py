@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 
 from registries.decision.facts import Candidate
@@ -9,13 +10,15 @@ from registries.decision.steps import Refusal
 from registries.models.outcomes import Reason
 from teams.actors import ActorKind
 
-LICENSE_LOGIN = "Log in with any username and your license ID as the password."
+LICENSE_LOGIN = (
+    "Log in with any username and your license ID or a pull credential as the password."
+)
 UNKNOWN_LICENSE = f"No known license came with this request. {LICENSE_LOGIN}"
 UNKNOWN_LOGIN = (
     "No known login came with this request. Log in with your e-mail address and a user "
     "token, or your password if you have no second factor; or with any username and a "
     "service account or team token. Customers log in with any username and their "
-    "license ID as the password."
+    "license ID or a pull credential as the password."
 )
 
 
@@ -31,6 +34,46 @@ def second_factor_required() -> Refusal:
         "Your account has a second factor, so a password alone does not log in here. "
         "Create a user token under API tokens in the portal, and use it as the "
         "password.",
+    )
+
+
+def credential_revoked(at: datetime, name: str) -> Refusal:
+    return Refusal(
+        "credential",
+        Reason.CREDENTIAL_REVOKED,
+        f"This pull credential was revoked on {at:%Y-%m-%d}. Log in with another one "
+        "of your license.",
+        detail=f"{name} was revoked at {at.isoformat()}.",
+    )
+
+
+def credential_expired(at: datetime, name: str) -> Refusal:
+    return Refusal(
+        "credential",
+        Reason.CREDENTIAL_EXPIRED,
+        f"This pull credential expired on {at:%Y-%m-%d %H:%M} UTC. Log in with the one "
+        "that replaced it, or another one of your license.",
+        detail=f"{name} expired at {at.isoformat()}.",
+    )
+
+
+def license_id_replaced(at: datetime) -> Refusal:
+    return Refusal(
+        "credential",
+        Reason.CREDENTIAL_EXPIRED,
+        f"This license ID was replaced, and ended on {at:%Y-%m-%d %H:%M} UTC. Log in "
+        "with the one in your current license file.",
+        detail=f"The license's ID was replaced, and ended at {at.isoformat()}.",
+    )
+
+
+def network_not_allowed(address: str, name: str, networks: Collection[str]) -> Refusal:
+    return Refusal(
+        "network",
+        Reason.NETWORK_NOT_ALLOWED,
+        f"This pull credential is not allowed from your address, {address}. Log in "
+        "with another one of your license, or have the network added.",
+        detail=f"{name} is allowed from {', '.join(networks)}, not from {address}.",
     )
 
 

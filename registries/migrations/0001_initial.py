@@ -329,6 +329,11 @@ class Migration(migrations.Migration):
                 ("hour", models.DateTimeField()),
                 ("application_slug", models.CharField(max_length=64)),
                 ("holder", models.CharField(max_length=80)),
+                ("credential_id", models.UUIDField(null=True)),
+                (
+                    "credential_name",
+                    models.CharField(blank=True, db_default="", max_length=100),
+                ),
                 ("registry_id", models.UUIDField(null=True)),
                 ("registry_slug", models.CharField(blank=True, max_length=128)),
                 ("repository", models.CharField(max_length=512)),

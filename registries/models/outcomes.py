@@ -11,6 +11,9 @@ class Reason(TextChoices):
     """Why Berth denies a pull. Codes are stable: programs and people look them up."""
 
     CREDENTIAL_UNKNOWN = "credential_unknown", "Unknown license"
+    CREDENTIAL_REVOKED = "credential_revoked", "Pull credential revoked"
+    CREDENTIAL_EXPIRED = "credential_expired", "Credential expired"
+    NETWORK_NOT_ALLOWED = "network_not_allowed", "Network not allowed"
     APPLICATION_MISMATCH = "application_mismatch", "Wrong application"
     LICENSE_REVOKED = "license_revoked", "License revoked"
     LICENSE_EXPIRED = "license_expired", "License expired"

@@ -26,6 +26,9 @@ class PullEvent(TeamOwned):
         "licenses.License", null=True, on_delete=models.CASCADE, related_name="pulls"
     )
     holder = models.CharField(max_length=80)
+    # By ID and name, so that the counts outlive the credential.
+    credential_id = models.UUIDField(null=True)
+    credential_name = models.CharField(max_length=100, blank=True, db_default="")
     # By ID and slug, so that the counts outlive the registry.
     registry_id = models.UUIDField(null=True)
     registry_slug = models.CharField(max_length=128, blank=True)

@@ -13,10 +13,11 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from licenses.models import License
+from licenses.models import License, PullCredential
 from portal.database.retry import atomic_with_retry
 from portal.wake import Task, wake
 from registries.checks.queue import make_all_due, make_due
+from registries.decision.credentials import Subject, SubjectKind
 from registries.models import ExternalRegistry, PullEvent
 from registries.models.pulls import PRIVATE_REGISTRY_ID, PRIVATE_REGISTRY_SLUG
 from teams.models import Team
@@ -31,7 +32,8 @@ class Pull(NamedTuple):
 
     For the private registry, ``registry_id`` is PRIVATE_REGISTRY_ID and ``repository``
     the name below the application's slug. ``reference`` is empty if the token service
-    refused.
+    refused. A pull with a pull credential is also of its license, if only the former is
+    known.
     """
 
     team_id: uuid.UUID
@@ -43,6 +45,7 @@ class Pull(NamedTuple):
     repository: str
     reference: str
     outcome: str
+    credential_id: uuid.UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +71,20 @@ class Counted:
 _ADD = """
 INSERT INTO registries_pullevent (
     id, registry_slug, created_at, team_id, hour, application_slug, holder,
-    license_id, registry_id, repository, reference, outcome, last_at, count, stale
-) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+    license_id, registry_id, repository, reference, outcome, credential_id,
+    credential_name, last_at, count, stale
+) VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
 ON CONFLICT (team_id, hour, holder, application_slug, registry_id, repository,
              reference, outcome)
 DO UPDATE SET count = registries_pullevent.count + EXCLUDED.count,
               stale = registries_pullevent.stale + EXCLUDED.stale,
               last_at = GREATEST(registries_pullevent.last_at, EXCLUDED.last_at)
 """
+
+
+def credential_of(subject: Subject) -> uuid.UUID | None:
+    """Return the pull credential that a subject is."""
+    return subject.id if subject.kind is SubjectKind.PULL_CREDENTIAL else None
 
 
 def record_pull(pull: Pull, at: datetime) -> None:
@@ -87,12 +96,14 @@ def record_pull(pull: Pull, at: datetime) -> None:
 def add_pulls(counts: Mapping[Pull, Counted]) -> None:
     """Add counted pulls to their hours.
 
-    Skips pulls of teams and licenses deleted since: a row that cannot be written must
-    not hold up the others. Pulls through a deleted registry stay, without its slug.
+    Skips pulls of teams, licenses and pull credentials deleted since: a row that cannot
+    be written must not hold up the others. Pulls through a deleted registry stay,
+    without its slug.
     """
     if not counts:
         return
     teams = _existing_teams(counts)
+    credentials = _pull_credentials(counts)
     licenses = _existing_licenses(counts)
     slugs = _registry_slugs(counts)
     now = timezone.now()
@@ -101,9 +112,16 @@ def add_pulls(counts: Mapping[Pull, Counted]) -> None:
     for pull, counted in sorted(counts.items(), key=lambda item: [*map(str, item[0])]):
         if pull.team_id not in teams or pull.license_id not in licenses:
             continue
+        license_id, name = pull.license_id, ""
+        if pull.credential_id is not None:
+            credential = credentials.get((pull.team_id, pull.credential_id))
+            if credential is None:
+                continue
+            license_id, name = credential
         slug = slugs.get(pull.registry_id, "")
         numbers = (counted.last_at, counted.count, counted.stale)
-        rows.append((uuid.uuid4(), slug, now, *pull, *numbers))
+        values = pull._replace(license_id=license_id)
+        rows.append((uuid.uuid4(), slug, now, *values, name, *numbers))
     with connection.cursor() as cursor:
         cursor.executemany(_ADD, rows)
 
@@ -117,6 +135,22 @@ def _existing_licenses(pulls: Iterable[Pull]) -> set[uuid.UUID | None]:
     """Return the existing licenses, and None: vendors pull without one."""
     ids = {pull.license_id for pull in pulls if pull.license_id}
     return {None, *License.objects.filter(pk__in=ids).values_list("pk", flat=True)}
+
+
+def _pull_credentials(
+    pulls: Iterable[Pull],
+) -> dict[tuple[uuid.UUID, uuid.UUID], tuple[uuid.UUID, str]]:
+    """Return license and name of the existing pull credentials, by team and ID."""
+    ids = {pull.credential_id for pull in pulls if pull.credential_id}
+    if not ids:
+        return {}
+    rows = PullCredential.objects.filter(pk__in=ids)
+    return {
+        (team_id, pk): (license_id, name)
+        for team_id, pk, license_id, name in rows.values_list(
+            "team_id", "pk", "license_id", "name"
+        )
+    }
 
 
 def _registry_slugs(pulls: Iterable[Pull]) -> dict[uuid.UUID | None, str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from licenses.models import License
+from licenses.models import Application
 from oci.portable_yaml import to_portable_yaml
 from oci.pull_secrets import docker_config, pull_secret, pull_secret_name
+from portal.crypto.secrets import Secret
 from portal.errors import Invalid
 
 # One label of RFC 1123, as Kubernetes requires.
@@ -28,9 +29,12 @@ def check_namespace(namespace: str) -> None:
 
 
 def pull_secret_of(
-    license: License, hosts: Sequence[str], namespace: str | None = None
+    application: Application,
+    secret: Secret,
+    hosts: Sequence[str],
+    namespace: str | None = None,
 ) -> str:
-    """Return the manifest as YAML. It contains the license ID, which is a secret."""
-    config = docker_config(hosts, license.license_id.reveal())
-    name = pull_secret_name(license.application.slug)
+    """Return the manifest as YAML. It contains the holder's secret."""
+    config = docker_config(hosts, secret.reveal())
+    name = pull_secret_name(application.slug)
     return to_portable_yaml(pull_secret(name, config, namespace or ""))

@@ -1,8 +1,9 @@
 -- Whether nginx itself may answer a request with a file of the disk cache.
 --
 -- The edge decides. Its answer is remembered for 0.8 seconds, counted from before it was
--- asked, for the same Authorization and repository. GET and HEAD are the same right: to
--- pull. Whatever is in doubt goes to the edge.
+-- asked, for the same Authorization, repository and address of the client: a pull
+-- credential may be for some networks only. GET and HEAD are the same right: to pull.
+-- Whatever is in doubt goes to the edge.
 
 local ffi = require "ffi"
 -- Not the time of day, which may be set back.
@@ -79,7 +80,7 @@ function decision.recall()
         return ngx.exec("@edge")
     end
     -- No token is kept, only its hash.
-    local key = sha256(authorization) .. var.berth_name
+    local key = sha256(authorization) .. var.berth_client .. " " .. var.berth_name
     local now = monotonic_time()
     local remembered = ngx.shared.berth_decisions:get(key)
     if remembered then

@@ -282,7 +282,7 @@ def test_the_registry_tells_vendors_too_how_to_log_in(
         "No known login came with this request. Log in with your e-mail address and a "
         "user token, or your password if you have no second factor; or with any "
         "username and a service account or team token. Customers log in with any "
-        "username and their license ID as the password."
+        "username and their license ID or a pull credential as the password."
     )
     assert answers["berth-proxy"].error[1].startswith("No known license came with")
 

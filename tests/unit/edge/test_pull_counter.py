@@ -44,7 +44,9 @@ def _close_connection() -> None:
 def denied() -> Denied:
     license = LicenseFactory()
     subject = Subject(SubjectKind.LICENSE, license.pk)
-    return Denied(Reason.LICENSE_REVOKED, "Revoked.", (), license.team_id, subject)
+    return Denied(
+        Reason.LICENSE_REVOKED, "Revoked.", (), license.team_id, subject, license.pk
+    )
 
 
 def image(tag: str) -> PulledImage | None:
@@ -132,7 +134,9 @@ def allowed() -> AllowedPull:
     registry_id = CredentialFactory(registry__team=license.team).registry_id
     registry = replace(connected_registry(), id=registry_id, team_id=license.team_id)
     subject = Subject(SubjectKind.LICENSE, license.pk)
-    return AllowedPull(license.team_id, subject, "my-org/api", (), registry)
+    return AllowedPull(
+        license.team_id, subject, "my-org/api", (), registry, license_id=license.pk
+    )
 
 
 INDEX, CHILD = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
@@ -200,7 +204,8 @@ def test_with_nginxs_log_the_edge_counts_refusals_alone(
 
     headers = request.sent.headers
     assert headers["x-berth-pull"] == (
-        f"{allowed.team_id} {allowed.subject} {allowed.registry.id}"
+        f"{allowed.team_id} {allowed.subject} {allowed.registry.id} "
+        f"{allowed.license_id}"
     )
     assert headers["x-berth-place"] == str(place_of(allowed))
     assert "x-berth-cache" not in headers

@@ -34,11 +34,14 @@ def holder(secret: Secret | License, username: str = "x") -> PresentedCredential
     return PresentedCredential(username, Secret(text.reveal()))
 
 
+ADDRESS = "192.0.2.1"
+
+
 def granted(service: str, who: PresentedCredential, *scopes: str) -> list[str]:
     asked = parse_scopes(scopes)
     facts = fetch_facts(who, [wanted_image(service, scope) for scope in asked])
     assert facts.holder is not None
-    return [str(scope) for scope in grant.granted(service, asked, facts)]
+    return [str(scope) for scope in grant.granted(service, asked, facts, ADDRESS)]
 
 
 # "acme-app" is the application's slug.

@@ -108,7 +108,10 @@ def test_a_wrong_license_id_is_refused(
     assert response.status_code == 401
     assert response.headers["WWW-Authenticate"] == 'Basic realm="Berth"'
     assert code_of(response) == "credential_unknown"
-    assert "your license ID as the password" in response.json()["detail"]
+    assert (
+        "your license ID or a pull credential as the password"
+        in response.json()["detail"]
+    )
 
 
 @pytest.mark.parametrize("authorization", [None, "Bearer x", "basic", "Negotiate x"])
@@ -240,9 +243,9 @@ def test_nothing_can_be_changed(path: str, holder: LicenseClient, team: Team) ->
 @pytest.mark.parametrize(
     ("path", "queries"),
     [
-        ("", 3),  # the license, its channel and its fields
+        ("", 3),  # the holder, the license and its fields
         ("/file", 4),  # and the key
-        ("/pull-secret", 1),
+        ("/pull-secret", 2),
     ],
 )
 def test_queries(
@@ -257,7 +260,7 @@ def test_queries(
         assert holder.get(path).status_code == 200
 
 
-def test_strangers_cost_one_query(db: None) -> None:
+def test_strangers_cost_one_query_each(db: None) -> None:
     unknown = LicenseClient(authorization=basic("license", "a" * 27))
     nonsense = LicenseClient(authorization=basic("me@acme.example", "password"))
 
@@ -267,4 +270,4 @@ def test_strangers_cost_one_query(db: None) -> None:
         assert unknown.get().status_code == 401
         assert nonsense.get().status_code == 401
 
-    assert len(queries) == 1
+    assert len(queries) == 2

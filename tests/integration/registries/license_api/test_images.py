@@ -172,8 +172,8 @@ def test_queries_of_images(
 ) -> None:
     images = [f"quay.io/my-org/api:{tag}" for tag in range(number)]
 
-    # The license, the registries, their applications and credentials.
-    with django_assert_num_queries(4):
+    # The holder, the license, the registries, their applications and credentials.
+    with django_assert_num_queries(5):
         response = holder.resolve(*images)
 
     assert len(response.json()["images"]) == number

@@ -19,7 +19,7 @@ PLACE = f"{REGISTRY}/{'0' * 32}"
 
 @pytest.fixture
 def lines() -> LogLines:
-    return LogLines(f"{TEAM} license:{LICENSE} {REGISTRY}", place=PLACE)
+    return LogLines(f"{TEAM} license:{LICENSE} {REGISTRY} {LICENSE}", place=PLACE)
 
 
 def put_index(cache: Path) -> None:
@@ -127,7 +127,7 @@ def test_no_path_is_made_of_what_the_log_says(lines: LogLines, tmp_path: Path) -
 
 
 def test_a_vendors_own_pull_has_no_license(lines: LogLines) -> None:
-    lines.pull = f"{TEAM} api-token:{LICENSE} {REGISTRY}"
+    lines.pull = f"{TEAM} api-token:{LICENSE} {REGISTRY} -"
 
     usage = counted(lines.podman())
 
@@ -165,7 +165,7 @@ def test_few_indexes_of_many_children_are_kept_in_memory(
 
 def test_a_holder_has_few_different_pulls_in_a_few_seconds(lines: LogLines) -> None:
     """Whoever has an upstream that answers every name may not fill the table."""
-    counter, other = LogCounter(), LogLines(f"{TEAM} license:{TEAM} {REGISTRY}")
+    counter, other = LogCounter(), LogLines(f"{TEAM} license:{TEAM} {REGISTRY} {TEAM}")
     many = "".join(lines.line(f"v{n}", time=AT) for n in range(1000))
     again = "".join(lines.line(f"w{n}", time=AT) for n in range(1000))
 

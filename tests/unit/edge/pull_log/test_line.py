@@ -10,7 +10,7 @@ from oci.media_types import OCI_INDEX
 from tests.support.rows.pull_log import AT, INDEX, LogLines
 
 TEAM, LICENSE, REGISTRY = (uuid.UUID(int=number) for number in (1, 2, 3))
-LINES = LogLines(f"{TEAM} license:{LICENSE} {REGISTRY}")
+LINES = LogLines(f"{TEAM} license:{LICENSE} {REGISTRY} {LICENSE}")
 
 
 def test_a_line_of_nginx_is_read() -> None:
@@ -22,7 +22,7 @@ def test_a_line_of_nginx_is_read() -> None:
 
     assert answer is not None
     assert answer.at == AT + 0.1
-    assert answer.puller == (TEAM, f"license:{LICENSE}", LICENSE, REGISTRY)
+    assert answer.puller == (TEAM, f"license:{LICENSE}", LICENSE, REGISTRY, None)
     assert (answer.name.application, answer.name.path) == (
         "my-app",
         "sample/my-org/api",
@@ -34,11 +34,23 @@ def test_a_line_of_nginx_is_read() -> None:
 
 
 def test_a_holder_may_be_a_user_and_a_line_may_be_nobodys() -> None:
-    answer = parse_line(LogLines(f"{TEAM} user:{LICENSE} {REGISTRY}").blob().encode())
+    pull = f"{TEAM} user:{LICENSE} {REGISTRY} -"
+    answer = parse_line(LogLines(pull).blob().encode())
 
     assert answer is not None
-    assert answer.puller.license_id is None
+    assert answer.puller == (TEAM, f"user:{LICENSE}", None, REGISTRY, None)
     assert parse_line(LogLines("").blob().encode()) is None
+
+
+def test_a_holder_may_be_a_pull_credential_of_a_license() -> None:
+    number = uuid.UUID(int=4)
+    pull = f"{TEAM} pull-credential:{number} {REGISTRY} {LICENSE}"
+
+    answer = parse_line(LogLines(pull).blob().encode())
+
+    assert answer is not None
+    assert answer.puller.license_id == LICENSE
+    assert answer.puller.credential_id == number
 
 
 @pytest.mark.parametrize(
@@ -69,8 +81,10 @@ def test_what_is_no_line_is_malformed(line: bytes) -> None:
         {"bytes": float("nan")},
         {"status": None},
         {"pull": "license:1"},
-        {"pull": f"{TEAM} license:x {REGISTRY}"},
-        {"pull": f"{TEAM} {LICENSE} {REGISTRY}"},
+        {"pull": f"{TEAM} license:x {REGISTRY} {LICENSE}"},
+        {"pull": f"{TEAM} {LICENSE} {REGISTRY} {LICENSE}"},
+        {"pull": f"{TEAM} license:{LICENSE} {REGISTRY} x"},
+        {"pull": f"{TEAM} license:{LICENSE} {REGISTRY}"},
         {"pull": 7},
         {"name": "my-app/api"},
         {"name": "proxy/" + "a" * 300},

@@ -10,8 +10,11 @@ from licenses.license_id import generate_license_id, is_license_id
 from licenses.models import LicenseField
 from licenses.selectors import effective_field_values
 from oci.portable_yaml import to_portable_yaml
+from portal.crypto.secrets import Secret
 from teams.models import Team
 from tests.support.rows.factories import LicenseFactory, LicenseFieldFactory
+
+ID = Secret("0" * 27)
 
 
 def test_license_file_of_a_paid_license(team: Team, settings: Any) -> None:
@@ -36,7 +39,9 @@ def test_license_file_of_a_paid_license(team: Team, settings: Any) -> None:
     )
     LicenseFieldFactory(application=application, name="note", title="Note")
 
-    text = to_portable_yaml(license_document(license, effective_field_values(license)))
+    text = to_portable_yaml(
+        license_document(license, ID, effective_field_values(license))
+    )
 
     assert "Initech ☂" in text
     assert yaml.safe_load(text) == {
@@ -44,7 +49,7 @@ def test_license_file_of_a_paid_license(team: Team, settings: Any) -> None:
         "kind": "License",
         "metadata": {"name": f"my-app-{license.pk}"},
         "spec": {
-            "licenseID": license.license_id.reveal(),
+            "licenseID": "0" * 27,
             "licenseType": "prod",
             "licenseSequence": 7,
             "appSlug": "my-app",
@@ -88,7 +93,7 @@ def test_license_file_of_a_paid_license(team: Team, settings: Any) -> None:
 def test_license_file_of_a_license_that_never_expires(team: Team) -> None:
     license = LicenseFactory(team=team, type="trial")
 
-    document = yaml.safe_load(to_portable_yaml(license_document(license, [])))
+    document = yaml.safe_load(to_portable_yaml(license_document(license, ID, [])))
 
     assert document["spec"]["licenseType"] == "trial"
     assert document["spec"]["entitlements"]["expires_at"]["value"] == ""
@@ -99,7 +104,7 @@ def test_no_field_hides_the_license_s_own_expiry(team: Team) -> None:
     license = LicenseFactory(team=team, expires_at=at)
     field = LicenseField(name="expires_at", title="Never", type="String")
 
-    spec = license_document(license, [(field, "2999-01-01T00:00:00Z")])["spec"]
+    spec = license_document(license, ID, [(field, "2999-01-01T00:00:00Z")])["spec"]
 
     assert spec["entitlements"] == {
         "expires_at": {
@@ -115,7 +120,7 @@ def test_license_file_keeps_hostile_names_as_text(team: Team) -> None:
     name = "x\"'}\u2028 !!python/object: - &a *b #"
     license = LicenseFactory(team=team, customer__name=name)
 
-    document = yaml.safe_load(to_portable_yaml(license_document(license, [])))
+    document = yaml.safe_load(to_portable_yaml(license_document(license, ID, [])))
 
     assert document["spec"]["customerName"] == name
 

@@ -173,6 +173,9 @@ def test_only_a_login_that_could_be_an_accounts_costs_a_hash(
         (f"license:{NUMBER}", "license", NUMBER),
         (f"api-token:{NUMBER}", "api-token", NUMBER),
         (f"user:{NUMBER}", "user", NUMBER),
+        (f"pull-credential:{NUMBER}", "pull-credential", NUMBER),
+        (f"license:{NUMBER}.2", "license", NUMBER),
+        (f"license:{NUMBER}.41", "license", NUMBER),
     ],
 )
 def test_a_subject_is_read_as_it_is_written(text: str, kind: str, number: str) -> None:
@@ -183,7 +186,14 @@ def test_a_subject_is_read_as_it_is_written(text: str, kind: str, number: str) -
 
 
 @pytest.mark.parametrize(
-    "text", ["", "license", "license:", "license:x", f"team:{NUMBER}", f":{NUMBER}"]
+    "text",
+    [
+        *("", "license", "license:", "license:x", f"team:{NUMBER}", f":{NUMBER}"),
+        *(f"license:{NUMBER}.", f"license:{NUMBER}.x", f"license:{NUMBER}.02"),
+        *(f"license:{NUMBER}.0", f"license:{NUMBER}.1", f"license:{NUMBER}.1234567890"),
+        *(f"user:{NUMBER}.2", f"pull-credential:{NUMBER}.2", f"license:{NUMBER}\n"),
+        *(f"license:{{{NUMBER}}}", f"LICENSE:{NUMBER}", f"license:{NUMBER.upper()}"),
+    ],
 )
 def test_any_other_subject_is_anonymous(text: str) -> None:
     assert Subject.parse(text) is None

@@ -242,8 +242,12 @@ def test_login_with_a_license_that_is_over(vendor: Vendor) -> None:
         changes={"expires_at": timezone.now() - timedelta(days=1)},
     )
 
-    allowed = decide_login(fetch_facts(presented(active.license_id.reveal())))
-    denied = decide_login(fetch_facts(presented(expired.license_id.reveal())))
+    allowed = decide_login(
+        fetch_facts(presented(active.license_id.reveal())), "192.0.2.1"
+    )
+    denied = decide_login(
+        fetch_facts(presented(expired.license_id.reveal())), "192.0.2.1"
+    )
 
     assert isinstance(allowed, LicenseHolder)
     assert reason(denied) is Reason.LICENSE_EXPIRED
