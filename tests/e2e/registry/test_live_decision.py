@@ -9,7 +9,11 @@ from functools import partial
 import pytest
 
 from licenses.models import License
-from licenses.services import archive_customer, revoke_license
+from licenses.services import (
+    archive_customer,
+    revoke_license,
+    revoke_pull_credential,
+)
 from registries.models import PullEvent
 from teams.api_tokens import revoke_api_token
 from teams.permissions import Role
@@ -24,6 +28,7 @@ from tests.e2e.registry.conftest import (
 )
 from tests.support.clients.download import SOON, begin
 from tests.support.clients.edge import Answer, EdgeClient
+from tests.support.rows.factories import pull_credential
 from tests.support.rows.vendor import Vendor
 from tests.support.servers.hostile_upstream import HostileUpstream
 
@@ -74,6 +79,26 @@ def test_a_license_that_ends_stops_its_tokens(
         assert answer.error[1].startswith(sentence)
     # Nothing else changed: the registry itself still takes the token.
     assert registry.direct.request("GET", paths[0], bearer(token)).status == 200
+
+
+def test_a_revoked_pull_credential_stops_its_tokens_and_no_others(
+    registry: Registry, vendor: Vendor, pushed: Pushed
+) -> None:
+    license = vendor.license()
+    credential, text = pull_credential(license)
+    scope = f"repository:{pushed.repository}:pull"
+    secrets = [text, pull_credential(license)[1], license.license_id.reveal()]
+    token, *others = [registry.token(("any", secret), scope) for secret in secrets]
+    ask = partial(registry.client.request, "GET", pushed.layer_path)
+    assert ask(bearer(token)).status == 200
+
+    revoke_pull_credential(actor=vendor.actor, credential=credential)
+
+    answer = refused_within_a_second(partial(ask, bearer(token)))
+    assert answer.error[0] == "DENIED"
+    assert answer.error[1].startswith("This pull credential was revoked on ")
+    for other in others:
+        assert ask(bearer(other)).status == 200
 
 
 def test_a_push_stops_between_two_chunks(
