@@ -151,7 +151,7 @@ def license_by_secret(presented: Secret) -> License | None:
 
 def held_license(team_id: uuid.UUID, license_id: uuid.UUID) -> License:
     """Return the license of a holder who has signed in."""
-    return licenses_for_team(team_id).get(pk=license_id)
+    return licenses_for_team(team_id).select_related("team").get(pk=license_id)
 
 
 def pull_credential_by_secret(presented: Secret) -> PullCredential | None:

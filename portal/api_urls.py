@@ -6,7 +6,13 @@ from django.urls import path, re_path
 
 from alerts.api import views as alerts
 from images.api import views as images
-from licenses.api import applications, customers, license_fields, licenses
+from licenses.api import (
+    applications,
+    customers,
+    license_fields,
+    licenses,
+    pull_credentials,
+)
 from portal.http.api.views import DocsView, SchemaView, UnknownAddressView
 from registries.api import license_views, pulls
 from registries.api import views as registries
@@ -103,11 +109,37 @@ urlpatterns = [
         "licenses/<uuid:license_id>/reinstate", licenses.LicenseReinstateView.as_view()
     ),
     path("licenses/<uuid:license_id>/file", licenses.LicenseFileView.as_view()),
+    path(
+        "licenses/<uuid:license_id>/replace-id",
+        pull_credentials.LicenseReplaceIdView.as_view(),
+    ),
+    path(
+        "licenses/<uuid:license_id>/pull-credentials",
+        pull_credentials.PullCredentialsView.as_view(),
+    ),
+    path(
+        "licenses/<uuid:license_id>/pull-credentials/<uuid:credential_id>",
+        pull_credentials.PullCredentialView.as_view(),
+    ),
+    path(
+        "licenses/<uuid:license_id>/pull-credentials/<uuid:credential_id>/rotate",
+        pull_credentials.PullCredentialRotateView.as_view(),
+    ),
+    path(
+        "licenses/<uuid:license_id>/pull-credentials/<uuid:credential_id>/revoke",
+        pull_credentials.PullCredentialRevokeView.as_view(),
+    ),
+    path("leaked-credential", pull_credentials.LeakedCredentialView.as_view()),
     path("licenses/<uuid:license_id>/pulls", pulls.LicensePullsView.as_view()),
     path("licenses/<uuid:license_id>/traffic-days", pulls.LicenseTrafficView.as_view()),
     path("license", license_views.HeldLicenseView.as_view()),
     path("license/file", license_views.HeldLicenseFileView.as_view()),
     path("license/pull-secret", license_views.PullSecretView.as_view()),
+    path("license/pull-credentials", license_views.HeldPullCredentialsView.as_view()),
+    path(
+        "license/pull-credential/rotate",
+        license_views.HeldPullCredentialRotateView.as_view(),
+    ),
     path("license/resolve-images", license_views.ResolveImagesView.as_view()),
     path("registries", registries.RegistriesView.as_view()),
     path("registries/providers", ProvidersView.as_view()),

@@ -354,8 +354,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": (
         "The vendor portal's REST API. Sign in with `Authorization: Bearer berth_…`. "
         "Paths below `license` are for license holders, who sign in with HTTP Basic: "
-        "any username, and the license ID as the password."
-        "\n\n"
+        "any username, and the license ID or a pull credential as the password.\n\n"
         "Errors are RFC 9457 problem details with a stable `code`. Lists are cursor "
         "pages. Creating POSTs take an `Idempotency-Key`."
     ),
@@ -369,6 +368,8 @@ SPECTACULAR_SETTINGS = {
         "CheckOutcomeEnum": "registries.models.health.Outcome",
         "LicenseTypeEnum": "licenses.models.License.Type",
         "LicenseFieldTypeEnum": "licenses.models.LicenseField.Type",
+        "LicenseStateEnum": "licenses.api.serializers.STATES",
+        "PullCredentialStateEnum": "licenses.api.serializers.CREDENTIAL_STATES",
         "RoleEnum": "teams.permissions.Role",
     },
     "SCHEMA_PATH_PREFIX": "/api/v1/",

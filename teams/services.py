@@ -93,7 +93,7 @@ def set_strong_password(user: User, password: Secret) -> None:
 
 @transaction.atomic
 def change_team(*, actor: Actor, team: Team, changes: Mapping[str, object]) -> Team:
-    """Change a team's name, time zone or whether it requires a second factor.
+    """Change a team's name, time zone, or what its members and customers may do.
 
     Its slug, a part of URLs, is fixed.
     """

@@ -37,7 +37,9 @@ from teams.api.idempotency import idempotent
 from teams.permissions import Permission
 
 
-class _Licenses(TeamView[License]):
+class LicenseDetail(TeamView[License]):
+    """A view of the team's licenses."""
+
     serializer_class = LicenseSerializer
 
     def get_queryset(self) -> QuerySet[License]:
@@ -48,7 +50,7 @@ class _Licenses(TeamView[License]):
         return self.shown(self.find(license_id), status)
 
 
-class LicensesView(_Licenses):
+class LicensesView(LicenseDetail):
     filterset_class = LicenseFilter
 
     def get(self, request: Request) -> Response:
@@ -84,7 +86,7 @@ class LicensesView(_Licenses):
         return customer
 
 
-class LicenseView(_Licenses):
+class LicenseView(LicenseDetail):
     def get(self, request: Request, license_id: uuid.UUID) -> Response:
         """Read a license."""
         self.require(Permission.LICENSE_READ)
@@ -102,7 +104,7 @@ class LicenseView(_Licenses):
         return self.stored(license_id)
 
 
-class LicenseRevokeView(_Licenses):
+class LicenseRevokeView(LicenseDetail):
     @extend_schema(request=RevocationSerializer)
     def post(self, request: Request, license_id: uuid.UUID) -> Response:
         """Stop pulls within one second. Revoking twice keeps the first reason."""
@@ -113,14 +115,14 @@ class LicenseRevokeView(_Licenses):
         return self.stored(license_id)
 
 
-class LicenseReinstateView(_Licenses):
+class LicenseReinstateView(LicenseDetail):
     def post(self, request: Request, license_id: uuid.UUID) -> Response:
         """Undo a revocation."""
         services.reinstate_license(actor=self.actor, license=self.find(license_id))
         return self.stored(license_id)
 
 
-class LicenseSearchView(_Licenses):
+class LicenseSearchView(LicenseDetail):
     @extend_schema(request=LicenseSearchSerializer)
     def post(self, request: Request) -> Response:
         """Find a license by its ID, a secret that must not be part of a URL."""
@@ -148,7 +150,7 @@ class FirstRenderer(BaseContentNegotiation):
         return renderer, renderer.media_type or ""
 
 
-class LicenseFileView(_Licenses):
+class LicenseFileView(LicenseDetail):
     # A HEAD request would be audited as a download.
     http_method_names: Sequence[str] = ["get"]
     content_negotiation_class = FirstRenderer

@@ -5,18 +5,22 @@ from typing import Any
 from rest_framework import serializers
 
 from licenses.models import (
+    MAX_NETWORKS,
     Application,
     Channel,
+    CredentialState,
     Customer,
     License,
     LicenseField,
     LicenseState,
+    PullCredential,
 )
 from licenses.selectors import shown_field_values
 from teams.api.base import InputSerializer, InstantField, RowSerializer
 from teams.permissions import Permission
 
 STATES = [(state.value, state.value) for state in LicenseState]
+CREDENTIAL_STATES = [(state.value, state.value) for state in CredentialState]
 
 
 class ApplicationSerializer(RowSerializer[Application]):
@@ -186,6 +190,107 @@ class RevocationSerializer(InputSerializer):
 
 class LicenseSearchSerializer(InputSerializer):
     license_id = serializers.CharField(max_length=100)
+
+
+class PullCredentialSerializer(RowSerializer[PullCredential]):
+    """A pull credential without its text, which is returned when it is made."""
+
+    license = serializers.UUIDField(source="license_id")
+    state = serializers.SerializerMethodField()
+    replaced_by = serializers.UUIDField(source="replaced_by_id", allow_null=True)
+    created_by = serializers.CharField(source="created_by_label")
+    revoked_by = serializers.CharField(source="revoked_by_label")
+    networks = serializers.ListField(
+        child=serializers.CharField(), help_text="Empty for everywhere"
+    )
+
+    class Meta:
+        model = PullCredential
+        fields = [
+            "id",
+            "license",
+            "name",
+            "key",
+            "state",
+            "expires_at",
+            "networks",
+            "replaced_by",
+            "last_used_at",
+            "last_used_address",
+            "last_used_client",
+            "created_by",
+            "created_at",
+            "revoked_by",
+            "revoked_at",
+        ]
+
+    def get_state(self, credential: PullCredential) -> CredentialState:
+        return credential.state()
+
+
+class CreatedPullCredentialSerializer(PullCredentialSerializer):
+    """A pull credential just made, with its text."""
+
+    credential = serializers.CharField(
+        read_only=True, help_text="The password for pulls; shown only this once"
+    )
+
+    class Meta(PullCredentialSerializer.Meta):
+        fields = [*PullCredentialSerializer.Meta.fields, "credential"]
+
+
+class NewPullCredentialSerializer(InputSerializer):
+    name = serializers.CharField(max_length=100)
+    expires_at = InstantField(
+        allow_null=True, default=None, help_text="An exact instant, or null for never"
+    )
+    networks = serializers.ListField(
+        child=serializers.CharField(max_length=64),
+        max_length=MAX_NETWORKS,
+        default=list,
+        help_text="Such as 192.0.2.0/24; empty for everywhere",
+    )
+
+
+class PullCredentialChangesSerializer(InputSerializer):
+    name = serializers.CharField(max_length=100, required=False)
+    expires_at = InstantField(allow_null=True, required=False)
+    networks = serializers.ListField(
+        child=serializers.CharField(max_length=64),
+        max_length=MAX_NETWORKS,
+        required=False,
+        help_text="Replaces all current ones",
+    )
+
+
+class ReplacementSerializer(InputSerializer):
+    old_ends_at = InstantField(
+        allow_null=True,
+        default=None,
+        help_text=(
+            "When the old secret ends: within 90 days, at once if this is past, in 7 "
+            "days if it is null"
+        ),
+    )
+
+
+class ReplacedLicenseSerializer(LicenseSerializer):
+    """A license whose ID was just replaced, with the new one."""
+
+    license_id = serializers.CharField(
+        read_only=True, help_text="A secret; it is also in the license file"
+    )
+
+    class Meta(LicenseSerializer.Meta):
+        fields = [*LicenseSerializer.Meta.fields, "license_id"]
+
+
+class LeakedCredentialSerializer(InputSerializer):
+    credential = serializers.CharField(
+        max_length=1000,
+        trim_whitespace=False,
+        help_text="A pull credential, license ID or API token",
+    )
 
 
 def _may_reveal(serializer: serializers.BaseSerializer[Any]) -> bool:

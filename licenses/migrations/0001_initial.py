@@ -47,8 +47,14 @@ ALTER TABLE licenses_pullcredential ADD CONSTRAINT licenses_pullcredential_licen
 ALTER TABLE licenses_pullcredential ADD CONSTRAINT licenses_pullcredential_same_license
     FOREIGN KEY (license_id, replaced_by_id)
     REFERENCES licenses_pullcredential (license_id, id) DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE licenses_pullcredential
+    ADD CONSTRAINT licenses_pullcredential_made_with_same_license
+    FOREIGN KEY (license_id, created_with_id)
+    REFERENCES licenses_pullcredential (license_id, id) DEFERRABLE INITIALLY DEFERRED;
 """
 BACKWARD = """
+ALTER TABLE licenses_pullcredential
+    DROP CONSTRAINT licenses_pullcredential_made_with_same_license;
 ALTER TABLE licenses_pullcredential
     DROP CONSTRAINT licenses_pullcredential_same_license;
 ALTER TABLE licenses_pullcredential
@@ -813,6 +819,17 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.SET_NULL,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "created_with",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="licenses.pullcredential",
                     ),
                 ),
                 (

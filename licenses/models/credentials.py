@@ -71,6 +71,15 @@ class PullCredential(Made):
         blank=True,
         size=MAX_NETWORKS,
     )
+    # Presented to make this one, by a license holder: whoever knew that knows this.
+    created_with = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
     created_by_label = models.CharField(max_length=254, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
     revoked_by = models.ForeignKey(
@@ -111,7 +120,7 @@ class PullCredential(Made):
                     "name, or rotate that one."
                 ),
             ),
-            # The target of the composite foreign key of a replaced one.
+            # The target of the composite foreign keys between them.
             models.UniqueConstraint(
                 fields=["license", "id"], name="licenses_pullcredential_license"
             ),

@@ -43,14 +43,20 @@ def create_pull_credential(
     name: str,
     expires_at: datetime | None = None,
     networks: Collection[str] = (),
+    created_with: PullCredential | None = None,
 ) -> tuple[PullCredential, Secret]:
     """Create a credential; return it with its text, which is not stored.
+
+    One that is created with another does not outlive it, and has its networks.
 
     Raises:
         Conflict: the license has as many as it may have.
     """
     _require(actor, license)
     _lock(license)
+    if created_with is not None:
+        expires_at = _expiry_within(created_with, expires_at)
+        networks = _networks_within(created_with, networks)
     current = PullCredential.objects.for_team(license.team_id).current()
     if current.filter(license=license).count() >= MAX_PULL_CREDENTIALS:
         raise Conflict(
@@ -66,6 +72,7 @@ def create_pull_credential(
             name=name.strip(),
             expires_at=_in_future(expires_at),
             networks=_canonical(networks),
+            created_with=created_with,
         ),
     )
     record(actor, EventTag.PULL_CREDENTIAL_CREATED, credential, **_audited(credential))
@@ -74,7 +81,11 @@ def create_pull_credential(
 
 @transaction.atomic
 def rotate_pull_credential(
-    *, actor: Actor, credential: PullCredential, old_ends_at: datetime | None = None
+    *,
+    actor: Actor,
+    credential: PullCredential,
+    old_ends_at: datetime | None = None,
+    created_with: PullCredential | None = None,
 ) -> tuple[PullCredential, Secret]:
     """Make another secret of the same name, networks and lifetime.
 
@@ -95,14 +106,7 @@ def rotate_pull_credential(
             "ends.",
         )
     ends_at = end_of_old_secret(old_ends_at, now)
-    lasts = old.expires_at - old.created_at if old.expires_at else None
-    new = PullCredential(
-        team_id=old.team_id,
-        license=old.license,
-        name=old.name,
-        expires_at=now + lasts if lasts else None,
-        networks=old.networks,
-    )
+    new = _successor(old, now, created_with)
     # First, so that the name is free. The foreign key is checked at the end.
     old.replaced_by_id = new.pk
     old.expires_at = min(ends_at, old.expires_at or ends_at)
@@ -117,6 +121,20 @@ def rotate_pull_credential(
         old_ends_at=old.expires_at.isoformat(),
     )
     return new, secret
+
+
+def _successor(
+    old: PullCredential, now: datetime, created_with: PullCredential | None
+) -> PullCredential:
+    lasts = old.expires_at - old.created_at if old.expires_at else None
+    return PullCredential(
+        team_id=old.team_id,
+        license=old.license,
+        name=old.name,
+        expires_at=now + lasts if lasts else None,
+        networks=old.networks,
+        created_with=created_with,
+    )
 
 
 @transaction.atomic
@@ -163,19 +181,35 @@ def revoke_pull_credential(
 ) -> PullCredential:
     """Stop pulls with a secret, and the one before it, within one second.
 
-    The license's other credentials and its ID go on. Revoking again is a no-op.
+    So are those created with it, but not its successor. The license's other credentials
+    and its ID go on. Revoking again is a no-op.
     """
     _require(actor, credential.license)
+    _stop(actor, credential, is_leaked=False)
+    credential.refresh_from_db()
+    return credential
+
+
+@transaction.atomic
+def stop_leaked_credential(*, actor: Actor, credential: PullCredential) -> bool:
+    """Revoke a secret and all that was made with it, its successor too.
+
+    Returns whether anything was left to stop.
+    """
+    _require(actor, credential.license)
+    return _stop(actor, credential, is_leaked=True)
+
+
+def _stop(actor: Actor, credential: PullCredential, *, is_leaked: bool) -> bool:
     _lock(credential.license)
-    stopped = list(_with_predecessor(credential).filter(revoked_at__isnull=True))
+    stopped = _stopped_with(credential, is_leaked=is_leaked)
     for row in stopped:
         row.revoked_at = timezone.now()
         row.revoked_by_id = actor.person_id
         row.revoked_by_label = actor.label[:254]
         row.save(update_fields=["revoked_at", "revoked_by", "revoked_by_label"])
         record(actor, EventTag.PULL_CREDENTIAL_REVOKED, row, **_audited(row))
-    credential.refresh_from_db()
-    return credential
+    return bool(stopped)
 
 
 def touch_pull_credential(
@@ -259,6 +293,41 @@ def _with_predecessor(credential: PullCredential) -> PullCredentialQuerySet:
     # No more than one: a rotation waits until the secret before is not valid.
     rows: PullCredentialQuerySet = PullCredential.objects.for_team(credential.team_id)
     return rows.filter(Q(pk=credential.pk) | Q(replaced_by=credential))
+
+
+def _stopped_with(
+    credential: PullCredential, *, is_leaked: bool
+) -> list[PullCredential]:
+    """Return what is not yet revoked of a secret, and of those created with it."""
+    rows: PullCredentialQuerySet = PullCredential.objects.for_team(credential.team_id)
+    found = {row.pk: row for row in _with_predecessor(credential)}
+    latest = list(found)
+    while latest:
+        made = rows.filter(created_with__in=latest).exclude(pk__in=list(found))
+        if not is_leaked:
+            made = made.filter(replaces__isnull=True)
+        latest = [row.pk for row in made]
+        found |= {row.pk: row for row in made}
+    return [row for row in found.values() if row.revoked_at is None]
+
+
+def _expiry_within(
+    maker: PullCredential, expires_at: datetime | None
+) -> datetime | None:
+    end = maker.expires_at
+    if end is not None and expires_at is not None and expires_at > end:
+        message = f"The credential you are using expires at {end.isoformat()}."
+        raise Invalid({"expires_at": [message]})
+    return expires_at or end
+
+
+def _networks_within(
+    maker: PullCredential, networks: Collection[str]
+) -> Collection[str]:
+    if maker.networks and networks and set(_canonical(networks)) - set(maker.networks):
+        message = "The credential you are using is not allowed from all of these."
+        raise Invalid({"networks": [message]})
+    return networks or maker.networks
 
 
 def _in_future(expires_at: datetime | None) -> datetime | None:

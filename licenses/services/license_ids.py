@@ -66,16 +66,21 @@ def replace_license_id(
 
 
 @transaction.atomic
-def stop_license_id(*, actor: Actor, license: License, presented: Secret) -> None:
-    """Stop an ID of a license at once: the current one, or the one before it."""
+def stop_license_id(*, actor: Actor, license: License, presented: Secret) -> bool:
+    """Stop an ID of a license at once: the current one, or the one before it.
+
+    Returns whether it was still valid.
+    """
     license = locked_license(license)
     if license.license_id.reveal() == presented.reveal():
         replace_license_id(actor=actor, license=license, old_ends_at=timezone.now())
-        return
+        return True
     ends_at, now = license.previous_license_id_ends_at, timezone.now()
-    if ends_at is not None and ends_at > now:
-        license.previous_license_id_ends_at = now
-        license.save(update_fields=["previous_license_id_ends_at"])
+    if ends_at is None or ends_at <= now:
+        return False
+    license.previous_license_id_ends_at = now
+    license.save(update_fields=["previous_license_id_ends_at"])
+    return True
 
 
 def rehash_license_ids(batch_size: int = 500) -> int:

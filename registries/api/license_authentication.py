@@ -15,8 +15,8 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from licenses.models import License
-from licenses.selectors import held_license
+from licenses.models import License, PullCredential
+from licenses.selectors import held_license, pull_credentials_of_license
 from licenses.services import touch_pull_credential
 from portal.crypto.secrets import Secret
 from portal.errors import NotAllowed, TooMany
@@ -28,6 +28,7 @@ from registries.decision.pull import Denied, decide_login
 from registries.decision.query import fetch_facts
 from registries.decision.sentences import UNKNOWN_LICENSE
 from registries.models.outcomes import Reason
+from teams.actors import Actor, ActorKind, Origin, customer_actor
 from teams.api_tokens import was_used_long_ago
 
 REQUESTS_PER_MINUTE = 60
@@ -37,11 +38,14 @@ REQUESTS_PER_MINUTE = 60
 class SignedInLicense:
     """The ``request.user`` of the views for license holders.
 
-    ``secret`` is what they presented: the license ID or a pull credential.
+    ``secret`` is what they presented: the license ID, or the text of ``credential``.
+    ``actor`` acts for that license alone.
     """
 
     license: License
     secret: Secret
+    credential: PullCredential | None
+    actor: Actor
     is_authenticated: bool = True
 
 
@@ -71,10 +75,30 @@ class LicenseAuthentication(BaseAuthentication):
         if isinstance(login, Denied):
             raise NotAllowed(login.reason.value, login.message)
         _note_use(request, holder)
-        return SignedInLicense(held_license(holder.team_id, holder.id), presented), None
+        license = held_license(holder.team_id, holder.id)
+        credential = None
+        if holder.credential is not None:
+            credential = pull_credentials_of_license(license).get(
+                pk=holder.credential.id
+            )
+        actor = _actor(license, credential).at_origin(Origin.of(request))
+        return SignedInLicense(license, presented, credential, actor), None
 
     def authenticate_header(self, request: Request) -> str:
         return 'Basic realm="Berth"'
+
+
+def _actor(license: License, credential: PullCredential | None) -> Actor:
+    by = f"pull credential {credential.name}" if credential else "license ID"
+    return customer_actor(
+        kind=ActorKind.LICENSE,
+        # Each secret by itself: one may not repeat what another has asked for.
+        id=credential.pk if credential else license.pk,
+        label=f"{license} ({by})",
+        team_id=license.team_id,
+        customer_id=license.customer_id,
+        license_id=license.pk,
+    )
 
 
 def _note_use(request: Request, holder: LicenseHolder) -> None:

@@ -10,15 +10,24 @@ from django.http import HttpResponse
 from django.utils.http import parse_etags
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import serializers
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from licenses.api.licenses import FirstRenderer
+from licenses.api.serializers import (
+    CreatedPullCredentialSerializer,
+    NewPullCredentialSerializer,
+    PullCredentialSerializer,
+    ReplacementSerializer,
+)
 from licenses.files.license_file import license_file
-from licenses.models import License
-from portal.errors import Conflict
+from licenses.models import License, PullCredential
+from licenses.services import create_pull_credential, rotate_pull_credential
+from portal.crypto.secrets import Secret
+from portal.errors import Conflict, NotAllowed
 from registries.api.license_authentication import (
     LicenseAuthentication,
     SignedInLicense,
@@ -30,7 +39,10 @@ from registries.api.license_serializers import (
 )
 from registries.preview.license_images import resolve_images
 from registries.pulls.pull_secret import check_namespace, pull_secret_of
+from teams.actors import Actor
 from teams.api.base import refuse_unknown
+from teams.api.idempotency import idempotent
+from teams.permissions import Permission
 
 YAML = "application/yaml"
 
@@ -135,6 +147,89 @@ class PullSecretView(LicenseHolderView):
         application = self.license.application
         text = pull_secret_of(application, self.signed_in.secret, _hosts(), namespace)
         return HttpResponse(text, content_type=YAML)
+
+
+class _MakingView(LicenseHolderView):
+    """A view that makes secrets, if the vendor lets its customers."""
+
+    serializer_class = PullCredentialSerializer
+
+    @property
+    def actor(self) -> Actor:
+        return self.signed_in.actor
+
+    def require(self, permission: Permission) -> None:
+        if not self.license.team.customers_make_credentials:
+            raise NotAllowed(
+                "pull_credentials_not_offered",
+                "Your vendor does not let licenses make pull credentials. Ask them for "
+                "one.",
+            )
+
+    def prepare(self) -> None:
+        """Prepare nothing: all is one transaction."""
+
+    def validated(
+        self, serializer_class: type[serializers.Serializer[Any]]
+    ) -> dict[str, Any]:
+        serializer = serializer_class(data=self.request.data)
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
+
+    def made(self, credential: PullCredential, secret: Secret) -> Response:
+        shown = self.get_serializer(credential).data
+        return Response({**shown, "credential": secret.reveal()}, 201)
+
+
+class HeldPullCredentialsView(_MakingView):
+    @extend_schema(
+        operation_id="license_pull_credentials_create",
+        request=NewPullCredentialSerializer,
+        responses={201: CreatedPullCredentialSerializer},
+    )
+    @idempotent(Permission.CREDENTIAL_MANAGE)
+    def post(self, request: Request) -> Response:
+        """Create a pull credential of your license, if the vendor lets you.
+
+        Made with another one, it does not outlive that, and is for its networks.
+        """
+        return self.made(
+            *create_pull_credential(
+                actor=self.actor,
+                license=self.license,
+                created_with=self.signed_in.credential,
+                **self.validated(NewPullCredentialSerializer),
+            )
+        )
+
+
+class HeldPullCredentialRotateView(_MakingView):
+    @extend_schema(
+        operation_id="license_pull_credential_rotate",
+        request=ReplacementSerializer,
+        responses={201: CreatedPullCredentialSerializer},
+    )
+    @idempotent(Permission.CREDENTIAL_MANAGE)
+    def post(self, request: Request) -> Response:
+        """Replace the pull credential that you sent, if the vendor lets you.
+
+        The old one stays valid for a while.
+        """
+        credential = self.signed_in.credential
+        if credential is None:
+            raise Conflict(
+                "not_a_pull_credential",
+                "Send the pull credential to rotate as the password, not the license "
+                "ID.",
+            )
+        return self.made(
+            *rotate_pull_credential(
+                actor=self.actor,
+                credential=credential,
+                created_with=credential,
+                **self.validated(ReplacementSerializer),
+            )
+        )
 
 
 class ResolveImagesView(LicenseHolderView):

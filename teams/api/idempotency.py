@@ -20,14 +20,26 @@ from teams.models import IdempotencyRecord
 from teams.permissions import Permission
 
 if TYPE_CHECKING:
-    from teams.api.base import TeamView
+    from teams.actors import Actor
 
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 
+
+class CreatingView(Protocol):
+    """A view for someone who acts in a team."""
+
+    request: Request
+
+    @property
+    def actor(self) -> Actor: ...
+    def require(self, permission: Permission, /) -> None: ...
+    def prepare(self) -> None: ...
+
+
 P = ParamSpec("P")
-ViewT = TypeVar("ViewT", bound="TeamView[Any]")
+ViewT = TypeVar("ViewT", bound=CreatingView)
 Handler = Callable[Concatenate[ViewT, Request, P], Response]
 
 
@@ -73,7 +85,7 @@ def idempotent(permission: Permission) -> Decorator:
     return decorate
 
 
-def _answered(view: TeamView[Any], key: str) -> Response | None:
+def _answered(view: CreatingView, key: str) -> Response | None:
     if not _KEY.fullmatch(key):
         raise ValidationError({HEADER: ["Use 1 to 255 printable ASCII characters."]})
     record = find_record(view.actor, key)
@@ -81,7 +93,7 @@ def _answered(view: TeamView[Any], key: str) -> Response | None:
 
 
 def _answer_once(
-    view: TeamView[Any], key: str, answer: Callable[[], Response]
+    view: CreatingView, key: str, answer: Callable[[], Response]
 ) -> Response:
     fingerprint = _fingerprint(view)
     with transaction.atomic():
@@ -104,7 +116,7 @@ def _replay(record: IdempotencyRecord, fingerprint: str) -> Response:
     )
 
 
-def _fingerprint(view: TeamView[Any]) -> str:
+def _fingerprint(view: CreatingView) -> str:
     # Only its HMAC is stored, because the body may contain a password that could be
     # guessed. It includes the role, so that a lower role cannot replay the response.
     request = view.request

@@ -28,6 +28,7 @@ class TeamSerializer(RowSerializer[Team]):
             "slug",
             "time_zone",
             "require_second_factor",
+            "customers_make_credentials",
             "created_at",
             "role",
             "permissions",
@@ -53,6 +54,10 @@ class TeamChangesSerializer(InputSerializer):
     require_second_factor = serializers.BooleanField(
         required=False,
         help_text="Locks members without one out of pages and API sessions",
+    )
+    customers_make_credentials = serializers.BooleanField(
+        required=False,
+        help_text="Lets license holders make and rotate pull credentials by API",
     )
 
 

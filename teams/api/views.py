@@ -51,7 +51,7 @@ class TeamDetailView(TeamView[Team]):
 
     @extend_schema(request=TeamChangesSerializer)
     def patch(self, request: Request) -> Response:
-        """Change name, time zone or whether a second factor is required."""
+        """Change name, time zone, or what members and customers may do."""
         self.require(Permission.TEAM_MANAGE)
         team = services.change_team(
             actor=self.actor,

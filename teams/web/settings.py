@@ -34,11 +34,19 @@ class TeamForm(EditForm):
         label="Require a second factor for all members",
         help_text="Members without one are locked out until they set one up.",
     )
+    customers_make_credentials = forms.BooleanField(
+        required=False,
+        label="Let licenses make pull credentials",
+        help_text=(
+            "Customers' installers can then create and rotate pull credentials by API, "
+            "with the license alone."
+        ),
+    )
 
 
 @team_page(Permission.TEAM_MANAGE)
 def team_settings(request: TeamRequest) -> HttpResponse:
-    """Change the team's name, time zone and sign-in rules."""
+    """Change the team's name, time zone, and what members and customers may do."""
 
     def save(team: Team, changes: dict[str, Any]) -> object:
         return change_team(actor=request.actor, team=team, changes=changes)
@@ -57,4 +65,5 @@ def _values(team: Team) -> dict[str, Any]:
         "name": team.name,
         "time_zone": team.time_zone,
         "require_second_factor": team.require_second_factor,
+        "customers_make_credentials": team.customers_make_credentials,
     }

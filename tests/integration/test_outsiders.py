@@ -12,7 +12,8 @@ from django.urls import URLPattern, get_resolver
 from portal import api_urls
 from teams.models import Team
 from tests.support.clients.api import ApiClient, code_of
-from tests.support.clients.license_holder import LicenseClient
+from tests.support.clients.license_holder import LicenseClient, basic
+from tests.support.rows.factories import pull_credential
 from tests.support.rows.world import World, make_world, rows_of
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -95,9 +96,25 @@ ROUTES = {
     "licenses/<uuid:license_id>/file": Route(OBJECT),
     "licenses/<uuid:license_id>/pulls": Route(OBJECT),
     "licenses/<uuid:license_id>/traffic-days": Route(OBJECT),
+    "licenses/<uuid:license_id>/replace-id": Route(OBJECT),
+    "licenses/<uuid:license_id>/pull-credentials": Route(
+        OBJECT, {"post": {"name": "mine"}}
+    ),
+    "licenses/<uuid:license_id>/pull-credentials/<uuid:credential_id>": Route(
+        OBJECT, {"patch": {"networks": []}}
+    ),
+    "licenses/<uuid:license_id>/pull-credentials/<uuid:credential_id>/rotate": Route(
+        OBJECT
+    ),
+    "licenses/<uuid:license_id>/pull-credentials/<uuid:credential_id>/revoke": Route(
+        OBJECT
+    ),
+    "leaked-credential": Route(PUBLIC),
     "license": Route(HOLDER),
     "license/file": Route(HOLDER),
     "license/pull-secret": Route(HOLDER),
+    "license/pull-credentials": Route(HOLDER, {"post": {"name": "mine"}}),
+    "license/pull-credential/rotate": Route(HOLDER),
     "license/resolve-images": Route(HOLDER, {"post": {"images": ["redis"]}}),
     "registries": Route(LIST),
     "registries/providers": Route(ACTION),
@@ -211,8 +228,11 @@ def test_every_route_of_holders_takes_a_license_and_no_vendors_login(
         assert response.headers["WWW-Authenticate"] == 'Basic realm="Berth"'
         assert code_of(response) == "not_authenticated"
     assert rows_of(world.team) == before
-    holder = LicenseClient(world.license)
-    assert holder.request(method, address(route, {}), body).status_code == 200
+    Team.objects.update(customers_make_credentials=True)
+    _, secret = pull_credential(world.license)
+    holder = LicenseClient(authorization=basic("any", secret))
+    response = holder.request(method, address(route, {}), body)
+    assert response.status_code in {200, 201}
 
 
 @pytest.mark.parametrize(("route", "method"), every(OBJECT))

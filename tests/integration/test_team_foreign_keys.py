@@ -68,6 +68,12 @@ LINKS: dict[str, Callable[[Team, Team], Any]] = {
             replaced_by=PullCredentialFactory(license__team=ours),
         )
     ),
+    "pull credential made with another license's": lambda ours, _theirs: (
+        PullCredentialFactory(
+            license=LicenseFactory(team=ours),
+            created_with=PullCredentialFactory(license__team=ours),
+        )
+    ),
     "share of a registry": lambda ours, theirs: RegistryShareFactory(
         team=ours,
         registry=ExternalRegistryFactory(team=theirs),

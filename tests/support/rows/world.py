@@ -25,6 +25,7 @@ from tests.support.rows.factories import (
     LicenseFieldFactory,
     LicenseTrafficFactory,
     MembershipFactory,
+    PullCredentialFactory,
     PullEventFactory,
     ServiceAccountFactory,
 )
@@ -44,6 +45,7 @@ def make_world(team: Team) -> World:
     application = license.application
     channel = ChannelFactory(application=application)
     field = LicenseFieldFactory(application=application)
+    credential = PullCredentialFactory(license=license)
     registry = ExternalRegistryFactory(team=team)
     CredentialCheckFactory(registry=registry)
     PullEventFactory(team=team, license=license, registry=registry)
@@ -62,6 +64,7 @@ def make_world(team: Team) -> World:
         "field_id": str(field.pk),
         "customer_id": str(license.customer_id),
         "license_id": str(license.pk),
+        "credential_id": str(credential.pk),
         "registry": str(registry.pk),
         "registry_id": str(registry.pk),
         "image_id": str(tag.repository_id),
