@@ -47,6 +47,14 @@ class EventTag(StrEnum):
     CUSTOMER_CHANGED = "customer:changed"
     CUSTOMER_ARCHIVED = "customer:archived"
     CUSTOMER_RESTORED = "customer:restored"
+    CUSTOMER_VIEWED = "customer:viewed"
+    CONTACT_ADDED = "contact:added"
+    CONTACT_CHANGED = "contact:changed"
+    CONTACT_REMOVED = "contact:removed"
+    CUSTOMER_LINK_SENT = "customer-link:sent"
+    CUSTOMER_LINK_WITHDRAWN = "customer-link:withdrawn"
+    CUSTOMER_LINK_USED = "customer-link:used"
+    LOOK_CHANGED = "look:changed"
     LICENSE_ISSUED = "license:issued"
     LICENSE_CHANGED = "license:changed"
     LICENSE_REVOKED = "license:revoked"
@@ -117,6 +125,14 @@ _WORDS: dict[str, str] = {
     EventTag.CUSTOMER_CHANGED: "Customer changed",
     EventTag.CUSTOMER_ARCHIVED: "Customer archived",
     EventTag.CUSTOMER_RESTORED: "Customer restored",
+    EventTag.CUSTOMER_VIEWED: "Customer's pages viewed",
+    EventTag.CONTACT_ADDED: "Contact added",
+    EventTag.CONTACT_CHANGED: "Contact changed",
+    EventTag.CONTACT_REMOVED: "Contact removed",
+    EventTag.CUSTOMER_LINK_SENT: "Link sent to contact",
+    EventTag.CUSTOMER_LINK_WITHDRAWN: "Link to contact withdrawn",
+    EventTag.CUSTOMER_LINK_USED: "Contact signed in by link",
+    EventTag.LOOK_CHANGED: "Look for customers changed",
     EventTag.LICENSE_ISSUED: "License issued",
     EventTag.LICENSE_CHANGED: "License changed",
     EventTag.LICENSE_REVOKED: "License revoked",

@@ -111,6 +111,7 @@ INSTALLED_APPS = [
     "registries",
     "images",
     "edge",
+    "customers",
 ]
 
 MIDDLEWARE = [

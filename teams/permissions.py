@@ -19,6 +19,7 @@ class Permission(StrEnum):
     REGISTRY_MANAGE = "registry:manage"
     CUSTOMER_READ = "customer:read"
     CUSTOMER_MANAGE = "customer:manage"
+    CONTACT_MANAGE = "contact:manage"
     LICENSE_READ = "license:read"
     LICENSE_ISSUE = "license:issue"
     LICENSE_CHANGE = "license:change"
@@ -76,6 +77,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     | {
         P.AUDIT_READ,
         P.CUSTOMER_MANAGE,
+        P.CONTACT_MANAGE,
         P.LICENSE_CHANGE,
         P.LICENSE_REVOKE,
         P.LICENSE_REVEAL,
@@ -86,6 +88,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.SALES: _READ
     | {
         P.CUSTOMER_MANAGE,
+        P.CONTACT_MANAGE,
         P.LICENSE_ISSUE,
         P.LICENSE_CHANGE,
         P.LICENSE_REVEAL,

@@ -14,9 +14,11 @@ from tests.support.rows.factories import (
     ApplicationFactory,
     CacheUseFactory,
     ChannelFactory,
+    ContactFactory,
     CredentialCheckFactory,
     CredentialFactory,
     CustomerFactory,
+    CustomerLinkFactory,
     ExternalRegistryFactory,
     ImageBlobFactory,
     ImageManifestFactory,
@@ -49,6 +51,12 @@ LINKS: dict[str, Callable[[Team, Team], Any]] = {
     ),
     "key of an application's license files": lambda ours, theirs: (
         LicenseSigningKeyFactory(team=ours, application=ApplicationFactory(team=theirs))
+    ),
+    "contact of a customer": lambda ours, theirs: ContactFactory(
+        team=ours, customer=CustomerFactory(team=theirs)
+    ),
+    "link to a contact": lambda ours, theirs: CustomerLinkFactory(
+        team=ours, contact=ContactFactory(customer__team=theirs)
     ),
     "license of a customer": lambda ours, theirs: LicenseFactory(
         team=ours, customer=CustomerFactory(team=theirs)

@@ -11,6 +11,7 @@ from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from alerts.models import Alert, Delivery, Webhook
+from customers.models import Contact, CustomerLink
 from images.models import ImageBlob, ImageManifest, ImageRepository, ImageTag
 from licenses.license_id import PURPOSE as LICENSE_ID_PURPOSE
 from licenses.license_id import generate_license_id
@@ -156,6 +157,30 @@ class CustomerFactory(DjangoModelFactory[Customer]):
 
     team = factory.SubFactory(TeamFactory)
     name = factory.Sequence(lambda n: f"Customer {n}")
+
+
+class ContactFactory(DjangoModelFactory[Contact]):
+    """An administrator by default."""
+
+    class Meta:
+        model = Contact
+
+    customer = factory.SubFactory(CustomerFactory)
+    team = factory.SelfAttribute("customer.team")
+    email = factory.Sequence(lambda n: f"contact{n}@customer.example")
+    role = "administrator"
+    invited_by = "owner@acme.example"
+
+
+class CustomerLinkFactory(DjangoModelFactory[CustomerLink]):
+    class Meta:
+        model = CustomerLink
+
+    contact = factory.SubFactory(ContactFactory)
+    team = factory.SelfAttribute("contact.team")
+    digest = factory.Sequence(lambda n: f"none:link{n}")
+    sent_by = "owner@acme.example"
+    expires_at = factory.LazyFunction(lambda: timezone.now() + timedelta(days=7))
 
 
 class LicenseFieldFactory(DjangoModelFactory[LicenseField]):

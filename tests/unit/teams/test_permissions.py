@@ -36,6 +36,7 @@ TABLE = {
     | {
         "audit:read",
         "customer:manage",
+        "contact:manage",
         "license:change",
         "license:revoke",
         "license:reveal",
@@ -46,6 +47,7 @@ TABLE = {
     "sales": READS
     | {
         "customer:manage",
+        "contact:manage",
         "license:issue",
         "license:change",
         "license:reveal",

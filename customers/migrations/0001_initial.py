@@ -1,0 +1,277 @@
+from __future__ import annotations
+
+import uuid
+
+import django.core.validators
+import django.db.models.deletion
+import django.utils.timezone
+from django.db import migrations, models
+
+import teams.models.teams
+
+# Rows of two teams cannot be linked, whatever the code does.
+FORWARD = """
+ALTER TABLE customers_contact ADD CONSTRAINT customers_contact_customer_team
+    FOREIGN KEY (team_id, customer_id)
+    REFERENCES licenses_customer (team_id, id) DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE customers_customerlink ADD CONSTRAINT customers_customerlink_contact_team
+    FOREIGN KEY (team_id, contact_id)
+    REFERENCES customers_contact (team_id, id) DEFERRABLE INITIALLY DEFERRED;
+"""
+BACKWARD = """
+ALTER TABLE customers_customerlink DROP CONSTRAINT customers_customerlink_contact_team;
+ALTER TABLE customers_contact DROP CONSTRAINT customers_contact_customer_team;
+"""
+
+
+class Migration(migrations.Migration):
+    initial = True
+
+    dependencies = [
+        ("licenses", "0001_initial"),
+        ("teams", "0001_initial"),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name="Contact",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
+                    ),
+                ),
+                ("email", teams.models.teams.LowerCaseEmailField(max_length=254)),
+                (
+                    "name",
+                    models.CharField(
+                        blank=True,
+                        max_length=150,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[^\\x00-\\x1f\\x7f]*\\Z",
+                                "Control characters are not allowed.",
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "role",
+                    models.CharField(
+                        choices=[
+                            ("administrator", "Administrator"),
+                            ("reader", "Reader"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("invited_by", models.CharField(editable=False, max_length=254)),
+                ("last_seen_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "customer",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="contacts",
+                        to="licenses.customer",
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="teams.team",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="CustomerLink",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
+                    ),
+                ),
+                (
+                    "digest",
+                    models.CharField(editable=False, max_length=100, unique=True),
+                ),
+                (
+                    "message",
+                    models.CharField(
+                        blank=True,
+                        max_length=300,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[^\\x00-\\x1f\\x7f]*\\Z",
+                                "Control characters are not allowed.",
+                            )
+                        ],
+                    ),
+                ),
+                ("sent_by", models.CharField(editable=False, max_length=254)),
+                ("expires_at", models.DateTimeField(editable=False)),
+                ("opened_at", models.DateTimeField(editable=False, null=True)),
+                ("used_at", models.DateTimeField(editable=False, null=True)),
+                ("withdrawn_at", models.DateTimeField(editable=False, null=True)),
+                (
+                    "contact",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="links",
+                        to="customers.contact",
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="teams.team",
+                    ),
+                ),
+            ],
+        ),
+        migrations.CreateModel(
+            name="VendorLook",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
+                    ),
+                ),
+                (
+                    "display_name",
+                    models.CharField(
+                        blank=True,
+                        max_length=150,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[^\\x00-\\x1f\\x7f]*\\Z",
+                                "Control characters are not allowed.",
+                            )
+                        ],
+                    ),
+                ),
+                ("accent", models.CharField(blank=True, max_length=7)),
+                ("support_email", models.EmailField(blank=True, max_length=254)),
+                ("support_url", models.URLField(blank=True, max_length=500)),
+                ("reply_to", models.EmailField(blank=True, max_length=254)),
+                ("logo", models.BinaryField(null=True)),
+                (
+                    "logo_type",
+                    models.CharField(blank=True, editable=False, max_length=16),
+                ),
+                (
+                    "logo_digest",
+                    models.CharField(
+                        blank=True, db_index=True, editable=False, max_length=64
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="teams.team",
+                    ),
+                ),
+            ],
+        ),
+        migrations.AddIndex(
+            model_name="contact",
+            index=models.Index(fields=["email"], name="customers_contact_email"),
+        ),
+        migrations.AddConstraint(
+            model_name="contact",
+            constraint=models.UniqueConstraint(
+                fields=("customer", "email"),
+                name="customers_contact_once",
+                violation_error_message="This person is already a contact.",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="contact",
+            constraint=models.UniqueConstraint(
+                fields=("team", "id"), name="customers_contact_team"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="contact",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("role__in", ["administrator", "reader"])),
+                name="customers_contact_role",
+            ),
+        ),
+        migrations.AddIndex(
+            model_name="customerlink",
+            index=models.Index(
+                fields=["contact", "-created_at", "-id"], name="customers_link_page"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="vendorlook",
+            constraint=models.UniqueConstraint(
+                fields=("team",), name="customers_vendorlook_team"
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="vendorlook",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("accent", ""), ("accent__regex", "^#[0-9a-f]{6}$"), _connector="OR"
+                ),
+                name="customers_vendorlook_accent",
+                violation_error_message="Enter a color such as #1b55a6.",
+            ),
+        ),
+        migrations.AddConstraint(
+            model_name="vendorlook",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(
+                        ("logo__isnull", True), ("logo_digest", ""), ("logo_type", "")
+                    ),
+                    models.Q(
+                        ("logo__isnull", False),
+                        ("logo_type__in", ["image/png", "image/jpeg"]),
+                        models.Q(("logo_digest", ""), _negated=True),
+                    ),
+                    _connector="OR",
+                ),
+                name="customers_vendorlook_logo",
+            ),
+        ),
+        migrations.RunSQL(FORWARD, BACKWARD),
+    ]

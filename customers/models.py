@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from licenses.models import Customer
+from teams.models import (
+    LowerCaseEmailField,
+    TeamOwned,
+    TeamOwnedQuerySet,
+    validate_printable,
+)
+
+LINK_LIFETIME = timedelta(days=7)
+
+
+class ContactRole(models.TextChoices):
+    """What a contact may do on the customer's pages."""
+
+    ADMINISTRATOR = "administrator", "Administrator"
+    READER = "reader", "Reader"
+
+
+class Contact(TeamOwned):
+    """A person at a customer: whoever shows that they read this address's mail.
+
+    There is no link to an account. A contact is the user with this proven address, so
+    that an account which changes its address stops being one.
+    """
+
+    customer = models.ForeignKey(
+        Customer, on_delete=models.CASCADE, related_name="contacts"
+    )
+    email = LowerCaseEmailField(max_length=254)
+    name = models.CharField(max_length=150, blank=True, validators=[validate_printable])
+    role = models.CharField(max_length=16, choices=ContactRole.choices)
+    # By label, so that it outlives the account.
+    invited_by = models.CharField(max_length=254, editable=False)
+    last_seen_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["customer", "email"],
+                name="customers_contact_once",
+                violation_error_message="This person is already a contact.",
+            ),
+            models.UniqueConstraint(
+                fields=["team", "id"], name="customers_contact_team"
+            ),
+            models.CheckConstraint(
+                condition=Q(role__in=ContactRole.values), name="customers_contact_role"
+            ),
+        ]
+        indexes = [models.Index(fields=["email"], name="customers_contact_email")]
+
+    def __str__(self) -> str:
+        return self.email
+
+    @property
+    def is_administrator(self) -> bool:
+        return self.role == ContactRole.ADMINISTRATOR
+
+
+class CustomerLinkQuerySet(TeamOwnedQuerySet["CustomerLink"]):
+    def open(self) -> Self:
+        """Keep links that still sign their contact in."""
+        return self.filter(
+            used_at=None, withdrawn_at=None, expires_at__gt=timezone.now()
+        )
+
+
+class CustomerLink(TeamOwned):
+    """One mail to a contact, with a link that signs them in once.
+
+    Only a digest of the link's secret is stored. ``created_at`` is when it was sent.
+    """
+
+    contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="links")
+    digest = models.CharField(max_length=100, unique=True, editable=False)
+    message = models.CharField(
+        max_length=300, blank=True, validators=[validate_printable]
+    )
+    sent_by = models.CharField(max_length=254, editable=False)
+    expires_at = models.DateTimeField(editable=False)
+    # When the page of the link was first shown: to a person, or to a mail scanner.
+    opened_at = models.DateTimeField(null=True, editable=False)
+    used_at = models.DateTimeField(null=True, editable=False)
+    withdrawn_at = models.DateTimeField(null=True, editable=False)
+
+    objects = CustomerLinkQuerySet.as_manager()  # type: ignore[misc]  # narrower
+
+    class Meta:
+        indexes = [
+            models.Index(
+                fields=["contact", "-created_at", "-id"], name="customers_link_page"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.contact.email}, {self.created_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def state(self) -> str:
+        """``used``, ``withdrawn``, ``expired``, ``opened`` or ``sent``."""
+        if self.used_at is not None:
+            return "used"
+        if self.withdrawn_at is not None:
+            return "withdrawn"
+        if self.expires_at <= timezone.now():
+            return "expired"
+        return "opened" if self.opened_at is not None else "sent"
+
+
+class VendorLook(TeamOwned):
+    """How a team's customers see it; a team without one looks like Berth."""
+
+    display_name = models.CharField(
+        max_length=150, blank=True, validators=[validate_printable]
+    )
+    accent = models.CharField(max_length=7, blank=True)
+    support_email = models.EmailField(max_length=254, blank=True)
+    support_url = models.URLField(max_length=500, blank=True)
+    # Where answers to mails to contacts go.
+    reply_to = models.EmailField(max_length=254, blank=True)
+    logo = models.BinaryField(null=True, editable=False)
+    logo_type = models.CharField(max_length=16, blank=True, editable=False)
+    # SHA-256; the logo's address contains it, so that browsers may keep it for good.
+    logo_digest = models.CharField(
+        max_length=64, blank=True, editable=False, db_index=True
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["team"], name="customers_vendorlook_team"),
+            models.CheckConstraint(
+                condition=Q(accent="") | Q(accent__regex=r"^#[0-9a-f]{6}$"),
+                name="customers_vendorlook_accent",
+                violation_error_message="Enter a color such as #1b55a6.",
+            ),
+            models.CheckConstraint(
+                condition=Q(logo__isnull=True, logo_type="", logo_digest="")
+                | Q(logo__isnull=False, logo_type__in=["image/png", "image/jpeg"])
+                & ~Q(logo_digest=""),
+                name="customers_vendorlook_logo",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.team.name
+
+    @property
+    def name(self) -> str:
+        """Return what the team is called on its customers' pages."""
+        return self.display_name or self.team.name

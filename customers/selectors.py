@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import uuid
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from customers.models import Contact, CustomerLink, CustomerLinkQuerySet, VendorLook
+from licenses.models import Customer
+from portal.crypto.fields import lookup_keyring
+from portal.crypto.secrets import Secret
+from teams.models import Membership, Team, User
+from teams.selectors import members_of_team
+
+LINK_PURPOSE = "customer-link"
+
+
+def contacts_of_customer(customer: Customer) -> QuerySet[Contact]:
+    """Return a customer's contacts by name and address."""
+    return (
+        Contact.objects.for_team(customer.team_id)
+        .filter(customer=customer)
+        .select_related("customer")
+        .order_by("name", "email", "pk")
+    )
+
+
+def administrators_of_customer(customer: Customer) -> QuerySet[Contact]:
+    return contacts_of_customer(customer).filter(role="administrator")
+
+
+def contacts_of_user(user: User) -> QuerySet[Contact]:
+    """Return what a user is a contact of, of all vendors.
+
+    Members of the vendor's team are none: they have the vendor's own pages. Nor is an
+    account whose address is not proven.
+    """
+    if not (user.is_active and user.is_address_proven):
+        return Contact.objects.none()
+    colleagues = Membership.objects.filter(user=user, team=OuterRef("team"))
+    return (
+        Contact.objects.filter(~Exists(colleagues), email=user.email.lower())
+        .select_related("customer", "team")
+        .defer("customer__search_text")
+        .order_by("team__name", "customer__name", "pk")
+    )
+
+
+def contact_at(user: User, customer_id: uuid.UUID) -> Contact | None:
+    """Return the user as a contact of this customer, else None."""
+    return contacts_of_user(user).filter(customer_id=customer_id).first()
+
+
+def is_contact_address(email: str) -> bool:
+    """Return whether any customer has a contact with this address."""
+    return Contact.objects.filter(email=email.lower()).exists()
+
+
+def is_colleague(team_id: uuid.UUID, email: str) -> bool:
+    """Return whether a member of the team has this address."""
+    return members_of_team(team_id).filter(user__email=email.lower()).exists()
+
+
+def links_of_customer(customer: Customer) -> CustomerLinkQuerySet:
+    """Return the links sent to a customer's contacts, newest first."""
+    return (
+        CustomerLink.objects.for_team(customer.team_id)
+        .filter(contact__customer=customer)
+        .select_related("contact", "contact__customer")
+        .order_by("-created_at", "-id")
+    )
+
+
+def link_by_secret(presented: Secret) -> CustomerLink | None:
+    """Return the link with this secret, open or not, else None."""
+    digests = lookup_keyring().candidates(presented.reveal(), purpose=LINK_PURPOSE)
+    return (
+        CustomerLink.objects.filter(digest__in=digests)
+        .select_related("contact", "contact__customer", "team")
+        .first()
+    )
+
+
+def look_of_team(team: Team) -> VendorLook:
+    """Return how the team's customers see it, without the logo's bytes.
+
+    A new row, not stored, if nothing has been chosen.
+    """
+    found = VendorLook.objects.for_team(team.pk).defer("logo").first()
+    look = found or VendorLook(team=team)
+    look.team = team
+    return look
+
+
+def logo_by_digest(digest: str) -> VendorLook | None:
+    """Return a look, of whatever team, whose logo has this SHA-256."""
+    return VendorLook.objects.filter(logo_digest=digest).exclude(logo=None).first()
