@@ -3,10 +3,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Self
 
+from django.core.exceptions import ValidationError
+from django.core.validators import URLValidator
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from customers.accent import is_color
 from licenses.models import Customer
 from teams.models import (
     LowerCaseEmailField,
@@ -16,6 +19,15 @@ from teams.models import (
 )
 
 LINK_LIFETIME = timedelta(days=7)
+# No other scheme: a link that runs a script would run it on the customers' pages.
+validate_web_address = URLValidator(
+    schemes=["https", "http"], message="Enter an address that begins with https://."
+)
+
+
+def validate_color(text: str) -> None:
+    if not is_color(text):
+        raise ValidationError("Enter a color such as #1b55a6.")
 
 
 class ContactRole(models.TextChoices):
@@ -122,9 +134,11 @@ class VendorLook(TeamOwned):
     display_name = models.CharField(
         max_length=150, blank=True, validators=[validate_printable]
     )
-    accent = models.CharField(max_length=7, blank=True)
+    accent = models.CharField(max_length=7, blank=True, validators=[validate_color])
     support_email = models.EmailField(max_length=254, blank=True)
-    support_url = models.URLField(max_length=500, blank=True)
+    support_url = models.CharField(
+        max_length=500, blank=True, validators=[validate_web_address]
+    )
     # Where answers to mails to contacts go.
     reply_to = models.EmailField(max_length=254, blank=True)
     logo = models.BinaryField(null=True, editable=False)
@@ -137,11 +151,6 @@ class VendorLook(TeamOwned):
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["team"], name="customers_vendorlook_team"),
-            models.CheckConstraint(
-                condition=Q(accent="") | Q(accent__regex=r"^#[0-9a-f]{6}$"),
-                name="customers_vendorlook_accent",
-                violation_error_message="Enter a color such as #1b55a6.",
-            ),
             models.CheckConstraint(
                 condition=Q(logo__isnull=True, logo_type="", logo_digest="")
                 | Q(logo__isnull=False, logo_type__in=["image/png", "image/jpeg"])

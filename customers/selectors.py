@@ -5,7 +5,7 @@ import uuid
 from django.db.models import Exists, OuterRef, QuerySet
 
 from customers.models import Contact, CustomerLink, CustomerLinkQuerySet, VendorLook
-from licenses.models import Customer
+from licenses.models import Customer, License
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
 from teams.models import Membership, Team, User
@@ -48,6 +48,13 @@ def contacts_of_user(user: User) -> QuerySet[Contact]:
 def contact_at(user: User, customer_id: uuid.UUID) -> Contact | None:
     """Return the user as a contact of this customer, else None."""
     return contacts_of_user(user).filter(customer_id=customer_id).first()
+
+
+def applications_of_customer(customer: Customer) -> list[str]:
+    """Return the names of the applications that the customer has a license of."""
+    licenses = License.objects.for_team(customer.team_id).filter(customer=customer)
+    names = licenses.active().values_list("application__name", flat=True)
+    return sorted(set(names))
 
 
 def is_contact_address(email: str) -> bool:

@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path, reverse_lazy
 from django.views.generic import RedirectView
 
+from customers.web import urls as customer_urls
 from images.web.notifications import registry_notifications
 from licenses.web.license_root import license_root
 from portal.health import livez, readyz
@@ -24,6 +25,7 @@ team_pages: list[URLPattern | URLResolver] = [
     path("", include("licenses.web.urls")),
     path("", include("registries.web.urls")),
     path("", include("images.web.urls")),
+    path("", include(customer_urls.team_urlpatterns)),
 ]
 
 handler400 = "portal.http.pages.bad_request"
@@ -50,6 +52,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("accounts/", include("allauth.urls")),
     path("t/<str:team>/", include(team_pages)),
+    path("c/", include(customer_urls)),
     path(".well-known/openid-configuration", identity_issuer.openid_configuration),
     path(".well-known/jwks.json", identity_issuer.jwks),
     path(".well-known/berth-license-root.pem", license_root),

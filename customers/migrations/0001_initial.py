@@ -7,6 +7,7 @@ import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
 
+import customers.models
 import teams.models.teams
 
 # Rows of two teams cannot be linked, whatever the code does.
@@ -184,9 +185,28 @@ class Migration(migrations.Migration):
                         ],
                     ),
                 ),
-                ("accent", models.CharField(blank=True, max_length=7)),
+                (
+                    "accent",
+                    models.CharField(
+                        blank=True,
+                        max_length=7,
+                        validators=[customers.models.validate_color],
+                    ),
+                ),
                 ("support_email", models.EmailField(blank=True, max_length=254)),
-                ("support_url", models.URLField(blank=True, max_length=500)),
+                (
+                    "support_url",
+                    models.CharField(
+                        blank=True,
+                        max_length=500,
+                        validators=[
+                            django.core.validators.URLValidator(
+                                message="Enter an address that begins with https://.",
+                                schemes=["https", "http"],
+                            )
+                        ],
+                    ),
+                ),
                 ("reply_to", models.EmailField(blank=True, max_length=254)),
                 ("logo", models.BinaryField(null=True)),
                 (
@@ -244,16 +264,6 @@ class Migration(migrations.Migration):
             model_name="vendorlook",
             constraint=models.UniqueConstraint(
                 fields=("team",), name="customers_vendorlook_team"
-            ),
-        ),
-        migrations.AddConstraint(
-            model_name="vendorlook",
-            constraint=models.CheckConstraint(
-                condition=models.Q(
-                    ("accent", ""), ("accent__regex", "^#[0-9a-f]{6}$"), _connector="OR"
-                ),
-                name="customers_vendorlook_accent",
-                violation_error_message="Enter a color such as #1b55a6.",
             ),
         ),
         migrations.AddConstraint(

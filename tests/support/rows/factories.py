@@ -11,7 +11,7 @@ from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from alerts.models import Alert, Delivery, Webhook
-from customers.models import Contact, CustomerLink
+from customers.models import Contact, CustomerLink, VendorLook
 from images.models import ImageBlob, ImageManifest, ImageRepository, ImageTag
 from licenses.license_id import PURPOSE as LICENSE_ID_PURPOSE
 from licenses.license_id import generate_license_id
@@ -181,6 +181,13 @@ class CustomerLinkFactory(DjangoModelFactory[CustomerLink]):
     digest = factory.Sequence(lambda n: f"none:link{n}")
     sent_by = "owner@acme.example"
     expires_at = factory.LazyFunction(lambda: timezone.now() + timedelta(days=7))
+
+
+class VendorLookFactory(DjangoModelFactory[VendorLook]):
+    class Meta:
+        model = VendorLook
+
+    team = factory.SubFactory(TeamFactory)
 
 
 class LicenseFieldFactory(DjangoModelFactory[LicenseField]):

@@ -1,0 +1,41 @@
+"""Small pictures, whole and damaged, made without a library."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+
+
+def png(width: int = 2, height: int = 2, *, after: bytes = b"") -> bytes:
+    """Return a gray PNG, with something ``after`` its end."""
+    rows = (b"\0" + b"\x80" * width) * height
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + _chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0))
+        + _chunk(b"IDAT", zlib.compress(rows))
+        + _chunk(b"IEND", b"")
+        + after
+    )
+
+
+def jpeg(width: int = 2, height: int = 2, *, after: bytes = b"") -> bytes:
+    """Return the frame of a JPEG with a scan, and something ``after`` its end."""
+    frame = struct.pack(">BHHB", 8, height, width, 1) + b"\x01\x11\x00"
+    return (
+        b"\xff\xd8"
+        + _segment(0xE0, b"JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00")
+        + _segment(0xC0, frame)
+        + _segment(0xDA, b"\x01\x01\x00\x00\x3f\x00")
+        + b"\x12\xff\x00\x34\xff\xd0\x56"
+        + b"\xff\xd9"
+        + after
+    )
+
+
+def _chunk(kind: bytes, body: bytes) -> bytes:
+    checksum = zlib.crc32(kind + body)
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", checksum)
+
+
+def _segment(marker: int, body: bytes) -> bytes:
+    return bytes((0xFF, marker)) + struct.pack(">H", len(body) + 2) + body
