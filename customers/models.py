@@ -77,6 +77,11 @@ class Contact(TeamOwned):
     def is_administrator(self) -> bool:
         return self.role == ContactRole.ADMINISTRATOR
 
+    @property
+    def last_link(self) -> CustomerLink | None:
+        """Return the link sent last; of contacts that came with their links."""
+        return next(iter(self.links.all()), None)
+
 
 class CustomerLinkQuerySet(TeamOwnedQuerySet["CustomerLink"]):
     def open(self) -> Self:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import uuid
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 
 from customers.models import Contact, CustomerLink, CustomerLinkQuerySet, VendorLook
 from licenses.models import Customer, License
@@ -22,6 +22,14 @@ def contacts_of_customer(customer: Customer) -> QuerySet[Contact]:
         .select_related("customer")
         .order_by("name", "email", "pk")
     )
+
+
+def contacts_with_links(customer: Customer) -> QuerySet[Contact]:
+    """Return a customer's contacts, each with ``links.all()``, newest first."""
+    links = CustomerLink.objects.for_team(customer.team_id).order_by(
+        "-created_at", "-id"
+    )
+    return contacts_of_customer(customer).prefetch_related(Prefetch("links", links))
 
 
 def administrators_of_customer(customer: Customer) -> QuerySet[Contact]:

@@ -10,6 +10,7 @@ from django.utils.functional import lazy
 
 from portal.database.connection import Connection
 from portal.env import boolean, different, env, networks, secret, secret_if_set
+from portal.http.log_redaction import logging_settings
 from portal.single_sign_on import openid_connect
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -147,8 +148,9 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "portal.http.pages.page_context",
                 "teams.web.base.team_context",
+                "customers.web.base.customer_context",
             ],
-            "builtins": ["portal.http.template_tags"],
+            "builtins": ["portal.http.template_tags", "customers.web.tags"],
         },
     },
 ]
@@ -257,12 +259,19 @@ ACCOUNT_RATE_LIMITS = {
     # By address, never by account: strangers must not lock anybody out.
     "login": f"{BERTH_TOKEN_FAILURES_PER_MINUTE}/m/ip",
     "login_failed": f"{BERTH_TOKEN_FAILURES_PER_MINUTE}/m/ip",
+    # By address of the account too, so that nobody's mailbox is filled.
+    "request_login_code": f"{BERTH_TOKEN_FAILURES_PER_MINUTE}/m/ip,3/m/key",
     # By account: only people who know the password are asked for a code.
     "second_factor": "5/5m/key",
     # Only signed-in people send these; above the limit, a mail is silently dropped.
     "confirm_email": "5/m/key",
 }
+# Of people who are in no team, such as customers' contacts.
+ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 600
 ACCOUNT_FORMS = {
+    "request_login_code": "customers.web.account_forms.RequestCodeForm",
+    "confirm_login_code": "customers.web.account_forms.EnterCodeForm",
     "login": "teams.web.account_forms.LoginForm",
     "reset_password": "teams.web.account_forms.ResetPasswordForm",
     "reset_password_from_key": "teams.web.account_forms.ResetPasswordKeyForm",
@@ -380,22 +389,4 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "line": {
-            "()": "portal.http.log_redaction.RedactingFormatter",
-            "format": "%(asctime)s %(levelname)s %(name)s %(message)s",
-        },
-    },
-    "handlers": {
-        "stderr": {
-            "class": "logging.StreamHandler",
-            "formatter": "line",
-        },
-    },
-    # At lower levels, Amazon's library logs keys and passwords, and the pool each use.
-    "loggers": {name: {"level": "WARNING"} for name in ("botocore", "psycopg.pool")},
-    "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "INFO")},
-}
+LOGGING = logging_settings(os.environ.get("LOG_LEVEL", "INFO"))

@@ -10,7 +10,7 @@ from datetime import timedelta
 from smtplib import SMTPException
 from zoneinfo import ZoneInfo
 
-from django.core.mail import EmailMessage, send_mail
+from django.core.mail import EmailMessage, EmailMultiAlternatives, send_mail
 from django.db import transaction
 from django.template.loader import render_to_string
 from django.utils import timezone
@@ -57,11 +57,25 @@ def send_or_store(mail: EmailMessage, *, holder: Hashable) -> None:
         with waiting(holder):
             mail.send()
     except (OSError, SMTPException, TooMany) as error:
-        message = {"subject": mail.subject, "body": mail.body, "to": mail.to}
-        stored = StoredMail.objects.create(message=Secret(json.dumps(message)))
-        wake(Task.SEND_STORED_MAILS)
+        stored = store_mail(mail)
         # Without the error's text, which may contain a link.
         logger.warning("mail %s is sent later: %s", stored, type(error).__name__)
+
+
+def store_mail(mail: EmailMessage) -> StoredMail:
+    """Store a mail in the current transaction; a worker sends it once it commits."""
+    message = {
+        "subject": mail.subject,
+        "body": mail.body,
+        "from_email": mail.from_email,
+        "to": mail.to,
+        "reply_to": mail.reply_to,
+    }
+    if isinstance(mail, EmailMultiAlternatives):
+        message["alternatives"] = [list(each) for each in mail.alternatives]
+    stored = StoredMail.objects.create(message=Secret(json.dumps(message)))
+    wake(Task.SEND_STORED_MAILS)
+    return stored
 
 
 def send_stored_mails() -> None:
@@ -97,7 +111,8 @@ def _claim() -> StoredMail | None:
 def _message(stored: StoredMail) -> EmailMessage:
     # The same ID each time, by which a mail server may recognize it.
     headers = {"Message-ID": f"<{stored.pk}@berth>"}
-    return EmailMessage(**json.loads(stored.message.reveal()), headers=headers)
+    message = json.loads(stored.message.reveal())
+    return EmailMultiAlternatives(**message, headers=headers)
 
 
 def _give_up_if_old(stored: StoredMail) -> None:

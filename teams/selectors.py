@@ -249,6 +249,15 @@ def lacks_second_factor(membership: Membership) -> bool:
     )
 
 
+def may_sign_in_by_mail(user: User) -> bool:
+    """Return whether reading the account's mail is enough to sign in.
+
+    Not to the account of an operator, or of a member of any team.
+    """
+    is_operator = user.is_staff or user.is_superuser
+    return not is_operator and not memberships_of_user(user).exists()
+
+
 def actor_in_team(user_id: uuid.UUID, team_id: uuid.UUID) -> Actor | None:
     """Return an active member of a team as an actor, else None.
 

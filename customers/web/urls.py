@@ -1,10 +1,21 @@
-"""Addresses of the vendor's pages, and of those that belong to no team."""
+"""Addresses of the customer's pages, and of the vendor's about customers."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 
-from customers.web import look
+from customers.web import entrance, look, overview, people
+from customers.web.base import OWN, VIEWED
+
+# For contacts, and for members who view them as the customer does.
+_customer_pages: list[URLPattern | URLResolver] = [
+    path("", overview.overview, name="overview"),
+    path("people", people.people, name="people"),
+    path("people/invite", people.invite, name="people-invite"),
+    path("people/<uuid:contact_id>/edit", people.edit_person, name="people-edit"),
+    path("people/<uuid:contact_id>/send", people.send_again, name="people-send"),
+    path("people/<uuid:contact_id>/remove", people.remove_person, name="people-remove"),
+]
 
 team_urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/customers", look.look, name="customer-look"),
@@ -14,9 +25,13 @@ team_urlpatterns: list[URLPattern | URLResolver] = [
         look.remove_logo,
         name="customer-look-logo-remove",
     ),
+    path("customers/<uuid:customer_id>/view/", include((_customer_pages, VIEWED))),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
+    path("", entrance.home, name="contact-home"),
+    path("links/<str:secret>", entrance.link, name="contact-link"),
     path("logos/<str:digest>", look.logo, name="vendor-logo"),
     path("colors/<str:color>.css", look.accent_style, name="vendor-accent"),
+    path("<uuid:customer_id>/", include((_customer_pages, OWN))),
 ]

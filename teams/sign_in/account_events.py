@@ -36,7 +36,14 @@ def password_reset(request: HttpRequest, user: User, **kwargs: Any) -> None:
     record_on_account(request, user, EventTag.ACCOUNT_PASSWORD_RESET)
     keep_only_this_session(request, user)
     cancel_change_of_address(user)
-    claim_account(request, user)
+    claim_account(request, user, keeps_password=True)
+
+
+@receiver(account.authentication_step_completed)
+def code_entered(request: HttpRequest, user: User, method: str, **kwargs: Any) -> None:
+    # Whoever enters a code from a mail has read it. What comes next is a second factor.
+    if method == "code":
+        claim_account(request, user)
 
 
 @receiver(account.email_changed)

@@ -22,7 +22,7 @@ from portal.http.client_address import neighbourhood_of
 from portal.http.errors import refuse_page
 from portal.limits.fair_share import FairShare, ShareExceeded
 from portal.limits.minute_counts import count
-from teams.mail import send_or_store
+from teams.mail import send_or_store, store_mail
 from teams.models import User
 from teams.second_factor import SECOND_FACTOR_DATA
 from teams.selectors import usable_tokens_made_by_user, usable_tokens_of_user
@@ -30,6 +30,8 @@ from teams.selectors import usable_tokens_made_by_user, usable_tokens_of_user
 # Hashing is costly on purpose, and must leave threads and processors to everybody else.
 PASSWORD_HASHING = FairShare("portal-password-hashing", total=3, each=2)
 
+
+CODE_MAILS = "account/email/login_code"
 
 # Seconds after which to retry, by allauth's names of errors.
 RETRY_AFTER = {
@@ -60,6 +62,7 @@ class AccountAdapter(_Refusing, DefaultAccountAdapter):  # type: ignore[misc]  #
         "email_taken": "Another account uses this e-mail address.",
         "email_password_mismatch": "The e-mail address or the password is wrong.",
         "enter_current_password": "Enter your current password.",
+        "incorrect_code": "This code is wrong. Enter the one of the latest mail.",
         "incorrect_password": "The password is wrong.",
         "invalid_password_reset": "This link is no longer valid. Request a new one.",
         "rate_limited": "Too many attempts. Try again in a minute.",
@@ -145,7 +148,11 @@ class AccountAdapter(_Refusing, DefaultAccountAdapter):  # type: ignore[misc]  #
             context
         )
         mail = self.render_mail(template_prefix, email, context)
-        send_or_store(mail, holder=neighbourhood_of(self.request))
+        if template_prefix.startswith(CODE_MAILS):
+            # Sending takes time that would show strangers who has an account.
+            store_mail(mail)
+        else:
+            send_or_store(mail, holder=neighbourhood_of(self.request))
 
 
 class SecondFactorAdapter(_Refusing, DefaultMFAAdapter):  # type: ignore[misc]  # untyped

@@ -32,18 +32,23 @@ def cancel_change_of_address(user: User) -> None:
 
 
 def claim_account(
-    request: HttpRequest, user: User, *, sign_on: SocialAccount | None = None
+    request: HttpRequest,
+    user: User,
+    *,
+    sign_on: SocialAccount | None = None,
+    keeps_password: bool = False,
 ) -> None:
     """Give an account to the owner of its address, who has just proven it.
 
     If it was not proven before, a stranger may have opened the account. Their sessions,
-    second factors and connections to single sign-on are removed. If ``sign_on`` proved
-    the address, so are its password and API tokens; a new password asks for these.
+    second factors and connections to single sign-on are removed, except the ``sign_on``
+    that proved the address. So are its password and API tokens, unless it has just been
+    given a password, which asks for the tokens.
     """
     if user.is_address_proven:
         return
     with transaction.atomic():
-        if sign_on is not None:
+        if not keeps_password:
             user.set_unusable_password()
             user.save(update_fields=["password"])
             revoke_tokens_of_user(user=user, origin=Origin.of(request))

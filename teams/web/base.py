@@ -28,13 +28,18 @@ from teams.sign_in.second_factor import session_lacks_second_factor
 P = ParamSpec("P")
 
 
-class TeamRequest(HttpRequest):
-    """A member's request to a page of their team."""
+class ActingRequest(HttpRequest):
+    """A request of somebody who acts in a team, from inside it or as its customer."""
 
     user: User
-    team: Team
     actor: Actor
     htmx: HtmxDetails
+
+
+class TeamRequest(ActingRequest):
+    """A member's request to a page of their team."""
+
+    team: Team
 
 
 TeamView = Callable[Concatenate[TeamRequest, P], HttpResponseBase]
@@ -54,7 +59,7 @@ def team_page(permission: Permission) -> Callable[[TeamView[P]], Page[P]]:
             request: HttpRequest, team: str, *args: P.args, **kwargs: P.kwargs
         ) -> HttpResponseBase:
             if not isinstance(request.user, User):
-                return _sign_in(request)
+                return ask_to_sign_in(request)
             membership = membership_in_team(request.user, team)
             if membership is None:
                 raise Http404
@@ -90,7 +95,8 @@ def team_url(request: TeamRequest, name: str, **names: object) -> str:
     return reverse(name, kwargs={"team": request.team.slug, **names})
 
 
-def _sign_in(request: HttpRequest) -> HttpResponse:
+def ask_to_sign_in(request: HttpRequest) -> HttpResponse:
+    """Go to sign-in, and come back."""
     if is_partial(request):
         # The session of the surrounding page has ended: reload that page.
         return HttpResponseClientRefresh()
@@ -115,6 +121,8 @@ def team_context(request: HttpRequest) -> dict[str, Any]:
         return {}
     actor: Actor = request.actor  # type: ignore[attr-defined]  # set with the team
     return {
+        "page_template": "portal/page.html",
+        "home_url": reverse("dashboard", kwargs={"team": team.slug}),
         "team": team,
         "actor": actor,
         "may": {

@@ -47,7 +47,8 @@ def home(request: HttpRequest) -> HttpResponse:
     last = request.session.get("team")
     slugs = [membership.team.slug for membership in memberships]
     if not slugs:
-        return render_page(request, "teams/no_team.html")
+        # Most of them are a customer's contacts.
+        return redirect("contact-home")
     return redirect("dashboard", team=last if last in slugs else slugs[0])
 
 

@@ -17,14 +17,14 @@ from portal.http.forms import CreateForm
 from portal.http.pages import GoTo, go_to
 from teams.idempotency import find_record, is_same_request, keep_answer, take_key
 from teams.models import IdempotencyRecord
-from teams.web.base import TeamRequest
+from teams.web.base import ActingRequest
 
 
 @dataclass(slots=True)
 class Submission:
     """The first submission of a form; ``address`` is where its object is found."""
 
-    request: TeamRequest
+    request: ActingRequest
     address: str = ""
 
     def done(self, address: str, message: str) -> HttpResponse:
@@ -35,7 +35,7 @@ class Submission:
 
 
 @contextmanager
-def once(request: TeamRequest, form: CreateForm) -> Iterator[Submission]:
+def once(request: ActingRequest, form: CreateForm) -> Iterator[Submission]:
     """Run the block in one transaction with the record of the form's submission.
 
     An error undoes both, so that the form can be submitted again. A block that does
@@ -55,7 +55,7 @@ def once(request: TeamRequest, form: CreateForm) -> Iterator[Submission]:
         keep_answer(record, 302, Secret(submission.address))
 
 
-def raise_if_submitted(request: TeamRequest, form: CreateForm) -> None:
+def raise_if_submitted(request: ActingRequest, form: CreateForm) -> None:
     """Raise as :func:`once` does, before slow work begins."""
     record = find_record(request.actor, _key(form))
     if record is not None:
@@ -63,7 +63,7 @@ def raise_if_submitted(request: TeamRequest, form: CreateForm) -> None:
 
 
 def _go_to_object(
-    request: TeamRequest, form: CreateForm, record: IdempotencyRecord
+    request: ActingRequest, form: CreateForm, record: IdempotencyRecord
 ) -> None:
     if not is_same_request(record, _fingerprint(request)):
         raise Conflict(
@@ -80,7 +80,7 @@ def _key(form: CreateForm) -> str:
     return f"form:{form.cleaned_data['submission']}"
 
 
-def _fingerprint(request: TeamRequest) -> str:
+def _fingerprint(request: ActingRequest) -> str:
     values = sorted(
         (name, request.POST.getlist(name))
         for name in request.POST

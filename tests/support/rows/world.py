@@ -16,7 +16,9 @@ from tests.support.rows.factories import (
     ApiTokenFactory,
     CacheUseFactory,
     ChannelFactory,
+    ContactFactory,
     CredentialCheckFactory,
+    CustomerLinkFactory,
     DeliveryFactory,
     ExternalRegistryFactory,
     ImageTagFactory,
@@ -56,6 +58,8 @@ def make_world(team: Team) -> World:
     membership: Membership = MembershipFactory(team=team, role="support")
     invitation = InvitationFactory(team=team)
     api_token = ApiTokenFactory(team=team)
+    contact = ContactFactory(customer=license.customer)
+    link = CustomerLinkFactory(contact=contact)
     delivery = DeliveryFactory(webhook__team=team, state="failed")
     ids = {
         "application": str(application.pk),
@@ -63,6 +67,8 @@ def make_world(team: Team) -> World:
         "channel_id": str(channel.pk),
         "field_id": str(field.pk),
         "customer_id": str(license.customer_id),
+        "contact_id": str(contact.pk),
+        "link_id": str(link.pk),
         "license_id": str(license.pk),
         "credential_id": str(credential.pk),
         "registry": str(registry.pk),

@@ -13,6 +13,7 @@ SECRET = "aB3-_" * 8 + "xyz"
     ("text", "kept"),
     [
         (f"Not Found: /invitations/{SECRET}", "Not Found: /invitations/[redacted]"),
+        (f"Not Found: /c/links/{SECRET}", "Not Found: /c/links/[redacted]"),
         (
             f"GET /accounts/login/?next=%2Finvitations%2F{SECRET} 200",
             "GET /accounts/login/?next=%2Finvitations%2F[redacted] 200",

@@ -136,7 +136,7 @@ def test_home_leads_to_the_team_seen_last(
 def test_home_without_a_team_says_so(client: Client, owner: Membership) -> None:
     client.force_login(UserFactory(email="lonely@acme.example"))
 
-    response = client.get("/")
+    response = client.get("/", follow=True)
 
     assert response.status_code == 200
     assert "You are not in a team yet" in response.content.decode()

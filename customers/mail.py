@@ -1,0 +1,90 @@
+"""Mails to customers' contacts, in the vendor's name."""
+
+from __future__ import annotations
+
+from email.utils import formataddr, parseaddr
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils import timezone
+from rest_framework.request import Request
+
+from customers.accent import Accent, accents
+from customers.models import Contact, CustomerLink, VendorLook
+from customers.selectors import applications_of_customer, look_of_team
+from portal.crypto.secrets import Secret
+from teams.mail import store_mail
+
+BERTH_BLUE = "#1b55a6"
+
+
+def contact_mail(
+    look: VendorLook, template: str, to: str, context: dict[str, Any]
+) -> EmailMultiAlternatives:
+    """Return a mail to a contact: text and HTML of ``template``, with its subject.
+
+    It comes from the installation's address in the vendor's name, and answers go to the
+    vendor. It loads nothing from anywhere, so that nobody learns when it is read.
+    """
+    shown = {"look": look, "accent": mail_accent(look), **context}
+    with timezone.override(ZoneInfo(look.team.time_zone)):
+        subject = render_to_string(f"customers/mail/{template}_subject.txt", shown)
+        text = render_to_string(f"customers/mail/{template}.txt", shown)
+        html = render_to_string(f"customers/mail/{template}.html", shown)
+    reply_to = look.reply_to or look.support_email
+    return EmailMultiAlternatives(
+        subject=" ".join(subject.split()),
+        body=text,
+        from_email=_sender(look),
+        to=[to],
+        reply_to=[reply_to] if reply_to else [],
+        alternatives=[(html, "text/html")],
+    )
+
+
+def mail_accent(look: VendorLook) -> Accent:
+    """Return the vendor's color on white."""
+    return accents(look.accent or BERTH_BLUE)[0]
+
+
+def link_mail(
+    look: VendorLook, contact: Contact, *, link: str, message: str, until: Any
+) -> EmailMultiAlternatives:
+    """Return the mail with a link that signs a contact in."""
+    context = {
+        "contact": contact,
+        "customer": contact.customer,
+        "applications": applications_of_customer(contact.customer),
+        "link": link,
+        "message": message,
+        "until": until,
+    }
+    return contact_mail(look, "link", contact.email, context)
+
+
+def store_link_mail(link: CustomerLink, secret: Secret, site: str) -> None:
+    """Store the mail of a link in the current transaction; a worker sends it."""
+    path = reverse("contact-link", kwargs={"secret": secret.reveal()})
+    mail = link_mail(
+        look_of_team(link.contact.team),
+        link.contact,
+        link=f"{site}{path}",
+        message=link.message,
+        until=link.expires_at,
+    )
+    store_mail(mail)
+
+
+def site_of(request: HttpRequest | Request) -> str:
+    """Return the portal's address for links in mails, without a slash at its end."""
+    return settings.BERTH_PORTAL_URL.rstrip("/") or request.build_absolute_uri("/")[:-1]
+
+
+def _sender(look: VendorLook) -> str:
+    _, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    return formataddr((look.name, address))

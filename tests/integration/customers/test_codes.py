@@ -1,0 +1,195 @@
+"""Contacts sign in with a code by mail; members and operators do not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.test import Client
+
+from customers.models import Contact
+from teams.mail import send_stored_mails
+from teams.models import Membership, StoredMail, User
+from tests.support.minutes import within_a_minute
+from tests.support.pages.reading import (
+    give_password,
+    is_signed_in,
+    new_browser,
+    sign_in,
+    text_of,
+    totp_code,
+)
+from tests.support.rows.factories import UserFactory
+
+ASK, ENTER = "/accounts/login/code/", "/accounts/login/code/confirm/"
+
+
+def ask(browser: Client, email: str, next_url: str = "/c/") -> Any:
+    mail.outbox.clear()
+    response = browser.post(ASK, {"email": email, "next": next_url}, follow=True)
+    send_stored_mails()
+    return response
+
+
+def code() -> str:
+    (sent,) = mail.outbox
+    (found,) = re.findall(r"\b[A-Z]{4}-[A-Z]{4}\b", str(sent.body))
+    return str(found)
+
+
+def test_a_contact_who_has_never_been_here_signs_in(
+    anna: Contact, browser: Client
+) -> None:
+    ask(browser, "Anna@Initech.example")
+
+    response = browser.post(ENTER, {"code": code(), "next": "/c/"}, follow=True)
+
+    assert response.redirect_chain[-1][0] == f"/c/{anna.customer_id}/"
+    user = User.objects.get(email=anna.email)
+    assert user.is_address_proven
+    assert not user.has_usable_password()
+
+
+def test_all_addresses_look_alike(
+    anna: Contact, owner: Membership, browser: Client
+) -> None:
+    pages = []
+    for email in (anna.email, owner.user.email, "nobody@initech.example"):
+        response = ask(new_browser(), email)
+        text = re.sub(r'value="[^"]*"', "", response.content.decode())
+        pages.append((response.redirect_chain, text.replace(email, "ADDRESS")))
+
+    assert pages[0] == pages[1] == pages[2]
+    assert not User.objects.filter(email="nobody@initech.example").exists()
+    assert mail.outbox == []
+
+
+def test_a_member_gets_a_mail_without_a_code(
+    owner: Membership, browser: Client
+) -> None:
+    ask(browser, owner.user.email)
+
+    (sent,) = mail.outbox
+    assert sent.subject == "Sign in with your password"
+    assert not re.search(r"\b[A-Z]{4}-[A-Z]{4}\b", str(sent.body))
+    assert browser.post(ENTER, {"code": ""}).status_code == 200
+    assert not is_signed_in(browser)
+
+
+@pytest.mark.parametrize("field", ["is_staff", "is_superuser"])
+def test_an_operator_gets_no_code(anna: Contact, browser: Client, field: str) -> None:
+    UserFactory(email=anna.email, **{field: True})
+
+    ask(browser, anna.email)
+
+    assert mail.outbox[0].subject == "Sign in with your password"
+
+
+def test_a_disabled_account_gets_no_mail(anna: Contact, browser: Client) -> None:
+    UserFactory(email=anna.email, is_active=False)
+
+    ask(browser, anna.email)
+
+    assert mail.outbox == []
+
+
+def test_a_code_is_of_its_browser_and_used_once(anna: Contact, browser: Client) -> None:
+    ask(browser, anna.email)
+    right, thief = code(), new_browser()
+    ask(thief, "nobody@initech.example")
+
+    thief.post(ENTER, {"code": right})
+    assert not is_signed_in(thief)
+
+    browser.post(ENTER, {"code": right})
+    assert is_signed_in(browser)
+    browser.logout()
+    browser.post(ENTER, {"code": right})
+    assert not is_signed_in(browser)
+
+
+def test_three_wrong_codes_end_it(anna: Contact, browser: Client) -> None:
+    ask(browser, anna.email)
+    right = code()
+    for _ in range(3):
+        browser.post(ENTER, {"code": "BCDF-GHJK"})
+
+    browser.post(ENTER, {"code": right})
+
+    assert not is_signed_in(browser)
+
+
+def test_codes_are_not_sent_to_one_address_without_end(anna: Contact) -> None:
+    answers = [new_browser().post(ASK, {"email": anna.email}) for _ in range(5)]
+
+    assert answers[-1].status_code == 429
+    assert StoredMail.objects.count() == 3
+
+
+def test_an_address_asks_only_so_often(
+    anna: Contact, browser: Client, settings: Any
+) -> None:
+    settings.BERTH_TOKEN_FAILURES_PER_MINUTE = 4
+
+    def ask_five_times() -> list[Any]:
+        emails = (f"x{number}@initech.example" for number in range(5))
+        # Each in a session of its own: one that has asked enters its code first.
+        address = browser.defaults["REMOTE_ADDR"]
+        return [
+            Client().post(ASK, {"email": email}, REMOTE_ADDR=address)
+            for email in emails
+        ]
+
+    answers = within_a_minute(ask_five_times)
+
+    assert (answers[0].status_code, answers[-1].status_code) == (302, 429)
+    assert "from your network" in text_of(answers[-1])
+
+
+def test_a_stranger_who_opened_the_account_is_locked_out(
+    anna: Contact, browser: Client
+) -> None:
+    user = give_password(UserFactory(email=anna.email, is_address_proven=False))
+    ask(browser, anna.email)
+
+    browser.post(ENTER, {"code": code()})
+
+    user.refresh_from_db()
+    assert user.is_address_proven
+    assert not user.has_usable_password()
+    assert is_signed_in(browser)
+    sign_in(other := new_browser(), user)
+    assert not is_signed_in(other)
+
+
+def test_a_second_factor_is_asked_after_code_and_link(
+    anna: Contact, browser: Client, send: Callable[..., str]
+) -> None:
+    ask(browser, anna.email)
+    browser.post(ENTER, {"code": code()})
+    page = browser.get("/accounts/2fa/totp/activate/").content.decode()
+    (secret,) = re.findall(r"<pre><code>([^<]*)</code>", page)
+    browser.post("/accounts/2fa/totp/activate/", {"code": totp_code(secret)})
+
+    by_code, by_link = new_browser(), new_browser()
+    ask(by_code, anna.email)
+    after_code = by_code.post(ENTER, {"code": code()})
+    after_link = by_link.post(send(anna))
+
+    for other, response in ((by_code, after_code), (by_link, after_link)):
+        assert response.headers["Location"] == "/accounts/2fa/authenticate/"
+        assert not is_signed_in(other)
+        assert other.get(f"/c/{anna.customer_id}/").status_code == 302
+
+
+def test_a_mistyped_address_can_be_corrected(anna: Contact, browser: Client) -> None:
+    ask(browser, "ana@initech.example")
+
+    browser.post("/accounts/logout/", {"next": ASK})
+    ask(browser, anna.email)
+
+    browser.post(ENTER, {"code": code()})
+    assert is_signed_in(browser)

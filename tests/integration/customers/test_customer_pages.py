@@ -1,0 +1,286 @@
+"""What contacts see of their customer, and members who view it as they do."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from audit.models import AuditEvent
+from customers.models import Contact, CustomerLink
+from licenses.models import Customer
+from teams.models import Membership, Team, User
+from tests.integration.customers.conftest import signed_in
+from tests.support.pages.reading import new_browser, text_of
+from tests.support.pages.team_pages import message_of, seen, submission
+from tests.support.pages.team_pages import signed_in as member_browser
+from tests.support.rows.factories import (
+    ContactFactory,
+    CustomerFactory,
+    LicenseFactory,
+    MembershipFactory,
+    UserFactory,
+    VendorLookFactory,
+)
+
+
+def own(contact: Contact, page: str = "") -> str:
+    return f"/c/{contact.customer_id}/{page}"
+
+
+def viewed(customer: Customer, page: str = "") -> str:
+    return f"/t/{customer.team.slug}/customers/{customer.pk}/view/{page}"
+
+
+def test_home_goes_to_the_only_customer(anna: Contact) -> None:
+    browser = signed_in(anna)
+
+    response = browser.get("/", follow=True)
+
+    assert response.redirect_chain[-1][0] == own(anna)
+
+
+def test_home_lists_several_customers_and_teams(
+    anna: Contact, other_team: Team
+) -> None:
+    VendorLookFactory(team=other_team, display_name="Rival Software")
+    ContactFactory(
+        email=anna.email, customer__team=other_team, customer__name="Initech East"
+    )
+    browser = signed_in(anna)
+    third = MembershipFactory(
+        team__name="Their own", user=User.objects.get(email=anna.email)
+    )
+
+    text = text_of(browser.get("/c/"))
+
+    assert "Rival Software for Initech East" in text
+    assert "Acme for Initech" in text
+    assert "Their own" in text
+    assert browser.get("/").headers["Location"] == f"/t/{third.team.slug}/"
+
+
+def test_an_account_that_is_not_proven_is_told_how(anna: Contact) -> None:
+    user = UserFactory(email=anna.email, is_address_proven=False)
+    browser = new_browser()
+    browser.force_login(user)
+
+    assert "Choose a new password" in text_of(browser.get("/c/"))
+    assert browser.get(own(anna)).status_code == 404
+
+
+def test_the_vendors_look_is_on_every_page(anna: Contact) -> None:
+    VendorLookFactory(
+        team=anna.team,
+        display_name="Kestrel Software",
+        accent="#c2410c",
+        support_email="help@kestrel.example",
+        support_url="https://kestrel.example/help",
+    )
+
+    response = signed_in(anna).get(own(anna, "people"))
+
+    page = response.content.decode()
+    assert "<title>People · Kestrel Software</title>" in page
+    assert "/c/colors/c2410c.css" in page
+    assert "mailto:help@kestrel.example" in page
+    assert "https://kestrel.example/help" in page
+    assert "Acme" not in text_of(response)
+
+
+STATES: list[tuple[dict[str, Any], str, str]] = [
+    ({}, "works", "It does not end. What to do: nothing."),
+    (
+        {"expires_at": timezone.now() + timedelta(days=5)},
+        "ends soon",
+        "ask Acme to extend it before then",
+    ),
+    (
+        {"expires_at": timezone.now() - timedelta(days=1)},
+        "ended",
+        "ask Acme to extend it",
+    ),
+    ({"revoked": True}, "revoked", "ask Acme what happened"),
+    (
+        {"customer__archived_at": timezone.now()},
+        "suspended",
+        "Acme has suspended the licenses of",
+    ),
+]
+
+
+@pytest.mark.parametrize(("values", "state", "words"), STATES)
+def test_a_license_is_shown_in_words(
+    team: Team, values: dict[str, Any], state: str, words: str
+) -> None:
+    license = LicenseFactory(team=team, application__name="Kestrel", **values)
+    contact = ContactFactory(customer=license.customer)
+
+    text = text_of(signed_in(contact).get(own(contact)))
+
+    assert f"Kestrel {state}" in text
+    assert words in text
+    # Nothing of the vendor's own.
+    assert "unpaid" not in text
+    assert license.license_id.reveal() not in text
+
+
+def test_licenses_of_other_customers_are_not_shown(anna: Contact) -> None:
+    LicenseFactory(team=anna.team, application__name="Hidden")
+
+    assert "Hidden" not in text_of(signed_in(anna).get(own(anna)))
+
+
+def test_an_administrator_invites_a_person(anna: Contact) -> None:
+    browser = signed_in(anna)
+    values = {"email": "Bob@Initech.example", "name": "Bob", "role": "reader"}
+
+    browser.post(own(anna, "people/invite"), values | submission())
+
+    bob = Contact.objects.get(email="bob@initech.example")
+    assert bob.invited_by == anna.email
+    assert bob.links.count() == 1
+    assert "Bob bob@initech.example Reader sent" in text_of(
+        browser.get(own(anna, "people"))
+    )
+
+
+def test_a_form_sent_twice_invites_once(anna: Contact) -> None:
+    browser = signed_in(anna)
+    values = {"email": "bob@initech.example", "role": "reader", **submission()}
+
+    for _ in range(2):
+        response = browser.post(own(anna, "people/invite"), values)
+        assert response.headers["Location"] == own(anna, "people")
+
+    assert CustomerLink.objects.count() == 1
+
+
+def test_a_members_address_is_refused_beside_it(
+    anna: Contact, owner: Membership
+) -> None:
+    values = {"email": owner.user.email, "role": "administrator", **submission()}
+
+    response = signed_in(anna).post(own(anna, "people/invite"), values)
+
+    assert "belongs to Acme" in message_of(response, "email")
+    assert Contact.objects.count() == 1
+    assert not CustomerLink.objects.exists()
+
+
+def test_an_administrator_changes_and_removes_people(
+    anna: Contact, reader: Contact
+) -> None:
+    browser = signed_in(anna)
+    edit = own(anna, f"people/{reader.pk}/edit")
+
+    browser.post(edit, {"name": "Rita", "role": "administrator"} | seen(browser, edit))
+    reader.refresh_from_db()
+    assert (reader.name, reader.role) == ("Rita", "administrator")
+
+    browser.post(own(anna, f"people/{reader.pk}/remove"))
+    assert not Contact.objects.filter(pk=reader.pk).exists()
+
+
+def test_the_last_administrator_is_kept(anna: Contact, reader: Contact) -> None:
+    browser = signed_in(anna)
+    remove = own(anna, f"people/{anna.pk}/remove")
+
+    assert "only administrator" in text_of(browser.get(remove))
+    assert (
+        'type="submit" class="btn btn-danger"'
+        not in browser.get(remove).content.decode()
+    )
+    assert "Make somebody else" in text_of(browser.post(remove))
+    assert Contact.objects.filter(pk=anna.pk).exists()
+
+
+@pytest.mark.parametrize("page", ["invite", "{0}/edit", "{0}/send", "{0}/remove"])
+def test_a_reader_changes_nobody(anna: Contact, reader: Contact, page: str) -> None:
+    browser = signed_in(reader)
+    before = list(Contact.objects.order_by("pk").values("email", "role"))
+    address = own(anna, f"people/{page.format(anna.pk)}")
+
+    for response in (browser.get(address), browser.post(address, submission())):
+        assert response.status_code == 403
+        assert "Only administrators of Initech" in text_of(response)
+    assert list(Contact.objects.order_by("pk").values("email", "role")) == before
+    assert "Invite a person" not in text_of(browser.get(own(anna, "people")))
+
+
+def test_seen_people_are_remembered_once_an_hour(anna: Contact) -> None:
+    browser = signed_in(anna)
+    browser.get(own(anna))
+    anna.refresh_from_db()
+    first = anna.last_seen_at
+
+    browser.get(own(anna))
+
+    anna.refresh_from_db()
+    assert first is not None
+    assert anna.last_seen_at == first
+
+
+def test_a_member_views_the_pages_and_changes_nothing(
+    anna: Contact, viewer: Membership
+) -> None:
+    browser = member_browser(viewer)
+    customer = anna.customer
+
+    for page in ("", "people", "people"):
+        response = browser.get(viewed(customer, page))
+        assert response.status_code == 200
+        assert "You see what the people of Initech see." in text_of(response)
+        assert viewed(customer, "people") in response.content.decode()
+        assert own(anna) not in response.content.decode()
+    invitation = {"email": "x@initech.example", "role": "reader", **submission()}
+    for page, values in (("people/invite", invitation), ("people", {})):
+        assert browser.post(viewed(customer, page), values).status_code == 405
+    assert Contact.objects.count() == 1
+    anna.refresh_from_db()
+    assert anna.last_seen_at is None
+    event = AuditEvent.objects.get(tag="customer:viewed")
+    assert event.actor_label == viewer.user.email
+    assert event.subject_label == "Initech"
+
+
+def test_a_view_is_recorded_again_after_an_hour(
+    anna: Contact, viewer: Membership, support: Membership
+) -> None:
+    for member in (viewer, support):
+        member_browser(member).get(viewed(anna.customer))
+
+    assert AuditEvent.objects.filter(tag="customer:viewed").count() == 2
+
+
+def test_members_view_their_own_teams_customers_only(
+    outsider: Membership, customer: Customer
+) -> None:
+    theirs = CustomerFactory(team=outsider.team)
+    browser = member_browser(outsider)
+
+    assert browser.get(viewed(customer)).status_code == 404
+    assert browser.get(f"/t/rival/customers/{customer.pk}/view/").status_code == 404
+    assert browser.get(viewed(theirs)).status_code == 200
+
+
+def test_a_team_that_requires_a_second_factor_asks_for_it(
+    customer: Customer, viewer: Membership
+) -> None:
+    customer.team.require_second_factor = True
+    customer.team.save()
+
+    response = member_browser(viewer).get(viewed(customer))
+
+    assert response.headers["Location"] == "/t/acme/second-factor"
+
+
+def test_strangers_sign_in_first(anna: Contact) -> None:
+    response = Client().get(own(anna, "people"))
+
+    assert response.headers["Location"] == (
+        f"/accounts/login/?next={own(anna, 'people')}"
+    )
