@@ -39,7 +39,10 @@ def test_a_hit_is_one_line(plane: DataPlane, puller: Puller, counted: Vendor) ->
     assert before - 1 < line.pop("time") < time.time() + 1
     registry = ExternalRegistry.objects.get(team=counted.team)
     assert line == {
-        "pull": f"{counted.team.pk} license:{puller.license.pk} {registry.pk}",
+        "pull": (
+            f"{counted.team.pk} license:{puller.license.pk} {registry.pk} "
+            f"{puller.license.pk}"
+        ),
         "method": "GET",
         "name": puller.name,
         "kind": "blobs",
@@ -122,7 +125,7 @@ def test_a_kill_loses_no_line(own_plane: DataPlane, puller: Puller) -> None:
 
 
 TEAM = "00000000-0000-0000-0000-000000000001"
-PULL = f"{TEAM} license:00000000-0000-0000-0000-000000000002 {TEAM}"
+PULL = f"{TEAM} license:{TEAM} {TEAM} {TEAM}"
 PLACE = f"{TEAM}/{'a' * 32}"
 EDGE_ANSWERS = {
     "plain": {"X-Berth-Pull": PULL, "Docker-Content-Digest": "sha256:1"},

@@ -15,7 +15,7 @@ from tests.support.servers.canned_server import Answer, Request, http_server
 
 TEAM = "00000000-0000-0000-0000-000000000001"
 ALLOWED = {
-    "X-Berth-Pull": f"{TEAM} license:{TEAM} {TEAM}",
+    "X-Berth-Pull": f"{TEAM} license:{TEAM} {TEAM} {TEAM}",
     "X-Berth-Place": f"{TEAM}/{'a' * 32}",
 }
 CLIENTS = 4

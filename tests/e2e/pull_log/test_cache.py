@@ -78,7 +78,8 @@ def test_a_log_that_grows_is_stored_once_a_second_with_evictions(
     for _ in range(5):
         put(kept, os.urandom(20_000), place)
     log = tmp_path / "pulls.log"
-    pull = f"{vendor.team.pk} license:{vendor.license().pk} {registry.pk}"
+    pk = vendor.license().pk
+    pull = f"{vendor.team.pk} license:{pk} {registry.pk} {pk}"
 
     before, began = positions_stored(), time.monotonic()
     with growing(log, LogLines(pull)), manager(tmp_path / "cache", log):
@@ -126,7 +127,8 @@ def test_what_nginx_serves_counts_as_used(
     an_hour_ago = time.time_ns() - 3600 * 10**9
     os.utime(path, ns=(an_hour_ago, modified))
     log = tmp_path / "pulls.log"
-    pull = f"{vendor.team.pk} license:{vendor.license().pk} {registry.pk}"
+    pk = vendor.license().pk
+    pull = f"{vendor.team.pk} license:{pk} {registry.pk} {pk}"
     lines = LogLines(pull, place=str(place))
     digest = key(body, place=place).digest
     with manager(tmp_path / "cache", log):

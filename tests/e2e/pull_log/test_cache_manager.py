@@ -39,7 +39,7 @@ def license(vendor: Vendor) -> License:
 @pytest.fixture
 def lines(vendor: Vendor, license: License) -> LogLines:
     registry = ExternalRegistryFactory(team=vendor.team)
-    pull = f"{vendor.team.pk} license:{license.pk} {registry.pk}"
+    pull = f"{vendor.team.pk} license:{license.pk} {registry.pk} {license.pk}"
     return LogLines(pull, at=time.time())
 
 
