@@ -9,6 +9,9 @@ from registries.models import PRIVATE_REGISTRY_ID, PRIVATE_REGISTRY_SLUG, PullEv
 
 class PullFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
     license = filters.UUIDFilter(field_name="license_id")
+    credential = filters.UUIDFilter(
+        field_name="credential_id", label="ID of a pull credential"
+    )
     registry = filters.CharFilter(
         method="filter_registry",
         label="ID or slug of a registry; `private-registry` is the private registry",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from installer.commands.credentials import secret_of, with_secret
 from installer.errors import Unreachable, UsageError
 from installer.license.file import License, read_license
 from installer.license.signatures import read_root_keys, verify_license
@@ -88,13 +89,16 @@ def connect(options: argparse.Namespace, license: License) -> Connection:
 def verified_license(options: argparse.Namespace) -> License:
     """Read the license, and verify it if there is a root key.
 
+    Its ID is the pull credential to use instead, if there is one.
+
     Raises:
         LicenseError: it is not a license, or was changed after it was signed.
+        UsageError: what should be a pull credential is none.
     """
     license = read_license(options.license)
     if options.root_key is not None:
         verify_license(license, read_root_keys(options.root_key))
-    return license
+    return with_secret(license, secret_of(options, license))
 
 
 def http_client(options: argparse.Namespace) -> HttpClient:

@@ -24,6 +24,7 @@ def add_output(parser: argparse.ArgumentParser) -> None:
 def add_connection(parser: argparse.ArgumentParser) -> None:
     """Add what ``connect`` needs: a license, the portal, hosts and the network."""
     add_license(parser)
+    add_credential(parser)
     add_root_key(parser)
     add_portal(parser)
     add_hosts(parser)
@@ -63,6 +64,16 @@ def add_license(parser: argparse.ArgumentParser, *, required: bool = True) -> No
         required=required,
         metavar="FILE",
         help="the license file from your vendor",
+    )
+
+
+def add_credential(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--credential-file",
+        type=Path,
+        metavar="FILE",
+        help="a file with a pull credential, which is used instead of the license ID; "
+        "the environment variable BERTH_PULL_CREDENTIAL may have one, too",
     )
 
 

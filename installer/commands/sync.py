@@ -1,4 +1,7 @@
-"""``sync``: fetch the current license, and keep the old file if that is invalid."""
+"""``sync``: fetch the current license, and keep the old file if that is invalid.
+
+A pull credential that ends soon is replaced first.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,10 @@ from collections.abc import Mapping
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 from installer.commands.connect import http_client, portal_for
+from installer.commands.credentials import renewed, secret_of, with_secret
 from installer.commands.entries import license_entry
 from installer.commands.options import (
+    add_credential,
     add_license,
     add_network,
     add_portal,
@@ -28,6 +33,7 @@ from installer.report import Report
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     add_license(parser)
+    add_credential(parser)
     add_root_key(parser, required=True)
     add_portal(parser)
     add_network(parser)
@@ -37,10 +43,12 @@ def run(options: argparse.Namespace) -> Report:
     """Replace the license file atomically, if a newer one verifies."""
     roots = read_root_keys(options.root_key)
     old = read_license(options.license)
-    portal = portal_for(options, old, http_client(options))
+    secret = secret_of(options, old)
+    portal = portal_for(options, with_secret(old, secret), http_client(options))
     if portal is None:
         raise UsageError("The license names no portal. Give its URL with --portal.")
-    content = portal.license_file()
+    secret, notes = renewed(portal, secret)
+    content = portal.presenting(secret.text).license_file()
     new = parse_license(content, f"The file from {portal.host}")
     verify_license(new, roots)
     _check_successor(old, new)
@@ -48,6 +56,7 @@ def run(options: argparse.Namespace) -> Report:
         return Report(
             f"{options.license} is up to date (sequence {new.sequence}).",
             {"changed": False, **license_entry(new)},
+            notes,
         )
     mode = options.license.stat().st_mode & 0o777
     # A link stays, and its target is replaced.
@@ -56,12 +65,19 @@ def run(options: argparse.Namespace) -> Report:
         f"{options.license} was updated from sequence {old.sequence} to "
         f"{new.sequence}.",
         {"changed": True, **license_entry(new)},
+        notes,
     )
 
 
 def _is_same(old: License, new: License) -> bool:
     """Compare everything but the signatures, which differ in each download."""
     return without_signatures(old.document) == without_signatures(new.document)
+
+
+def _name(license: License) -> object:
+    """Return what names a license, whose ID may be replaced."""
+    metadata = license.document.get("metadata")
+    return metadata.get("name") if isinstance(metadata, dict) else None
 
 
 def _is_genuine(license: License, roots: Mapping[str, RSAPublicKey]) -> bool:
@@ -73,7 +89,7 @@ def _is_genuine(license: License, roots: Mapping[str, RSAPublicKey]) -> bool:
 
 
 def _check_successor(old: License, new: License) -> None:
-    if new.license_id != old.license_id:
+    if _name(new) != _name(old):
         raise LicenseError(
             "The portal sent another license. The old file is kept.", "other_license"
         )

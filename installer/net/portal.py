@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -33,6 +34,16 @@ class LicenseFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class PullCredential:
+    """The pull credential that was presented; ``can_rotate`` if the vendor lets it."""
+
+    name: str
+    created_at: datetime
+    expires_at: datetime | None
+    can_rotate: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ResolvedImage:
     """The portal's decision about an image. ``result`` is a word of its API."""
 
@@ -43,7 +54,7 @@ class ResolvedImage:
 
 
 class Portal:
-    """Asks one portal, with one license."""
+    """Asks one portal, with one license ID or pull credential."""
 
     def __init__(self, client: HttpClient, url: str, license_id: str) -> None:
         host = _portal_host(url)
@@ -58,6 +69,10 @@ class Portal:
         self.host = host
         self._login = Login(license_id, frozenset())
 
+    def presenting(self, secret: str) -> Portal:
+        """Return the same portal, asked with another secret."""
+        return Portal(self._client, self._url, secret)
+
     def license_facts(self) -> LicenseFacts:
         """Return the license's application, and the hosts to pull from."""
         document = self._json("GET", "/api/v1/license")
@@ -70,6 +85,28 @@ class Portal:
             )
         except MALFORMED as error:
             raise self._unexpected("returned no details of the license") from error
+
+    def pull_credential(self) -> PullCredential | None:
+        """Return the pull credential that is presented, None for a license ID."""
+        held = self._json("GET", "/api/v1/license").get("pull_credential")
+        if held is None:
+            return None
+        try:
+            expires_at = held["expires_at"]
+            return PullCredential(
+                name=str(held["name"]),
+                created_at=_instant(held["created_at"]),
+                expires_at=_instant(expires_at) if expires_at else None,
+                can_rotate=held["can_rotate"] is True,
+            )
+        except MALFORMED as error:
+            raise self._unexpected("returned no details of the license") from error
+
+    def rotate_pull_credential(self, key: str) -> str:
+        """Replace the pull credential that is presented; return the new one."""
+        path = "/api/v1/license/pull-credential/rotate"
+        document = self._json("POST", path, b"{}", {"Idempotency-Key": key})
+        return str(document.get("credential"))
 
     def license_file(self) -> bytes:
         """Return the current license file."""
@@ -105,8 +142,14 @@ class Portal:
             raise self._unexpected("resolved other images than requested")
         return resolved
 
-    def _json(self, method: str, path: str, body: bytes | None = None) -> Any:
-        media_type, content = self._ask(method, path, body)
+    def _json(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        media_type, content = self._ask(method, path, body, headers)
         try:
             if "json" not in media_type:
                 raise self._unexpected("returned no JSON")
@@ -118,15 +161,23 @@ class Portal:
         return document
 
     def _ask(
-        self, method: str, path: str, body: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        more: Mapping[str, str] | None = None,
     ) -> tuple[str, bytes]:
-        headers = {**self._login.header, "Accept": "application/json, application/yaml"}
+        headers = {
+            **self._login.header,
+            "Accept": "application/json, application/yaml",
+            **(more or {}),
+        }
         if body is not None:
             headers["Content-Type"] = "application/json"
         url = self._url + path
         try:
             with self._client.send(method, url, headers=headers, body=body) as response:
-                if response.status != 200:
+                if response.status not in {200, 201}:
                     raise self._refusal(response)
                 media_type = response.headers.get("Content-Type", "").lower()
                 return media_type, response.read(_MAX_BODY_BYTES)
@@ -169,6 +220,13 @@ def _portal_host(url: str) -> str:
         return ""
     is_web = parts.scheme in {"http", "https"} and "@" not in url
     return parts.netloc if is_web else ""
+
+
+def _instant(value: object) -> datetime:
+    at = datetime.fromisoformat(str(value))
+    if at.tzinfo is None:
+        raise ValueError("an instant without a zone")
+    return at
 
 
 def _host(value: object) -> str:

@@ -38,15 +38,26 @@ REQUESTS_PER_MINUTE = 60
 class SignedInLicense:
     """The ``request.user`` of the views for license holders.
 
-    ``secret`` is what they presented: the license ID, or the text of ``credential``.
-    ``actor`` acts for that license alone.
+    They presented ``credential``, or else the license ID. ``actor`` acts for that
+    license alone.
     """
 
     license: License
-    secret: Secret
+    presented: Secret
     credential: PullCredential | None
     actor: Actor
     is_authenticated: bool = True
+
+    @property
+    def secret(self) -> Secret:
+        """Return what to go on with: the pull credential, or the current license ID.
+
+        A replaced ID still lets its holder get the new one, but a pull credential never
+        lets anybody get the ID, which would outlive it.
+        """
+        if self.credential is not None:
+            return self.presented
+        return Secret(self.license.license_id.reveal())
 
 
 class LicenseAuthentication(BaseAuthentication):

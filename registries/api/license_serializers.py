@@ -6,7 +6,13 @@ from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from licenses.models import Application, Channel, License, LicenseField
+from licenses.models import (
+    Application,
+    Channel,
+    License,
+    LicenseField,
+    PullCredential,
+)
 from licenses.selectors import effective_field_values
 from registries.preview.license_images import ResolvedImage, Result
 from teams.api.base import InputSerializer, RowSerializer
@@ -41,8 +47,18 @@ class LicenseValueSerializer(serializers.Serializer[Any]):
     hidden = serializers.BooleanField()
 
 
+class HeldPullCredentialSerializer(RowSerializer[PullCredential]):
+    can_rotate = serializers.BooleanField(
+        default=False, help_text="Whether your vendor lets you rotate it by this API"
+    )
+
+    class Meta:
+        model = PullCredential
+        fields = ["name", "key", "created_at", "expires_at", "can_rotate"]
+
+
 class HeldLicenseSerializer(RowSerializer[License]):
-    """A license as its holder sees it: everything but its ID, which they have."""
+    """A license as its holder sees it, without any secret."""
 
     application = LicensedApplicationSerializer()
     customer = LicenseCustomerSerializer()
@@ -52,6 +68,9 @@ class HeldLicenseSerializer(RowSerializer[License]):
     )
     registry_host = serializers.SerializerMethodField(
         help_text="Host to pull images of the private registry from"
+    )
+    pull_credential = serializers.SerializerMethodField(
+        help_text="The one that you sent as the password; null for a license ID"
     )
     fields = serializers.SerializerMethodField("values_of")  # type: ignore[assignment]  # not Serializer.fields
 
@@ -66,6 +85,7 @@ class HeldLicenseSerializer(RowSerializer[License]):
             "expires_at",
             "proxy_host",
             "registry_host",
+            "pull_credential",
             "fields",
         ]
 
@@ -74,6 +94,14 @@ class HeldLicenseSerializer(RowSerializer[License]):
 
     def get_registry_host(self, _license: License) -> str | None:
         return settings.BERTH_REGISTRY_HOST or None
+
+    @extend_schema_field(HeldPullCredentialSerializer(allow_null=True))
+    def get_pull_credential(self, license: License) -> dict[str, object] | None:
+        credential = self.context["view"].signed_in.credential
+        if credential is None:
+            return None
+        shown = HeldPullCredentialSerializer(credential).data
+        return {**shown, "can_rotate": license.team.customers_make_credentials}
 
     @extend_schema_field(LicenseValueSerializer(many=True))
     def values_of(self, license: License) -> list[dict[str, object]]:

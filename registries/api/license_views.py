@@ -108,7 +108,7 @@ class HeldLicenseFileView(LicenseHolderView):
     def get(self, request: Request) -> HttpResponse:
         """Download your license file, signed and current.
 
-        Its `licenseID` is what you sent as the password.
+        Its `licenseID` is the pull credential that you sent, or the current license ID.
         """
         file = license_file(self.license, self.signed_in.secret)
         tag = f'"{file.tag}"'
@@ -140,7 +140,7 @@ class PullSecretView(LicenseHolderView):
         responses={(200, YAML): OpenApiResponse(OpenApiTypes.OBJECT)},
     )
     def get(self, request: Request) -> HttpResponse:
-        """Get the Kubernetes pull secret, with what you sent as the password."""
+        """Get the Kubernetes pull secret, with the pull credential or license ID."""
         namespace = request.query_params.get("namespace")
         if namespace is not None:
             check_namespace(namespace)

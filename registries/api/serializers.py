@@ -201,6 +201,10 @@ class PullSerializer(RowSerializer[PullEvent]):
 
     application = serializers.CharField(source="application_slug")
     license = serializers.UUIDField(source="license_id", allow_null=True)
+    credential = serializers.UUIDField(
+        source="credential_id", allow_null=True, help_text="The pull credential"
+    )
+    credential_name = serializers.CharField(help_text="Its name at that time")
     registry = serializers.SerializerMethodField(
         help_text="Its slug at that time, `private-registry` for the private registry; "
         "null if a pull was refused before any registry was asked"
@@ -217,6 +221,8 @@ class PullSerializer(RowSerializer[PullEvent]):
             "hour",
             "application",
             "license",
+            "credential",
+            "credential_name",
             "holder",
             "registry",
             "repository",

@@ -9,18 +9,24 @@ import shlex
 import shutil
 import subprocess
 import time
+from datetime import timedelta
 from typing import Any
 
 import pytest
 import yaml
+from django.utils import timezone
 
 from deploy.local import images
 from deploy.local.process import free_port
 from deploy.local.registry import start_registry
+from licenses.selectors import pull_credential_by_secret
 from licenses.services import revoke_license
 from oci.media_types import DOCKER_MANIFEST
+from portal.crypto.secrets import Secret
+from teams.models import Team
 from tests.e2e.installer.conftest import Site, push, skopeo
 from tests.support.installer.licenses import license_yaml
+from tests.support.rows.factories import pull_credential
 
 DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
@@ -106,6 +112,42 @@ def test_a_license_is_verified_synced_and_revoked(site: Site) -> None:
     assert "revoked" in refused.stderr
     assert site.license_file.read_bytes() == before
     assert site.online("secret").returncode == 1
+
+
+def test_sync_renews_a_pull_credential_that_then_opens_the_registry(
+    site: Site,
+) -> None:
+    push(site.private, "my-org/renewed", "v1")
+    Team.objects.update(customers_make_credentials=True)
+    now = timezone.now()
+    old, text = pull_credential(
+        site.license,
+        created_at=now - timedelta(days=80),
+        expires_at=now + timedelta(days=10),
+    )
+    file = site.directory / "credential"
+    file.write_text(text)
+    option = ("--credential-file", file)
+
+    synced = site.online("sync", "--root-key", site.root_key, *option)
+
+    assert synced.returncode == 0, synced.stderr
+    new = file.read_text().strip()
+    assert new != text
+    assert not {text, new} & set((synced.stdout + synced.stderr).split())
+    old.refresh_from_db()
+    assert old.replaced_by == pull_credential_by_secret(Secret(new))
+    for secret in (text, new):
+        file.write_text(secret)
+        written = site.online("secret", *option)
+        assert written.returncode == 0, written.stderr
+        slug = site.vendor.application.slug
+        image = f"{site.proxy}/proxy/{slug}/sample/my-org/renewed:v1"
+        pulled = skopeo(
+            *("inspect", "--tls-verify=false", "--creds", f"license:{secret}"),
+            f"docker://{image}",
+        )
+        assert pulled.returncode == 0, pulled.stderr
 
 
 def test_a_changed_license_is_refused(site: Site) -> None:

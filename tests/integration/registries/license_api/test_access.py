@@ -41,6 +41,7 @@ def test_a_holder_reads_the_license(holder: LicenseClient) -> None:
         "expires_at": "2031-02-03T04:05:06Z",
         "proxy_host": PROXY,
         "registry_host": REGISTRY,
+        "pull_credential": None,
         "fields": [
             {
                 "name": "key",

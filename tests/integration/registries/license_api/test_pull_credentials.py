@@ -13,7 +13,11 @@ from django.utils import timezone
 
 from audit.models import AuditEvent
 from licenses.models import License, PullCredential
-from licenses.services import revoke_leaked, revoke_pull_credential
+from licenses.services import (
+    replace_license_id,
+    revoke_leaked,
+    revoke_pull_credential,
+)
 from portal.crypto.secrets import Secret
 from teams.actors import NO_REQUEST, Actor
 from teams.models import Team
@@ -189,3 +193,36 @@ def test_a_leak_of_a_secret_ends_what_was_renewed_with_it(
     revoke_leaked(Secret(text), NO_REQUEST)
 
     assert client_of(renewed).get().status_code == 403
+
+
+@pytest.mark.usefixtures("offered")
+def test_the_license_tells_how_long_the_credential_lasts(license: License) -> None:
+    end = (timezone.now() + timedelta(days=5)).replace(microsecond=0)
+    row, text = pull_credential(license, name="cluster", expires_at=end)
+
+    shown = client_of(text).get().json()["pull_credential"]
+
+    assert shown == {
+        "name": "cluster",
+        "key": row.key,
+        "created_at": shown["created_at"],
+        "expires_at": end.isoformat().replace("+00:00", "Z"),
+        "can_rotate": True,
+    }
+    Team.objects.update(customers_make_credentials=False)
+    assert client_of(text).get().json()["pull_credential"]["can_rotate"] is False
+    assert LicenseClient(license).get().json()["pull_credential"] is None
+
+
+def test_a_replaced_license_id_gets_a_file_with_the_new_one(
+    license: License, actor: Actor
+) -> None:
+    old = LicenseClient(license)
+
+    new = replace_license_id(actor=actor, license=license)
+
+    file = yaml.safe_load(old.get("/file").content)
+    assert file["spec"]["licenseID"] == new.reveal()
+    License.objects.update(previous_license_id_ends_at=timezone.now())
+    ended = old.get("/file")
+    assert (ended.status_code, code_of(ended)) == (403, "credential_expired")

@@ -125,7 +125,6 @@ def test_a_file_with_invalid_signatures_is_replaced(
     ("changes", "code"),
     [
         ({"licenseSequence": 6}, "older_license"),
-        ({"licenseID": "another"}, "other_license"),
         ({"appSlug": "other-app", "licenseSequence": 8}, "other_application"),
     ],
 )
@@ -255,3 +254,25 @@ def test_the_portal_that_the_license_names_is_asked(
         )
 
     assert outcome == Outcome(1, "", "Error: Over.\n")
+
+
+def test_another_license_is_refused(sync: Sync, signer: Signer, license: Path) -> None:
+    before = license.read_bytes()
+    other = document() | {"metadata": {"name": "my-app-globex"}}
+
+    outcome = sync(Answer(200, YAML, license_yaml(signer.signed(other)).encode()))
+
+    assert (outcome.code, outcome.document["error"]["code"]) == (1, "other_license")
+    assert license.read_bytes() == before
+
+
+def test_a_replaced_license_id_is_followed(
+    sync: Sync, signer: Signer, license: Path
+) -> None:
+    changes = {"licenseID": "3d9IhUr1W6zXo4SlMn8YaC5qEt2", "licenseSequence": 8}
+    newer = license_yaml(signer.signed(document(**changes))).encode()
+
+    outcome = sync(Answer(200, YAML, newer))
+
+    assert (outcome.code, outcome.document["changed"]) == (0, True)
+    assert license.read_bytes() == newer
