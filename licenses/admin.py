@@ -2,7 +2,14 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from licenses.models import Application, Channel, Customer, License, LicenseField
+from licenses.models import (
+    Application,
+    Channel,
+    Customer,
+    License,
+    LicenseField,
+    PullCredential,
+)
 from portal.http.admin import ReadOnlyAdmin
 
 
@@ -46,7 +53,31 @@ class LicenseAdmin(ReadOnlyAdmin):
         "revoked_by",
         "revoke_reason",
         "sequence",
+        "id_version",
+        "previous_license_id_ends_at",
         "created_at",
+    )
+
+
+@admin.register(PullCredential)
+class PullCredentialAdmin(ReadOnlyAdmin):
+    list_display = ("name", "license", "expires_at", "revoked_at")
+    search_fields = ("name",)
+    fields = (
+        "id",
+        "team",
+        "license",
+        "name",
+        "expires_at",
+        "networks",
+        "created_by_label",
+        "created_at",
+        "revoked_by_label",
+        "revoked_at",
+        "replaced_by",
+        "last_used_at",
+        "last_used_address",
+        "last_used_client",
     )
 
 

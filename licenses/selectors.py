@@ -8,11 +8,13 @@ from operator import attrgetter
 
 from django.db.models import Count, Prefetch, Q, QuerySet, Value
 from django.db.models.functions import Lower
+from django.utils import timezone
 
 from licenses.license_id import PURPOSE, is_license_id
 from licenses.models import (
     Application,
     Channel,
+    CredentialState,
     Customer,
     License,
     LicenseField,
@@ -27,6 +29,7 @@ from portal.crypto.secrets import Secret
 
 HIDDEN_VALUE = "********"
 CHANNELS_SHOWN = 1000
+ENDED_SHOWN = 10
 
 
 def customers_for_team(team_id: uuid.UUID) -> QuerySet[Customer]:
@@ -69,6 +72,11 @@ def channels_by_application(
             channels[:CHANNELS_SHOWN], key=attrgetter("application")
         )
     ]
+
+
+def is_secret(text: str) -> bool:
+    """Return whether a text may be a secret, which is never shown or in an address."""
+    return is_license_id(text) or text.startswith("berth_")
 
 
 def contains_text(text: str) -> Q:
@@ -166,13 +174,27 @@ def pull_credentials_of_team(team_id: uuid.UUID) -> PullCredentialQuerySet:
     """Return all pull credentials of a team, the latest first."""
     rows: PullCredentialQuerySet = PullCredential.objects.for_team(team_id)
     return rows.select_related(
-        "license__customer", "license__application", "replaces"
+        "license__customer", "license__application", "replaced_by"
     ).order_by("-created_at", "-id")
 
 
 def pull_credentials_of_license(license: License) -> PullCredentialQuerySet:
     """Return a license's pull credentials, the latest first."""
     return pull_credentials_of_team(license.team_id).filter(license=license)
+
+
+def pull_credentials_to_show(license: License) -> list[PullCredential]:
+    """Return a license's pull credentials for a page, those that can be used first.
+
+    All that can be used, or rotated, and the latest of those that have ended.
+    """
+    rows = pull_credentials_of_license(license)
+    is_over = Q(revoked_at__isnull=False) | Q(
+        replaced_by__isnull=False, expires_at__lte=timezone.now()
+    )
+    order = list(CredentialState)
+    going_on = sorted(rows.exclude(is_over), key=lambda row: order.index(row.state()))
+    return [*going_on, *rows.filter(is_over)[:ENDED_SHOWN]]
 
 
 def password_values(license: License) -> dict[str, str]:

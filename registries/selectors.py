@@ -10,7 +10,11 @@ from django.db.models import Max, Prefetch, Q, QuerySet, Sum
 from django.utils import timezone
 
 from licenses.models import Application, License
-from licenses.selectors import applications_for_team, licenses_for_team
+from licenses.selectors import (
+    applications_for_team,
+    licenses_for_team,
+    pull_credentials_of_team,
+)
 from registries.decision.credentials import Subject, SubjectKind
 from registries.models import (
     CacheUse,
@@ -315,7 +319,7 @@ def first_steps(team_id: uuid.UUID) -> FirstSteps:
 
 
 def names_of_holders(team_id: uuid.UUID, holders: Iterable[str]) -> dict[str, str]:
-    """Return the display names of API tokens and users, by subject.
+    """Return the display names of API tokens, users and pull credentials, by subject.
 
     Deleted ones and licenses are left out.
     """
@@ -327,6 +331,14 @@ def names_of_holders(team_id: uuid.UUID, holders: Iterable[str]) -> dict[str, st
     names = {
         f"{SubjectKind.API_TOKEN}:{token.pk}": f"API token {token.name}"
         for token in api_tokens_for_team(team_id).filter(pk__in=tokens)
+    }
+    names |= {
+        f"{SubjectKind.PULL_CREDENTIAL}:{credential.pk}": (
+            f"pull credential {credential.name}"
+        )
+        for credential in pull_credentials_of_team(team_id).filter(
+            pk__in=_ids(subjects, SubjectKind.PULL_CREDENTIAL)
+        )
     }
     return names | {
         f"{SubjectKind.USER}:{member.user_id}": member.user.email

@@ -15,9 +15,9 @@ from images.selectors import is_listed
 from images.web.why_steps import step_rows
 from licenses.license_id import is_license_id
 from licenses.models import License, PullCredential
-from licenses.pull_credential import pull_credential_key
 from licenses.selectors import (
     applications_for_team,
+    is_secret,
     licenses_for_team,
     licenses_matching,
     licenses_with_id,
@@ -93,7 +93,7 @@ def why(request: TeamRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "form": form,
         "license": license,
-        "holder": _holder_name(request, subject) if subject and not license else "",
+        "holder": _holder_name(request, subject, license),
         "subject": subject,
     }
     if subject is not None and form.is_valid() and form.cleaned_data["image"]:
@@ -112,15 +112,15 @@ def _find_license(request: TeamRequest) -> HttpResponse:
     if credential := _credential_with_text(request, who):
         subject = Subject(SubjectKind.PULL_CREDENTIAL, credential.pk)
         return _redirect(request, {**query, "holder": str(subject)})
-    is_secret = is_license_id(who) or pull_credential_key(who) is not None
+    has_secret = is_secret(who)
     # A secret is never rendered.
-    data = {**query, "who": "" if is_secret else who}
+    data = {**query, "who": "" if has_secret else who}
     form = WhyForm(data, request=request, has_holder=False)
     licenses = _matching_licenses(request, who)
     if len(licenses) == 1:
         return _redirect(request, {**query, "license": str(licenses[0].pk)})
     if not licenses and form.is_valid():
-        form.add_error("who", _not_found_message(who, is_secret=is_secret))
+        form.add_error("who", _not_found_message(who, has_secret=has_secret))
     context = {
         "form": form,
         "candidates": [
@@ -147,8 +147,8 @@ def _matching_licenses(request: TeamRequest, who: str) -> list[License]:
     return list(licenses_matching(rows, request.team.pk, who)[: CANDIDATES + 1])
 
 
-def _not_found_message(who: str, *, is_secret: bool) -> str:
-    if is_secret:
+def _not_found_message(who: str, *, has_secret: bool) -> str:
+    if has_secret:
         return (
             "No license of your team has this ID or pull credential. Ask the customer "
             "to copy it again."
@@ -185,7 +185,17 @@ def _holder(request: TeamRequest) -> tuple[Subject | None, License | None]:
     return subject, license
 
 
-def _holder_name(request: TeamRequest, subject: Subject) -> str:
+def _holder_name(
+    request: TeamRequest, subject: Subject | None, license: License | None
+) -> str:
+    """Return what else the subject is called; "" for a license, which says enough."""
+    is_license = (
+        license is not None
+        and subject is not None
+        and (subject.kind is SubjectKind.LICENSE)
+    )
+    if subject is None or is_license:
+        return ""
     names = names_of_holders(request.team.pk, [str(subject)])
     if str(subject) not in names:
         raise Http404

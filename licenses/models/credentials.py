@@ -140,6 +140,12 @@ class PullCredential(Made):
         is_usable = self.state() in {CredentialState.ACTIVE, CredentialState.REPLACED}
         return f"Pull credential {self.name} ({self.key[:8]}…)" if is_usable else ""
 
+    @property
+    def is_used_since_replaced(self) -> bool:
+        """Return whether somebody still used it after its successor was made."""
+        used, successor = self.last_used_at, self.replaced_by
+        return bool(used and successor and used > successor.created_at)
+
     def state(self, at: datetime | None = None) -> CredentialState:
         """Return the state now, or at another instant; not that of the license."""
         if self.revoked_at is not None:

@@ -355,6 +355,12 @@ class License(TeamOwned):
     def __str__(self) -> str:
         return f"{self.customer.name}: {self.application.slug}"
 
+    @property
+    def is_previous_id_valid(self) -> bool:
+        """Return whether the license ID before the current one can still be used."""
+        ends_at = self.previous_license_id_ends_at
+        return ends_at is not None and ends_at > timezone.now()
+
     def state(self, at: datetime | None = None) -> LicenseState:
         """Return the license's state now, or at another instant."""
         if self.revoked_at is not None:

@@ -20,14 +20,15 @@ from django_filters import filters
 
 from licenses.filters import EXPIRING, LicenseFilter
 from licenses.history import bytes_by_day, events_of_license, history, recent_pulls
-from licenses.license_id import is_license_id
 from licenses.models import License, LicenseField, LicenseState
 from licenses.selectors import (
     HIDDEN_VALUE,
     channels_by_application,
     effective_field_values,
+    is_secret,
     licenses_for_team,
     licenses_with_id,
+    pull_credentials_to_show,
 )
 from licenses.services import download_license_file, reveal_license_id
 from licenses.web.traffic_chart import DAYS, TrafficChart, traffic_chart
@@ -44,7 +45,7 @@ class LicensePageFilter(PageFilter, LicenseFilter):
     search = filters.CharFilter(
         method="filter_search",
         label="Search",
-        widget=search_input("Customer, field value or license ID"),
+        widget=search_input("Customer, field value, license ID or pull credential"),
     )
     state = filters.ChoiceFilter(
         method="filter_state",
@@ -69,11 +70,11 @@ class LicensePageFilter(PageFilter, LicenseFilter):
 def licenses(request: TeamRequest) -> HttpResponse:
     """List the team's licenses, with search.
 
-    A search is posted, because it may contain a license ID, a secret that must not
-    appear in an address. Any other search redirects to its own address.
+    A search is posted, because it may contain a license ID or a pull credential. Those
+    must not appear in an address. Any other search redirects to its own address.
     """
     query = request.POST if request.method == "POST" else request.GET
-    if request.method == "POST" and not is_license_id(_text(query)):
+    if request.method == "POST" and not is_secret(_text(query)):
         entered = {
             name: query[name] for name in LicensePageFilter.shown if query.get(name)
         }
@@ -82,7 +83,7 @@ def licenses(request: TeamRequest) -> HttpResponse:
         return redirect(f"{request.path}?{address.urlencode()}".rstrip("?"))
     filters = _filters(request, query)
     context = filtered_list(filters)
-    context["is_filtered"] |= is_license_id(_text(query))
+    context["is_filtered"] |= is_secret(_text(query))
     return render_page(
         request,
         "licenses/licenses.html",
@@ -96,9 +97,9 @@ def _text(query: QueryDict) -> str:
 
 
 def _filters(request: TeamRequest, query: QueryDict) -> LicensePageFilter:
-    """Return the filters, without their values if a license ID was entered."""
+    """Return the filters, without their values if a secret was entered."""
     text, team_id = _text(query), request.team.pk
-    if is_license_id(text):
+    if is_secret(text):
         filters = LicensePageFilter({}, licenses_with_id(team_id, Secret(text)))
     else:
         rows = licenses_for_team(team_id)
@@ -166,6 +167,7 @@ def _detail(
             (field, _shown(field, value))
             for field, value in effective_field_values(license)
         ],
+        "credentials": pull_credentials_to_show(license),
         "pulls": recent_pulls(license),
         "traffic": _traffic(license),
         # Covers only this license, so it needs no permission for the audit log.

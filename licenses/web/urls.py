@@ -5,6 +5,7 @@ from django.urls import URLPattern, path
 from licenses.web import (
     applications,
     channels,
+    credentials,
     customers,
     fields,
     issue,
@@ -36,6 +37,31 @@ urlpatterns: list[URLPattern] = [
         "licenses/<uuid:license_id>/reinstate",
         license_changes.reinstate,
         name="licenses-reinstate",
+    ),
+    path(
+        "licenses/<uuid:license_id>/replace-id",
+        credentials.replace_id,
+        name="licenses-replace-id",
+    ),
+    path(
+        "licenses/<uuid:license_id>/pull-credentials/new",
+        credentials.add_credential,
+        name="licenses-credentials-add",
+    ),
+    path(
+        "licenses/<uuid:license_id>/pull-credentials/<uuid:credential_id>/edit",
+        credentials.edit_credential,
+        name="licenses-credentials-edit",
+    ),
+    path(
+        "licenses/<uuid:license_id>/pull-credentials/<uuid:credential_id>/rotate",
+        credentials.rotate_credential,
+        name="licenses-credentials-rotate",
+    ),
+    path(
+        "licenses/<uuid:license_id>/pull-credentials/<uuid:credential_id>/revoke",
+        credentials.revoke_credential,
+        name="licenses-credentials-revoke",
     ),
     path("customers", customers.customers, name="customers"),
     path("customers/new", customers.add_customer, name="customers-add"),

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 
 from licenses.models import License
+from registries.decision.credentials import SubjectKind
 from registries.models import PullEvent
 from registries.selectors import names_of_holders
 
@@ -47,7 +48,8 @@ def pull_rows(
 
 def why_query(pull: PullEvent) -> str:
     """Return the query of the Why page that explains a refused pull."""
-    if pull.license_id:
+    is_credential = pull.holder.startswith(f"{SubjectKind.PULL_CREDENTIAL}:")
+    if pull.license_id and not is_credential:
         query = {"license": str(pull.license_id)}
     else:
         query = {"holder": pull.holder}

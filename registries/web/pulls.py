@@ -12,8 +12,12 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 from django_filters import filters
 
-from licenses.models import License
-from licenses.selectors import applications_for_team, licenses_for_team
+from licenses.models import License, PullCredential
+from licenses.selectors import (
+    applications_for_team,
+    licenses_for_team,
+    pull_credentials_of_team,
+)
 from portal.http.pages import render_page
 from portal.http.values import parse_id
 from registries.models import PRIVATE_REGISTRY_ID, PRIVATE_REGISTRY_SLUG, PullEvent
@@ -61,8 +65,10 @@ class PullPageFilter(PageFilter):
         method="filter_registry", label="Registry", widget=forms.Select
     )
     license = filters.CharFilter(method="filter_license")
-    # The license in the URL, if it belongs to the team.
+    credential = filters.CharFilter(method="filter_credential")
+    # Those in the URL, if they belong to the team.
     license_filtered_by: License | None = None
+    credential_filtered_by: PullCredential | None = None
 
     @property
     def _team_id(self) -> uuid.UUID:
@@ -111,6 +117,16 @@ class PullPageFilter(PageFilter):
             return rows.none()
         return rows.filter(license=self.license_filtered_by)
 
+    def filter_credential(
+        self, rows: QuerySet[PullEvent], _name: str, text: str
+    ) -> QuerySet[PullEvent]:
+        pk = parse_id(text)
+        credentials = pull_credentials_of_team(self._team_id)
+        self.credential_filtered_by = credentials.filter(pk=pk).first() if pk else None
+        if self.credential_filtered_by is None:
+            return rows.none()
+        return rows.filter(credential_id=self.credential_filtered_by.pk)
+
 
 @require_safe
 @team_page(Permission.LICENSE_READ)
@@ -127,6 +143,7 @@ def pulls(request: TeamRequest) -> HttpResponse:
             team_id, ((pull, pull.license) for pull in context["page"].rows)
         ),
         "license": filters.license_filtered_by,
+        "credential": filters.credential_filtered_by,
     }
     return render_page(
         request, "registries/pulls.html", context, partial="registries/pulls_list.html"

@@ -80,6 +80,7 @@ SUBJECT_WORDS = {
     "licenses.license": "license",
     "licenses.licensefield": "license field",
     "licenses.licensesigningkey": "license signing key",
+    "licenses.pullcredential": "pull credential",
     "registries.externalregistry": "external registry",
     "images.imagerepository": "image",
     "teams.apitoken": "API token",

@@ -13,8 +13,8 @@ class Command(BaseCommand):
         "Re-encrypt every secret with the first key of BERTH_ENCRYPTION_KEYS, and "
         "renew license look-ups with the first key of BERTH_HMAC_KEYS. Safe while "
         "Berth is running, and safe to repeat. Remove an old encryption key only after "
-        "this has succeeded. API tokens cannot be renewed: keep an old HMAC key until "
-        "the tokens made with it are gone."
+        "this has succeeded. API tokens and pull credentials cannot be renewed: keep "
+        "an old HMAC key until those made with it are gone."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:

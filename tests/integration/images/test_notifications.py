@@ -16,7 +16,7 @@ from audit.models import AuditEvent
 from images.events import forget_notifications
 from images.models import ImageManifest, ImageTag, RegistryNotification
 from registries.models import PRIVATE_REGISTRY_ID, PullEvent
-from tests.support.rows.factories import ApiTokenFactory
+from tests.support.rows.factories import ApiTokenFactory, pull_credential
 from tests.support.rows.vendor import Vendor, create_vendor
 
 TOKEN = "notification-token-f3a1"
@@ -128,6 +128,26 @@ def test_a_notification_counts_once(client: Client, vendor: Vendor, slug: str) -
     assert (counted.repository, counted.reference) == ("api", "v1")
     assert ImageTag.objects.get().last_pulled_at == NOW
     assert AuditEvent.objects.filter(tag="image:pushed").count() == 1
+
+
+def test_a_pull_with_a_pull_credential_is_its_licenses_too(
+    client: Client, vendor: Vendor, slug: str
+) -> None:
+    license = vendor.license()
+    credential, _ = pull_credential(license, name="cluster")
+    theirs, _ = pull_credential(create_vendor().license())
+
+    for row in (credential, theirs):
+        subject = f"pull-credential:{row.pk}"
+        tell(client, event("pull", f"{slug}/api", A, "v1", subject=subject))
+
+    counted = PullEvent.objects.get()
+    assert (counted.license_id, counted.credential_id, counted.credential_name) == (
+        license.pk,
+        credential.pk,
+        "cluster",
+    )
+    assert counted.holder == f"pull-credential:{credential.pk}"
 
 
 def test_an_older_push_does_not_undo_a_newer_one(client: Client, slug: str) -> None:

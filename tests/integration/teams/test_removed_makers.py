@@ -13,6 +13,7 @@ from django.test import Client
 
 from alerts.models import Webhook
 from audit.models import AuditEvent
+from licenses.models import PullCredential
 from portal.crypto.fields import EncryptedField
 from portal.errors import NotAllowed
 from registries.models import Credential
@@ -373,6 +374,6 @@ def test_every_credential_knows_its_maker() -> None:
     }
 
     assert unknown == set(MADE_BY_NOBODY)
-    assert {ApiToken, ServiceAccount, Webhook, Credential} == {
+    assert {ApiToken, ServiceAccount, Webhook, Credential, PullCredential} == {
         model for model in apps.get_models() if issubclass(model, Made)
     }

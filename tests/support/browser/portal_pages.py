@@ -126,6 +126,8 @@ _ROUTES = {
         applications-fields-add applications-fields-edit applications-fields-delete
         customers customers-add customers-detail customers-edit customers-archive
         licenses licenses-add licenses-detail licenses-edit licenses-revoke
+        licenses-replace-id licenses-credentials-add licenses-credentials-edit
+        licenses-credentials-rotate licenses-credentials-revoke
         members members-invite members-leave members-role members-remove
         members-invitation-renew members-invitation-withdraw
         service-accounts service-accounts-add service-accounts-edit

@@ -24,7 +24,7 @@ from django.test import Client
 from django.utils import timezone
 
 from audit.models import AuditEvent
-from licenses.models import Application, License
+from licenses.models import Application, License, PullCredential
 from licenses.services import (
     archive_customer,
     change_license,
@@ -32,10 +32,13 @@ from licenses.services import (
     create_channel,
     create_customer,
     create_license_field,
+    create_pull_credential,
     download_license_file,
     issue_license,
     reinstate_license,
     revoke_license,
+    revoke_pull_credential,
+    rotate_pull_credential,
 )
 from teams.actors import Actor, member_actor
 from teams.api_tokens import create_api_token
@@ -272,6 +275,37 @@ def _live_on(actor: Actor, licenses: Sequence[License]) -> None:
     for days, act in history:
         with _some_time_ago(days):
             act(actor=actor, license=licenses[-4])
+    _add_credentials(actor, licenses[-4])
+
+
+def _add_credentials(actor: Actor, license: License) -> None:
+    """Add pull credentials, of which one is rotated and one was revoked."""
+    made = {}
+    for days, name, networks in (
+        (70, "Old build server", ()),
+        (64, "Production cluster", ("203.0.113.0/24", "2001:db8:40::/48")),
+        (20, "Staging cluster", ()),
+    ):
+        with _some_time_ago(days):
+            made[name], _ = create_pull_credential(
+                actor=actor, license=license, name=name, networks=networks
+            )
+    with _some_time_ago(15):
+        revoke_pull_credential(actor=actor, credential=made["Old build server"])
+    with _some_time_ago(2):
+        new, _ = rotate_pull_credential(
+            actor=actor, credential=made["Production cluster"]
+        )
+    uses = (
+        (made["Production cluster"], 5, "203.0.113.24", "containerd/1.7.22"),
+        (new, 1, "203.0.113.31", "containerd/1.7.22"),
+    )
+    for credential, hours, address, client in uses:
+        PullCredential.objects.filter(pk=credential.pk).update(
+            last_used_at=timezone.now() - timedelta(hours=hours),
+            last_used_address=address,
+            last_used_client=client,
+        )
 
 
 def _ids(
@@ -294,6 +328,7 @@ def _ids(
         "field_id": str(application.license_fields.get(name="edition").pk),
         "customer_id": str(shown.customer_id),
         "license_id": str(shown.pk),
+        "credential_id": str(shown.pull_credentials.get(name="Staging cluster").pk),
         "revoked_license_id": str(revoked.pk),
     }
 

@@ -15,6 +15,7 @@ from oci.scope import parse_scopes
 from portal.crypto.secrets import Secret
 from registries.decision.credentials import PresentedCredential
 from registries.decision.query import fetch_facts
+from tests.support.rows.factories import pull_credential
 from tests.support.rows.vendor import Vendor, create_vendor
 
 PROXY, PRIVATE = "the-proxy", "the-registry"
@@ -135,3 +136,22 @@ def test_an_expired_license_gets_nothing(vendor: Vendor, service: str) -> None:
     )
 
     assert granted(service, holder(license), *scopes) == []
+
+
+@pytest.mark.parametrize(
+    ("networks", "granted_part"), [(["192.0.2.0/24"], "pull"), (["10.0.0.0/8"], "")]
+)
+@pytest.mark.parametrize(
+    ("service", "scope"),
+    [
+        (PRIVATE, "repository:acme-app/a:pull"),
+        (PROXY, "repository:proxy/acme-app/quay.io/org/a:pull"),
+    ],
+)
+def test_a_pull_credential_gets_nothing_from_elsewhere(
+    vendor: Vendor, service: str, scope: str, networks: list[str], granted_part: str
+) -> None:
+    _, text = pull_credential(vendor.license(), networks=networks)
+    who = PresentedCredential("any", Secret(text))
+
+    assert granted(service, who, scope) == ([scope] if granted_part else [])

@@ -10,6 +10,7 @@ import pytest
 from licenses.models import License
 from registries.models import PullEvent
 from registries.pulls.events import Counted, Pull, add_pulls, record_pull
+from tests.support.rows.factories import pull_credential
 from tests.support.rows.vendor import Vendor, create_vendor
 
 HOUR = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -60,3 +61,21 @@ def test_pulls_of_what_is_gone_do_not_hold_up_the_others(vendor: Vendor) -> None
 
     event = PullEvent.objects.get()
     assert (event.license_id, event.count) == (license.pk, 4)
+
+
+def test_a_pull_credential_names_its_license_and_itself(vendor: Vendor) -> None:
+    license = vendor.license()
+    credential, _ = pull_credential(license, name="cluster")
+    theirs, _ = pull_credential(create_vendor().license())
+    by_it = pull_of(vendor, holder="x", credential_id=credential.pk)
+    others = [
+        pull_of(vendor, holder="y", credential_id=credential_id)
+        for credential_id in (theirs.pk, uuid.uuid4())
+    ]
+
+    add_pulls({pull: Counted(HOUR) for pull in (by_it, *others)})
+    add_pulls({by_it: Counted(HOUR)})
+
+    event = PullEvent.objects.get()
+    assert (event.license_id, event.credential_id) == (license.pk, credential.pk)
+    assert (event.credential_name, event.count) == ("cluster", 2)
