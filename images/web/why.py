@@ -148,11 +148,13 @@ def _matching_licenses(request: TeamRequest, who: str) -> list[License]:
 
 
 def _not_found_message(who: str, *, has_secret: bool) -> str:
-    if has_secret:
+    if is_license_id(who):
         return (
-            "No license of your team has this ID or pull credential. Ask the customer "
-            "to copy it again."
+            "No license of your team has this ID. Ask the customer to copy it from "
+            "the license file again."
         )
+    if has_secret:
+        return "No license of your team has this pull credential. Have it copied again."
     if not who:
         return (
             "Enter a customer's name or e-mail address, a license ID or a pull "
