@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from email.utils import formataddr, parseaddr
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -53,13 +54,23 @@ def mail_accent(look: VendorLook) -> Accent:
 
 
 def link_mail(
-    look: VendorLook, contact: Contact, *, link: str, message: str, until: Any
+    look: VendorLook,
+    contact: Contact,
+    *,
+    link: str,
+    message: str,
+    until: datetime,
+    inviter: str = "",
 ) -> EmailMultiAlternatives:
-    """Return the mail with a link that signs a contact in."""
+    """Return the mail with a link that signs a contact in.
+
+    ``inviter`` is the contact who sends it; the vendor's members are not named.
+    """
     context = {
         "contact": contact,
         "customer": contact.customer,
         "applications": applications_of_customer(contact.customer),
+        "inviter": inviter,
         "link": link,
         "message": message,
         "until": until,
@@ -67,15 +78,18 @@ def link_mail(
     return contact_mail(look, "link", contact.email, context)
 
 
-def store_link_mail(link: CustomerLink, secret: Secret, site: str) -> None:
+def store_link_mail(
+    link: CustomerLink, secret: Secret, *, site: str, inviter: str = ""
+) -> None:
     """Store the mail of a link in the current transaction; a worker sends it."""
-    path = reverse("contact-link", kwargs={"secret": secret.reveal()})
+    path = reverse("contact-link", kwargs={"link_secret": secret.reveal()})
     mail = link_mail(
         look_of_team(link.contact.team),
         link.contact,
         link=f"{site}{path}",
         message=link.message,
         until=link.expires_at,
+        inviter=inviter,
     )
     store_mail(mail)
 

@@ -97,6 +97,8 @@ class CustomerLink(TeamOwned):
     Only a digest of the link's secret is stored. ``created_at`` is when it was sent.
     """
 
+    STATES = ("sent", "opened", "used", "expired", "withdrawn")
+
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="links")
     digest = models.CharField(max_length=100, unique=True, editable=False)
     message = models.CharField(
@@ -123,7 +125,7 @@ class CustomerLink(TeamOwned):
 
     @property
     def state(self) -> str:
-        """``used``, ``withdrawn``, ``expired``, ``opened`` or ``sent``."""
+        """Return one of ``STATES``; a link that is sent or opened can be used."""
         if self.used_at is not None:
             return "used"
         if self.withdrawn_at is not None:

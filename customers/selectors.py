@@ -26,10 +26,11 @@ def contacts_of_customer(customer: Customer) -> QuerySet[Contact]:
 
 def contacts_with_links(customer: Customer) -> QuerySet[Contact]:
     """Return a customer's contacts, each with ``links.all()``, newest first."""
-    links = CustomerLink.objects.for_team(customer.team_id).order_by(
-        "-created_at", "-id"
+    links = CustomerLink.objects.for_team(customer.team_id)
+    newest_first = links.order_by("-created_at", "-id")
+    return contacts_of_customer(customer).prefetch_related(
+        Prefetch("links", newest_first)
     )
-    return contacts_of_customer(customer).prefetch_related(Prefetch("links", links))
 
 
 def administrators_of_customer(customer: Customer) -> QuerySet[Contact]:

@@ -38,6 +38,7 @@ _WORDS = {
     "field_values": "license fields",
     "name": "name",
     "networks": "networks",
+    "role": "role",
     "secret_field_values": "passwords",
     "type": "type",
 }
@@ -118,8 +119,9 @@ def last_pull(license: License) -> Model | None:
 def _detail(data: Mapping[str, Any]) -> str:
     if reason := data.get("reason"):
         return str(reason)
-    changed = data.get("changed", [])
-    return ", ".join(_WORDS.get(name, name) for name in changed)
+    changed = ", ".join(_WORDS.get(name, name) for name in data.get("changed", []))
+    whom = f"for {data['contact']}" if "contact" in data else ""
+    return ": ".join(filter(None, (whom, changed)))
 
 
 def _until(event: AuditEvent) -> datetime | None:

@@ -6,6 +6,7 @@ from django.urls import path, re_path
 
 from alerts.api import views as alerts
 from customers.api import look
+from customers.api import views as contacts
 from images.api import views as images
 from licenses.api import (
     applications,
@@ -102,6 +103,20 @@ urlpatterns = [
     ),
     path(
         "customers/<uuid:customer_id>/restore", customers.CustomerRestoreView.as_view()
+    ),
+    path("customers/<uuid:customer_id>/contacts", contacts.ContactsView.as_view()),
+    path(
+        "customers/<uuid:customer_id>/contacts/<uuid:contact_id>",
+        contacts.ContactView.as_view(),
+    ),
+    path("customers/<uuid:customer_id>/links", contacts.CustomerLinksView.as_view()),
+    path(
+        "customers/<uuid:customer_id>/links/<uuid:link_id>",
+        contacts.CustomerLinkView.as_view(),
+    ),
+    path(
+        "customers/<uuid:customer_id>/links/<uuid:link_id>/withdraw",
+        contacts.CustomerLinkWithdrawView.as_view(),
     ),
     path("licenses", licenses.LicensesView.as_view()),
     path("licenses/search", licenses.LicenseSearchView.as_view()),

@@ -376,11 +376,13 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "ENUM_NAME_OVERRIDES": {
         "CheckOutcomeEnum": "registries.models.health.Outcome",
+        "ContactRoleEnum": "customers.models.ContactRole",
+        "CustomerLinkStateEnum": "customers.api.serializers.LINK_STATES",
         "LicenseTypeEnum": "licenses.models.License.Type",
         "LicenseFieldTypeEnum": "licenses.models.LicenseField.Type",
         "LicenseStateEnum": "licenses.api.serializers.STATES",
         "PullCredentialStateEnum": "licenses.api.serializers.CREDENTIAL_STATES",
-        "RoleEnum": "teams.permissions.Role",
+        "RoleEnum": "teams.models.ROLES",
     },
     "SCHEMA_PATH_PREFIX": "/api/v1/",
     "POSTPROCESSING_HOOKS": [

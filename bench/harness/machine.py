@@ -21,8 +21,8 @@ from deploy.local.demo_settings import PROJECT
 from deploy.local.nginx import NGINX
 
 _MEASURED = (
-    *("edge", "images", "registries", "licenses", "alerts", "teams", "audit"),
-    *("portal", "oci", "installer"),
+    *("customers", "edge", "images", "registries", "licenses", "alerts", "teams"),
+    *("audit", "portal", "oci", "installer"),
 )
 _GIT_DESCRIBE = (
     *("git", "-C", str(PROJECT)),

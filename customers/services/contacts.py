@@ -33,6 +33,14 @@ def require_people(actor: Actor, customer: Customer) -> None:
     )
 
 
+def lock_people(customer: Customer) -> None:
+    """Let nobody else change a customer's people until the transaction ends."""
+    # One lock per customer: of two administrators who remove each other, one must fail.
+    Customer.objects.for_team(customer.team_id).select_for_update(no_key=True).get(
+        pk=customer.pk
+    )
+
+
 @transaction.atomic
 def add_contact(
     *,
@@ -50,7 +58,7 @@ def add_contact(
         ValidationError: the address or the name is invalid.
     """
     require_people(actor, customer)
-    _lock_people(customer)
+    lock_people(customer)
     contact = Contact(
         team_id=customer.team_id,
         customer=customer,
@@ -99,7 +107,7 @@ def change_contact(
             actor is not the vendor.
     """
     require_people(actor, contact.customer)
-    _lock_people(contact.customer)
+    lock_people(contact.customer)
     contact = _current(contact)
     if changes.get("role", contact.role) != ContactRole.ADMINISTRATOR:
         _require_another_administrator(actor, contact)
@@ -127,7 +135,7 @@ def remove_contact(*, actor: Actor, contact: Contact) -> None:
             vendor.
     """
     require_people(actor, contact.customer)
-    _lock_people(contact.customer)
+    lock_people(contact.customer)
     contact = _current(contact)
     _require_another_administrator(actor, contact)
     record(actor, EventTag.CONTACT_REMOVED, contact.customer, contact=contact.email)
@@ -141,13 +149,6 @@ def note_seen(contact: Contact) -> None:
         Contact.objects.for_team(contact.team_id).filter(pk=contact.pk).update(
             last_seen_at=now
         )
-
-
-def _lock_people(customer: Customer) -> None:
-    # One lock per customer: of two administrators who remove each other, one must fail.
-    Customer.objects.for_team(customer.team_id).select_for_update(no_key=True).get(
-        pk=customer.pk
-    )
 
 
 def _current(contact: Contact) -> Contact:

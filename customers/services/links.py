@@ -19,7 +19,7 @@ from licenses.models import Customer
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict, Invalid, TooMany
-from teams.actors import Actor
+from teams.actors import Actor, ActorKind
 
 # Of one customer: people there may send mails in the vendor's name.
 MAX_PER_HOUR = 100
@@ -80,7 +80,8 @@ def _send(actor: Actor, contact: Contact, site: str, message: str) -> CustomerLi
     )
     link.full_clean()
     link.save()
-    store_link_mail(link, secret, site)
+    inviter = actor.label if actor.kind is ActorKind.CONTACT else ""
+    store_link_mail(link, secret, site=site, inviter=inviter)
     record(actor, EventTag.CUSTOMER_LINK_SENT, contact.customer, contact=contact.email)
     return link
 

@@ -1,8 +1,9 @@
 """What a customer's pages share: whose they are, who looks, and how they look.
 
-A page is one function with :func:`customer_page`. It stands at two addresses: below
-``/c/`` for contacts, and below the team's customer for members who view it as the
-customer does.
+A page is one function with :func:`customer_page`, and its line in ``urls``; those in
+the navigation have one in ``navigation`` too. What shows something stands at two
+addresses: below ``/c/`` for contacts, and below the team's customer for members who
+view it as the customer does.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from django.utils import timezone
 
 from customers.actors import contact_actor
 from customers.models import Contact, ContactRole, VendorLook
-from customers.selectors import contact_at, look_of_team
+from customers.selectors import contact_at, contacts_of_user, look_of_team
 from customers.services.contacts import note_seen
 from customers.services.views import note_viewed
 from customers.web.navigation import NAVIGATION
@@ -31,7 +32,7 @@ from portal.http.pages import GoTo, go_to, refused
 from teams.actors import Actor, Origin, member_actor
 from teams.models import Team, User
 from teams.permissions import Permission
-from teams.selectors import membership_in_team
+from teams.selectors import membership_in_team, memberships_of_user
 from teams.sign_in.second_factor import session_lacks_second_factor
 from teams.web.base import ActingRequest, ask_to_sign_in
 
@@ -179,9 +180,12 @@ def customer_url(request: CustomerRequest, name: str, **names: object) -> str:
 
 
 def customer_context(request: HttpRequest) -> dict[str, Any]:
-    """Give templates of a customer's pages whose they are and how they look."""
+    """Give templates of a customer's pages whose they are and how they look.
+
+    Other pages can ask whether the visitor is a contact of anybody.
+    """
     if not hasattr(request, "look"):
-        return {}
+        return {"is_contact": lambda: _is_contact(request)}
     entered: Any = request
     match = request.resolver_match
     current = match.url_name if match else ""
@@ -193,6 +197,7 @@ def customer_context(request: HttpRequest) -> dict[str, Any]:
         "look": entered.look,
         "contact": entered.contact,
         "may_change": entered.may_change,
+        "has_other_places": lambda: _has_other_places(entered.user),
         "navigation": [
             {
                 "url": customer_url(entered, item.name),
@@ -204,3 +209,13 @@ def customer_context(request: HttpRequest) -> dict[str, Any]:
             for item in NAVIGATION
         ],
     }
+
+
+def _is_contact(request: HttpRequest) -> bool:
+    user = getattr(request, "user", None)
+    return isinstance(user, User) and contacts_of_user(user).exists()
+
+
+def _has_other_places(user: User) -> bool:
+    """Return whether a contact is one of other customers too, or a member."""
+    return contacts_of_user(user).count() > 1 or memberships_of_user(user).exists()

@@ -23,12 +23,13 @@ OPEN = ("sent", "opened")
 @require_safe
 @login_required
 def home(request: HttpRequest) -> HttpResponse:
-    """Go to the only customer that somebody is a contact of, or list several."""
+    """Go to the only place that somebody has, or list customers and teams."""
     user = request.user
     if not isinstance(user, User):
         return redirect("account_login")
     contacts = list(contacts_of_user(user))
-    if len(contacts) == 1:
+    memberships = list(memberships_of_user(user))
+    if len(contacts) == 1 and not memberships:
         return redirect("customer:overview", customer_id=contacts[0].customer_id)
     context = {
         "customers": [
@@ -37,19 +38,19 @@ def home(request: HttpRequest) -> HttpResponse:
         # Whoever reads the address's mail would see something.
         "needs_proof": not user.is_address_proven
         and Contact.objects.filter(email=user.email.lower()).exists(),
-        "memberships": list(memberships_of_user(user)),
+        "memberships": memberships,
     }
     return render_page(request, "customers/home.html", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-def link(request: HttpRequest, secret: str) -> HttpResponse:
+def link(request: HttpRequest, link_secret: str) -> HttpResponse:
     """Sign in by the link of a mail.
 
     Only a POST uses it up: programs that look at mails follow links, but press no
     button.
     """
-    found = link_by_secret(Secret(secret))
+    found = link_by_secret(Secret(link_secret))
     if found is None or found.state not in OPEN:
         return _no_longer_valid(request, found)
     user = request.user

@@ -5,6 +5,7 @@ from __future__ import annotations
 from django import forms
 
 from customers.models import ContactRole
+from portal.http.forms import EditForm
 
 ROLE_CHOICES = [
     (ContactRole.ADMINISTRATOR, "Administrator: pull credentials and people"),
@@ -15,8 +16,9 @@ ROLE_CHOICES = [
 class RoleField(forms.ChoiceField):
     """A contact's role."""
 
-    def __init__(self) -> None:
+    def __init__(self, label: str = "Role") -> None:
         super().__init__(
+            label=label,
             choices=ROLE_CHOICES,
             widget=forms.RadioSelect,
             initial=ContactRole.READER,
@@ -27,3 +29,8 @@ class RoleField(forms.ChoiceField):
 class ContactFields(forms.Form):
     email = forms.EmailField(label="E-mail address", max_length=254)
     name = forms.CharField(max_length=150, required=False)
+
+
+class PersonForm(EditForm):
+    name = forms.CharField(max_length=150, required=False)
+    role = RoleField()

@@ -11,12 +11,13 @@ from django.views.decorators.http import require_safe
 from customers.mail import site_of
 from customers.models import Contact, ContactRole
 from customers.selectors import administrators_of_customer, contacts_with_links
-from customers.services.contacts import add_contact, change_contact, remove_contact
+from customers.services.contacts import add_contact, remove_contact
 from customers.services.links import send_links
 from customers.web.base import CustomerRequest, customer_page, customer_url
+from customers.web.contact_dialog import edit_contact
 from customers.web.forms import ContactFields, RoleField
-from portal.http.dialogs import confirm, edit_dialog, render_dialog
-from portal.http.forms import CreateForm, EditForm, refusals_in
+from portal.http.dialogs import confirm, render_dialog
+from portal.http.forms import CreateForm, refusals_in
 from portal.http.pages import render_page
 from teams.web.base import find
 from teams.web.once import once
@@ -30,11 +31,6 @@ class InviteForm(ContactFields, CreateForm):
         required=False,
         help_text="Such as what you would like them to do.",
     )
-
-
-class PersonForm(EditForm):
-    name = forms.CharField(max_length=150, required=False)
-    role = RoleField()
 
 
 @require_safe
@@ -75,7 +71,6 @@ def invite(request: CustomerRequest) -> HttpResponse:
         title="Invite a person",
         submit="Send invitation",
         back=customer_url(request, "people"),
-        is_possible=request.may_change,
     )
 
 
@@ -97,7 +92,6 @@ def send_again(request: CustomerRequest, contact_id: uuid.UUID) -> HttpResponse:
         tone="primary",
         done=f"{contact.email} gets a mail.",
         back=customer_url(request, "people"),
-        is_possible=request.may_change,
     )
 
 
@@ -105,19 +99,7 @@ def send_again(request: CustomerRequest, contact_id: uuid.UUID) -> HttpResponse:
 def edit_person(request: CustomerRequest, contact_id: uuid.UUID) -> HttpResponse:
     """Change a person's name or role."""
     contact = _find(request, contact_id)
-    return edit_dialog(
-        request,
-        PersonForm,
-        contact,
-        values=lambda row: {"name": row.name, "role": row.role},
-        save=lambda row, changes: change_contact(
-            actor=request.actor, contact=row, changes=changes
-        ),
-        title=f"Edit {contact.email}",
-        done=f"{contact.email} is saved.",
-        back=customer_url(request, "people"),
-        is_possible=request.may_change,
-    )
+    return edit_contact(request, contact, customer_url(request, "people"))
 
 
 @customer_page(ContactRole.ADMINISTRATOR)
@@ -141,7 +123,7 @@ def remove_person(request: CustomerRequest, contact_id: uuid.UUID) -> HttpRespon
         submit="Remove",
         done=f"{contact.email} is removed.",
         back=customer_url(request, "people"),
-        is_possible=request.may_change and not is_last,
+        is_possible=not is_last,
     )
 
 

@@ -4,17 +4,40 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from customers.web import entrance, look, overview, people
+from customers.web import contacts, entrance, look, overview, people, send
 from customers.web.base import OWN, VIEWED
 
 # For contacts, and for members who view them as the customer does.
-_customer_pages: list[URLPattern | URLResolver] = [
+_shown: list[URLPattern | URLResolver] = [
     path("", overview.overview, name="overview"),
     path("people", people.people, name="people"),
+]
+# What changes something is for contacts alone.
+_changing: list[URLPattern | URLResolver] = [
     path("people/invite", people.invite, name="people-invite"),
     path("people/<uuid:contact_id>/edit", people.edit_person, name="people-edit"),
     path("people/<uuid:contact_id>/send", people.send_again, name="people-send"),
     path("people/<uuid:contact_id>/remove", people.remove_person, name="people-remove"),
+]
+
+_of_customer: list[URLPattern | URLResolver] = [
+    path("send", send.send, name="customers-send"),
+    path("contacts", contacts.contacts, name="customers-contacts"),
+    path("contacts/new", contacts.add, name="customers-contacts-add"),
+    path(
+        "contacts/<uuid:contact_id>/edit", contacts.edit, name="customers-contacts-edit"
+    ),
+    path(
+        "contacts/<uuid:contact_id>/remove",
+        contacts.remove,
+        name="customers-contacts-remove",
+    ),
+    path(
+        "links/<uuid:link_id>/withdraw",
+        contacts.withdraw,
+        name="customers-links-withdraw",
+    ),
+    path("view/", include((_shown, VIEWED))),
 ]
 
 team_urlpatterns: list[URLPattern | URLResolver] = [
@@ -25,13 +48,13 @@ team_urlpatterns: list[URLPattern | URLResolver] = [
         look.remove_logo,
         name="customer-look-logo-remove",
     ),
-    path("customers/<uuid:customer_id>/view/", include((_customer_pages, VIEWED))),
+    path("customers/<uuid:customer_id>/", include(_of_customer)),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", entrance.home, name="contact-home"),
-    path("links/<str:secret>", entrance.link, name="contact-link"),
+    path("links/<str:link_secret>", entrance.link, name="contact-link"),
     path("logos/<str:digest>", look.logo, name="vendor-logo"),
     path("colors/<str:color>.css", look.accent_style, name="vendor-accent"),
-    path("<uuid:customer_id>/", include((_customer_pages, OWN))),
+    path("<uuid:customer_id>/", include(([*_shown, *_changing], OWN))),
 ]

@@ -89,6 +89,15 @@ ROUTES = {
     "customers/<uuid:customer_id>": Route(OBJECT, {"patch": {"name": "Taken"}}),
     "customers/<uuid:customer_id>/archive": Route(OBJECT),
     "customers/<uuid:customer_id>/restore": Route(OBJECT),
+    "customers/<uuid:customer_id>/contacts": Route(
+        OBJECT, {"post": {"email": "taken@rival.example"}}
+    ),
+    "customers/<uuid:customer_id>/contacts/<uuid:contact_id>": Route(
+        OBJECT, {"patch": {"role": "reader"}}
+    ),
+    "customers/<uuid:customer_id>/links": Route(OBJECT),
+    "customers/<uuid:customer_id>/links/<uuid:link_id>": Route(OBJECT),
+    "customers/<uuid:customer_id>/links/<uuid:link_id>/withdraw": Route(OBJECT),
     "licenses": Route(LIST),
     "licenses/search": Route(ACTION),
     "licenses/<uuid:license_id>": Route(OBJECT, {"patch": {"type": "trial"}}),

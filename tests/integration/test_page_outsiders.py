@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.test import Client
-from django.urls import URLPattern, URLResolver, get_resolver
 
 from teams.models import Membership, Team
 from teams.permissions import Permission, permissions_of
+from tests.support.pages.routes import pages_below
 from tests.support.rows.world import World, make_world, rows_of
 
 OPEN_TO_ALL_MEMBERS = {"second-factor"}
 
 
-def _walk(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
-    for pattern in resolver.url_patterns:
-        route = prefix + str(pattern.pattern)
-        if isinstance(pattern, URLResolver):
-            yield from _walk(pattern, route)
-        else:
-            yield route, pattern
-
-
-def _team_pages() -> dict[str, URLPattern]:
-    (found,) = (
-        each
-        for each in get_resolver().url_patterns
-        if isinstance(each, URLResolver) and str(each.pattern) == "t/<str:team>/"
-    )
-    return dict(_walk(found))
-
-
-PAGES = _team_pages()
+PAGES = pages_below("t/<str:team>/")
 
 
 def address(route: str, ids: dict[str, str], team: Team) -> str:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
 from audit.models import AuditEvent
 from customers.models import Contact, CustomerLink
 from licenses.models import Customer
+from teams.mail import send_stored_mails
 from teams.models import Membership, Team, User
 from tests.integration.customers.conftest import signed_in
 from tests.support.pages.reading import new_browser, text_of
@@ -237,8 +240,10 @@ def test_a_member_views_the_pages_and_changes_nothing(
         assert viewed(customer, "people") in response.content.decode()
         assert own(anna) not in response.content.decode()
     invitation = {"email": "x@initech.example", "role": "reader", **submission()}
-    for page, values in (("people/invite", invitation), ("people", {})):
-        assert browser.post(viewed(customer, page), values).status_code == 405
+    assert browser.post(viewed(customer, "people")).status_code == 405
+    for page in ("people/invite", f"people/{anna.pk}/remove"):
+        assert browser.get(viewed(customer, page)).status_code == 404
+        assert browser.post(viewed(customer, page), invitation).status_code == 404
     assert Contact.objects.count() == 1
     anna.refresh_from_db()
     assert anna.last_seen_at is None
@@ -284,3 +289,35 @@ def test_strangers_sign_in_first(anna: Contact) -> None:
     assert response.headers["Location"] == (
         f"/accounts/login/?next={own(anna, 'people')}"
     )
+
+
+def test_the_mail_names_the_colleague_who_invites(anna: Contact) -> None:
+    values = {"email": "bob@initech.example", "role": "reader", **submission()}
+    signed_in(anna).post(own(anna, "people/invite"), values)
+
+    send_stored_mails()
+
+    (sent,) = mail.outbox
+    assert "anna@initech.example has added you to the pages that Acme" in str(sent.body)
+
+
+def test_a_member_who_is_another_vendors_contact_finds_the_way(
+    anna: Contact, outsider: Membership
+) -> None:
+    browser = member_browser(outsider)
+    assert "Your vendors" not in text_of(browser.get("/accounts/sessions/"))
+
+    Contact.objects.filter(pk=anna.pk).update(email=outsider.user.email)
+
+    assert "Your vendors" in text_of(browser.get("/accounts/sessions/"))
+
+
+def test_the_vendors_history_of_a_customer_names_its_contacts(
+    anna: Contact, owner: Membership
+) -> None:
+    values = {"email": "bob@initech.example", "role": "reader", **submission()}
+    signed_in(anna).post(own(anna, "people/invite"), values)
+
+    page = member_browser(owner).get(f"/t/acme/customers/{anna.customer_id}")
+
+    assert re.search(r"Contact added .*For bob@initech.example", text_of(page))
