@@ -20,7 +20,11 @@ from tests.support.browser.portal_pages import (
 from tests.support.stacks.portal_stack import Crew, ExampleTeam, PortalStack
 
 # Pages that say what is not possible.
-STATUSES = {"team-settings-viewer": {403}, "socialaccount_login_error-nobody": {401}}
+STATUSES = {
+    "contact-link-invalid-nobody": {404},
+    "team-settings-viewer": {403},
+    "socialaccount_login_error-nobody": {401},
+}
 # These lead to a provider of single sign-on and back; and another project's pages.
 NOT_OURS = {"openid_connect_login", "openid_connect_callback", "docs"}
 OTHER_ROUTES = PARAMETERS.keys() - {shown.route for shown in PAGES} - NOT_OURS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import logging
+import re
 import subprocess
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +14,13 @@ import pytest
 from django.db import connection
 from django.test import Client
 
+from customers.services.contacts import add_contact
+from customers.services.links import send_links
 from deploy.local.postgres_home import wheel_binaries
 from portal.crypto.secrets import Secret
 from registries.models import ExternalRegistry
 from registries.services import NewCredential, draft_credential, replace_credential
-from teams.models import ApiToken
+from teams.models import ApiToken, StoredMail
 from teams.permissions import Role
 from teams.services import create_service_account
 from tests.e2e.conftest import UPSTREAM_LOGIN
@@ -38,6 +41,7 @@ class Planted:
     replayed_token: str
     registry_token: str
     session: str
+    customer_link: str
 
     @property
     def all(self) -> list[str]:
@@ -91,7 +95,25 @@ def planted(edge: EdgeClient, connected: Vendor) -> Planted:
         replayed_token=created.json()["token"],
         registry_token=edge.token(license_id, name),
         session=browser.cookies["sessionid"].value,
+        customer_link=mailed_link(vendor),
     )
+
+
+def mailed_link(vendor: Vendor) -> str:
+    """Send a customer's contact a link; return its secret, from the stored mail."""
+    contact = add_contact(
+        actor=vendor.actor, customer=vendor.customer, email="anna@customer.example"
+    )
+    send_links(
+        actor=vendor.actor,
+        customer=vendor.customer,
+        contacts=[contact],
+        site="https://portal.example.com",
+    )
+    message = StoredMail.objects.get().message.reveal()
+    match = re.search(r"/c/links/([\w-]{43})", message)
+    assert match
+    return match[1]
 
 
 def spellings(secret: str) -> list[str]:

@@ -19,6 +19,7 @@ class Visitor(StrEnum):
     GUARDED = "guarded"  # has an authenticator app
     KEYED = "keyed"  # has a passkey and a security key
     LONER = "loner"  # is in no team
+    CONTACT = "contact"  # an administrator of a customer
     NOBODY = "nobody"  # has not signed in
 
 
@@ -39,7 +40,8 @@ class PortalPage:
     def name(self) -> str:
         """Return a name that no other page of the list has."""
         seen_by = "" if self.visitor is Visitor.OWNER else self.visitor.value
-        return "-".join(filter(None, (self.route, self.state, seen_by)))
+        route = self.route.replace(":", "-")
+        return "-".join(filter(None, (route, self.state, seen_by)))
 
     @property
     def is_of_team(self) -> bool:
@@ -68,16 +70,17 @@ def address_of(route: str, ids: Mapping[str, str]) -> str:
 
 
 def _parameters(
-    resolver: URLResolver, outer: frozenset[str] = frozenset()
+    resolver: URLResolver, outer: frozenset[str] = frozenset(), prefix: str = ""
 ) -> Iterator[tuple[str, frozenset[str]]]:
     for entry in resolver.url_patterns:
         pattern = entry.pattern
         names = outer | set(pattern.converters) | set(pattern.regex.groupindex)
         if isinstance(entry, URLPattern):
             if entry.name:
-                yield entry.name, names
+                yield f"{prefix}{entry.name}", names
         elif entry.app_name != "admin":
-            yield from _parameters(entry, names)
+            inner = f"{entry.namespace}:" if entry.namespace else ""
+            yield from _parameters(entry, names, f"{prefix}{inner}")
 
 
 # The names of pages, with those of the values in their addresses.
@@ -125,6 +128,10 @@ _ROUTES = {
         applications-channels-delete
         applications-fields-add applications-fields-edit applications-fields-delete
         customers customers-add customers-detail customers-edit customers-archive
+        customers-contacts customers-contacts-add customers-contacts-edit
+        customers-contacts-remove customers-links-withdraw customers-send
+        customer-view:overview customer-view:people
+        customer-look customer-look-logo-remove
         licenses licenses-add licenses-detail licenses-edit licenses-revoke
         licenses-replace-id licenses-credentials-add licenses-credentials-edit
         licenses-credentials-rotate licenses-credentials-revoke
@@ -157,9 +164,14 @@ _ROUTES = {
         mfa_reauthenticate_webauthn
     """,
     Visitor.LONER: """
-        home mfa_index mfa_activate_totp mfa_list_webauthn account_email
+        contact-home mfa_index mfa_activate_totp mfa_list_webauthn account_email
+    """,
+    Visitor.CONTACT: """
+        customer:overview customer:people customer:people-invite customer:people-edit
+        customer:people-send customer:people-remove
     """,
     Visitor.NOBODY: """
+        contact-link account_request_login_code
         account_login account_signup account_inactive
         account_reset_password account_reset_password_done
         account_reset_password_from_key account_reset_password_from_key_done
@@ -185,6 +197,13 @@ PAGES = (
     PortalPage("licenses", state="expired", query={"state": "expired"}),
     PortalPage("licenses-detail", state="revoked", values=_REVOKED),
     PortalPage("licenses-reinstate", values=_REVOKED),
+    PortalPage("contact-link", Visitor.CONTACT, state="other"),
+    PortalPage(
+        "contact-link",
+        Visitor.NOBODY,
+        state="invalid",
+        values={"link_secret": "{unknown_secret}"},
+    ),
     PortalPage("pulls", state="refused", query={"outcome": "license_revoked"}),
     PortalPage("why", state="refused", query=_REFUSED_PULL),
     PortalPage("why", state="allowed", query=_GOOD_PULL),

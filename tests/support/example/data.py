@@ -49,6 +49,7 @@ from teams.services import add_member, change_team, create_service_account, crea
 from teams.sign_in.sessions import note_browser
 from tests.support.example import names
 from tests.support.example.alerts import add_alerts
+from tests.support.example.customers import add_contacts
 from tests.support.example.images import add_images
 from tests.support.example.pulls import add_pulls
 from tests.support.example.registries import add_registries
@@ -101,6 +102,10 @@ def fill_example_team(slug: str) -> ExampleTeam:
     licenses = _licenses(team)
     add_pulls(licenses, registries, picks)
     ids |= _ids(applications[0], licenses, visitors)
+    visitors["contact"], of_customer = add_contacts(
+        actor, licenses[-4].customer, _some_time_ago
+    )
+    ids |= of_customer
     ids |= add_images(applications)
     ids |= add_alerts(actor, team, registries["quay"])
     ids["registry_id"] = str(registries["quay"].pk)

@@ -81,3 +81,18 @@ PASSKEY = {
         ),
     },
 }
+
+# How the customers see the vendor.
+LOOK = {
+    "display_name": "Kestrel Software",
+    "accent": "#0f766e",
+    "support_email": "help@kestrel.example",
+    "support_url": "https://kestrel.example/help",
+    "reply_to": "licenses@kestrel.example",
+}
+# The people at one customer: address, name and role.
+CONTACTS = (
+    ("nina@north.example", "Nina Falk", "administrator"),
+    ("tom@north.example", "Tom Berger", "reader"),
+    ("eva@north.example", "", "administrator"),
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -33,6 +34,7 @@ from tests.support.servers.receiver import Receiver, running_receiver
 from tests.support.stacks.seeder import Seeder
 
 PRISTINE = "pristine"
+MAIL_SECONDS = 30
 
 
 @dataclass(frozen=True)
@@ -108,10 +110,19 @@ class PortalStack:
 
     def link_mailed_to(self, address: str, part: str) -> str:
         """Return the one link with this part, in the one mail to this address."""
-        texts = [mail.get_content() for mail in self._mails_to(address)]
+        texts = [_text_of(mail) for mail in self._mails_to(address)]
         links = re.findall(r"http://\S+", "\n".join(texts))
         (link,) = [link for link in links if part in link]
         return str(link)
+
+    def wait_for_mail(self, address: str, part: str) -> str:
+        """Return the first match of ``part`` in a mail that the worker sends."""
+        for _ in range(MAIL_SECONDS * 10):
+            for mail in self._mails_to(address):
+                if match := re.search(part, _text_of(mail)):
+                    return match[0]
+            time.sleep(0.1)
+        raise AssertionError(f"no mail to {address} contains {part}")
 
     def subjects_mailed_to(self, address: str) -> list[str]:
         """Return the subjects of the mails to an address, in their order."""
@@ -143,6 +154,11 @@ class PortalStack:
         with start_portal(settings, environment) as portal:
             portal.wait_for_http(f"http://{settings.portal_host}/readyz", 60)
             yield f"http://{settings.portal_host}"
+
+
+def _text_of(mail: EmailMessage) -> str:
+    body = mail.get_body(("plain",))
+    return str(body.get_content()) if body else ""
 
 
 @contextmanager

@@ -1,0 +1,69 @@
+"""The people at one of the example's customers, and how they see the vendor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import timedelta
+
+from django.utils import timezone
+
+from customers.models import Contact, ContactRole, CustomerLink
+from customers.selectors import LINK_PURPOSE
+from customers.services.contacts import add_contact
+from customers.services.look import change_logo, change_look
+from licenses.models import Customer
+from portal.crypto.fields import lookup_keyring
+from teams.actors import Actor
+from teams.models import User
+from tests.support.example import names
+from tests.support.pages.pictures import png
+
+LINK_SECRET = "A" * 43
+UNKNOWN_SECRET = "B" * 43
+
+
+def add_contacts(
+    actor: Actor,
+    customer: Customer,
+    some_time_ago: Callable[[int], AbstractContextManager[None]],
+) -> tuple[User, dict[str, str]]:
+    """Add people to a customer; return their administrator, and values of addresses."""
+    with some_time_ago(60):
+        look = change_look(actor=actor, team=customer.team, changes=names.LOOK)
+        look = change_logo(actor=actor, team=customer.team, content=png(64, 64))
+        people = [
+            add_contact(
+                actor=actor,
+                customer=customer,
+                email=email,
+                name=name,
+                role=ContactRole(role),
+            )
+            for email, name, role in names.CONTACTS
+        ]
+    administrator, reader, _newest = people
+    user = User.objects.create_user(administrator.email, name=administrator.name)
+    for contact, hours in ((administrator, 1), (reader, 200)):
+        seen = timezone.now() - timedelta(hours=hours)
+        Contact.objects.filter(pk=contact.pk).update(last_seen_at=seen)
+    link = _link(people[-1])
+    return user, {
+        "contact_id": str(people[-1].pk),
+        "link_id": str(link.pk),
+        "link_secret": LINK_SECRET,
+        "unknown_secret": UNKNOWN_SECRET,
+        "digest": look.logo_digest,
+        "color": look.accent.removeprefix("#"),
+    }
+
+
+def _link(contact: Contact) -> CustomerLink:
+    return CustomerLink.objects.create(
+        team_id=contact.team_id,
+        contact=contact,
+        digest=lookup_keyring().digest(LINK_SECRET, purpose=LINK_PURPOSE),
+        message="Welcome aboard.",
+        sent_by=names.OWNER[0],
+        expires_at=timezone.now() + timedelta(days=7),
+    )
