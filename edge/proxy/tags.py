@@ -10,7 +10,9 @@ import asyncio
 import hashlib
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 
 import aiohttp
 from django.conf import settings
@@ -37,6 +39,8 @@ from registries.upstream.errors import UpstreamError, UpstreamTimeout
 logger = logging.getLogger(__name__)
 # No client waits longer for the first byte where a last answer can serve.
 PATIENCE_SECONDS = 5.0
+# Sends a tag's last manifest, with more headers; returns False if it cannot be read.
+_SendLast = Callable[..., Awaitable[bool]]
 
 
 class _Down(Exception):  # noqa: N818 -- states the fact
@@ -58,61 +62,69 @@ async def answer_tag(exchange: Exchange) -> None:
     if cache is None:
         await exchange.ask()
         return
-    if await _answer_from_memory(exchange, cache):
-        return
-    last = await cache.find_tagged(*_tag_key(exchange))
     try:
-        if last is None:
-            await _ask(exchange, cache)
-        else:
-            with last[1]:
-                await _answer_again(exchange, cache, *last)
+        await _answer(exchange, cache)
     except _Down as down:
         raise down.error from down
+
+
+async def _answer(exchange: Exchange, cache: DiskCache) -> None:
+    # A rollout asks often: what was confirmed a moment ago is not read from disk.
+    recent = cache.recent_tags.get(_tag_key(exchange)) if exchange.wants_all else None
+    if recent is not None:
+        send_recent = partial(_send_recent, exchange, recent)
+        await _answer_again(exchange, cache, recent.record, send_recent)
+        return
+    last = await cache.find_tagged(*_tag_key(exchange))
+    if last is None:
+        await _ask(exchange, cache)
+        return
+    record, entry = last
+    with entry:
+        send_kept = partial(send_entry, exchange, cache, entry)
+        is_same = await _answer_again(exchange, cache, record, send_kept)
+        if is_same and record.age > CONFIRM_SECONDS:
+            record = record._replace(verified_at=time.time())
+            await _keep(exchange, cache, record)
+            await _remember(exchange, cache, record, entry)
 
 
 def _tag_key(exchange: Exchange) -> TagKey:
     return place_of(exchange.allowed), exchange.route.reference
 
 
-async def _answer_from_memory(exchange: Exchange, cache: DiskCache) -> bool:
-    """Answer as a moment ago if the tag still means the same: a rollout asks often."""
-    recent = cache.recent_tags.get(_tag_key(exchange)) if exchange.wants_all else None
-    if recent is None:
-        return False
-    try:
-        if not await _is_confirmed(exchange, recent.record, PATIENCE_SECONDS):
-            return False
-    except _Down:
-        return False
-    headers = object_headers(recent.record.digest, recent.record.media_type)
+async def _send_recent(
+    exchange: Exchange, recent: RecentTag, *more: tuple[str, str]
+) -> bool:
+    record = recent.record
+    headers = [*object_headers(record.digest, record.media_type), *more]
     exchange.request.is_hit = True
     await exchange.request.answer(200, headers, recent.body)
     return True
 
 
 async def _answer_again(
-    exchange: Exchange, cache: DiskCache, record: TagRecord, entry: Entry
-) -> None:
-    """Answer a request for a tag whose last manifest is on disk; raises _Down."""
+    exchange: Exchange, cache: DiskCache, record: TagRecord, send: _SendLast
+) -> bool:
+    """Answer a request for a tag whose last manifest ``send`` can send; raises _Down.
+
+    Returns whether that manifest was sent because the tag still means the same.
+    """
     # Decided before the upstream is asked, which takes its time.
     may_serve = _may_serve(exchange, record)
     patience = PATIENCE_SECONDS if may_serve else None
     try:
-        if not (
-            exchange.wants_all
-            and await _is_confirmed(exchange, record, patience)
-            and await send_entry(exchange, cache, entry)
-        ):
-            await _ask(exchange, cache, patience)
-        elif record.age > CONFIRM_SECONDS:
-            record = record._replace(verified_at=time.time())
-            await _keep(exchange, cache, record)
-            await _remember(exchange, cache, record, entry)
+        if exchange.wants_all:
+            if not await _is_confirmed(exchange, record, patience):
+                cache.recent_tags.pop(_tag_key(exchange), None)
+            elif await send():
+                return True
+        await _ask(exchange, cache, patience)
     except _Down as down:
-        if not (may_serve and await send_entry(exchange, cache, entry, STALE)):
+        if not (may_serve and await send(STALE)):
             raise
         logger.warning("A stale answer for %s: %s", exchange.route.name, down)
+    return False
 
 
 async def _is_confirmed(

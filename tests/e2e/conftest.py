@@ -45,12 +45,13 @@ class Ports:
     hostile: int
     elsewhere: int
     referrers: int
+    origin: int
 
     @property
     def insecure(self) -> str:
         ports = (
             *(self.basic, self.bearer, self.hostile, self.elsewhere),
-            self.referrers,
+            *(self.referrers, self.origin),
         )
         names = [f"localhost:{port}" for port in ports]
         return ",".join(names + [f"127.0.0.1:{port}" for port in ports])
@@ -58,7 +59,7 @@ class Ports:
 
 @pytest.fixture(scope="session")
 def ports() -> Ports:
-    return Ports(*(free_port() for _ in range(7)))
+    return Ports(*(free_port() for _ in range(8)))
 
 
 @pytest.fixture(scope="session")

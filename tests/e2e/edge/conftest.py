@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import urllib3
 
+from tests.e2e.conftest import Ports
 from tests.support.clients.edge import Answer, EdgeClient
+from tests.support.objects.object_registry import ObjectRegistry, listening
 from tests.support.rows.vendor import Vendor
 from tests.support.servers.hostile_upstream import HostileUpstream
 
@@ -55,6 +57,14 @@ def victim(strict_edge: EdgeClient, vendor: Vendor, hostile: HostileUpstream) ->
     hostile.requests.clear()
     hostile.sent.clear()
     return Victim(strict_edge, vendor, hostile)
+
+
+@pytest.fixture
+def origin(ports: Ports) -> Iterator[ObjectRegistry]:
+    """A registry without objects, that a test fills and directs."""
+    registry = ObjectRegistry(ports.origin)
+    with listening(registry):
+        yield registry
 
 
 def eventually(condition: Callable[[], bool], what: str, seconds: float = 5) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,24 +14,11 @@ from registries.models import ExternalRegistry
 from tests.e2e.conftest import Ports, edge_environment, start_edge
 from tests.e2e.edge.conftest import eventually
 from tests.support.clients.edge import Answer, EdgeClient
-from tests.support.objects.object_registry import ObjectRegistry, listening
+from tests.support.objects.object_registry import ObjectRegistry
 from tests.support.rows.vendor import Vendor
 
 REPOSITORY = "org/api"
 STALE_SECONDS = 4
-
-
-@pytest.fixture(scope="session")
-def origin_port() -> int:
-    return free_port()
-
-
-@pytest.fixture
-def origin(origin_port: int) -> Iterator[ObjectRegistry]:
-    """A registry without objects, that a test fills and directs."""
-    registry = ObjectRegistry(origin_port)
-    with listening(registry):
-        yield registry
 
 
 @pytest.fixture(scope="session")
@@ -40,11 +28,9 @@ def cache_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def cache_environment(
-    django_db_setup: None, ports: Ports, origin_port: int, cache_dir: Path
+    django_db_setup: None, ports: Ports, cache_dir: Path
 ) -> dict[str, str]:
-    insecure = f"{ports.insecure},127.0.0.1:{origin_port},localhost:{origin_port}"
     return edge_environment(ports) | {
-        "BERTH_INSECURE_REGISTRIES": insecure,
         "BERTH_CACHE_DIR": str(cache_dir),
         "BERTH_CACHE_MIN_FREE_BYTES": "0",
         "BERTH_STALE_TAG_SECONDS": str(STALE_SECONDS),
@@ -118,6 +104,13 @@ class Customer:
             return any(digest in path.read_text() for path in self._files("tags"))
 
         eventually(is_tagged, f"no tag is {digest}", 30)
+
+    def age_tags(self, seconds: float) -> None:
+        """Put the last confirmation of each tag further back."""
+        for path in self._files("tags"):
+            record = json.loads(path.read_text())
+            record["verified_at"] -= seconds
+            path.write_text(json.dumps(record))
 
     def _files(self, *tops: str) -> list[Path]:
         registries = ExternalRegistry.objects.for_team(self.vendor.team.pk)

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from edge.cache.tags import CONFIRM_SECONDS
 from licenses.services import revoke_license
 from oci.media_types import DOCKER_MANIFEST, OCI_MANIFEST
 from tests.e2e.edge.cache.conftest import REPOSITORY, STALE_SECONDS, Customer
@@ -26,6 +27,14 @@ def digest(customer: Customer, origin: ObjectRegistry) -> str:
     assert customer.get(TAG).body == FIRST
     customer.until_tagged(tagged)
     return tagged
+
+
+@pytest.fixture
+def confirmed(customer: Customer, digest: str) -> str:
+    """The digest of a tag that the upstream confirmed a moment ago."""
+    customer.age_tags(CONFIRM_SECONDS + 1)
+    assert customer.get(TAG).body == FIRST
+    return digest
 
 
 def is_stale(answer: Answer) -> bool:
@@ -60,6 +69,20 @@ def test_a_tag_that_moved_is_fetched_again(
     assert [first.body, second.body] == [SECOND] * 2
     assert second.headers["Docker-Content-Digest"] == moved
     assert origin.times("v1") == 2
+
+
+def test_a_tag_that_moved_within_a_second_is_asked_for_once(
+    customer: Customer, origin: ObjectRegistry, confirmed: str
+) -> None:
+    moved = origin.tag(REPOSITORY, "v1", SECOND)
+    origin.asked.clear()
+
+    first = customer.get(TAG)
+    customer.until_tagged(moved)
+    second = customer.get(TAG)
+
+    assert [first.body, second.body] == [SECOND] * 2
+    assert (origin.times("v1"), origin.times("v1", "HEAD")) == (1, 2)
 
 
 def test_a_registry_that_knows_no_head_is_asked_as_before(
@@ -157,6 +180,23 @@ def test_an_upstream_that_breaks_off_its_answer_is_down_too(
     origin.named_digest = ""
     answer = customer.get(TAG)
     assert (answer.body, is_stale(answer)) == (SECOND, False)
+
+
+def test_a_tag_that_was_just_confirmed_outlives_its_upstream(
+    customer: Customer, origin: ObjectRegistry, confirmed: str
+) -> None:
+    origin.asked.clear()
+    origin.status = 503
+    away = customer.get(TAG)
+    origin.status = 0
+    origin.tag(REPOSITORY, "v1", SECOND)
+    origin.cut_after = 0
+    broken_off = customer.get(TAG)
+
+    for answer in (away, broken_off):
+        assert (answer.status, answer.body, is_stale(answer)) == (200, FIRST, True)
+        assert answer.headers["Docker-Content-Digest"] == confirmed
+    assert (origin.times("v1"), origin.times("v1", "HEAD")) == (1, 2)
 
 
 def test_the_last_answer_does_not_serve_for_ever(
