@@ -54,10 +54,14 @@ _PASSED_BACK = (
 
 
 class Whole(NamedTuple):
-    """An answer of 200 that was read whole, as it was passed on."""
+    """An answer of 200 that was read whole, as it was passed on.
+
+    Its bytes are what ``digest`` promises; "" if nothing was promised.
+    """
 
     headers: Headers
     body: bytes
+    digest: str
 
 
 async def relay(
@@ -96,7 +100,7 @@ async def relay(
             if route.kind is Kind.TAGS:
                 body = renamed(body, route)
             await request.answer(response.status, headers, body)
-        return Whole(headers, body) if response.status == 200 else None
+        return Whole(headers, body, digest) if response.status == 200 else None
     else:
         pieces = body_of(response, settings.BERTH_MAX_BLOB_BYTES)
         pieces = verified(pieces, digest) if digest else pieces

@@ -21,7 +21,7 @@ from tests.support.servers.certificates import Authority
 from tests.support.servers.hostile_upstream import SMALL, HostileUpstream
 from tests.support.stacks.disk_cache import put_blob
 
-# What the upstream has under every digest; a hit is something else.
+# What the upstream has under SMALL_DIGEST, and under tags.
 MISS = SMALL
 # The most that one edge remembers of decisions, and nginx.
 REMEMBERED_SECONDS = 0.8
@@ -160,6 +160,7 @@ def puller_of(
 @pytest.fixture
 def upstream(hostile: HostileUpstream) -> HostileUpstream:
     hostile.requests.clear()
+    hostile.blobs.clear()
     return hostile
 
 

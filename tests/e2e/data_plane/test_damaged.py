@@ -11,19 +11,14 @@ import psutil
 import pytest
 import urllib3
 
-from tests.e2e.data_plane.conftest import (
-    MISS,
-    DataPlane,
-    Puller,
-    in_front_of,
-    puller_of,
-)
+from tests.e2e.data_plane.conftest import DataPlane, Puller, in_front_of, puller_of
 from tests.support.clients.edge import EdgeClient
 from tests.support.rows.vendor import Vendor
 from tests.support.servers.hostile_upstream import HostileUpstream
 from tests.support.stacks.disk_cache import blob_file
 
 CONTENT = b"layer" * 5000
+SECRET = CONTENT + b"secret"
 
 
 def _flip(path: Path) -> None:
@@ -68,14 +63,15 @@ def test_a_file_that_changed_is_the_edges(
     upstream: HostileUpstream,
     damage: Callable[[Path], None],
 ) -> None:
-    """The edge asks the upstream, whose content is another one."""
+    """The edge asks the upstream, which has the blob as JSON."""
     digest = puller.keep(CONTENT)
+    upstream.blobs[digest] = CONTENT
     assert puller.get(f"blobs/{digest}").body == CONTENT
 
     damage(blob_file(plane.cache, puller.place, digest))
     answer = puller.get(f"blobs/{digest}")
 
-    assert (answer.status, answer.body) == (200, MISS)
+    assert (answer.status, answer.body) == (200, CONTENT)
     assert answer.headers["Content-Type"] == "application/json"
     assert "ETag" not in answer.headers
     assert len(answer.headers.getlist("Docker-Distribution-Api-Version")) == 1
@@ -83,16 +79,19 @@ def test_a_file_that_changed_is_the_edges(
 
 
 def test_a_range_and_a_condition_of_a_file_that_changed(
-    plane: DataPlane, puller: Puller
+    plane: DataPlane, puller: Puller, upstream: HostileUpstream
 ) -> None:
+    """The upstream of this test knows neither, and sends everything."""
     digest = puller.keep(CONTENT)
+    upstream.blobs[digest] = CONTENT
     _flip(blob_file(plane.cache, puller.place, digest))
 
     ranged = puller.get(f"blobs/{digest}", headers={"Range": "bytes=0-9"})
     same = puller.get(f"blobs/{digest}", headers={"If-None-Match": f'"{digest}"'})
 
-    assert CONTENT[1:10] not in ranged.body
-    assert (same.status, same.body) == (200, MISS)
+    for answer in (ranged, same):
+        assert (answer.status, answer.body) == (200, CONTENT)
+    assert len(upstream.requests_for("small")) == 2
 
 
 @pytest.mark.parametrize("cut", [_truncate, _empty])
@@ -151,15 +150,18 @@ def begun(puller: Puller, digest: str) -> Iterator[urllib3.BaseHTTPResponse]:
 
 
 def test_a_file_that_nginx_may_not_read(
-    edge: EdgeClient, counted: Vendor, tmp_path: Path
+    edge: EdgeClient, counted: Vendor, upstream: HostileUpstream, tmp_path: Path
 ) -> None:
     # Root may otherwise read every file.
     drop = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")
     command = drop if os.geteuid() == 0 else ()
     with in_front_of(edge, tmp_path / "nginx", command) as plane:
         puller = puller_of(plane, counted)
-        readable, secret = puller.keep(CONTENT), puller.keep(CONTENT + b"secret")
+        readable, secret = puller.keep(CONTENT), puller.keep(SECRET)
+        upstream.blobs[secret] = SECRET
         blob_file(plane.cache, puller.place, secret).chmod(0)
 
         assert puller.get(f"blobs/{readable}").body == CONTENT
-        assert puller.get(f"blobs/{secret}").body == MISS
+        assert upstream.requests == []
+        assert puller.get(f"blobs/{secret}").body == SECRET
+        assert len(upstream.requests_for("small")) == 1

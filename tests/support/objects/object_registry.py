@@ -45,6 +45,7 @@ class ObjectRegistry:
     warning: str = ""
     success: int = 200
     coding: str = ""
+    ignores_ranges: bool = False
     is_silent: bool = False
     pause_after: int | None = None
     cut_after: int | None = None
@@ -113,7 +114,7 @@ class _Handler(BaseHTTPRequestHandler):
             headers["Warning"] = registry.warning
         if registry.coding:
             headers["Content-Encoding"] = registry.coding
-        if not wanted:
+        if not wanted or registry.ignores_ranges:
             self._send(registry.success, headers, stored.body)
             return
         first, _, last = wanted.removeprefix("bytes=").partition("-")

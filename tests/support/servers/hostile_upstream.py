@@ -20,6 +20,9 @@ from dataclasses import dataclass, field
 BODY_SECRET = "upstream-internal-secret-7b1f"
 CHUNK = b"x" * 65536
 SMUGGLED = b"smuggled" * 100
+REDIRECTED = b"redirected bytes"
+TEN_BYTES = b"0123456789"
+ODD = b"odd"
 SMALL = b'{"small": true}'
 SMALL_DIGEST = "sha256:" + hashlib.sha256(SMALL).hexdigest()
 
@@ -35,13 +38,17 @@ class Seen:
 
 @dataclass
 class HostileUpstream:
-    """What tests read: requests, answers under way, bytes sent by behaviour."""
+    """What tests read: requests, answers under way, bytes sent by behaviour.
+
+    ``blobs`` are theirs to fill, by digest.
+    """
 
     port: int
     host: str = "127.0.0.1"
     requests: list[Seen] = field(default_factory=list)
     answering: int = 0
     sent: dict[str, int] = field(default_factory=dict)
+    blobs: dict[str, bytes] = field(default_factory=dict)
 
     @property
     def endpoint(self) -> str:
@@ -230,9 +237,19 @@ async def _redirect_elsewhere(exchange: _Exchange) -> None:
     await (_redirect(location) if signed else _ASKS_LOGIN)(exchange)
 
 
+async def _small(exchange: _Exchange) -> None:
+    blobs = {SMALL_DIGEST: SMALL} | exchange.state.blobs
+    reference = exchange.seen.path.partition("?")[0].rpartition("/")[2]
+    if ":" in reference and reference not in blobs:
+        await _NOT_FOUND(exchange)
+        return
+    body = blobs.get(reference, SMALL)
+    await exchange.whole("200 OK", body, "Content-Type: application/json")
+
+
 async def _lying_short(exchange: _Exchange) -> None:
     await exchange.head("200 OK", "Content-Length: 10")
-    await exchange.send(b"0123456789")
+    await exchange.send(TEN_BYTES)
     await asyncio.sleep(0.2)
     await exchange.send(SMUGGLED)
     raise _Done
@@ -276,14 +293,14 @@ _BEHAVIOURS: dict[str, _Behaviour] = {
     "redirect-metadata": _redirect("https://169.254.169.254/latest"),
     "redirect-elsewhere": _redirect_elsewhere,
     "redirect-loop": _redirect("{path}", "302 Found"),
-    "blob": _whole("200 OK", b"redirected bytes"),
+    "blob": _whole("200 OK", REDIRECTED),
     "endless": _stream(
         "Transfer-Encoding: chunked", b"%x\r\n%s\r\n" % (len(CHUNK), CHUNK)
     ),
     "lying-long": _says(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n" + CHUNK),
     "lying-short": _lying_short,
     "lying-at-once": _says(
-        b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789" + SMUGGLED
+        b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n" + TEN_BYTES + SMUGGLED
     ),
     "drip": _stream("Content-Length: 10000000", b"x", 0.1),
     "hang": _hang,
@@ -325,8 +342,8 @@ _BEHAVIOURS: dict[str, _Behaviour] = {
     "tags-and-numbers": _tags("v1", 1e15),
     "half-a-character": _whole("200 OK", b'{"tags":["v1","\\ud800"]}'),
     "null-tags": _whole("200 OK", b'{"name":"its-own-name","tags":null}'),
-    # Not hostile: the same few bytes under any digest, right for SMALL_DIGEST.
-    "small": _whole("200 OK", SMALL, "Content-Type: application/json"),
+    # Not hostile: one small blob, others that a test adds, and the same under any tag.
+    "small": _small,
     "short-document": _whole("200 OK", b" " * 50_000),
     "document": _whole("200 OK", b" " * 8 * 2**20, "Content-Type: application/json"),
     "head-drip": _head_drip,
@@ -340,7 +357,7 @@ _BEHAVIOURS: dict[str, _Behaviour] = {
     ),
     "odd-headers": _whole(
         "200 OK",
-        b"odd",
+        ODD,
         _utf8("ETag: \u00e9\u20ac"),
         "Warning: \x01",
         _utf8("Content-Range: \u20ac"),

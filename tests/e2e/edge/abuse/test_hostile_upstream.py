@@ -12,8 +12,15 @@ from registries.models import CredentialCheck
 from tests.e2e.conftest import SIZE_LIMIT
 from tests.e2e.edge.conftest import DIGEST, Victim, no_connection_left_open
 from tests.support.clients.edge import EdgeClient
+from tests.support.objects.object_registry import digest_of
 from tests.support.rows.vendor import Vendor
-from tests.support.servers.hostile_upstream import BODY_SECRET, HostileUpstream
+from tests.support.servers.hostile_upstream import (
+    BODY_SECRET,
+    ODD,
+    REDIRECTED,
+    TEN_BYTES,
+    HostileUpstream,
+)
 
 PASSWORD = "upstream-password-9d2c"
 
@@ -82,9 +89,9 @@ def test_a_redirect_takes_no_credential_along(
 ) -> None:
     elsewhere.requests.clear()
 
-    answer = victim.get("redirect-elsewhere")
+    answer = victim.get("redirect-elsewhere", f"blobs/{digest_of(REDIRECTED)}")
 
-    assert (answer.status, answer.body) == (200, b"redirected bytes")
+    assert (answer.status, answer.body) == (200, REDIRECTED)
     assert "authorization" in victim.seen("redirect-elsewhere")[-1]
     (seen,) = elsewhere.requests
     assert "authorization" not in seen.headers
@@ -140,14 +147,14 @@ def test_a_manifest_that_breaks_off_is_told_in_words(victim: Victim) -> None:
 
 
 def test_more_bytes_than_announced_are_not_passed_on(victim: Victim) -> None:
-    answer = victim.get("lying-short")
+    answer = victim.get("lying-short", f"blobs/{digest_of(TEN_BYTES)}")
 
-    assert (answer.status, answer.body) == (200, b"0123456789")
+    assert (answer.status, answer.body) == (200, TEN_BYTES)
     no_connection_left_open(victim)
 
 
 def test_more_bytes_than_announced_in_one_go_are_no_http(victim: Victim) -> None:
-    answer = victim.get("lying-at-once")
+    answer = victim.get("lying-at-once", f"blobs/{digest_of(TEN_BYTES)}")
 
     assert (answer.status, answer.error[0]) == (502, "UNAVAILABLE")
     no_connection_left_open(victim)
@@ -231,9 +238,9 @@ def test_an_absurd_expiry_is_502_or_taken_as_long(victim: Victim) -> None:
 
 
 def test_headers_that_http_does_not_allow_are_left_out(victim: Victim) -> None:
-    answer = victim.get("odd-headers")
+    answer = victim.get("odd-headers", f"blobs/{digest_of(ODD)}")
 
-    assert (answer.status, answer.body) == (200, b"odd")
+    assert (answer.status, answer.body) == (200, ODD)
     assert answer.headers["Docker-Content-Digest"] == "fine"
     assert not {"ETag", "Warning", "Content-Range"} & set(answer.headers)
 
