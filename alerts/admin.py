@@ -17,6 +17,7 @@ class AlertAdmin(ReadOnlyAdmin):
         "subject_label",
         "message",
         "data",
+        "is_for_programs",
         "created_at",
         "dispatched_at",
     )

@@ -33,7 +33,7 @@ from alerts.claims import Turns, claim_mails, claim_webhooks
 from alerts.mail import UNAVAILABLE, Mailer, MailServerUnavailable
 from alerts.models import Alert, Delivery, Webhook
 from alerts.results import SendResult, record_result
-from alerts.selectors import members_to_mail
+from alerts.selectors import members_to_mail, webhooks_to_post
 from alerts.webhooks import attempt, webhook_session
 
 BATCH = 50
@@ -68,10 +68,7 @@ def _dispatch_batch(turns: Turns) -> int:
 
 
 def _deliveries(alert: Alert) -> Iterable[Delivery]:
-    webhooks = Webhook.objects.for_team(alert.team_id).filter(
-        disabled_at__isnull=True, events__contains=[alert.event]
-    )
-    for webhook in webhooks:
+    for webhook in webhooks_to_post(alert.team_id, alert.event):
         yield Delivery(team_id=alert.team_id, alert=alert, webhook=webhook)
     for membership in members_to_mail(alert):
         yield Delivery(team_id=alert.team_id, alert=alert, user_id=membership.user_id)

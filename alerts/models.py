@@ -34,7 +34,8 @@ class Alert(TeamOwned):
     """One event of a team, stored in the transaction of the change that caused it.
 
     ``key`` identifies the event: the same key never causes a second alert. ``data``
-    never contains a secret.
+    never contains a secret. ``is_for_programs`` is the property of the event, stored so
+    that the list of alerts need not read the many that it does not show.
     """
 
     event = models.CharField(max_length=64)
@@ -43,6 +44,7 @@ class Alert(TeamOwned):
     subject_label = models.CharField(max_length=254)
     message = models.CharField(max_length=1000)
     data = models.JSONField(default=dict)
+    is_for_programs = models.BooleanField(default=False, editable=False)
     # Set once a delivery has been made for each recipient.
     dispatched_at = models.DateTimeField(null=True)
 
@@ -57,7 +59,11 @@ class Alert(TeamOwned):
                 condition=Q(dispatched_at__isnull=True),
                 name="alerts_alert_waiting",
             ),
-            models.Index(fields=["team", "-created_at", "-id"], name="alerts_page"),
+            models.Index(
+                fields=["team", "-created_at", "-id"],
+                condition=Q(is_for_programs=False),
+                name="alerts_page",
+            ),
         ]
 
     def __str__(self) -> str:

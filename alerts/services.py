@@ -12,8 +12,9 @@ from django.db import transaction
 from django.db.models import Model
 from django.utils import timezone
 
-from alerts.events import CHOOSABLE, Event
+from alerts.events import CHOOSABLE, MAILABLE, Event
 from alerts.models import Alert, Delivery, DeliveryState, Subscription, Webhook
+from alerts.selectors import alert_key, webhooks_to_post
 from audit.services import record
 from audit.tags import EventTag
 from portal.crypto.secrets import Secret
@@ -39,19 +40,23 @@ def raise_alert(
     message: str,
     data: Mapping[str, object] | None = None,
 ) -> None:
-    """Send an alert to the team, once per ``key``; call it in the change's transaction.
+    """Send an event to the team, once per ``key``; call it in the change's transaction.
 
     A change that is rolled back sends nothing. Nothing is lost if the broker is
-    unavailable: the row is the queue, and the task only speeds it up.
+    unavailable: the row is the queue, and the task only speeds it up. An event for
+    programs is not stored if no webhook gets it.
     """
+    if event.is_for_programs and not webhooks_to_post(team_id, event).exists():
+        return
     alert = Alert(
         team_id=team_id,
         event=event,
-        key=f"{event}:{key}",
+        key=alert_key(event, key),
         subject_id=subject.pk,
         subject_label=str(subject)[:254],
         message=message[:1000],
         data=dict(data or {}),
+        is_for_programs=event.is_for_programs,
     )
     Alert.objects.bulk_create([alert], ignore_conflicts=True)
     wake(Task.DISPATCH_ALERTS)
@@ -75,7 +80,7 @@ def create_webhook(
         team=team,
         name=name,
         url=url,
-        events=_checked(events),
+        events=_checked(events, CHOOSABLE),
         secret=secret,
         created_by_id=actor.person_id,
     )
@@ -95,7 +100,7 @@ def change_webhook(
     if "events" in changes:
         events = changes["events"]
         assert isinstance(events, Sequence)  # noqa: S101 -- narrows for the type checker
-        changes["events"] = _checked(events)
+        changes["events"] = _checked(events, CHOOSABLE)
     changed = apply_changes(webhook, changes)
     if changed:
         record(actor, EventTag.WEBHOOK_CHANGED, webhook, changed=changed)
@@ -222,7 +227,7 @@ def subscribe(
     subscription, _ = Subscription.objects.update_or_create(
         team_id=membership.team_id,
         membership=membership,
-        defaults={"events": _checked(events)},
+        defaults={"events": _checked(events, MAILABLE)},
     )
     record(
         actor,
@@ -268,10 +273,13 @@ def _limit_tests(team_id: uuid.UUID) -> None:
         )
 
 
-def _checked(events: Sequence[str]) -> list[str]:
-    unknown = [name for name in events if name not in CHOOSABLE]
-    if unknown:
-        raise Invalid({"events": [f"Unknown event: {unknown[0]!r}."]})
+def _checked(events: Sequence[str], choosable: Sequence[Event]) -> list[str]:
+    for name in events:
+        if name in choosable:
+            continue
+        if name in CHOOSABLE:
+            raise Invalid({"events": [f"Only webhooks get {name!r}."]})
+        raise Invalid({"events": [f"Unknown event: {name!r}."]})
     return sorted(set(events))
 
 

@@ -4,29 +4,32 @@ from typing import Any
 
 from rest_framework import serializers
 
-from alerts.events import CHOOSABLE, Event
+from alerts.events import CHOOSABLE, LISTED, Event
 from alerts.models import Alert, Delivery, DeliveryState, Webhook
 from teams.api.base import InputSerializer, RowSerializer
 
 # The names of events for programs, not the descriptions for people.
 EVENTS = [(event.value, event.value) for event in Event]
+LISTED_EVENTS = [(event.value, event.value) for event in LISTED]
 CHOOSABLE_EVENTS = [(event.value, event.value) for event in CHOOSABLE]
 
 
 class ChosenEventsField(serializers.ListField):
-    """One or more of the events that webhooks can subscribe to."""
+    """One or more of the events that webhooks can get."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
             child=serializers.ChoiceField(choices=CHOOSABLE_EVENTS),
             allow_empty=False,
             max_length=100,
+            help_text="Alerts for people, and events for programs, which only webhooks "
+            "get",
             **options,
         )
 
 
 class AlertSerializer(RowSerializer[Alert]):
-    event = serializers.ChoiceField(choices=EVENTS)
+    event = serializers.ChoiceField(choices=LISTED_EVENTS)
     data = serializers.DictField(  # type: ignore[assignment]  # not Serializer.data
         child=serializers.JSONField(allow_null=True),
         help_text="Further details, depending on the event; never a secret",

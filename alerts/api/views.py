@@ -36,7 +36,7 @@ class AlertsView(TeamView[Alert]):
         return alerts_for_team(self.team_id)
 
     def get(self, request: Request) -> Response:
-        """List the team's alerts of the last 90 days."""
+        """List the team's alerts of the last 90 days, without events for programs."""
         self.require(Permission.TEAM_READ)
         return self.page()
 

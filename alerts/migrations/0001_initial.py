@@ -64,6 +64,10 @@ class Migration(migrations.Migration):
                 ("subject_label", models.CharField(max_length=254)),
                 ("message", models.CharField(max_length=1000)),
                 ("data", models.JSONField(default=dict)),
+                (
+                    "is_for_programs",
+                    models.BooleanField(default=False, editable=False),
+                ),
                 ("dispatched_at", models.DateTimeField(null=True)),
                 (
                     "team",
@@ -82,7 +86,9 @@ class Migration(migrations.Migration):
                         name="alerts_alert_waiting",
                     ),
                     models.Index(
-                        fields=["team", "-created_at", "-id"], name="alerts_page"
+                        condition=models.Q(("is_for_programs", False)),
+                        fields=["team", "-created_at", "-id"],
+                        name="alerts_page",
                     ),
                 ],
                 "constraints": [

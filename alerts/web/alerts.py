@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 from django_filters import filters
 
-from alerts.events import Event
+from alerts.events import DESCRIPTIONS, MAILABLE, Event
 from alerts.filters import AlertFilter
 from alerts.selectors import (
     alerts_without_tests,
@@ -19,7 +19,7 @@ from alerts.selectors import (
     members_with_subscriptions,
 )
 from alerts.services import subscribe
-from alerts.web.forms import EVENT_CHOICES, EventsField
+from alerts.web.forms import EventsField
 from alerts.web.words import alert_rows, events_summary
 from portal.http.dialogs import render_dialog
 from portal.http.forms import EditForm, edit
@@ -32,7 +32,7 @@ from teams.web.filters import PageFilter, filtered_list
 
 
 class MailForm(EditForm):
-    events = EventsField(label="Send an e-mail when", required=False)
+    events = EventsField(label="Send an e-mail when", events=MAILABLE, required=False)
 
 
 class AlertPageFilter(PageFilter, AlertFilter):
@@ -40,7 +40,7 @@ class AlertPageFilter(PageFilter, AlertFilter):
     event = filters.ChoiceFilter(
         label="Show",
         choices=[
-            *EVENT_CHOICES,
+            *((event.value, DESCRIPTIONS[event]) for event in MAILABLE),
             (Event.WEBHOOK_DISABLED.value, "A webhook was disabled"),
         ],
     )
@@ -74,7 +74,8 @@ def mail(request: TeamRequest) -> HttpResponse:
         page = keyset_page(members, request.GET.get("page", ""))
         context["page"] = page
         context["members"] = [
-            (member, events_summary(events_mailed_to(member))) for member in page.rows
+            (member, events_summary(events_mailed_to(member), MAILABLE))
+            for member in page.rows
         ]
     return render_page(request, "alerts/mail.html", context)
 

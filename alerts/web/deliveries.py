@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 from django_filters import filters
 
+from alerts.events import CHOOSABLE
 from alerts.filters import DeliveryFilter
 from alerts.models import Delivery, DeliveryState, Webhook
 from alerts.selectors import deliveries_of_webhook, webhooks_for_team
@@ -50,7 +51,7 @@ def webhook_detail(request: TeamRequest, webhook_id: uuid.UUID) -> HttpResponse:
     deliveries = context["page"].rows
     context |= {
         "webhook": webhook,
-        "events": events_summary(webhook.events),
+        "events": events_summary(webhook.events, CHOOSABLE),
         "deliveries": [
             (delivery, event_label(delivery.alert.event)) for delivery in deliveries
         ],

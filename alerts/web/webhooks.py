@@ -10,6 +10,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.views.decorators.http import require_POST, require_safe
 
+from alerts.events import CHOOSABLE
 from alerts.models import Webhook, validate_webhook_url
 from alerts.selectors import webhooks_for_team
 from alerts.services import (
@@ -60,7 +61,12 @@ class _WebhookFields(forms.Form):
         help_text="Berth posts alerts there as JSON. The URL must start with https:// "
         "and be reachable from the internet.",
     )
-    events = EventsField(label="Send an alert when")
+    events = EventsField(
+        label="Send an alert when",
+        events=CHOOSABLE,
+        help_text="Events for programs go to webhooks only: nobody gets an e-mail, and "
+        "the list of alerts does not show them.",
+    )
 
 
 class NewWebhookForm(_WebhookFields, CreateForm):
@@ -86,7 +92,9 @@ class WebhookForm(_WebhookFields, EditForm):
 def webhooks(request: TeamRequest) -> HttpResponse:
     """List the team's webhooks with their state."""
     page = keyset_page(webhooks_for_team(request.team.pk), request.GET.get("page", ""))
-    rows = [(webhook, events_summary(webhook.events)) for webhook in page.rows]
+    rows = [
+        (webhook, events_summary(webhook.events, CHOOSABLE)) for webhook in page.rows
+    ]
     context = {"page": page, "webhooks": rows}
     return render_page(request, "alerts/webhooks.html", context)
 

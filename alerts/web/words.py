@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from django.apps import apps
 from django.urls import reverse
 
-from alerts.events import CHOOSABLE, DESCRIPTIONS, Event
+from alerts.events import DESCRIPTIONS, Event
 from alerts.models import Alert
 from teams.actors import Actor
 from teams.permissions import Permission
@@ -23,17 +23,21 @@ TONES: dict[str, str] = {
     Event.LICENSE_EXPIRING: "warning",
     Event.LICENSE_EXPIRED: "warning",
     Event.LICENSE_REVOKED: "neutral",
+    Event.PULL_CREDENTIAL_EXPIRING: "warning",
     Event.WEBHOOK_TEST: "info",
 }
 # By the subject's kind: the permission to see its page, the page's URL name, and the
 # URL's parameter. These pages belong to rooms that this one must not import.
 _PAGES = {
     "license": (Permission.LICENSE_READ, "licenses-detail", "license_id"),
+    "pull_credential": (Permission.LICENSE_READ, "licenses-detail", "license_id"),
     "registry": (Permission.REGISTRY_READ, "registries-detail", "registry_id"),
     "webhook": (Permission.WEBHOOK_MANAGE, "alerts-webhook-detail", "webhook_id"),
 }
 _MODELS = {
     "license": "licenses.License",
+    # The subject is the license that the credential is of.
+    "pull_credential": "licenses.License",
     "registry": "registries.ExternalRegistry",
     "webhook": "alerts.Webhook",
 }
@@ -94,14 +98,14 @@ def event_label(event: str) -> str:
     return labels.get(event, event)
 
 
-def events_summary(events: list[str]) -> list[str]:
+def events_summary(events: Collection[str], choosable: Sequence[Event]) -> list[str]:
     """List the chosen events, or the exceptions if there are only a few."""
-    exceptions = [event for event in CHOOSABLE if event not in events]
+    exceptions = [event for event in choosable if event not in events]
     if not exceptions:
         return ["All events"]
     if len(exceptions) <= MAX_EXCEPTIONS_LISTED:
         return ["All events except:", *(DESCRIPTIONS[event] for event in exceptions)]
-    return [DESCRIPTIONS[event] for event in CHOOSABLE if event in events]
+    return [DESCRIPTIONS[event] for event in choosable if event in events]
 
 
 def _subject_url(

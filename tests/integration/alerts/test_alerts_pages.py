@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from alerts.events import CHOOSABLE, Event
+from alerts.events import MAILABLE, Event
 from alerts.models import Subscription
 from alerts.services import subscribe
 from teams.actors import member_actor
@@ -155,7 +155,7 @@ def test_owners_get_all_alerts_by_default(browser: Client, support: Membership) 
     page = browser.get(MAIL)
 
     assert NOT_CHOSEN in text_of(page)
-    assert checked(page.content.decode()) == CHOOSABLE
+    assert checked(page.content.decode()) == MAILABLE
     assert "owner@acme.example you owner All events Edit the e-mail alerts" in text_of(
         page
     )
@@ -185,7 +185,7 @@ def test_member_chooses_for_themselves(
 def test_few_exceptions_are_listed_instead(
     browser: Client, support: Membership
 ) -> None:
-    choose(support, *(event for event in CHOOSABLE if event != Event.LICENSE_REVOKED))
+    choose(support, *(event for event in MAILABLE if event != Event.LICENSE_REVOKED))
 
     page = text_of(browser.get(MAIL))
 

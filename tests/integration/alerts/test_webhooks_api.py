@@ -351,3 +351,17 @@ def test_alerts_are_listed_for_everybody_and_filtered(
             "created_at": by_event[0]["created_at"],
         }
     ]
+
+
+def test_events_for_programs_are_for_webhooks_alone(
+    owner_api: ApiClient, team: Team
+) -> None:
+    AlertFactory(team=team, event="license.issued", is_for_programs=True)
+
+    made = owner_api.post("/webhooks", BODY | {"events": ["license.issued"]})
+    listed = owner_api.get("/alerts")
+    by_event = owner_api.get("/alerts?event=license.issued")
+
+    assert made.json()["events"] == ["license.issued"]
+    assert listed.json()["results"] == []
+    assert by_event.status_code == 400

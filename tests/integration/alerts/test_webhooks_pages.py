@@ -29,6 +29,7 @@ from tests.support.servers.receiver import Receiver, running_receiver
 
 LIST = "/t/acme/alerts/webhooks"
 ADD = f"{LIST}/new"
+MAIL = "/t/acme/alerts/mail"
 SECRET = re.compile(r"whsec_[A-Za-z0-9+/]{43}=")
 POLL = 'hx-trigger="every 2s"'
 
@@ -406,3 +407,24 @@ def test_queries_do_not_grow_with_rows(
         browser.get(LIST)
     with django_assert_num_queries(6):
         browser.get(address(webhook))
+
+
+def test_events_for_programs_are_marked_and_for_webhooks_alone(
+    browser: Client, team: Team
+) -> None:
+    AlertFactory(
+        team=team, event="license.issued", message="Issued.", is_for_programs=True
+    )
+    choice = "A license was issued (for programs)"
+
+    add, mail, alerts = (
+        text_of(browser.get(path)) for path in (ADD, MAIL, "/t/acme/alerts")
+    )
+    response = browser.post(MAIL, {"events": ["license.issued"], **seen(browser, MAIL)})
+
+    assert choice in add
+    assert "Events for programs go to webhooks only" in add
+    assert choice not in mail
+    assert "Events for programs, such as a license that was issued, go to" in mail
+    assert "Issued." not in alerts
+    assert "Unknown event: license.issued." in message_of(response, "events")

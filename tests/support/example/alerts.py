@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from alerts.events import CHOOSABLE, Event
+from alerts.events import MAILABLE, Event
 from alerts.models import Alert
 from alerts.services import create_webhook
 from registries.models import ExternalRegistry
@@ -41,7 +41,7 @@ def add_alerts(actor: Actor, team: Team, registry: ExternalRegistry) -> dict[str
         team=team,
         name="Operations chat",
         url="https://hooks.kestrel.example/berth",
-        events=[event.value for event in CHOOSABLE],
+        events=[event.value for event in MAILABLE],
     )
     # What making the example raised is old news.
     Alert.objects.for_team(team.pk).update(dispatched_at=timezone.now())

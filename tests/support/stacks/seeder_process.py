@@ -20,7 +20,7 @@ django.setup()
 # Django is set up first.
 from django.db import close_old_connections  # noqa: E402
 
-from alerts.events import CHOOSABLE  # noqa: E402
+from alerts.events import MAILABLE  # noqa: E402
 from alerts.services import create_webhook  # noqa: E402
 from portal.celery import app as celery_app  # noqa: E402
 from teams.models import User  # noqa: E402
@@ -74,10 +74,10 @@ def registry(team: str, endpoint: str, slug: str, username: str, password: str) 
 
 
 def webhook(team: str, url: str, called: str = "Pager") -> str:
-    """Add a webhook that receives every event; return its ID."""
+    """Add a webhook that receives every alert; return its ID."""
     vendor = vendors[team]
     made, _ = create_webhook(
-        actor=vendor.actor, team=vendor.team, name=called, url=url, events=CHOOSABLE
+        actor=vendor.actor, team=vendor.team, name=called, url=url, events=MAILABLE
     )
     return str(made.pk)
 
