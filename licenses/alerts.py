@@ -1,15 +1,17 @@
-"""Alerts about licenses."""
+"""Alerts and events for programs about licenses and customers."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
 
 from alerts.events import Event
 from alerts.services import raise_alert
-from licenses.models import License
+from audit.models import AuditEvent
+from licenses.models import Customer, License
 from teams.actors import Actor
 from teams.models import TeamOwned
 
@@ -19,20 +21,85 @@ _EXPIRY_ALERTS = (
     (timedelta(days=1), Event.LICENSE_EXPIRING, "expires within 1 day"),
     (timedelta(0), Event.LICENSE_EXPIRED, "has expired"),
 )
+_CUSTOMER_WORDS = {
+    Event.CUSTOMER_CREATED: "added",
+    Event.CUSTOMER_CHANGED: "changed",
+    Event.CUSTOMER_ARCHIVED: "archived",
+    Event.CUSTOMER_RESTORED: "restored",
+}
 
 
 def alert_revocation(actor: Actor, license: License) -> None:
     """Alert the team. Call this in the transaction that revokes the license."""
-    raise_alert(
-        team_id=license.team_id,
-        event=Event.LICENSE_REVOKED,
-        subject=license,
+    raise_license_event(
+        license,
+        Event.LICENSE_REVOKED,
         key=f"{license.pk}:{license.sequence}",
+        message=f"{actor.label} revoked {named(license)}: {license.revoke_reason}",
+        reason=license.revoke_reason,
+    )
+
+
+def tell_issued(actor: Actor, license: License) -> None:
+    """Tell programs of a new license, in the transaction that issues it."""
+    raise_license_event(
+        license,
+        Event.LICENSE_ISSUED,
+        key=str(license.pk),
+        message=f"{actor.label} issued {named(license)}.",
+    )
+
+
+def tell_changed(
+    actor: Actor, license: License, changed: Iterable[str], fields: Iterable[str] = ()
+) -> None:
+    """Tell programs what changed, in the transaction that raised the sequence.
+
+    ``fields`` are the names of the license fields with another value. The values are
+    not told: some are passwords.
+    """
+    names = sorted(set(changed))
+    raise_license_event(
+        license,
+        Event.LICENSE_CHANGED,
+        key=f"{license.pk}:{license.sequence}",
+        message=f"{actor.label} changed {named(license)}: {', '.join(names)}.",
+        changed=names,
+        changed_fields=sorted(fields),
+    )
+
+
+def tell_reinstated(actor: Actor, license: License) -> None:
+    """Tell programs that a revocation was undone, in that transaction."""
+    raise_license_event(
+        license,
+        Event.LICENSE_REINSTATED,
+        key=f"{license.pk}:{license.sequence}",
+        message=f"{actor.label} reinstated {named(license)}.",
+    )
+
+
+def tell_of_customer(
+    event: Event, customer: Customer, change: AuditEvent, changed: Iterable[str] = ()
+) -> None:
+    """Tell programs of a change of a customer, once for its audit event."""
+    names = sorted(changed)
+    what = f": {', '.join(names)}" if names else ""
+    raise_alert(
+        team_id=customer.team_id,
+        event=event,
+        subject=customer,
+        key=str(change.pk),
         message=(
-            f"{actor.label} revoked the license of {license.customer.name} for "
-            f"{license.application.slug}: {license.revoke_reason}"
+            f"{change.actor_label} {_CUSTOMER_WORDS[event]} the customer "
+            f"{customer.name}{what}."
         ),
-        data=_data(license),
+        data={
+            "email": customer.email,
+            "custom_id": customer.custom_id,
+            "archived_at": instant(customer.archived_at),
+            **({"changed": names} if event is Event.CUSTOMER_CHANGED else {}),
+        },
     )
 
 
@@ -66,7 +133,7 @@ def alert_expiring_licenses() -> int:
             customer__archived_at__isnull=True,
             expires_at__gt=since,
             expires_at__lte=reached,
-        ).select_related("customer", "application")
+        ).select_related("customer", "application", "channel")
         for license in licenses.iterator():
             _alert_expiry(license, event, words)
             number += 1
@@ -76,22 +143,45 @@ def alert_expiring_licenses() -> int:
 @transaction.atomic
 def _alert_expiry(license: License, event: Event, words: str) -> None:
     at = f"{license.expires_at:%Y-%m-%d %H:%M} UTC"
-    raise_alert(
-        team_id=license.team_id,
-        event=event,
-        subject=license,
+    raise_license_event(
+        license,
+        event,
         key=f"{license.pk}:{words}:{at}",
         message=(
             f"The license of {license.customer.name} for {license.application.slug} "
             f"{words}: {at}."
         ),
-        data=_data(license),
     )
 
 
-def _data(license: License) -> dict[str, object]:
-    return {
-        "customer": license.customer.name,
-        "application": license.application.slug,
-        "expires_at": license.expires_at.isoformat() if license.expires_at else None,
-    }
+def raise_license_event(
+    license: License, event: Event, *, key: str, message: str, **data: object
+) -> None:
+    """Raise an event about a license, with what all of them tell of it."""
+    raise_alert(
+        team_id=license.team_id,
+        event=event,
+        subject=license,
+        key=key,
+        message=message,
+        data={
+            "customer": license.customer.name,
+            "customer_id": str(license.customer_id),
+            "application": license.application.slug,
+            "channel": license.channel.slug,
+            "type": license.type,
+            "expires_at": instant(license.expires_at),
+            "sequence": license.sequence,
+            **data,
+        },
+    )
+
+
+def instant(at: datetime | None) -> str | None:
+    """Return an instant as payloads have it."""
+    return at.isoformat() if at else None
+
+
+def named(license: License) -> str:
+    """Return the license as messages name it."""
+    return f"the license of {license.customer.name} for {license.application.slug}"

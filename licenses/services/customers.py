@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from django.db import transaction
 from django.utils import timezone
 
+from alerts.events import Event
 from audit.services import record
 from audit.tags import EventTag
+from licenses.alerts import tell_of_customer
 from licenses.models import Customer
 from licenses.services.licenses import raise_sequences
 from teams.actors import Actor
@@ -24,7 +26,8 @@ def create_customer(
     customer = Customer(team=team, name=name, email=email, custom_id=custom_id)
     customer.full_clean()
     customer.save()
-    record(actor, EventTag.CUSTOMER_CREATED, customer)
+    change = record(actor, EventTag.CUSTOMER_CREATED, customer)
+    tell_of_customer(Event.CUSTOMER_CREATED, customer, change)
     return customer
 
 
@@ -37,7 +40,8 @@ def change_customer(
     changed = apply_changes(customer, changes)
     if changed:
         raise_sequences(customer.licenses.all())
-        record(actor, EventTag.CUSTOMER_CHANGED, customer, changed=changed)
+        change = record(actor, EventTag.CUSTOMER_CHANGED, customer, changed=changed)
+        tell_of_customer(Event.CUSTOMER_CHANGED, customer, change, changed)
     return customer
 
 
@@ -61,11 +65,12 @@ def _set_archived(actor: Actor, customer: Customer, *, archived: bool) -> Custom
         .filter(pk=customer.pk, archived_at__isnull=archived)
         .update(archived_at=timezone.now() if archived else None)
     )
-    if changed:
-        record(
-            actor,
-            EventTag.CUSTOMER_ARCHIVED if archived else EventTag.CUSTOMER_RESTORED,
-            customer,
-        )
     customer.refresh_from_db(fields=["archived_at"])
+    if changed:
+        tag, event = (
+            (EventTag.CUSTOMER_ARCHIVED, Event.CUSTOMER_ARCHIVED)
+            if archived
+            else (EventTag.CUSTOMER_RESTORED, Event.CUSTOMER_RESTORED)
+        )
+        tell_of_customer(event, customer, record(actor, tag, customer))
     return customer

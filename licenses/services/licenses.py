@@ -9,11 +9,16 @@ from django.utils import timezone
 
 from audit.services import record
 from audit.tags import EventTag
-from licenses.alerts import alert_revocation
+from licenses.alerts import (
+    alert_revocation,
+    tell_changed,
+    tell_issued,
+    tell_reinstated,
+)
 from licenses.files.license_file import license_file
 from licenses.license_id import PURPOSE, generate_license_id
 from licenses.models import Application, Channel, Customer, License
-from licenses.selectors import password_values
+from licenses.selectors import password_values, shown_field_values
 from licenses.services.field_values import field_columns, sealed_passwords
 from portal.crypto.fields import lookup_keyring
 from portal.errors import Conflict, Invalid
@@ -67,6 +72,7 @@ def issue_license(
         type=type,
         expires_at=_instant(expires_at),
     )
+    tell_issued(actor, license)
     return license
 
 
@@ -93,6 +99,7 @@ def change_license(
         if sealed == sealed_passwords(password_values(license)):
             # Encrypted again, the same passwords would look changed.
             del changes["secret_field_values"]
+    before = shown_field_values(license, reveal=True)
     changed = apply_changes(license, changes)
     if changed:
         _raise_sequence(license)
@@ -103,6 +110,7 @@ def change_license(
             changed=changed,
             expires_at=_instant(license.expires_at),
         )
+        _tell_changed(actor, license, changed, before)
     return license
 
 
@@ -146,6 +154,7 @@ def reinstate_license(*, actor: Actor, license: License) -> License:
         update_fields=["revoked_at", "revoked_by", "revoke_reason", "sequence"]
     )
     record(actor, EventTag.LICENSE_REINSTATED, license)
+    tell_reinstated(actor, license)
     return license
 
 
@@ -177,6 +186,16 @@ def raise_sequences(licenses: QuerySet[License]) -> None:
     # Always locked in the same order, so that two changes cannot deadlock.
     locked = licenses.select_for_update().order_by("pk").values_list("pk", flat=True)
     licenses.filter(pk__in=list(locked)).update(sequence=F("sequence") + 1)
+
+
+def _tell_changed(
+    actor: Actor, license: License, changed: list[str], before: dict[str, object]
+) -> None:
+    # Passwords are stored apart, but the API and programs know only field values.
+    names = {name.removeprefix("secret_") for name in changed}
+    after = shown_field_values(license, reveal=True)
+    fields = {name for name in before | after if before.get(name) != after.get(name)}
+    tell_changed(actor, license, names, fields)
 
 
 def _require_one_team(customer: Customer, application: Application) -> None:
