@@ -93,20 +93,21 @@ def record_pull(pull: Pull, at: datetime) -> None:
 
 
 @atomic_with_retry
-def add_pulls(counts: Mapping[Pull, Counted]) -> None:
-    """Add counted pulls to their hours.
+def add_pulls(counts: Mapping[Pull, Counted]) -> dict[Pull, Counted]:
+    """Add counted pulls to their hours; return those that were added, with licenses.
 
     Skips pulls of teams, licenses and pull credentials deleted since: a row that cannot
     be written must not hold up the others. Pulls through a deleted registry stay,
     without its slug.
     """
     if not counts:
-        return
+        return {}
     teams = _existing_teams(counts)
     credentials = _pull_credentials(counts)
     licenses = _existing_licenses(counts)
     slugs = _registry_slugs(counts)
     now = timezone.now()
+    added: dict[Pull, Counted] = {}
     rows = []
     # By everything, so that two edges that add to the same rows lock them in one order.
     for pull, counted in sorted(counts.items(), key=lambda item: [*map(str, item[0])]):
@@ -122,8 +123,10 @@ def add_pulls(counts: Mapping[Pull, Counted]) -> None:
         numbers = (counted.last_at, counted.count, counted.stale)
         values = pull._replace(license_id=license_id)
         rows.append((uuid.uuid4(), slug, now, *values, name, *numbers))
+        added[values] = counted
     with connection.cursor() as cursor:
         cursor.executemany(_ADD, rows)
+    return added
 
 
 def _existing_teams(pulls: Iterable[Pull]) -> set[uuid.UUID]:

@@ -17,6 +17,7 @@ from portal.database.retry import atomic_with_retry
 from registries.models import CacheUse, ExternalRegistry, LicenseTraffic
 from registries.models.usage import FOLDED_DAY
 from registries.pulls.events import PULLS_KEPT, Counted, Pull, add_pulls
+from registries.pulls.refusals import tell_refusals
 
 CACHE_DAYS_KEPT = timedelta(days=92)
 
@@ -99,14 +100,15 @@ ON CONFLICT (registry_id, day) DO UPDATE SET
 
 @atomic_with_retry
 def record_usage(usage: Usage) -> None:
-    """Add usage to what is stored.
+    """Add usage to what is stored, and tell programs of what was refused.
 
     Skips what belongs to a deleted team, license or registry, except pulls through a
     deleted registry.
     """
-    add_pulls(usage.pulls)
+    added = add_pulls(usage.pulls)
     _add_traffic(usage.traffic)
     _add_cache(usage.cache)
+    tell_refusals(added)
 
 
 def _add_traffic(traffic: Counter[LicenseDay]) -> None:

@@ -1,0 +1,83 @@
+"""Tells programs of refused pulls: the first of a kind in an hour."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+
+from alerts.events import Event
+from alerts.selectors import keys_to_raise
+from licenses.alerts import named, raise_license_event
+from licenses.models import License
+from registries.models import PullEvent
+from registries.models.outcomes import REFUSALS, outcome_in_words
+from registries.pulls.events import Counted, Pull
+
+
+def tell_refusals(pulls: Mapping[Pull, Counted]) -> None:
+    """Raise ``pull.refused`` once per license, reason and hour.
+
+    Any number of edges may call it for the same refusals, each in the transaction that
+    counts them. Pulls without a license are the vendor's own, and are not told.
+    """
+    first = _first_of_each_kind(pulls)
+    keys = {_key(pull): pull.team_id for pull in first}
+    wanted = keys_to_raise(Event.PULL_REFUSED, keys) if keys else set()
+    told = {_key(pull): pull for pull in first if _key(pull) in wanted}
+    licenses = _licenses({pull.license_id for pull in told.values() if pull.license_id})
+    # In one order, so that no two edges wait for each other's rows.
+    for key, pull in sorted(told.items()):
+        if license := licenses.get(pull.license_id):
+            _tell(license, key, pull, pulls[pull])
+
+
+def _first_of_each_kind(pulls: Mapping[Pull, Counted]) -> list[Pull]:
+    refused = [pull for pull in pulls if pull.outcome in REFUSALS and pull.license_id]
+    first: dict[str, Pull] = {}
+    for pull in sorted(refused, key=lambda pull: pulls[pull].last_at):
+        first.setdefault(_key(pull), pull)
+    return list(first.values())
+
+
+def _key(pull: Pull) -> str:
+    return f"{pull.license_id}:{pull.outcome}:{pull.hour:%Y-%m-%dT%H}"
+
+
+def _licenses(
+    ids: set[uuid.UUID],
+) -> dict[uuid.UUID | None, License]:
+    if not ids:
+        return {}
+    licenses = License.objects.filter(pk__in=ids).select_related(
+        "customer", "application", "channel"
+    )
+    return {license.pk: license for license in licenses}
+
+
+def _tell(license: License, key: str, pull: Pull, counted: Counted) -> None:
+    image = _image(pull)
+    raise_license_event(
+        license,
+        Event.PULL_REFUSED,
+        key=key,
+        message=(
+            f"A pull of {image} with {named(license)} was refused: "
+            f"{outcome_in_words(pull.outcome)}."
+        ),
+        reason=pull.outcome,
+        image=image,
+        at=counted.last_at.isoformat(),
+    )
+
+
+def _image(pull: Pull) -> str:
+    """Return the name that was pulled, without the host."""
+    event = PullEvent(
+        application_slug=pull.application_slug,
+        registry_id=pull.registry_id,
+        repository=pull.repository,
+        reference=pull.reference,
+    )
+    if event.is_private:
+        return f"{pull.application_slug}/{event.image}"
+    return event.proxied_image
