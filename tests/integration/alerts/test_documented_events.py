@@ -1,0 +1,240 @@
+"""Every event is documented with a payload that looks like what receivers get."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from standardwebhooks import Webhook as Verifier
+
+from alerts.dispatch import send_due_webhooks
+from alerts.events import CHOOSABLE, Event
+from alerts.models import Webhook
+from alerts.services import create_webhook, send_test
+from licenses.alerts import alert_expiring_licenses
+from licenses.credential_alerts import (
+    ToldCredential,
+    alert_credential_expiring,
+    tell_credential_created,
+    tell_credential_revoked,
+    tell_credential_rotated,
+)
+from licenses.models import Customer, License
+from licenses.services import (
+    archive_customer,
+    change_customer,
+    change_license,
+    create_customer,
+    create_license_field,
+    reinstate_license,
+    restore_customer,
+    revoke_license,
+)
+from portal.crypto.secrets import Secret
+from registries.checks.attempt import CheckResult
+from registries.checks.results import record_check
+from registries.models.health import Outcome
+from registries.pulls.events import Counted, Pull
+from registries.pulls.usage import Usage, record_usage
+from registries.selectors import active_credential
+from tests.support.rows.vendor import Vendor, create_vendor
+from tests.support.servers.receiver import Receiver, running_receiver
+
+DOCUMENT = Path(__file__).parents[3] / "docs/reference/events.md"
+EXAMPLES = {
+    name: json.loads(example)
+    for name, example in re.findall(
+        r"^### `([a-z_.]+)`\n.*?^```json\n(.*?)^```",
+        DOCUMENT.read_text(),
+        re.MULTILINE | re.DOTALL,
+    )
+}
+EVENTS = [event for event in Event if event is not Event.WEBHOOK_DISABLED]
+STATUS = {
+    Outcome.VALID: 200,
+    Outcome.REJECTED: 401,
+    Outcome.REPOSITORY_DENIED: 403,
+    Outcome.RATE_LIMITED: 429,
+    Outcome.UNREACHABLE: None,
+    Outcome.UPSTREAM_ERROR: 503,
+}
+
+
+@pytest.fixture
+def receiver(settings: Any) -> Iterator[Receiver]:
+    with running_receiver() as receiver:
+        settings.BERTH_INSECURE_WEBHOOKS = [receiver.host]
+        yield receiver
+
+
+@pytest.fixture
+def vendor(db: None) -> Vendor:
+    return create_vendor()
+
+
+@pytest.fixture
+def webhook(vendor: Vendor, receiver: Receiver) -> tuple[Webhook, Secret]:
+    return create_webhook(
+        actor=vendor.actor,
+        team=vendor.team,
+        name="Automation",
+        url=receiver.url,
+        events=[event.value for event in CHOOSABLE],
+    )
+
+
+def shape(value: object) -> object:
+    """Return keys and types: two payloads of one shape are read by the same program."""
+    if isinstance(value, dict):
+        return {key: shape(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [shape(each) for each in value[:1]]
+    return type(value).__name__
+
+
+def license_in(vendor: Vendor, days: float = 365) -> License:
+    return vendor.license(expires_at=timezone.now() + timedelta(days=days))
+
+
+def check(vendor: Vendor, *outcomes: Outcome) -> None:
+    """Let a registry become valid, and then what the outcomes make of it."""
+    registry = vendor.connect("registry.example.com", "sample")
+    credential = active_credential(registry)
+    for outcome in (Outcome.VALID, *outcomes):
+        record_check(credential, CheckResult(outcome, STATUS[outcome], 12, "So it is."))
+
+
+def expire(vendor: Vendor, days: float) -> None:
+    license_in(vendor, days)
+    alert_expiring_licenses()
+
+
+def revoke(vendor: Vendor) -> License:
+    return revoke_license(
+        actor=vendor.actor, license=license_in(vendor), reason="Not paid"
+    )
+
+
+def change(vendor: Vendor) -> None:
+    field = {"name": "seats", "title": "Seats", "type": "Integer"}
+    create_license_field(
+        actor=vendor.actor, application=vendor.application, values=field
+    )
+    change_license(
+        actor=vendor.actor,
+        license=license_in(vendor),
+        changes={"expires_at": timezone.now(), "field_values": {"seats": 5}},
+    )
+
+
+def customer_of(vendor: Vendor) -> Customer:
+    return create_customer(
+        actor=vendor.actor, team=vendor.team, name="Initech", custom_id="C-1001"
+    )
+
+
+def restore(vendor: Vendor) -> None:
+    customer = archive_customer(actor=vendor.actor, customer=customer_of(vendor))
+    restore_customer(actor=vendor.actor, customer=customer)
+
+
+def credential(name: str = "cluster-1") -> ToldCredential:
+    ends_at = timezone.now() + timedelta(days=6)
+    networks = ["203.0.113.0/24"]
+    return ToldCredential(uuid.uuid4(), name, "x3v9k2m7q1zp", ends_at, networks)
+
+
+def refuse(vendor: Vendor) -> None:
+    license = license_in(vendor)
+    pull = Pull(
+        team_id=vendor.team.pk,
+        hour=datetime(2026, 3, 1, 12, tzinfo=UTC),
+        application_slug=vendor.application.slug,
+        holder=f"license:{license.pk}",
+        license_id=license.pk,
+        registry_id=None,
+        repository="quay.io/my-org/api",
+        reference="v1.0.1",
+        outcome="license_expired",
+    )
+    record_usage(Usage({pull: Counted(timezone.now())}))
+
+
+CAUSES: dict[str, Callable[[Vendor], object]] = {
+    "registry.rejected": lambda vendor: check(vendor, *[Outcome.REJECTED] * 2),
+    "registry.repository_denied": lambda vendor: check(
+        vendor, *[Outcome.REPOSITORY_DENIED] * 2
+    ),
+    "registry.rate_limited": lambda vendor: check(vendor, *[Outcome.RATE_LIMITED] * 3),
+    "registry.unreachable": lambda vendor: check(vendor, *[Outcome.UNREACHABLE] * 3),
+    "registry.upstream_error": lambda vendor: check(
+        vendor, *[Outcome.UPSTREAM_ERROR] * 3
+    ),
+    "registry.recovered": lambda vendor: check(
+        vendor, *[Outcome.UNREACHABLE] * 3, Outcome.VALID
+    ),
+    "license.expiring": lambda vendor: expire(vendor, 6),
+    "license.expired": lambda vendor: expire(vendor, -0.1),
+    "license.revoked": revoke,
+    "license.issued": license_in,
+    "license.changed": change,
+    "license.reinstated": lambda vendor: reinstate_license(
+        actor=vendor.actor, license=revoke(vendor)
+    ),
+    "customer.created": customer_of,
+    "customer.changed": lambda vendor: change_customer(
+        actor=vendor.actor, customer=customer_of(vendor), changes={"name": "Initrode"}
+    ),
+    "customer.archived": lambda vendor: archive_customer(
+        actor=vendor.actor, customer=customer_of(vendor)
+    ),
+    "customer.restored": restore,
+    "pull_credential.created": lambda vendor: tell_credential_created(
+        vendor.actor, license_in(vendor), credential()
+    ),
+    "pull_credential.rotated": lambda vendor: tell_credential_rotated(
+        vendor.actor, license_in(vendor), credential(), credential()
+    ),
+    "pull_credential.revoked": lambda vendor: tell_credential_revoked(
+        vendor.actor, license_in(vendor), credential()
+    ),
+    "pull_credential.expiring": lambda vendor: alert_credential_expiring(
+        license_in(vendor), credential()
+    ),
+    "pull.refused": refuse,
+    "webhook.test": lambda vendor: send_test(
+        actor=vendor.actor, webhook=Webhook.objects.get()
+    ),
+}
+
+
+def test_every_event_that_webhooks_get_is_documented() -> None:
+    assert sorted(EXAMPLES) == sorted(event.value for event in EVENTS)
+
+
+@pytest.mark.parametrize("event", [event.value for event in EVENTS])
+def test_a_receiver_gets_what_is_documented(
+    event: str,
+    vendor: Vendor,
+    webhook: tuple[Webhook, Secret],
+    receiver: Receiver,
+) -> None:
+    CAUSES[event](vendor)
+
+    send_due_webhooks()
+
+    sent = [
+        Verifier(webhook[1].reveal()).verify(got.body, got.headers)
+        for got in receiver.received
+    ]
+    (payload,) = [body for body in sent if body["type"] == event]
+    documented = EXAMPLES[event]
+    assert documented["type"] == event
+    assert shape(payload) == shape(documented)
