@@ -1,7 +1,7 @@
 """How contacts sign in: by the link of a mail, or by a code that is mailed to them.
 
 Both show that somebody reads the address's mail. That is not enough for accounts of
-members and operators, who sign in as always: see ADR 53.
+members and operators, who sign in as always: see ADR 52.
 """
 
 from __future__ import annotations
