@@ -6,100 +6,106 @@ secret.
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
+
+from django.db import transaction
+from django.utils import timezone
 
 from alerts.events import Event
 from licenses.alerts import instant, named, raise_license_event
-from licenses.models import License
+from licenses.models import PullCredential
 from teams.actors import Actor
 
-
-@dataclass(frozen=True, slots=True)
-class ToldCredential:
-    """A pull credential as events tell of it: one row, one secret."""
-
-    id: uuid.UUID
-    name: str
-    key: str
-    expires_at: datetime | None
-    networks: Sequence[str] = ()
-
-    def told(self) -> dict[str, object]:
-        return {
-            "id": str(self.id),
-            "name": self.name,
-            "key": self.key,
-            "expires_at": instant(self.expires_at),
-            "networks": list(self.networks),
-        }
+EXPIRES_SOON = timedelta(days=7)
 
 
-def tell_credential_created(
-    actor: Actor, license: License, credential: ToldCredential
-) -> None:
+def tell_credential_created(actor: Actor, credential: PullCredential) -> None:
     """Tell programs of a new credential, in the transaction that creates it."""
-    raise_license_event(
-        license,
-        Event.PULL_CREDENTIAL_CREATED,
-        key=str(credential.id),
-        message=(
-            f"{actor.label} created the pull credential {credential.name} of "
-            f"{named(license)}."
-        ),
-        credential=credential.told(),
-    )
+    _tell(actor, credential, Event.PULL_CREDENTIAL_CREATED, "created")
 
 
 def tell_credential_rotated(
-    actor: Actor, license: License, new: ToldCredential, old: ToldCredential
+    actor: Actor, new: PullCredential, old: PullCredential
 ) -> None:
     """Tell programs of a replaced secret, in the transaction that replaces it.
 
     The old one has the end that was chosen.
     """
-    raise_license_event(
-        license,
-        Event.PULL_CREDENTIAL_ROTATED,
-        key=str(new.id),
-        message=(
-            f"{actor.label} rotated the pull credential {new.name} of {named(license)}."
-        ),
-        credential=new.told(),
-        replaced=old.told(),
+    _tell(
+        actor, new, Event.PULL_CREDENTIAL_ROTATED, "rotated", replaced=_described(old)
     )
 
 
-def tell_credential_revoked(
-    actor: Actor, license: License, credential: ToldCredential
-) -> None:
+def tell_credential_revoked(actor: Actor, credential: PullCredential) -> None:
     """Tell programs of a revoked credential, in the transaction that revokes it."""
-    raise_license_event(
-        license,
-        Event.PULL_CREDENTIAL_REVOKED,
-        key=str(credential.id),
-        message=(
-            f"{actor.label} revoked the pull credential {credential.name} of "
-            f"{named(license)}."
-        ),
-        credential=credential.told(),
+    _tell(actor, credential, Event.PULL_CREDENTIAL_REVOKED, "revoked")
+
+
+def alert_expiring_credentials() -> int:
+    """Alert teams of credentials that expire within 7 days, once for each expiry.
+
+    Not of replaced ones, nor where the license does not pull. Returns the number of
+    credentials examined.
+    """
+    now = timezone.now()
+    number = 0
+    credentials = (
+        PullCredential.objects.current()
+        .filter(
+            expires_at__gt=now,
+            expires_at__lte=now + EXPIRES_SOON,
+            license__revoked_at__isnull=True,
+            license__customer__archived_at__isnull=True,
+        )
+        .select_related("license__customer", "license__application", "license__channel")
     )
+    for credential in credentials.iterator():
+        _alert_expiry(credential)
+        number += 1
+    return number
 
 
-def alert_credential_expiring(license: License, credential: ToldCredential) -> None:
-    """Alert the team once of a credential that is about to end, by its expiry."""
+@transaction.atomic
+def _alert_expiry(credential: PullCredential) -> None:
     at = credential.expires_at
-    if at is None:
-        return
     raise_license_event(
-        license,
+        credential.license,
         Event.PULL_CREDENTIAL_EXPIRING,
-        key=f"{credential.id}:{instant(at)}",
+        key=f"{credential.pk}:{instant(at)}",
         message=(
-            f"The pull credential {credential.name} of {named(license)} expires at "
-            f"{at:%Y-%m-%d %H:%M} UTC. Rotate it, or pulls with it will be refused."
+            f"The pull credential {credential.name} of {named(credential.license)} "
+            f"expires at {at:%Y-%m-%d %H:%M} UTC. Rotate it, or pulls with it will be "
+            "refused."
         ),
-        credential=credential.told(),
+        credential=_described(credential),
     )
+
+
+def _tell(
+    actor: Actor,
+    credential: PullCredential,
+    event: Event,
+    did: str,
+    **data: object,
+) -> None:
+    raise_license_event(
+        credential.license,
+        event,
+        key=str(credential.pk),
+        message=(
+            f"{actor.label} {did} the pull credential {credential.name} of "
+            f"{named(credential.license)}."
+        ),
+        credential=_described(credential),
+        **data,
+    )
+
+
+def _described(credential: PullCredential) -> dict[str, object]:
+    return {
+        "id": str(credential.pk),
+        "name": credential.name,
+        "key": credential.key,
+        "expires_at": instant(credential.expires_at),
+        "networks": list(credential.networks),
+    }

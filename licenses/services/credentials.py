@@ -12,6 +12,11 @@ from django.utils import timezone
 
 from audit.services import record
 from audit.tags import EventTag
+from licenses.credential_alerts import (
+    tell_credential_created,
+    tell_credential_revoked,
+    tell_credential_rotated,
+)
 from licenses.models import (
     MAX_CLIENT_LENGTH,
     License,
@@ -76,6 +81,7 @@ def create_pull_credential(
         ),
     )
     record(actor, EventTag.PULL_CREDENTIAL_CREATED, credential, **_audited(credential))
+    tell_credential_created(actor, credential)
     return credential, secret
 
 
@@ -120,6 +126,7 @@ def rotate_pull_credential(
         old_key=old.key,
         old_ends_at=old.expires_at.isoformat(),
     )
+    tell_credential_rotated(actor, new, old)
     return new, secret
 
 
@@ -209,6 +216,7 @@ def _stop(actor: Actor, credential: PullCredential, *, is_leaked: bool) -> bool:
         row.revoked_by_label = actor.label[:254]
         row.save(update_fields=["revoked_at", "revoked_by", "revoked_by_label"])
         record(actor, EventTag.PULL_CREDENTIAL_REVOKED, row, **_audited(row))
+        tell_credential_revoked(actor, row)
     return bool(stopped)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,23 +18,21 @@ from alerts.events import CHOOSABLE, Event
 from alerts.models import Webhook
 from alerts.services import create_webhook, send_test
 from licenses.alerts import alert_expiring_licenses
-from licenses.credential_alerts import (
-    ToldCredential,
-    alert_credential_expiring,
-    tell_credential_created,
-    tell_credential_revoked,
-    tell_credential_rotated,
-)
-from licenses.models import Customer, License
+from licenses.credential_alerts import alert_expiring_credentials
+from licenses.models import Customer, License, PullCredential
 from licenses.services import (
     archive_customer,
     change_customer,
     change_license,
     create_customer,
     create_license_field,
+    create_pull_credential,
     reinstate_license,
     restore_customer,
+    revoke_leaked,
     revoke_license,
+    revoke_pull_credential,
+    rotate_pull_credential,
 )
 from portal.crypto.secrets import Secret
 from registries.checks.attempt import CheckResult
@@ -44,6 +41,7 @@ from registries.models.health import Outcome
 from registries.pulls.events import Counted, Pull
 from registries.pulls.usage import Usage, record_usage
 from registries.selectors import active_credential
+from teams.actors import NO_REQUEST
 from tests.support.rows.vendor import Vendor, create_vendor
 from tests.support.servers.receiver import Receiver, running_receiver
 
@@ -145,10 +143,24 @@ def restore(vendor: Vendor) -> None:
     restore_customer(actor=vendor.actor, customer=customer)
 
 
-def credential(name: str = "cluster-1") -> ToldCredential:
-    ends_at = timezone.now() + timedelta(days=6)
-    networks = ["203.0.113.0/24"]
-    return ToldCredential(uuid.uuid4(), name, "x3v9k2m7q1zp", ends_at, networks)
+def credential(vendor: Vendor) -> PullCredential:
+    credential, _ = create_pull_credential(
+        actor=vendor.actor,
+        license=license_in(vendor),
+        name="cluster-1",
+        expires_at=timezone.now() + timedelta(days=6),
+        networks=["203.0.113.0/24"],
+    )
+    return credential
+
+
+def expire_credential(vendor: Vendor) -> None:
+    credential(vendor)
+    alert_expiring_credentials()
+
+
+def leak(vendor: Vendor) -> None:
+    revoke_leaked(license_in(vendor).license_id, NO_REQUEST)
 
 
 def refuse(vendor: Vendor) -> None:
@@ -196,18 +208,15 @@ CAUSES: dict[str, Callable[[Vendor], object]] = {
         actor=vendor.actor, customer=customer_of(vendor)
     ),
     "customer.restored": restore,
-    "pull_credential.created": lambda vendor: tell_credential_created(
-        vendor.actor, license_in(vendor), credential()
+    "pull_credential.created": credential,
+    "pull_credential.rotated": lambda vendor: rotate_pull_credential(
+        actor=vendor.actor, credential=credential(vendor)
     ),
-    "pull_credential.rotated": lambda vendor: tell_credential_rotated(
-        vendor.actor, license_in(vendor), credential(), credential()
+    "pull_credential.revoked": lambda vendor: revoke_pull_credential(
+        actor=vendor.actor, credential=credential(vendor)
     ),
-    "pull_credential.revoked": lambda vendor: tell_credential_revoked(
-        vendor.actor, license_in(vendor), credential()
-    ),
-    "pull_credential.expiring": lambda vendor: alert_credential_expiring(
-        license_in(vendor), credential()
-    ),
+    "pull_credential.expiring": expire_credential,
+    "secret.leaked": leak,
     "pull.refused": refuse,
     "webhook.test": lambda vendor: send_test(
         actor=vendor.actor, webhook=Webhook.objects.get()

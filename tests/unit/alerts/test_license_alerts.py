@@ -11,7 +11,14 @@ from django.utils import timezone
 
 from alerts.models import Alert
 from licenses.alerts import alert_expiring_licenses
-from licenses.services import change_license, revoke_license
+from licenses.credential_alerts import alert_expiring_credentials
+from licenses.services import (
+    change_license,
+    revoke_license,
+    revoke_pull_credential,
+    rotate_pull_credential,
+)
+from tests.support.rows.factories import pull_credential
 from tests.support.rows.vendor import create_vendor
 
 
@@ -66,3 +73,42 @@ def test_a_changed_expiry_raises_an_alert_again(db: None) -> None:
     alert_expiring_licenses()
 
     assert Alert.objects.count() == 2
+
+
+def expiring_alerts() -> list[str]:
+    alerts = Alert.objects.filter(event="pull_credential.expiring")
+    return sorted(alert.data["credential"]["name"] for alert in alerts)
+
+
+def test_a_pull_credential_that_expires_soon_raises_one_alert(db: None) -> None:
+    vendor = create_vendor()
+    for name, days in {"soon": 6.5, "later": 8, "over": -0.1}.items():
+        expires_at = timezone.now() + timedelta(days=days)
+        pull_credential(vendor.license(), name=name, expires_at=expires_at)
+
+    alert_expiring_credentials()
+    alert_expiring_credentials()
+
+    assert expiring_alerts() == ["soon"]
+
+
+def test_what_ends_as_somebody_chose_raises_no_alert(db: None) -> None:
+    vendor = create_vendor()
+    revoked, rotated, of_revoked = [
+        pull_credential(vendor.license(), expires_at=timezone.now() + timedelta(days=6))
+        for _ in range(3)
+    ]
+    revoke_pull_credential(actor=vendor.actor, credential=revoked[0])
+    rotate_pull_credential(
+        actor=vendor.actor,
+        credential=rotated[0],
+        old_ends_at=timezone.now() + timedelta(days=2),
+    )
+    revoke_license(actor=vendor.actor, license=of_revoked[0].license, reason="Not paid")
+
+    alert_expiring_credentials()
+
+    # The successor lasts as long as the old one, from now on.
+    assert expiring_alerts() == [rotated[0].name]
+    alert = Alert.objects.get(event="pull_credential.expiring")
+    assert alert.data["credential"]["id"] != str(rotated[0].pk)
