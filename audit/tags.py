@@ -55,6 +55,9 @@ class EventTag(StrEnum):
     CUSTOMER_LINK_WITHDRAWN = "customer-link:withdrawn"
     CUSTOMER_LINK_USED = "customer-link:used"
     LOOK_CHANGED = "look:changed"
+    CONTACT_MAILS_CHOSEN = "contact-mails:chosen"
+    CONTACT_UNSUBSCRIBED = "contact:unsubscribed"
+    CONTACT_SUBSCRIBED = "contact:subscribed"
     LICENSE_ISSUED = "license:issued"
     LICENSE_CHANGED = "license:changed"
     LICENSE_REVOKED = "license:revoked"
@@ -133,6 +136,9 @@ _WORDS: dict[str, str] = {
     EventTag.CUSTOMER_LINK_WITHDRAWN: "Link to contact withdrawn",
     EventTag.CUSTOMER_LINK_USED: "Contact signed in by link",
     EventTag.LOOK_CHANGED: "Look for customers changed",
+    EventTag.CONTACT_MAILS_CHOSEN: "E-mails to contacts chosen",
+    EventTag.CONTACT_UNSUBSCRIBED: "Contact unsubscribed from e-mails",
+    EventTag.CONTACT_SUBSCRIBED: "Contact subscribed to e-mails again",
     EventTag.LICENSE_ISSUED: "License issued",
     EventTag.LICENSE_CHANGED: "License changed",
     EventTag.LICENSE_REVOKED: "License revoked",

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from customers.models import Contact, CustomerLink
+from customers.models import Contact, CustomerLink, MailChoice, Unsubscription
 from portal.http.admin import ReadOnlyAdmin
 
 
@@ -39,3 +39,15 @@ class CustomerLinkAdmin(ReadOnlyAdmin):
         "used_at",
         "withdrawn_at",
     )
+
+
+@admin.register(MailChoice)
+class MailChoiceAdmin(ReadOnlyAdmin):
+    list_display = ("team", "kinds")
+    fields = ("id", "team", "kinds", "created_at")
+
+
+@admin.register(Unsubscription)
+class UnsubscriptionAdmin(ReadOnlyAdmin):
+    list_display = ("contact", "team", "kind", "created_at")
+    fields = ("id", "team", "contact", "kind", "created_at")

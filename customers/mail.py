@@ -18,6 +18,8 @@ from rest_framework.request import Request
 from customers.accent import Accent, accents
 from customers.models import Contact, CustomerLink, VendorLook
 from customers.selectors import applications_of_customer, look_of_team
+from customers.unsubscribing import unsubscribe_token
+from licenses.models import Notice, NoticeKind
 from portal.crypto.secrets import Secret
 from teams.mail import store_mail
 
@@ -92,6 +94,34 @@ def store_link_mail(
         inviter=inviter,
     )
     store_mail(mail)
+
+
+def notice_mail(
+    look: VendorLook, contact: Contact, notice: Notice
+) -> EmailMultiAlternatives:
+    """Return the mail that tells a contact of a notice, with ways to unsubscribe.
+
+    The headers are those of RFC 2369 and RFC 8058, for a button of the mail program.
+    """
+    site = settings.BERTH_PORTAL_URL.rstrip("/")
+    token = unsubscribe_token(contact, NoticeKind(notice.kind))
+    pages = {"customer_id": contact.customer_id}
+    unsubscribe = f"{site}{reverse('contact-unsubscribe', kwargs={'token': token})}"
+    context = {
+        "notice": notice,
+        "license": notice.license,
+        "application": notice.license.application.name,
+        "contact": contact,
+        "customer": contact.customer,
+        "link": f"{site}{reverse('customer:overview', kwargs=pages)}",
+        "unsubscribe": unsubscribe,
+    }
+    mail = contact_mail(look, "notice", contact.email, context)
+    mail.extra_headers |= {
+        "List-Unsubscribe": f"<{unsubscribe}>",
+        "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
+    }
+    return mail
 
 
 def site_of(request: HttpRequest | Request) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Self
 
+from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
 from django.core.validators import URLValidator
 from django.db import models
@@ -10,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from customers.accent import is_color
-from licenses.models import Customer
+from licenses.models import Customer, NoticeKind
 from teams.models import (
     LowerCaseEmailField,
     TeamOwned,
@@ -173,3 +174,36 @@ class VendorLook(TeamOwned):
     def name(self) -> str:
         """Return what the team is called on its customers' pages."""
         return self.display_name or self.team.name
+
+
+class MailChoice(TeamOwned):
+    """Which kinds of notice a team mails to contacts; without one, the usual kinds."""
+
+    kinds = ArrayField(models.CharField(max_length=32), blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["team"], name="customers_mailchoice_team")
+        ]
+
+    def __str__(self) -> str:
+        return ", ".join(self.kinds)
+
+
+class Unsubscription(TeamOwned):
+    """A kind of notice that a contact does not want by mail."""
+
+    contact = models.ForeignKey(
+        Contact, on_delete=models.CASCADE, related_name="unsubscriptions"
+    )
+    kind = models.CharField(max_length=32, choices=NoticeKind.choices)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["contact", "kind"], name="customers_unsubscription_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.contact_id}: {self.kind}"

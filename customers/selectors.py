@@ -4,14 +4,24 @@ import uuid
 
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 
-from customers.models import Contact, CustomerLink, CustomerLinkQuerySet, VendorLook
-from licenses.models import Customer, License
+from customers.models import (
+    Contact,
+    CustomerLink,
+    CustomerLinkQuerySet,
+    MailChoice,
+    Unsubscription,
+    VendorLook,
+)
+from customers.unsubscribing import parse_unsubscribe_token
+from licenses.models import Customer, License, NoticeKind
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
 from teams.models import Membership, Team, User
 from teams.selectors import members_of_team
 
 LINK_PURPOSE = "customer-link"
+# The vendor tells of a revocation in person, or chooses this mail too.
+USUAL_KINDS = set(NoticeKind) - {NoticeKind.LICENSE_REVOKED}
 
 
 def contacts_of_customer(customer: Customer) -> QuerySet[Contact]:
@@ -110,3 +120,42 @@ def look_of_team(team: Team) -> VendorLook:
 def logo_by_digest(digest: str) -> VendorLook | None:
     """Return a look, of whatever team, whose logo has this SHA-256."""
     return VendorLook.objects.filter(logo_digest=digest).exclude(logo=None).first()
+
+
+def recipients(license: License) -> QuerySet[Contact]:
+    """Return the contacts who are told about a license: all of its customer.
+
+    Nobody at an archived customer.
+    """
+    contacts = contacts_of_customer(license.customer)
+    return contacts.none() if license.customer.archived_at else contacts
+
+
+def mail_choice(team: Team) -> MailChoice:
+    """Return which notices the team mails to contacts.
+
+    A new row, not stored, if nothing has been chosen.
+    """
+    found = MailChoice.objects.for_team(team.pk).first()
+    return found or MailChoice(team=team, kinds=sorted(USUAL_KINDS))
+
+
+def mailed_kinds(team: Team) -> list[str]:
+    """Return the kinds of notice that the team mails to contacts, sorted."""
+    return mail_choice(team).kinds
+
+
+def is_unsubscribed(contact: Contact, kind: NoticeKind) -> bool:
+    stopped = Unsubscription.objects.for_team(contact.team_id)
+    return stopped.filter(contact=contact, kind=kind).exists()
+
+
+def contact_by_unsubscribe_token(token: str) -> tuple[Contact, NoticeKind] | None:
+    """Return who got a mail with this token, and of which kind, else None."""
+    parsed = parse_unsubscribe_token(token)
+    if parsed is None:
+        return None
+    contact_id, kind = parsed
+    contacts = Contact.objects.select_related("customer", "team")
+    contact = contacts.filter(pk=contact_id).first()
+    return (contact, kind) if contact is not None else None

@@ -1,4 +1,4 @@
-"""Alerts and events for programs about licenses and customers."""
+"""Alerts, events for programs and notices about licenses and customers."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from django.utils import timezone
 from alerts.events import Event
 from alerts.services import raise_alert
 from audit.models import AuditEvent
-from licenses.models import Customer, License
+from licenses.models import Customer, License, NoticeKind
+from licenses.notices import note
 from teams.actors import Actor
 from teams.models import TeamOwned
 
 EXPIRY_LOOK_BACK = timedelta(days=2)
 _EXPIRY_ALERTS = (
+    # The team is alerted later than the customer, who has to order.
+    (timedelta(days=30), None, "expires within 30 days"),
     (timedelta(days=7), Event.LICENSE_EXPIRING, "expires within 7 days"),
     (timedelta(days=1), Event.LICENSE_EXPIRING, "expires within 1 day"),
     (timedelta(0), Event.LICENSE_EXPIRED, "has expired"),
@@ -30,7 +33,7 @@ _CUSTOMER_WORDS = {
 
 
 def alert_revocation(actor: Actor, license: License) -> None:
-    """Alert the team. Call this in the transaction that revokes the license."""
+    """Alert the team and the customer, in the transaction that revokes the license."""
     raise_license_event(
         license,
         Event.LICENSE_REVOKED,
@@ -38,22 +41,24 @@ def alert_revocation(actor: Actor, license: License) -> None:
         message=f"{actor.label} revoked {named(license)}: {license.revoke_reason}",
         reason=license.revoke_reason,
     )
+    note(license, NoticeKind.LICENSE_REVOKED, str(license.sequence))
 
 
 def tell_issued(actor: Actor, license: License) -> None:
-    """Tell programs of a new license, in the transaction that issues it."""
+    """Tell programs and the customer of a new license, in its transaction."""
     raise_license_event(
         license,
         Event.LICENSE_ISSUED,
         key=str(license.pk),
         message=f"{actor.label} issued {named(license)}.",
     )
+    note(license, NoticeKind.LICENSE_ISSUED, "")
 
 
 def tell_changed(
     actor: Actor, license: License, changed: Iterable[str], fields: Iterable[str] = ()
 ) -> None:
-    """Tell programs what changed, in the transaction that raised the sequence.
+    """Tell programs and the customer, in the transaction that raised the sequence.
 
     ``fields`` are the names of the license fields with another value. The values are
     not told: some are passwords.
@@ -67,16 +72,18 @@ def tell_changed(
         changed=names,
         changed_fields=sorted(fields),
     )
+    note(license, NoticeKind.LICENSE_CHANGED, str(license.sequence))
 
 
 def tell_reinstated(actor: Actor, license: License) -> None:
-    """Tell programs that a revocation was undone, in that transaction."""
+    """Tell programs and the customer that a revocation was undone, where it is."""
     raise_license_event(
         license,
         Event.LICENSE_REINSTATED,
         key=f"{license.pk}:{license.sequence}",
         message=f"{actor.label} reinstated {named(license)}.",
     )
+    note(license, NoticeKind.LICENSE_REINSTATED, str(license.sequence))
 
 
 def tell_of_customer(
@@ -115,10 +122,11 @@ def alert_leak(subject: TeamOwned, *, key: str, message: str) -> None:
 
 
 def alert_expiring_licenses() -> int:
-    """Alert teams of licenses that expire within 7 days or 1 day, or have expired.
+    """Alert teams and customers of licenses that expire soon, or have expired.
 
-    Looks two days back, so that none is missed while no worker was running. Each alert
-    is raised once per license and expiry. Returns the number of licenses examined.
+    Teams within 7 days and 1 day, customers within 30 days too. Looks two days back, so
+    that none is missed while no worker was running. Each is told once per license and
+    expiry. Returns the number of licenses examined.
     """
     now = timezone.now()
     number = 0
@@ -126,7 +134,7 @@ def alert_expiring_licenses() -> int:
         reached = now + before
         # An expired license gets the alert of expiry only.
         since = reached - EXPIRY_LOOK_BACK
-        if event is Event.LICENSE_EXPIRING:
+        if event is not Event.LICENSE_EXPIRED:
             since = max(since, now)
         licenses = License.objects.filter(
             revoked_at__isnull=True,
@@ -135,12 +143,14 @@ def alert_expiring_licenses() -> int:
             expires_at__lte=reached,
         ).select_related("customer", "application", "channel")
         for license in licenses.iterator():
-            _alert_expiry(license, event, words)
+            with transaction.atomic():
+                if event is not None:
+                    _alert_expiry(license, event, words)
+                _note_expiry(license, before)
             number += 1
     return number
 
 
-@transaction.atomic
 def _alert_expiry(license: License, event: Event, words: str) -> None:
     at = f"{license.expires_at:%Y-%m-%d %H:%M} UTC"
     raise_license_event(
@@ -152,6 +162,15 @@ def _alert_expiry(license: License, event: Event, words: str) -> None:
             f"{words}: {at}."
         ),
     )
+
+
+def _note_expiry(license: License, before: timedelta) -> None:
+    at = license.expires_at
+    if at is None or license.created_at > at - before:
+        return  # who gets a license for a week is not told that it is only a week
+    kind = NoticeKind.LICENSE_EXPIRING if before else NoticeKind.LICENSE_EXPIRED
+    key = f"{before.days}:{at.isoformat()}"
+    note(license, kind, key, days=before.days, at=at.isoformat())
 
 
 def raise_license_event(

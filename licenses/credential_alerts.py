@@ -13,7 +13,8 @@ from django.utils import timezone
 
 from alerts.events import Event
 from licenses.alerts import instant, named, raise_license_event
-from licenses.models import PullCredential
+from licenses.models import NoticeKind, PullCredential
+from licenses.notices import note
 from teams.actors import Actor
 
 EXPIRES_SOON = timedelta(days=7)
@@ -78,6 +79,12 @@ def _alert_expiry(credential: PullCredential) -> None:
             "refused."
         ),
         credential=_described(credential),
+    )
+    note(
+        credential.license,
+        NoticeKind.CREDENTIAL_EXPIRING,
+        f"{credential.pk}:{instant(at)}",
+        name=credential.name,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 
 from alerts.api import views as alerts
-from customers.api import look
+from customers.api import look, mails
 from customers.api import views as contacts
 from images.api import views as images
 from licenses.api import (
@@ -27,6 +27,7 @@ urlpatterns = [
     path("docs", DocsView.as_view(url_name="schema"), name="docs"),
     path("team", teams.TeamDetailView.as_view()),
     path("team/look", look.LookView.as_view()),
+    path("team/contact-mail", mails.MailChoiceView.as_view()),
     path("members", teams.MembersView.as_view()),
     path("members/<uuid:member_id>", teams.MemberView.as_view()),
     path("invitations", invitations.InvitationsView.as_view()),

@@ -19,6 +19,7 @@ _EVERY_FEW_SECONDS = {
     "registries.tasks.check_due_registries_task": 5,
     "alerts.tasks.dispatch_alerts_task": 10,
     "alerts.tasks.send_mails_task": 10,
+    "customers.tasks.dispatch_notices_task": 10,
     "images.tasks.confirm_images_task": 10,
     "teams.tasks.send_stored_mails_task": 10,
 }
@@ -29,6 +30,7 @@ _AT = {
     "images.tasks.reconcile_images_task": crontab(minute="37"),
     "registries.tasks.delete_old_pull_events_task": crontab(minute="11", hour="3"),
     "alerts.tasks.delete_old_alerts_task": crontab(minute="23", hour="3"),
+    "customers.tasks.delete_old_notices_task": crontab(minute="47", hour="3"),
     "registries.tasks.delete_old_credential_checks_task": crontab(
         minute="41", hour="3"
     ),

@@ -19,6 +19,7 @@ class Task(StrEnum):
     CHECK_REGISTRIES = "registries.tasks.check_due_registries_task"
     CONFIRM_IMAGES = "images.tasks.confirm_images_task"
     DISPATCH_ALERTS = "alerts.tasks.dispatch_alerts_task"
+    DISPATCH_NOTICES = "customers.tasks.dispatch_notices_task"
     SEND_STORED_MAILS = "teams.tasks.send_stored_mails_task"
 
 

@@ -70,6 +70,7 @@ def store_mail(mail: EmailMessage) -> StoredMail:
         "from_email": mail.from_email,
         "to": mail.to,
         "reply_to": mail.reply_to,
+        "headers": mail.extra_headers,
     }
     if isinstance(mail, EmailMultiAlternatives):
         message["alternatives"] = [list(each) for each in mail.alternatives]
@@ -110,9 +111,10 @@ def _claim() -> StoredMail | None:
 
 def _message(stored: StoredMail) -> EmailMessage:
     # The same ID each time, by which a mail server may recognize it.
-    headers = {"Message-ID": f"<{stored.pk}@berth>"}
+    named = {"Message-ID": f"<{stored.pk}@berth>"}
     message = json.loads(stored.message.reveal())
-    return EmailMultiAlternatives(**message, headers=headers)
+    message["headers"] = {**message["headers"], **named}
+    return EmailMultiAlternatives(**message)
 
 
 def _give_up_if_old(stored: StoredMail) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import uuid
 
+import django.contrib.postgres.fields
 import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
@@ -18,8 +19,14 @@ ALTER TABLE customers_contact ADD CONSTRAINT customers_contact_customer_team
 ALTER TABLE customers_customerlink ADD CONSTRAINT customers_customerlink_contact_team
     FOREIGN KEY (team_id, contact_id)
     REFERENCES customers_contact (team_id, id) DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE customers_unsubscription
+    ADD CONSTRAINT customers_unsubscription_contact_team
+    FOREIGN KEY (team_id, contact_id)
+    REFERENCES customers_contact (team_id, id) DEFERRABLE INITIALLY DEFERRED;
 """
 BACKWARD = """
+ALTER TABLE customers_unsubscription
+    DROP CONSTRAINT customers_unsubscription_contact_team;
 ALTER TABLE customers_customerlink DROP CONSTRAINT customers_customerlink_contact_team;
 ALTER TABLE customers_contact DROP CONSTRAINT customers_contact_customer_team;
 """
@@ -282,6 +289,111 @@ class Migration(migrations.Migration):
                 ),
                 name="customers_vendorlook_logo",
             ),
+        ),
+        migrations.CreateModel(
+            name="MailChoice",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
+                    ),
+                ),
+                (
+                    "kinds",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=32),
+                        blank=True,
+                        size=None,
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="teams.team",
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("team",), name="customers_mailchoice_team"
+                    )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Unsubscription",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("license_issued", "A license was issued"),
+                            ("license_changed", "A license was changed"),
+                            (
+                                "license_expiring",
+                                "A license expires in 30, 7 or 1 days",
+                            ),
+                            ("license_expired", "A license has expired"),
+                            ("license_revoked", "A license was revoked"),
+                            ("license_reinstated", "A license was reinstated"),
+                            ("credential_expiring", "A pull credential expires soon"),
+                        ],
+                        max_length=32,
+                    ),
+                ),
+                (
+                    "contact",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="unsubscriptions",
+                        to="customers.contact",
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="teams.team",
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("contact", "kind"),
+                        name="customers_unsubscription_once",
+                    )
+                ],
+            },
         ),
         migrations.RunSQL(FORWARD, BACKWARD),
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from customers.web import contacts, entrance, look, overview, people, send
+from customers.web import contacts, entrance, look, mails, overview, people, send
 from customers.web.base import OWN, VIEWED
 
 # For contacts, and for members who view them as the customer does.
@@ -42,6 +42,7 @@ _of_customer: list[URLPattern | URLResolver] = [
 
 team_urlpatterns: list[URLPattern | URLResolver] = [
     path("settings/customers", look.look, name="customer-look"),
+    path("settings/customers/mails", mails.mails, name="customer-mails"),
     path("settings/customers/logo", look.upload_logo, name="customer-look-logo"),
     path(
         "settings/customers/logo/remove",
@@ -54,6 +55,7 @@ team_urlpatterns: list[URLPattern | URLResolver] = [
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", entrance.home, name="contact-home"),
     path("links/<str:link_secret>", entrance.link, name="contact-link"),
+    path("unsubscribe/<str:token>", mails.unsubscribe_page, name="contact-unsubscribe"),
     path("logos/<str:digest>", look.logo, name="vendor-logo"),
     path("colors/<str:color>.css", look.accent_style, name="vendor-accent"),
     path("<uuid:customer_id>/", include(([*_shown, *_changing], OWN))),

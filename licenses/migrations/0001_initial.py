@@ -51,8 +51,12 @@ ALTER TABLE licenses_pullcredential
     ADD CONSTRAINT licenses_pullcredential_made_with_same_license
     FOREIGN KEY (license_id, created_with_id)
     REFERENCES licenses_pullcredential (license_id, id) DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE licenses_notice ADD CONSTRAINT licenses_notice_license_team
+    FOREIGN KEY (team_id, license_id)
+    REFERENCES licenses_license (team_id, id) DEFERRABLE INITIALLY DEFERRED;
 """
 BACKWARD = """
+ALTER TABLE licenses_notice DROP CONSTRAINT licenses_notice_license_team;
 ALTER TABLE licenses_pullcredential
     DROP CONSTRAINT licenses_pullcredential_made_with_same_license;
 ALTER TABLE licenses_pullcredential
@@ -897,7 +901,79 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        # With the table, Django would add it after the foreign keys that need it.
+        migrations.CreateModel(
+            name="Notice",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("license_issued", "A license was issued"),
+                            ("license_changed", "A license was changed"),
+                            (
+                                "license_expiring",
+                                "A license expires in 30, 7 or 1 days",
+                            ),
+                            ("license_expired", "A license has expired"),
+                            ("license_revoked", "A license was revoked"),
+                            ("license_reinstated", "A license was reinstated"),
+                            ("credential_expiring", "A pull credential expires soon"),
+                        ],
+                        max_length=32,
+                    ),
+                ),
+                ("key", models.CharField(max_length=200)),
+                ("data", models.JSONField(default=dict)),
+                ("dispatched_at", models.DateTimeField(null=True)),
+                (
+                    "license",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="notices",
+                        to="licenses.license",
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="teams.team",
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("dispatched_at__isnull", True)),
+                        fields=["created_at"],
+                        name="licenses_notice_waiting",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("team", "key"), name="licenses_notice_once"
+                    )
+                ],
+            },
+        ),
+        # Django adds those of a table with a generated column at the end, but the
+        # foreign keys need it.
         migrations.AddConstraint(
             model_name="license",
             constraint=models.UniqueConstraint(

@@ -27,6 +27,7 @@ from licenses.models.licenses import (
     validate_field_name,
     validate_name_is_free,
 )
+from licenses.models.notices import Notice, NoticeKind
 
 __all__ = [
     "EXPIRES_SOON",
@@ -44,6 +45,8 @@ __all__ = [
     "LicenseQuerySet",
     "LicenseSigningKey",
     "LicenseState",
+    "Notice",
+    "NoticeKind",
     "PullCredential",
     "PullCredentialQuerySet",
     "RetiredSlug",

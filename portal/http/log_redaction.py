@@ -12,6 +12,7 @@ _SECRETS = re.compile(
 # Links from mails; in a query, a slash is %2F and a colon %3A.
 _LINKS = re.compile(
     r"((?:/|%2F)(?:invitations|c(?:/|%2F)links)(?:/|%2F))[A-Z0-9_-]{43}"
+    r"|((?:/|%2F)c(?:/|%2F)unsubscribe(?:/|%2F))[A-Z0-9_.-]+"
     r"|((?:/|%2F)password(?:/|%2F)reset(?:/|%2F)key(?:/|%2F))[A-Z0-9]+-[A-Z0-9_-]+"
     r"|((?:/|%2F)confirm-email(?:/|%2F))(?:[A-Z0-9_:-]|%3A)+",
     re.IGNORECASE,
@@ -26,7 +27,7 @@ class RedactingFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         text = _SECRETS.sub("[redacted]", super().format(record))
-        return _LINKS.sub(r"\1\2\3[redacted]", text)
+        return _LINKS.sub(r"\1\2\3\4[redacted]", text)
 
 
 def logging_settings(level: str) -> dict[str, Any]:

@@ -38,6 +38,7 @@ ROUTES = {
     "": Route(PUBLIC),
     "team": Route(ACTION),
     "team/look": Route(ACTION),
+    "team/contact-mail": Route(ACTION),
     "members": Route(LIST),
     "members/<uuid:member_id>": Route(OBJECT, {"patch": {"role": "owner"}}),
     "invitations": Route(LIST),

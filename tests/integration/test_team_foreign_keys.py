@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from customers.models import Unsubscription
+from licenses.models import Notice
 from teams.models import Team
 from tests.support.rows.factories import (
     ApiTokenFactory,
@@ -57,6 +59,12 @@ LINKS: dict[str, Callable[[Team, Team], Any]] = {
     ),
     "link to a contact": lambda ours, theirs: CustomerLinkFactory(
         team=ours, contact=ContactFactory(customer__team=theirs)
+    ),
+    "contact who unsubscribed": lambda ours, theirs: Unsubscription.objects.create(
+        team=ours, contact=ContactFactory(customer__team=theirs), kind="license_issued"
+    ),
+    "notice of a license": lambda ours, theirs: Notice.objects.create(
+        team=ours, license=LicenseFactory(team=theirs), kind="license_issued", key="1"
     ),
     "license of a customer": lambda ours, theirs: LicenseFactory(
         team=ours, customer=CustomerFactory(team=theirs)

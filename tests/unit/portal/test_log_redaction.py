@@ -15,6 +15,10 @@ SECRET = "aB3-_" * 8 + "xyz"
         (f"Not Found: /invitations/{SECRET}", "Not Found: /invitations/[redacted]"),
         (f"Not Found: /c/links/{SECRET}", "Not Found: /c/links/[redacted]"),
         (
+            f"Not Found: /c/unsubscribe/{'0a' * 16}-license_issued.{SECRET}",
+            "Not Found: /c/unsubscribe/[redacted]",
+        ),
+        (
             f"GET /accounts/login/?next=%2Finvitations%2F{SECRET} 200",
             "GET /accounts/login/?next=%2Finvitations%2F[redacted] 200",
         ),

@@ -1,0 +1,279 @@
+"""Notices about licenses become mails to contacts, once each."""
+
+from __future__ import annotations
+
+import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail
+from django.core.mail import EmailMultiAlternatives
+from django.db import connection, transaction
+from django.utils import timezone
+
+from customers.models import Contact
+from customers.services import notices
+from customers.services.mail_choices import choose_mails, unsubscribe
+from customers.services.notices import delete_old_notices, dispatch_notices
+from licenses.alerts import alert_expiring_licenses
+from licenses.credential_alerts import ToldCredential, alert_credential_expiring
+from licenses.models import License, Notice, NoticeKind
+from licenses.services import (
+    archive_customer,
+    change_license,
+    reinstate_license,
+    revoke_license,
+)
+from teams.actors import NO_REQUEST
+from teams.mail import send_stored_mails
+from teams.models import StoredMail
+from tests.support.rows.factories import ContactFactory
+from tests.support.rows.vendor import Vendor, create_vendor
+
+
+@pytest.fixture(autouse=True)
+def portal_url(settings: Any) -> None:
+    settings.BERTH_PORTAL_URL = "https://portal.example"
+
+
+@pytest.fixture
+def vendor(db: None) -> Vendor:
+    return create_vendor()
+
+
+@pytest.fixture
+def anna(vendor: Vendor) -> Contact:
+    return ContactFactory(
+        customer=vendor.customer, email="anna@initech.example", name="Anna <Admin>"
+    )
+
+
+def mailed() -> list[EmailMultiAlternatives]:
+    """Send what is to be sent; return the mails."""
+    mail.outbox.clear()
+    dispatch_notices()
+    send_stored_mails()
+    return [sent for sent in mail.outbox if isinstance(sent, EmailMultiAlternatives)]
+
+
+def whole(sent: EmailMultiAlternatives) -> str:
+    return f"{sent.subject}{sent.body}{sent.alternatives}"
+
+
+def subjects() -> list[str]:
+    return [str(sent.subject).partition(": ")[2] for sent in mailed()]
+
+
+def issued_in_the_past(vendor: Vendor, days: float) -> License:
+    license = vendor.license(expires_at=timezone.now() + timedelta(days=days))
+    long_ago = timezone.now() - timedelta(days=365)
+    License.objects.filter(pk=license.pk).update(created_at=long_ago)
+    Notice.objects.all().delete()
+    return license
+
+
+def test_a_change_is_told_to_every_contact_once(vendor: Vendor, anna: Contact) -> None:
+    ContactFactory(customer=vendor.customer, email="rita@example.com", role="reader")
+    ContactFactory(email="elsewhere@example.com")
+
+    license = vendor.license()
+
+    sent = mailed()
+    assert sorted(each.to for each in sent) == [[anna.email], ["rita@example.com"]]
+    assert {str(each.subject) for each in sent} == {
+        f"{vendor.team.name}: your license for App"
+    }
+    assert mailed() == []
+    assert license.license_id.reveal() not in "".join(map(whole, sent))
+
+
+def test_a_mail_looks_like_the_vendor_and_can_be_unsubscribed_from(
+    vendor: Vendor, anna: Contact
+) -> None:
+    vendor.license(expires_at=timezone.now() + timedelta(days=365))
+
+    (sent,) = mailed()
+
+    assert sent.from_email.startswith(vendor.team.name)
+    header = sent.extra_headers["List-Unsubscribe"]
+    address = r"https://portal\.example/c/unsubscribe/[\w.-]+"
+    assert re.fullmatch(f"<{address}>", header)
+    assert sent.extra_headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert header.strip("<>") in str(sent.body)
+    html = str(sent.alternatives[0][0])
+    assert f'href="{header.strip("<>")}"' in html
+    assert "Anna &lt;Admin&gt;" in html
+    assert "Anna <Admin>" in str(sent.body)
+    pages = f"https://portal.example/c/{vendor.customer.pk}/"
+    assert pages in str(sent.body)
+    assert pages in html
+
+
+def test_each_kind_has_its_words(vendor: Vendor, anna: Contact) -> None:
+    choose_mails(actor=vendor.actor, team=vendor.team, kinds=NoticeKind.values)
+    actor = vendor.actor
+    license = vendor.license()
+    assert subjects() == ["your license for App"]
+
+    change_license(actor=actor, license=license, changes={"type": "trial"})
+    assert subjects() == ["your license for App was changed"]
+    revoke_license(actor=actor, license=license, reason="Owes us money")
+    (revoked,) = mailed()
+    assert "was revoked" in str(revoked.subject)
+    assert "Owes us money" not in whole(revoked)
+    reinstate_license(actor=actor, license=license)
+    assert subjects() == ["your license for App is valid again"]
+    ends_at = timezone.now() + timedelta(days=6)
+    credential = ToldCredential(license.pk, "cluster-1", "x3v9k2m7q1zp", ends_at)
+    alert_credential_expiring(license, credential)
+    (expiring,) = mailed()
+    assert "pull credential cluster-1" in str(expiring.body)
+
+
+@pytest.mark.parametrize("days", [29.5, 6.5, 0.5])
+def test_a_license_that_expires_is_told_of_in_time(
+    vendor: Vendor, anna: Contact, days: float
+) -> None:
+    license = issued_in_the_past(vendor, days)
+
+    alert_expiring_licenses()
+    alert_expiring_licenses()
+
+    day = f"{license.expires_at:%Y-%m-%d}"
+    assert subjects() == [f"your license for App expires on {day}"]
+
+
+def test_a_license_that_has_expired_is_told_of(vendor: Vendor, anna: Contact) -> None:
+    issued_in_the_past(vendor, -0.1)
+
+    alert_expiring_licenses()
+
+    assert subjects() == ["your license for App has expired"]
+
+
+def test_who_gets_a_license_for_a_week_is_not_told_that_it_ends_soon(
+    vendor: Vendor, anna: Contact
+) -> None:
+    vendor.license(expires_at=timezone.now() + timedelta(days=6.5))
+
+    alert_expiring_licenses()
+
+    assert subjects() == ["your license for App"]
+
+
+def test_old_news_is_not_told(vendor: Vendor, anna: Contact) -> None:
+    """No worker was running meanwhile."""
+    renewed = issued_in_the_past(vendor, 6.5)
+    alert_expiring_licenses()
+    change_license(
+        actor=vendor.actor,
+        license=renewed,
+        changes={"expires_at": timezone.now() + timedelta(days=365)},
+    )
+    revoked = vendor.license()
+    revoke_license(actor=vendor.actor, license=revoked, reason="By mistake")
+
+    assert subjects() == ["your license for App was changed"]
+
+
+def test_a_revocation_is_told_if_the_team_wants_it(
+    vendor: Vendor, anna: Contact
+) -> None:
+    first, second = issued_in_the_past(vendor, 100), issued_in_the_past(vendor, 100)
+    revoke_license(actor=vendor.actor, license=first, reason="Not paid")
+    assert subjects() == []
+
+    choose_mails(actor=vendor.actor, team=vendor.team, kinds=["license_revoked"])
+    revoke_license(actor=vendor.actor, license=second, reason="Not paid")
+    vendor.license()
+    assert subjects() == ["your license for App was revoked"]
+
+
+def test_unsubscribing_is_per_contact_and_kind(vendor: Vendor, anna: Contact) -> None:
+    rita = ContactFactory(customer=vendor.customer, email="rita@example.com")
+    unsubscribe(rita, NoticeKind.LICENSE_ISSUED, NO_REQUEST)
+
+    license = vendor.license()
+    assert [sent.to for sent in mailed()] == [[anna.email]]
+    change_license(actor=vendor.actor, license=license, changes={"type": "trial"})
+    assert len(mailed()) == 2
+
+
+def test_nobody_at_an_archived_customer_is_told(vendor: Vendor, anna: Contact) -> None:
+    vendor.license()
+    archive_customer(actor=vendor.actor, customer=vendor.customer)
+
+    assert mailed() == []
+    assert not Notice.objects.filter(dispatched_at__isnull=True).exists()
+
+
+def test_what_is_rolled_back_is_not_told(vendor: Vendor, anna: Contact) -> None:
+    with transaction.atomic():
+        vendor.license()
+        transaction.set_rollback(True)
+
+    assert mailed() == []
+
+
+def test_without_an_address_for_links_notices_wait(
+    vendor: Vendor, anna: Contact, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    vendor.license()
+    settings.BERTH_PORTAL_URL = ""
+    assert mailed() == []
+    assert "set BERTH_PORTAL_URL" in caplog.text
+
+    settings.BERTH_PORTAL_URL = "https://portal.example"
+    assert len(mailed()) == 1
+
+
+def test_notices_wait_while_many_mails_do(
+    vendor: Vendor, anna: Contact, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notices, "MAX_WAITING_MAILS", 1)
+    monkeypatch.setattr(notices, "BATCH", 1)
+    vendor.license()
+    vendor.license()
+
+    assert dispatch_notices() == 1
+    assert StoredMail.objects.count() == 1
+    assert len(mailed()) == 1
+    assert len(mailed()) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_workers_at_once_tell_it_once() -> None:
+    vendor = create_vendor()
+    ContactFactory.create_batch(3, customer=vendor.customer)
+    for _ in range(5):
+        vendor.license()
+    start = threading.Barrier(3, timeout=20)
+
+    def work() -> None:
+        try:
+            connection.ensure_connection()
+            start.wait()
+            dispatch_notices()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(3) as threads:
+        for ran in [threads.submit(work) for _ in range(3)]:
+            ran.result()
+
+    assert StoredMail.objects.count() == 15
+
+
+def test_old_notices_are_deleted(vendor: Vendor) -> None:
+    vendor.license()
+    vendor.license()
+    old = Notice.objects.first()
+    assert old is not None
+    before = timezone.now() - timedelta(days=91)
+    Notice.objects.filter(pk=old.pk).update(dispatched_at=before)
+
+    assert delete_old_notices() == 1
+    assert Notice.objects.count() == 1
