@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from audit.services import record
 from audit.tags import EventTag
+from licenses.alerts import tell_changed
 from licenses.license_id import PURPOSE, generate_license_id
 from licenses.models import License
 from licenses.services.credentials import end_of_old_secret
@@ -62,6 +63,7 @@ def replace_license_id(
         license,
         old_ends_at=license.previous_license_id_ends_at.isoformat(),
     )
+    tell_changed(actor, license, ["license_id"])
     return license_id
 
 

@@ -160,7 +160,7 @@ def expire_credential(vendor: Vendor) -> None:
 
 
 def leak(vendor: Vendor) -> None:
-    revoke_leaked(license_in(vendor).license_id, NO_REQUEST)
+    revoke_leaked(Secret(license_in(vendor).license_id.reveal()), NO_REQUEST)
 
 
 def refuse(vendor: Vendor) -> None:

@@ -19,7 +19,7 @@ from customers.services import notices
 from customers.services.mail_choices import choose_mails, unsubscribe
 from customers.services.notices import delete_old_notices, dispatch_notices
 from licenses.alerts import alert_expiring_licenses
-from licenses.credential_alerts import ToldCredential, alert_credential_expiring
+from licenses.credential_alerts import alert_expiring_credentials
 from licenses.models import License, Notice, NoticeKind
 from licenses.services import (
     archive_customer,
@@ -30,7 +30,7 @@ from licenses.services import (
 from teams.actors import NO_REQUEST
 from teams.mail import send_stored_mails
 from teams.models import StoredMail
-from tests.support.rows.factories import ContactFactory
+from tests.support.rows.factories import ContactFactory, pull_credential
 from tests.support.rows.vendor import Vendor, create_vendor
 
 
@@ -127,8 +127,8 @@ def test_each_kind_has_its_words(vendor: Vendor, anna: Contact) -> None:
     reinstate_license(actor=actor, license=license)
     assert subjects() == ["your license for App is valid again"]
     ends_at = timezone.now() + timedelta(days=6)
-    credential = ToldCredential(license.pk, "cluster-1", "x3v9k2m7q1zp", ends_at)
-    alert_credential_expiring(license, credential)
+    pull_credential(license, name="cluster-1", expires_at=ends_at)
+    alert_expiring_credentials()
     (expiring,) = mailed()
     assert "pull credential cluster-1" in str(expiring.body)
 
