@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import unicodedata
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import Any
 
-from django import forms
 from django.db.models import QuerySet
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect
@@ -29,7 +25,8 @@ from portal.limits.waiting import waiting
 from teams.filters import AuditEventFilter
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, team_page, team_url
-from teams.web.filters import PageFilter, filtered_list
+from teams.web.filters import DayFilter, PageFilter, filtered_list
+from teams.web.spreadsheets import csv_text
 
 COLUMNS = (
     "time",
@@ -45,9 +42,6 @@ COLUMNS = (
     "request_id",
     "data",
 )
-# Spreadsheets read these as the start of a formula, and look-alikes, such as full-width
-# ones, too. NFKC turns look-alikes into these, some of them into U+2212, a minus sign.
-FORMULA_STARTS = ("=", "+", "-", "\u2212", "@", "\t", "\r", "\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +95,6 @@ ACTOR_WORDS = {
 }
 
 
-class _DayFilter(filters.DateFilter):  # type: ignore[misc]  # untyped
-    def __init__(self, **options: Any) -> None:
-        widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
-        super().__init__(widget=widget, **options)
-
-
 class AuditPageFilter(PageFilter, AuditEventFilter):
     """The API's filters, with kinds in words and days of the team's time zone."""
 
@@ -122,8 +110,8 @@ class AuditPageFilter(PageFilter, AuditEventFilter):
     subject = filters.CharFilter(
         field_name="subject_label", lookup_expr="icontains", label="Subject"
     )
-    first_day = _DayFilter(method="filter_first_day", label="From")
-    last_day = _DayFilter(method="filter_last_day", label="To")
+    first_day = DayFilter(method="filter_first_day", label="From")
+    last_day = DayFilter(method="filter_last_day", label="To")
 
     def filter_first_day(
         self, rows: QuerySet[AuditEvent], _name: str, day: date
@@ -179,16 +167,9 @@ def _waiting_for_reader(team_id: uuid.UUID, lines: Iterator[str]) -> Iterator[st
 
 def csv_lines(batches: Iterable[Iterable[AuditEvent]]) -> Iterator[str]:
     """Yield a CSV document, a batch at a time."""
-    writer = csv.writer(_Passing())
-    yield writer.writerow(COLUMNS)
+    yield csv_text([COLUMNS])
     for batch in batches:
-        yield "".join(writer.writerow(_cells(event)) for event in batch)
-
-
-def plain_cell(text: str) -> str:
-    """Return the text so that no spreadsheet runs it as a formula."""
-    start = unicodedata.normalize("NFKC", text[:1])
-    return f"'{text}" if start.startswith(FORMULA_STARTS) else text
+        yield csv_text(map(_cells, batch))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,13 +191,6 @@ class _Entry:
         )
 
 
-class _Passing:
-    """A file whose ``write`` returns what was written."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
 def _filtered(request: TeamRequest) -> AuditPageFilter:
     return AuditPageFilter(request.GET, audit_events_for_team(request.team.pk))
 
@@ -225,8 +199,8 @@ def _instant(day: date, at: time) -> datetime:
     return datetime.combine(day, at, timezone.get_current_timezone())
 
 
-def _cells(event: AuditEvent) -> list[str]:
-    cells = (
+def _cells(event: AuditEvent) -> tuple[str, ...]:
+    return (
         event.created_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
         event.tag,
         describe(event.tag),
@@ -240,7 +214,6 @@ def _cells(event: AuditEvent) -> list[str]:
         event.request_id,
         json.dumps(event.data, ensure_ascii=False, sort_keys=True),
     )
-    return [plain_cell(cell) for cell in cells]
 
 
 def _subject_addresses(

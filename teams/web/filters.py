@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django_filters import FilterSet
+from django_filters.filters import DateFilter
 
 from portal.http.keyset import keyset_page
 
@@ -35,6 +36,14 @@ class PageFilter(FilterSet):  # type: ignore[misc]  # untyped
         The filter itself takes any text, so that an unknown value matches nothing.
         """
         self.form.fields[name].widget.choices = cache(lambda: [ALL, *options()])
+
+
+class DayFilter(DateFilter):  # type: ignore[misc]  # untyped
+    """A day, in the browser's own control."""
+
+    def __init__(self, **options: Any) -> None:
+        widget = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        super().__init__(widget=widget, **options)
 
 
 def search_input(placeholder: str) -> forms.TextInput:
