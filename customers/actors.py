@@ -9,7 +9,14 @@ from customers.models import Contact
 from teams.actors import Actor, ActorKind, customer_actor
 from teams.permissions import Permission
 
-ADMINISTRATOR = frozenset({Permission.CREDENTIAL_MANAGE, Permission.CONTACT_MANAGE})
+ADMINISTRATOR = frozenset(
+    {
+        Permission.CREDENTIAL_MANAGE,
+        Permission.CONTACT_MANAGE,
+        # Of the customer's own license files.
+        Permission.LICENSE_REVEAL,
+    }
+)
 
 
 def contact_actor(contact: Contact, user_id: uuid.UUID) -> Actor:

@@ -112,6 +112,17 @@ def tags_of_repository(repository: ImageRepository) -> QuerySet[ImageTag]:
     )
 
 
+def latest_tags_of_application(application: Application) -> QuerySet[ImageTag]:
+    """Return the tag that was last pushed, of each of an application's repositories."""
+    return (
+        ImageTag.objects.for_team(application.team_id)
+        .filter(repository__application=application)
+        .select_related("repository")
+        .order_by("repository_id", "-pushed_at", "-id")
+        .distinct("repository_id")
+    )
+
+
 def images_of_repository(repository: ImageRepository) -> QuerySet[ImageManifest]:
     """Return images, tagged and untagged, the last pushed first."""
     return (

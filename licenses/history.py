@@ -42,6 +42,17 @@ _WORDS = {
     "secret_field_values": "passwords",
     "type": "type",
 }
+# What a customer may know of a license, in their words.
+_FOR_CUSTOMERS: dict[str, str] = {
+    EventTag.LICENSE_ISSUED: "Issued",
+    EventTag.LICENSE_CHANGED: "Changed",
+    EventTag.LICENSE_REVOKED: "Revoked",
+    EventTag.LICENSE_REINSTATED: "Reinstated",
+    EventTag.LICENSE_ID_REPLACED: "License ID replaced",
+    EventTag.LICENSE_FILE_DOWNLOADED: "License file downloaded",
+}
+# Who acts on the customer's side.
+_OF_CUSTOMER = ("contact", "license")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +97,40 @@ def history(events: Sequence[AuditEvent]) -> list[HistoryEntry]:
             detail=_detail(event.data),
             until=_until(event),
             who=event.actor_label,
+            at=event.created_at,
+        )
+        for event in events
+    ]
+
+
+def events_for_customers(
+    team_id: uuid.UUID, licenses: Sequence[License]
+) -> QuerySet[AuditEvent]:
+    """Return audit events of licenses that their customer may see, newest first."""
+    vendors_download = Q(tag=EventTag.LICENSE_FILE_DOWNLOADED) & ~Q(
+        actor_kind__in=_OF_CUSTOMER
+    )
+    return (
+        audit_events_for_team(team_id)
+        .filter(
+            subject_id__in=[license.pk for license in licenses],
+            tag__in=list(_FOR_CUSTOMERS),
+        )
+        .exclude(vendors_download)
+    )
+
+
+def history_for_customer(
+    events: Sequence[AuditEvent], vendor: str
+) -> list[HistoryEntry]:
+    """Return events as lines that say neither why nor who of the vendor."""
+    return [
+        HistoryEntry(
+            text=_FOR_CUSTOMERS[event.tag],
+            subject="",
+            detail=_detail({"changed": event.data.get("changed", [])}),
+            until=_until(event),
+            who=event.actor_label if event.actor_kind in _OF_CUSTOMER else vendor,
             at=event.created_at,
         )
         for event in events

@@ -20,5 +20,8 @@ class NavigationItem:
 
 NAVIGATION = (
     NavigationItem("overview", "Overview", "home"),
+    NavigationItem("install", "Install", "arrow-down-tray"),
+    NavigationItem("pulls", "Pulls", "queue-list"),
+    NavigationItem("license-file", "License file", "document-text"),
     NavigationItem("people", "People", "users"),
 )

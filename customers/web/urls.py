@@ -6,10 +6,20 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from customers.web import contacts, entrance, look, mails, overview, people, send
 from customers.web.base import OWN, VIEWED
+from customers.web.pulling import install, license_file, pulls
 
 # For contacts, and for members who view them as the customer does.
 _shown: list[URLPattern | URLResolver] = [
     path("", overview.overview, name="overview"),
+    path("install", install.install, name="install"),
+    path("pulls", pulls.pulls, name="pulls"),
+    path("pulls/csv", pulls.export, name="pulls-csv"),
+    path("license-file", license_file.license_file, name="license-file"),
+    path(
+        "license-file/<uuid:license_id>/download",
+        license_file.download,
+        name="license-file-download",
+    ),
     path("people", people.people, name="people"),
 ]
 # What changes something is for contacts alone.

@@ -161,7 +161,11 @@ def reinstate_license(*, actor: Actor, license: License) -> License:
 @transaction.atomic
 def download_license_file(*, actor: Actor, license: License) -> str:
     """Return the license file, which contains the license ID; audits the download."""
-    actor.require(Permission.LICENSE_REVEAL, team_id=license.team_id)
+    actor.require(
+        Permission.LICENSE_REVEAL,
+        team_id=license.team_id,
+        customer_id=license.customer_id,
+    )
     text = license_file(license).text()
     record(actor, EventTag.LICENSE_FILE_DOWNLOADED, license)
     return text
