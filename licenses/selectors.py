@@ -188,7 +188,16 @@ def pull_credentials_to_show(license: License) -> list[PullCredential]:
 
     All that can be used, or rotated, and the latest of those that have ended.
     """
-    rows = pull_credentials_of_license(license)
+    return _to_show(pull_credentials_of_license(license))
+
+
+def customers_pull_credentials_to_show(customer: Customer) -> list[PullCredential]:
+    """Return those of all licenses of a customer, as for one license."""
+    rows = pull_credentials_of_team(customer.team_id)
+    return _to_show(rows.filter(license__customer=customer))
+
+
+def _to_show(rows: PullCredentialQuerySet) -> list[PullCredential]:
     is_over = Q(revoked_at__isnull=False) | Q(
         replaced_by__isnull=False, expires_at__lte=timezone.now()
     )

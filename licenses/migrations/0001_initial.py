@@ -791,6 +791,7 @@ class Migration(migrations.Migration):
                         size=50,
                     ),
                 ),
+                ("created_by_kind", models.CharField(editable=False, max_length=16)),
                 (
                     "created_by_label",
                     models.CharField(editable=False, max_length=254),
@@ -798,6 +799,10 @@ class Migration(migrations.Migration):
                 (
                     "revoked_at",
                     models.DateTimeField(blank=True, editable=False, null=True),
+                ),
+                (
+                    "revoked_by_kind",
+                    models.CharField(blank=True, editable=False, max_length=16),
                 ),
                 (
                     "revoked_by_label",

@@ -80,6 +80,8 @@ class PullCredential(Made):
         on_delete=models.SET_NULL,
         related_name="+",
     )
+    # Whether it was one of the vendor's, whom the customer is not told by name.
+    created_by_kind = models.CharField(max_length=16, editable=False)
     created_by_label = models.CharField(max_length=254, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
     revoked_by = models.ForeignKey(
@@ -90,6 +92,7 @@ class PullCredential(Made):
         on_delete=models.SET_NULL,
         related_name="+",
     )
+    revoked_by_kind = models.CharField(max_length=16, blank=True, editable=False)
     revoked_by_label = models.CharField(max_length=254, blank=True, editable=False)
     replaced_by = models.OneToOneField(
         "self",

@@ -34,6 +34,7 @@ from teams.permissions import Permission
 from teams.services import apply_changes
 
 MAX_PULL_CREDENTIALS = 20
+_REVOKED = ("revoked_at", "revoked_by", "revoked_by_kind", "revoked_by_label")
 OLD_SECRET_LASTS = timedelta(days=7)
 OLD_SECRET_LASTS_AT_MOST = timedelta(days=90)
 # For the time that a form needs to arrive.
@@ -213,8 +214,9 @@ def _stop(actor: Actor, credential: PullCredential, *, is_leaked: bool) -> bool:
     for row in stopped:
         row.revoked_at = timezone.now()
         row.revoked_by_id = actor.person_id
+        row.revoked_by_kind = actor.kind
         row.revoked_by_label = actor.label[:254]
-        row.save(update_fields=["revoked_at", "revoked_by", "revoked_by_label"])
+        row.save(update_fields=[*_REVOKED])
         record(actor, EventTag.PULL_CREDENTIAL_REVOKED, row, **_audited(row))
         tell_credential_revoked(actor, row)
     return bool(stopped)
@@ -256,6 +258,7 @@ def _generated(
     credential.key = new.key
     credential.digest = lookup_keyring().digest(new.text.reveal(), purpose=PURPOSE)
     credential.created_by_id = actor.person_id
+    credential.created_by_kind = actor.kind
     credential.created_by_label = actor.label[:254]
     credential.full_clean()
     credential.save()

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from datetime import datetime, timedelta
 from typing import Any
 
-from django import forms
 from django.http import HttpResponse
-from django.utils import timezone
 
 from licenses.models import License, PullCredential
-from licenses.networks import canonical_network
 from licenses.selectors import licenses_for_team, pull_credentials_of_license
 from licenses.services import (
     change_pull_credential,
@@ -20,87 +16,20 @@ from licenses.services import (
     revoke_pull_credential,
     rotate_pull_credential,
 )
+from licenses.web.credential_forms import (
+    CredentialForm,
+    NewCredentialForm,
+    ReplaceForm,
+    form_values,
+    kept_expiry,
+)
 from licenses.web.licenses import license_address
 from portal.crypto.secrets import Secret
 from portal.http.dialogs import confirm, edit_dialog, render_dialog
-from portal.http.forms import CreateForm, EditForm, refusals_in
+from portal.http.forms import refusals_in
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page
-from teams.web.forms import ExpiryField
 from teams.web.once import once
-
-
-class NetworksField(forms.CharField):
-    """Networks, separated by blanks, commas or line breaks."""
-
-    def __init__(self) -> None:
-        super().__init__(
-            required=False,
-            max_length=5000,
-            widget=forms.Textarea(attrs={"rows": 3, "spellcheck": "false"}),
-            help_text=(
-                "Where it may be used from, one per line, such as 192.0.2.0/24. Leave "
-                "empty for everywhere."
-            ),
-        )
-
-    def clean(self, value: Any) -> Any:
-        text = super().clean(value)
-        try:
-            return [canonical_network(part) for part in text.replace(",", " ").split()]
-        except ValueError as error:
-            raise forms.ValidationError(str(error)) from error
-
-
-class NewCredentialForm(CreateForm):
-    repeated = (
-        "This pull credential has already been created and was shown once. If you do "
-        "not have it, rotate it."
-    )
-    name = forms.CharField(
-        max_length=100, help_text="Where it will be used, such as Production cluster."
-    )
-    expires_at = ExpiryField()
-    networks = NetworksField()
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _explain_zone(self)
-
-
-class CredentialForm(EditForm):
-    name = forms.CharField(max_length=100)
-    expires_at = ExpiryField()
-    networks = NetworksField()
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _explain_zone(self)
-
-
-class ReplaceForm(CreateForm):
-    """When the old secret ends, in days."""
-
-    repeated = (
-        "The new secret has already been made and was shown once. If you do not have "
-        "it, end the old one, then make another."
-    )
-    old_ends = forms.TypedChoiceField(
-        label="The old secret ends",
-        coerce=int,
-        initial=7,
-        widget=forms.RadioSelect,
-        choices=[
-            (7, "in 7 days"),
-            (30, "in 30 days"),
-            (90, "in 90 days"),
-            (0, "now: whoever uses it is refused at once"),
-        ],
-    )
-
-    @property
-    def old_ends_at(self) -> datetime:
-        return timezone.now() + timedelta(days=self.cleaned_data["old_ends"])
 
 
 @team_page(Permission.CREDENTIAL_MANAGE)
@@ -135,7 +64,7 @@ def edit_credential(
     license, credential = _found(request, license_id, credential_id)
 
     def save(row: PullCredential, changes: dict[str, Any]) -> object:
-        changes["expires_at"] = _kept(row.expires_at, changes["expires_at"])
+        changes["expires_at"] = kept_expiry(row, changes["expires_at"])
         return change_pull_credential(
             actor=request.actor, credential=row, changes=changes
         )
@@ -144,11 +73,7 @@ def edit_credential(
         request,
         CredentialForm,
         credential,
-        values=lambda row: {
-            "name": row.name,
-            "expires_at": row.expires_at,
-            "networks": "\n".join(row.networks),
-        },
+        values=form_values,
         save=save,
         title=f"Edit {credential.name}",
         text="Pulls follow within one second.",
@@ -169,7 +94,7 @@ def rotate_credential(
             _, secret = rotate_pull_credential(
                 actor=request.actor,
                 credential=credential,
-                old_ends_at=form.old_ends_at,
+                old_ends_at=form.chosen_end,
             )
             submission.address = license_address(request, license)
             return _shown_once(
@@ -213,7 +138,7 @@ def replace_id(request: TeamRequest, license_id: uuid.UUID) -> HttpResponse:
     if form.is_valid():
         with refusals_in(request, form), once(request, form) as submission:
             secret = replace_license_id(
-                actor=request.actor, license=license, old_ends_at=form.old_ends_at
+                actor=request.actor, license=license, old_ends_at=form.chosen_end
             )
             submission.address = license_address(request, license)
             return _shown_once(request, license, secret, "New license ID")
@@ -245,16 +170,3 @@ def _shown_once(
         secret=secret.reveal(),
         back=license_address(request, license),
     )
-
-
-def _explain_zone(form: forms.Form) -> None:
-    zone = timezone.get_current_timezone_name()
-    help_text = f"In the time zone {zone}. Leave empty for no expiry."
-    form.fields["expires_at"].help_text = help_text
-
-
-def _kept(stored: datetime | None, entered: datetime | None) -> datetime | None:
-    """Return the stored instant if the form, which has no seconds, left it alone."""
-    if stored is not None and stored.replace(second=0, microsecond=0) == entered:
-        return stored
-    return entered

@@ -243,6 +243,7 @@ class PullCredentialFactory(DjangoModelFactory[PullCredential]):
             credential.new.text.reveal(), purpose=PULL_CREDENTIAL_PURPOSE
         )
     )
+    created_by_kind = "user"
     created_by_label = "owner@acme.example"
 
 
