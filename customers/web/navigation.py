@@ -21,6 +21,7 @@ class NavigationItem:
 NAVIGATION = (
     NavigationItem("overview", "Overview", "home"),
     NavigationItem("install", "Install", "arrow-down-tray"),
+    NavigationItem("credentials", "Credentials", "key"),
     NavigationItem("pulls", "Pulls", "queue-list"),
     NavigationItem("license-file", "License file", "document-text"),
     NavigationItem("people", "People", "users"),

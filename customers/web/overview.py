@@ -50,6 +50,10 @@ class LicenseCard:
         return _STATES[self.standing]
 
     @property
+    def can_pull(self) -> bool:
+        return self.standing in {Standing.ACTIVE, Standing.EXPIRING}
+
+    @property
     def tone(self) -> str:
         return _TONES[self.standing]
 
@@ -58,7 +62,11 @@ class LicenseCard:
 @customer_page()
 def overview(request: CustomerRequest) -> HttpResponse:
     """Show the customer's licenses: what works, what ends when, and what to do."""
+    return render_page(request, "customers/overview.html", {"cards": cards(request)})
+
+
+def cards(request: CustomerRequest) -> list[LicenseCard]:
+    """Return the customer's licenses, those that need something done first."""
     licenses = licenses_for_team(request.vendor.pk).filter(customer=request.customer)
-    cards = [LicenseCard(each, each.standing()) for each in licenses[:SHOWN]]
-    cards.sort(key=lambda card: _ORDER.index(card.standing))
-    return render_page(request, "customers/overview.html", {"cards": cards})
+    found = [LicenseCard(each, each.standing()) for each in licenses[:SHOWN]]
+    return sorted(found, key=lambda card: _ORDER.index(card.standing))

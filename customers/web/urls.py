@@ -6,12 +6,13 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from customers.web import contacts, entrance, look, mails, overview, people, send
 from customers.web.base import OWN, VIEWED
-from customers.web.pulling import install, license_file, pulls
+from customers.web.pulling import credentials, install, license_file, pulls
 
 # For contacts, and for members who view them as the customer does.
 _shown: list[URLPattern | URLResolver] = [
     path("", overview.overview, name="overview"),
     path("install", install.install, name="install"),
+    path("credentials", credentials.credentials, name="credentials"),
     path("pulls", pulls.pulls, name="pulls"),
     path("pulls/csv", pulls.export, name="pulls-csv"),
     path("license-file", license_file.license_file, name="license-file"),
@@ -24,6 +25,22 @@ _shown: list[URLPattern | URLResolver] = [
 ]
 # What changes something is for contacts alone.
 _changing: list[URLPattern | URLResolver] = [
+    path("credentials/new", credentials.add_credential, name="credentials-add"),
+    path(
+        "credentials/<uuid:credential_id>/edit",
+        credentials.edit_credential,
+        name="credentials-edit",
+    ),
+    path(
+        "credentials/<uuid:credential_id>/rotate",
+        credentials.rotate_credential,
+        name="credentials-rotate",
+    ),
+    path(
+        "credentials/<uuid:credential_id>/revoke",
+        credentials.revoke_credential,
+        name="credentials-revoke",
+    ),
     path("people/invite", people.invite, name="people-invite"),
     path("people/<uuid:contact_id>/edit", people.edit_person, name="people-edit"),
     path("people/<uuid:contact_id>/send", people.send_again, name="people-send"),

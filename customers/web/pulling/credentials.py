@@ -1,0 +1,287 @@
+"""The pull credentials of a customer's licenses, as contacts see and change them."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.http import HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from customers.models import ContactRole
+from customers.web.base import CustomerRequest, customer_page, customer_url
+from customers.web.overview import LicenseCard, cards
+from customers.web.pulling.login_lines import login_lines, pull_secret_lines
+from licenses.models import License, PullCredential
+from licenses.models.credentials import CredentialState
+from licenses.models.licenses import EXPIRES_SOON, LicenseState
+from licenses.selectors import (
+    customers_pull_credentials_to_show,
+    pull_credentials_of_team,
+)
+from licenses.services import (
+    change_pull_credential,
+    create_pull_credential,
+    revoke_pull_credential,
+    rotate_pull_credential,
+)
+from licenses.web.credential_forms import (
+    CredentialForm,
+    NewCredentialForm,
+    ReplaceForm,
+    form_values,
+    kept_expiry,
+)
+from portal.crypto.secrets import Secret
+from portal.http.dialogs import confirm, edit_dialog, render_dialog
+from portal.http.forms import refusals_in
+from portal.http.pages import page_context, render_page
+from teams.actors import ActorKind
+from teams.web.base import find
+from teams.web.once import once
+
+# Everybody else works for the vendor, and is not named to customers.
+_NAMED = {ActorKind.CONTACT, ActorKind.LICENSE, ActorKind.SYSTEM}
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialRow:
+    """A pull credential in the customer's words."""
+
+    credential: PullCredential
+    card: LicenseCard
+    vendor: str
+
+    @property
+    def status(self) -> CredentialState:
+        return self.credential.state()
+
+    @property
+    def words(self) -> str:
+        if self.status is CredentialState.REVOKED:
+            return "revoked"
+        if self.status is CredentialState.EXPIRED:
+            return "ended"
+        if not self.card.can_pull:
+            return f"license {self.card.state}"
+        if self.status is CredentialState.REPLACED:
+            return "replaced"
+        return "ends soon" if self._ends_soon else "works"
+
+    @property
+    def tone(self) -> str:
+        tones = {"works": "good", "ends soon": "warning", "replaced": "warning"}
+        is_over = self.status in {CredentialState.REVOKED, CredentialState.EXPIRED}
+        return tones.get(self.words, "neutral" if is_over else "bad")
+
+    @property
+    def made_by(self) -> str:
+        return self._named(
+            self.credential.created_by_kind, self.credential.created_by_label
+        )
+
+    @property
+    def revoked_by(self) -> str:
+        return self._named(
+            self.credential.revoked_by_kind, self.credential.revoked_by_label
+        )
+
+    @property
+    def _ends_soon(self) -> bool:
+        end = self.credential.expires_at
+        return end is not None and end <= timezone.now() + EXPIRES_SOON
+
+    def _named(self, kind: str, label: str) -> str:
+        return label if kind in _NAMED else self.vendor
+
+
+class NewForm(NewCredentialForm):
+    license = forms.ChoiceField(
+        error_messages={"invalid_choice": "Choose one of your licenses."}
+    )
+    field_order = ("license", "name", "expires_at", "networks")
+
+    def __init__(
+        self, *args: Any, licenses: dict[str, License], address: str, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.licenses = licenses
+        if len(licenses) == 1:
+            del self.fields["license"]
+        else:
+            choice: Any = self.fields["license"]
+            choice.choices = [
+                (pk, license_name(license)) for pk, license in licenses.items()
+            ]
+        if address:
+            self.fields["networks"].help_text += f" You are at {address} now."
+
+    def chosen(self) -> License:
+        only = next(iter(self.licenses))
+        return self.licenses[self.cleaned_data.get("license", only)]
+
+
+@require_safe
+@customer_page()
+def credentials(request: CustomerRequest) -> HttpResponse:
+    """Show all pull credentials of the customer's licenses, by license."""
+    shown = cards(request)
+    rows: dict[uuid.UUID, list[CredentialRow]] = {}
+    by_license = {card.license.pk: card for card in shown}
+    for credential in customers_pull_credentials_to_show(request.customer):
+        card = by_license.get(credential.license_id)
+        if card is not None:
+            row = CredentialRow(credential, card, request.look.name)
+            rows.setdefault(credential.license_id, []).append(row)
+    context = {
+        "groups": [(card, rows.get(card.license.pk, [])) for card in shown],
+        "can_add": request.may_change and any(_is_kept(card) for card in shown),
+    }
+    return render_page(request, "customers/credentials.html", context)
+
+
+@customer_page(ContactRole.ADMINISTRATOR)
+def add_credential(request: CustomerRequest) -> HttpResponse:
+    """Create a pull credential, and show its text once."""
+    licenses = {
+        str(card.license.pk): card.license for card in cards(request) if _is_kept(card)
+    }
+    form = NewForm(
+        request.POST or None,
+        licenses=licenses,
+        address=request.META["BERTH_CLIENT_ADDRESS"] or "",
+        initial={"license": request.GET.get("license", "")},
+    )
+    if licenses and form.is_valid():
+        with refusals_in(request, form), once(request, form) as submission:
+            values = {
+                name: form.cleaned_data[name]
+                for name in ("name", "expires_at", "networks")
+            }
+            credential, secret = create_pull_credential(
+                actor=request.actor, license=form.chosen(), **values
+            )
+            submission.address = customer_url(request, "credentials")
+            return _shown_once(request, credential, secret, "Pull credential made")
+    return render_dialog(
+        request,
+        form=form,
+        title="Make a pull credential",
+        text="It pulls what the license does, and can be replaced or revoked by itself."
+        if licenses
+        else "You have no license to make one for.",
+        submit="Make pull credential",
+        back=customer_url(request, "credentials"),
+        is_possible=request.may_change and bool(licenses),
+    )
+
+
+@customer_page(ContactRole.ADMINISTRATOR)
+def edit_credential(request: CustomerRequest, credential_id: uuid.UUID) -> HttpResponse:
+    """Change a pull credential's name, expiry and networks."""
+
+    def save(row: PullCredential, changes: dict[str, Any]) -> object:
+        changes["expires_at"] = kept_expiry(row, changes["expires_at"])
+        return change_pull_credential(
+            actor=request.actor, credential=row, changes=changes
+        )
+
+    credential = _find(request, credential_id)
+    return edit_dialog(
+        request,
+        CredentialForm,
+        credential,
+        values=form_values,
+        save=save,
+        title=f"Edit {credential.name}",
+        text="Pulls follow within one second.",
+        done=f"{credential.name} is saved.",
+        back=customer_url(request, "credentials"),
+        is_possible=request.may_change,
+    )
+
+
+@customer_page(ContactRole.ADMINISTRATOR)
+def rotate_credential(
+    request: CustomerRequest, credential_id: uuid.UUID
+) -> HttpResponse:
+    """Make a new secret, and show it once; the old one goes on for a while."""
+    credential = _find(request, credential_id)
+    form = ReplaceForm(request.POST or None)
+    if form.is_valid():
+        with refusals_in(request, form), once(request, form) as submission:
+            new, secret = rotate_pull_credential(
+                actor=request.actor, credential=credential, old_ends_at=form.chosen_end
+            )
+            submission.address = customer_url(request, "credentials")
+            return _shown_once(request, new, secret, "New secret")
+    return render_dialog(
+        request,
+        form=form,
+        title=f"Rotate {credential.name}?",
+        details="customers/credential_rotate.html",
+        submit="Make new secret",
+        back=customer_url(request, "credentials"),
+        credential=credential,
+        is_possible=request.may_change,
+    )
+
+
+@customer_page(ContactRole.ADMINISTRATOR)
+def revoke_credential(
+    request: CustomerRequest, credential_id: uuid.UUID
+) -> HttpResponse:
+    """Revoke a pull credential, after showing what stops with it."""
+    credential = _find(request, credential_id)
+    return confirm(
+        request,
+        lambda: revoke_pull_credential(actor=request.actor, credential=credential),
+        title=f"Revoke {credential.name}?",
+        details="licenses/pull_credential_revoke.html",
+        submit="Revoke",
+        done=f"{credential.name} is revoked and can no longer pull.",
+        back=customer_url(request, "credentials"),
+        credential=credential,
+        is_possible=request.may_change,
+    )
+
+
+def license_name(license: License) -> str:
+    """Return how a customer tells their licenses apart."""
+    at = license.expires_at
+    end = f"ends {timezone.localtime(at):%Y-%m-%d}" if at else "does not end"
+    return f"{license.application.name} ({license.channel.name}, {end})"
+
+
+def _is_kept(card: LicenseCard) -> bool:
+    return card.license.state() is not LicenseState.REVOKED
+
+
+def _find(request: CustomerRequest, credential_id: uuid.UUID) -> PullCredential:
+    rows = pull_credentials_of_team(request.vendor.pk)
+    credential: PullCredential = find(
+        rows.filter(license__customer=request.customer), credential_id
+    )
+    return credential
+
+
+def _shown_once(
+    request: CustomerRequest, credential: PullCredential, secret: Secret, title: str
+) -> HttpResponse:
+    names = page_context(request)
+    # They may be the same, and there may be no private registry.
+    hosts = [*filter(None, {names["proxy_host"]: 1, names["registry_host"]: 1})]
+    application = credential.license.application.slug
+    return render_dialog(
+        request,
+        "customers/credential_created.html",
+        title=f"{title}: {credential.name}",
+        secret=secret.reveal(),
+        docker=login_lines("docker", hosts),
+        podman=login_lines("podman", hosts),
+        kubernetes=pull_secret_lines(application, hosts),
+        back=customer_url(request, "credentials"),
+    )
