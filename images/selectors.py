@@ -26,6 +26,7 @@ from licenses.models import Application, License
 from licenses.selectors import licenses_for_team
 from registries.models import PRIVATE_REGISTRY_ID, PullEvent
 from registries.models.outcomes import ALLOWED
+from registries.preview.typed_image import Question
 from registries.selectors import RECENT_PULLS, pulls_for_team
 
 PULLERS_SHOWN = 10
@@ -100,6 +101,16 @@ def is_listed(
         )
         .exists()
     )
+
+
+def missing_reference(team_id: uuid.UUID, question: Question) -> str:
+    """Return the tag or digest if the private registry lacks it, otherwise ""."""
+    if not question.reference:
+        return ""
+    is_stored = is_listed(
+        team_id, question.application_slug, question.repository, question.reference
+    )
+    return "" if is_stored else question.reference
 
 
 def tags_of_repository(repository: ImageRepository) -> QuerySet[ImageTag]:

@@ -22,6 +22,7 @@ NAVIGATION = (
     NavigationItem("overview", "Overview", "home"),
     NavigationItem("install", "Install", "arrow-down-tray"),
     NavigationItem("credentials", "Credentials", "key"),
+    NavigationItem("check", "Check", "question-mark-circle"),
     NavigationItem("pulls", "Pulls", "queue-list"),
     NavigationItem("license-file", "License file", "document-text"),
     NavigationItem("people", "People", "users"),

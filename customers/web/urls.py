@@ -6,13 +6,14 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from customers.web import contacts, entrance, look, mails, overview, people, send
 from customers.web.base import OWN, VIEWED
-from customers.web.pulling import credentials, install, license_file, pulls
+from customers.web.pulling import check, credentials, install, license_file, pulls
 
 # For contacts, and for members who view them as the customer does.
 _shown: list[URLPattern | URLResolver] = [
     path("", overview.overview, name="overview"),
     path("install", install.install, name="install"),
     path("credentials", credentials.credentials, name="credentials"),
+    path("check", check.check, name="check"),
     path("pulls", pulls.pulls, name="pulls"),
     path("pulls/csv", pulls.export, name="pulls-csv"),
     path("license-file", license_file.license_file, name="license-file"),

@@ -11,7 +11,7 @@ from django import forms
 from django.http import Http404, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods
 
-from images.selectors import is_listed
+from images.selectors import missing_reference
 from images.web.why_steps import step_rows
 from licenses.license_id import is_license_id
 from licenses.models import License, PullCredential
@@ -30,7 +30,7 @@ from portal.http.pages import page_context, render_page
 from portal.http.values import parse_id
 from registries.decision.credentials import CURRENT_ID, Subject, SubjectKind
 from registries.decision.pull import Allowed, authorize_pull
-from registries.preview.typed_image import Question, question_of
+from registries.preview.typed_image import question_of
 from registries.selectors import names_of_holders, refused_pulls_for_team
 from registries.web.pull_links import pull_rows
 from teams.permissions import Permission
@@ -235,24 +235,11 @@ def _explanation(
     return {
         "decision": decision,
         "is_allowed": is_allowed,
-        "missing_reference": _missing_reference(request, question)
+        "missing_reference": missing_reference(request.team.pk, question)
         if is_allowed
         else "",
         "steps": step_rows(request, decision, question, license),
     }
-
-
-def _missing_reference(request: TeamRequest, question: Question) -> str:
-    """Return the reference if the private registry lacks it, otherwise ""."""
-    if not question.reference:
-        return ""
-    is_stored = is_listed(
-        request.team.pk,
-        question.application_slug,
-        question.repository,
-        question.reference,
-    )
-    return "" if is_stored else question.reference
 
 
 def _refused_pulls(request: TeamRequest, license: License) -> list[Any]:

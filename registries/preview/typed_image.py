@@ -26,6 +26,11 @@ class Question:
     reference: str = ""
 
 
+def image_in(text: str) -> str:
+    """Return the image name in a text that may begin with ``docker pull`` or so."""
+    return _AROUND.sub("", text.strip())
+
+
 def question_of(
     text: str, *, proxy_host: str, registry_host: str, application_slug: str
 ) -> Question:
@@ -37,7 +42,7 @@ def question_of(
         MalformedName: not an image name, or one that is never pulled through Berth.
     """
     try:
-        reference = parse_reference(_AROUND.sub("", text.strip()))
+        reference = parse_reference(image_in(text))
     except MalformedDigest as error:
         raise MalformedName(str(error)) from error
     first, _, rest = reference.repository.partition("/")

@@ -1,0 +1,137 @@
+"""*Check*: does my license, or this credential of it, pull this image?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django import forms
+from django.http import HttpResponse
+from django.views.decorators.http import require_safe
+
+from customers.web.base import CustomerRequest, customer_page
+from customers.web.overview import cards
+from customers.web.pulling.check_answers import Answer, Holder, answer_to
+from customers.web.pulling.credentials import CredentialRow, license_name
+from licenses.models import PullCredential
+from licenses.selectors import customers_pull_credentials_to_show
+from oci.reference import MalformedName
+from portal.errors import TooMany
+from portal.http.forms import refusals_in
+from portal.http.pages import page_context, render_page
+from portal.limits.minute_counts import count, seconds_left
+from registries.preview.manifest import Hosts
+
+CHECKS_PER_MINUTE = 30
+
+
+class CheckForm(forms.Form):
+    """``holder`` names a credential and is none, so it may be in an address."""
+
+    holder = forms.ChoiceField(
+        label="License or credential",
+        required=False,
+        error_messages={"invalid_choice": "Choose one of yours."},
+    )
+    image = forms.CharField(
+        max_length=1000,
+        help_text="As you have it: a docker pull command, the name to pull it by, or "
+        "the name that it has elsewhere.",
+        error_messages={"required": "Enter the name of an image."},
+        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    def __init__(
+        self, data: Mapping[str, str] | None, *, holders: Sequence[Holder], proxy: str
+    ) -> None:
+        super().__init__(data)
+        self.holders = {str(holder.subject): holder for holder in holders}
+        if len(holders) == 1:
+            del self.fields["holder"]
+        else:
+            choice: Any = self.fields["holder"]
+            choice.choices = _choices(holders)
+        slug = holders[0].license.application.slug
+        self.fields["image"].widget.attrs["placeholder"] = (
+            f"{proxy}/proxy/{slug}/quay.io/example/app:v1"
+        )
+
+    def chosen(self) -> Holder:
+        first = next(iter(self.holders))
+        return self.holders[self.cleaned_data.get("holder") or first]
+
+
+@require_safe
+@customer_page()
+def check(request: CustomerRequest) -> HttpResponse:
+    """Say whether an image can be pulled, and what to do next. Pulls nothing."""
+    holders = _holders(request)
+    context: dict[str, Any] = {
+        "form": None,
+        "address": request.META["BERTH_CLIENT_ADDRESS"] or "unknown",
+    }
+    if holders:
+        data = request.GET if "image" in request.GET else None
+        proxy = page_context(request)["proxy_host"]
+        form = CheckForm(data, holders=holders, proxy=proxy)
+        if form.is_valid():
+            with refusals_in(request, form):
+                context["answer"] = _answer(request, form, context["address"])
+        context["form"] = form
+    return render_page(request, "customers/check.html", context)
+
+
+def _answer(request: CustomerRequest, form: CheckForm, address: str) -> Answer | None:
+    _count(request)
+    names = page_context(request)
+    try:
+        return answer_to(
+            form.cleaned_data["image"],
+            form.chosen(),
+            hosts=Hosts(names["proxy_host"], names["registry_host"]),
+            address=address,
+            vendor=request.look.name,
+            others=list(form.holders.values()),
+        )
+    except MalformedName as error:
+        form.add_error("image", str(error))
+        return None
+
+
+def _count(request: CustomerRequest) -> None:
+    """Count a check, so that nobody learns names of images by trying many."""
+    if count(f"customer-checks:{request.user.pk}") > CHECKS_PER_MINUTE:
+        seconds = seconds_left()
+        raise TooMany(
+            "too_many_checks",
+            f"You can check {CHECKS_PER_MINUTE} images a minute. Try again in "
+            f"{seconds} seconds.",
+            seconds,
+        )
+
+
+def _holders(request: CustomerRequest) -> list[Holder]:
+    """Return each license, followed by its pull credentials."""
+    credentials: dict[object, list[PullCredential]] = {}
+    for credential in customers_pull_credentials_to_show(request.customer):
+        credentials.setdefault(credential.license_id, []).append(credential)
+    return [
+        Holder(card, credential)
+        for card in cards(request)
+        for credential in (None, *credentials.get(card.license.pk, []))
+    ]
+
+
+def _choices(holders: Sequence[Holder]) -> list[tuple[str, list[tuple[str, str]]]]:
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for holder in holders:
+        choice = (str(holder.subject), _label(holder))
+        groups.setdefault(license_name(holder.license), []).append(choice)
+    return list(groups.items())
+
+
+def _label(holder: Holder) -> str:
+    if holder.credential is None:
+        return f"The license itself: {holder.card.state}"
+    row = CredentialRow(holder.credential, holder.card, vendor="")
+    return f"{row.credential.name} ({row.credential.key[:8]}…): {row.words}"
