@@ -17,11 +17,6 @@ _shown: list[URLPattern | URLResolver] = [
     path("pulls", pulls.pulls, name="pulls"),
     path("pulls/csv", pulls.export, name="pulls-csv"),
     path("license-file", license_file.license_file, name="license-file"),
-    path(
-        "license-file/<uuid:license_id>/download",
-        license_file.download,
-        name="license-file-download",
-    ),
     path("people", people.people, name="people"),
 ]
 # What changes something is for contacts alone.
@@ -41,6 +36,11 @@ _changing: list[URLPattern | URLResolver] = [
         "credentials/<uuid:credential_id>/revoke",
         credentials.revoke_credential,
         name="credentials-revoke",
+    ),
+    path(
+        "license-file/<uuid:license_id>/download",
+        license_file.download,
+        name="license-file-download",
     ),
     path("people/invite", people.invite, name="people-invite"),
     path("people/<uuid:contact_id>/edit", people.edit_person, name="people-edit"),

@@ -167,11 +167,13 @@ def test_readers_see_what_is_for_readers_and_change_nothing(
     client.get(f"/c/{contact.customer_id}/")
     before = rows_of(world.team)
 
-    for response in asked_both_ways(client, address(route, world.ids)):
-        if role_for(route) == ContactRole.ADMINISTRATOR:
-            assert response.status_code == 403
-        else:
-            assert response.status_code in {200, 405}
+    expected = 403 if role_for(route) == ContactRole.ADMINISTRATOR else 200
+    statuses = [
+        response.status_code
+        for response in asked_both_ways(client, address(route, world.ids))
+    ]
+    assert expected in statuses
+    assert set(statuses) <= {expected, 405}
     assert rows_of(world.team) == before
 
 
@@ -181,7 +183,9 @@ def test_every_page_is_no_404_to_its_administrators(route: str, world: World) ->
     contact = ContactFactory(customer=customer_of(world))
     client = browser_of(UserFactory(email=contact.email))
 
-    assert client.get(address(route, world.ids)).status_code == 200
+    responses = asked_both_ways(client, address(route, world.ids))
+
+    assert 200 in {response.status_code for response in responses}
 
 
 @pytest.mark.parametrize("role", ContactRole.values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -96,7 +97,9 @@ ROUTES = {
     "customers/<uuid:customer_id>/contacts/<uuid:contact_id>": Route(
         OBJECT, {"patch": {"role": "reader"}}
     ),
-    "customers/<uuid:customer_id>/links": Route(OBJECT),
+    "customers/<uuid:customer_id>/links": Route(
+        OBJECT, {"post": {"contacts": ["<uuid:contact_id>"]}}
+    ),
     "customers/<uuid:customer_id>/links/<uuid:link_id>": Route(OBJECT),
     "customers/<uuid:customer_id>/links/<uuid:link_id>/withdraw": Route(OBJECT),
     "licenses": Route(LIST),
@@ -162,7 +165,11 @@ def every(*kinds: str) -> list[tuple[str, str]]:
 
 
 def address(route: str, ids: dict[str, str]) -> str:
-    return "/" + re.sub(r"<\w+:(\w+)>", lambda match: ids[match[1]], route)
+    return "/" + filled(route, ids)
+
+
+def filled(text: str, ids: dict[str, str]) -> str:
+    return re.sub(r"<\w+:(\w+)>", lambda match: ids[match[1]], text)
 
 
 @pytest.fixture
@@ -270,6 +277,7 @@ def test_every_object_of_ours_is_no_404_to_us(
     world.registry.endpoint = "127.0.0.1:1"
     world.registry.save()
     body = ROUTES[route].bodies.get(method, {})
+    body = json.loads(filled(json.dumps(body), world.ids))
 
     response = owner_api.request(method, address(route, world.ids), body)
 
