@@ -92,6 +92,8 @@ _NOTHING_FOUND = {"search": "nothing-is-called-this"}
 _IMAGE = {"image": "quay.io/kestrel/api:v4.0.0"}
 _REFUSED_PULL = {"license": "{revoked_license_id}", **_IMAGE}
 _GOOD_PULL = {"license": "{license_id}", **_IMAGE}
+_CHECKED = {"holder": "pull-credential:{credential_id}", **_IMAGE}
+_CHECKED_ELSEWHERE = {**_CHECKED, "image": "gcr.io/example/api:v1"}
 
 _MANIFEST = """\
 apiVersion: apps/v1
@@ -131,6 +133,7 @@ _ROUTES = {
         customers-contacts customers-contacts-add customers-contacts-edit
         customers-contacts-remove customers-links-withdraw customers-send
         customer-view:overview customer-view:people
+        customer-view:credentials customer-view:check
         customer-look customer-look-logo-remove
         licenses licenses-add licenses-detail licenses-edit licenses-revoke
         licenses-replace-id licenses-credentials-add licenses-credentials-edit
@@ -169,6 +172,8 @@ _ROUTES = {
     Visitor.CONTACT: """
         customer:overview customer:people customer:people-invite customer:people-edit
         customer:people-send customer:people-remove
+        customer:credentials customer:credentials-add customer:credentials-edit
+        customer:credentials-rotate customer:credentials-revoke customer:check
     """,
     Visitor.NOBODY: """
         contact-link account_request_login_code
@@ -203,6 +208,10 @@ PAGES = (
         Visitor.NOBODY,
         state="invalid",
         values={"link_secret": "{unknown_secret}"},
+    ),
+    PortalPage("customer:check", Visitor.CONTACT, state="allowed", query=_CHECKED),
+    PortalPage(
+        "customer:check", Visitor.CONTACT, state="refused", query=_CHECKED_ELSEWHERE
     ),
     PortalPage("pulls", state="refused", query={"outcome": "license_revoked"}),
     PortalPage("why", state="refused", query=_REFUSED_PULL),

@@ -28,7 +28,12 @@ from teams.permissions import Role  # noqa: E402
 from tests.support.example.data import fill_example_team, session_of  # noqa: E402
 from tests.support.pages.reading import give_password  # noqa: E402
 from tests.support.rows.alerting import alert  # noqa: E402
-from tests.support.rows.factories import PASSWORD, MembershipFactory  # noqa: E402
+from tests.support.rows.factories import (  # noqa: E402
+    PASSWORD,
+    ContactFactory,
+    MembershipFactory,
+    UserFactory,
+)
 from tests.support.rows.vendor import Vendor, create_vendor  # noqa: E402
 from tests.support.rows.world import rows_of  # noqa: E402
 
@@ -95,6 +100,18 @@ def license(team: str) -> dict[str, str]:
     return {"id": str(issued.pk), "license_id": issued.license_id.reveal()}
 
 
+def contact(team: str, role: str) -> dict[str, str]:
+    """Add a person to the team's customer; return their session and its page."""
+    customer = vendors[team].customer
+    added = ContactFactory(
+        customer=customer, email=f"{role}@{team}.customer.example", role=role
+    )
+    return {
+        "session": session_of(UserFactory(email=added.email)),
+        "home": f"/c/{customer.pk}/",
+    }
+
+
 def rows(team: str) -> str:
     """Return a digest of all that the database holds of a team."""
     rows = rows_of(vendors[team].team)
@@ -121,7 +138,8 @@ def example_team() -> dict[str, Any]:
 CALLS: dict[str, Callable[..., Any]] = {
     call.__name__: call
     for call in (
-        *(team, registry, webhook, alerts, license, rows, password, example_team),
+        *(team, registry, webhook, alerts, license, contact, rows, password),
+        example_team,
     )
 }
 
