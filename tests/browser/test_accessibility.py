@@ -77,10 +77,12 @@ def test_every_page_is_looked_at(
     route: str, example: ExampleTeam, portal: PortalStack
 ) -> None:
     """What no other test here opens is no page: a download, a redirect, a POST."""
+    is_of_customer = route.startswith("customer:")
+    visitor = Visitor.CONTACT if is_of_customer else Visitor.GUARDED
     answer = urllib3.request(
         "GET",
         portal.url + address_of(route, example.ids),
-        headers={"Cookie": f"sessionid={example.sessions[Visitor.GUARDED]}"},
+        headers={"Cookie": f"sessionid={example.sessions[visitor]}"},
         redirect=False,
     )
 

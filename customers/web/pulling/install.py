@@ -52,7 +52,7 @@ def install(request: CustomerRequest) -> HttpResponse:
         "tools": _tools(image),
         "tool": tool,
         "steps": tool.steps(wanted),
-        "save_secret": SAVE_SECRET if tool.reads_secret else "",
+        "save_secret": SAVE_SECRET,
     }
     return render_page(request, "customers/install.html", context)
 

@@ -15,7 +15,7 @@ from oci.kustomize import dump_yaml, image_name
 from oci.pull_secrets import USERNAME, pull_secret_name
 
 SECRET_FILE = "pull-credential"  # noqa: S105 -- a file's name
-# The first line of every tool but the installer's. The file is for its owner alone.
+# The first line for every tool. The file is for its owner alone.
 SAVE_SECRET = f"(umask 077; cat > {SECRET_FILE})"
 # In a command's arguments where a tool takes no password otherwise.
 _CREDENTIALS = f'"{USERNAME}:$(cat {SECRET_FILE})"'
@@ -53,12 +53,12 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A tool that pulls, and its steps; ``reads_secret`` if they read the file."""
+    """A tool that pulls, and its steps; the installer needs the license file too."""
 
     key: str
     label: str
     steps: Callable[[Wanted], list[Step]]
-    reads_secret: bool = True
+    needs_license_file: bool = False
 
 
 def _login(program: str, wanted: Wanted) -> str:
@@ -129,10 +129,10 @@ def _kustomize(wanted: Wanted) -> list[Step]:
         Step(
             "Put the vendor's manifests into the directory manifests, and your license "
             "file beside it. The installer writes the pull secret, and a kustomization "
-            "that renames the images. Your manifests stay as they are.",
-            "berth-installer patch manifests/ "
-            f"--license license-{wanted.application}.yaml --portal "
-            f"{quote(wanted.portal)} --out out/",
+            "that renames the images. The manifests stay as they are.",
+            f"berth-installer patch manifests/ --out out/ \\\n"
+            f"  --license license-{wanted.application}.yaml \\\n"
+            f"  --credential-file {SECRET_FILE} --portal {quote(wanted.portal)}",
         ),
         Step("Apply it.", "kubectl apply --kustomize out/overlays/midstream"),
     ]
@@ -180,7 +180,7 @@ _TOOLS = (
     Tool("podman", "Podman", _engine("podman")),
     Tool("containerd", "containerd", _containerd),
     Tool("kubernetes", "Kubernetes", _kubernetes),
-    Tool("kustomize", "Kustomize", _kustomize, reads_secret=False),
+    Tool("kustomize", "Kustomize", _kustomize, needs_license_file=True),
     Tool("helm", "Helm", _helm),
     Tool("compose", "Compose", _compose),
 )

@@ -183,7 +183,7 @@ def test_no_secret_is_in_the_page(anna: Contact, license: License) -> None:
     for tool in TOOLS:
         page = page_of(anna, tool=tool).content.decode()
         assert license.license_id.reveal() not in page
-        assert f"/c/{anna.customer_id}/credentials" in page or tool == "kustomize"
+        assert f"/c/{anna.customer_id}/credentials" in page
 
 
 def test_readers_and_members_see_it_and_others_do_not(

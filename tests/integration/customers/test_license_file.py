@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
+import sys
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +18,7 @@ from django.utils import timezone
 from audit.models import AuditEvent
 from customers.actors import contact_actor
 from customers.models import Contact
+from deploy.local.demo_settings import PROJECT
 from licenses.models import License
 from licenses.services import (
     change_license,
@@ -138,14 +144,29 @@ def test_changes_are_told_in_the_customers_words(
     assert actor.label not in text
 
 
-def test_the_lines_name_the_file_and_the_key(anna: Contact, license: License) -> None:
-    text = text_of(signed_in(anna).get(page(anna)))
+def test_the_lines_fetch_the_key_and_verify_the_file(
+    anna: Contact, license: License, tmp_path: Path
+) -> None:
+    browser = signed_in(anna)
+    response = browser.get(page(anna))
+    (card,) = response.context["cards"]
+    assert card.verify in text_of(response)
+    address = response.context["fetch_root_key"].split()[-1]
+    assert address in text_of(response)
 
-    assert (
-        "berth-installer verify --license license-kestrel.yaml "
-        "--root-key berth-license-root.pem"
-    ) in text
-    assert "http://testserver/.well-known/berth-license-root.pem" in text
+    key = browser.get(address.removeprefix("http://testserver")).content
+    (tmp_path / "berth-license-root.pem").write_bytes(key)
+    downloaded = browser.post(page(anna, f"/{license.pk}/download"))
+    (tmp_path / "license-kestrel.yaml").write_bytes(downloaded.content)
+    verified = subprocess.run(
+        [sys.executable, "-m", "installer", *shlex.split(card.verify)[1:]],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(PROJECT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert verified.returncode == 0, verified.stderr
 
 
 def test_more_licenses_need_no_more_queries(

@@ -132,8 +132,9 @@ _ROUTES = {
         customers customers-add customers-detail customers-edit customers-archive
         customers-contacts customers-contacts-add customers-contacts-edit
         customers-contacts-remove customers-links-withdraw customers-send
-        customer-view:overview customer-view:people
-        customer-view:credentials customer-view:check
+        customer-view:overview customer-view:install customer-view:credentials
+        customer-view:check customer-view:pulls customer-view:license-file
+        customer-view:people
         customer-look customer-look-logo-remove
         licenses licenses-add licenses-detail licenses-edit licenses-revoke
         licenses-replace-id licenses-credentials-add licenses-credentials-edit
@@ -170,7 +171,8 @@ _ROUTES = {
         contact-home mfa_index mfa_activate_totp mfa_list_webauthn account_email
     """,
     Visitor.CONTACT: """
-        customer:overview customer:people customer:people-invite customer:people-edit
+        customer:overview customer:install customer:pulls customer:license-file
+        customer:people customer:people-invite customer:people-edit
         customer:people-send customer:people-remove
         customer:credentials customer:credentials-add customer:credentials-edit
         customer:credentials-rotate customer:credentials-revoke customer:check
@@ -202,6 +204,18 @@ PAGES = (
     PortalPage("licenses", state="expired", query={"state": "expired"}),
     PortalPage("licenses-detail", state="revoked", values=_REVOKED),
     PortalPage("licenses-reinstate", values=_REVOKED),
+    PortalPage(
+        "customer:install",
+        Visitor.CONTACT,
+        state="kubernetes",
+        query={"tool": "kubernetes"},
+    ),
+    PortalPage(
+        "customer:pulls",
+        Visitor.CONTACT,
+        state="refused",
+        query={"outcome": "refused"},
+    ),
     PortalPage("contact-link", Visitor.CONTACT, state="other"),
     PortalPage(
         "contact-link",
