@@ -64,7 +64,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
         assert layer in LAYERS, f"{item.path} is in no layer of tests"
         item.add_marker(layer)
         item.add_marker(pytest.mark.xdist_group(_group(item.path)))
-        if "django_db_setup" in getattr(item, "fixturenames", ()):
+        is_marked = item.get_closest_marker("django_db") is not None
+        if not is_marked and "django_db_setup" in getattr(item, "fixturenames", ()):
             # pytest-django creates no database unless a test says that it needs one.
             item.add_marker("django_db")
         if layer == "browser":

@@ -28,6 +28,10 @@ _TEXTS = {
 
 
 class LookSerializer(RowSerializer[VendorLook]):
+    # They may be empty, which is no address.
+    support_email = serializers.CharField(read_only=True)
+    support_url = serializers.CharField(read_only=True)
+    reply_to = serializers.CharField(read_only=True)
     logo_url = serializers.SerializerMethodField(
         help_text="Path of the logo; null without one"
     )

@@ -44,6 +44,7 @@ class CustomerLinkSerializer(RowSerializer[CustomerLink]):
     state = serializers.ChoiceField(LINK_STATES, read_only=True)
     opened_at = serializers.DateTimeField(
         read_only=True,
+        allow_null=True,
         help_text="When the link was first followed, perhaps by a mail scanner",
     )
 

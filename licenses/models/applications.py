@@ -27,6 +27,7 @@ RESERVED_SLUGS = frozenset(
         "accounts",
         "admin",
         "api",
+        "c",
         "invitations",
         "livez",
         "metrics",

@@ -88,7 +88,7 @@ def rotate(log: Path) -> None:
     os.utime(f"{log}.1", (time.time() - 60,) * 2)
 
 
-def eventually(condition: Callable[[], bool], seconds: float = 30) -> None:
+def eventually(condition: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

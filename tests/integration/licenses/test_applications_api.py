@@ -28,6 +28,7 @@ def test_team_shows_role_and_permissions(viewer_api: ApiClient) -> None:
         "slug": "acme",
         "time_zone": "UTC",
         "require_second_factor": False,
+        "customers_make_credentials": False,
         "created_at": None,
         "role": "read-only",
         "permissions": [

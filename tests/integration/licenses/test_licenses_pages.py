@@ -28,12 +28,13 @@ from tests.support.rows.factories import (
     LicenseFieldFactory,
     LicenseTrafficFactory,
     MembershipFactory,
+    PullCredentialFactory,
     PullEventFactory,
 )
 
 # Of which seven are of every first page of a session.
 LIST_QUERIES = 9
-DETAIL_QUERIES = 12
+DETAIL_QUERIES = 14
 
 
 def test_list_shows_each_license_and_its_state(
@@ -325,6 +326,7 @@ def test_detail_asks_a_constant_number_of_queries(
         PullEventFactory(team=owner.team, license=license, repository=f"a/b{number}")
         day = timezone.now().date() - timedelta(days=number)
         LicenseTrafficFactory(license=license, day=day)
+        PullCredentialFactory(license=license)
         AuditEvent.objects.create(
             team=owner.team,
             tag="license:changed",

@@ -40,6 +40,7 @@ MADE_BY_NOBODY = {
     "teams.Session": "is a person's own browser's",
     "teams.StoredMail": "is to the person it is about",
     "teams.Invitation": "has its sender in invited_by",
+    "customers.CustomerLink": "its secret is mailed, and shown to nobody else",
     "licenses.License": "is the customer's, and its ID is Berth's choice",
     "licenses.LicenseSigningKey": "made by Berth, and shown to nobody",
     "images.ImageBlob": "its digest is of the content, and public",

@@ -135,7 +135,7 @@ _ROUTES = {
         customer-view:overview customer-view:install customer-view:credentials
         customer-view:check customer-view:pulls customer-view:license-file
         customer-view:people
-        customer-look customer-look-logo-remove
+        customer-look customer-mails customer-look-logo-remove
         licenses licenses-add licenses-detail licenses-edit licenses-revoke
         licenses-replace-id licenses-credentials-add licenses-credentials-edit
         licenses-credentials-rotate licenses-credentials-revoke
@@ -178,7 +178,7 @@ _ROUTES = {
         customer:credentials-rotate customer:credentials-revoke customer:check
     """,
     Visitor.NOBODY: """
-        contact-link account_request_login_code
+        contact-link contact-unsubscribe account_request_login_code
         account_login account_signup account_inactive
         account_reset_password account_reset_password_done
         account_reset_password_from_key account_reset_password_from_key_done

@@ -12,7 +12,8 @@ from customers.models import Contact, ContactRole, CustomerLink
 from customers.selectors import LINK_PURPOSE
 from customers.services.contacts import add_contact
 from customers.services.look import change_logo, change_look
-from licenses.models import Customer
+from customers.unsubscribing import unsubscribe_token
+from licenses.models import Customer, NoticeKind
 from portal.crypto.fields import lookup_keyring
 from teams.actors import Actor
 from teams.models import User
@@ -53,6 +54,7 @@ def add_contacts(
         "link_id": str(link.pk),
         "link_secret": LINK_SECRET,
         "unknown_secret": UNKNOWN_SECRET,
+        "token": unsubscribe_token(reader, NoticeKind.LICENSE_EXPIRING),
         "digest": look.logo_digest,
         "color": look.accent.removeprefix("#"),
     }

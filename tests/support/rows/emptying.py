@@ -18,7 +18,14 @@ DO $$
 DECLARE
     name text;
 BEGIN
-    LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE;
+    LOOP
+        BEGIN
+            LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE;
+            EXIT;
+        EXCEPTION WHEN deadlock_detected THEN
+            -- Again: another process reads them in another order.
+        END;
+    END LOOP;
     FOREACH name IN ARRAY '{{{tables}}}'::text[] LOOP
         EXECUTE format('DELETE FROM %I', name);
     END LOOP;
