@@ -53,5 +53,5 @@ def _tell(actor: Actor, subject: TeamOwned, what: str, advice: str = "") -> None
     alert_leak(
         subject,
         key=str(event.pk),
-        message=f"{what} was reported as leaked, and has been stopped. {advice}",
+        message=f"{what} was reported as leaked, and was stopped. {advice}".rstrip(),
     )
