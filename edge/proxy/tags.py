@@ -85,8 +85,8 @@ async def _answer(exchange: Exchange, cache: DiskCache) -> None:
         is_same = await _answer_again(exchange, cache, record, send_kept)
         if is_same and record.age > CONFIRM_SECONDS:
             record = record._replace(verified_at=time.time())
-            await _keep(exchange, cache, record)
             await _remember(exchange, cache, record, entry)
+            await _keep(exchange, cache, record)
 
 
 def _tag_key(exchange: Exchange) -> TagKey:

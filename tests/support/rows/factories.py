@@ -348,7 +348,7 @@ class ImageTagFactory(DjangoModelFactory[ImageTag]):
     manifest = factory.SubFactory(ImageManifestFactory)
     repository = factory.SelfAttribute("manifest.repository")
     team = factory.SelfAttribute("repository.team")
-    name = factory.Sequence(lambda n: f"v{n}")
+    name = factory.Sequence(lambda n: f"1.0.{n}")
     pushed_at = factory.LazyFunction(timezone.now)
     confirmed_at = factory.LazyFunction(timezone.now)
 

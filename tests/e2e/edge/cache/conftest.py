@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -104,6 +105,15 @@ class Customer:
             return any(digest in path.read_text() for path in self._files("tags"))
 
         eventually(is_tagged, f"no tag is {digest}", 30)
+
+    def until_confirmed(self) -> None:
+        """Wait until what was confirmed is kept, which follows the answer."""
+
+        def is_confirmed() -> bool:
+            records = [json.loads(path.read_text()) for path in self._files("tags")]
+            return all(time.time() - record["verified_at"] < 60 for record in records)
+
+        eventually(is_confirmed, "a tag's confirmation is not kept", 30)
 
     def age_tags(self, seconds: float) -> None:
         """Put the last confirmation of each tag further back."""

@@ -7,7 +7,6 @@ import time
 
 import pytest
 
-from edge.cache.tags import CONFIRM_SECONDS
 from licenses.services import revoke_license
 from oci.media_types import DOCKER_MANIFEST, OCI_MANIFEST
 from tests.e2e.edge.cache.conftest import REPOSITORY, STALE_SECONDS, Customer
@@ -17,6 +16,7 @@ from tests.support.objects.object_registry import ObjectRegistry, Stored
 
 FIRST, SECOND = b'{"manifest": 1}', b'{"manifest": 2}'
 TAG = "manifests/v1"
+HOUR = 3600
 STALE = '110 - "Response is Stale"'
 
 
@@ -32,8 +32,9 @@ def digest(customer: Customer, origin: ObjectRegistry) -> str:
 @pytest.fixture
 def confirmed(customer: Customer, digest: str) -> str:
     """The digest of a tag that the upstream confirmed a moment ago."""
-    customer.age_tags(CONFIRM_SECONDS + 1)
+    customer.age_tags(HOUR)
     assert customer.get(TAG).body == FIRST
+    customer.until_confirmed()
     return digest
 
 
