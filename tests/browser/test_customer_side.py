@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import re
 
-import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.browser.axe import problems_in_all_looks
 from tests.support.browser.browsing import Browsing
-from tests.support.browser.chromium import NARROW
 from tests.support.stacks.portal_stack import Crew, PortalStack
 
 LINK = r"http://\S+/c/links/\S+"
@@ -25,41 +22,6 @@ def send(page: Page, crew: Crew, address: str) -> None:
     preview = page.get_by_role("region", name="Preview")
     expect(preview).to_contain_text("Welcome aboard.")
     expect(preview).to_contain_text("/c/links/…")
-
-
-@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
-def test_a_vendor_sends_and_the_customer_comes_in(
-    browsing: Browsing, portal: PortalStack, crew: Crew, scripts: bool
-) -> None:
-    portal.license(crew)
-    address = f"anna@{crew.slug}-customer.example"
-    owner = browsing.visitor(crew.sessions["owner"], scripts=scripts)
-    send(owner, crew, address)
-    assert not scripts or problems_in_all_looks(owner) == []
-    owner.get_by_role("button", name="Send", exact=True).click()
-    row = owner.get_by_role("row").filter(has_text="Anna Admin")
-    expect(row).to_contain_text("sent")
-
-    anna = browsing.visitor(scripts=scripts, width=NARROW)
-    link = portal.wait_for_mail(address, LINK)
-    anna.goto(link)
-    owner.reload()
-    expect(row).to_contain_text("link opened")
-    anna.get_by_role("button", name=f"Continue as {address}").click()
-    expect(anna).to_have_url(re.compile(r"/c/[0-9a-f-]{36}/$"))
-    expect(anna.get_by_text("What to do:")).to_be_visible()
-    assert not scripts or problems_in_all_looks(anna) == []
-
-    anna.get_by_role("link", name="People").click()
-    anna.get_by_role("link", name="Invite a person").click()
-    anna.get_by_label("E-mail address").fill(f"bob@{crew.slug}-customer.example")
-    anna.get_by_role("button", name="Send invitation").click()
-    expect(anna.get_by_role("row").filter(has_text="bob@")).to_contain_text("sent")
-    assert not scripts or problems_in_all_looks(anna) == []
-
-    owner.reload()
-    expect(row).to_contain_text("signed in")
-    expect(owner.get_by_role("row").filter(has_text="bob@")).to_contain_text(address)
 
 
 def test_a_used_link_leads_to_a_code(

@@ -39,8 +39,7 @@ def connect_with_known_username(portal: PortalStack, crew: Crew) -> str:
         team=crew.slug,
         endpoint="registry.example.com",
         slug="theirs",
-        username=USERNAME,
-        password="p-7f3a91",
+        credential=(USERNAME, "p-7f3a91"),
     )
     return registry_id
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-import subprocess
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,49 +15,15 @@ import yaml
 from customers.web.pulling.install_lines import SAVE_SECRET, TOOLS, Step, Wanted
 from deploy.local import images
 from tests.e2e.conftest import Upstream
+from tests.support.clients.customer_shell import Shell
 from tests.support.clients.edge import EdgeClient
-from tests.support.clients.engines import Finished, succeeded
+from tests.support.clients.engines import succeeded
 from tests.support.rows.factories import pull_credential
 from tests.support.rows.vendor import Vendor
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0, reason="container engines are started as root"
 )
-
-
-class Shell:
-    """A customer's shell: its tools find their engines, and that hosts have no TLS."""
-
-    def __init__(self, home: Path, engines: Path, host: str) -> None:
-        self.home = home
-        registries = f'[[registry]]\nlocation = "{host}"\ninsecure = true\n'
-        storage = (
-            f'[storage]\ndriver = "vfs"\ngraphroot = "{home}/podman"\n'
-            f'runroot = "{home}/run"\n'
-        )
-        (home / "registries.conf").write_text(registries)
-        (home / "storage.conf").write_text(storage)
-        self._environment = os.environ | {
-            "DOCKER_HOST": f"unix://{engines}/docker.sock",
-            "DOCKER_CONFIG": str(home / "docker"),
-            "REGISTRY_AUTH_FILE": str(home / "auth.json"),
-            "CONTAINERS_REGISTRIES_CONF": str(home / "registries.conf"),
-            "CONTAINERS_STORAGE_CONF": str(home / "storage.conf"),
-            "CONTAINERD_ADDRESS": f"{engines}/exec/containerd/containerd.sock",
-            "CONTAINERD_SNAPSHOTTER": "native",
-        }
-
-    def __call__(self, lines: str, *, stdin: str = "") -> Finished:
-        return subprocess.run(
-            ["sh", "-e", "-c", lines],
-            cwd=self.home,
-            env=self._environment,
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
 
 
 @pytest.fixture
@@ -132,3 +98,25 @@ def test_the_portal_writes_the_pull_secret(
     auth = base64.b64encode(f"license:{secret}".encode()).decode()
     assert config["auths"][wanted.host] == {"auth": auth}
     assert manifest["metadata"]["name"] in step.text
+
+
+@pytest.mark.skipif(
+    shutil.which("kubectl") is None, reason="kubectl is not a Debian package"
+)
+@pytest.mark.parametrize(("number", "kind"), [(0, "Secret"), (1, "Pod")])
+def test_kubectl_reads_what_it_is_given(
+    shell: Shell, wanted: Wanted, number: int, kind: str
+) -> None:
+    step = steps_of("kubernetes", wanted)[number]
+    text = step.lines if step.file else shell(step.lines.rpartition("|")[0]).stdout
+
+    # The one of its commands that reads a manifest strictly, and asks no cluster.
+    read = shell(
+        "kubectl annotate --local --filename - --output yaml read=yes", stdin=text
+    )
+
+    succeeded(read)
+    manifest = yaml.safe_load(text)
+    assert manifest["kind"] == kind
+    manifest["metadata"]["annotations"] = {"read": "yes"}
+    assert yaml.safe_load(read.stdout) == manifest

@@ -9,6 +9,8 @@ import json
 import os
 import subprocess
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from deploy.local.images import (
@@ -18,9 +20,31 @@ from deploy.local.images import (
     image_manifest,
     tar_layer,
 )
+from deploy.local.process import ManagedProcess
 from tests.support.conformance.client import sha256
 
 Finished = subprocess.CompletedProcess[str]
+
+
+@contextmanager
+def running_engines(directory: Path) -> Iterator[None]:
+    """Run a docker engine, with the containerd that it brings along."""
+    log_in(directory, {})
+    with ManagedProcess(
+        [
+            *("dockerd", "--iptables=false", "--bridge=none", "--storage-driver=vfs"),
+            *("--data-root", str(directory / "data")),
+            *("--exec-root", str(directory / "exec")),
+            *("--pidfile", str(directory / "pid")),
+            *("--host", f"unix://{directory}/docker.sock"),
+        ],
+        name="dockerd",
+        log=directory / "dockerd.log",
+        env=dict(os.environ),
+        cwd=directory,
+    ) as process:
+        process.wait_until(lambda: run("docker", directory, "info").returncode == 0, 60)
+        yield
 
 
 def run(program: str, directory: Path, *arguments: str, stdin: str = "") -> Finished:

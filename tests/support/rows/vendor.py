@@ -58,6 +58,7 @@ class Vendor:
         patterns: tuple[str, ...] = ("*",),
         applications: list[Application] | None = None,
         trusted_realm: str = "",
+        test_image: str = "",
     ) -> ExternalRegistry:
         username, password = credential
         return connect_registry(
@@ -71,6 +72,7 @@ class Vendor:
                 repository_patterns=patterns,
                 applications=applications,
                 trusted_realm=trusted_realm,
+                test_image=test_image,
             ),
             skip_test=True,
         )

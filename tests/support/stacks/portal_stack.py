@@ -88,16 +88,15 @@ class PortalStack:
         """Make a team that no other test has."""
         return Crew(**self.seed("team", slug=f"crew{next(self._numbers)}"))
 
-    def connect_sample(self, crew: Crew) -> str:
+    def connect_sample(self, crew: Crew, **values: Any) -> str:
         """Connect the sample registry to a team, with the right password."""
-        username, password = self.sample_login
         registry_id: str = self.seed(
             "registry",
             team=crew.slug,
             endpoint=self.settings.sample_host,
             slug="sample",
-            username=username,
-            password=password,
+            credential=self.sample_login,
+            **values,
         )
         return registry_id
 

@@ -72,10 +72,9 @@ def team(slug: str) -> dict[str, Any]:
     }
 
 
-def registry(team: str, endpoint: str, slug: str, username: str, password: str) -> str:
+def registry(team: str, **values: Any) -> str:
     """Connect a registry without trying its credential; return its ID."""
-    credential = (username, password)
-    return str(vendors[team].connect(endpoint, slug, credential).pk)
+    return str(vendors[team].connect(**values).pk)
 
 
 def webhook(team: str, url: str, called: str = "Pager") -> str:
