@@ -16,8 +16,10 @@ Open   {portal}/   and sign in:
          {owner_email}
          {owner_password}
 
-       Images lists the names to pull, and Licenses has the license that pulls them. Its
-       page shows the commands, and can revoke and reinstate it.
+       Licenses has a license. On its page, press Send to customer, and enter an address.
+       The mail is a file in {mail}.
+       Open its link in a private window: that is what the customer sees. Credentials
+       makes a pull credential, and Install has the lines that pull with it.
 
        To connect the sample registry yourself, choose Other registry, {sample_host},
        username {sample_user}, and the password in
@@ -31,8 +33,8 @@ In another terminal, type:
   . {facts}
   IMAGE=$PROXY_HOST/proxy/$APP_SLUG/sample/$SAMPLE_IMAGE
 
-Pull the private image with only the license, by any of these clients (Debian packages
-skopeo, docker.io, podman, containerd):
+Pull the private image with the license ID, or with a pull credential in its place, by any
+of these clients (Debian packages skopeo, docker.io, podman, containerd):
 
   skopeo copy --src-tls-verify=false --src-creds "license:$LICENSE_ID" \\
     docker://$IMAGE dir:/tmp/berth-image
@@ -61,7 +63,6 @@ Pull it with the license:
     docker://$REGISTRY_HOST/$APP_SLUG/api:v1 dir:/tmp/berth-own-image
 
 Logs: {logs}
-Mails: {mail}
 """
 
 
