@@ -21,6 +21,7 @@ class Event(StrEnum):
     LICENSE_REVOKED = "license.revoked"
     SECRET_LEAKED = "secret.leaked"  # noqa: S105 -- an event
     PULL_CREDENTIAL_EXPIRING = "pull_credential.expiring"
+    PULL_CREDENTIAL_UNUSED = "pull_credential.unused"
     LICENSE_ISSUED = "license.issued"
     LICENSE_CHANGED = "license.changed"
     LICENSE_REINSTATED = "license.reinstated"
@@ -69,6 +70,7 @@ DESCRIPTIONS = {
     Event.LICENSE_REVOKED: "A license was revoked",
     Event.SECRET_LEAKED: "A secret was reported as leaked, and stopped",
     Event.PULL_CREDENTIAL_EXPIRING: "A pull credential expires in 7 days",
+    Event.PULL_CREDENTIAL_UNUSED: "A pull credential was not used for 90 days",
     Event.LICENSE_ISSUED: "A license was issued",
     Event.LICENSE_CHANGED: "A license was changed",
     Event.LICENSE_REINSTATED: "A license was reinstated",

@@ -78,6 +78,7 @@ class PullCredentialAdmin(ReadOnlyAdmin):
         "last_used_at",
         "last_used_address",
         "last_used_client",
+        "unused_alerted_at",
     )
 
 

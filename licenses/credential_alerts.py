@@ -6,18 +6,25 @@ secret.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import F, Q
 from django.utils import timezone
 
 from alerts.events import Event
 from licenses.alerts import instant, named, raise_license_event
-from licenses.models import NoticeKind, PullCredential
+from licenses.models import (
+    License,
+    NoticeKind,
+    PullCredential,
+    PullCredentialQuerySet,
+)
 from licenses.notices import note
 from teams.actors import Actor
 
 EXPIRES_SOON = timedelta(days=7)
+UNUSED_DAYS = 90
 
 
 def tell_credential_created(actor: Actor, credential: PullCredential) -> None:
@@ -86,6 +93,57 @@ def _alert_expiry(credential: PullCredential) -> None:
         f"{credential.pk}:{instant(at)}",
         name=credential.name,
     )
+
+
+def alert_unused_credentials() -> int:
+    """Alert teams of credentials that nobody has used for 90 days.
+
+    A new one counts from its creation. Each is told once, and again only after another
+    use and 90 days. Not of replaced ones, nor of what does not pull. Returns the number
+    of alerts.
+    """
+    now = timezone.now()
+    related = ("license__customer", "license__application", "license__channel")
+    credentials = _unused(now).select_related(*related)
+    return sum(_alert_unused(credential, now) for credential in credentials.iterator())
+
+
+def _unused(now: datetime) -> PullCredentialQuerySet:
+    told_before_its_last_use = Q(unused_alerted_at__lt=F("last_used_at"))
+    return (
+        PullCredential.objects.current()
+        .usable(now)
+        .unused_since(now - timedelta(days=UNUSED_DAYS))
+        .filter(
+            Q(unused_alerted_at__isnull=True) | told_before_its_last_use,
+            license__in=License.objects.active(now),
+            license__customer__archived_at__isnull=True,
+        )
+    )
+
+
+@transaction.atomic
+def _alert_unused(credential: PullCredential, now: datetime) -> bool:
+    # It may have been used, or told by another worker, since it was read.
+    if not _unused(now).filter(pk=credential.pk).update(unused_alerted_at=now):
+        return False
+    used_at = credential.last_used_at
+    since = (
+        f"It was last used on {used_at:%Y-%m-%d}" if used_at else "It was never used"
+    )
+    raise_license_event(
+        credential.license,
+        Event.PULL_CREDENTIAL_UNUSED,
+        key=f"{credential.pk}:{instant(used_at)}",
+        message=(
+            f"The pull credential {credential.name} of {named(credential.license)} has "
+            f"not been used for {UNUSED_DAYS} days. {since}. Revoke it if nobody needs "
+            "it: a secret that nobody uses can still leak."
+        ),
+        credential=_described(credential),
+        last_used_at=instant(used_at),
+    )
+    return True
 
 
 def _tell(

@@ -821,6 +821,10 @@ class Migration(migrations.Migration):
                     models.CharField(blank=True, editable=False, max_length=100),
                 ),
                 (
+                    "unused_alerted_at",
+                    models.DateTimeField(editable=False, null=True),
+                ),
+                (
                     "created_by",
                     models.ForeignKey(
                         blank=True,

@@ -42,6 +42,12 @@ class PullCredentialQuerySet(TeamOwnedQuerySet["PullCredential"]):
         """Keep what was neither revoked nor replaced; it may have expired."""
         return self.filter(revoked_at__isnull=True, replaced_by__isnull=True)
 
+    def unused_since(self, instant: datetime) -> Self:
+        """Keep what was not used since then; a new one counts from its creation."""
+        unused = Q(last_used_at__lte=instant)
+        never_used = Q(last_used_at__isnull=True, created_at__lte=instant)
+        return self.filter(unused | never_used)
+
     def usable(self, at: datetime | None = None) -> Self:
         """Keep what can be used to pull, replaced ones included."""
         unexpired = Q(expires_at__isnull=True) | Q(expires_at__gt=at or timezone.now())
@@ -109,6 +115,8 @@ class PullCredential(Made):
     last_used_client = models.CharField(
         max_length=MAX_CLIENT_LENGTH, blank=True, editable=False
     )
+    # When the team was alerted that nobody uses it. A later use ends that.
+    unused_alerted_at = models.DateTimeField(null=True, editable=False)
 
     objects = PullCredentialQuerySet.as_manager()  # type: ignore[misc]  # narrower
 

@@ -18,7 +18,10 @@ from alerts.events import CHOOSABLE, Event
 from alerts.models import Webhook
 from alerts.services import create_webhook, send_test
 from licenses.alerts import alert_expiring_licenses
-from licenses.credential_alerts import alert_expiring_credentials
+from licenses.credential_alerts import (
+    alert_expiring_credentials,
+    alert_unused_credentials,
+)
 from licenses.models import Customer, License, PullCredential
 from licenses.services import (
     archive_customer,
@@ -42,6 +45,7 @@ from registries.pulls.events import Counted, Pull
 from registries.pulls.usage import Usage, record_usage
 from registries.selectors import active_credential
 from teams.actors import NO_REQUEST
+from tests.support.rows.factories import pull_credential
 from tests.support.rows.vendor import Vendor, create_vendor
 from tests.support.servers.receiver import Receiver, running_receiver
 
@@ -159,6 +163,15 @@ def expire_credential(vendor: Vendor) -> None:
     alert_expiring_credentials()
 
 
+def leave_unused(vendor: Vendor) -> None:
+    pull_credential(
+        license_in(vendor),
+        networks=["203.0.113.0/24"],
+        last_used_at=timezone.now() - timedelta(days=91),
+    )
+    alert_unused_credentials()
+
+
 def leak(vendor: Vendor) -> None:
     revoke_leaked(Secret(license_in(vendor).license_id.reveal()), NO_REQUEST)
 
@@ -216,6 +229,7 @@ CAUSES: dict[str, Callable[[Vendor], object]] = {
         actor=vendor.actor, credential=credential(vendor)
     ),
     "pull_credential.expiring": expire_credential,
+    "pull_credential.unused": leave_unused,
     "secret.leaked": leak,
     "pull.refused": refuse,
     "webhook.test": lambda vendor: send_test(
