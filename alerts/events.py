@@ -22,6 +22,7 @@ class Event(StrEnum):
     SECRET_LEAKED = "secret.leaked"  # noqa: S105 -- an event
     PULL_CREDENTIAL_EXPIRING = "pull_credential.expiring"
     PULL_CREDENTIAL_UNUSED = "pull_credential.unused"
+    PULL_CREDENTIAL_NEW_NETWORK = "pull_credential.new_network"
     LICENSE_ISSUED = "license.issued"
     LICENSE_CHANGED = "license.changed"
     LICENSE_REINSTATED = "license.reinstated"
@@ -71,6 +72,7 @@ DESCRIPTIONS = {
     Event.SECRET_LEAKED: "A secret was reported as leaked, and stopped",
     Event.PULL_CREDENTIAL_EXPIRING: "A pull credential expires in 7 days",
     Event.PULL_CREDENTIAL_UNUSED: "A pull credential was not used for 90 days",
+    Event.PULL_CREDENTIAL_NEW_NETWORK: "A pull credential was used from a new network",
     Event.LICENSE_ISSUED: "A license was issued",
     Event.LICENSE_CHANGED: "A license was changed",
     Event.LICENSE_REINSTATED: "A license was reinstated",

@@ -9,6 +9,7 @@ from licenses.models import (
     License,
     LicenseField,
     PullCredential,
+    PullCredentialNetwork,
 )
 from portal.http.admin import ReadOnlyAdmin
 
@@ -80,6 +81,12 @@ class PullCredentialAdmin(ReadOnlyAdmin):
         "last_used_client",
         "unused_alerted_at",
     )
+
+
+@admin.register(PullCredentialNetwork)
+class PullCredentialNetworkAdmin(ReadOnlyAdmin):
+    list_display = ("credential", "network", "last_used_at")
+    fields = ("id", "team", "credential", "network", "created_at", "last_used_at")
 
 
 @admin.register(Application)

@@ -146,6 +146,32 @@ def _alert_unused(credential: PullCredential, now: datetime) -> bool:
     return True
 
 
+def alert_new_network(credential: PullCredential, network: str, address: str) -> None:
+    """Alert the team of a use from a new network, in the transaction that notes it.
+
+    At most once a day (UTC) for a credential. Not of one that is limited to networks:
+    somebody has chosen those.
+    """
+    if credential.networks:
+        return
+    now = timezone.now()
+    raise_license_event(
+        credential.license,
+        Event.PULL_CREDENTIAL_NEW_NETWORK,
+        key=f"{credential.pk}:{now:%Y-%m-%d}",
+        message=(
+            f"The pull credential {credential.name} of {named(credential.license)} was "
+            f"used from {address}. It has not been used from this network before, "
+            f"{network}. If the customer does not know it, revoke the credential. If "
+            "they do, they can limit it to their networks, which ends these alerts."
+        ),
+        credential=_described(credential),
+        network=network,
+        address=address,
+        at=instant(now),
+    )
+
+
 def _tell(
     actor: Actor,
     credential: PullCredential,

@@ -41,13 +41,35 @@ def is_within(address: str, networks: Collection[str]) -> bool:
     """
     if not networks:
         return True
+    parsed = _address(address)
+    return parsed is not None and any(
+        parsed in _parsed(network) for network in networks
+    )
+
+
+def network_of(address: str) -> str | None:
+    """Return the network that an address is used from, or None if it is no address.
+
+    It is as large as the addresses that one place gets over time: an IPv4 /16, in which
+    a provider's dynamic addresses and a cloud's new nodes mostly stay, and an IPv6 /48,
+    which is what one site has.
+    """
+    parsed = _address(address)
+    if parsed is None:
+        return None
+    length = 16 if parsed.version == 4 else 48
+    return str(ipaddress.ip_network((parsed, length), strict=False))
+
+
+def _address(text: str) -> IPAddress | None:
+    """Return an address; one of IPv4 that is written as one of IPv6 is of IPv4."""
     try:
-        parsed: IPAddress = ipaddress.ip_address(address)
+        parsed = ipaddress.ip_address(text)
     except ValueError:
-        return False
+        return None
     if isinstance(parsed, ipaddress.IPv6Address) and parsed.ipv4_mapped:
-        parsed = parsed.ipv4_mapped
-    return any(parsed in _parsed(network) for network in networks)
+        return parsed.ipv4_mapped
+    return parsed
 
 
 @lru_cache(maxsize=10_000)

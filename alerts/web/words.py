@@ -25,6 +25,7 @@ TONES: dict[str, str] = {
     Event.LICENSE_REVOKED: "neutral",
     Event.PULL_CREDENTIAL_EXPIRING: "warning",
     Event.PULL_CREDENTIAL_UNUSED: "warning",
+    Event.PULL_CREDENTIAL_NEW_NETWORK: "warning",
     Event.WEBHOOK_TEST: "info",
 }
 # By the subject's kind: the permission to see its page, the page's URL name, and the

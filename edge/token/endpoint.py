@@ -24,7 +24,7 @@ from edge.token.limits import (
     count_request,
 )
 from edge.token.parse import TokenRequest, parse_token_request
-from licenses.services import touch_pull_credential
+from licenses.services import is_use_noted, touch_pull_credential
 from oci.errors import ErrorCode
 from oci.reference import MalformedName, parse_repository
 from oci.scope import Scope
@@ -196,12 +196,15 @@ def _note_use(request: Request, services: EdgeServices, facts: Facts) -> None:
         return
     # What may not pull anything gets an empty token, and is not in use.
     is_refused = isinstance(decide_login(facts, request.address), Denied)
-    if not is_refused and was_used_long_ago(holder.credential.last_used_at):
+    credential = holder.credential
+    if not is_refused and not is_use_noted(
+        credential.id, credential.last_used_at, request.address
+    ):
         services.background.start(
             partial(
                 touch_pull_credential,
                 holder.team_id,
-                holder.credential.id,
+                credential.id,
                 request.address,
                 request.header("user-agent"),
             )

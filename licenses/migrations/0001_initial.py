@@ -51,12 +51,18 @@ ALTER TABLE licenses_pullcredential
     ADD CONSTRAINT licenses_pullcredential_made_with_same_license
     FOREIGN KEY (license_id, created_with_id)
     REFERENCES licenses_pullcredential (license_id, id) DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE licenses_pullcredentialnetwork
+    ADD CONSTRAINT licenses_pullcredentialnetwork_credential_team
+    FOREIGN KEY (team_id, credential_id)
+    REFERENCES licenses_pullcredential (team_id, id) DEFERRABLE INITIALLY DEFERRED;
 ALTER TABLE licenses_notice ADD CONSTRAINT licenses_notice_license_team
     FOREIGN KEY (team_id, license_id)
     REFERENCES licenses_license (team_id, id) DEFERRABLE INITIALLY DEFERRED;
 """
 BACKWARD = """
 ALTER TABLE licenses_notice DROP CONSTRAINT licenses_notice_license_team;
+ALTER TABLE licenses_pullcredentialnetwork
+    DROP CONSTRAINT licenses_pullcredentialnetwork_credential_team;
 ALTER TABLE licenses_pullcredential
     DROP CONSTRAINT licenses_pullcredential_made_with_same_license;
 ALTER TABLE licenses_pullcredential
@@ -907,6 +913,55 @@ class Migration(migrations.Migration):
                         fields=("license", "id"),
                         name="licenses_pullcredential_license",
                     ),
+                    models.UniqueConstraint(
+                        fields=("team", "id"), name="licenses_pullcredential_team"
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="PullCredentialNetwork",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
+                    ),
+                ),
+                ("network", models.CharField(max_length=43)),
+                ("last_used_at", models.DateTimeField()),
+                (
+                    "credential",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="used_networks",
+                        to="licenses.pullcredential",
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="teams.team",
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("credential", "network"),
+                        name="licenses_pullcredentialnetwork_once",
+                    )
                 ],
             },
         ),

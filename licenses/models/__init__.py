@@ -11,6 +11,7 @@ from licenses.models.credentials import (
     MAX_NETWORKS,
     CredentialState,
     PullCredential,
+    PullCredentialNetwork,
     PullCredentialQuerySet,
 )
 from licenses.models.licenses import (
@@ -48,6 +49,7 @@ __all__ = [
     "Notice",
     "NoticeKind",
     "PullCredential",
+    "PullCredentialNetwork",
     "PullCredentialQuerySet",
     "RetiredSlug",
     "Standing",

@@ -13,7 +13,13 @@ from django.utils import timezone
 
 from licenses.models.licenses import License
 from licenses.networks import canonical_network
-from teams.models import Made, TeamOwnedQuerySet, User, validate_printable
+from teams.models import (
+    Made,
+    TeamOwned,
+    TeamOwnedQuerySet,
+    User,
+    validate_printable,
+)
 
 MAX_NETWORKS = 50
 MAX_CLIENT_LENGTH = 100
@@ -131,9 +137,12 @@ class PullCredential(Made):
                     "name, or rotate that one."
                 ),
             ),
-            # The target of the composite foreign keys between them.
+            # The targets of composite foreign keys.
             models.UniqueConstraint(
                 fields=["license", "id"], name="licenses_pullcredential_license"
+            ),
+            models.UniqueConstraint(
+                fields=["team", "id"], name="licenses_pullcredential_team"
             ),
         ]
         indexes = [
@@ -165,3 +174,24 @@ class PullCredential(Made):
             return CredentialState.EXPIRED
         is_replaced = self.replaced_by_id is not None
         return CredentialState.REPLACED if is_replaced else CredentialState.ACTIVE
+
+
+class PullCredentialNetwork(TeamOwned):
+    """A network that a pull credential was used from; the latest ones are kept."""
+
+    credential = models.ForeignKey(
+        PullCredential, on_delete=models.CASCADE, related_name="used_networks"
+    )
+    network = models.CharField(max_length=43)
+    last_used_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["credential", "network"],
+                name="licenses_pullcredentialnetwork_once",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.network

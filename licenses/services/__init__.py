@@ -10,12 +10,12 @@ from licenses.services.applications import (
     delete_application,
     delete_channel,
 )
+from licenses.services.credential_use import is_use_noted, touch_pull_credential
 from licenses.services.credentials import (
     change_pull_credential,
     create_pull_credential,
     revoke_pull_credential,
     rotate_pull_credential,
-    touch_pull_credential,
 )
 from licenses.services.customers import (
     archive_customer,
@@ -59,6 +59,7 @@ __all__ = [
     "delete_channel",
     "delete_license_field",
     "download_license_file",
+    "is_use_noted",
     "issue_license",
     "rehash_license_ids",
     "reinstate_license",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
@@ -18,18 +17,17 @@ from licenses.credential_alerts import (
     tell_credential_rotated,
 )
 from licenses.models import (
-    MAX_CLIENT_LENGTH,
     License,
     PullCredential,
     PullCredentialQuerySet,
 )
 from licenses.networks import canonical_network
 from licenses.pull_credential import PURPOSE, generate_pull_credential
+from licenses.services.credential_use import inherit_networks
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict, Invalid
 from teams.actors import Actor
-from teams.api_tokens import LAST_USED_PRECISION
 from teams.permissions import Permission
 from teams.services import apply_changes
 
@@ -119,6 +117,7 @@ def rotate_pull_credential(
     old.expires_at = min(ends_at, old.expires_at or ends_at)
     old.save(update_fields=["replaced_by", "expires_at"])
     new, secret = _generated(actor, new)
+    inherit_networks(new, old)
     record(
         actor,
         EventTag.PULL_CREDENTIAL_ROTATED,
@@ -220,20 +219,6 @@ def _stop(actor: Actor, credential: PullCredential, *, is_leaked: bool) -> bool:
         record(actor, EventTag.PULL_CREDENTIAL_REVOKED, row, **_audited(row))
         tell_credential_revoked(actor, row)
     return bool(stopped)
-
-
-def touch_pull_credential(
-    team_id: uuid.UUID, credential_id: uuid.UUID, address: str, client: str
-) -> None:
-    """Store that a credential was used, from where and by what, once a minute."""
-    now = timezone.now()
-    stale = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - LAST_USED_PRECISION)
-    printable = "".join(character for character in client if " " <= character <= "~")
-    PullCredential.objects.for_team(team_id).filter(stale, pk=credential_id).update(
-        last_used_at=now,
-        last_used_address=None if address == "unknown" else address,
-        last_used_client=printable[:MAX_CLIENT_LENGTH],
-    )
 
 
 def end_of_old_secret(chosen: datetime | None, now: datetime) -> datetime:

@@ -17,7 +17,7 @@ from rest_framework.request import Request
 
 from licenses.models import License, PullCredential
 from licenses.selectors import held_license, pull_credentials_of_license
-from licenses.services import touch_pull_credential
+from licenses.services import is_use_noted, touch_pull_credential
 from portal.crypto.secrets import Secret
 from portal.errors import NotAllowed, TooMany
 from portal.http.client_address import neighbourhood_of
@@ -29,7 +29,6 @@ from registries.decision.query import fetch_facts
 from registries.decision.sentences import UNKNOWN_LICENSE
 from registries.models.outcomes import Reason
 from teams.actors import Actor, ActorKind, Origin, customer_actor
-from teams.api_tokens import was_used_long_ago
 
 REQUESTS_PER_MINUTE = 60
 
@@ -114,11 +113,14 @@ def _actor(license: License, credential: PullCredential | None) -> Actor:
 
 def _note_use(request: Request, holder: LicenseHolder) -> None:
     credential = holder.credential
-    if credential is not None and was_used_long_ago(credential.last_used_at):
+    address = request.META["BERTH_CLIENT_ADDRESS"] or "unknown"
+    if credential is not None and not is_use_noted(
+        credential.id, credential.last_used_at, address
+    ):
         touch_pull_credential(
             holder.team_id,
             credential.id,
-            request.META["BERTH_CLIENT_ADDRESS"] or "unknown",
+            address,
             request.headers.get("User-Agent", ""),
         )
 

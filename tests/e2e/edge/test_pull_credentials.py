@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import urllib3
 from django.utils import timezone
 
+from alerts.models import Alert
 from deploy.local import images
-from licenses.models import PullCredential
+from licenses.models import PullCredential, PullCredentialNetwork
 from licenses.services import (
     replace_license_id,
     revoke_pull_credential,
@@ -162,3 +164,31 @@ def test_use_is_noted_and_pulls_are_counted_by_credential(
     pull = pulls.get()
     assert (pull.license_id, pull.credential_name) == (license.pk, "cluster")
     assert pull.holder == f"pull-credential:{used.pk}"
+
+
+def test_a_use_from_elsewhere_is_told_beside_a_busy_one(
+    edge: EdgeClient, connected: Vendor, name: str
+) -> None:
+    """The last use is stored once a minute; a new network is not missed by that."""
+    credential, text = pull_credential(connected.license(), name="cluster")
+    thief = replace(
+        edge,
+        http=urllib3.PoolManager(
+            retries=False, timeout=30, source_address=("127.9.0.1", 0)
+        ),
+    )
+    uses = PullCredentialNetwork.objects.filter(credential=credential)
+    alerts = Alert.objects.filter(event="pull_credential.new_network")
+
+    edge.token(text, name)
+    eventually(uses.exists, "the first use was not noted")
+    assert not alerts.exists()
+    thief.token(text, name)
+    eventually(alerts.exists, "the use from elsewhere was not told")
+    for client in (thief, edge, thief):
+        client.token(text, name)
+
+    assert alerts.get().data["address"] == "127.9.0.1"
+    assert sorted(use.network for use in uses) == ["127.0.0.0/16", "127.9.0.0/16"]
+    credential.refresh_from_db()
+    assert credential.last_used_address == "127.0.0.1"

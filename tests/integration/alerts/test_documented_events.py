@@ -36,6 +36,7 @@ from licenses.services import (
     revoke_license,
     revoke_pull_credential,
     rotate_pull_credential,
+    touch_pull_credential,
 )
 from portal.crypto.secrets import Secret
 from registries.checks.attempt import CheckResult
@@ -172,6 +173,12 @@ def leave_unused(vendor: Vendor) -> None:
     alert_unused_credentials()
 
 
+def move(vendor: Vendor) -> None:
+    row, _ = pull_credential(license_in(vendor))
+    for address in ("203.0.113.7", "198.51.100.7"):
+        touch_pull_credential(vendor.team.pk, row.pk, address, "docker")
+
+
 def leak(vendor: Vendor) -> None:
     revoke_leaked(Secret(license_in(vendor).license_id.reveal()), NO_REQUEST)
 
@@ -230,6 +237,7 @@ CAUSES: dict[str, Callable[[Vendor], object]] = {
     ),
     "pull_credential.expiring": expire_credential,
     "pull_credential.unused": leave_unused,
+    "pull_credential.new_network": move,
     "secret.leaked": leak,
     "pull.refused": refuse,
     "webhook.test": lambda vendor: send_test(

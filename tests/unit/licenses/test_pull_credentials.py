@@ -323,22 +323,6 @@ def test_a_contact_of_the_customer_manages_credentials_but_not_the_license_id(
         services.replace_license_id(actor=contact, license=license)
 
 
-def test_use_is_written_at_most_once_a_minute(license: License) -> None:
-    credential = PullCredentialFactory(license=license)
-
-    def touch(address: str, client: str) -> PullCredential:
-        services.touch_pull_credential(license.team_id, credential.pk, address, client)
-        credential.refresh_from_db()
-        return credential
-
-    first = touch("192.0.2.1", "docker/27.1\x1b[31m" + "x" * 200)
-    assert first.last_used_address == "192.0.2.1"
-    assert first.last_used_client == ("docker/27.1[31m" + "x" * 200)[:100]
-    assert touch("192.0.2.2", "skopeo").last_used_address == "192.0.2.1"
-    PullCredential.objects.update(last_used_at=soon(minutes=-2))
-    assert touch("192.0.2.2", "skopeo").last_used_client == "skopeo"
-
-
 def test_replacing_the_license_id_keeps_the_old_one_for_a_while(
     actor: Actor, license: License
 ) -> None:

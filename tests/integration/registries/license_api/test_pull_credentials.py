@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import json
 from datetime import timedelta
+from ipaddress import ip_network
 from typing import Any
 
 import pytest
 import yaml
 from django.utils import timezone
 
+from alerts.models import Alert
 from audit.models import AuditEvent
 from licenses.models import License, PullCredential
 from licenses.services import (
@@ -226,3 +228,33 @@ def test_a_replaced_license_id_gets_a_file_with_the_new_one(
     License.objects.update(previous_license_id_ends_at=timezone.now())
     ended = old.get("/file")
     assert (ended.status_code, code_of(ended)) == (403, "credential_expired")
+
+
+def test_a_use_from_a_new_network_is_told_once(
+    credential: tuple[PullCredential, str], settings: Any
+) -> None:
+    """Behind a proxy that is believed; a header from anybody else is not."""
+    settings.BERTH_TRUSTED_PROXIES = [ip_network("198.18.0.0/15")]
+    client = client_of(credential[1])
+
+    def use(address: str) -> None:
+        assert client.get(headers={"X-Forwarded-For": address}).status_code == 200
+
+    def alerts() -> list[str]:
+        told = Alert.objects.filter(event="pull_credential.new_network")
+        return [alert.data["address"] for alert in told]
+
+    use("203.0.113.7")
+    assert alerts() == []
+    use("192.0.2.9")
+    assert alerts() == ["192.0.2.9"]
+    for address in ("192.0.2.9", "203.0.113.7", "192.0.2.200"):
+        use(address)
+    assert alerts() == ["192.0.2.9"]
+    stored = str(list(Alert.objects.values()))
+    assert credential[1] not in stored
+
+    settings.BERTH_TRUSTED_PROXIES = []
+    client_of(credential[1]).get(headers={"X-Forwarded-For": "100.64.0.1"})
+    row = credential[0]
+    assert not row.used_networks.filter(network="100.64.0.0/16").exists()
