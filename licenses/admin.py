@@ -75,6 +75,7 @@ class PullCredentialAdmin(ReadOnlyAdmin):
         "created_at",
         "revoked_by_label",
         "revoked_at",
+        "was_leaked",
         "replaced_by",
         "last_used_at",
         "last_used_address",

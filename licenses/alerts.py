@@ -14,7 +14,7 @@ from audit.models import AuditEvent
 from licenses.models import Customer, License, NoticeKind
 from licenses.notices import note
 from teams.actors import Actor
-from teams.models import TeamOwned
+from teams.models import ApiToken
 
 EXPIRY_LOOK_BACK = timedelta(days=2)
 _EXPIRY_ALERTS = (
@@ -110,14 +110,32 @@ def tell_of_customer(
     )
 
 
-def alert_leak(subject: TeamOwned, *, key: str, message: str) -> None:
-    """Alert the team of a secret that was reported and stopped, in that transaction."""
+def alert_leaked_id(license: License, change: AuditEvent) -> None:
+    """Alert the team and the customer that a license ID was found, and stopped."""
+    raise_license_event(
+        license,
+        Event.SECRET_LEAKED,
+        key=str(change.pk),
+        message=(
+            f"The license ID of {license} was reported as leaked, and was stopped. "
+            "Check the pull credentials that it may have made."
+        ),
+        kind="license_id",
+    )
+    note(license, NoticeKind.SECRET_LEAKED, str(change.pk))
+
+
+def alert_leaked_api_token(api_token: ApiToken, change: AuditEvent) -> None:
+    """Alert the team that an API token was found, and stopped."""
     raise_alert(
-        team_id=subject.team_id,
+        team_id=api_token.team_id,
         event=Event.SECRET_LEAKED,
-        subject=subject,
-        key=key,
-        message=message,
+        subject=api_token,
+        key=str(change.pk),
+        message=(
+            f"The API token {api_token.name} was reported as leaked, and was stopped."
+        ),
+        data={"kind": "api_token"},
     )
 
 

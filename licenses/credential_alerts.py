@@ -6,6 +6,7 @@ secret.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -13,6 +14,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from alerts.events import Event
+from audit.models import AuditEvent
 from licenses.alerts import instant, named, raise_license_event
 from licenses.models import (
     License,
@@ -47,6 +49,36 @@ def tell_credential_rotated(
 def tell_credential_revoked(actor: Actor, credential: PullCredential) -> None:
     """Tell programs of a revoked credential, in the transaction that revokes it."""
     _tell(actor, credential, Event.PULL_CREDENTIAL_REVOKED, "revoked")
+
+
+def alert_leaked_credential(
+    credential: PullCredential, stopped: Collection[PullCredential], change: AuditEvent
+) -> None:
+    """Alert the team and the customer of a credential that was found, and stopped.
+
+    ``stopped`` are all that were revoked, this one perhaps among them.
+    """
+    license = credential.license
+    others = sorted({row.name for row in stopped} - {credential.name})
+    too = f" So were: {', '.join(others)}." if others else ""
+    raise_license_event(
+        license,
+        Event.SECRET_LEAKED,
+        key=str(change.pk),
+        message=(
+            f"The pull credential {credential.name} of {named(license)} was reported "
+            f"as leaked, and was stopped.{too}"
+        ),
+        kind="pull_credential",
+        credential=_described(credential),
+    )
+    note(
+        license,
+        NoticeKind.SECRET_LEAKED,
+        str(change.pk),
+        name=credential.name,
+        others=others,
+    )
 
 
 def alert_expiring_credentials() -> int:

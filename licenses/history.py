@@ -50,6 +50,7 @@ _FOR_CUSTOMERS: dict[str, str] = {
     EventTag.LICENSE_REINSTATED: "Reinstated",
     EventTag.LICENSE_ID_REPLACED: "License ID replaced",
     EventTag.LICENSE_FILE_DOWNLOADED: "License file downloaded",
+    EventTag.SECRET_LEAKED: "License ID found in public, and stopped",
 }
 # Who acts on the customer's side.
 _OF_CUSTOMER = ("contact", "license")

@@ -33,6 +33,7 @@ TONES: dict[str, str] = {
 _PAGES = {
     "license": (Permission.LICENSE_READ, "licenses-detail", "license_id"),
     "pull_credential": (Permission.LICENSE_READ, "licenses-detail", "license_id"),
+    "secret": (Permission.LICENSE_READ, "licenses-detail", "license_id"),
     "registry": (Permission.REGISTRY_READ, "registries-detail", "registry_id"),
     "webhook": (Permission.WEBHOOK_MANAGE, "alerts-webhook-detail", "webhook_id"),
 }
@@ -40,6 +41,8 @@ _MODELS = {
     "license": "licenses.License",
     # The subject is the license that the credential is of.
     "pull_credential": "licenses.License",
+    # Of a license ID and a pull credential; an API token has no page of its own.
+    "secret": "licenses.License",
     "registry": "registries.ExternalRegistry",
     "webhook": "alerts.Webhook",
 }

@@ -365,6 +365,10 @@ class Migration(migrations.Migration):
                             ("license_revoked", "A license was revoked"),
                             ("license_reinstated", "A license was reinstated"),
                             ("credential_expiring", "A pull credential expires soon"),
+                            (
+                                "secret_leaked",
+                                "A secret was found in public, and revoked",
+                            ),
                         ],
                         max_length=32,
                     ),

@@ -35,6 +35,8 @@ _TRUE_IN = {
     NoticeKind.LICENSE_REVOKED: {LicenseState.REVOKED},
     NoticeKind.LICENSE_REINSTATED: {LicenseState.ACTIVE, LicenseState.EXPIRED},
     NoticeKind.CREDENTIAL_EXPIRING: {LicenseState.ACTIVE},
+    # Whatever became of the license: the secret was in public.
+    NoticeKind.SECRET_LEAKED: set(LicenseState),
 }
 logger = logging.getLogger(__name__)
 

@@ -814,6 +814,7 @@ class Migration(migrations.Migration):
                     "revoked_by_label",
                     models.CharField(blank=True, editable=False, max_length=254),
                 ),
+                ("was_leaked", models.BooleanField(default=False, editable=False)),
                 (
                     "last_used_at",
                     models.DateTimeField(blank=True, editable=False, null=True),
@@ -997,6 +998,10 @@ class Migration(migrations.Migration):
                             ("license_revoked", "A license was revoked"),
                             ("license_reinstated", "A license was reinstated"),
                             ("credential_expiring", "A pull credential expires soon"),
+                            (
+                                "secret_leaked",
+                                "A secret was found in public, and revoked",
+                            ),
                         ],
                         max_length=32,
                     ),

@@ -106,6 +106,8 @@ class PullCredential(Made):
     )
     revoked_by_kind = models.CharField(max_length=16, blank=True, editable=False)
     revoked_by_label = models.CharField(max_length=254, blank=True, editable=False)
+    # Whether it was revoked because it was found in public.
+    was_leaked = models.BooleanField(default=False, editable=False)
     replaced_by = models.OneToOneField(
         "self",
         null=True,

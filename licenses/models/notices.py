@@ -17,6 +17,7 @@ class NoticeKind(models.TextChoices):
     LICENSE_REVOKED = "license_revoked", "A license was revoked"
     LICENSE_REINSTATED = "license_reinstated", "A license was reinstated"
     CREDENTIAL_EXPIRING = "credential_expiring", "A pull credential expires soon"
+    SECRET_LEAKED = "secret_leaked", "A secret was found in public, and revoked"
 
 
 class Notice(TeamOwned):

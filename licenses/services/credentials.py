@@ -192,22 +192,30 @@ def revoke_pull_credential(
     and its ID go on. Revoking again is a no-op.
     """
     _require(actor, credential.license)
-    _stop(actor, credential, is_leaked=False)
+    _stop(actor, credential)
     credential.refresh_from_db()
     return credential
 
 
 @transaction.atomic
-def stop_leaked_credential(*, actor: Actor, credential: PullCredential) -> bool:
+def stop_leaked_credential(
+    *, actor: Actor, credential: PullCredential
+) -> list[PullCredential]:
     """Revoke a secret and all that was made with it, its successor too.
 
-    Returns whether anything was left to stop.
+    Returns what was left to revoke.
     """
     _require(actor, credential.license)
-    return _stop(actor, credential, is_leaked=True)
+    stopped = _stop(actor, credential, is_leaked=True)
+    if stopped:
+        found = PullCredential.objects.for_team(credential.team_id)
+        found.filter(pk=credential.pk).update(was_leaked=True)
+    return stopped
 
 
-def _stop(actor: Actor, credential: PullCredential, *, is_leaked: bool) -> bool:
+def _stop(
+    actor: Actor, credential: PullCredential, *, is_leaked: bool = False
+) -> list[PullCredential]:
     _lock(credential.license)
     stopped = _stopped_with(credential, is_leaked=is_leaked)
     for row in stopped:
@@ -218,7 +226,7 @@ def _stop(actor: Actor, credential: PullCredential, *, is_leaked: bool) -> bool:
         row.save(update_fields=[*_REVOKED])
         record(actor, EventTag.PULL_CREDENTIAL_REVOKED, row, **_audited(row))
         tell_credential_revoked(actor, row)
-    return bool(stopped)
+    return stopped
 
 
 def end_of_old_secret(chosen: datetime | None, now: datetime) -> datetime:

@@ -79,6 +79,27 @@ def test_list_shows_alerts_and_their_subjects(browser: Client, team: Team) -> No
         assert browser.get(address).status_code == 200
 
 
+def test_alerts_about_pull_credentials_lead_to_their_license(
+    browser: Client, team: Team
+) -> None:
+    license = LicenseFactory(team=team)
+    kinds = {
+        "pull_credential.unused": "A pull credential was not used for 90 days",
+        "pull_credential.new_network": "A pull credential was used from a new network",
+        "secret.leaked": "A secret was reported as leaked, and stopped",
+    }
+    for event in kinds:
+        AlertFactory(team=team, event=event, subject_id=license.pk)
+    AlertFactory(team=team, event="secret.leaked", subject_label="A token")
+
+    page = browser.get(LIST)
+
+    assert all(words in text_of(page) for words in kinds.values())
+    link = f'data-label="Subject"><a href="/t/acme/licenses/{license.pk}"'
+    assert page.content.decode().count(link) == 3
+    assert page.content.decode().count('data-label="Subject">') == 4
+
+
 @pytest.mark.parametrize("kind", ["license", "registry", "webhook"])
 def test_deleted_subjects_are_not_linked(
     kind: str, browser: Client, team: Team

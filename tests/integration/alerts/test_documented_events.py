@@ -180,7 +180,12 @@ def move(vendor: Vendor) -> None:
 
 
 def leak(vendor: Vendor) -> None:
-    revoke_leaked(Secret(license_in(vendor).license_id.reveal()), NO_REQUEST)
+    _, text = pull_credential(
+        license_in(vendor),
+        expires_at=timezone.now() + timedelta(days=6),
+        networks=["203.0.113.0/24"],
+    )
+    revoke_leaked(Secret(text), NO_REQUEST)
 
 
 def refuse(vendor: Vendor) -> None:

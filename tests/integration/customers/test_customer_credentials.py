@@ -85,6 +85,14 @@ def test_each_credential_is_told_in_words_under_its_license(
         revoked_by_kind="contact",
         revoked_by_label=anna.email,
     )
+    PullCredentialFactory(
+        license=license,
+        name="found",
+        revoked_at=now - timedelta(1),
+        revoked_by_kind="system",
+        revoked_by_label="Report of a leaked secret",
+        was_leaked=True,
+    )
     PullCredentialFactory(license=license, name="past", expires_at=now)
     PullCredentialFactory(license=license, name="soon", expires_at=now + timedelta(2))
     second = LicenseFactory(
@@ -100,6 +108,8 @@ def test_each_credential_is_told_in_words_under_its_license(
     assert "replaced still used by containerd/1.7 from 192.0.2.7" in text
     assert "192.0.2.0/24" in text
     assert f"revoked by {anna.email}" in text
+    assert "revoked because it was found in public" in text
+    assert "Report of a leaked secret" not in text
     assert "Kestrel works" in text
     assert "Osprey revoked No image can be pulled with this license" in text
     assert "foreign" not in text
@@ -113,6 +123,7 @@ def test_each_credential_is_told_in_words_under_its_license(
         ("farm", "works"),
         ("farm", "replaced"),
         ("past", "ended"),
+        ("found", "revoked"),
         ("gone", "revoked"),
         ("dead", "license revoked"),
     ]

@@ -25,8 +25,10 @@ from licenses.services import (
     archive_customer,
     change_license,
     reinstate_license,
+    revoke_leaked,
     revoke_license,
 )
+from portal.crypto.secrets import Secret
 from teams.actors import NO_REQUEST
 from teams.mail import send_stored_mails
 from teams.models import StoredMail
@@ -131,6 +133,62 @@ def test_each_kind_has_its_words(vendor: Vendor, anna: Contact) -> None:
     alert_expiring_credentials()
     (expiring,) = mailed()
     assert "pull credential cluster-1" in str(expiring.body)
+
+
+def test_a_leaked_secret_is_told_with_what_to_do(vendor: Vendor, anna: Contact) -> None:
+    license = issued_in_the_past(vendor, 100)
+    found, text = pull_credential(license, name="cluster-1")
+    pull_credential(license, name="made with it", created_with=found)
+    elsewhere, of_revoked = pull_credential(issued_in_the_past(vendor, 100))
+    revoke_license(actor=vendor.actor, license=elsewhere.license, reason="Not paid")
+
+    revoke_leaked(Secret(text), NO_REQUEST)
+    (told,) = mailed()
+    revoke_leaked(Secret(text), NO_REQUEST)
+    assert mailed() == []
+    revoke_leaked(Secret(of_revoked), NO_REQUEST)
+    assert subjects() == ["a pull credential for App was found in public"]
+
+    assert str(told.subject) == (
+        f"{vendor.team.name}: a pull credential for App was found in public"
+    )
+    for words in (str(told.body), str(told.alternatives[0][0])):
+        assert "found the pull credential cluster-1 of " in words
+        assert "what may have been made with it: made with it." in words
+        assert "Make a new one on your pages" in words
+    assert text not in whole(told)
+
+
+def test_a_leaked_license_id_is_told_and_so_is_the_change(
+    vendor: Vendor, anna: Contact
+) -> None:
+    license = issued_in_the_past(vendor, 100)
+    text = license.license_id.reveal()
+
+    revoke_leaked(Secret(text), NO_REQUEST)
+
+    changed, leaked = sorted(mailed(), key=lambda sent: "public" in sent.subject)
+    assert str(changed.subject).endswith("your license for App was changed")
+    assert str(leaked.subject).endswith("your license ID for App was found in public")
+    assert "Download your license file again" in str(leaked.body)
+    license.refresh_from_db()
+    for secret in (text, license.license_id.reveal()):
+        assert secret not in whole(leaked)
+
+
+def test_a_leak_is_not_told_to_whom_it_is_not_wanted(
+    vendor: Vendor, anna: Contact
+) -> None:
+    first, second = [pull_credential(vendor.license())[1] for _ in range(2)]
+    mailed()
+    unsubscribe(anna, NoticeKind.SECRET_LEAKED, NO_REQUEST)
+    revoke_leaked(Secret(first), NO_REQUEST)
+    assert mailed() == []
+
+    ContactFactory(customer=vendor.customer, email="rita@example.com")
+    choose_mails(actor=vendor.actor, team=vendor.team, kinds=["license_issued"])
+    revoke_leaked(Secret(second), NO_REQUEST)
+    assert mailed() == []
 
 
 @pytest.mark.parametrize("days", [29.5, 6.5, 0.5])

@@ -11,7 +11,7 @@ from django.utils import timezone
 from alerts.models import Alert
 from audit.models import AuditEvent
 from licenses import services
-from licenses.models import CredentialState, License, PullCredential
+from licenses.models import CredentialState, License, Notice, PullCredential
 from licenses.pull_credential import generate_pull_credential
 from licenses.selectors import (
     license_by_secret,
@@ -364,9 +364,15 @@ def test_a_leaked_credential_is_revoked_and_the_team_is_told(
     assert credential.state() is CredentialState.REVOKED
     assert other.state() is CredentialState.ACTIVE
     assert audited(license.team)[-1] == ("secret:leaked", "cluster")
+    assert (credential.was_leaked, other.was_leaked) == (True, False)
     alert = Alert.objects.get()
     assert (alert.event, alert.team) == ("secret.leaked", license.team)
-    assert "cluster" in alert.message
+    assert alert.subject_id == license.pk
+    assert alert.message == (
+        f"The pull credential cluster of the license of {license.customer.name} for "
+        f"{license.application.slug} was reported as leaked, and was stopped."
+    )
+    assert alert.data["credential"]["key"] == credential.key
     assert text not in str(Alert.objects.values().get())
 
 
@@ -402,6 +408,9 @@ def test_a_leaked_api_token_is_revoked(team: Team) -> None:
 
     revoked = ApiToken.objects.exclude(pk=kept.pk).get()
     assert revoked.revoked_at is not None
+    alert = Alert.objects.get()
+    assert (alert.subject_id, alert.data) == (revoked.pk, {"kind": "api_token"})
+    assert not Notice.objects.exists()
     kept.refresh_from_db()
     assert kept.revoked_at is None
 
