@@ -41,9 +41,7 @@ def tell_credential_rotated(
 
     The old one has the end that was chosen.
     """
-    _tell(
-        actor, new, Event.PULL_CREDENTIAL_ROTATED, "rotated", replaced=_described(old)
-    )
+    _tell(actor, new, Event.PULL_CREDENTIAL_ROTATED, "rotated", replaced=described(old))
 
 
 def tell_credential_revoked(actor: Actor, credential: PullCredential) -> None:
@@ -70,7 +68,7 @@ def alert_leaked_credential(
             f"as leaked, and was stopped.{too}"
         ),
         kind="pull_credential",
-        credential=_described(credential),
+        credential=described(credential),
     )
     note(
         license,
@@ -117,7 +115,7 @@ def _alert_expiry(credential: PullCredential) -> None:
             f"expires at {at:%Y-%m-%d %H:%M} UTC. Rotate it, or pulls with it will be "
             "refused."
         ),
-        credential=_described(credential),
+        credential=described(credential),
     )
     note(
         credential.license,
@@ -172,7 +170,7 @@ def _alert_unused(credential: PullCredential, now: datetime) -> bool:
             f"not been used for {UNUSED_DAYS} days. {since}. Revoke it if nobody needs "
             "it: a secret that nobody uses can still leak."
         ),
-        credential=_described(credential),
+        credential=described(credential),
         last_used_at=instant(used_at),
     )
     return True
@@ -197,7 +195,7 @@ def alert_new_network(credential: PullCredential, network: str, address: str) ->
             f"{network}. If the customer does not know it, revoke the credential. If "
             "they do, they can limit it to their networks, which ends these alerts."
         ),
-        credential=_described(credential),
+        credential=described(credential),
         network=network,
         address=address,
         at=instant(now),
@@ -219,12 +217,13 @@ def _tell(
             f"{actor.label} {did} the pull credential {credential.name} of "
             f"{named(credential.license)}."
         ),
-        credential=_described(credential),
+        credential=described(credential),
         **data,
     )
 
 
-def _described(credential: PullCredential) -> dict[str, object]:
+def described(credential: PullCredential) -> dict[str, object]:
+    """Return a credential as payloads name it."""
     return {
         "id": str(credential.pk),
         "name": credential.name,

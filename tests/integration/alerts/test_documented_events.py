@@ -189,17 +189,18 @@ def leak(vendor: Vendor) -> None:
 
 
 def refuse(vendor: Vendor) -> None:
-    license = license_in(vendor)
+    row = credential(vendor)
     pull = Pull(
         team_id=vendor.team.pk,
         hour=datetime(2026, 3, 1, 12, tzinfo=UTC),
         application_slug=vendor.application.slug,
-        holder=f"license:{license.pk}",
-        license_id=license.pk,
+        holder=f"pull-credential:{row.pk}",
+        license_id=row.license_id,
         registry_id=None,
         repository="quay.io/my-org/api",
         reference="v1.0.1",
         outcome="license_expired",
+        credential_id=row.pk,
     )
     record_usage(Usage({pull: Counted(timezone.now())}))
 

@@ -19,6 +19,7 @@ from registries.models.outcomes import FAILURES
 from registries.models.pulls import PRIVATE_REGISTRY_ID
 from registries.pulls.events import Counted, Pull
 from registries.pulls.usage import Usage, record_usage
+from tests.support.rows.factories import pull_credential
 from tests.support.rows.vendor import Vendor, create_vendor
 from tests.unit.registries.pulls.test_events import HOUR, pull_of
 
@@ -90,6 +91,50 @@ def test_it_names_the_image_and_when_it_was_refused(vendor: Vendor) -> None:
         f"{slug} was refused: License revoked."
     )
     assert second.data["image"] == f"{slug}/sample/api:v1"
+
+
+def test_it_names_the_pull_credential(vendor: Vendor) -> None:
+    license = vendor.license()
+    farm, text = pull_credential(license, name="farm")
+    other, _ = pull_credential(license, name="other")
+    farms, others, ids = [
+        pull_of(vendor, license, outcome="license_revoked", credential_id=pk, holder=by)
+        for pk, by in (
+            (farm.pk, f"pull-credential:{farm.pk}"),
+            (other.pk, f"pull-credential:{other.pk}"),
+            (None, f"license:{license.pk}"),
+        )
+    ]
+
+    write(farms)
+    write(others, ids, minute=1)
+
+    alert = Alert.objects.get()
+    assert "with the pull credential farm of the license of " in alert.message
+    assert alert.data["credential"]["id"] == str(farm.pk)
+    assert text not in str(alert.data)
+    write(ids._replace(hour=HOUR + HOURS), minute=120)
+    by_id = Alert.objects.exclude(pk=alert.pk).get()
+    assert by_id.data["credential"] is None
+    assert "with the license of " in by_id.message
+
+
+@pytest.mark.parametrize(
+    "outcome", ["credential_revoked", "credential_expired", "network_not_allowed"]
+)
+def test_a_reason_of_one_credential_is_told_for_each(
+    vendor: Vendor, outcome: str
+) -> None:
+    license = vendor.license()
+    for name in ("farm", "other"):
+        row, _ = pull_credential(license, name=name)
+        pull = pull_of(vendor, license, outcome=outcome, credential_id=row.pk)
+        pull = pull._replace(holder=f"pull-credential:{row.pk}")
+        write(pull, pull._replace(reference="v2"))
+        write(pull, minute=1)
+
+    alerts = Alert.objects.order_by("created_at")
+    assert [alert.data["credential"]["name"] for alert in alerts] == ["farm", "other"]
 
 
 @pytest.mark.parametrize("outcome", ["allowed", *FAILURES])
