@@ -24,6 +24,7 @@ PULLS_SHOWN = 20
 PULLS_SINCE = timedelta(days=30)
 # Pulls that agree in these are one line.
 _SAME_PULLS = (
+    "credential_name",
     "application_slug",
     "registry_id",
     "repository",
@@ -61,6 +62,8 @@ class HistoryEntry:
     """One line of a timeline: what happened, who did it and when.
 
     ``until`` is the expiry that a license was issued with or changed to.
+    ``is_of_part`` says that the subject is a pull credential of a license, so that the
+    license's own history names it too.
     """
 
     text: str
@@ -69,6 +72,7 @@ class HistoryEntry:
     until: datetime | None
     who: str
     at: datetime
+    is_of_part: bool = False
 
 
 def events_of_license(team_id: uuid.UUID, license: License) -> QuerySet[AuditEvent]:
@@ -99,6 +103,7 @@ def history(events: Sequence[AuditEvent]) -> list[HistoryEntry]:
             until=_until(event),
             who=event.actor_label,
             at=event.created_at,
+            is_of_part=event.subject_kind == PullCredential._meta.label_lower,
         )
         for event in events
     ]

@@ -247,7 +247,12 @@ def refusals_since(
         .filter(last_at__gte=since)
         .exclude(outcome=ALLOWED)
         .values(*_SAME_REFUSALS)
-        .annotate(times=Sum("count"), latest=Max("last_at"), named=Max("reference"))
+        .annotate(
+            times=Sum("count"),
+            latest=Max("last_at"),
+            named=Max("reference"),
+            credential=Max("credential_name"),
+        )
         .order_by("-latest")[:number]
     )
     ids = {group["license_id"] for group in groups if group["license_id"]}
@@ -264,6 +269,7 @@ def _pull_of(team_id: uuid.UUID, group: dict[str, Any]) -> PullEvent:
         outcome=group["outcome"],
         license_id=group["license_id"],
         holder=group["holder"],
+        credential_name=group["credential"],
         application_slug=group["application_slug"],
         registry_id=group["registry_id"],
         repository=group["repository"],

@@ -388,6 +388,7 @@ class Migration(migrations.Migration):
                             "outcome",
                             "license",
                             "holder",
+                            "credential_name",
                             "application_slug",
                             "registry_id",
                             "repository",

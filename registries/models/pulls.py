@@ -84,6 +84,7 @@ class PullEvent(TeamOwned):
                     "outcome",
                     "license",
                     "holder",
+                    "credential_name",
                     "application_slug",
                     "registry_id",
                     "repository",

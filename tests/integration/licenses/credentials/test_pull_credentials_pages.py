@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -73,6 +74,9 @@ def test_the_table_says_in_words_how_each_is(
     PullCredentialFactory(
         license=license, name="gone", revoked_at=now, revoked_by_label="me@acme.example"
     )
+    PullCredentialFactory(
+        license=license, name="found", revoked_at=now - timedelta(1), was_leaked=True
+    )
     PullCredentialFactory(license=license, name="past", expires_at=now)
     PullCredentialFactory(license=LicenseFactory(team=license.team), name="other")
 
@@ -83,6 +87,7 @@ def test_the_table_says_in_words_how_each_is(
     assert "from 192.0.2.7 by containerd/1.7" in text
     assert "192.0.2.0/24" in text
     assert "revoked by me@acme.example" in text
+    assert "revoked because it was found in public, " in text
     assert "expired" in text
     assert "other" not in [row.name for row in _shown(browser, license)]
     names = [(row.name, str(row.state())) for row in _shown(browser, license)]
@@ -90,6 +95,7 @@ def test_the_table_says_in_words_how_each_is(
         ("farm", "active"),
         ("farm", "replaced"),
         ("past", "expired"),
+        ("found", "revoked"),
         ("gone", "revoked"),
     ]
 
@@ -302,3 +308,49 @@ def test_why_explains_a_credential(browser: Client, license: License) -> None:
     other = PullCredentialFactory()
     query["holder"] = f"pull-credential:{other.pk}"
     assert browser.get("/t/acme/why", query).status_code == 404
+
+
+def test_detail_names_the_pull_credential_of_a_pull(
+    browser: Client, team: Team
+) -> None:
+    license = LicenseFactory(team=team, application__slug="my-app")
+    farm = pull_credential(license, name="farm")[0]
+    holder = f"pull-credential:{farm.pk}"
+    by_farm = {"credential_id": farm.pk, "credential_name": "farm", "holder": holder}
+    for hours, count in ((1, 2), (2, 3)):
+        PullEventFactory(
+            team=team,
+            license=license,
+            hour=timezone.now() - timedelta(hours=hours),
+            outcome="credential_expired",
+            count=count,
+            **by_farm,
+        )
+    PullEventFactory(team=team, license=license, outcome="license_expired", count=7)
+
+    text = browser.get(address(license)).content.decode()
+
+    named = re.findall(r'data-label="Image">[^<]*<div[^>]*>([^<]*)<', text)
+    assert named == ["with the license ID", "with farm"]
+    assert re.findall(r'data-label="Pulls">(\d+)<', text) == ["7", "5"]
+    image = "image=testserver%2Fproxy%2Fmy-app%2Fmy-org%2Fapi%3Av1.0.1"
+    links = re.findall(r'href="(/t/acme/why\?[^"]*)"', text)
+    assert links == [
+        f"/t/acme/why?license={license.pk}&amp;{image}",
+        f"/t/acme/why?holder=pull-credential%3A{farm.pk}&amp;{image}",
+    ]
+    answer = text_of(browser.get(unescape(links[1])))
+    assert "farm" in answer
+
+
+def test_the_history_names_the_pull_credential(
+    browser: Client, license: License, actor: Actor
+) -> None:
+    old = PullCredentialFactory(license=license, name="farm")
+    rotate_pull_credential(actor=actor, credential=old)
+    browser.post(address(license, "revoke"), {"reason": "Unpaid"})
+
+    text = text_of(browser.get(address(license)))
+
+    assert "Pull credential rotated · farm owner@acme.example" in text
+    assert "License revoked Unpaid" in text

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import factory
 import pytest
 from django.test import Client
 from django.utils import timezone
@@ -18,6 +20,7 @@ from tests.support.rows.factories import (
     ExternalRegistryFactory,
     LicenseFactory,
     PullEventFactory,
+    pull_credential,
 )
 
 ADDRESS = "/t/acme/"
@@ -244,6 +247,34 @@ def test_refusals_without_a_license_are_listed(team: Team) -> None:
 
     assert refusal.license is None
     assert refusal.pull.outcome_in_words == "Wrong application"
+
+
+def test_a_refused_pull_names_its_pull_credential(page: Any, team: Team) -> None:
+    license = LicenseFactory(team=team)
+    for name in ("farm", "laptop"):
+        row, _ = pull_credential(license, name=name)
+        PullEventFactory.create_batch(
+            2,
+            team=team,
+            license=license,
+            hour=factory.Sequence(lambda n: timezone.now() - timedelta(hours=n)),
+            holder=f"pull-credential:{row.pk}",
+            credential_id=row.pk,
+            credential_name=name,
+            outcome="network_not_allowed",
+        )
+    PullEventFactory(team=team, license=license, outcome="license_expired")
+
+    text = page()
+
+    named = re.findall(r'data-label="Customer"><a[^>]*>[^<]*</a>(.*?)</td>', text)
+    with_farm = '<div class="text-secondary text-break">with {}</div>'
+    assert sorted(named) == [
+        "",
+        with_farm.format("farm"),
+        with_farm.format("laptop"),
+    ]
+    assert re.findall(r'data-label="Times">(\d+)<', text).count("2") == 2
 
 
 @pytest.mark.parametrize("rows", [1, 30])
