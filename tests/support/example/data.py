@@ -36,11 +36,13 @@ from licenses.services import (
     download_license_file,
     issue_license,
     reinstate_license,
+    revoke_leaked,
     revoke_license,
     revoke_pull_credential,
     rotate_pull_credential,
+    touch_pull_credential,
 )
-from teams.actors import Actor, member_actor
+from teams.actors import NO_REQUEST, Actor, member_actor
 from teams.api_tokens import create_api_token
 from teams.invitations import invite
 from teams.models import ApiToken, Membership, Session, Team, User
@@ -284,19 +286,28 @@ def _live_on(actor: Actor, licenses: Sequence[License]) -> None:
 
 
 def _add_credentials(actor: Actor, license: License) -> None:
-    """Add pull credentials, of which one is rotated and one was revoked."""
-    made = {}
+    """Add pull credentials: one rotated, one revoked, one found in public."""
+    made, secrets = {}, {}
     for days, name, networks in (
         (70, "Old build server", ()),
         (64, "Production cluster", ("203.0.113.0/24", "2001:db8:40::/48")),
+        (58, "Contractor's laptop", ()),
         (20, "Staging cluster", ()),
     ):
         with _some_time_ago(days):
-            made[name], _ = create_pull_credential(
+            made[name], secrets[name] = create_pull_credential(
                 actor=actor, license=license, name=name, networks=networks
             )
     with _some_time_ago(15):
         revoke_pull_credential(actor=actor, credential=made["Old build server"])
+    with _some_time_ago(11):
+        revoke_leaked(secrets["Contractor's laptop"], NO_REQUEST)
+    staging = made["Staging cluster"]
+    for days, address in ((19, "203.0.113.40"), (4, "198.51.100.7")):
+        with _some_time_ago(days):
+            touch_pull_credential(
+                license.team_id, staging.pk, address, "containerd/1.7.22"
+            )
     with _some_time_ago(2):
         new, _ = rotate_pull_credential(
             actor=actor, credential=made["Production cluster"]
@@ -304,6 +315,7 @@ def _add_credentials(actor: Actor, license: License) -> None:
     uses = (
         (made["Production cluster"], 5, "203.0.113.24", "containerd/1.7.22"),
         (new, 1, "203.0.113.31", "containerd/1.7.22"),
+        (staging, 3, "203.0.113.40", "containerd/1.7.22"),
     )
     for credential, hours, address, client in uses:
         PullCredential.objects.filter(pk=credential.pk).update(

@@ -41,9 +41,32 @@ def add_pulls(
         license for license in licenses if license.application.slug == "kestrel-server"
     ]
     private = [_private_pull(license, picks) for license in picks.sample(pullers, 9)]
+    for number, pull in enumerate(proxied):
+        _with_credential(pull, number)
     PullEvent.objects.bulk_create(proxied + private)
+    _add_refusal(proxied)
     _add_outage(registries["quay"])
     _add_traffic(proxied, picks)
+
+
+def _add_refusal(pulls: Sequence[PullEvent]) -> None:
+    """Let a pull credential have been refused just now, from another network."""
+    pull = next(pull for pull in pulls if pull.credential_name == "Production cluster")
+    now = datetime.now(tz=UTC)
+    PullEventFactory(
+        team=pull.team,
+        license=pull.license,
+        application_slug=pull.application_slug,
+        holder=pull.holder,
+        credential_id=pull.credential_id,
+        credential_name=pull.credential_name,
+        repository=pull.repository,
+        reference=pull.reference,
+        outcome="network_not_allowed",
+        hour=now.replace(minute=0, second=0, microsecond=0),
+        last_at=now - timedelta(minutes=20),
+        count=3,
+    )
 
 
 def _add_outage(registry: ExternalRegistry) -> None:
@@ -131,6 +154,17 @@ def _pull(license: License, at: datetime, **fields: Any) -> PullEvent:
         **fields,
     )
     return pull
+
+
+def _with_credential(pull: PullEvent, number: int) -> None:
+    """Let a pull be by one of the license's current pull credentials, or by its ID."""
+    assert pull.license is not None
+    current = list(pull.license.pull_credentials.current().order_by("name"))
+    if current and (place := number % (len(current) + 1)):
+        credential = current[place - 1]
+        pull.holder = f"pull-credential:{credential.pk}"
+        pull.credential_id = credential.pk
+        pull.credential_name = credential.name
 
 
 def _outcome(license: License, at: datetime) -> str:
