@@ -56,7 +56,12 @@ def tell_issued(actor: Actor, license: License) -> None:
 
 
 def tell_changed(
-    actor: Actor, license: License, changed: Iterable[str], fields: Iterable[str] = ()
+    actor: Actor,
+    license: License,
+    changed: Iterable[str],
+    fields: Iterable[str] = (),
+    *,
+    is_for_customer: bool = True,
 ) -> None:
     """Tell programs and the customer, in the transaction that raised the sequence.
 
@@ -72,7 +77,8 @@ def tell_changed(
         changed=names,
         changed_fields=sorted(fields),
     )
-    note(license, NoticeKind.LICENSE_CHANGED, str(license.sequence))
+    if is_for_customer:
+        note(license, NoticeKind.LICENSE_CHANGED, str(license.sequence))
 
 
 def tell_reinstated(actor: Actor, license: License) -> None:

@@ -39,6 +39,14 @@ def replace_license_id(
     """
     actor.require(Permission.CREDENTIAL_MANAGE, team_id=license.team_id)
     actor.require(Permission.LICENSE_REVEAL, team_id=license.team_id)
+    license, license_id = _replaced(actor, license, old_ends_at)
+    tell_changed(actor, license, ["license_id"])
+    return license_id
+
+
+def _replaced(
+    actor: Actor, license: License, old_ends_at: datetime | None
+) -> tuple[License, Secret]:
     license = locked_license(license)
     license_id = generate_license_id()
     license.previous_license_id_digest = license.license_id_digest
@@ -63,19 +71,21 @@ def replace_license_id(
         license,
         old_ends_at=license.previous_license_id_ends_at.isoformat(),
     )
-    tell_changed(actor, license, ["license_id"])
-    return license_id
+    return license, license_id
 
 
 @transaction.atomic
 def stop_license_id(*, actor: Actor, license: License, presented: Secret) -> bool:
     """Stop an ID of a license at once: the current one, or the one before it.
 
-    Returns whether it was still valid.
+    Returns whether it was still valid. The customer is not told of a change: the mail
+    about that suggests to sync, which needs an ID that has not ended.
     """
+    actor.require(Permission.CREDENTIAL_MANAGE, team_id=license.team_id)
     license = locked_license(license)
     if license.license_id.reveal() == presented.reveal():
-        replace_license_id(actor=actor, license=license, old_ends_at=timezone.now())
+        license, _ = _replaced(actor, license, timezone.now())
+        tell_changed(actor, license, ["license_id"], is_for_customer=False)
         return True
     ends_at, now = license.previous_license_id_ends_at, timezone.now()
     if ends_at is None or ends_at <= now:
