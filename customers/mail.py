@@ -115,6 +115,7 @@ def notice_mail(
         "customer": contact.customer,
         "link": f"{site}{reverse('customer:overview', kwargs=pages)}",
         "unsubscribe": unsubscribe,
+        "choices": f"{site}{reverse('customer:mails', kwargs=pages)}",
     }
     mail = contact_mail(look, "notice", contact.email, context)
     mail.extra_headers |= {

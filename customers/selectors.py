@@ -145,6 +145,16 @@ def mailed_kinds(team: Team) -> list[str]:
     return mail_choice(team).kinds
 
 
+def wanted_kinds(contact: Contact) -> list[str]:
+    """Return the kinds of notice that a contact gets, sorted.
+
+    They are those that the team mails, without those that the contact unsubscribed from.
+    """
+    stopped = Unsubscription.objects.for_team(contact.team_id).filter(contact=contact)
+    unwanted = set(stopped.values_list("kind", flat=True))
+    return [kind for kind in mailed_kinds(contact.team) if kind not in unwanted]
+
+
 def is_unsubscribed(contact: Contact, kind: NoticeKind) -> bool:
     stopped = Unsubscription.objects.for_team(contact.team_id)
     return stopped.filter(contact=contact, kind=kind).exists()

@@ -48,8 +48,27 @@ def subscribe_again(contact: Contact, kind: NoticeKind, origin: Origin) -> None:
         _record(EventTag.CONTACT_SUBSCRIBED, contact, kind, origin)
 
 
+@transaction.atomic
+def choose_own_mails(
+    *, contact: Contact, kinds: Collection[str], origin: Origin
+) -> None:
+    """Send a contact these kinds of mail, and none of the others that the team mails.
+
+    What the contact chose for kinds that the team does not mail now is kept.
+
+    Raises:
+        Invalid: the team does not mail one of the kinds.
+    """
+    offered = mailed_kinds(contact.team)
+    if not set(kinds) <= set(offered):
+        raise Invalid({"kinds": ["One of these e-mails is no longer sent."]})
+    for kind in map(NoticeKind, offered):
+        change = subscribe_again if kind in kinds else unsubscribe
+        change(contact, kind, origin)
+
+
 def _record(tag: EventTag, contact: Contact, kind: NoticeKind, origin: Origin) -> None:
-    # Whoever has the mail did this, without signing in.
+    # The contact did this on their page, or whoever has the mail without signing in.
     actor = customer_actor(
         kind=ActorKind.CONTACT,
         id=contact.pk,

@@ -1,7 +1,8 @@
-"""Which mails contacts get: the team's choice, and the page to unsubscribe."""
+"""Which mails contacts get: the team's choice, their own, and unsubscribing."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django import forms
@@ -11,13 +12,21 @@ from django.shortcuts import redirect
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from customers.models import Contact
 from customers.selectors import (
     contact_by_unsubscribe_token,
     is_unsubscribed,
     look_of_team,
     mailed_kinds,
+    wanted_kinds,
 )
-from customers.services.mail_choices import choose_mails, subscribe_again, unsubscribe
+from customers.services.mail_choices import (
+    choose_mails,
+    choose_own_mails,
+    subscribe_again,
+    unsubscribe,
+)
+from customers.web.base import CustomerRequest, customer_page, customer_url
 from licenses.models import NoticeKind
 from portal.http.forms import EditForm, edit
 from portal.http.pages import render_page
@@ -59,6 +68,58 @@ def mails(request: TeamRequest) -> HttpResponse:
     return render_page(request, "customers/mails.html", context)
 
 
+class OwnMailsForm(EditForm):
+    kinds = forms.MultipleChoiceField(
+        label="Send me an e-mail when",
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"invalid_choice": "One of these e-mails is no longer sent."},
+    )
+
+    def __init__(self, *args: Any, offered: Collection[str], **options: Any) -> None:
+        super().__init__(*args, **options)
+        kinds: Any = self.fields["kinds"]
+        kinds.choices = _labelled(offered)
+
+    def clean_kinds(self) -> list[str]:
+        # As for MailsForm.
+        return sorted(self.cleaned_data["kinds"])
+
+
+def _labelled(kinds: Collection[str]) -> list[tuple[str, str]]:
+    return [(kind.value, str(kind.label)) for kind in NoticeKind if kind in kinds]
+
+
+@customer_page()
+def own_mails(request: CustomerRequest) -> HttpResponse:
+    """Let contacts choose which of the mails that their vendor sends they get."""
+    offered = mailed_kinds(request.vendor)
+    if request.contact is None or not offered:
+        labels = [label for _kind, label in _labelled(offered)]
+        return render_page(request, "customers/own_mails.html", {"labels": labels})
+
+    def save(contact: Contact, changes: dict[str, Any]) -> object:
+        return choose_own_mails(
+            contact=contact, kinds=changes["kinds"], origin=Origin.of(request)
+        )
+
+    def values(contact: Contact) -> dict[str, Any]:
+        return {"kinds": wanted_kinds(contact)}
+
+    form, is_saved = edit(
+        request,
+        OwnMailsForm,
+        request.contact,
+        values=values,
+        save=save,
+        offered=offered,
+    )
+    if is_saved:
+        messages.success(request, "Your choice of e-mails is saved.")
+        return redirect(customer_url(request, "mails"))
+    return render_page(request, "customers/own_mails.html", {"form": form})
+
+
 # The signed token is the right to do it: a mail provider sends the POST (RFC 8058).
 @csrf_exempt
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -77,6 +138,7 @@ def unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
         change(contact, kind, Origin.of(request))
     context = {
         "look": look_of_team(contact.team),
+        "customer": contact.customer,
         "kind": kind,
         "is_unsubscribed": is_unsubscribed(contact, kind),
     }

@@ -18,6 +18,7 @@ _shown: list[URLPattern | URLResolver] = [
     path("pulls/csv", pulls.export, name="pulls-csv"),
     path("license-file", license_file.license_file, name="license-file"),
     path("people", people.people, name="people"),
+    path("mails", mails.own_mails, name="mails"),
 ]
 # What changes something is for contacts alone.
 _changing: list[URLPattern | URLResolver] = [

@@ -1,4 +1,4 @@
-"""Which mails contacts get: the team's page and API, and the page to unsubscribe."""
+"""Which mails contacts get: the team's choice, their own, and unsubscribing."""
 
 from __future__ import annotations
 
@@ -10,12 +10,17 @@ from django.test import Client
 
 from audit.models import AuditEvent
 from customers.models import Contact, MailChoice, Unsubscription
+from customers.services.mail_choices import choose_mails, unsubscribe
 from customers.unsubscribing import unsubscribe_token
-from licenses.models import NoticeKind
+from licenses.models import Customer, NoticeKind
+from teams.actors import NO_REQUEST, Actor
 from teams.models import Membership, Team
+from tests.integration.customers.conftest import signed_in
 from tests.support.clients.api import ApiClient
 from tests.support.pages.reading import text_of
-from tests.support.pages.team_pages import seen, signed_in
+from tests.support.pages.team_pages import seen
+from tests.support.pages.team_pages import signed_in as member_browser
+from tests.support.rows.factories import ContactFactory
 from tests.support.rows.world import rows_of
 
 MAILS = "/t/acme/settings/customers/mails"
@@ -34,7 +39,7 @@ def mail_program() -> Client:
 
 
 def test_a_team_chooses(owner: Membership, team: Team) -> None:
-    browser = signed_in(owner)
+    browser = member_browser(owner)
     page = browser.get(MAILS).content.decode()
     assert page.count("checked") == len(NoticeKind) - 1
 
@@ -123,3 +128,131 @@ def test_a_token_that_is_not_ours_changes_and_tells_nothing(
         text_of(answer) for answer in expected
     ]
     assert rows_of(team) == before
+
+
+def own_page(customer: Customer) -> str:
+    return f"/c/{customer.pk}/mails"
+
+
+def offered_kinds(page: Any) -> list[str]:
+    choices: list[tuple[str, str]] = page.context["form"].fields["kinds"].choices
+    return [kind for kind, _label in choices]
+
+
+def unwanted(contact: Contact) -> set[str]:
+    return set(contact.unsubscriptions.values_list("kind", flat=True))
+
+
+def test_a_reader_chooses_for_themselves_alone(anna: Contact, reader: Contact) -> None:
+    browser, path = signed_in(reader), own_page(reader.customer)
+    kept = ["license_expired", "license_expiring"]
+    before = browser.get(path).content.decode()
+
+    response = browser.post(path, {"kinds": kept, **seen(browser, path)}, follow=True)
+
+    assert before.count(" checked") == len(NoticeKind) - 1
+    assert "Your choice of e-mails is saved." in text_of(response)
+    assert response.content.decode().count(" checked") == 2
+    stopped = {"license_issued", "license_changed", "license_reinstated"}
+    assert unwanted(reader) == stopped | {"credential_expiring"}
+    assert unwanted(anna) == set()
+    events = AuditEvent.objects.filter(tag="contact:unsubscribed")
+    assert {event.data["kind"] for event in events} == unwanted(reader)
+    assert {event.actor_id for event in events} == {reader.pk}
+    # Saving it again changes nothing.
+    browser.post(path, {"kinds": kept, **seen(browser, path)})
+    assert events.count() == 4
+    assert not AuditEvent.objects.filter(tag="contact:subscribed").exists()
+
+
+def test_unsubscribing_is_taken_back_on_the_page(anna: Contact) -> None:
+    browser, path = signed_in(anna), own_page(anna.customer)
+    stopped = browser.post(address(anna))
+    assert path in stopped.content.decode()
+    page = browser.get(path)
+    assert page.content.decode().count(" checked") == len(NoticeKind) - 2
+
+    browser.post(path, {"kinds": offered_kinds(page), **seen(browser, path)})
+
+    assert unwanted(anna) == set()
+    event = AuditEvent.objects.get(tag="contact:subscribed")
+    assert (event.actor_label, event.data["kind"]) == (anna.email, KIND)
+
+
+def test_kinds_that_the_vendor_does_not_send_are_not_offered(
+    anna: Contact, actor: Actor
+) -> None:
+    unsubscribe(anna, NoticeKind.LICENSE_ISSUED, NO_REQUEST)
+    choose_mails(actor=actor, team=anna.team, kinds=[KIND, "license_changed"])
+    browser, path = signed_in(anna), own_page(anna.customer)
+
+    page = browser.get(path)
+    assert offered_kinds(page) == ["license_changed", "license_expiring"]
+    shown = seen(browser, path)
+    refused = browser.post(path, {"kinds": ["license_revoked"], **shown})
+    assert "One of these e-mails is no longer sent." in text_of(refused)
+    assert unwanted(anna) == {"license_issued"}
+
+    browser.post(path, {"kinds": ["license_changed"], **shown})
+    # What they chose before holds again if the vendor sends that kind again.
+    assert unwanted(anna) == {"license_issued", KIND}
+
+
+def test_what_two_windows_chose_is_shown_before_it_is_lost(anna: Contact) -> None:
+    browser, path = signed_in(anna), own_page(anna.customer)
+    old = seen(browser, path)
+    unsubscribe(anna, KIND, NO_REQUEST)
+
+    response = browser.post(path, {"kinds": [], **old})
+
+    assert response.context["form"].has_conflict
+    assert unwanted(anna) == {KIND}
+
+
+def test_there_is_nothing_to_choose_if_nothing_is_sent(
+    anna: Contact, actor: Actor
+) -> None:
+    choose_mails(actor=actor, team=anna.team, kinds=[])
+
+    page = signed_in(anna).get(own_page(anna.customer))
+
+    assert "No e-mails about licenses" in text_of(page)
+    assert "<form method=\"post\" novalidate" not in page.content.decode()
+
+
+def test_the_choice_is_per_customer(anna: Contact) -> None:
+    elsewhere = ContactFactory(customer__team=anna.team, email=anna.email)
+    browser, path = signed_in(anna), own_page(anna.customer)
+
+    browser.post(path, {"kinds": [], **seen(browser, path)})
+
+    assert len(unwanted(anna)) == len(NoticeKind) - 1
+    assert unwanted(elsewhere) == set()
+    other = browser.get(own_page(elsewhere.customer))
+    assert other.content.decode().count(" checked") == len(NoticeKind) - 1
+
+
+def test_members_see_what_is_sent_and_choose_nothing(
+    anna: Contact, owner: Membership, team: Team
+) -> None:
+    browser = member_browser(owner)
+    viewed = f"/t/{team.slug}/customers/{anna.customer_id}/view/mails"
+    page = browser.get(viewed)
+    before = rows_of(team)
+
+    response = browser.post(viewed, {"kinds": []})
+
+    assert "A license has expired" in text_of(page)
+    assert "Each person chooses for themselves." in text_of(page)
+    assert "checkbox" not in page.content.decode()
+    assert response.status_code == 405
+    assert rows_of(team) == before
+
+
+def test_every_page_leads_to_the_choice(anna: Contact, owner: Membership) -> None:
+    own = signed_in(anna).get(f"/c/{anna.customer_id}/")
+    view = f"/t/acme/customers/{anna.customer_id}/view/"
+    viewed = member_browser(owner).get(view)
+
+    assert own_page(anna.customer) in own.content.decode()
+    assert f"{view}mails" in viewed.content.decode()

@@ -134,7 +134,7 @@ _ROUTES = {
         customers-contacts-remove customers-links-withdraw customers-send
         customer-view:overview customer-view:install customer-view:credentials
         customer-view:check customer-view:pulls customer-view:license-file
-        customer-view:people
+        customer-view:people customer-view:mails
         customer-look customer-mails customer-look-logo-remove
         licenses licenses-add licenses-detail licenses-edit licenses-revoke
         licenses-replace-id licenses-credentials-add licenses-credentials-edit
@@ -172,6 +172,7 @@ _ROUTES = {
     """,
     Visitor.CONTACT: """
         customer:overview customer:install customer:pulls customer:license-file
+        customer:mails
         customer:people customer:people-invite customer:people-edit
         customer:people-send customer:people-remove
         customer:credentials customer:credentials-add customer:credentials-edit

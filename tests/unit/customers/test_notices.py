@@ -112,6 +112,8 @@ def test_a_mail_looks_like_the_vendor_and_can_be_unsubscribed_from(
     pages = f"https://portal.example/c/{vendor.customer.pk}/"
     assert pages in str(sent.body)
     assert pages in html
+    for body in (str(sent.body), html):
+        assert f"{pages}mails" in body
 
 
 def test_each_kind_has_its_words(vendor: Vendor, anna: Contact) -> None:
