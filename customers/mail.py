@@ -16,10 +16,10 @@ from django.utils import timezone
 from rest_framework.request import Request
 
 from customers.accent import Accent, accents
-from customers.models import Contact, CustomerLink, VendorLook
+from customers.models import Contact, CustomerLink, VendorLook, name_for_customer
 from customers.selectors import applications_of_customer, look_of_team
 from customers.unsubscribing import unsubscribe_token
-from licenses.models import Notice, NoticeKind
+from licenses.models import License, Notice, NoticeKind
 from portal.crypto.secrets import Secret
 from teams.mail import store_mail
 
@@ -63,15 +63,22 @@ def link_mail(
     message: str,
     until: datetime,
     inviter: str = "",
+    license: License | None = None,
 ) -> EmailMultiAlternatives:
     """Return the mail with a link that signs a contact in.
 
-    ``inviter`` is the contact who sends it; the vendor's members are not named.
+    ``inviter`` is the contact who sends it; the vendor's members are not named. The
+    mail is about ``license``, or else about all that the customer has.
     """
+    licenses = (
+        [name_for_customer(license)]
+        if license
+        else applications_of_customer(contact.customer)
+    )
     context = {
         "contact": contact,
         "customer": contact.customer,
-        "applications": applications_of_customer(contact.customer),
+        "licenses": licenses,
         "inviter": inviter,
         "link": link,
         "message": message,
@@ -92,6 +99,7 @@ def store_link_mail(
         message=link.message,
         until=link.expires_at,
         inviter=inviter,
+        license=link.license,
     )
     store_mail(mail)
 

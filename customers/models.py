@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from customers.accent import is_color
-from licenses.models import Customer, NoticeKind
+from licenses.models import Customer, License, NoticeKind
 from teams.models import (
     LowerCaseEmailField,
     TeamOwned,
@@ -29,6 +29,11 @@ validate_web_address = URLValidator(
 def validate_color(text: str) -> None:
     if not is_color(text):
         raise ValidationError("Enter a color such as #1b55a6.")
+
+
+def name_for_customer(license: License) -> str:
+    """Return what a customer is told that a license is for, such as "App, Stable"."""
+    return f"{license.application.name}, {license.channel.name}"
 
 
 class ContactRole(models.TextChoices):
@@ -96,11 +101,19 @@ class CustomerLink(TeamOwned):
     """One mail to a contact, with a link that signs them in once.
 
     Only a digest of the link's secret is stored. ``created_at`` is when it was sent.
+    With ``license`` the mail is about this license, and the link leads to it.
     """
 
     STATES = ("sent", "opened", "used", "expired", "withdrawn")
 
     contact = models.ForeignKey(Contact, on_delete=models.CASCADE, related_name="links")
+    license = models.ForeignKey(
+        License,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+    )
     digest = models.CharField(max_length=100, unique=True, editable=False)
     message = models.CharField(
         max_length=300, blank=True, validators=[validate_printable]
@@ -123,6 +136,11 @@ class CustomerLink(TeamOwned):
 
     def __str__(self) -> str:
         return f"{self.contact.email}, {self.created_at:%Y-%m-%d %H:%M}"
+
+    @property
+    def license_name(self) -> str:
+        """Return what the mail calls its license, or nothing without one."""
+        return name_for_customer(self.license) if self.license else ""
 
     @property
     def state(self) -> str:

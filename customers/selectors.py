@@ -101,7 +101,9 @@ def link_by_secret(presented: Secret) -> CustomerLink | None:
     digests = lookup_keyring().candidates(presented.reveal(), purpose=LINK_PURPOSE)
     return (
         CustomerLink.objects.filter(digest__in=digests)
-        .select_related("contact", "contact__customer", "team")
+        .select_related(
+            "contact__customer", "team", "license__application", "license__channel"
+        )
         .first()
     )
 
@@ -148,7 +150,7 @@ def mailed_kinds(team: Team) -> list[str]:
 def wanted_kinds(contact: Contact) -> list[str]:
     """Return the kinds of notice that a contact gets, sorted.
 
-    They are those that the team mails, without those that the contact unsubscribed from.
+    They are those that the team mails, except what the contact unsubscribed from.
     """
     stopped = Unsubscription.objects.for_team(contact.team_id).filter(contact=contact)
     unwanted = set(stopped.values_list("kind", flat=True))

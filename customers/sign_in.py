@@ -28,7 +28,7 @@ from teams.sign_in.claims import claim_account
 
 
 def sign_in_by_link(request: HttpRequest, link: CustomerLink) -> HttpResponse:
-    """Use a link up, sign its contact in, and show them their customer.
+    """Use a link up, sign its contact in, and show them what it leads to.
 
     Members and operators sign in with their password or otherwise first, and everybody
     passes the second factor that their account has.
@@ -46,13 +46,20 @@ def sign_in_by_link(request: HttpRequest, link: CustomerLink) -> HttpResponse:
             contact.customer,
             contact=contact.email,
         )
-    address = reverse("customer:overview", kwargs={"customer_id": contact.customer_id})
+    address = address_of_link(link)
     if request.user == user:
         return redirect(address)
     if not may_sign_in_by_mail(user):
         return redirect_to_login(address)
     claim_account(request, user)
     return sign_in(request, user, next_url=address)
+
+
+def address_of_link(link: CustomerLink) -> str:
+    """Return the page that a link leads to, at its license if it has one."""
+    pages = {"customer_id": link.contact.customer_id}
+    overview = reverse("customer:overview", kwargs=pages)
+    return f"{overview}#license-{link.license_id}" if link.license_id else overview
 
 
 def user_for_code(email: str) -> User | None:

@@ -41,6 +41,12 @@ class ContactChangesSerializer(InputSerializer):
 class CustomerLinkSerializer(RowSerializer[CustomerLink]):
     contact = serializers.UUIDField(source="contact_id", read_only=True)
     email = serializers.EmailField(source="contact.email", read_only=True)
+    license = serializers.UUIDField(
+        source="license_id",
+        read_only=True,
+        allow_null=True,
+        help_text="The license that the link leads to",
+    )
     state = serializers.ChoiceField(LINK_STATES, read_only=True)
     opened_at = serializers.DateTimeField(
         read_only=True,
@@ -54,6 +60,7 @@ class CustomerLinkSerializer(RowSerializer[CustomerLink]):
             "id",
             "contact",
             "email",
+            "license",
             "state",
             "message",
             "sent_by",
@@ -71,6 +78,11 @@ class NewCustomerLinksSerializer(InputSerializer):
         allow_empty=False,
         max_length=100,
         help_text="IDs of contacts of the customer",
+    )
+    license = serializers.UUIDField(
+        required=False,
+        allow_null=True,
+        help_text="ID of a license of the customer, for a mail about this one",
     )
     message = serializers.CharField(
         max_length=300, required=False, allow_blank=True, help_text=_MESSAGE

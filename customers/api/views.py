@@ -23,8 +23,8 @@ from customers.models import Contact, ContactRole, CustomerLink
 from customers.selectors import contacts_of_customer, links_of_customer
 from customers.services.contacts import add_contact, change_contact, remove_contact
 from customers.services.links import send_links, withdraw_link
-from licenses.models import Customer
-from licenses.selectors import customers_for_team
+from licenses.models import Customer, License
+from licenses.selectors import customers_for_team, licenses_for_team
 from portal.errors import Invalid
 from teams.api.base import TeamView, find
 from teams.api.idempotency import idempotent
@@ -114,7 +114,7 @@ class CustomerLinksView(_Links):
         """Mail contacts a link to the customer's pages.
 
         Each link signs its contact in once, within seven days. Links sent to them
-        before stop working.
+        before stop working. With a license, the mail names it and its link leads there.
         """
         customer = self.customer
         values = self.validated(NewCustomerLinksSerializer)
@@ -124,6 +124,7 @@ class CustomerLinksView(_Links):
             contacts=self._chosen(customer, values["contacts"]),
             site=site_of(request),
             message=values.get("message", ""),
+            license=self._named(customer, values.get("license")),
         )
         return Response({"links": self.get_serializer(links, many=True).data}, 201)
 
@@ -132,6 +133,15 @@ class CustomerLinksView(_Links):
         if len(found) < len(set(ids)):
             raise Invalid({"contacts": ["Choose contacts of this customer."]})
         return found
+
+    def _named(self, customer: Customer, id: uuid.UUID | None) -> License | None:
+        if id is None:
+            return None
+        licenses = licenses_for_team(self.team_id).filter(customer=customer)
+        license = licenses.filter(pk=id).first()
+        if license is None:
+            raise Invalid({"license": ["Choose a license of this customer."]})
+        return license
 
 
 class CustomerLinkView(_Links):

@@ -19,6 +19,9 @@ ALTER TABLE customers_contact ADD CONSTRAINT customers_contact_customer_team
 ALTER TABLE customers_customerlink ADD CONSTRAINT customers_customerlink_contact_team
     FOREIGN KEY (team_id, contact_id)
     REFERENCES customers_contact (team_id, id) DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE customers_customerlink ADD CONSTRAINT customers_customerlink_license_team
+    FOREIGN KEY (team_id, license_id)
+    REFERENCES licenses_license (team_id, id) DEFERRABLE INITIALLY DEFERRED;
 ALTER TABLE customers_unsubscription
     ADD CONSTRAINT customers_unsubscription_contact_team
     FOREIGN KEY (team_id, contact_id)
@@ -27,6 +30,7 @@ ALTER TABLE customers_unsubscription
 BACKWARD = """
 ALTER TABLE customers_unsubscription
     DROP CONSTRAINT customers_unsubscription_contact_team;
+ALTER TABLE customers_customerlink DROP CONSTRAINT customers_customerlink_license_team;
 ALTER TABLE customers_customerlink DROP CONSTRAINT customers_customerlink_contact_team;
 ALTER TABLE customers_contact DROP CONSTRAINT customers_contact_customer_team;
 """
@@ -149,6 +153,16 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="links",
                         to="customers.contact",
+                    ),
+                ),
+                (
+                    "license",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="licenses.license",
                     ),
                 ),
                 (

@@ -12,10 +12,15 @@ from django.utils import timezone
 from audit.services import record
 from audit.tags import EventTag
 from customers.mail import store_link_mail
-from customers.models import LINK_LIFETIME, Contact, CustomerLink
+from customers.models import (
+    LINK_LIFETIME,
+    Contact,
+    CustomerLink,
+    name_for_customer,
+)
 from customers.selectors import LINK_PURPOSE, contacts_of_customer, links_of_customer
 from customers.services.contacts import require_people
-from licenses.models import Customer
+from licenses.models import Customer, License
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict, Invalid, TooMany
@@ -33,14 +38,16 @@ def send_links(
     contacts: Iterable[Contact],
     site: str,
     message: str = "",
+    license: License | None = None,
 ) -> list[CustomerLink]:
     """Mail each contact a link that works once, within a week.
 
-    ``site`` is the portal's address, which the link begins with. The mails are stored
-    in this transaction, and sent after it. Links sent to them before stop working.
+    ``site`` is the portal's address, which the link begins with. The mails name the
+    ``license``, if given, and their links lead to it. The mails are stored in this
+    transaction, and sent after it. Links sent to them before stop working.
 
     Raises:
-        Invalid: there are no contacts, or one is not this customer's.
+        Invalid: there are no contacts, or one or the license is not this customer's.
         TooMany: the customer's contacts got too many mails.
         ValidationError: the message is not one line of printable text.
     """
@@ -49,8 +56,10 @@ def send_links(
     found = list(contacts_of_customer(customer).filter(pk__in=wanted))
     if not found or len(found) != len(wanted):
         raise Invalid({"contacts": ["Choose contacts of this customer."]})
+    if license is not None and license.customer_id != customer.pk:
+        raise Invalid({"license": ["Choose a license of this customer."]})
     _require_few(customer, len(found))
-    return [_send(actor, contact, site, message.strip()) for contact in found]
+    return [_send(actor, contact, site, message.strip(), license) for contact in found]
 
 
 def _require_few(customer: Customer, number: int) -> None:
@@ -65,13 +74,16 @@ def _require_few(customer: Customer, number: int) -> None:
         )
 
 
-def _send(actor: Actor, contact: Contact, site: str, message: str) -> CustomerLink:
+def _send(
+    actor: Actor, contact: Contact, site: str, message: str, license: License | None
+) -> CustomerLink:
     now = timezone.now()
     contact.links.filter(used_at=None, withdrawn_at=None).update(withdrawn_at=now)
     secret = Secret(secrets.token_urlsafe(32))
     link = CustomerLink(
         team_id=contact.team_id,
         contact=contact,
+        license=license,
         digest=lookup_keyring().digest(secret.reveal(), purpose=LINK_PURPOSE),
         message=message,
         sent_by=actor.label[:254],
@@ -82,7 +94,14 @@ def _send(actor: Actor, contact: Contact, site: str, message: str) -> CustomerLi
     link.save()
     inviter = actor.label if actor.kind is ActorKind.CONTACT else ""
     store_link_mail(link, secret, site=site, inviter=inviter)
-    record(actor, EventTag.CUSTOMER_LINK_SENT, contact.customer, contact=contact.email)
+    named = {"license": name_for_customer(license)} if license else {}
+    record(
+        actor,
+        EventTag.CUSTOMER_LINK_SENT,
+        contact.customer,
+        contact=contact.email,
+        **named,
+    )
     return link
 
 

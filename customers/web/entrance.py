@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from customers.models import Contact, CustomerLink
 from customers.selectors import contacts_of_user, link_by_secret, look_of_team
 from customers.services.links import note_opened
-from customers.sign_in import sign_in_by_link
+from customers.sign_in import address_of_link, sign_in_by_link
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict
 from portal.http.pages import render_page
@@ -71,9 +71,11 @@ def link(request: HttpRequest, link_secret: str) -> HttpResponse:
 def _no_longer_valid(request: HttpRequest, link: CustomerLink | None) -> HttpResponse:
     """Answer alike for links that are used, withdrawn, expired or guessed."""
     user = request.user
-    if link is not None and isinstance(user, User):
-        # A contact who follows their link again wants to come in.
-        contact = contacts_of_user(user).filter(pk=link.contact_id).first()
-        if contact is not None:
-            return redirect("customer:overview", customer_id=contact.customer_id)
+    # A contact who follows their link again wants to come in.
+    if (
+        link is not None
+        and isinstance(user, User)
+        and contacts_of_user(user).filter(pk=link.contact_id).exists()
+    ):
+        return redirect(address_of_link(link))
     return render_page(request, "customers/link_invalid.html", status=404)

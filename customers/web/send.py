@@ -10,21 +10,27 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage
 from django.core.validators import validate_email
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 from django.utils import timezone
 
 from customers.mail import link_mail, site_of
-from customers.models import LINK_LIFETIME, Contact, ContactRole
+from customers.models import (
+    LINK_LIFETIME,
+    Contact,
+    ContactRole,
+    name_for_customer,
+)
 from customers.selectors import contacts_of_customer, look_of_team
 from customers.services.contacts import add_contact
 from customers.services.links import send_links
 from customers.web.contacts import contacts_url, find_customer
 from customers.web.forms import RoleField
-from licenses.models import Customer
+from licenses.models import Customer, License
+from licenses.selectors import licenses_for_team
 from portal.http.forms import CreateForm, refusals_in
 from portal.http.pages import render_page
 from teams.permissions import Permission
-from teams.web.base import TeamRequest, team_page
+from teams.web.base import TeamRequest, find, team_page, team_url
 from teams.web.once import once
 
 
@@ -105,8 +111,12 @@ def _label(contact: Contact) -> str:
 
 @team_page(Permission.CONTACT_MANAGE)
 def send(request: TeamRequest, customer_id: uuid.UUID) -> HttpResponse:
-    """Mail people at a customer a link to the customer's pages."""
+    """Mail people at a customer a link to their pages.
+
+    ``license`` in the query makes it a mail about this license of theirs.
+    """
     customer = find_customer(request, customer_id)
+    license = _named_license(request, customer)
     initial = {
         "contacts": request.GET.getlist("contact"),
         "new": "" if contacts_of_customer(customer).exists() else customer.email,
@@ -116,19 +126,48 @@ def send(request: TeamRequest, customer_id: uuid.UUID) -> HttpResponse:
     preview = None
     names = {"email": "new"}
     if form.is_valid() and "preview" in request.POST:
-        preview = _preview(request, customer, form)
+        preview = _preview(request, customer, form, license)
     elif form.is_valid():
         with refusals_in(request, form, names), once(request, form) as submission:
-            number = _send(request, customer, form)
+            number = _send(request, customer, form, license)
             people = "1 person gets" if number == 1 else f"{number} people get"
             return submission.done(contacts_url(request, customer), f"{people} a mail.")
-    context: dict[str, Any] = {"form": form, "customer": customer, "preview": preview}
+    context: dict[str, Any] = {
+        "form": form,
+        "customer": customer,
+        "preview": preview,
+        "license": license,
+        "license_name": name_for_customer(license) if license else "",
+        "back": _back(request, customer, license),
+    }
     if preview is not None:
         context["others"] = len(form.chosen()) + len(form.added()) - 1
     return render_page(request, "customers/send.html", context)
 
 
-def _send(request: TeamRequest, customer: Customer, form: SendForm) -> int:
+def _named_license(request: TeamRequest, customer: Customer) -> License | None:
+    """Return the customer's license that the query names, or raise Http404."""
+    text = request.GET.get("license", "")
+    if not text:
+        return None
+    try:
+        license_id = uuid.UUID(text)
+    except ValueError:
+        raise Http404 from None
+    licenses = licenses_for_team(request.team.pk).filter(customer=customer)
+    license: License = find(licenses, license_id)
+    return license
+
+
+def _back(request: TeamRequest, customer: Customer, license: License | None) -> str:
+    if license is None:
+        return contacts_url(request, customer)
+    return team_url(request, "licenses-detail", license_id=license.pk)
+
+
+def _send(
+    request: TeamRequest, customer: Customer, form: SendForm, license: License | None
+) -> int:
     added = [
         add_contact(
             actor=request.actor,
@@ -145,11 +184,14 @@ def _send(request: TeamRequest, customer: Customer, form: SendForm) -> int:
         contacts=[*form.chosen(), *added],
         site=site_of(request),
         message=form.cleaned_data["message"],
+        license=license,
     )
     return len(links)
 
 
-def _preview(request: TeamRequest, customer: Customer, form: SendForm) -> EmailMessage:
+def _preview(
+    request: TeamRequest, customer: Customer, form: SendForm, license: License | None
+) -> EmailMessage:
     """Return the mail to the first of the people, with a link that leads nowhere."""
     new = [
         Contact(customer=customer, team=request.team, name=name, email=address)
@@ -161,4 +203,5 @@ def _preview(request: TeamRequest, customer: Customer, form: SendForm) -> EmailM
         link=f"{site_of(request)}/c/links/…",
         message=form.cleaned_data["message"],
         until=timezone.now() + LINK_LIFETIME,
+        license=license,
     )

@@ -98,7 +98,8 @@ ROUTES = {
         OBJECT, {"patch": {"role": "reader"}}
     ),
     "customers/<uuid:customer_id>/links": Route(
-        OBJECT, {"post": {"contacts": ["<uuid:contact_id>"]}}
+        OBJECT,
+        {"post": {"contacts": ["<uuid:contact_id>"], "license": "<uuid:license_id>"}},
     ),
     "customers/<uuid:customer_id>/links/<uuid:link_id>": Route(OBJECT),
     "customers/<uuid:customer_id>/links/<uuid:link_id>/withdraw": Route(OBJECT),

@@ -60,6 +60,11 @@ LINKS: dict[str, Callable[[Team, Team], Any]] = {
     "link to a contact": lambda ours, theirs: CustomerLinkFactory(
         team=ours, contact=ContactFactory(customer__team=theirs)
     ),
+    "license that a link leads to": lambda ours, theirs: CustomerLinkFactory(
+        team=ours,
+        contact=ContactFactory(customer__team=ours),
+        license=LicenseFactory(team=theirs),
+    ),
     "contact who unsubscribed": lambda ours, theirs: Unsubscription.objects.create(
         team=ours, contact=ContactFactory(customer__team=theirs), kind="license_issued"
     ),

@@ -14,7 +14,11 @@ from licenses.models import Customer
 from teams.mail import send_stored_mails
 from teams.models import StoredMail
 from tests.support.clients.api import ApiClient, code_of
-from tests.support.rows.factories import ContactFactory, CustomerLinkFactory
+from tests.support.rows.factories import (
+    ContactFactory,
+    CustomerLinkFactory,
+    LicenseFactory,
+)
 
 
 def contacts_of(customer: Customer) -> str:
@@ -103,7 +107,36 @@ def test_links_are_sent_read_and_withdrawn(
     assert owner_api.post(f"{address}/withdraw").json()["state"] == "withdrawn"
 
 
-def test_the_same_key_sends_once(
+def test_a_link_can_name_a_license(
+    owner_api: ApiClient, customer: Customer, anna: Contact
+) -> None:
+    license = LicenseFactory(
+        team=customer.team, customer=customer, application__name="Sentinel"
+    )
+    theirs = LicenseFactory(team=customer.team)
+    chosen = {"contacts": [str(anna.pk)]}
+
+    for wrong in (theirs.pk, uuid.uuid4()):
+        refused = owner_api.post(links_of(customer), {**chosen, "license": str(wrong)})
+        assert refused.status_code == 400
+        assert list(refused.json()["errors"]) == ["license"]
+    assert not CustomerLink.objects.exists()
+    response = owner_api.post(
+        links_of(customer), {**chosen, "license": str(license.pk)}
+    )
+
+    (link,) = response.json()["links"]
+    assert link["license"] == str(license.pk)
+    send_stored_mails()
+    (sent,) = mail.outbox
+    name = f"Sentinel, {license.channel.name}"
+    assert sent.subject == f"{customer.team.name}: your license for {name}"
+    # Without one it is about all of them.
+    other = owner_api.post(links_of(customer), {**chosen, "license": None})
+    assert other.json()["links"][0]["license"] is None
+
+
+def test_the_same_idempotency_key_sends_one_mail(
     owner_api: ApiClient, customer: Customer, anna: Contact
 ) -> None:
     body = {"contacts": [str(anna.pk)]}

@@ -11,10 +11,10 @@ from django.test import Client
 
 from audit.models import AuditEvent
 from customers.models import Contact, CustomerLink
-from licenses.models import Customer
+from licenses.models import Customer, License
 from teams.mail import send_stored_mails
-from teams.models import Membership, StoredMail
-from tests.support.pages.reading import text_of
+from teams.models import Membership, StoredMail, Team
+from tests.support.pages.reading import new_browser, text_of
 from tests.support.pages.team_pages import message_of, seen, signed_in, submission
 from tests.support.rows.factories import (
     ContactFactory,
@@ -197,7 +197,69 @@ def test_the_vendors_pages_lead_to_it(seller: Client, customer: Customer) -> Non
         assert at(customer, "send") in seller.get(page).content.decode()
 
 
-def test_those_who_may_only_read_are_not_offered_it(
+@pytest.fixture
+def license(customer: Customer) -> License:
+    return LicenseFactory(
+        team=customer.team,
+        customer=customer,
+        application__name="Sentinel",
+    )
+
+
+def test_sending_from_a_license_names_it_and_links_to_it(
+    seller: Client, customer: Customer, license: License
+) -> None:
+    LicenseFactory(team=customer.team, customer=customer, application__name="Kestrel")
+    page = seller.get(f"/t/acme/licenses/{license.pk}").content.decode()
+    address = f"{at(customer, 'send')}?license={license.pk}"
+    assert page.count(address) == 2
+    values = form(new="bob@initech.example")
+    shown = text_of(seller.get(address))
+    preview = text_of(seller.post(address, {**values, "preview": "1"}))
+
+    assert "The mail is about the license for Sentinel, Stable" in shown
+    assert "Subject Acme: your license for Sentinel, Stable" in preview
+    assert "Kestrel" not in preview
+    seller.post(address, values)
+    send_stored_mails()
+    (sent,) = mail.outbox
+    assert sent.subject == "Acme: your license for Sentinel, Stable"
+    assert "your license for Sentinel, Stable." in str(sent.body)
+    event = AuditEvent.objects.get(tag="customer-link:sent")
+    assert event.data["license"] == "Sentinel, Stable"
+
+    (path,) = re.findall(r"http://testserver(/c/links/\S+)", str(sent.body))
+    bob = new_browser()
+    assert "your license for Sentinel, Stable, and how to" in text_of(bob.get(path))
+    landed = bob.post(path)
+    overview = f"/c/{customer.pk}/"
+    assert landed.headers["Location"] == f"{overview}#license-{license.pk}"
+    assert f'id="license-{license.pk}"' in bob.get(overview).content.decode()
+    # The used link still shows its owner the way.
+    assert bob.get(path).headers["Location"] == landed.headers["Location"]
+
+
+@pytest.mark.parametrize("whose", ["another customer's", "another team's", "nobody's"])
+def test_only_the_customers_own_license_can_be_named(
+    whose: str, seller: Client, customer: Customer, other_team: Team
+) -> None:
+    licenses = {
+        "another customer's": lambda: str(LicenseFactory(team=customer.team).pk),
+        "another team's": lambda: str(LicenseFactory(team=other_team).pk),
+        "nobody's": lambda: "x",
+    }
+    address = f"{at(customer, 'send')}?license={licenses[whose]()}"
+
+    assert seller.get(address).status_code == 404
+    response = seller.post(address, form(new="bob@initech.example"))
+
+    assert response.status_code == 404
+    assert not CustomerLink.objects.exists()
+    assert not Contact.objects.exists()
+    assert not StoredMail.objects.exists()
+
+
+def test_a_viewer_is_not_offered_to_send(
     viewer: Membership, customer: Customer, anna: Contact
 ) -> None:
     browser = signed_in(viewer)
