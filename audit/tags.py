@@ -51,6 +51,7 @@ class EventTag(StrEnum):
     CONTACT_ADDED = "contact:added"
     CONTACT_CHANGED = "contact:changed"
     CONTACT_REMOVED = "contact:removed"
+    CONTACT_SIGNED_IN = "contact:signed-in"
     CUSTOMER_LINK_SENT = "customer-link:sent"
     CUSTOMER_LINK_WITHDRAWN = "customer-link:withdrawn"
     CUSTOMER_LINK_USED = "customer-link:used"
@@ -132,9 +133,10 @@ _WORDS: dict[str, str] = {
     EventTag.CONTACT_ADDED: "Contact added",
     EventTag.CONTACT_CHANGED: "Contact changed",
     EventTag.CONTACT_REMOVED: "Contact removed",
+    EventTag.CONTACT_SIGNED_IN: "Contact signed in",
     EventTag.CUSTOMER_LINK_SENT: "Link sent to contact",
     EventTag.CUSTOMER_LINK_WITHDRAWN: "Link to contact withdrawn",
-    EventTag.CUSTOMER_LINK_USED: "Contact signed in by link",
+    EventTag.CUSTOMER_LINK_USED: "Link to contact used",
     EventTag.LOOK_CHANGED: "Look for customers changed",
     EventTag.CONTACT_MAILS_CHOSEN: "E-mails to contacts chosen",
     EventTag.CONTACT_UNSUBSCRIBED: "Contact unsubscribed from e-mails",

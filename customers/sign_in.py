@@ -6,10 +6,15 @@ members and operators, who sign in as always: see ADR 52.
 
 from __future__ import annotations
 
+from typing import Any
+
 from allauth.account.adapter import get_adapter
+from allauth.account.authentication import get_authentication_records
+from allauth.account.signals import user_logged_in
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.views import redirect_to_login
 from django.db import transaction
+from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -18,7 +23,7 @@ from audit.services import record
 from audit.tags import EventTag
 from customers.actors import contact_actor
 from customers.models import CustomerLink
-from customers.selectors import is_contact_address
+from customers.selectors import contacts_of_user, is_contact_address
 from customers.services.links import use_up
 from teams.actors import Origin
 from teams.models import User
@@ -76,6 +81,27 @@ def user_for_code(email: str) -> User | None:
         get_adapter().send_mail("account/email/login_code_member", user.email, {})
         return None
     return user
+
+
+@receiver(user_logged_in)
+@transaction.atomic
+def record_sign_in(request: HttpRequest, user: User, **kwargs: Any) -> None:
+    """Record that a contact signed in, once for each customer whose pages that opens.
+
+    However they signed in: an account may have a password or a passkey too. A sign-in
+    that still needs a second factor is none yet.
+    """
+    ways = [way["method"] for way in get_authentication_records(request, user)]
+    origin = Origin.of(request)
+    for contact in contacts_of_user(user):
+        record(
+            contact_actor(contact, user.pk).at_origin(origin),
+            EventTag.CONTACT_SIGNED_IN,
+            contact.customer,
+            contact=contact.email,
+            # Links leave no record of their own.
+            by=", ".join(ways) or "link",
+        )
 
 
 def _account_of(email: str) -> User:

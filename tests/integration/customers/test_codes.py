@@ -10,9 +10,10 @@ import pytest
 from django.core import mail
 from django.test import Client
 
+from audit.models import AuditEvent
 from customers.models import Contact
 from teams.mail import send_stored_mails
-from teams.models import Membership, StoredMail, User
+from teams.models import Membership, StoredMail, Team, User
 from tests.support.minutes import within_a_minute
 from tests.support.pages.reading import (
     give_password,
@@ -22,7 +23,11 @@ from tests.support.pages.reading import (
     text_of,
     totp_code,
 )
-from tests.support.rows.factories import UserFactory
+from tests.support.rows.factories import (
+    ContactFactory,
+    MembershipFactory,
+    UserFactory,
+)
 
 ASK, ENTER = "/accounts/login/code/", "/accounts/login/code/confirm/"
 
@@ -40,9 +45,15 @@ def code() -> str:
     return str(found)
 
 
-def test_a_contact_who_has_never_been_here_signs_in(
-    anna: Contact, browser: Client
-) -> None:
+def sign_ins() -> list[tuple[str, str, str]]:
+    """Return each recorded sign-in: whose, to which customer, and how."""
+    events = AuditEvent.objects.filter(tag="contact:signed-in").order_by("created_at")
+    return [
+        (event.actor_label, event.subject_label, event.data["by"]) for event in events
+    ]
+
+
+def test_a_contact_who_has_never_been_here_signs_in(anna: Contact, browser: Client) -> None:
     ask(browser, "Anna@Initech.example")
 
     response = browser.post(ENTER, {"code": code(), "next": "/c/"}, follow=True)
@@ -96,7 +107,9 @@ def test_a_disabled_account_gets_no_mail(anna: Contact, browser: Client) -> None
     assert mail.outbox == []
 
 
-def test_a_code_is_of_its_browser_and_used_once(anna: Contact, browser: Client) -> None:
+def test_a_code_is_of_its_browser_and_used_once(
+    anna: Contact, browser: Client
+) -> None:
     ask(browser, anna.email)
     right, thief = code(), new_browser()
     ask(thief, "nobody@initech.example")
@@ -111,7 +124,9 @@ def test_a_code_is_of_its_browser_and_used_once(anna: Contact, browser: Client) 
     assert not is_signed_in(browser)
 
 
-def test_three_wrong_codes_end_it(anna: Contact, browser: Client) -> None:
+def test_three_wrong_codes_end_it(
+    anna: Contact, browser: Client
+) -> None:
     ask(browser, anna.email)
     right = code()
     for _ in range(3):
@@ -193,3 +208,81 @@ def test_a_mistyped_address_can_be_corrected(anna: Contact, browser: Client) -> 
 
     browser.post(ENTER, {"code": code()})
     assert is_signed_in(browser)
+
+
+def test_a_sign_in_is_recorded_once_for_each_customer(
+    anna: Contact, reader: Contact, other_team: Team, browser: Client
+) -> None:
+    elsewhere = ContactFactory(
+        email=anna.email, customer__team=other_team, customer__name="Umbrella"
+    )
+    ask(browser, anna.email)
+    assert sign_ins() == []
+
+    browser.post(ENTER, {"code": code()})
+    for _ in range(2):
+        browser.get(f"/c/{anna.customer_id}/")
+        browser.get(f"/c/{elsewhere.customer_id}/people")
+
+    assert set(sign_ins()) == {
+        (anna.email, "Initech", "code"),
+        (anna.email, "Umbrella", "code"),
+    }
+    assert len(sign_ins()) == 2
+    theirs = AuditEvent.objects.get(tag="contact:signed-in", team=other_team)
+    assert (theirs.actor_kind, theirs.actor_id) == ("contact", elsewhere.pk)
+    assert theirs.subject_id == elsewhere.customer_id
+    assert theirs.address == browser.defaults["REMOTE_ADDR"]
+
+
+def test_a_sign_in_by_link_is_recorded_once(
+    anna: Contact, browser: Client, send: Callable[..., str]
+) -> None:
+    path = send(anna)
+    browser.post(path)
+    browser.get(path)
+    assert sign_ins() == [(anna.email, "Initech", "link")]
+
+    # Whoever is signed in already does not sign in again.
+    browser.post(send(anna))
+    assert len(sign_ins()) == 1
+
+
+def test_a_sign_in_without_its_second_factor_is_not_recorded(
+    anna: Contact, browser: Client, send: Callable[..., str]
+) -> None:
+    browser.post(send(anna))
+    page = browser.get("/accounts/2fa/totp/activate/").content.decode()
+    (secret,) = re.findall(r"<pre><code>([^<]*)</code>", page)
+    browser.post("/accounts/2fa/totp/activate/", {"code": totp_code(secret)})
+    other = new_browser()
+    ask(other, anna.email)
+    before = sign_ins()
+
+    other.post(ENTER, {"code": code()})
+    assert sign_ins() == before
+    assert not is_signed_in(other)
+
+
+def test_wrong_codes_and_members_of_the_vendor_are_not_recorded(
+    anna: Contact, browser: Client
+) -> None:
+    ask(browser, anna.email)
+    browser.post(ENTER, {"code": "BCDF-GHJK"})
+    member = MembershipFactory(team=anna.team)
+    ContactFactory(customer=anna.customer, email=member.user.email)
+    sign_in(other := new_browser(), give_password(member.user))
+
+    assert is_signed_in(other)
+    assert sign_ins() == []
+
+
+def test_a_sign_in_with_a_password_is_recorded_too(
+    anna: Contact, outsider: Membership, browser: Client
+) -> None:
+    contact = ContactFactory(customer=anna.customer, email=outsider.user.email)
+
+    sign_in(browser, give_password(outsider.user))
+
+    assert is_signed_in(browser)
+    assert sign_ins() == [(contact.email, "Initech", "password")]
