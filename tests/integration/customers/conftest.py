@@ -22,7 +22,7 @@ from tests.support.rows.factories import ContactFactory, CustomerFactory, UserFa
 
 @pytest.fixture(autouse=True)
 def limits_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Share no limit by account: contacts have the same address in every test."""
+    """Give each test limits of its own: contacts have the same address in all tests."""
     monkeypatch.setattr(cache, "key_prefix", f"berth-{uuid.uuid4()}")
 
 
@@ -53,7 +53,7 @@ def reader(customer: Customer) -> Contact:
 
 @pytest.fixture
 def send(actor: Actor) -> Callable[..., str]:
-    """Send a contact a link, and return its path as their mail has it."""
+    """Send a contact a link, and return the path that is in their mail."""
 
     def send(contact: Contact, **options: Any) -> str:
         mail.outbox.clear()

@@ -53,7 +53,7 @@ def sign_ins() -> list[tuple[str, str, str]]:
     ]
 
 
-def test_a_contact_who_has_never_been_here_signs_in(anna: Contact, browser: Client) -> None:
+def test_a_new_contact_signs_in_with_a_code(anna: Contact, browser: Client) -> None:
     ask(browser, "Anna@Initech.example")
 
     response = browser.post(ENTER, {"code": code(), "next": "/c/"}, follow=True)
@@ -64,7 +64,7 @@ def test_a_contact_who_has_never_been_here_signs_in(anna: Contact, browser: Clie
     assert not user.has_usable_password()
 
 
-def test_all_addresses_look_alike(
+def test_the_page_does_not_reveal_which_addresses_exist(
     anna: Contact, owner: Membership, browser: Client
 ) -> None:
     pages = []
@@ -107,7 +107,7 @@ def test_a_disabled_account_gets_no_mail(anna: Contact, browser: Client) -> None
     assert mail.outbox == []
 
 
-def test_a_code_is_of_its_browser_and_used_once(
+def test_a_code_works_once_in_the_browser_that_asked_for_it(
     anna: Contact, browser: Client
 ) -> None:
     ask(browser, anna.email)
@@ -124,7 +124,7 @@ def test_a_code_is_of_its_browser_and_used_once(
     assert not is_signed_in(browser)
 
 
-def test_three_wrong_codes_end_it(
+def test_a_code_stops_working_after_three_wrong_ones(
     anna: Contact, browser: Client
 ) -> None:
     ask(browser, anna.email)
@@ -137,14 +137,14 @@ def test_three_wrong_codes_end_it(
     assert not is_signed_in(browser)
 
 
-def test_codes_are_not_sent_to_one_address_without_end(anna: Contact) -> None:
+def test_codes_to_one_address_are_limited(anna: Contact) -> None:
     answers = [new_browser().post(ASK, {"email": anna.email}) for _ in range(5)]
 
     assert answers[-1].status_code == 429
     assert StoredMail.objects.count() == 3
 
 
-def test_an_address_asks_only_so_often(
+def test_requests_from_one_network_are_limited(
     anna: Contact, browser: Client, settings: Any
 ) -> None:
     settings.BERTH_TOKEN_FAILURES_PER_MINUTE = 4
@@ -180,7 +180,7 @@ def test_a_stranger_who_opened_the_account_is_locked_out(
     assert not is_signed_in(other)
 
 
-def test_a_second_factor_is_asked_after_code_and_link(
+def test_the_second_factor_is_asked_for_after_code_and_link(
     anna: Contact, browser: Client, send: Callable[..., str]
 ) -> None:
     ask(browser, anna.email)

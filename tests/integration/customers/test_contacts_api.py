@@ -29,7 +29,7 @@ def links_of(customer: Customer) -> str:
     return f"/customers/{customer.pk}/links"
 
 
-def test_a_contact_is_added_and_nothing_is_sent(
+def test_adding_a_contact_sends_no_mail(
     support_api: ApiClient, customer: Customer
 ) -> None:
     body = {"email": "Anna@Initech.example", "name": "Anna", "role": "administrator"}
@@ -62,7 +62,7 @@ def test_a_contact_is_added_and_nothing_is_sent(
         ({"email": "a@b.example", "customer": str(uuid.uuid4())}, "customer"),
     ],
 )
-def test_wrong_values_name_their_field(
+def test_an_invalid_value_is_reported_with_its_field(
     owner_api: ApiClient, anna: Contact, body: dict[str, Any], field: str
 ) -> None:
     response = owner_api.post(contacts_of(anna.customer), body)
@@ -151,7 +151,7 @@ def test_the_same_idempotency_key_sends_one_mail(
     assert StoredMail.objects.count() == 1
 
 
-def test_contacts_of_others_get_no_link(
+def test_contacts_of_another_customer_get_no_link(
     owner_api: ApiClient, customer: Customer, anna: Contact
 ) -> None:
     theirs = ContactFactory(customer__team=customer.team)
@@ -163,7 +163,7 @@ def test_contacts_of_others_get_no_link(
     assert not CustomerLink.objects.exists()
 
 
-def test_a_customer_gets_only_so_many_mails(
+def test_mails_to_one_customer_are_limited(
     owner_api: ApiClient, customer: Customer, anna: Contact
 ) -> None:
     CustomerLinkFactory.create_batch(MAX_PER_HOUR, contact=anna)
@@ -176,7 +176,7 @@ def test_a_customer_gets_only_so_many_mails(
 
 
 @pytest.mark.parametrize("role", ["viewer_api", "member_api"])
-def test_other_roles_read_only(
+def test_roles_without_the_permission_can_only_read(
     role: str, anna: Contact, request: pytest.FixtureRequest
 ) -> None:
     api: ApiClient = request.getfixturevalue(role)

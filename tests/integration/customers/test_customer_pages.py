@@ -1,4 +1,4 @@
-"""What contacts see of their customer, and members who view it as they do."""
+"""The customer's pages, as contacts see them and as members view them."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def viewed(customer: Customer, page: str = "") -> str:
     return f"/t/{customer.team.slug}/customers/{customer.pk}/view/{page}"
 
 
-def test_home_goes_to_the_only_customer(anna: Contact) -> None:
+def test_home_redirects_to_the_only_customer(anna: Contact) -> None:
     browser = signed_in(anna)
 
     response = browser.get("/", follow=True)
@@ -66,7 +66,7 @@ def test_home_lists_several_customers_and_teams(
     assert browser.get("/").headers["Location"] == f"/t/{third.team.slug}/"
 
 
-def test_an_account_that_is_not_proven_is_told_how(anna: Contact) -> None:
+def test_an_unproven_account_is_told_how_to_prove_its_address(anna: Contact) -> None:
     user = UserFactory(email=anna.email, is_address_proven=False)
     browser = new_browser()
     browser.force_login(user)
@@ -162,7 +162,7 @@ def test_a_form_sent_twice_invites_once(anna: Contact) -> None:
     assert CustomerLink.objects.count() == 1
 
 
-def test_a_members_address_is_refused_beside_it(
+def test_a_members_address_is_refused_beside_its_field(
     anna: Contact, owner: Membership
 ) -> None:
     values = {"email": owner.user.email, "role": "administrator", **submission()}
@@ -188,7 +188,9 @@ def test_an_administrator_changes_and_removes_people(
     assert not Contact.objects.filter(pk=reader.pk).exists()
 
 
-def test_the_last_administrator_is_kept(anna: Contact, reader: Contact) -> None:
+def test_the_last_administrator_cannot_be_removed(
+    anna: Contact, reader: Contact
+) -> None:
     browser = signed_in(anna)
     remove = own(anna, f"people/{anna.pk}/remove")
 
@@ -202,7 +204,9 @@ def test_the_last_administrator_is_kept(anna: Contact, reader: Contact) -> None:
 
 
 @pytest.mark.parametrize("page", ["invite", "{0}/edit", "{0}/send", "{0}/remove"])
-def test_a_reader_changes_nobody(anna: Contact, reader: Contact, page: str) -> None:
+def test_a_reader_cannot_change_people(
+    anna: Contact, reader: Contact, page: str
+) -> None:
     browser = signed_in(reader)
     before = list(Contact.objects.order_by("pk").values("email", "role"))
     address = own(anna, f"people/{page.format(anna.pk)}")
@@ -214,7 +218,7 @@ def test_a_reader_changes_nobody(anna: Contact, reader: Contact, page: str) -> N
     assert "Invite a person" not in text_of(browser.get(own(anna, "people")))
 
 
-def test_seen_people_are_remembered_once_an_hour(anna: Contact) -> None:
+def test_last_seen_is_updated_once_an_hour(anna: Contact) -> None:
     browser = signed_in(anna)
     browser.get(own(anna))
     anna.refresh_from_db()
@@ -227,9 +231,7 @@ def test_seen_people_are_remembered_once_an_hour(anna: Contact) -> None:
     assert anna.last_seen_at == first
 
 
-def test_a_member_views_the_pages_and_changes_nothing(
-    anna: Contact, viewer: Membership
-) -> None:
+def test_a_member_views_the_pages_read_only(anna: Contact, viewer: Membership) -> None:
     browser = member_browser(viewer)
     customer = anna.customer
 
@@ -261,7 +263,7 @@ def test_a_view_is_recorded_again_after_an_hour(
     assert AuditEvent.objects.filter(tag="customer:viewed").count() == 2
 
 
-def test_members_view_their_own_teams_customers_only(
+def test_members_cannot_view_another_teams_customers(
     outsider: Membership, customer: Customer
 ) -> None:
     theirs = CustomerFactory(team=outsider.team)
@@ -272,7 +274,7 @@ def test_members_view_their_own_teams_customers_only(
     assert browser.get(viewed(theirs)).status_code == 200
 
 
-def test_a_team_that_requires_a_second_factor_asks_for_it(
+def test_viewing_needs_the_second_factor_that_the_team_requires(
     customer: Customer, viewer: Membership
 ) -> None:
     customer.team.require_second_factor = True
@@ -283,7 +285,7 @@ def test_a_team_that_requires_a_second_factor_asks_for_it(
     assert response.headers["Location"] == "/t/acme/second-factor"
 
 
-def test_strangers_sign_in_first(anna: Contact) -> None:
+def test_anonymous_visitors_are_asked_to_sign_in(anna: Contact) -> None:
     response = Client().get(own(anna, "people"))
 
     assert response.headers["Location"] == (
@@ -291,7 +293,7 @@ def test_strangers_sign_in_first(anna: Contact) -> None:
     )
 
 
-def test_the_mail_names_the_colleague_who_invites(anna: Contact) -> None:
+def test_the_invitation_names_the_contact_who_sent_it(anna: Contact) -> None:
     values = {"email": "bob@initech.example", "role": "reader", **submission()}
     signed_in(anna).post(own(anna, "people/invite"), values)
 
@@ -301,7 +303,7 @@ def test_the_mail_names_the_colleague_who_invites(anna: Contact) -> None:
     assert "anna@initech.example has added you to the pages that Acme" in str(sent.body)
 
 
-def test_a_member_who_is_another_vendors_contact_finds_the_way(
+def test_a_member_who_is_another_vendors_contact_can_open_both(
     anna: Contact, outsider: Membership
 ) -> None:
     browser = member_browser(outsider)

@@ -1,4 +1,4 @@
-"""License files on the customer's pages: who gets them, and what has changed."""
+"""License files on the customer's pages: who downloads them, and what has changed."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def downloads() -> int:
     return AuditEvent.objects.filter(tag=DOWNLOADED).count()
 
 
-def test_an_administrator_downloads_it(anna: Contact, license: License) -> None:
+def test_an_administrator_downloads_the_file(anna: Contact, license: License) -> None:
     response = signed_in(anna).post(page(anna, f"/{license.pk}/download"))
 
     assert response.headers["Cache-Control"] == "no-store"
@@ -66,7 +66,9 @@ def test_an_administrator_downloads_it(anna: Contact, license: License) -> None:
     assert event.subject_id == license.pk
 
 
-def test_a_reader_sees_that_it_exists(reader: Contact, license: License) -> None:
+def test_a_reader_sees_the_file_but_cannot_download_it(
+    reader: Contact, license: License
+) -> None:
     browser = signed_in(reader)
 
     text = text_of(browser.get(page(reader)))
@@ -79,7 +81,7 @@ def test_a_reader_sees_that_it_exists(reader: Contact, license: License) -> None
     assert downloads() == 0
 
 
-def test_nobody_else_gets_it(
+def test_nobody_else_can_download_the_file(
     anna: Contact, license: License, viewer: Membership, owner: Membership
 ) -> None:
     stranger = ContactFactory(customer__team=anna.team, email="x@other.example")
@@ -103,7 +105,7 @@ def test_nobody_else_gets_it(
     assert downloads() == 0
 
 
-def test_a_contact_gets_no_other_file_and_no_id(
+def test_a_contact_gets_no_other_file_and_no_license_id(
     anna: Contact, license: License
 ) -> None:
     actor = contact_actor(anna, anna.pk)
@@ -116,7 +118,7 @@ def test_a_contact_gets_no_other_file_and_no_id(
     assert not AuditEvent.objects.filter(tag__startswith="license:").exists()
 
 
-def test_changes_are_told_in_the_customers_words(
+def test_changes_are_listed_without_the_vendors_details(
     anna: Contact, license: License, actor: Actor
 ) -> None:
     until = timezone.now() + timedelta(days=90)
@@ -144,7 +146,7 @@ def test_changes_are_told_in_the_customers_words(
     assert actor.label not in text
 
 
-def test_the_lines_fetch_the_key_and_verify_the_file(
+def test_the_copied_lines_verify_the_file(
     anna: Contact, license: License, tmp_path: Path
 ) -> None:
     browser = signed_in(anna)
@@ -169,7 +171,7 @@ def test_the_lines_fetch_the_key_and_verify_the_file(
     assert verified.returncode == 0, verified.stderr
 
 
-def test_more_licenses_need_no_more_queries(
+def test_the_number_of_queries_does_not_grow_with_licenses(
     anna: Contact, django_assert_max_num_queries: Any
 ) -> None:
     for _ in range(12):

@@ -1,4 +1,4 @@
-"""The link of a mail signs its contact in, once."""
+"""The link in a mail signs in its contact once."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def overview(contact: Contact) -> str:
     return f"/c/{contact.customer_id}/"
 
 
-def test_the_mail_is_in_the_vendors_name_and_holds_no_secret(
+def test_the_mail_is_from_the_vendor_and_contains_no_secret(
     anna: Contact, send: Send
 ) -> None:
     license = LicenseFactory(
@@ -79,7 +79,7 @@ def test_only_a_digest_of_the_secret_is_stored(anna: Contact, send: Send) -> Non
     assert secret not in str(list(AuditEvent.objects.values()))
 
 
-def test_looking_at_the_link_uses_nothing_up(
+def test_opening_the_link_does_not_use_it_up(
     anna: Contact, send: Send, browser: Client
 ) -> None:
     path = send(anna)
@@ -113,7 +113,7 @@ def test_the_button_signs_in_without_a_password(
     assert (event.actor_kind, event.actor_label) == ("contact", anna.email)
 
 
-def test_a_used_link_signs_nobody_else_in(
+def test_a_used_link_does_not_sign_in_anybody_else(
     anna: Contact, send: Send, browser: Client
 ) -> None:
     path = send(anna)
@@ -142,7 +142,7 @@ def remove(link: CustomerLink, actor: Actor) -> None:
 
 
 @pytest.mark.parametrize("end", [expire, withdraw, remove])
-def test_a_link_that_is_over_says_so_and_offers_a_code(
+def test_a_link_that_no_longer_works_offers_a_code(
     anna: Contact,
     send: Send,
     browser: Client,
@@ -158,7 +158,7 @@ def test_a_link_that_is_over_says_so_and_offers_a_code(
     assert not is_signed_in(browser)
 
 
-def test_a_newer_link_replaces_the_older(
+def test_a_new_link_replaces_the_old_one(
     anna: Contact, send: Send, browser: Client
 ) -> None:
     older, newer = send(anna), send(anna)
@@ -168,7 +168,7 @@ def test_a_newer_link_replaces_the_older(
 
 
 @pytest.mark.parametrize("secret", ["x", "A" * 43, "%00", "é" * 20])
-def test_guesses_look_like_links_that_are_over(
+def test_a_guessed_link_looks_like_one_that_no_longer_works(
     anna: Contact, send: Send, browser: Client, secret: str
 ) -> None:
     send(anna)
@@ -179,7 +179,7 @@ def test_guesses_look_like_links_that_are_over(
     assert "Initech" not in response.content.decode()
 
 
-def test_somebody_else_keeps_the_link_unused(
+def test_another_account_cannot_use_the_link(
     anna: Contact, reader: Contact, send: Send
 ) -> None:
     path = send(anna)
@@ -192,7 +192,7 @@ def test_somebody_else_keeps_the_link_unused(
     assert other.get(overview(reader)).status_code == 200
 
 
-def test_of_two_clicks_at_once_one_signs_in(
+def test_of_two_simultaneous_clicks_one_signs_in(
     transactional_db: None, anna: Contact, send: Send
 ) -> None:
     path = send(anna)
@@ -209,14 +209,14 @@ def test_of_two_clicks_at_once_one_signs_in(
     assert statuses == [302, 404]
 
 
-def test_a_form_of_another_site_uses_nothing_up(anna: Contact, send: Send) -> None:
+def test_a_form_on_another_site_cannot_use_the_link(anna: Contact, send: Send) -> None:
     path = send(anna)
 
     assert new_browser(enforce_csrf_checks=True).post(path).status_code == 403
     assert CustomerLink.objects.get().used_at is None
 
 
-def test_the_link_signs_no_member_of_a_team_in(
+def test_the_link_does_not_sign_in_a_member(
     anna: Contact, send: Send, browser: Client, outsider: Membership
 ) -> None:
     outsider.user.email = anna.email
@@ -230,7 +230,7 @@ def test_the_link_signs_no_member_of_a_team_in(
     assert browser.get(overview(anna)).status_code == 200
 
 
-def test_the_link_signs_no_operator_in(
+def test_the_link_does_not_sign_in_an_operator(
     anna: Contact, send: Send, browser: Client
 ) -> None:
     UserFactory(email=anna.email, is_staff=True)
@@ -240,7 +240,7 @@ def test_the_link_signs_no_operator_in(
     assert not is_signed_in(browser)
 
 
-def test_a_disabled_account_stays_out(
+def test_the_link_does_not_sign_in_a_disabled_account(
     anna: Contact, send: Send, browser: Client
 ) -> None:
     UserFactory(email=anna.email, is_active=False)
@@ -267,7 +267,7 @@ def test_a_stranger_who_opened_the_account_is_locked_out(
     assert stranger.get(overview(anna)).status_code == 302
 
 
-def test_a_removed_contact_sees_nothing_at_once(
+def test_a_removed_contact_loses_access_at_once(
     anna: Contact, send: Send, browser: Client, actor: Actor
 ) -> None:
     browser.post(send(anna))
@@ -278,7 +278,9 @@ def test_a_removed_contact_sees_nothing_at_once(
     assert browser.get(overview(anna)).status_code == 404
 
 
-def test_a_link_leaks_to_nobody(anna: Contact, send: Send, browser: Client) -> None:
+def test_the_page_of_a_link_does_not_leak_its_address(
+    anna: Contact, send: Send, browser: Client
+) -> None:
     response: Any = browser.get(send(anna))
 
     assert response.headers["Referrer-Policy"] == "same-origin"

@@ -1,4 +1,4 @@
-"""What customers see of a team: the page of settings, and what browsers fetch."""
+"""What customers see of a team: the settings page, the logo and the colors."""
 
 from __future__ import annotations
 
@@ -52,9 +52,7 @@ def test_what_customers_see_is_saved_and_audited(owner: Membership, team: Team) 
         ("display_name", "Kestrel\nBcc: everybody@example.com"),
     ],
 )
-def test_values_that_cannot_be_are_refused(
-    owner: Membership, field: str, value: str
-) -> None:
+def test_invalid_values_are_refused(owner: Membership, field: str, value: str) -> None:
     browser = signed_in(owner)
 
     response = browser.post(LOOK, {field: value} | seen(browser, LOOK))
@@ -64,7 +62,7 @@ def test_values_that_cannot_be_are_refused(
 
 
 @pytest.mark.parametrize(("content", "kind"), [(png(), "png"), (jpeg(), "jpeg")])
-def test_a_logo_is_served_for_good_and_as_nothing_else(
+def test_a_logo_is_served_as_a_picture_that_never_changes(
     owner: Membership, content: bytes, kind: str
 ) -> None:
     upload(signed_in(owner), content)
@@ -80,14 +78,14 @@ def test_a_logo_is_served_for_good_and_as_nothing_else(
     assert digest in signed_in(owner).get(LOOK).content.decode()
 
 
-def test_a_script_is_no_logo(owner: Membership) -> None:
+def test_a_script_is_refused_as_a_logo(owner: Membership) -> None:
     response = upload(signed_in(owner), b"<svg onload='alert(1)'/>", "logo.png")
 
     assert "Choose a PNG or JPEG file." in response.content.decode()  # type: ignore[attr-defined]
     assert not VendorLook.objects.exclude(logo=None).exists()
 
 
-def test_a_removed_logo_is_gone(owner: Membership) -> None:
+def test_a_removed_logo_is_no_longer_served(owner: Membership) -> None:
     browser = signed_in(owner)
     upload(browser, png())
     digest = VendorLook.objects.get().logo_digest
@@ -98,11 +96,11 @@ def test_a_removed_logo_is_gone(owner: Membership) -> None:
 
 
 @pytest.mark.parametrize("digest", ["", "x", "0" * 64])
-def test_other_addresses_have_no_logo(owner: Membership, digest: str) -> None:
+def test_an_unknown_digest_is_not_found(owner: Membership, digest: str) -> None:
     assert Client().get(f"/c/logos/{digest}").status_code == 404
 
 
-def test_a_color_is_a_style_sheet_and_anything_else_is_not() -> None:
+def test_only_colors_have_a_style_sheet() -> None:
     response = Client().get("/c/colors/ffee00.css")
 
     assert response.headers["Content-Type"] == "text/css"

@@ -12,7 +12,9 @@ from tests.support.pages.pictures import png
 LOOK = "/team/look"
 
 
-def test_it_is_read_and_changed(owner_api: ApiClient, viewer_api: ApiClient) -> None:
+def test_the_look_is_read_and_changed(
+    owner_api: ApiClient, viewer_api: ApiClient
+) -> None:
     changes = {"display_name": "Kestrel", "logo": base64.b64encode(png()).decode()}
 
     changed = owner_api.request("patch", LOOK, changes)
@@ -25,7 +27,7 @@ def test_it_is_read_and_changed(owner_api: ApiClient, viewer_api: ApiClient) -> 
     assert owner_api.request("patch", LOOK, {"logo": None}).json()["logo_url"] is None
 
 
-def test_nothing_is_changed_if_anything_is_wrong(
+def test_one_invalid_value_leaves_everything_unchanged(
     owner_api: ApiClient, team: Team
 ) -> None:
     good = base64.b64encode(png()).decode()
@@ -42,7 +44,7 @@ def test_nothing_is_changed_if_anything_is_wrong(
     assert not VendorLook.objects.exclude(logo=None).exists()
 
 
-def test_a_viewer_changes_nothing(viewer_api: ApiClient, team: Team) -> None:
+def test_a_viewer_cannot_change_the_look(viewer_api: ApiClient, team: Team) -> None:
     response = viewer_api.request("patch", LOOK, {"display_name": "Mine"})
 
     assert response.status_code == 403

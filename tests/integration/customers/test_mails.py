@@ -34,11 +34,11 @@ def address(contact: Contact) -> str:
 
 @pytest.fixture
 def mail_program() -> Client:
-    """A program without cookies, as a mail provider's."""
+    """A mail provider's program, which has no cookies."""
     return Client(enforce_csrf_checks=True)
 
 
-def test_a_team_chooses(owner: Membership, team: Team) -> None:
+def test_a_team_chooses_which_mails_it_sends(owner: Membership, team: Team) -> None:
     browser = member_browser(owner)
     page = browser.get(MAILS).content.decode()
     assert page.count("checked") == len(NoticeKind) - 1
@@ -53,7 +53,9 @@ def test_a_team_chooses(owner: Membership, team: Team) -> None:
     assert event.data == {"kinds": ["license_revoked"]}
 
 
-def test_a_team_chooses_by_api(owner_api: ApiClient, viewer_api: ApiClient) -> None:
+def test_a_team_chooses_which_mails_it_sends_by_api(
+    owner_api: ApiClient, viewer_api: ApiClient
+) -> None:
     path = "/team/contact-mail"
     usual = viewer_api.get(path).json()
     changed = owner_api.patch(path, {"kinds": ["license_expired"]})
@@ -78,7 +80,7 @@ def test_one_click_unsubscribes(anna: Contact, mail_program: Client) -> None:
     assert (event.actor_label, event.data["kind"]) == (anna.email, KIND)
 
 
-def test_looking_at_the_page_changes_nothing(
+def test_opening_the_unsubscribe_page_changes_nothing(
     anna: Contact, team: Team, browser: Client
 ) -> None:
     before = rows_of(team)
@@ -91,7 +93,7 @@ def test_looking_at_the_page_changes_nothing(
     assert rows_of(team) == before
 
 
-def test_it_can_be_undone(anna: Contact, browser: Client) -> None:
+def test_unsubscribing_can_be_undone(anna: Contact, browser: Client) -> None:
     stopped = browser.post(address(anna))
     again = browser.post(address(anna), {"again": "1"})
 
@@ -102,7 +104,7 @@ def test_it_can_be_undone(anna: Contact, browser: Client) -> None:
 
 
 @pytest.mark.parametrize("forged", ["cut", "other kind", "other contact", "noise"])
-def test_a_token_that_is_not_ours_changes_and_tells_nothing(
+def test_a_forged_token_changes_and_reveals_nothing(
     forged: str, anna: Contact, reader: Contact, team: Team, browser: Client
 ) -> None:
     token = unsubscribe_token(anna, KIND)
@@ -198,7 +200,7 @@ def test_kinds_that_the_vendor_does_not_send_are_not_offered(
     assert unwanted(anna) == {"license_issued", KIND}
 
 
-def test_what_two_windows_chose_is_shown_before_it_is_lost(anna: Contact) -> None:
+def test_a_choice_made_in_another_window_is_not_overwritten(anna: Contact) -> None:
     browser, path = signed_in(anna), own_page(anna.customer)
     old = seen(browser, path)
     unsubscribe(anna, KIND, NO_REQUEST)
@@ -209,15 +211,13 @@ def test_what_two_windows_chose_is_shown_before_it_is_lost(anna: Contact) -> Non
     assert unwanted(anna) == {KIND}
 
 
-def test_there_is_nothing_to_choose_if_nothing_is_sent(
-    anna: Contact, actor: Actor
-) -> None:
+def test_without_mails_there_is_nothing_to_choose(anna: Contact, actor: Actor) -> None:
     choose_mails(actor=actor, team=anna.team, kinds=[])
 
     page = signed_in(anna).get(own_page(anna.customer))
 
     assert "No e-mails about licenses" in text_of(page)
-    assert "<form method=\"post\" novalidate" not in page.content.decode()
+    assert '<form method="post" novalidate' not in page.content.decode()
 
 
 def test_the_choice_is_per_customer(anna: Contact) -> None:
@@ -249,7 +249,7 @@ def test_members_see_what_is_sent_and_choose_nothing(
     assert rows_of(team) == before
 
 
-def test_every_page_leads_to_the_choice(anna: Contact, owner: Membership) -> None:
+def test_every_page_links_to_the_choice(anna: Contact, owner: Membership) -> None:
     own = signed_in(anna).get(f"/c/{anna.customer_id}/")
     view = f"/t/acme/customers/{anna.customer_id}/view/"
     viewed = member_browser(owner).get(view)

@@ -103,7 +103,7 @@ def test_a_form_sent_twice_mails_once(seller: Client, customer: Customer) -> Non
         ("owner@acme.example", "This address belongs to Acme"),
     ],
 )
-def test_wrong_addresses_are_told_beside_the_field_and_nobody_is_added(
+def test_a_wrong_address_is_reported_and_nobody_is_added(
     seller: Client, customer: Customer, new: str, error: str
 ) -> None:
     response = seller.post(
@@ -115,7 +115,7 @@ def test_wrong_addresses_are_told_beside_the_field_and_nobody_is_added(
     assert not StoredMail.objects.exists()
 
 
-def test_nobody_is_not_enough(
+def test_sending_needs_at_least_one_person(
     seller: Client, customer: Customer, anna: Contact
 ) -> None:
     response = seller.post(at(customer, "send"), form())
@@ -134,7 +134,7 @@ def test_another_customers_contact_cannot_be_chosen(
     assert not CustomerLink.objects.exists()
 
 
-def test_the_customers_address_is_offered_first(
+def test_the_customers_own_address_is_suggested(
     seller: Client, customer: Customer
 ) -> None:
     customer.email = "it@initech.example"
@@ -146,7 +146,7 @@ def test_the_customers_address_is_offered_first(
     )
 
 
-def test_the_list_says_what_became_of_the_links(
+def test_the_contacts_page_shows_the_state_of_each_link(
     seller: Client, customer: Customer, anna: Contact, reader: Contact
 ) -> None:
     CustomerLinkFactory(contact=anna, opened_at=anna.created_at)
@@ -157,7 +157,7 @@ def test_the_list_says_what_became_of_the_links(
     assert re.search(r"rita@initech.example .* Reader nothing sent", text)
 
 
-def test_a_link_is_withdrawn_once(
+def test_withdrawing_a_link_twice_is_recorded_once(
     seller: Client, customer: Customer, anna: Contact
 ) -> None:
     link = CustomerLinkFactory(contact=anna)
@@ -190,7 +190,9 @@ def test_contacts_are_added_changed_and_removed(
     assert list(tags) == ["contact:added", "contact:changed", "contact:removed"]
 
 
-def test_the_vendors_pages_lead_to_it(seller: Client, customer: Customer) -> None:
+def test_customer_and_license_pages_link_to_sending(
+    seller: Client, customer: Customer
+) -> None:
     license = LicenseFactory(team=customer.team, customer=customer)
 
     for page in (f"/t/acme/customers/{customer.pk}", f"/t/acme/licenses/{license.pk}"):

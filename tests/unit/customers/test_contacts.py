@@ -1,4 +1,4 @@
-"""Who may change a customer's people, and who is one."""
+"""Who may change a customer's contacts, and who counts as a contact."""
 
 from __future__ import annotations
 
@@ -84,7 +84,9 @@ def test_an_administrator_adds_people_to_their_own_customer_only(
     assert not other.contacts.exists()
 
 
-def test_a_reader_changes_nobody(customer: Customer, administrator: Contact) -> None:
+def test_a_reader_cannot_change_people(
+    customer: Customer, administrator: Contact
+) -> None:
     reader = ContactFactory(customer=customer, role="reader")
     actor = acting(reader)
 
@@ -99,7 +101,7 @@ def test_a_reader_changes_nobody(customer: Customer, administrator: Contact) -> 
     assert reader.role == "reader"
 
 
-def test_a_member_without_the_permission_adds_nobody(
+def test_a_member_without_the_permission_cannot_add_contacts(
     customer: Customer, viewer: Membership
 ) -> None:
     with pytest.raises(NotAllowed):
@@ -116,7 +118,7 @@ def test_a_member_without_the_permission_adds_nobody(
         ("Owner@Acme.example", "belongs to Acme"),
     ],
 )
-def test_contacts_are_neither_added_twice_nor_members_of_the_vendor(
+def test_neither_an_existing_contact_nor_a_member_can_be_added(
     actor: Actor, administrator: Contact, email: str, error: str
 ) -> None:
     with pytest.raises(Invalid) as raised:
@@ -137,9 +139,7 @@ def test_invalid_values_are_refused(
     assert not customer.contacts.exists()
 
 
-def test_a_customer_has_not_any_number_of_contacts(
-    actor: Actor, customer: Customer
-) -> None:
+def test_the_number_of_contacts_is_limited(actor: Actor, customer: Customer) -> None:
     ContactFactory.create_batch(MAX_CONTACTS, customer=customer)
 
     with pytest.raises(Conflict):
@@ -147,7 +147,7 @@ def test_a_customer_has_not_any_number_of_contacts(
     assert customer.contacts.count() == MAX_CONTACTS
 
 
-def test_the_last_administrator_stays_unless_the_vendor_says_otherwise(
+def test_only_the_vendor_can_remove_the_last_administrator(
     actor: Actor, administrator: Contact
 ) -> None:
     ContactFactory(customer=administrator.customer, role="reader")
@@ -165,7 +165,7 @@ def test_the_last_administrator_stays_unless_the_vendor_says_otherwise(
     assert event("contact:removed").data == {"contact": "anna@initech.example"}
 
 
-def test_one_of_two_administrators_leaves(administrator: Contact) -> None:
+def test_one_of_two_administrators_can_be_removed(administrator: Contact) -> None:
     other = ContactFactory(customer=administrator.customer)
 
     remove_contact(actor=acting(other), contact=administrator)
@@ -173,7 +173,9 @@ def test_one_of_two_administrators_leaves(administrator: Contact) -> None:
     assert list(administrator.customer.contacts.all()) == [other]
 
 
-def test_a_contact_is_whoever_has_proven_the_address(administrator: Contact) -> None:
+def test_the_user_who_has_proven_the_address_is_the_contact(
+    administrator: Contact,
+) -> None:
     user = UserFactory(email="anna@initech.example")
     assert contact_at(user, administrator.customer_id) == administrator
 
@@ -183,13 +185,15 @@ def test_a_contact_is_whoever_has_proven_the_address(administrator: Contact) -> 
 
 
 @pytest.mark.parametrize("unusable", ["is_active", "is_address_proven"])
-def test_other_accounts_are_no_contacts(administrator: Contact, unusable: str) -> None:
+def test_disabled_and_unproven_accounts_are_not_contacts(
+    administrator: Contact, unusable: str
+) -> None:
     user: User = UserFactory(email=administrator.email, **{unusable: False})
 
     assert not contacts_of_user(user).exists()
 
 
-def test_members_of_the_vendor_are_no_contacts_but_members_of_others_are(
+def test_a_member_can_be_a_contact_of_other_vendors_only(
     administrator: Contact, other_team: Team
 ) -> None:
     user = UserFactory(email=administrator.email)
@@ -200,7 +204,7 @@ def test_members_of_the_vendor_are_no_contacts_but_members_of_others_are(
     assert contact_at(user, administrator.customer_id) is None
 
 
-def test_one_person_is_a_contact_of_several_vendors(other_team: Team) -> None:
+def test_one_person_can_be_a_contact_of_several_vendors(other_team: Team) -> None:
     email = "consultant@many.example"
     ours, theirs = (
         ContactFactory(email=email),

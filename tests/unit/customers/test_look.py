@@ -1,4 +1,4 @@
-"""A vendor's colors can be read in both themes, and its logo is a picture."""
+"""A vendor's colors are readable in both themes, and its logo is a picture."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
 
 @given(st.from_regex(r"#[0-9a-f]{6}", fullmatch=True))
-def test_every_color_can_be_read_in_both_themes(color: str) -> None:
+def test_every_color_is_made_readable_in_both_themes(color: str) -> None:
     backgrounds = (LIGHT_BACKGROUNDS, DARK_BACKGROUNDS)
     for accent, behind in zip(accents(color), backgrounds, strict=True):
         assert all(contrast(accent.text, each) >= CONTRAST for each in behind)
@@ -29,7 +29,7 @@ def test_every_color_can_be_read_in_both_themes(color: str) -> None:
         assert contrast(accent.on_button, accent.button) >= CONTRAST
 
 
-def test_a_color_that_can_be_read_is_left_as_it_is() -> None:
+def test_a_readable_color_is_not_changed() -> None:
     light, _dark = accents("#1b55a6")
 
     assert (light.text, light.button, light.on_button) == (
@@ -39,17 +39,17 @@ def test_a_color_that_can_be_read_is_left_as_it_is() -> None:
     )
 
 
-def test_contrast_is_that_of_wcag() -> None:
+def test_contrast_is_computed_as_wcag_says() -> None:
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
     assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
 
 
 @pytest.mark.parametrize("text", ["", "red", "#FFF", "#1b55a", "1b55a6", "#1b55a6;"])
-def test_what_is_no_color(text: str) -> None:
+def test_other_texts_are_not_colors(text: str) -> None:
     assert not is_color(text)
 
 
-def test_pictures_are_told_by_their_bytes() -> None:
+def test_pictures_are_recognized_by_their_bytes() -> None:
     assert read_logo(png(30, 20)) == Logo("image/png", 30, 20)
     assert read_logo(jpeg(30, 20)) == Logo("image/jpeg", 30, 20)
 
@@ -78,13 +78,13 @@ def test_pictures_are_told_by_their_bytes() -> None:
         png(after=b"\0" * MAX_BYTES),
     ],
 )
-def test_everything_else_is_refused(content: bytes) -> None:
+def test_other_files_are_refused(content: bytes) -> None:
     with pytest.raises(NotALogo):
         read_logo(content)
 
 
 @given(st.binary(max_size=60), st.integers(0, 60))
-def test_damaged_pictures_raise_nothing_else(noise: bytes, at: int) -> None:
+def test_damaged_pictures_raise_no_other_error(noise: bytes, at: int) -> None:
     for whole in (png(), jpeg()):
         try:
             read_logo(whole[:at] + noise + whole[at:])
