@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 
+from customers.installer_wheel import installer_wheel
 from customers.models import Contact, ContactRole, CustomerLink
 from customers.selectors import LINK_PURPOSE
 from customers.services.contacts import add_contact
@@ -18,7 +19,7 @@ from portal.crypto.fields import lookup_keyring
 from teams.actors import Actor
 from teams.models import User
 from tests.support.example import names
-from tests.support.pages.pictures import png
+from tests.support.example.logo import example_logo
 
 LINK_SECRET = "A" * 43
 UNKNOWN_SECRET = "B" * 43
@@ -32,7 +33,7 @@ def add_contacts(
     """Add people to a customer; return their administrator, and values of addresses."""
     with some_time_ago(60):
         look = change_look(actor=actor, team=customer.team, changes=names.LOOK)
-        look = change_logo(actor=actor, team=customer.team, content=png(64, 64))
+        look = change_logo(actor=actor, team=customer.team, content=example_logo())
         people = [
             add_contact(
                 actor=actor,
@@ -48,7 +49,9 @@ def add_contacts(
     for contact, hours in ((administrator, 1), (reader, 200)):
         seen = timezone.now() - timedelta(hours=hours)
         Contact.objects.filter(pk=contact.pk).update(last_seen_at=seen)
-    link = _link(people[-1])
+    for contact, hours in ((administrator, 59 * 24), (reader, 58 * 24)):
+        _used_link(contact, timezone.now() - timedelta(hours=hours))
+    link, wheel = _link(people[-1]), installer_wheel()
     return user, {
         "contact_id": str(people[-1].pk),
         "link_id": str(link.pk),
@@ -56,8 +59,23 @@ def add_contacts(
         "unknown_secret": UNKNOWN_SECRET,
         "token": unsubscribe_token(reader, NoticeKind.LICENSE_EXPIRING),
         "digest": look.logo_digest,
+        "wheel_key": wheel.key if wheel else "",
+        "wheel_name": wheel.name if wheel else "",
         "color": look.accent.removeprefix("#"),
     }
+
+
+def _used_link(contact: Contact, at: datetime) -> None:
+    CustomerLink.objects.create(
+        team_id=contact.team_id,
+        contact=contact,
+        digest=f"none:{contact.pk}",
+        sent_by=names.OWNER[0],
+        created_at=at,
+        opened_at=at + timedelta(hours=2),
+        used_at=at + timedelta(hours=2),
+        expires_at=at + timedelta(days=7),
+    )
 
 
 def _link(contact: Contact) -> CustomerLink:

@@ -92,7 +92,7 @@ LOOK = {
 }
 # The people at one customer: address, name and role.
 CONTACTS = (
-    ("nina@north.example", "Nina Falk", "administrator"),
-    ("tom@north.example", "Tom Berger", "reader"),
-    ("eva@north.example", "", "administrator"),
+    ("nina@tamar-water.example", "Nina Falk", "administrator"),
+    ("tom@tamar-water.example", "Tom Berger", "reader"),
+    ("eva@tamar-water.example", "", "administrator"),
 )

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from licenses.models import License, LicenseState
+from licenses.models import License, LicenseState, PullCredential
 from registries.models import (
     PRIVATE_REGISTRY_ID,
     PRIVATE_REGISTRY_SLUG,
@@ -41,9 +41,8 @@ def add_pulls(
         license for license in licenses if license.application.slug == "kestrel-server"
     ]
     private = [_private_pull(license, picks) for license in picks.sample(pullers, 9)]
-    for number, pull in enumerate(proxied):
-        _with_credential(pull, number)
-    PullEvent.objects.bulk_create(proxied + private)
+    named = _pulls_by_credentials(licenses, registries, proxied, picks)
+    PullEvent.objects.bulk_create(proxied + private + named)
     _add_refusal(proxied)
     _add_outage(registries["quay"])
     _add_traffic(proxied, picks)
@@ -128,6 +127,49 @@ def _proxied_pull(
     )
 
 
+def _pulls_by_credentials(
+    licenses: Sequence[License],
+    registries: Mapping[str, ExternalRegistry],
+    pulls: Sequence[PullEvent],
+    picks: random.Random,
+) -> list[PullEvent]:
+    """Let half of the ``pulls`` be by pull credentials of their licenses.
+
+    Return those that the credentials were last used for.
+    """
+    used = PullCredential.objects.filter(
+        license__in=licenses, last_used_at__isnull=False
+    )
+    latest = []
+    related = used.select_related("license__application", "license__team")
+    for credential in related.order_by("created_at"):
+        for pull in pulls:
+            if (
+                pull.license_id == credential.license_id
+                and pull.last_at > credential.created_at
+                and picks.random() < 0.5
+            ):
+                _name(pull, credential)
+        pull = _pull(
+            credential.license,
+            credential.last_used_at or credential.created_at,
+            registry=registries["quay"],
+            repository=f"quay.io/{REPOSITORIES[credential.license.application.slug][0]}",
+            reference=TAGS[-1],
+            outcome="allowed",
+            count=2,
+        )
+        latest.append(_name(pull, credential))
+    return latest
+
+
+def _name(pull: PullEvent, credential: PullCredential) -> PullEvent:
+    pull.credential_id = credential.pk
+    pull.credential_name = credential.name
+    pull.holder = f"pull-credential:{credential.pk}"
+    return pull
+
+
 def _private_pull(license: License, picks: random.Random) -> PullEvent:
     at = datetime.now(tz=UTC) - timedelta(minutes=picks.randrange(60, 20_000))
     return _pull(
@@ -154,17 +196,6 @@ def _pull(license: License, at: datetime, **fields: Any) -> PullEvent:
         **fields,
     )
     return pull
-
-
-def _with_credential(pull: PullEvent, number: int) -> None:
-    """Let a pull be by one of the license's current pull credentials, or by its ID."""
-    assert pull.license is not None
-    current = list(pull.license.pull_credentials.current().order_by("name"))
-    if current and (place := number % (len(current) + 1)):
-        credential = current[place - 1]
-        pull.holder = f"pull-credential:{credential.pk}"
-        pull.credential_id = credential.pk
-        pull.credential_name = credential.name
 
 
 def _outcome(license: License, at: datetime) -> str:
