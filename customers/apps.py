@@ -7,4 +7,5 @@ class CustomersConfig(AppConfig):
     name = "customers"
 
     def ready(self) -> None:
-        from customers import sign_in  # noqa: F401 -- connects a receiver
+        # They connect a receiver, and register a check.
+        from customers import installer_wheel, sign_in  # noqa: F401

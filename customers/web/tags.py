@@ -5,6 +5,8 @@ from __future__ import annotations
 from django import template
 
 from customers.web.base import customer_url as url_of
+from customers.web.pulling.installer import InstallerLines
+from customers.web.pulling.installer import installer_lines as lines_for
 
 register = template.Library()
 
@@ -13,3 +15,9 @@ register = template.Library()
 def customer_url(context: template.Context, name: str, **names: object) -> str:
     """Return the address of a page of the customer."""
     return url_of(context["request"], name, **names)
+
+
+@register.simple_tag(takes_context=True)
+def installer_lines(context: template.Context) -> InstallerLines | None:
+    """Return the lines that install the installer, or None if it is not here."""
+    return lines_for(context["request"])

@@ -6,7 +6,14 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from customers.web import contacts, entrance, look, mails, overview, people, send
 from customers.web.base import OWN, VIEWED
-from customers.web.pulling import check, credentials, install, license_file, pulls
+from customers.web.pulling import (
+    check,
+    credentials,
+    install,
+    installer,
+    license_file,
+    pulls,
+)
 
 # For contacts, and for members who view them as the customer does.
 _shown: list[URLPattern | URLResolver] = [
@@ -85,6 +92,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", entrance.home, name="contact-home"),
     path("links/<str:link_secret>", entrance.link, name="contact-link"),
     path("unsubscribe/<str:token>", mails.unsubscribe_page, name="contact-unsubscribe"),
+    path(
+        "installer/<str:wheel_key>/<str:wheel_name>",
+        installer.download,
+        name="installer-wheel",
+    ),
     path("logos/<str:digest>", look.logo, name="vendor-logo"),
     path("colors/<str:color>.css", look.accent_style, name="vendor-accent"),
     path("<uuid:customer_id>/", include(([*_shown, *_changing], OWN))),
