@@ -23,6 +23,7 @@ from deploy.local.stack import (
     SAMPLE_REPOSITORY,
     SAMPLE_TAG,
     SAMPLE_USER,
+    build_installer,
     prepare,
     start_berth,
     start_registries,
@@ -95,6 +96,9 @@ def _check_ports(settings: DemoSettings) -> None:
 def _start_all(settings: DemoSettings, stack: ExitStack) -> list[ManagedProcess]:
     _say("Starting PostgreSQL and Valkey …")
     servers = start_servers(settings, stack)
+    log = settings.logs / "installer.log"
+    wheel = build_installer(settings.directory / "installer", log)
+    servers.environment["BERTH_INSTALLER_WHEEL"] = str(wheel)
     _say("Starting two registries and pushing the sample image …")
     registries = start_registries(settings, stack)
     _say("Migrating the database, collecting static files, creating the demo team …")

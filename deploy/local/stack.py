@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import secrets
+import shutil
 import sys
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from deploy.local.demo_settings import (
     PROJECT,
@@ -95,6 +97,29 @@ def prepare(
         cwd=PROJECT,
     ) as process:
         process.wait_for_success(300)
+
+
+def build_installer(directory: Path, log: Path) -> Path:
+    """Build the installer's wheel from this source, alone in ``directory``.
+
+    The same source gives the same bytes, wherever and whenever it is built.
+
+    Raises:
+        LocalStackError: it cannot be built; the message ends with what was printed.
+    """
+    shutil.rmtree(directory, ignore_errors=True)
+    with ManagedProcess(
+        [
+            *(sys.executable, "-m", "hatchling", "build"),
+            *("--target", "wheel", "--directory", str(directory)),
+        ],
+        name="Building the installer",
+        log=log,
+        cwd=PROJECT / "installer",
+    ) as process:
+        process.wait_for_success(60)
+    (wheel,) = directory.glob("*.whl")
+    return wheel
 
 
 def start_berth(

@@ -20,6 +20,7 @@ from deploy.local.demo_settings import PROJECT, DemoSettings
 from deploy.local.private_files import private_directory
 from deploy.local.process import LocalStackError, free_port
 from deploy.local.stack import (
+    build_installer,
     prepare,
     start_berth,
     start_registries,
@@ -81,6 +82,8 @@ def take_screenshots(output: Path, words: list[str]) -> None:
         )
         environment = start_servers(settings, stack, durable=False).environment
         environment |= SHOWN_HOSTS
+        wheel = build_installer(directory / "installer", settings.logs / "build.log")
+        environment["BERTH_INSTALLER_WHEEL"] = str(wheel)
         prepare(settings, environment)
         start_registries(settings, stack)
         start_berth(settings, environment, stack)

@@ -22,6 +22,7 @@ from deploy.local.process import free_port
 from deploy.local.stack import (
     SAMPLE_USER,
     Servers,
+    build_installer,
     prepare,
     sample_password,
     start_berth,
@@ -168,9 +169,11 @@ def start_portal_stack(directory: Path) -> Iterator[PortalStack]:
     with ExitStack() as stack:
         servers = start_servers(settings, stack, durable=False)
         receiver = stack.enter_context(running_receiver())
+        wheel = build_installer(directory / "installer", settings.logs / "build.log")
         servers.environment.update(
             DJANGO_SETTINGS_MODULE="tests.support.stacks.quick_settings",
             BERTH_INSECURE_WEBHOOKS=receiver.host,
+            BERTH_INSTALLER_WHEEL=str(wheel),
             **MEASURED,
         )
         prepare(settings, servers.environment)
