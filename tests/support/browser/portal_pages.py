@@ -205,11 +205,18 @@ PAGES = (
     PortalPage("licenses", state="expired", query={"state": "expired"}),
     PortalPage("licenses-detail", state="revoked", values=_REVOKED),
     PortalPage("licenses-reinstate", values=_REVOKED),
+    PortalPage("customers-send", state="license", query={"license": "{license_id}"}),
     PortalPage(
         "customer:install",
         Visitor.CONTACT,
         state="kubernetes",
         query={"tool": "kubernetes"},
+    ),
+    PortalPage(
+        "customer:install",
+        Visitor.CONTACT,
+        state="kustomize",
+        query={"tool": "kustomize"},
     ),
     PortalPage(
         "customer:pulls",
