@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.browser.browsing import Browsing
+from tests.support.browser.chromium import NARROW
 from tests.support.stacks.portal_stack import Crew, PortalStack
 
 LINK = r"http://\S+/c/links/\S+"
@@ -22,6 +24,35 @@ def send(page: Page, crew: Crew, address: str) -> None:
     preview = page.get_by_role("region", name="Preview")
     expect(preview).to_contain_text("Welcome aboard.")
     expect(preview).to_contain_text("/c/links/…")
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_a_license_is_sent_and_its_contact_chooses_their_mails(
+    browsing: Browsing, portal: PortalStack, crew: Crew, scripts: bool
+) -> None:
+    license_id = portal.license(crew)["id"]
+    address = f"anna@{crew.slug}-customer.example"
+    owner = browsing.visitor(crew.sessions["owner"], scripts=scripts)
+    owner.goto(crew.path(f"licenses/{license_id}"))
+    owner.get_by_role("link", name="Send to customer").click()
+    owner.get_by_label("New people").fill(address)
+    owner.get_by_role("button", name="Preview").click()
+    preview = owner.get_by_role("region", name="Preview")
+    expect(preview).to_contain_text(", Stable")
+    owner.get_by_role("button", name="Send", exact=True).click()
+
+    anna = browsing.visitor(scripts=scripts, width=NARROW)
+    anna.goto(portal.wait_for_mail(address, LINK))
+    anna.get_by_role("button", name=f"Continue as {address}").click()
+    expect(anna).to_have_url(re.compile(f"/c/[0-9a-f-]{{36}}/#license-{license_id}$"))
+    anna.get_by_role("contentinfo").get_by_role("link", name="Your e-mails").click()
+    changed = anna.get_by_label("A license was changed")
+    expect(changed).to_be_checked()
+    changed.uncheck()
+    anna.get_by_role("button", name="Save").click()
+    expect(anna.get_by_text("Your choice of e-mails is saved.")).to_be_visible()
+    expect(changed).not_to_be_checked()
+    expect(anna.get_by_label("A license was issued")).to_be_checked()
 
 
 def test_a_used_link_leads_to_a_code(

@@ -151,7 +151,7 @@ class Administrator:
 
     def signs_in(self, address: str) -> None:
         self.page.get_by_role("button", name=f"Continue as {address}").click()
-        expect(self.page).to_have_url(re.compile(r"/c/[0-9a-f-]{36}/$"))
+        expect(self.page).to_have_url(re.compile(r"/c/[0-9a-f-]{36}/#license-"))
         expect(self.page.get_by_text("What to do:")).to_be_visible()
         self.sees_no_problem()
 

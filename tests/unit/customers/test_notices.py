@@ -77,7 +77,9 @@ def issued_in_the_past(vendor: Vendor, days: float) -> License:
     return license
 
 
-def test_a_change_is_told_to_every_contact_once(vendor: Vendor, anna: Contact) -> None:
+def test_every_contact_gets_one_mail_about_a_change(
+    vendor: Vendor, anna: Contact
+) -> None:
     ContactFactory(customer=vendor.customer, email="rita@example.com", role="reader")
     ContactFactory(email="elsewhere@example.com")
 
@@ -92,7 +94,7 @@ def test_a_change_is_told_to_every_contact_once(vendor: Vendor, anna: Contact) -
     assert license.license_id.reveal() not in "".join(map(whole, sent))
 
 
-def test_a_mail_looks_like_the_vendor_and_can_be_unsubscribed_from(
+def test_a_mail_is_in_the_vendors_name_with_a_way_to_unsubscribe(
     vendor: Vendor, anna: Contact
 ) -> None:
     vendor.license(expires_at=timezone.now() + timedelta(days=365))
@@ -116,7 +118,7 @@ def test_a_mail_looks_like_the_vendor_and_can_be_unsubscribed_from(
         assert f"{pages}mails" in body
 
 
-def test_each_kind_has_its_words(vendor: Vendor, anna: Contact) -> None:
+def test_each_kind_has_its_own_text(vendor: Vendor, anna: Contact) -> None:
     choose_mails(actor=vendor.actor, team=vendor.team, kinds=NoticeKind.values)
     actor = vendor.actor
     license = vendor.license()
@@ -194,7 +196,7 @@ def test_a_leak_is_not_told_to_whom_it_is_not_wanted(
 
 
 @pytest.mark.parametrize("days", [29.5, 6.5, 0.5])
-def test_a_license_that_expires_is_told_of_in_time(
+def test_contacts_are_told_before_a_license_expires(
     vendor: Vendor, anna: Contact, days: float
 ) -> None:
     license = issued_in_the_past(vendor, days)
@@ -206,7 +208,9 @@ def test_a_license_that_expires_is_told_of_in_time(
     assert subjects() == [f"your license for App expires on {day}"]
 
 
-def test_a_license_that_has_expired_is_told_of(vendor: Vendor, anna: Contact) -> None:
+def test_contacts_are_told_when_a_license_has_expired(
+    vendor: Vendor, anna: Contact
+) -> None:
     issued_in_the_past(vendor, -0.1)
 
     alert_expiring_licenses()
@@ -214,7 +218,7 @@ def test_a_license_that_has_expired_is_told_of(vendor: Vendor, anna: Contact) ->
     assert subjects() == ["your license for App has expired"]
 
 
-def test_who_gets_a_license_for_a_week_is_not_told_that_it_ends_soon(
+def test_a_new_license_for_a_week_causes_no_mail_about_its_end(
     vendor: Vendor, anna: Contact
 ) -> None:
     vendor.license(expires_at=timezone.now() + timedelta(days=6.5))
@@ -224,7 +228,7 @@ def test_who_gets_a_license_for_a_week_is_not_told_that_it_ends_soon(
     assert subjects() == ["your license for App"]
 
 
-def test_old_news_is_not_told(vendor: Vendor, anna: Contact) -> None:
+def test_outdated_notices_are_not_mailed(vendor: Vendor, anna: Contact) -> None:
     """No worker was running meanwhile."""
     renewed = issued_in_the_past(vendor, 6.5)
     alert_expiring_licenses()
@@ -239,7 +243,7 @@ def test_old_news_is_not_told(vendor: Vendor, anna: Contact) -> None:
     assert subjects() == ["your license for App was changed"]
 
 
-def test_a_revocation_is_told_if_the_team_wants_it(
+def test_a_revocation_is_mailed_if_the_team_chose_it(
     vendor: Vendor, anna: Contact
 ) -> None:
     first, second = issued_in_the_past(vendor, 100), issued_in_the_past(vendor, 100)
@@ -262,7 +266,7 @@ def test_unsubscribing_is_per_contact_and_kind(vendor: Vendor, anna: Contact) ->
     assert len(mailed()) == 2
 
 
-def test_nobody_at_an_archived_customer_is_told(vendor: Vendor, anna: Contact) -> None:
+def test_an_archived_customer_gets_no_mails(vendor: Vendor, anna: Contact) -> None:
     vendor.license()
     archive_customer(actor=vendor.actor, customer=vendor.customer)
 
@@ -270,7 +274,9 @@ def test_nobody_at_an_archived_customer_is_told(vendor: Vendor, anna: Contact) -
     assert not Notice.objects.filter(dispatched_at__isnull=True).exists()
 
 
-def test_what_is_rolled_back_is_not_told(vendor: Vendor, anna: Contact) -> None:
+def test_a_change_that_is_rolled_back_is_not_mailed(
+    vendor: Vendor, anna: Contact
+) -> None:
     with transaction.atomic():
         vendor.license()
         transaction.set_rollback(True)
@@ -278,7 +284,7 @@ def test_what_is_rolled_back_is_not_told(vendor: Vendor, anna: Contact) -> None:
     assert mailed() == []
 
 
-def test_without_an_address_for_links_notices_wait(
+def test_notices_wait_until_the_portals_address_is_set(
     vendor: Vendor, anna: Contact, settings: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     vendor.license()
@@ -290,7 +296,7 @@ def test_without_an_address_for_links_notices_wait(
     assert len(mailed()) == 1
 
 
-def test_notices_wait_while_many_mails_do(
+def test_notices_wait_while_many_mails_are_queued(
     vendor: Vendor, anna: Contact, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(notices, "MAX_WAITING_MAILS", 1)
@@ -305,7 +311,7 @@ def test_notices_wait_while_many_mails_do(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_workers_at_once_tell_it_once() -> None:
+def test_parallel_workers_mail_each_notice_once() -> None:
     vendor = create_vendor()
     ContactFactory.create_batch(3, customer=vendor.customer)
     for _ in range(5):
