@@ -16,8 +16,8 @@ Open   {portal}/   and sign in:
          {owner_email}
          {owner_password}
 
-       Licenses has a license. On its page, press Send to customer, and enter an address.
-       The mail is a file in {mail}.
+       Licenses has a license. On its page, press Send to customer, and enter an
+       address. The mail is a file in {mail}
        Open its link in a private window: that is what the customer sees. Credentials
        makes a pull credential, and Install has the lines that pull with it.
 
@@ -33,8 +33,8 @@ In another terminal, type:
   . {facts}
   IMAGE=$PROXY_HOST/proxy/$APP_SLUG/sample/$SAMPLE_IMAGE
 
-Pull the private image with the license ID, or with a pull credential in its place, by any
-of these clients (Debian packages skopeo, docker.io, podman, containerd):
+Pull the private image with the license ID, or with a pull credential in its place, by
+any of these clients (Debian packages skopeo, docker.io, podman, containerd):
 
   skopeo copy --src-tls-verify=false --src-creds "license:$LICENSE_ID" \\
     docker://$IMAGE dir:/tmp/berth-image
