@@ -61,14 +61,16 @@ Page = Callable[Concatenate[HttpRequest, uuid.UUID, P], HttpResponseBase]
 
 
 def customer_page(
-    role: ContactRole = ContactRole.READER,
+    role: ContactRole = ContactRole.READER, *, only_reads: bool = False
 ) -> Callable[[CustomerView[P]], Page[P]]:
     """Show a page to the contacts of the customer in its address.
 
     Anonymous users sign in first. Anybody else's customer is 404. A reader gets 403 for
     a page of administrators. Members of the vendor's team with ``customer:read`` see it
-    at their own address, but change nothing there.
+    at their own address, but change nothing there: they may only POST to a page that
+    ``only_reads``.
     """
+    of_members = (*SAFE, "POST") if only_reads else SAFE
 
     def decorate(view: CustomerView[P]) -> Page[P]:
         @wraps(view)
@@ -89,6 +91,8 @@ def customer_page(
             if isinstance(entered, HttpResponseBase):
                 return entered
             with timezone.override(ZoneInfo(entered.vendor.time_zone)):
+                if entered.contact is None and request.method not in of_members:
+                    return HttpResponseNotAllowed(of_members)
                 return _show(entered, view, role, *args, **kwargs)
 
         marked = cast("Any", page)
@@ -107,8 +111,6 @@ def _show(
     **kwargs: P.kwargs,
 ) -> HttpResponseBase:
     try:
-        if request.contact is None and request.method not in SAFE:
-            return HttpResponseNotAllowed(SAFE)
         if request.contact is not None and not _has(request.contact, role):
             raise NotAllowed(
                 "administrators_only",

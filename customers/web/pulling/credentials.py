@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,8 +115,9 @@ class NewForm(NewCredentialForm):
             del self.fields["license"]
         else:
             choice: Any = self.fields["license"]
+            names = license_names(licenses.values())
             choice.choices = [
-                (pk, license_name(license)) for pk, license in licenses.items()
+                (pk, names[license.pk]) for pk, license in licenses.items()
             ]
         if address:
             self.fields["networks"].help_text += f" You are at {address} now."
@@ -136,8 +139,12 @@ def credentials(request: CustomerRequest) -> HttpResponse:
         if card is not None:
             row = CredentialRow(credential, card, request.look.name)
             rows.setdefault(credential.license_id, []).append(row)
+    names = _headings(shown)
     context = {
-        "groups": [(card, _ordered(rows.get(card.license.pk, []))) for card in shown],
+        "groups": [
+            (card, names[card.license.pk], _ordered(rows.get(card.license.pk, [])))
+            for card in shown
+        ],
         "can_add": request.may_change and any(_is_kept(card) for card in shown),
     }
     return render_page(request, "customers/credentials.html", context)
@@ -246,8 +253,42 @@ def revoke_credential(
     )
 
 
-def license_name(license: License) -> str:
-    """Return how a customer tells their licenses apart."""
+def _headings(shown: Iterable[LicenseCard]) -> dict[uuid.UUID, str]:
+    """Name licenses by their application, and those of the same one in full."""
+    licenses = [card.license for card in shown]
+    names = license_names(licenses)
+    of_application = Counter(license.application_id for license in licenses)
+    return {
+        license.pk: names[license.pk]
+        if of_application[license.application_id] > 1
+        else license.application.name
+        for license in licenses
+    }
+
+
+def license_names(licenses: Iterable[License]) -> dict[uuid.UUID, str]:
+    """Return how a customer tells their licenses apart, by the licenses' IDs.
+
+    Each has a name of its own: what does not tell two apart is followed by when they
+    were issued, as the overview shows it, and then by a number.
+    """
+    oldest_first = sorted(licenses, key=lambda each: (each.created_at, each.pk))
+    names = {license.pk: _license_name(license) for license in oldest_first}
+    shared = Counter(names.values())
+    for license in oldest_first:
+        if shared[names[license.pk]] > 1:
+            issued = f"{timezone.localtime(license.created_at):%Y-%m-%d %H:%M}"
+            names[license.pk] += f", issued {issued}"
+    shared = Counter(names.values())
+    numbers: Counter[str] = Counter()
+    for pk, name in names.items():
+        if shared[name] > 1:
+            numbers[name] += 1
+            names[pk] = f"{name}, no. {numbers[name]}"
+    return names
+
+
+def _license_name(license: License) -> str:
     at = license.expires_at
     end = f"ends {timezone.localtime(at):%Y-%m-%d}" if at else "does not end"
     return f"{license.application.name} ({license.channel.name}, {end})"

@@ -8,8 +8,8 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
 from customers.mail import site_of
+from customers.pulling.image_names import image_names
 from customers.web.base import CustomerRequest, customer_page
-from customers.web.pulling.image_names import image_names
 from customers.web.pulling.install_lines import (
     SAVE_SECRET,
     TOOLS,

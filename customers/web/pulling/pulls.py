@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date
 
 from django import forms
-from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -15,26 +12,27 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django_filters import filters
 
-from customers.web.base import CustomerRequest, customer_page, customer_url
-from customers.web.pulling.outcomes import (
-    PUBLIC_OUTCOMES,
-    PublicOutcome,
-    outcomes_behind,
-    public_outcome,
+from customers.pulling.outcomes import PUBLIC_OUTCOMES
+from customers.pulling.pulls import (
+    LICENSE_ID,
+    NAMED,
+    REFUSED,
+    PullRow,
+    on_day,
+    pull_rows,
+    with_credential,
+    with_outcome,
 )
+from customers.web.base import CustomerRequest, customer_page, customer_url
 from licenses.models import Customer, License, PullCredential
 from licenses.selectors import licenses_for_team
 from portal.http.pages import render_page
 from registries.models import PullEvent
 from registries.models.outcomes import ALLOWED
 from registries.selectors import pulls_for_team
-from registries.web.pull_links import MANY
 from teams.web.filters import ALL, DayFilter, PageFilter, filtered_list
 from teams.web.spreadsheets import csv_text
 
-REFUSED = "refused"
-LICENSE_ID = "license-id"
-_NAMED = "credential:"
 OPTIONS_SHOWN = 200
 CSV_ROWS = 5000
 COLUMNS = ("last", "application", "image", "credential", "outcome", "why", "pulls")
@@ -69,42 +67,17 @@ class CustomerPullFilter(PageFilter):
     def filter_day(
         self, rows: QuerySet[PullEvent], _name: str, day: date
     ) -> QuerySet[PullEvent]:
-        zone = timezone.get_current_timezone()
-        return rows.filter(
-            last_at__gte=datetime.combine(day, time.min, zone),
-            last_at__lte=datetime.combine(day, time.max, zone),
-        )
+        return on_day(rows, day)
 
     def filter_outcome(
         self, rows: QuerySet[PullEvent], _name: str, code: str
     ) -> QuerySet[PullEvent]:
-        if code == REFUSED:
-            return rows.exclude(outcome=ALLOWED)
-        return rows.filter(outcome__in=outcomes_behind(code))
+        return with_outcome(rows, code)
 
     def filter_credential(
         self, rows: QuerySet[PullEvent], _name: str, text: str
     ) -> QuerySet[PullEvent]:
-        if text == LICENSE_ID:
-            return rows.filter(credential_id=None)
-        if not text.startswith(_NAMED):
-            return rows.none()
-        return rows.filter(credential_name=text.removeprefix(_NAMED))
-
-
-@dataclass(frozen=True, slots=True)
-class PullRow:
-    """A counted pull in the customer's words."""
-
-    pull: PullEvent
-    image: str
-    credential: str
-    outcome: PublicOutcome
-    advice: str
-
-    @property
-    def day(self) -> date:
-        return timezone.localdate(self.pull.last_at)
+        return with_credential(rows, text)
 
 
 @require_safe
@@ -113,7 +86,7 @@ def pulls(request: CustomerRequest) -> HttpResponse:
     """List the customer's pulls by day, newest first, with filters."""
     found = _filtered(request)
     context = filtered_list(found, by="last_at")
-    context["pulls"] = _rows(request, context["page"].rows)
+    context["pulls"] = pull_rows(context["page"].rows, request.look.name)
     return render_page(
         request, "customers/pulls.html", context, partial="customers/pulls_list.html"
     )
@@ -127,7 +100,7 @@ def export(request: CustomerRequest) -> HttpResponse:
     if not found.is_valid():
         address = customer_url(request, "pulls")
         return redirect(f"{address}?{request.GET.urlencode()}")
-    rows = _rows(request, found.qs[:CSV_ROWS])
+    rows = pull_rows(found.qs[:CSV_ROWS], request.look.name)
     response = HttpResponse(
         csv_text([COLUMNS, *map(_cells, rows)]), content_type="text/csv; charset=utf-8"
     )
@@ -164,34 +137,8 @@ def _credentials(customer: Customer) -> list[tuple[str, str]]:
         .values_list("name", flat=True)
         .distinct()
     )
-    named = [(f"{_NAMED}{name}", name) for name in names[:OPTIONS_SHOWN]]
+    named = [(f"{NAMED}{name}", name) for name in names[:OPTIONS_SHOWN]]
     return [(LICENSE_ID, "License ID"), *named]
-
-
-def _rows(request: CustomerRequest, pulls: Iterable[PullEvent]) -> list[PullRow]:
-    rows = []
-    for pull in pulls:
-        outcome = public_outcome(pull.outcome)
-        rows.append(
-            PullRow(
-                pull=pull,
-                image=_image(pull),
-                credential=pull.credential_name if pull.credential_id else "License ID",
-                outcome=outcome,
-                advice=outcome.advice.format(vendor=request.look.name),
-            )
-        )
-    return rows
-
-
-def _image(pull: PullEvent) -> str:
-    """Return the name as it was pulled."""
-    if pull.repository == MANY:
-        return "many images"
-    if pull.is_private:
-        name = f"{pull.application_slug}/{pull.image}"
-        return "/".join(filter(None, (settings.BERTH_REGISTRY_HOST, name)))
-    return "/".join(filter(None, (settings.BERTH_PROXY_HOST, pull.proxied_image)))
 
 
 def _cells(row: PullRow) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from customers.models import Contact
-from customers.web.pulling.check import CHECKS_PER_MINUTE
+from customers.pulling.answers import CHECKS_PER_MINUTE
 from licenses.models import License, PullCredential
 from licenses.services import rotate_pull_credential
 from registries.models import ExternalRegistry
@@ -76,7 +76,7 @@ def ask(reader: Contact, license: License, registry: ExternalRegistry) -> Any:
     def ask(image: str = PROXIED, holder: str = "") -> str:
         before = rows_of(reader.team)
         query = {"image": image, **({"holder": holder} if holder else {})}
-        response = browser.get(own(reader, "check"), query)
+        response = browser.post(own(reader, "check"), query)
         assert response.status_code == 200
         assert rows_of(reader.team) == before
         # Neither the vendor's registry nor its own words.
@@ -102,7 +102,7 @@ def test_an_image_by_the_name_it_has_elsewhere(ask: Any) -> None:
     text = ask("quay.io/my-org/api:v1")
 
     assert ALLOWED in text
-    assert f"What to do: pull it by this name: {PROXIED}" in text
+    assert f"What to do: Pull it by its new name. {PROXIED}" in text
 
 
 def test_an_image_that_is_not_there(ask: Any, license: License) -> None:
@@ -141,7 +141,7 @@ def test_a_license_that_does_not_pull(
     license = LicenseFactory(team=team, application__slug="kestrel", **values)
     contact = ContactFactory(customer=license.customer)
 
-    text = text_of(signed_in(contact).get(own(contact, "check"), {"image": PROXIED}))
+    text = text_of(signed_in(contact).post(own(contact, "check"), {"image": PROXIED}))
 
     assert REFUSED in text
     assert sentence in text
@@ -166,7 +166,7 @@ def test_a_repository_that_is_not_offered(ask: Any) -> None:
     text = ask("quay.io/other-org/api")
 
     assert "The repository 'other-org/api' is not offered to customers." in text
-    assert "Compare the name with the one that Acme gave you." in text
+    assert "Compare the image name with the one that Acme gave you." in text
 
 
 def test_anothers_application_looks_as_if_there_were_none(
@@ -180,7 +180,7 @@ def test_anothers_application_looks_as_if_there_were_none(
         for slug in ("theirs", "unsold", "neverland")
     ]
 
-    assert "Check the name. If it is right, ask Acme for a license" in texts[0]
+    assert "Check the image name. If it is right, ask Acme for a license" in texts[0]
     assert texts[0] == texts[1] == texts[2]
 
 
@@ -229,9 +229,9 @@ def test_a_credential_that_has_ended(ask: Any, license: License, actor: Actor) -
     gone = PullCredentialFactory(license=license, revoked_at=now)
 
     for row, sentence, step in (
-        (old, "pull credential expired", "Use the secret that replaced it."),
-        (past, "pull credential expired", "Let it end later"),
-        (gone, "pull credential was revoked", "Use another pull credential"),
+        (old, "pull credential expired", "Log in with the secret that replaced it."),
+        (past, "pull credential expired", "Log in with the secret that replaced it."),
+        (gone, "pull credential was revoked", "Log in with another pull credential"),
     ):
         text = ask(PROXIED, f"pull-credential:{row.pk}")
         assert sentence in text
@@ -274,19 +274,19 @@ def test_too_many_checks_are_refused_to_one_person(
 ) -> None:
     browser = signed_in(reader)
     for _ in range(CHECKS_PER_MINUTE):
-        browser.get(own(reader, "check"), {"image": "quay.io/my-org/api"})
+        browser.post(own(reader, "check"), {"image": "quay.io/my-org/api"})
 
-    refused = browser.get(own(reader, "check"), {"image": "quay.io/my-org/api"})
+    refused = browser.post(own(reader, "check"), {"image": "quay.io/my-org/api"})
 
     assert refused.status_code == 429
     assert f"You can check {CHECKS_PER_MINUTE} images a minute." in text_of(refused)
     assert ALLOWED not in text_of(refused)
-    page = signed_in(anna).get(own(anna, "check"), {"image": PROXIED})
+    page = signed_in(anna).post(own(anna, "check"), {"image": PROXIED})
     assert ALLOWED in text_of(page)
 
 
 def test_without_a_license_there_is_nothing_to_check(anna: Contact) -> None:
-    page = signed_in(anna).get(own(anna, "check"), {"image": PROXIED})
+    page = signed_in(anna).post(own(anna, "check"), {"image": PROXIED})
 
     assert "No licenses yet" in text_of(page)
 
@@ -295,13 +295,13 @@ def test_a_member_views_it_and_strangers_do_not(
     viewer: Membership, license: License, registry: Any, team: Team, anna: Contact
 ) -> None:
     address = viewed(license.customer, "check")
-    page = member_browser(viewer).get(address, {"image": PROXIED})
+    page = member_browser(viewer).post(address, {"image": PROXIED})
     assert ALLOWED in text_of(page)
     assert "secret-slug" not in page.content.decode()
     stranger = ContactFactory(customer__team=team, customer__name="Globex")
 
     assert signed_in(stranger).get(own(anna, "check")).status_code == 404
-    assert signed_in(anna).post(own(anna, "check")).status_code == 405
+    assert signed_in(anna).put(own(anna, "check")).status_code == 405
     answer = Client().get(own(anna, "check"))
     assert answer.headers["Location"].startswith("/accounts/login/?next=/c/")
 
@@ -314,7 +314,7 @@ def test_more_licenses_take_no_more_queries(
     def queries() -> int:
         query = {"image": PROXIED, "holder": f"license:{license.pk}"}
         with CaptureQueriesContext(connection) as captured:
-            assert ALLOWED in text_of(browser.get(own(anna, "check"), query))
+            assert ALLOWED in text_of(browser.post(own(anna, "check"), query))
         return len(captured)
 
     PullCredentialFactory(license=license)

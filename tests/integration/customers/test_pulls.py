@@ -96,7 +96,7 @@ def test_what_is_not_shared_looks_like_what_is_not_connected(
 
     assert texts[0] == texts[1]
     assert "Registry not available" in texts[0][0]
-    assert "ask Acme to connect this registry" in texts[0][0]
+    assert "ask Acme to make the image available" in texts[0][0]
 
 
 @pytest.mark.parametrize("outcome", sorted(set(OUTCOMES) - {"allowed"}))
@@ -181,7 +181,8 @@ def test_csv_holds_what_is_filtered_and_no_formula(
             "image": "images.acme.example/proxy/kestrel/a/one:v1.0.1",
             "credential": "'=1+1",
             "outcome": "license_expired",
-            "why": "License ended. Ask Acme to extend it.",
+            "why": "License ended. Ask Acme to extend it. The same license and "
+            "credentials then work again.",
             "pulls": "1",
         }
     ]

@@ -231,9 +231,19 @@ PAGES = (
         state="invalid",
         values={"link_secret": "{unknown_secret}"},
     ),
-    PortalPage("customer:check", Visitor.CONTACT, state="allowed", query=_CHECKED),
     PortalPage(
-        "customer:check", Visitor.CONTACT, state="refused", query=_CHECKED_ELSEWHERE
+        "customer:check",
+        Visitor.CONTACT,
+        state="allowed",
+        query=_CHECKED,
+        sends={},
+    ),
+    PortalPage(
+        "customer:check",
+        Visitor.CONTACT,
+        state="refused",
+        query=_CHECKED_ELSEWHERE,
+        sends={},
     ),
     PortalPage("pulls", state="refused", query={"outcome": "license_revoked"}),
     PortalPage("why", state="refused", query=_REFUSED_PULL),
