@@ -183,6 +183,12 @@ def pull_credentials_of_license(license: License) -> PullCredentialQuerySet:
     return pull_credentials_of_team(license.team_id).filter(license=license)
 
 
+def secret_before(credential: PullCredential) -> PullCredential | None:
+    """Return the secret that this one replaced, if that can still be used."""
+    rows: PullCredentialQuerySet = PullCredential.objects.for_team(credential.team_id)
+    return rows.usable().filter(replaced_by=credential).first()
+
+
 def pull_credentials_to_show(license: License) -> list[PullCredential]:
     """Return a license's pull credentials for a page, those that can be used first.
 

@@ -23,6 +23,7 @@ from licenses.models import (
 )
 from licenses.networks import canonical_network
 from licenses.pull_credential import PURPOSE, generate_pull_credential
+from licenses.selectors import secret_before
 from licenses.services.credential_use import inherit_networks
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
@@ -103,8 +104,7 @@ def rotate_pull_credential(
     _require(actor, credential.license)
     old = _current(credential)
     now = timezone.now()
-    before = PullCredential.objects.for_team(old.team_id).filter(replaced_by=old)
-    if before.usable(now).exists():
+    if secret_before(old) is not None:
         raise Conflict(
             "previous_secret_valid",
             "The secret before this one is still valid. Revoke it, or wait until it "

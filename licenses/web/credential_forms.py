@@ -106,6 +106,21 @@ class ReplaceForm(CreateForm):
         return timezone.now() + timedelta(days=int(self.cleaned_data["old_ends"]))
 
 
+def words_of_revoking(credential: PullCredential) -> dict[str, Any]:
+    """Return how a dialog asks whether to revoke a secret, and says that it is."""
+    if credential.replaced_by_id is None:
+        return {
+            "title": f"Revoke {credential.name}?",
+            "submit": "Revoke",
+            "done": f"{credential.name} is revoked and can no longer pull.",
+        }
+    return {
+        "title": f"End the previous secret of {credential.name}?",
+        "submit": "End previous secret",
+        "done": f"The previous secret of {credential.name} can no longer pull.",
+    }
+
+
 def form_values(credential: PullCredential) -> dict[str, Any]:
     """Return the values that :class:`CredentialForm` edits."""
     return {

@@ -8,7 +8,11 @@ from typing import Any
 from django.http import HttpResponse
 
 from licenses.models import License, PullCredential
-from licenses.selectors import licenses_for_team, pull_credentials_of_license
+from licenses.selectors import (
+    licenses_for_team,
+    pull_credentials_of_license,
+    secret_before,
+)
 from licenses.services import (
     change_pull_credential,
     create_pull_credential,
@@ -22,13 +26,14 @@ from licenses.web.credential_forms import (
     ReplaceForm,
     form_values,
     kept_expiry,
+    words_of_revoking,
 )
 from licenses.web.licenses import license_address
 from portal.crypto.secrets import Secret
 from portal.http.dialogs import confirm, edit_dialog, render_dialog
 from portal.http.forms import refusals_in
 from teams.permissions import Permission
-from teams.web.base import TeamRequest, find, team_page
+from teams.web.base import TeamRequest, find, team_page, team_url
 from teams.web.once import once
 
 
@@ -86,7 +91,10 @@ def edit_credential(
 def rotate_credential(
     request: TeamRequest, license_id: uuid.UUID, credential_id: uuid.UUID
 ) -> HttpResponse:
-    """Make a new secret, and show it once; the old one goes on for a while."""
+    """Make a new secret, and show it once; the old one goes on for a while.
+
+    While the secret before still works, say so instead, and offer to end it.
+    """
     license, credential = _found(request, license_id, credential_id)
     form = ReplaceForm(request.POST or None)
     if form.is_valid():
@@ -100,6 +108,21 @@ def rotate_credential(
             return _shown_once(
                 request, license, secret, f"New secret of {credential.name}"
             )
+    if before := secret_before(credential):
+        return render_dialog(
+            request,
+            "licenses/pull_credential_rotated.html",
+            title=f"{credential.name} cannot be rotated yet",
+            back=license_address(request, license),
+            credential=credential,
+            before=before,
+            end=team_url(
+                request,
+                "licenses-credentials-revoke",
+                license_id=license.pk,
+                credential_id=before.pk,
+            ),
+        )
     return render_dialog(
         request,
         form=form,
@@ -120,12 +143,10 @@ def revoke_credential(
     return confirm(
         request,
         lambda: revoke_pull_credential(actor=request.actor, credential=credential),
-        title=f"Revoke {credential.name}?",
         details="licenses/pull_credential_revoke.html",
-        submit="Revoke",
-        done=f"{credential.name} is revoked and can no longer pull.",
         back=license_address(request, license),
         credential=credential,
+        **words_of_revoking(credential),
     )
 
 

@@ -23,6 +23,7 @@ from licenses.models.licenses import EXPIRES_SOON, LicenseState
 from licenses.selectors import (
     customers_pull_credentials_to_show,
     pull_credentials_of_team,
+    secret_before,
 )
 from licenses.services import (
     change_pull_credential,
@@ -36,6 +37,7 @@ from licenses.web.credential_forms import (
     ReplaceForm,
     form_values,
     kept_expiry,
+    words_of_revoking,
 )
 from portal.crypto.secrets import Secret
 from portal.http.dialogs import confirm, edit_dialog, render_dialog
@@ -214,7 +216,10 @@ def edit_credential(request: CustomerRequest, credential_id: uuid.UUID) -> HttpR
 def rotate_credential(
     request: CustomerRequest, credential_id: uuid.UUID
 ) -> HttpResponse:
-    """Make a new secret, and show it once; the old one goes on for a while."""
+    """Make a new secret, and show it once; the old one goes on for a while.
+
+    While the secret before still works, say so instead, and offer to end it.
+    """
     credential = _find(request, credential_id)
     form = ReplaceForm(request.POST or None)
     if form.is_valid():
@@ -224,6 +229,16 @@ def rotate_credential(
             )
             submission.address = customer_url(request, "credentials")
             return _shown_once(request, new, secret, "New secret")
+    if before := secret_before(credential):
+        return render_dialog(
+            request,
+            "licenses/pull_credential_rotated.html",
+            title=f"{credential.name} cannot be rotated yet",
+            back=customer_url(request, "credentials"),
+            credential=credential,
+            before=before,
+            end=customer_url(request, "credentials-revoke", credential_id=before.pk),
+        )
     return render_dialog(
         request,
         form=form,
@@ -244,12 +259,10 @@ def revoke_credential(
     return confirm(
         request,
         lambda: revoke_pull_credential(actor=request.actor, credential=credential),
-        title=f"Revoke {credential.name}?",
         details="licenses/pull_credential_revoke.html",
-        submit="Revoke",
-        done=f"{credential.name} is revoked and can no longer pull.",
         back=customer_url(request, "credentials"),
         credential=credential,
+        **words_of_revoking(credential),
     )
 
 

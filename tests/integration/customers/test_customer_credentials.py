@@ -253,6 +253,35 @@ def test_rotating_lets_the_old_one_go_on(
     assert abs(old.expires_at - timezone.now() - lasts) < timedelta(minutes=1)
 
 
+def test_rotating_again_says_what_to_do_first(
+    admin: Client, anna: Contact, license: License, actor: Actor
+) -> None:
+    old = PullCredentialFactory(license=license, name="farm")
+    new, _ = rotate_pull_credential(actor=actor, credential=old)
+    PullCredential.objects.filter(pk=old.pk).update(
+        last_used_at=timezone.now() + timedelta(minutes=1),
+        last_used_client="containerd/1.7",
+    )
+    rotate = own(anna, f"credentials/{new.pk}/rotate")
+    end = own(anna, f"credentials/{old.pk}/revoke")
+    admin.get(own(anna))  # notes that she was here
+    before = rows_of(anna.team)
+
+    for response in (
+        admin.get(rotate),
+        admin.post(rotate, {"old_ends": "7"} | submission()),
+    ):
+        text = text_of(response)
+        assert "farm cannot be rotated yet" in text
+        assert "The previous secret is still used" in text
+        assert "by containerd/1.7" in text
+        assert f'href="{end}"' in response.content.decode()
+    assert rows_of(anna.team) == before
+
+    admin.post(end)
+    secret_on(admin.post(rotate, {"old_ends": "7"} | submission()))
+
+
 def test_the_old_one_may_end_at_another_time(
     admin: Client, anna: Contact, license: License
 ) -> None:

@@ -172,6 +172,38 @@ def test_rotate_shows_the_new_secret_and_keeps_the_old_one_for_as_long_as_chosen
     assert "This secret has been replaced." in text_of(again)
 
 
+def test_rotating_again_says_what_to_do_first(
+    browser: Client, license: License, actor: Actor
+) -> None:
+    old = PullCredentialFactory(license=license, name="farm")
+    new, _ = rotate_pull_credential(actor=actor, credential=old)
+    rotate, end = path(license, f"{new.pk}/rotate"), path(license, f"{old.pk}/revoke")
+    before = rows_of(license.team)
+
+    for response in (
+        browser.get(rotate),
+        browser.post(rotate, {"old_ends": "7"} | submission()),
+    ):
+        text = text_of(response)
+        assert "farm cannot be rotated yet" in text
+        assert f"works until {old_end(old)}" in text
+        assert "The previous secret was not used since." in text
+        assert f'href="{end}"' in response.content.decode()
+        assert "Make new secret" not in text
+    assert rows_of(license.team) == before
+
+    assert "End the previous secret of farm?" in text_of(browser.get(end))
+    browser.post(end)
+    new.refresh_from_db()
+    assert new.state() == "active"
+    secret_on(browser.post(rotate, {"old_ends": "7"} | submission()))
+
+
+def old_end(credential: PullCredential) -> str:
+    credential.refresh_from_db()
+    return f"{credential.expires_at:%Y-%m-%d %H:%M} UTC"
+
+
 def test_edit_keeps_an_expiry_that_was_left_alone(
     browser: Client, license: License
 ) -> None:
