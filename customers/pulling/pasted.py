@@ -12,8 +12,9 @@ _KINDS = (
     (
         "a command with a password",
         re.compile(
-            r"\blogin\s.*?\s-p\s*\S|--(?:docker-)?password[\s=]"
-            r"|\s(?:-u|--user|--(?:src-|dest-)?creds)[\s=]*[^\s:]+:"
+            r"(?:^|\s)login\s(?:.*\s)?-p\s*\S|--(?:docker-)?password[\s=]"
+            r"|\s(?:-u|--user|--(?:src-|dest-)?creds)[\s=]*[^\s:]+:",
+            re.DOTALL,
         ),
     ),
     ("an address with a password", re.compile(r"://[^\s/@]+:[^\s/@]*@")),
