@@ -31,6 +31,7 @@ class EventTag(StrEnum):
     ACCOUNT_SESSION_ENDED = "account:session-ended"
     APPLICATION_CREATED = "application:created"
     APPLICATION_CHANGED = "application:changed"
+    APPLICATION_IMAGES_LISTED = "application:images-listed"
     APPLICATION_DELETED = "application:deleted"
     CHANNEL_CREATED = "channel:created"
     CHANNEL_CHANGED = "channel:changed"
@@ -113,6 +114,7 @@ _WORDS: dict[str, str] = {
     EventTag.ACCOUNT_SESSION_ENDED: "Own session ended",
     EventTag.APPLICATION_CREATED: "Application added",
     EventTag.APPLICATION_CHANGED: "Application changed",
+    EventTag.APPLICATION_IMAGES_LISTED: "Images for customers listed",
     EventTag.APPLICATION_DELETED: "Application deleted",
     EventTag.CHANNEL_CREATED: "Channel added",
     EventTag.CHANNEL_CHANGED: "Channel changed",

@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from customers.accent import is_color
-from licenses.models import Customer, License, NoticeKind
+from licenses.models import Application, Customer, License, NoticeKind
 from teams.models import (
     LowerCaseEmailField,
     TeamOwned,
@@ -225,3 +225,35 @@ class Unsubscription(TeamOwned):
 
     def __str__(self) -> str:
         return f"{self.contact_id}: {self.kind}"
+
+
+class ListedImage(TeamOwned):
+    """An image that customers of an application are shown first, in ``position``.
+
+    ``name`` is the name to pull it by without the host, with a tag or digest:
+    ``proxy/<application>/<registry>/<repository>:<tag>``, or
+    ``<application>/<image>:<tag>`` in the private registry.
+    """
+
+    application = models.ForeignKey(
+        Application, on_delete=models.CASCADE, related_name="listed_images"
+    )
+    position = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=500)
+    description = models.CharField(
+        max_length=200, blank=True, validators=[validate_printable]
+    )
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["application", "position"],
+                name="customers_listedimage_position",
+            ),
+            models.UniqueConstraint(
+                fields=["application", "name"], name="customers_listedimage_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -111,6 +111,21 @@ def missing_reference(team_id: uuid.UUID, question: Question) -> str:
         team_id, question.application_slug, question.repository, question.reference
     )
     return "" if is_stored else question.reference
+
+
+def stored_references(
+    application: Application, names: Collection[str]
+) -> set[tuple[str, str]]:
+    """Return the tags and digests of an application's repositories with these names.
+
+    Each is a pair of the repository's name and the tag or digest.
+    """
+    manifests = ImageManifest.objects.for_team(application.team_id).filter(
+        repository__application=application, repository__name__in=names
+    )
+    digests = manifests.values_list("repository__name", "digest")
+    tags = manifests.exclude(tags=None).values_list("repository__name", "tags__name")
+    return {*digests, *tags} if names else set()
 
 
 def tags_of_repository(repository: ImageRepository) -> QuerySet[ImageTag]:

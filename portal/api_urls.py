@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 
 from alerts.api import views as alerts
-from customers.api import look, mails
+from customers.api import listed_images, look, mails
 from customers.api import views as contacts
 from images.api import views as images
 from licenses.api import (
@@ -74,6 +74,10 @@ urlpatterns = [
     path(
         "applications/<str:application>/license-fields/<uuid:field_id>",
         license_fields.LicenseFieldView.as_view(),
+    ),
+    path(
+        "applications/<str:application>/listed-images",
+        listed_images.ListedImagesView.as_view(),
     ),
     path("applications/<str:application>/images", images.ImagesView.as_view()),
     path(

@@ -26,8 +26,14 @@ ALTER TABLE customers_unsubscription
     ADD CONSTRAINT customers_unsubscription_contact_team
     FOREIGN KEY (team_id, contact_id)
     REFERENCES customers_contact (team_id, id) DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE customers_listedimage
+    ADD CONSTRAINT customers_listedimage_application_team
+    FOREIGN KEY (team_id, application_id)
+    REFERENCES licenses_application (team_id, id) DEFERRABLE INITIALLY DEFERRED;
 """
 BACKWARD = """
+ALTER TABLE customers_listedimage
+    DROP CONSTRAINT customers_listedimage_application_team;
 ALTER TABLE customers_unsubscription
     DROP CONSTRAINT customers_unsubscription_contact_team;
 ALTER TABLE customers_customerlink DROP CONSTRAINT customers_customerlink_license_team;
@@ -410,6 +416,69 @@ class Migration(migrations.Migration):
                         fields=("contact", "kind"),
                         name="customers_unsubscription_once",
                     )
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="ListedImage",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
+                    ),
+                ),
+                ("position", models.PositiveSmallIntegerField()),
+                ("name", models.CharField(max_length=500)),
+                (
+                    "description",
+                    models.CharField(
+                        blank=True,
+                        max_length=200,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[^\\x00-\\x1f\\x7f]*\\Z",
+                                "Control characters are not allowed.",
+                            )
+                        ],
+                    ),
+                ),
+                (
+                    "application",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="listed_images",
+                        to="licenses.application",
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="teams.team",
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("application", "position"),
+                        name="customers_listedimage_position",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("application", "name"),
+                        name="customers_listedimage_once",
+                    ),
                 ],
             },
         ),

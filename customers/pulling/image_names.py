@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.db.models import Q
 from django.utils import timezone
 
+from customers.pulling.listed_images import listed_images
 from images.selectors import latest_tags_of_application
 from licenses.models import Application
 from oci.reference import parse_reference
@@ -23,15 +25,41 @@ from registries.web.pull_links import MANY
 IMAGES_SHOWN = 100
 
 
-def image_names(
+@dataclass(frozen=True, slots=True)
+class NamedImage:
+    """An image by its full name; one that the vendor listed may have a description."""
+
+    name: str
+    description: str = ""
+    is_listed: bool = False
+
+
+def images_to_pull(
+    application: Application, license_ids: Collection[uuid.UUID]
+) -> list[NamedImage]:
+    """Return images by full names with a tag or digest, none twice.
+
+    First those that the vendor listed, in that order. Then, sorted, what these licenses
+    of the application pulled in the last 30 days, the test images of its registries,
+    and the latest tags of its images in the private registry. What the application may
+    no longer pull is left out.
+    """
+    listed = {
+        shown.image: NamedImage(shown.image, shown.description, is_listed=True)
+        for shown in listed_images(application)
+        if not shown.problem
+    }
+    others = [
+        NamedImage(name)
+        for name in _known_names(application, license_ids)
+        if name not in listed
+    ]
+    return [*listed.values(), *others]
+
+
+def _known_names(
     application: Application, license_ids: Collection[uuid.UUID]
 ) -> list[str]:
-    """Return full names with a tag or digest, in order and none twice.
-
-    They are the images that these licenses of the application pulled in the last 30
-    days, the test images of its registries, and the latest tags of its images in the
-    private registry. What the application may no longer pull is left out.
-    """
     registries = _usable_registries(application)
     pulled = list(_pulled(application, license_ids, registries))
     # Each repository once: a name that was pulled is better than a test image's.

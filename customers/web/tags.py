@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from django import template
 
+from customers.pulling.listed_images import listed_images
 from customers.web.base import customer_url as url_of
 from customers.web.pulling.installer import InstallerLines
 from customers.web.pulling.installer import installer_lines as lines_for
+from licenses.models import Application
 
 register = template.Library()
 
@@ -21,3 +23,13 @@ def customer_url(context: template.Context, name: str, **names: object) -> str:
 def installer_lines(context: template.Context) -> InstallerLines | None:
     """Return the lines that install the installer, or None if it is not here."""
     return lines_for(context["request"])
+
+
+@register.inclusion_tag("customers/listed_images.html", takes_context=True)
+def images_for_customers(
+    context: template.Context, application: Application
+) -> dict[str, object]:
+    """Show the vendor which images of an application customers see first."""
+    names = ("team", "may")
+    shown = {name: context[name] for name in names}
+    return {**shown, "application": application, "listed": listed_images(application)}

@@ -12,6 +12,7 @@ from customers.web.pulling import (
     install,
     installer,
     license_file,
+    listed_images,
     pulls,
 )
 
@@ -86,6 +87,11 @@ team_urlpatterns: list[URLPattern | URLResolver] = [
         name="customer-look-logo-remove",
     ),
     path("customers/<uuid:customer_id>/", include(_of_customer)),
+    path(
+        "applications/<str:application_slug>/listed-images",
+        listed_images.edit_listed_images,
+        name="applications-listed-images",
+    ),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -173,6 +173,16 @@ class ImageJudge:
             return self._ours(image, places, Fate.PRIVATE_REGISTRY, application)
         return self._external(image, reference, places)
 
+    def refusal(self, name: ProxiedName) -> Refusal | None:
+        """Return why the application may not pull a proxied image; None if it may."""
+        if name.application != self._application.slug:
+            return application_not_licensed(name.application)
+        try:
+            choose_registry(name, self._candidates, trace=[])
+        except Refusal as refusal:
+            return refusal
+        return None
+
     def _ours(
         self, image: str, places: Sequence[PodImage], fate: Fate, application: str
     ) -> PreviewedImage:

@@ -22,10 +22,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 @dataclass(frozen=True)
 class Route:
-    """What an address is.
-
-    A list, one object, an action of no object, public, or a license holder's.
-    """
+    """A list, an object, an action of no object, public, or a license holder's."""
 
     kind: str
     bodies: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -75,6 +72,9 @@ ROUTES = {
     ),
     "applications/<str:application>/license-fields/<uuid:field_id>": Route(
         OBJECT, {"patch": {"title": "Taken"}}
+    ),
+    "applications/<str:application>/listed-images": Route(
+        OBJECT, {"put": {"images": []}}
     ),
     "applications/<str:application>/images": Route(OBJECT),
     "applications/<str:application>/images/<uuid:image_id>": Route(OBJECT),

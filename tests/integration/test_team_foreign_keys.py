@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import IntegrityError, connection, transaction
 
-from customers.models import Unsubscription
+from customers.models import ListedImage, Unsubscription
 from licenses.models import Notice
 from teams.models import Team
 from tests.support.rows.factories import (
@@ -67,6 +67,9 @@ LINKS: dict[str, Callable[[Team, Team], Any]] = {
     ),
     "contact who unsubscribed": lambda ours, theirs: Unsubscription.objects.create(
         team=ours, contact=ContactFactory(customer__team=theirs), kind="license_issued"
+    ),
+    "listed image of an application": lambda ours, theirs: ListedImage.objects.create(
+        team=ours, application=ApplicationFactory(team=theirs), position=0, name="a/b:1"
     ),
     "notice of a license": lambda ours, theirs: Notice.objects.create(
         team=ours, license=LicenseFactory(team=theirs), kind="license_issued", key="1"

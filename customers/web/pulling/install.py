@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.views.decorators.http import require_safe
 
 from customers.mail import site_of
-from customers.pulling.image_names import image_names
+from customers.pulling.image_names import NamedImage, images_to_pull
 from customers.web.base import CustomerRequest, customer_page
 from customers.web.pulling.install_lines import (
     SAVE_SECRET,
@@ -35,20 +35,19 @@ def install(request: CustomerRequest) -> HttpResponse:
     application = _chosen(request, applications)
     if application is None:
         return render_page(request, "customers/install.html", {"applications": []})
-    names = image_names(
+    images = images_to_pull(
         application,
         [item.pk for item in licenses if item.application_id == application.pk],
     )
-    image = request.GET.get("image", "")
-    if image not in names:
-        image = names[0] if names else ""
+    chosen = _chosen_image(request, images)
+    image = chosen.name if chosen else ""
     tool = _tool(request, image)
     wanted = Wanted(application.slug, image, site_of(request))
     context = {
         "applications": applications,
         "application": application,
-        "names": names,
-        "image": image,
+        "images": images,
+        "chosen": chosen,
         "tools": _tools(image),
         "tool": tool,
         "steps": tool.steps(wanted),
@@ -77,6 +76,14 @@ def _chosen(
     slug = request.GET.get("application", "")
     named = [each for each in applications if each.slug == slug]
     return next(iter([*named, *applications]), None)
+
+
+def _chosen_image(
+    request: CustomerRequest, images: Sequence[NamedImage]
+) -> NamedImage | None:
+    name = request.GET.get("image", "")
+    named = [each for each in images if each.name == name]
+    return next(iter([*named, *images]), None)
 
 
 def _tools(image: str) -> list[Tool]:

@@ -28,14 +28,21 @@ _IDEMPOTENCY_KEY = {
     "response for 24 hours, instead of creating another object.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
-_VERBS = {"GET": "read", "POST": "create", "PATCH": "change", "DELETE": "delete"}
+_VERBS = {
+    "GET": "read",
+    "POST": "create",
+    "PUT": "replace",
+    "PATCH": "change",
+    "DELETE": "delete",
+}
 
 
 class BerthSchema(AutoSchema):
     """Conventions that apply to all operations.
 
-    A URL that ends in a plural is a list; POST there creates, elsewhere it acts on an
-    object. Responses are of the view's ``serializer_class``, bodies must be declared.
+    A URL that ends in a plural is a list of pages, unless its view says ``is_paged =
+    False``; POST there creates, elsewhere it acts on an object. Responses are of the
+    view's ``serializer_class``, bodies must be declared.
     """
 
     def get_tags(self) -> list[str]:
@@ -55,7 +62,8 @@ class BerthSchema(AutoSchema):
         return None
 
     def _is_list_view(self, serializer: Any = None) -> bool:
-        return self.method == "GET" and self.path.endswith("s")
+        is_paged = getattr(self.view, "is_paged", True)
+        return self.method == "GET" and self.path.endswith("s") and is_paged
 
     def _is_create_operation(self) -> bool:
         has_list = hasattr(self.view, "get")

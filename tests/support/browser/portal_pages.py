@@ -92,6 +92,7 @@ _NOTHING_FOUND = {"search": "nothing-is-called-this"}
 _IMAGE = {"image": "quay.io/kestrel/api:v4.0.0"}
 _REFUSED_PULL = {"license": "{revoked_license_id}", **_IMAGE}
 _GOOD_PULL = {"license": "{license_id}", **_IMAGE}
+_ROTATED = {"credential_id": "{rotated_credential_id}"}
 _CHECKED = {"holder": "pull-credential:{credential_id}", **_IMAGE}
 _CHECKED_ELSEWHERE = {**_CHECKED, "image": "gcr.io/example/api:v1"}
 
@@ -125,7 +126,7 @@ _ROUTES = {
         images images-detail images-delete images-tag images-tag-delete
         images-untagged-delete
         applications applications-add applications-detail applications-edit
-        applications-delete
+        applications-delete applications-listed-images
         applications-channels-add applications-channels-edit
         applications-channels-delete
         applications-fields-add applications-fields-edit applications-fields-delete
@@ -206,6 +207,10 @@ PAGES = (
     PortalPage("licenses-detail", state="revoked", values=_REVOKED),
     PortalPage("licenses-reinstate", values=_REVOKED),
     PortalPage("customers-send", state="license", query={"license": "{license_id}"}),
+    PortalPage("licenses-credentials-rotate", state="again", values=_ROTATED),
+    PortalPage(
+        "customer:credentials-rotate", Visitor.CONTACT, state="again", values=_ROTATED
+    ),
     PortalPage(
         "customer:install",
         Visitor.CONTACT,

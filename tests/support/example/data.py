@@ -53,6 +53,7 @@ from tests.support.example import names
 from tests.support.example.alerts import add_alerts
 from tests.support.example.customers import add_contacts
 from tests.support.example.images import add_images
+from tests.support.example.listed_images import add_listed_images
 from tests.support.example.pulls import add_pulls
 from tests.support.example.registries import add_registries
 from tests.support.pages.reading import give_password
@@ -109,6 +110,7 @@ def fill_example_team(slug: str) -> ExampleTeam:
     )
     ids |= of_customer
     ids |= add_images(applications)
+    add_listed_images(applications[0])
     ids |= add_alerts(actor, team, registries["quay"])
     ids["registry_id"] = str(registries["quay"].pk)
     sessions = {name: session_of(user) for name, user in visitors.items()}
@@ -346,6 +348,9 @@ def _ids(
         "customer_id": str(shown.customer_id),
         "license_id": str(shown.pk),
         "credential_id": str(shown.pull_credentials.get(name="Staging cluster").pk),
+        "rotated_credential_id": str(
+            shown.pull_credentials.current().get(name="Production cluster").pk
+        ),
         "revoked_license_id": str(revoked.pk),
     }
 
