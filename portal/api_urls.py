@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import path, re_path
 
 from alerts.api import views as alerts
+from customers.api import license as held
 from customers.api import listed_images, look, mails
 from customers.api import views as contacts
 from images.api import views as images
@@ -162,6 +163,9 @@ urlpatterns = [
         "license/pull-credential/rotate",
         license_views.HeldPullCredentialRotateView.as_view(),
     ),
+    path("license/images", held.HeldImagesView.as_view()),
+    path("license/check", held.CheckImageView.as_view()),
+    path("license/pulls", held.HeldPullsView.as_view()),
     path("license/resolve-images", license_views.ResolveImagesView.as_view()),
     path("registries", registries.RegistriesView.as_view()),
     path("registries/providers", ProvidersView.as_view()),
