@@ -109,7 +109,12 @@ class NewForm(NewCredentialForm):
     field_order = ("license", "name", "expires_at", "networks")
 
     def __init__(
-        self, *args: Any, licenses: dict[str, License], address: str, **kwargs: Any
+        self,
+        *args: Any,
+        licenses: dict[str, License],
+        names: dict[uuid.UUID, str],
+        address: str,
+        **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self.licenses = licenses
@@ -117,7 +122,6 @@ class NewForm(NewCredentialForm):
             del self.fields["license"]
         else:
             choice: Any = self.fields["license"]
-            names = license_names(licenses.values())
             choice.choices = [
                 (pk, names[license.pk]) for pk, license in licenses.items()
             ]
@@ -155,12 +159,12 @@ def credentials(request: CustomerRequest) -> HttpResponse:
 @customer_page(ContactRole.ADMINISTRATOR)
 def add_credential(request: CustomerRequest) -> HttpResponse:
     """Create a pull credential, and show its text once."""
-    licenses = {
-        str(card.license.pk): card.license for card in cards(request) if _is_kept(card)
-    }
+    shown = cards(request)
+    licenses = {str(card.license.pk): card.license for card in shown if _is_kept(card)}
     form = NewForm(
         request.POST or None,
         licenses=licenses,
+        names=license_names(card.license for card in shown),
         address=request.META["BERTH_CLIENT_ADDRESS"] or "",
         initial={"license": request.GET.get("license", "")},
     )
