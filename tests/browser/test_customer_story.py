@@ -65,6 +65,7 @@ def test_a_customer_helps_themselves_from_mail_to_rotation(
     image = anna.pulls_with_the_copied_lines(first)
 
     anna.meets_a_refusal(image.replace(SAMPLE_REPOSITORY, "my-org/secret-plans"))
+    anna.pastes_a_secret_by_mistake(first)
     anna.finds_it_in_pulls("my-org/secret-plans")
 
     second = anna.rotates()
@@ -211,6 +212,15 @@ class Administrator:
         expect(page.get_by_text("What to do:")).to_be_visible()
         self.sees_no_problem()
 
+    def pastes_a_secret_by_mistake(self, secret: str) -> None:
+        page = self.page
+        page.get_by_label("Image").fill(f"docker login -p {secret} images.example")
+        page.get_by_role("button", name="Check").click()
+        expect(page.get_by_text("This contains a pull credential")).to_be_visible()
+        expect(page.get_by_label("Image")).to_have_value("")
+        assert secret not in page.content()
+        assert secret not in page.url
+
     def finds_it_in_pulls(self, repository: str) -> None:
         """Wait until the refusal is counted, which takes a few seconds."""
         page = self.page
@@ -238,8 +248,12 @@ class Administrator:
 
     def ends_the_previous_secret(self) -> None:
         page, form = self.page, self.form
-        page.get_by_role("link", name=f"Revoke {NAME}, replaced").click()
-        form.get_by_role("button", name="Revoke").click()
+        page.get_by_role("link", name=f"Rotate {NAME}").click()
+        expect(form).to_contain_text(f"{NAME} cannot be rotated yet")
+        self.sees_no_problem()
+        form.get_by_role("link", name="End previous secret").click()
+        expect(form).to_contain_text(f"End the previous secret of {NAME}?")
+        form.get_by_role("button", name="End previous secret").click()
         row = page.get_by_role("row").filter(has_text=NAME)
         expect(row.filter(has_text="revoked")).to_have_count(1)
 
