@@ -12,7 +12,7 @@ from customers.pulling.pasted import pasted_secret, refusal_of
 from images.selectors import stored_references
 from licenses.models import Application
 from oci.kustomize import PROXY_PREFIX, image_name
-from oci.reference import MalformedName
+from oci.reference import MalformedName, looks_like_host
 from registries.decision.proxied_name import parse_proxied_name
 from registries.models.outcomes import Reason
 from registries.preview.manifest import Fate, Hosts, ImageJudge, PreviewedImage
@@ -50,12 +50,15 @@ class NotListable(ValueError):  # noqa: N818 -- states the fact
 class ShownImage:
     """A listed image by its full name, and why customers cannot pull it, or "".
 
-    ``problem`` is for the vendor alone: it may name a registry.
+    ``to_edit`` is a name to list it by again, and short: that in its registry, unless
+    only the full name leads there. ``problem`` is for the vendor alone: it may name a
+    registry.
     """
 
     image: str
+    to_edit: str
     description: str
-    problem: str = ""
+    problem: str
 
 
 def listed_images(application: Application) -> list[ShownImage]:
@@ -67,7 +70,12 @@ def listed_images(application: Application) -> list[ShownImage]:
     listed = list(rows.filter(application=application).order_by("position"))
     problems = problems_of([row.name for row in listed], application)
     return [
-        ShownImage(_with_host(row.name), row.description, problems[row.name])
+        ShownImage(
+            image=_with_host(row.name),
+            to_edit=_in_its_registry(row.name) or _with_host(row.name),
+            description=row.description,
+            problem=problems[row.name],
+        )
         for row in listed
     ]
 
@@ -123,6 +131,13 @@ def _is_proxied(name: str) -> bool:
 def _with_host(name: str) -> str:
     proxy, private = settings.BERTH_PROXY_HOST, settings.BERTH_REGISTRY_HOST
     return "/".join(filter(None, (proxy if _is_proxied(name) else private, name)))
+
+
+def _in_its_registry(name: str) -> str:
+    """Return what manifests call a proxied image; "" if its registry has no host."""
+    _, _, path = name.removeprefix(f"{PROXY_PREFIX}/").partition("/")
+    has_host = _is_proxied(name) and looks_like_host(path.partition("/")[0])
+    return path if has_host else ""
 
 
 def _repository_and_reference(name: str) -> tuple[str, str]:

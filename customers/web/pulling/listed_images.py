@@ -58,7 +58,7 @@ def edit_listed_images(request: TeamRequest, application_slug: str) -> HttpRespo
 
 def _written(application: Application) -> str:
     return "\n".join(
-        f"{listed.image} {listed.description}".rstrip()
+        f"{listed.to_edit} {listed.description}".rstrip()
         for listed in listed_images(application)
     )
 
