@@ -11,12 +11,23 @@ from django.core.files.storage import FileSystemStorage
 from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 _TABLER = "@tabler/core/dist/css"
+_INTER = "@fontsource-variable/inter"
+# One file for each alphabet; a browser fetches those that a page uses.
+_ALPHABETS = (
+    *("latin", "latin-ext", "vietnamese", "greek", "greek-ext"),
+    *("cyrillic", "cyrillic-ext"),
+)
 
 
 class NodeFilesFinder(BaseFinder):
     """Finds what pages use in ``node_modules``, and nothing else of its packages."""
 
-    FILES = (f"{_TABLER}/tabler.min.css", f"{_TABLER}/tabler.min.css.map")
+    FILES = (
+        f"{_TABLER}/tabler.min.css",
+        f"{_TABLER}/tabler.min.css.map",
+        f"{_INTER}/wght.css",
+        *(f"{_INTER}/files/inter-{name}-wght-normal.woff2" for name in _ALPHABETS),
+    )
 
     def __init__(self, *_args: object, **_kwargs: object) -> None:
         self._storage = FileSystemStorage(settings.BASE_DIR / "node_modules")
