@@ -151,7 +151,7 @@ TEMPLATES = [
                 "teams.web.base.team_context",
                 "customers.web.base.customer_context",
             ],
-            "builtins": ["portal.http.template_tags", "customers.web.tags"],
+            "builtins": ["portal.http.display.template_tags", "customers.web.tags"],
         },
     },
 ]

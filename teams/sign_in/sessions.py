@@ -18,7 +18,7 @@ from django.utils import timezone
 from audit.tags import EventTag
 from portal.crypto.keyring import KeyringError
 from portal.crypto.secrets import Secret
-from portal.http.user_agents import browser_name
+from portal.http.display.user_agents import browser_name
 from teams.models import Session, StoredKey, User, stored_key
 from teams.sign_in.account_log import record_on_account
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.db import transaction
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect
@@ -17,6 +16,7 @@ from django.views.decorators.http import require_safe
 
 from portal.crypto.secrets import Secret
 from portal.http.dialogs import confirm, render_dialog
+from portal.http.display.times import in_words
 from portal.http.forms import CreateForm, EditForm, edit, refusals_in
 from portal.http.keyset import keyset_page
 from portal.http.pages import go_to, render_page
@@ -160,9 +160,7 @@ def _kept(entered: dict[str, Any]) -> set[uuid.UUID]:
 def _describe(token: ApiToken) -> str:
     account = token.service_account
     holder = f"service account {account.name}" if account else "team"
-    used = (
-        f"last used {naturaltime(at)}" if (at := token.last_used_at) else "never used"
-    )
+    used = f"last used {in_words(at)}" if (at := token.last_used_at) else "never used"
     return f"{token.name} ({holder}, {token.fixed_role}), {used}"
 
 

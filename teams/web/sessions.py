@@ -8,8 +8,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
+from portal.http.display.user_agents import browser_name
 from portal.http.pages import render_page
-from portal.http.user_agents import browser_name
 from teams.models import Session, User, stored_key
 from teams.sign_in.sessions import (
     SignedIn,

@@ -319,7 +319,7 @@ def test_log_shows_the_state_of_each_delivery(
 
     text = text_of(page)
     assert (
-        "A license has expired Initech retrying next attempt an hour from now 7 "
+        "A license has expired Initech retrying next attempt in 1 hour 7 "
         "The name does not resolve."
     ) in text
     assert "failed 9 500 The receiver responded with status 500. Resend" in text

@@ -56,7 +56,7 @@ def test_list_counts_usable_tokens(browser: Client, account: ServiceAccount) -> 
 
     page = text_of(browser.get(LIST))
 
-    assert "ci developer 2 2 hours ago now" in page
+    assert "ci developer 2 2 h ago now" in page
     assert "idle sales 0 never now" in page
     assert "theirs" not in page
 

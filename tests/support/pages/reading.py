@@ -37,6 +37,11 @@ def text_of(response: Any) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
 
 
+def undated(text: str) -> str:
+    """Return a page's text without the days that stand before how far they are."""
+    return re.sub(r"\b\d{1,2} [A-Z][a-z]{2}(?: \d{4})? · ", "", text)
+
+
 def give_password(user: User, password: str = PASSWORD) -> User:
     """Give a user a password, and return the user."""
     user.set_password(password)

@@ -15,10 +15,10 @@ from django.utils import timezone
 
 from portal.errors import Conflict, Invalid, NotAllowed
 from portal.health import redis_answers
+from portal.http.display.template_tags import control, instant
 from portal.http.forms import EditForm, fingerprint, refusals_in
 from portal.http.pages import is_local_url
 from portal.http.static_files import NodeFilesFinder
-from portal.http.template_tags import control, instant
 
 UNREACHABLE = {
     "BACKEND": "portal.http.redis_cache.ForgivingRedisCache",
@@ -100,8 +100,8 @@ def test_times_are_shown_in_the_current_zone() -> None:
         shown = str(instant(at))
 
     assert shown == (
-        '<time datetime="2026-07-01T22:30:00+00:00" title="2026-07-02 00:30 CEST">'
-        "2026-07-02 00:30 CEST</time>"
+        '<time datetime="2026-07-01T22:30:00+00:00" title="2 Jul 2026, 00:30 CEST">'
+        "2 Jul 2026, 00:30 CEST</time>"
     )
     assert instant(None) == ""
 

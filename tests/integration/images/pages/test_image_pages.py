@@ -22,7 +22,7 @@ from tests.integration.images.pages.private_images import (
     copyable_of,
     private_pull,
 )
-from tests.support.pages.reading import text_of
+from tests.support.pages.reading import text_of, undated
 from tests.support.pages.team_pages import signed_in
 from tests.support.rows.factories import (
     ApiTokenFactory,
@@ -72,17 +72,19 @@ def test_image_shows_its_tags_and_who_pushed_them(
 
     response = viewing.get(address(image))
 
-    text = text_of(response)
+    text = undated(text_of(response))
     assert copyable_of(response) == [f"{HOST}/my-app/api"]
-    assert re.search(r"Last pushed \S+ \S+ UTC by member@acme\.example", text)
+    assert re.search(
+        r"Last pushed \d+ \w+ \d{4}, \S+ UTC by member@acme\.example", text
+    )
     assert re.search(
         r"v2 sha256:abababababab… linux/amd64, linux/arm64 5\.0\WMB now "
-        r"by member@acme\.example 3\Whours ago",
+        r"by member@acme\.example 3 h ago",
         text,
     )
-    assert re.search(r"old0 \S+ linux/amd64 calculating… 1\Wday ago by API token", text)
-    assert re.search(r"old1 .{,80} 2\Wdays ago by a removed user or token never", text)
-    assert re.search(r"old2 .{,80} 3\Wdays ago never", text)
+    assert re.search(r"old0 \S+ linux/amd64 calculating… 1 d ago by API token", text)
+    assert re.search(r"old1 .{,80} 2 d ago by a removed user or token never", text)
+    assert re.search(r"old2 .{,80} 3 d ago never", text)
     assert f'title="sha256:{"ab" * 32}"' in response.content.decode()
     assert "Untagged images" not in text
     assert "No pulls of this image yet." in text
@@ -164,7 +166,7 @@ def test_tag_shows_how_to_pull_it_and_who_does(
 
     response = viewing.get(address(tag.repository, "tags", tag.pk))
 
-    text = text_of(response)
+    text = undated(text_of(response))
     assert copyable_of(response) == [
         f"docker pull {HOST}/my-app/api:v1",
         f"docker pull {HOST}/my-app/api@{digest}",

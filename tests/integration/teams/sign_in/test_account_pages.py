@@ -10,7 +10,7 @@ from django.core.mail import EmailMessage
 from django.test import Client
 
 from audit.models import AuditEvent
-from portal.http.user_agents import browser_name
+from portal.http.display.user_agents import browser_name
 from teams.actors import member_actor
 from teams.invitations import invite
 from teams.models import Membership, Session, Team, User

@@ -6,15 +6,14 @@ from datetime import datetime
 from typing import Any
 
 from django import forms, template
-from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.forms.boundfield import BoundField, BoundWidget
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from portal.http.user_agents import browser_name
+from portal.http.display import times
+from portal.http.display.user_agents import browser_name
 
 register = template.Library()
 
@@ -84,27 +83,29 @@ def kind_of_control(field: BoundField) -> str:
 
 @register.filter
 def when(at: datetime | None) -> str:
-    """Show a time relative to now; hovering shows it exactly."""
-    if at is None:
-        return ""
-    return _time(at, naturaltime(at))
+    """Show a day and how far away it is, for a table; hovering shows it exactly."""
+    return _time(at, times.short(at)) if at else ""
+
+
+@register.filter
+def ago(at: datetime | None) -> str:
+    """Show how far away a time is, in a sentence; hovering shows it exactly."""
+    return _time(at, times.in_words(at)) if at else ""
 
 
 @register.filter
 def instant(at: datetime | None) -> str:
     """Show a time exactly, in the current time zone."""
-    return _time(at, _exact(at)) if at else ""
+    return _time(at, times.exact(at)) if at else ""
 
 
-def _time(at: datetime, text: object) -> SafeString:
+def _time(at: datetime, text: str) -> SafeString:
     return format_html(
-        '<time datetime="{}" title="{}">{}</time>', at.isoformat(), _exact(at), text
+        '<time datetime="{}" title="{}">{}</time>',
+        at.isoformat(),
+        times.exact(at),
+        text,
     )
-
-
-def _exact(at: datetime) -> str:
-    local = timezone.localtime(at)
-    return f"{local:%Y-%m-%d %H:%M} {local:%Z}"
 
 
 @register.filter
