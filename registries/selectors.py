@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from django.db.models import Max, Prefetch, Q, QuerySet, Sum
+from django.db.models import Max, Prefetch, Q, QuerySet, Sum, Window
 from django.utils import timezone
 
-from licenses.models import Application, License
+from licenses.models import Application, Customer, License
 from licenses.selectors import (
     applications_for_team,
     licenses_for_team,
@@ -30,6 +30,9 @@ from registries.providers import canonical_endpoint
 from teams.selectors import api_tokens_for_team, members_of_team
 
 RECENT_PULLS = timedelta(days=30)
+IMAGES_SHOWN = 20
+# Pulls that agree in these are one row of a customer.
+_SAME_IMAGE = ("application_slug", "registry_id", "repository", "outcome")
 MAX_REFUSALS_SEARCHED = 500
 # Refusals that agree in these fields are shown as one.
 _SAME_REFUSALS = (
@@ -83,6 +86,23 @@ def checks_of_registry(registry: ExternalRegistry) -> QuerySet[CredentialCheck]:
 def pulls_for_team(team_id: uuid.UUID) -> QuerySet[PullEvent]:
     """Return counted pulls, allowed and refused, the latest first."""
     return PullEvent.objects.for_team(team_id).order_by("-last_at", "-id")
+
+
+def pulled_images_of_customer(customer: Customer) -> Sequence[PullEvent]:
+    """Return what a customer pulled in 30 days, one row per image and outcome.
+
+    Each is the latest ``PullEvent`` of its kind, so with the latest version, and has
+    the number of pulls in ``total``.
+    """
+    kinds = (
+        PullEvent.objects.for_team(customer.team_id)
+        .filter(license__customer=customer, last_at__gte=timezone.now() - RECENT_PULLS)
+        .annotate(total=Window(Sum("count"), partition_by=[*_SAME_IMAGE]))
+        .order_by(*_SAME_IMAGE, "-last_at")
+        .distinct(*_SAME_IMAGE)
+    )
+    latest_first = sorted(kinds, key=lambda pull: pull.last_at, reverse=True)
+    return latest_first[:IMAGES_SHOWN]
 
 
 def traffic_for_team(team_id: uuid.UUID) -> QuerySet[LicenseTraffic]:

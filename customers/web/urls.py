@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from django.urls import URLPattern, URLResolver, include, path
 
-from customers.web import contacts, entrance, look, mails, overview, people, send
+from customers.web import (
+    contacts,
+    customer,
+    entrance,
+    look,
+    mails,
+    overview,
+    people,
+    send,
+)
 from customers.web.base import OWN, VIEWED
 from customers.web.pulling import (
     check,
@@ -85,6 +94,11 @@ team_urlpatterns: list[URLPattern | URLResolver] = [
         "settings/customers/logo/remove",
         look.remove_logo,
         name="customer-look-logo-remove",
+    ),
+    path(
+        "customers/<uuid:customer_id>",
+        customer.customer_detail,
+        name="customers-detail",
     ),
     path("customers/<uuid:customer_id>/", include(_of_customer)),
     path(

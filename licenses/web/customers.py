@@ -12,9 +12,8 @@ from django.views.decorators.http import require_POST, require_safe
 from django_filters import filters
 
 from licenses.filters import CustomerFilter
-from licenses.history import events_of_customer, history
 from licenses.models import Customer
-from licenses.selectors import customers_with_licenses, licenses_for_team
+from licenses.selectors import customers_with_licenses
 from licenses.services import (
     archive_customer,
     change_customer,
@@ -23,14 +22,11 @@ from licenses.services import (
 )
 from portal.http.dialogs import confirm, edit_dialog, render_dialog
 from portal.http.forms import CreateForm, EditForm, refusals_in
-from portal.http.keyset import keyset_page
 from portal.http.pages import go_to, render_page
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page, team_url
 from teams.web.filters import PageFilter, filtered_list, search_input
 from teams.web.once import once
-
-HISTORY_SHOWN = 20
 
 
 class _CustomerFields(forms.Form):
@@ -102,26 +98,6 @@ def add_customer(request: TeamRequest) -> HttpResponse:
         submit="Add customer",
         back=team_url(request, "customers"),
     )
-
-
-@require_safe
-@team_page(Permission.CUSTOMER_READ)
-def customer_detail(request: TeamRequest, customer_id: uuid.UUID) -> HttpResponse:
-    """Show a customer with their licenses."""
-    customer = find(customers_with_licenses(request.team.pk), customer_id)
-    licenses = licenses_for_team(request.team.pk).filter(customer=customer)
-    context: dict[str, Any] = {
-        "customer": customer,
-        "page": keyset_page(licenses, request.GET.get("page", "")),
-        "issue": f"{team_url(request, 'licenses-add')}?customer={customer.pk}",
-    }
-    if request.actor.may(Permission.AUDIT_READ):
-        events = list(
-            events_of_customer(request.team.pk, customer)[: HISTORY_SHOWN + 1]
-        )
-        context["history"] = history(events[:HISTORY_SHOWN])
-        context["has_more_history"] = len(events) > HISTORY_SHOWN
-    return render_page(request, "licenses/customer.html", context)
 
 
 @team_page(Permission.CUSTOMER_MANAGE)

@@ -66,11 +66,6 @@ urlpatterns: list[URLPattern] = [
     path("customers", customers.customers, name="customers"),
     path("customers/new", customers.add_customer, name="customers-add"),
     path(
-        "customers/<uuid:customer_id>",
-        customers.customer_detail,
-        name="customers-detail",
-    ),
-    path(
         "customers/<uuid:customer_id>/edit",
         customers.edit_customer,
         name="customers-edit",

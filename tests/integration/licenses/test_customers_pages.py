@@ -32,7 +32,7 @@ from tests.support.rows.world import rows_of
 CUSTOMERS = "/t/acme/customers"
 # Of which seven are of every first page of a session.
 LIST_QUERIES = 8
-DETAIL_QUERIES = 10
+DETAIL_QUERIES = 14
 
 
 def address(customer: Customer, action: str = "") -> str:
