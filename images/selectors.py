@@ -83,6 +83,16 @@ def repositories_of_application(
     )
 
 
+def repositories_named(team_id: uuid.UUID, text: str) -> QuerySet[ImageRepository]:
+    """Return repositories whose name contains a text, without a summary."""
+    return (
+        ImageRepository.objects.for_team(team_id)
+        .filter(name__icontains=text)
+        .select_related("application")
+        .order_by("-created_at", "-id")
+    )
+
+
 def _of_repository(rows: QuerySet[Any]) -> QuerySet[Any, dict[str, Any]]:
     return rows.filter(repository=OuterRef("pk")).order_by().values("repository")
 

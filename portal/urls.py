@@ -11,6 +11,7 @@ from licenses.web.license_root import license_root
 from portal.health import livez, readyz
 from portal.metrics import metrics
 from registries.web import identity_issuer
+from search.web import urlpatterns as search_urls
 from teams.web import entrance, sessions, single_sign_on
 
 # Operators sign in as everyone else does, with their second factor.
@@ -26,6 +27,7 @@ team_pages: list[URLPattern | URLResolver] = [
     path("", include("registries.web.urls")),
     path("", include("images.web.urls")),
     path("", include(customer_urls.team_urlpatterns)),
+    path("", include(search_urls)),
 ]
 
 handler400 = "portal.http.pages.bad_request"

@@ -70,6 +70,30 @@
     if (event.key === "Escape") closeMenus(null);
   });
 
+  // Search: Ctrl-K and "/" lead to the box, arrows through what it found.
+  const box = document.querySelector("[data-search]");
+  const isTyping = (element) => element.closest("input, select, textarea, [contenteditable]") !== null;
+  document.addEventListener("keydown", (event) => {
+    if (!box || dialog.open) return;
+    const isHotkey = event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey);
+    if (isHotkey || (event.key === "/" && !isTyping(event.target))) {
+      event.preventDefault();
+      box.focus();
+      box.select();
+    }
+  });
+  box?.form.addEventListener("keydown", (event) => {
+    const stops = [box, ...box.form.querySelectorAll(".berth-found a")];
+    const steps = { ArrowDown: 1, ArrowUp: -1 };
+    if (event.key in steps) {
+      event.preventDefault();
+      const next = stops.indexOf(document.activeElement) + steps[event.key];
+      stops[(next + stops.length) % stops.length].focus();
+    } else if (event.key === "Escape") {
+      document.activeElement.blur();
+    }
+  });
+
   // Ignore further clicks while the form is being submitted.
   document.addEventListener("submit", (event) => {
     const form = event.target;

@@ -120,7 +120,7 @@ SET_UP = PortalPage("set-up", Visitor.NOBODY)
 # Pages in the state in which a visitor first sees them.
 _ROUTES = {
     Visitor.OWNER: """
-        dashboard pulls why manifest audit team-settings
+        dashboard search pulls why manifest audit team-settings
         registries-add registries-detail registries-edit registries-credential
         registries-duplicate registries-delete private-registry
         images images-detail images-delete images-tag images-tag-delete
@@ -250,6 +250,7 @@ PAGES = (
         query=_CHECKED_ELSEWHERE,
         sends={},
     ),
+    PortalPage("search", state="found", query={"q": "kestrel"}),
     PortalPage("pulls", state="refused", query={"outcome": "license_revoked"}),
     PortalPage("why", state="refused", query=_REFUSED_PULL),
     PortalPage("why", state="allowed", query=_GOOD_PULL),

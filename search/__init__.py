@@ -1,0 +1,1 @@
+"""One box that finds what a team has: a room above all that hold something."""

@@ -1,0 +1,198 @@
+"""One box finds what the team has, and nothing of another team."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from licenses.models import License
+from teams.models import Membership
+from tests.support.pages.reading import text_of
+from tests.support.pages.team_pages import signed_in
+from tests.support.rows.factories import (
+    CustomerFactory,
+    ExternalRegistryFactory,
+    ImageRepositoryFactory,
+    LicenseFactory,
+    pull_credential,
+)
+
+SEARCH = "/t/acme/search"
+HTMX = {"HX-Request": "true"}
+PROXY = "images.acme.example"
+QUERIES = 13
+
+
+@pytest.fixture(autouse=True)
+def hosts(settings: Any) -> None:
+    settings.BERTH_PROXY_HOST = PROXY
+    settings.BERTH_REGISTRY_HOST = "registry.acme.example"
+
+
+def make_everything(membership_team: Any, name: str) -> License:
+    customer = CustomerFactory(
+        team=membership_team,
+        name=f"{name} Freight",
+        email=f"it@{name}.example",
+        custom_id=f"CRM-{name}",
+    )
+    license = LicenseFactory(
+        team=membership_team,
+        customer=customer,
+        application__name=f"{name} Server",
+        application__slug=f"{name}-server",
+    )
+    ExternalRegistryFactory(team=membership_team, endpoint=f"{name}.example.com")
+    ImageRepositoryFactory(application=license.application, name=f"{name}-worker")
+    pull_credential(license, name=f"{name} cluster")
+    return license
+
+
+@pytest.fixture
+def license(owner: Membership) -> License:
+    return make_everything(owner.team, "baltic")
+
+
+@pytest.fixture(autouse=True)
+def theirs(other_team: Any) -> License:
+    """The same of another team."""
+    return make_everything(other_team, "baltic2")
+
+
+def found(client: Client, text: str) -> dict[str, list[str]]:
+    response = client.get(SEARCH, {"q": text})
+    assert response.status_code == 200
+    return {
+        group.name: [item.title for item in group.found]
+        for group in response.context["groups"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "group", "title"),
+    [
+        ("baltic fr", "Customers", "baltic Freight"),
+        ("BALTIC FR", "Customers", "baltic Freight"),
+        ("it@baltic", "Customers", "baltic Freight"),
+        ("crm-baltic", "Customers", "baltic Freight"),
+        ("it@baltic.ex", "Licenses", "baltic Freight: baltic Server"),
+        ("baltic clu", "Pull credentials", "baltic cluster"),
+        ("baltic-serv", "Applications", "baltic Server"),
+        ("baltic.example.c", "Registries", "baltic.example.com"),
+        ("baltic-work", "Images", "baltic-server/baltic-worker"),
+        ("who did what", "Pages", "Audit log"),
+        ("e-mail al", "Pages", "E-mail alerts"),
+    ],
+)
+def test_part_of_a_name_finds_it(
+    owner: Membership, license: License, text: str, group: str, title: str
+) -> None:
+    assert found(signed_in(owner), text)[group] == [title]
+
+
+def test_ids_find_what_they_name(owner: Membership, license: License) -> None:
+    browser = signed_in(owner)
+    (credential,) = license.pull_credentials.all()
+
+    by_license = found(browser, str(license.pk))
+    by_customer = found(browser, str(license.customer_id))
+    by_key = found(browser, f"{credential.key[:8]}…")
+
+    assert by_license == {"Licenses": ["baltic Freight: baltic Server"]}
+    assert by_customer == {"Customers": ["baltic Freight"]}
+    assert by_key == {"Pull credentials": ["baltic cluster"]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"docker pull {PROXY}/proxy/baltic-server/quay.io/acme/api:v1",
+        "docker pull quay.io/acme/api:v1",
+        "quay.io/acme/api",
+    ],
+)
+def test_an_image_as_pasted_leads_to_its_pulls_and_reasons(
+    owner: Membership, license: License, text: str
+) -> None:
+    response = signed_in(owner).get(SEARCH, {"q": text})
+
+    (group,) = response.context["groups"]
+    pulls, why = group.found
+    assert pulls.url == "/t/acme/pulls?search=quay.io%2Facme%2Fapi"
+    assert why.title == "Why does a pull of acme/api fail?"
+    assert why.url.startswith("/t/acme/why?image=")
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "box"])
+@pytest.mark.parametrize("kind", ["license ID", "pull credential"])
+def test_a_secret_finds_its_license_and_is_shown_nowhere(
+    owner: Membership, license: License, headers: dict[str, str], kind: str
+) -> None:
+    secret = license.license_id.reveal()
+    if kind == "pull credential":
+        _, secret = pull_credential(license)
+
+    response = signed_in(owner).post(SEARCH, {"q": secret}, headers=headers)
+
+    assert response.status_code == 200
+    assert "baltic Freight: baltic Server" in text_of(response)
+    assert secret not in response.content.decode()
+
+
+def test_a_secret_of_another_team_finds_nothing(
+    owner: Membership, license: License, theirs: License
+) -> None:
+    secret = theirs.license_id.reveal()
+
+    response = signed_in(owner).post(SEARCH, {"q": secret}, headers=HTMX)
+
+    assert text_of(response).startswith("Nothing found.")
+
+
+def test_other_texts_get_an_address(owner: Membership, license: License) -> None:
+    response = signed_in(owner).post(SEARCH, {"q": " baltic fr "})
+
+    assert response.status_code == 302
+    assert response.headers["Location"] == f"{SEARCH}?q=baltic+fr"
+
+
+@pytest.mark.parametrize("text", ["", "b"])
+def test_one_character_finds_nothing(owner: Membership, text: str) -> None:
+    response = signed_in(owner).post(SEARCH, {"q": text}, headers=HTMX)
+
+    assert text_of(response) == "Type two characters or more."
+
+
+def test_only_pages_that_one_may_open_are_found(
+    owner: Membership, viewer: Membership
+) -> None:
+    assert "Pages" in found(signed_in(owner), "audit log")
+    assert found(signed_in(viewer), "audit log") == {}
+
+
+def test_more_than_six_lead_to_the_list(owner: Membership, license: License) -> None:
+    for index in range(7):
+        CustomerFactory(team=owner.team, name=f"Many {index}")
+
+    response = signed_in(owner).get(SEARCH, {"q": "many"})
+
+    (group,) = response.context["groups"]
+    assert len(group.found) == 6
+    assert group.more == "/t/acme/customers?search=many"
+
+
+def test_it_asks_a_constant_number_of_queries(
+    owner: Membership, license: License
+) -> None:
+    for index in range(5):
+        make_everything(owner.team, f"baltic{index}x")
+    browser = signed_in(owner)
+
+    with CaptureQueriesContext(connection) as queries:
+        found(browser, "baltic")
+
+    assert len(queries) == QUERIES
