@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 from itertools import groupby
 from operator import attrgetter
 
@@ -12,6 +14,7 @@ from django.utils import timezone
 
 from licenses.license_id import PURPOSE, is_license_id
 from licenses.models import (
+    EXPIRES_SOON,
     Application,
     Channel,
     CredentialState,
@@ -55,6 +58,36 @@ def licenses_for_team(team_id: uuid.UUID) -> LicenseQuerySet:
         .defer("search_text", "customer__search_text")
         .order_by("-created_at", "-id")
     )
+
+
+@dataclass(frozen=True, slots=True)
+class LicenseNumbers:
+    """How many licenses can pull, expire within 30 days, and are new or over."""
+
+    active: int
+    expiring: int
+    issued: int
+    expired: int
+
+
+def license_numbers(team_id: uuid.UUID) -> LicenseNumbers:
+    """Count a team's licenses, by one query.
+
+    ``issued`` are those of 30 days, ``expired`` those of 7 days that were not revoked.
+    """
+    now = timezone.now()
+    can_pull = Q(revoked_at=None) & (Q(expires_at=None) | Q(expires_at__gt=now))
+    counts = License.objects.for_team(team_id).aggregate(
+        active=Count("pk", filter=can_pull),
+        expiring=Count("pk", filter=can_pull & Q(expires_at__lte=now + EXPIRES_SOON)),
+        issued=Count("pk", filter=Q(created_at__gt=now - timedelta(days=30))),
+        expired=Count(
+            "pk",
+            filter=Q(revoked_at=None)
+            & Q(expires_at__gt=now - timedelta(days=7), expires_at__lte=now),
+        ),
+    )
+    return LicenseNumbers(**counts)
 
 
 def channels_by_application(

@@ -1,68 +1,101 @@
-"""The dashboard: what needs attention, first steps, and pulls per day."""
+"""The dashboard: four numbers, what needs attention, first steps, pulls per day."""
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import Any
+from dataclasses import dataclass
 
 from django.http import HttpResponse
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from licenses.models import EXPIRES_SOON
+from licenses.selectors import LicenseNumbers, license_numbers
 from portal.http.pages import render_page
-from registries.selectors import (
-    first_steps,
-    licenses_expiring,
-    pulls_per_day,
-    refusals_since,
-    registries_in_trouble,
-)
+from registries.selectors import PullDay, first_steps, pulls_per_day
+from registries.web.attention import attention
 from registries.web.pull_chart import pull_chart
-from registries.web.pull_links import pull_rows
 from teams.permissions import Permission
-from teams.web.base import TeamRequest, team_page
+from teams.web.base import TeamRequest, team_page, team_url
 
-EXPIRED_RECENTLY = timedelta(days=7)
-REFUSED_RECENTLY = timedelta(days=7)
-# Per section; a link shows the rest.
-SHOWN = 8
+# In days; the first is shown unless another is chosen.
+RANGES = (30, 7, 90)
+WEEK = 7
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number of the last days, how it changed, and the list behind it."""
+
+    label: str
+    value: int
+    trend: str
+    url: str
 
 
 @require_safe
 @team_page(Permission.TEAM_READ)
 def dashboard(request: TeamRequest) -> HttpResponse:
-    """Show what needs attention, the first steps of a new team, and pulls per day."""
-    attention = _attention(request)
+    """Show how the team is doing, and what to do next."""
+    days = _range(request.GET.get("days", ""))
+    # Two weeks are compared, whatever the chart shows.
+    pulls = pulls_per_day(request.team.pk, max(days, 2 * WEEK))
+    steps = first_steps(request.team.pk)
     return render_page(
         request,
         "registries/dashboard.html",
         {
-            **attention,
-            "is_all_well": not any(attention.values()),
-            "steps": first_steps(request.team.pk),
-            "chart": pull_chart(pulls_per_day(request.team.pk)),
+            "attention": attention(request),
+            "steps": steps,
+            "numbers": _numbers(request, pulls) if steps.are_done else (),
+            "chart": pull_chart(pulls[-days:]),
+            "ranges": sorted(RANGES),
+            "days": days,
         },
     )
 
 
-def _attention(request: TeamRequest) -> dict[str, Any]:
-    team_id, now = request.team.pk, timezone.now()
-    expiring = licenses_expiring(
-        team_id, after=now - EXPIRED_RECENTLY, before=now + EXPIRES_SOON
-    )[: SHOWN + 1]
-    refusals = refusals_since(team_id, now - REFUSED_RECENTLY, number=SHOWN + 1)
-    failing = list(registries_in_trouble(team_id)[: SHOWN + 1])
-    licenses = [
-        (license, license.expires_at is not None and license.expires_at <= now)
-        for license in expiring
+def _range(text: str) -> int:
+    chosen = [days for days in RANGES if str(days) == text]
+    return chosen[0] if chosen else RANGES[0]
+
+
+def _numbers(request: TeamRequest, pulls: list[PullDay]) -> list[Number]:
+    licenses: LicenseNumbers = license_numbers(request.team.pk)
+    before, week = pulls[-2 * WEEK : -WEEK], pulls[-WEEK:]
+    list_url = team_url(request, "licenses")
+    pulls_url = team_url(request, "pulls")
+    return [
+        Number(
+            "Active licenses",
+            licenses.active,
+            f"{licenses.issued:,} issued in 30 days",
+            f"{list_url}?state=active",
+        ),
+        Number(
+            "Expiring within 30 days",
+            licenses.expiring,
+            f"{licenses.expired:,} expired in 7 days",
+            f"{list_url}?state=expiring",
+        ),
+        Number(
+            "Pulls in 7 days",
+            sum(day.allowed for day in week),
+            _trend([day.allowed for day in before], [day.allowed for day in week]),
+            pulls_url,
+        ),
+        Number(
+            "Refused in 7 days",
+            sum(day.refused for day in week),
+            _trend([day.refused for day in before], [day.refused for day in week]),
+            f"{pulls_url}?outcome=refused",
+        ),
     ]
-    pulls = pull_rows(team_id, ((row.pull, row.license) for row in refusals))
-    return {
-        "registries": failing[:SHOWN],
-        "has_more_registries": len(failing) > SHOWN,
-        "licenses": licenses[:SHOWN],
-        "has_more_licenses": len(licenses) > SHOWN,
-        "refusals": pulls[:SHOWN],
-        "has_more_refusals": len(pulls) > SHOWN,
-    }
+
+
+def _trend(before: list[int], now: list[int]) -> str:
+    """Compare with the week before, in words for the line below a number."""
+    old, new = sum(before), sum(now)
+    if old == new:
+        return "as in the week before"
+    if not old:
+        return "none in the week before"
+    percent = round(100 * (new - old) / old)
+    return f"{percent:+,} % on the week before".replace("-", "\N{MINUS SIGN}")

@@ -15,8 +15,9 @@ from registries.selectors import PullDay
 HEIGHT = 190
 TOP = 16
 BOTTOM = 165
-LABEL_EVERY = 7
+WEEK = 7
 _FILLED = 0.72
+_STEPS = (10, 12, 14, 16, 18, 20, 24, 30, 36, 40, 50, 60, 70, 80, 90, 100)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +70,15 @@ def pull_chart(days: Sequence[PullDay]) -> PullChart:
     slot = 100 / len(days)
     bars = [_bar(day, index * slot, slot, top) for index, day in enumerate(days)]
     last = len(days) - 1
+    # A label a day in a week, else one in each few weeks: five fit on a phone.
+    every = 1 if len(days) <= WEEK else WEEK * math.ceil(len(days) / (5 * WEEK))
     labels = [
         DayLabel(
             x=round((index + 0.5) * slot, 3),
             day=days[index],
             anchor="end" if index == last else "middle",
         )
-        for index in range(last % LABEL_EVERY, len(days), LABEL_EVERY)
+        for index in range(last % every, len(days), every)
     ]
     lines = [
         GridLine(_y(number, top), round(_y(number, top) - 3, 2), number)
@@ -110,12 +113,11 @@ def _y(number: int, top: int) -> float:
 
 
 def _round_up(number: int) -> int:
-    """Round up to 2, 4, 10, 20, 40, 100, …, so that half of it is a whole number."""
-    if number <= 2:
-        return 2
-    power: int = 10 ** math.floor(math.log10(number))
-    return next(
-        step * power
-        for step in (1, 2, 4, 10)
-        if step * power >= number and step * power > 1
-    )
+    """Round up to 2, 4, 6, 8, 10, 12, …, so that half of it is a whole number.
+
+    No more than a fifth of the chart stays empty.
+    """
+    if number <= 10:
+        return max(2, number + number % 2)
+    power: int = 10 ** (math.floor(math.log10(number)) - 1)
+    return next(step * power for step in _STEPS if step * power >= number)

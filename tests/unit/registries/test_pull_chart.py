@@ -31,11 +31,14 @@ def test_bars_stand_on_the_ground_and_refused_ones_on_allowed() -> None:
         (0, [2, 1]),
         (1, [2, 1]),
         (3, [4, 2]),
-        (5, [10, 5]),
+        (5, [6, 3]),
         (10, [10, 5]),
-        (11, [20, 10]),
+        (11, [12, 6]),
+        (99, [100, 50]),
         (100, [100, 50]),
-        (101, [200, 100]),
+        (101, [120, 60]),
+        (127, [140, 70]),
+        (301, [360, 180]),
         (399_999, [400_000, 200_000]),
     ],
 )
@@ -43,8 +46,18 @@ def test_lines_have_round_numbers(most: int, numbers: list[int]) -> None:
     assert [line.number for line in pull_chart(days((most, 0))).lines] == numbers
 
 
-def test_the_last_day_and_each_week_before_have_a_label() -> None:
-    chart = pull_chart(days(*[(1, 0)] * 30))
+@pytest.mark.parametrize(
+    ("shown", "labels"),
+    [
+        (7, [1, 2, 3, 4, 5, 6, 7]),
+        (30, [2, 9, 16, 23, 30]),
+        (90, [6, 27, 17, 8, 29]),
+    ],
+)
+def test_the_last_day_and_even_steps_before_it_have_a_label(
+    shown: int, labels: list[int]
+) -> None:
+    chart = pull_chart(days(*[(1, 0)] * shown))
 
-    assert [label.day.day.day for label in chart.labels] == [2, 9, 16, 23, 30]
+    assert [label.day.day.day for label in chart.labels] == labels
     assert all(bar.x >= 0 and bar.x + bar.width <= 100 for bar in chart.bars)
