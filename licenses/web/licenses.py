@@ -34,7 +34,7 @@ from licenses.services import download_license_file, reveal_license_id
 from licenses.web.traffic_chart import DAYS, TrafficChart, traffic_chart
 from portal.crypto.secrets import Secret
 from portal.http.keyset import keyset_page
-from portal.http.pages import is_partial, page_context, render_page
+from portal.http.pages import is_partial, render_page
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page, team_url
 from teams.web.filters import PageFilter, filtered_list, search_input
@@ -161,7 +161,6 @@ def _detail(
         return render_page(request, "licenses/license_id.html", context)
     events = events_of_license(request.team.pk, license)
     page = keyset_page(events, request.GET.get("page", ""))
-    context |= _commands(request, license)
     context |= {
         "values": [
             (field, _shown(field, value))
@@ -180,25 +179,6 @@ def _detail(
 def _traffic(license: License) -> TrafficChart:
     today = timezone.now().date()
     return traffic_chart(bytes_by_day(license, today - timedelta(days=DAYS)), today)
-
-
-def _commands(request: TeamRequest, license: License) -> dict[str, str]:
-    """Return the customer's commands for the proxy and the private registry."""
-    hosts = page_context(request)
-    proxy, registry = hosts["proxy_host"], hosts["registry_host"]
-    slug = license.application.slug
-    commands = {
-        "login_command": f"docker login {proxy} --username license",
-        "pull_command": f"docker pull {proxy}/proxy/{slug}/REGISTRY/REPOSITORY:TAG",
-    }
-    if registry:
-        commands["registry_login_command"] = (
-            f"docker login {registry} --username license"
-        )
-        commands["registry_pull_command"] = (
-            f"docker pull {registry}/{slug}/REPOSITORY:TAG"
-        )
-    return commands
 
 
 def _shown(field: LicenseField, value: object) -> object:

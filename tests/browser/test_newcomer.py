@@ -128,8 +128,10 @@ class Newcomer:
         self._address = page.url
 
     def downloads_license_id(self) -> str:
+        self.page.get_by_label("More actions").click()
         with self.page.expect_download() as download:
             self.page.get_by_role("button", name="Download license file").click()
+        self.page.reload()
         assert download.value.suggested_filename == "license-my-app.yaml"
         license_file = yaml.safe_load(Path(download.value.path()).read_text())
         assert license_file["kind"] == "License"
@@ -137,7 +139,8 @@ class Newcomer:
 
     def revokes_license(self) -> None:
         page, form = self.page, self.form
-        page.get_by_role("link", name="Revoke").click()
+        page.get_by_label("More actions").click()
+        page.get_by_role("link", name="Revoke", exact=True).click()
         expect(form).to_contain_text("stop within one second")
         form.get_by_label("Reason").fill("Invoice 17 is unpaid")
         form.get_by_role("button", name="Revoke").click()
