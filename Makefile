@@ -4,7 +4,7 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PIP_INSTALL := $(PIP) install --no-compile --require-hashes
 # program:package, or file:package, where the two names differ
-TEST_PACKAGES := docker-registry skopeo curl podman dockerd:docker.io ctr:containerd \
+TEST_PACKAGES := docker-registry skopeo curl jq podman dockerd:docker.io ctr:containerd \
 	/usr/sbin/nginx:nginx-light \
 	/usr/lib/nginx/modules/ngx_http_lua_module.so:libnginx-mod-http-lua \
 	chromium-headless-shell \
@@ -20,7 +20,7 @@ PLACEHOLDERS := SECRET_KEY=x BERTH_ENCRYPTION_KEYS=x BERTH_HMAC_KEYS=x \
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test coverage mutants lint format openapi bench screenshots clean \
+.PHONY: help demo guide test coverage mutants lint format openapi bench screenshots clean \
 	demo-packages test-packages
 
 help: ## Show this list
@@ -28,6 +28,9 @@ help: ## Show this list
 
 demo: demo-packages .venv/demo.stamp node_modules/stamp ## Run all of Berth on this machine: http://localhost:8000
 	@exec $(BIN)/python -m deploy.local.demo
+
+guide: .venv/guide.stamp ## Build the guide that the portal shows under Help
+	$(BIN)/properdocs build --strict --config-file docs/guide-site/properdocs.yml
 
 test: .venv/dev.stamp node_modules/stamp test-packages ## Run all tests
 	$(BIN)/python -m pytest -n 4
@@ -66,19 +69,24 @@ screenshots: .venv/dev.stamp node_modules/stamp test-packages ## Take pictures o
 
 clean: ## Remove the virtual environment and caches; var/ with the demo's data stays
 	rm -rf .venv node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
-		.hypothesis mutants static-collected
+		.hypothesis mutants static-collected guide-built
 	find . -path ./var -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 # One stamp for each set, so that `make test` after `make demo` only adds packages.
 .venv/demo.stamp: requirements-demo.txt | .venv/stamp
 	@echo "Installing the Python packages of the demo …"
 	@$(PIP_INSTALL) -r requirements-demo.txt
+	@touch $@ .venv/guide.stamp
+
+.venv/guide.stamp: requirements-guide.txt | .venv/stamp
+	@echo "Installing what builds the guide …"
+	@$(PIP_INSTALL) -r requirements-guide.txt
 	@touch $@
 
 .venv/dev.stamp: requirements-dev.txt | .venv/stamp
 	@echo "Installing the Python packages of demo, tests and lint …"
 	@$(PIP_INSTALL) -r requirements-dev.txt
-	@touch $@ .venv/demo.stamp
+	@touch $@ .venv/demo.stamp .venv/guide.stamp
 
 .venv/stamp:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

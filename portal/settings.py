@@ -333,6 +333,10 @@ STATICFILES_FINDERS = [
     "django.contrib.staticfiles.finders.AppDirectoriesFinder",
     "portal.http.static_files.NodeFilesFinder",
 ]
+# Built from docs/guide by `make guide`; the portal serves it under /help/.
+BERTH_GUIDE_DIR = Path(
+    env.str("BERTH_GUIDE_DIR", default="") or BASE_DIR / "guide-built"
+)
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "portal.http.static_files.StaticFiles"},
@@ -369,6 +373,7 @@ SPECTACULAR_SETTINGS = {
         "Errors are RFC 9457 problem details with a stable `code`. Lists are cursor "
         "pages. Creating POSTs take an `Idempotency-Key`."
     ),
+    "EXTERNAL_DOCS": {"url": "/help/automate/", "description": "Automate by API"},
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": lazy(static, str)("berth/favicon.svg"),

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, include, path, reverse_lazy
+from django.urls import URLPattern, URLResolver, include, path, re_path, reverse_lazy
 from django.views.generic import RedirectView
 
 from customers.web import urls as customer_urls
 from images.web.notifications import registry_notifications
 from licenses.web.license_root import license_root
+from portal.guide.views import help_page
 from portal.health import livez, readyz
 from portal.metrics import metrics
 from registries.web import identity_issuer
@@ -29,6 +30,9 @@ team_pages: list[URLPattern | URLResolver] = [
     path("", include(customer_urls.team_urlpatterns)),
     path("", include(search_urls)),
 ]
+
+# Named as the folders of the built guide are.
+help_pages = [re_path(r"^(?P<page>(?:[a-z-]+/)*)$", help_page, name="help")]
 
 handler400 = "portal.http.pages.bad_request"
 # Of django-allauth, whose limits count by the minute.
@@ -58,6 +62,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(".well-known/openid-configuration", identity_issuer.openid_configuration),
     path(".well-known/jwks.json", identity_issuer.jwks),
     path(".well-known/berth-license-root.pem", license_root),
+    path("help/", include(help_pages)),
     path("livez", livez),
     path("readyz", readyz),
     path("metrics", metrics),

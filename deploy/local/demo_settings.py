@@ -65,6 +65,11 @@ class DemoSettings:
         return private_directory(self.directory / "mail")
 
     @property
+    def guide(self) -> Path:
+        """Holds the built guide."""
+        return self.directory / "guide"
+
+    @property
     def signing(self) -> Path:
         return self.secrets / "signing"
 
@@ -114,6 +119,7 @@ def portal_environment(
         "ALLOWED_HOSTS": "localhost,127.0.0.1",
         "CSRF_TRUSTED_ORIGINS": f"http://{settings.portal_host}",
         "STATIC_ROOT": str(settings.directory / "static"),
+        "BERTH_GUIDE_DIR": str(settings.guide),
         # Not every browser returns Secure cookies over plain HTTP, even on loopback.
         "SECURE_COOKIES": "false",
         # The path begins after the third slash.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import shutil
 import sys
@@ -82,11 +83,12 @@ def start_registries(settings: DemoSettings, stack: ExitStack) -> list[ManagedPr
 def prepare(
     settings: DemoSettings, environment: dict[str, str], *commands: list[str]
 ) -> None:
-    """Migrate the database, collect static files, then run management ``commands``.
+    """Build the guide, migrate, collect static files, run management ``commands``.
 
     Raises:
         LocalStackError: a command failed; the message ends with its output.
     """
+    _build_guide(settings)
     quiet = ["--no-input", "--verbosity", "0"]
     everything = [["migrate", *quiet], ["collectstatic", "--clear", *quiet], *commands]
     with ManagedProcess(
@@ -120,6 +122,21 @@ def build_installer(directory: Path, log: Path) -> Path:
         process.wait_for_success(60)
     (wheel,) = directory.glob("*.whl")
     return wheel
+
+
+def _build_guide(settings: DemoSettings) -> None:
+    with ManagedProcess(
+        [
+            *(sys.executable, "-m", "properdocs", "build", "--strict"),
+            *("--config-file", str(PROJECT / "docs/guide-site/properdocs.yml")),
+            *("--site-dir", str(settings.guide)),
+        ],
+        name="Building the guide",
+        log=settings.logs / "guide.log",
+        env=dict(os.environ),
+        cwd=PROJECT,
+    ) as process:
+        process.wait_for_success(60)
 
 
 def start_berth(

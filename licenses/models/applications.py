@@ -28,6 +28,7 @@ RESERVED_SLUGS = frozenset(
         "admin",
         "api",
         "c",
+        "help",
         "invitations",
         "livez",
         "metrics",

@@ -205,6 +205,7 @@ def test_the_portal_has_no_other_addresses() -> None:
         ".well-known/openid-configuration",
         ".well-known/jwks.json",
         ".well-known/berth-license-root.pem",
+        "help/",
         "livez",
         "readyz",
         "metrics",

@@ -1,0 +1,1 @@
+"""The guide, under Help: what ``make guide`` builds from ``docs/guide/``."""
