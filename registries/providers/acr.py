@@ -42,6 +42,7 @@ ACR = Provider(
     ),
     help_url="https://learn.microsoft.com/azure/container-registry/"
     "container-registry-authentication",
+    guide="registries/azure/",
     meanings={
         Problem.WRONG_CREDENTIAL: "Azure reports this when the client secret or the "
         "token password has expired. Add a new one and enter it here.",

@@ -29,6 +29,7 @@ ARTIFACTORY = Provider(
         ),
     ),
     help_url="https://jfrog.com/help/r/jfrog-artifactory-documentation/docker-registry",
+    guide="registries/artifactory/",
     meanings={
         Problem.WRONG_CREDENTIAL: "Artifactory reports this when the token has expired "
         "or was revoked, when the password changed, and while the user is locked.",

@@ -43,6 +43,7 @@ DOCKERHUB = Provider(
         "A password works only for accounts without two-factor authentication.",
     ),
     help_url="https://docs.docker.com/security/access-tokens/",
+    guide="registries/docker-hub/",
     meanings={
         Problem.WRONG_CREDENTIAL: "Docker Hub reports this for a token that was "
         "revoked or has expired, and for a password if two-factor authentication is "

@@ -39,6 +39,7 @@ GHCR = Provider(
     ),
     help_url="https://docs.github.com/packages/working-with-a-github-packages-registry/"
     "working-with-the-container-registry",
+    guide="registries/github/",
     test_help="Signing in does not show which packages the token may read.",
     meanings={
         Problem.WRONG_CREDENTIAL: "GitHub reports this for a token that has expired, "

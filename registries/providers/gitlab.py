@@ -39,6 +39,7 @@ GITLAB = Provider(
         "GitLab shows the username and the token only once.",
     ),
     help_url="https://docs.gitlab.com/user/project/deploy_tokens/",
+    guide="registries/gitlab/",
     test_help="GitLab accepts any token: only an image shows whether it may read.",
     meanings={
         Problem.WRONG_CREDENTIAL: "GitLab reports this for a token that has expired, "

@@ -28,6 +28,7 @@ NEXUS = Provider(
         "With a licensed Nexus, use a user token: Account, User token.",
     ),
     help_url="https://help.sonatype.com/en/docker-registry.html",
+    guide="registries/nexus/",
     meanings={
         Problem.NOT_A_REGISTRY: "This looks like the port of the Nexus user interface. "
         "Enter the port of the repository's Docker connector.",

@@ -63,6 +63,7 @@ class AuthType:
             provider, see registries.providers.amazon.web_identity.
         mistakes: returns obvious errors in username and secret, keyed by ``username``
             and ``secret``; called before anything is sent.
+        guide: the guide's page about it, if that is not the provider's.
         make_login: makes the login if the registry does not accept the stored
             credential itself. It may block, and raises LoginNotMade.
     """
@@ -78,6 +79,7 @@ class AuthType:
     is_document: bool = False
     trusts_berth: bool = False
     mistakes: Callable[[str, str], dict[str, str]] = _no_mistakes
+    guide: str = ""
     make_login: Callable[[StoredLogin], TemporaryLogin] | None = None
 
 
@@ -107,6 +109,7 @@ class Provider:
         upstream_repository: maps a repository as customers write it to its full name.
         help: where vendors find what to enter, one line each.
         help_url: the provider's own page about it.
+        guide: the page of our guide about it, with its path under /help/.
         test_help: what a test without an image does not show.
         meanings: the usual cause of a problem with this provider, and the fix.
     """
@@ -125,6 +128,7 @@ class Provider:
     upstream_repository: Callable[[str], str] = _same
     help: tuple[str, ...] = ()
     help_url: str = ""
+    guide: str = "registries/other/"
     test_help: str = ""
     meanings: Mapping[Problem, str] = field(default_factory=dict)
 

@@ -40,6 +40,7 @@ QUAY = Provider(
         "Its page shows the username, such as my-org+puller, and the token.",
     ),
     help_url="https://docs.redhat.com/en/documentation/red_hat_quay",
+    guide="registries/quay/",
     test_help="Quay accepts any robot: only an image shows whether it may read.",
     meanings={
         Problem.WRONG_CREDENTIAL: "Quay reports this when the robot was deleted or its "

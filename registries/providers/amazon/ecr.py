@@ -58,6 +58,7 @@ ECR = Provider(
             username_help="Looks like arn:aws:iam::123456789012:role/berth.",
             has_secret=False,
             trusts_berth=True,
+            guide="registries/amazon-ecr-role/",
             mistakes=_role_mistakes,
             make_login=aws.by_role,
         ),
@@ -80,6 +81,7 @@ ECR = Provider(
     ),
     help_url="https://docs.aws.amazon.com/AmazonECR/latest/userguide/"
     "registry_auth.html",
+    guide="registries/amazon-ecr-key/",
     test_help="AWS accepts any key that may get a password: only an image shows what "
     "it may read.",
     meanings={

@@ -17,6 +17,7 @@ GAR = Provider(
     "-docker.pkg.dev. The project and the repository belong to the image name.",
     help=google.HELP,
     help_url="https://cloud.google.com/artifact-registry/docs/docker/authentication",
+    guide="registries/google/",
     test_help=google.TEST_HELP,
     meanings=google.MEANINGS,
 )

@@ -18,6 +18,7 @@ GCR = Provider(
     "names.",
     help=google.HELP,
     help_url="https://cloud.google.com/artifact-registry/docs/docker/authentication",
+    guide="registries/google/",
     test_help=google.TEST_HELP,
     meanings=google.MEANINGS,
 )
