@@ -61,7 +61,7 @@ def run_demo(settings: DemoSettings) -> None:
         find_registry()
         try:
             processes = _start_all(settings, stack)
-            print(introduction(settings, _read_facts(settings.facts)), flush=True)
+            print(introduction(settings, read_facts(settings.facts)), flush=True)
             _watch(processes)
         finally:
             _ignore_signals()
@@ -102,13 +102,14 @@ def _start_all(settings: DemoSettings, stack: ExitStack) -> list[ManagedProcess]
     _say("Starting two registries and pushing the sample image …")
     registries = start_registries(settings, stack)
     _say("Migrating the database, collecting static files, creating the demo team …")
-    prepare(settings, servers.environment, _create_demo(settings))
+    prepare(settings, servers.environment, demo_command(settings))
     _say("Starting the portal, the edge and the worker …")
     berth = start_berth(settings, servers.environment, stack)
     return [*servers.processes, *registries, *berth]
 
 
-def _create_demo(settings: DemoSettings) -> list[str]:
+def demo_command(settings: DemoSettings) -> list[str]:
+    """Return the management command that creates the demo team and its facts."""
     return [
         "create_demo",
         *("--sample-endpoint", settings.sample_host),
@@ -119,7 +120,8 @@ def _create_demo(settings: DemoSettings) -> list[str]:
     ]
 
 
-def _read_facts(path: Path) -> dict[str, str]:
+def read_facts(path: Path) -> dict[str, str]:
+    """Return the shell variables that describe a demo."""
     words = shlex.split(path.read_text(encoding="utf-8"))
     return dict(word.split("=", 1) for word in words)
 

@@ -1,20 +1,23 @@
-"""A shell on a customer's machine."""
+"""A shell in which a customer, or a vendor, types the lines of a page."""
 
 from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.support.clients.engines import Finished
 
 
 class Shell:
-    """A customer's shell: its tools find their engines, and that hosts have no TLS."""
+    """A shell whose tools find their engines, and know which hosts have no TLS."""
 
-    def __init__(self, home: Path, engines: Path, host: str) -> None:
+    def __init__(self, home: Path, engines: Path, *hosts: str) -> None:
         self.home = home
-        registries = f'[[registry]]\nlocation = "{host}"\ninsecure = true\n'
+        registries = "".join(
+            f'[[registry]]\nlocation = "{host}"\ninsecure = true\n' for host in hosts
+        )
         storage = (
             f'[storage]\ndriver = "vfs"\ngraphroot = "{home}/podman"\n'
             f'runroot = "{home}/run"\n'
@@ -31,11 +34,13 @@ class Shell:
             "CONTAINERD_SNAPSHOTTER": "native",
         }
 
-    def __call__(self, lines: str, *, stdin: str = "") -> Finished:
+    def __call__(
+        self, lines: str, *, stdin: str = "", variables: Mapping[str, str] | None = None
+    ) -> Finished:
         return subprocess.run(
             ["sh", "-e", "-c", lines],
             cwd=self.home,
-            env=self._environment,
+            env=self._environment | dict(variables or {}),
             input=stdin,
             capture_output=True,
             text=True,
