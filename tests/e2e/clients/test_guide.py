@@ -74,8 +74,10 @@ def only_license(facts: dict[str, str]) -> str:
 
 @pytest.fixture
 def shell(tmp_path: Path, engines: Path, variables: dict[str, str]) -> Shell:
-    """A reader's shell, with the image that one page pushes."""
-    Docker(engines, tmp_path / "maker").make("worker:1.0.1", b"worker")
+    """A reader's shell: an image to push is there, and the one to pull is not."""
+    docker = Docker(engines, tmp_path / "maker")
+    docker.make("worker:1.0.1", b"worker")
+    docker("image", "rm", "--force", variables["IMAGE"])
     return Shell(tmp_path, engines, variables["PROXY_HOST"], variables["REGISTRY_HOST"])
 
 

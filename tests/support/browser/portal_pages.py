@@ -253,6 +253,7 @@ PAGES = (
     PortalPage("search", state="found", query={"q": "kestrel"}),
     PortalPage("help", Visitor.NOBODY, values={"page": ""}),
     PortalPage("help", state="role", values={"page": "registries/amazon-ecr-role/"}),
+    PortalPage("help", state="nexus", values={"page": "registries/nexus/"}),
     PortalPage("help", state="why", values={"page": "why-a-pull-fails/"}),
     PortalPage("pulls", state="refused", query={"outcome": "license_revoked"}),
     PortalPage("why", state="refused", query=_REFUSED_PULL),
