@@ -25,6 +25,7 @@ Open   {portal}/   and sign in:
        username {sample_user}, and the password in
        {sample_password}
 
+       {portal}/help/   says how to do each task.
        {portal}/api/v1/docs   describes the REST API.
        {portal}/admin/   is for the operator.
 

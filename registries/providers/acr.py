@@ -32,7 +32,8 @@ ACR = Provider(
     help=(
         (
             "Service principal: register an application in Microsoft Entra ID, add a "
-            "client secret, and give it the role AcrPull on the registry."
+            "client secret, and give it the role AcrPull on the registry, or Container "
+            "Registry Repository Reader if the registry uses ABAC."
         ),
         (
             "Repository token: on the registry's page open Tokens, and add one with "
@@ -48,7 +49,8 @@ ACR = Provider(
         "token password has expired. Add a new one and enter it here.",
         Problem.NOT_LET_IN: "Azure reports this when the registry's firewall blocks "
         "the address of this installation.",
-        Problem.NO_ACCESS: "In Azure, give the service principal the role AcrPull, "
-        "or the token a scope map that may read this repository.",
+        Problem.NO_ACCESS: "In Azure, give the service principal the role AcrPull "
+        "(Container Registry Repository Reader in a registry with ABAC), or the token "
+        "a scope map that may read this repository.",
     },
 )

@@ -103,6 +103,18 @@ def test_each_provider_has_its_page(name: str, built: Path) -> None:
         assert guide_page(built, page) is not None
 
 
+def test_pages_of_the_portal_link_to_pages_of_the_guide(built: Path) -> None:
+    link = re.compile(r'guide/link.html" with page="([^"]*)"')
+    linked = {
+        name
+        for path in (PROJECT / "templates").rglob("*.html")
+        for name in link.findall(path.read_text(encoding="utf-8"))
+    }
+
+    assert len(linked) >= 5
+    assert linked <= set(pages(built))
+
+
 @pytest.mark.parametrize(
     "address",
     [
