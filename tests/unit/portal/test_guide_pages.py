@@ -119,6 +119,21 @@ def test_pages_about_registries_quote_what_berth_says(settings: Any) -> None:
     assert set(missing) <= SAID_ELSEWHERE
 
 
+def test_sentences_of_refusals_are_those_of_the_reference() -> None:
+    (page,) = [page for page in PAGES if page.path.stem == "why-a-pull-fails"]
+    table = text_of(page).partition("| The sentence begins |")[2].partition("\n\n")[0]
+    begins = [
+        phrase
+        for cell in re.findall(r"^\| ([^|]+) \|", table, re.MULTILINE)
+        for phrase in cell.split(", ")
+        if not cell.startswith("-")
+    ]
+    reference = (GUIDE.parent / "reference/pull-errors.md").read_text(encoding="utf-8")
+
+    assert len(begins) > 15
+    assert [phrase for phrase in begins if not is_printed(phrase, reference)] == []
+
+
 def test_each_provider_has_a_page_that_names_its_fields() -> None:
     for profile in PROVIDERS.values():
         for kind in profile.auth_types:
