@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> Report:
     check_ours(options.file, force=options.force)
     GeneratedFile(options.file, text, 0o600).write()
     return Report(
-        f"Wrote {options.file}. It contains your license: do not commit it to git.",
+        f"Wrote {options.file}. It contains a secret: do not commit it to git.",
         {"file": str(options.file), "namespaces": list(namespaces.names)},
         notes,
         code,

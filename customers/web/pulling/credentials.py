@@ -13,6 +13,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from customers.mail import site_of
 from customers.models import ContactRole
 from customers.web.base import CustomerRequest, customer_page, customer_url
 from customers.web.overview import LicenseCard, cards
@@ -39,6 +40,7 @@ from licenses.web.credential_forms import (
     kept_expiry,
     words_of_revoking,
 )
+from oci.pull_secrets import pull_secret_name
 from portal.crypto.secrets import Secret
 from portal.http.dialogs import confirm, edit_dialog, render_dialog
 from portal.http.forms import refusals_in
@@ -353,6 +355,7 @@ def _shown_once(
         secret=secret.reveal(),
         docker=login_lines("docker", hosts),
         podman=login_lines("podman", hosts),
-        kubernetes=pull_secret_lines(application, hosts),
+        kubernetes=pull_secret_lines(site_of(request)),
+        secret_name=pull_secret_name(application),
         back=customer_url(request, "credentials"),
     )
