@@ -9,6 +9,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import transaction
 
+from customers.models import ListedImage
+from customers.services.listed_images import list_images
+from customers.services.look import change_look
 from licenses.models import Application, License
 from licenses.services import create_application, create_customer, issue_license
 from portal.crypto.secrets import Secret
@@ -51,6 +54,7 @@ class Command(BaseCommand):
         password = Secret(options["sample_password_file"].read_text(encoding="utf-8"))
         credential = NewCredential("password", options["sample_username"], password)
         _connect(actor, team, options["sample_endpoint"], credential)
+        _list_image(actor, application, options["sample_image"])
         facts = {
             "PORTAL_URL": f"http://{settings.BERTH_PROXY_HOST}",
             "PROXY_HOST": settings.BERTH_PROXY_HOST,
@@ -107,6 +111,17 @@ def _connect(
     if not registries.filter(slug=REGISTRY_SLUG).exists():
         new = NewRegistry("other", endpoint, credential, slug=REGISTRY_SLUG)
         connect_registry(actor=actor, team=team, new=new)
+
+
+def _list_image(actor: Actor, application: Application, image: str) -> None:
+    """List the image for customers, who else would see no name before a first pull."""
+    listed = ListedImage.objects.for_team(application.team_id)
+    if not listed.filter(application=application).exists():
+        name = f"{REGISTRY_SLUG}/{image}"
+        described = [(name, "The sample image: a greeting in a file")]
+        list_images(actor=actor, application=application, images=described)
+        look = {"support_email": "help@example.com"}
+        change_look(actor=actor, team=application.team, changes=look)
 
 
 def _license(actor: Actor, team: Team, application: Application) -> License:
