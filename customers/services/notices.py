@@ -90,7 +90,9 @@ def _mails(notice: Notice) -> Iterator[EmailMultiAlternatives]:
     if kind not in mailed_kinds(license.team) or not _is_still_true(notice):
         return
     look = look_of_team(license.team)
-    for contact in recipients(license).exclude(unsubscriptions__kind=kind):
+    # Who is added later learns of it by the mail that lets them in.
+    told = recipients(license).filter(created_at__lte=notice.created_at)
+    for contact in told.exclude(unsubscriptions__kind=kind):
         yield notice_mail(look, contact, notice)
 
 

@@ -77,6 +77,15 @@ def issued_in_the_past(vendor: Vendor, days: float) -> License:
     return license
 
 
+def test_who_is_added_later_gets_no_mail_of_what_was_before(
+    vendor: Vendor, anna: Contact
+) -> None:
+    vendor.license()
+    ContactFactory(customer=vendor.customer, email="late@initech.example")
+
+    assert [sent.to for sent in mailed()] == [[anna.email]]
+
+
 def test_every_contact_gets_one_mail_about_a_change(
     vendor: Vendor, anna: Contact
 ) -> None:
