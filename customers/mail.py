@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import datetime
 from email.utils import formataddr, parseaddr
 from typing import Any
+from urllib.parse import urljoin
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -81,6 +83,7 @@ def link_mail(
         "licenses": licenses,
         "inviter": inviter,
         "link": link,
+        "pages": f"{urljoin(link, '/')[:-1]}{_overview(contact.customer_id)}",
         "message": message,
         "until": until,
     }
@@ -121,7 +124,7 @@ def notice_mail(
         "application": notice.license.application.name,
         "contact": contact,
         "customer": contact.customer,
-        "link": f"{site}{reverse('customer:overview', kwargs=pages)}",
+        "link": f"{site}{_overview(contact.customer_id)}",
         "unsubscribe": unsubscribe,
         "choices": f"{site}{reverse('customer:mails', kwargs=pages)}",
     }
@@ -131,6 +134,10 @@ def notice_mail(
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
     }
     return mail
+
+
+def _overview(customer_id: uuid.UUID) -> str:
+    return reverse("customer:overview", kwargs={"customer_id": customer_id})
 
 
 def site_of(request: HttpRequest | Request) -> str:

@@ -82,7 +82,8 @@ def customer_page(
             **kwargs: P.kwargs,
         ) -> HttpResponseBase:
             if not isinstance(request.user, User):
-                return ask_to_sign_in(request)
+                by = "account_request_login_code" if team is None else "account_login"
+                return ask_to_sign_in(request, by)
             entered = (
                 _enter(request, request.user, customer_id)
                 if team is None

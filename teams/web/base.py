@@ -95,12 +95,12 @@ def team_url(request: TeamRequest, name: str, **names: object) -> str:
     return reverse(name, kwargs={"team": request.team.slug, **names})
 
 
-def ask_to_sign_in(request: HttpRequest) -> HttpResponse:
-    """Go to sign-in, and come back."""
+def ask_to_sign_in(request: HttpRequest, page: str = "account_login") -> HttpResponse:
+    """Go to a page that signs in, and come back."""
     if is_partial(request):
         # The session of the surrounding page has ended: reload that page.
         return HttpResponseClientRefresh()
-    return redirect_to_login(request.get_full_path())
+    return redirect_to_login(request.get_full_path(), reverse(page))
 
 
 def _enter(request: HttpRequest, membership: Membership) -> TeamRequest:

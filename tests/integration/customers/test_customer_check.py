@@ -303,7 +303,7 @@ def test_a_member_views_it_and_strangers_do_not(
     assert signed_in(stranger).get(own(anna, "check")).status_code == 404
     assert signed_in(anna).put(own(anna, "check")).status_code == 405
     answer = Client().get(own(anna, "check"))
-    assert answer.headers["Location"].startswith("/accounts/login/?next=/c/")
+    assert answer.headers["Location"].startswith("/accounts/login/code/?next=/c/")
 
 
 def test_more_licenses_take_no_more_queries(

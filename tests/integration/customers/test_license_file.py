@@ -100,7 +100,7 @@ def test_nobody_else_can_download_the_file(
         assert browser.get(viewed).status_code == 200
         assert browser.post(f"{viewed}/{license.pk}/download").status_code == 404
         assert browser.post(own).status_code == 404
-    assert "/accounts/login/" in Client().post(own).headers["Location"]
+    assert "/accounts/login/code/" in Client().post(own).headers["Location"]
     assert signed_in(anna).get(own).status_code == 405
     assert downloads() == 0
 
