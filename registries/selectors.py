@@ -6,7 +6,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
-from django.db.models import Max, Prefetch, Q, QuerySet, Sum, Window
+from django.db.models import (
+    Exists,
+    Max,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Sum,
+    Window,
+)
 from django.utils import timezone
 
 from licenses.models import Application, Customer, License
@@ -86,6 +95,14 @@ def checks_of_registry(registry: ExternalRegistry) -> QuerySet[CredentialCheck]:
 def pulls_for_team(team_id: uuid.UUID) -> QuerySet[PullEvent]:
     """Return counted pulls, allowed and refused, the latest first."""
     return PullEvent.objects.for_team(team_id).order_by("-last_at", "-id")
+
+
+def licenses_with_pulls(licenses: Iterable[License]) -> set[uuid.UUID]:
+    """Return the IDs of those licenses that something was pulled with."""
+    pulls = PullEvent.objects.filter(license=OuterRef("pk"), outcome=ALLOWED)
+    pks = [license.pk for license in licenses]
+    pulled = License.objects.filter(Exists(pulls), pk__in=pks)
+    return set(pulled.values_list("pk", flat=True))
 
 
 def pulled_images_of_customer(customer: Customer) -> Sequence[PullEvent]:

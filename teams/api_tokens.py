@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -17,12 +17,10 @@ from portal.crypto.secrets import Secret
 from portal.errors import Invalid, NotAllowed
 from teams.actors import Actor, ActorKind, Origin
 from teams.locks import lock_members
-from teams.models import ApiToken, ServiceAccount, Team, User
+from teams.models import LAST_USED_PRECISION, ApiToken, ServiceAccount, Team, User
 from teams.permissions import Permission, Role
 from teams.selectors import actor_in_team, actor_of_api_token, api_token_by_id
 from teams.tokens import PURPOSE, generate_api_token
-
-LAST_USED_PRECISION = timedelta(minutes=1)
 
 
 @transaction.atomic

@@ -12,6 +12,7 @@ from licenses.models import License
 from licenses.models.licenses import Standing
 from licenses.selectors import licenses_for_team
 from portal.http.pages import render_page
+from registries.selectors import licenses_with_pulls
 
 SHOWN = 200
 # Licenses that need something done come first.
@@ -62,7 +63,12 @@ class LicenseCard:
 @customer_page()
 def overview(request: CustomerRequest) -> HttpResponse:
     """Show the customer's licenses: what works, what ends when, and what to do."""
-    return render_page(request, "customers/overview.html", {"cards": cards(request)})
+    shown = cards(request)
+    context = {
+        "cards": shown,
+        "pulled": licenses_with_pulls(card.license for card in shown),
+    }
+    return render_page(request, "customers/overview.html", context)
 
 
 def cards(request: CustomerRequest) -> list[LicenseCard]:

@@ -20,12 +20,13 @@ from customers.models import (
     ContactRole,
     name_for_customer,
 )
+from customers.pulling.image_names import images_to_pull
 from customers.selectors import contacts_of_customer, look_of_team
 from customers.services.contacts import add_contact
 from customers.services.links import send_links
 from customers.web.contacts import contacts_url, find_customer
 from customers.web.forms import RoleField
-from licenses.models import Customer, License
+from licenses.models import Application, Customer, License
 from licenses.selectors import licenses_for_team
 from portal.http.forms import CreateForm, refusals_in
 from portal.http.pages import render_page
@@ -139,10 +140,32 @@ def send(request: TeamRequest, customer_id: uuid.UUID) -> HttpResponse:
         "license": license,
         "license_name": name_for_customer(license) if license else "",
         "back": _back(request, customer, license),
+        "unnamed": _without_names(customer, license),
+        "has_support": _has_support(request),
     }
     if preview is not None:
         context["others"] = len(form.chosen()) + len(form.added()) - 1
     return render_page(request, "customers/send.html", context)
+
+
+def _without_names(customer: Customer, license: License | None) -> list[Application]:
+    """Return the applications of which Install would show no image by name."""
+    licenses = licenses_for_team(customer.team_id).filter(customer=customer).active()
+    if license is not None:
+        licenses = licenses.filter(pk=license.pk)
+    by_application: dict[Application, list[uuid.UUID]] = {}
+    for each in licenses:
+        by_application.setdefault(each.application, []).append(each.pk)
+    return [
+        application
+        for application, pks in by_application.items()
+        if not images_to_pull(application, pks)
+    ]
+
+
+def _has_support(request: TeamRequest) -> bool:
+    look = look_of_team(request.team)
+    return bool(look.support_email or look.support_url or look.reply_to)
 
 
 def _named_license(request: TeamRequest, customer: Customer) -> License | None:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from licenses.models.licenses import License
 from licenses.networks import canonical_network
 from teams.models import (
+    LAST_USED_PRECISION,
     Made,
     TeamOwned,
     TeamOwnedQuerySet,
@@ -167,6 +168,17 @@ class PullCredential(Made):
         """Return whether somebody still used it after its successor was made."""
         used, successor = self.last_used_at, self.replaced_by
         return bool(used and successor and used > successor.created_at)
+
+    @property
+    def is_use_still_unknown(self) -> bool:
+        """Return whether a use after its successor was made may not be noted yet.
+
+        Uses are noted once a minute.
+        """
+        used, successor = self.last_used_at, self.replaced_by
+        if not used or not successor or self.is_used_since_replaced:
+            return False
+        return used + LAST_USED_PRECISION > timezone.now()
 
     def state(self, at: datetime | None = None) -> CredentialState:
         """Return the state now, or at another instant; not that of the license."""

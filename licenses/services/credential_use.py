@@ -20,7 +20,8 @@ from django.utils import timezone
 from licenses.credential_alerts import alert_new_network
 from licenses.models import MAX_CLIENT_LENGTH, PullCredential, PullCredentialNetwork
 from licenses.networks import network_of
-from teams.api_tokens import LAST_USED_PRECISION, was_used_long_ago
+from teams.api_tokens import was_used_long_ago
+from teams.models import LAST_USED_PRECISION
 
 # Of one credential; the one used longest ago is forgotten first.
 MAX_NETWORKS_KEPT = 100

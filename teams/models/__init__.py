@@ -4,6 +4,7 @@ from teams.models.idempotency import IdempotencyRecord
 from teams.models.mails import StoredMail
 from teams.models.sessions import Session, SessionKeyField, StoredKey, stored_key
 from teams.models.teams import (
+    LAST_USED_PRECISION,
     ROLES,
     ApiToken,
     ApiTokenQuerySet,
@@ -25,6 +26,7 @@ from teams.models.teams import (
 )
 
 __all__ = [
+    "LAST_USED_PRECISION",
     "ROLES",
     "ApiToken",
     "ApiTokenQuerySet",

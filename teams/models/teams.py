@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import uuid
 import zoneinfo
+from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar, Self, TypeVar
 
@@ -27,6 +28,8 @@ validate_printable = RegexValidator(
 )
 
 ROLES = [(role.value, role.value) for role in Role]
+# How exactly the last use of a token or credential is known.
+LAST_USED_PRECISION = timedelta(minutes=1)
 
 
 @cache

@@ -48,7 +48,6 @@ class CheckForm(forms.Form):
         *,
         holders: Sequence[Holder],
         labels: Mapping[uuid.UUID, LicenseCard],
-        proxy: str,
         initial: Mapping[str, str],
     ) -> None:
         super().__init__(data and {**data}, initial={**initial})
@@ -58,10 +57,6 @@ class CheckForm(forms.Form):
         else:
             choice: Any = self.fields["holder"]
             choice.choices = _choices(holders, labels)
-        slug = holders[0].license.application.slug
-        self.fields["image"].widget.attrs["placeholder"] = (
-            f"{proxy}/proxy/{slug}/quay.io/example/app:v1"
-        )
 
     def clean_image(self) -> str:
         image: str = self.cleaned_data["image"]
@@ -94,7 +89,6 @@ def check(request: CustomerRequest) -> HttpResponse:
             request.POST.dict() if request.method == "POST" else None,
             holders=holders,
             labels=by_license,
-            proxy=page_context(request)["proxy_host"],
             initial=_named_in_address(request),
         )
         if form.is_valid():

@@ -25,6 +25,7 @@ from tests.support.rows.factories import (
     CustomerFactory,
     LicenseFactory,
     MembershipFactory,
+    PullEventFactory,
     UserFactory,
     VendorLookFactory,
 )
@@ -95,7 +96,7 @@ def test_the_vendors_look_is_on_every_page(anna: Contact) -> None:
 
 
 STATES: list[tuple[dict[str, Any], str, str]] = [
-    ({}, "works", "It does not end. What to do: nothing."),
+    ({}, "works", "It does not end. What to do: install it ."),
     (
         {"expires_at": timezone.now() + timedelta(days=5)},
         "ends soon",
@@ -129,6 +130,17 @@ def test_a_license_is_shown_in_words(
     # Nothing of the vendor's own.
     assert "unpaid" not in text
     assert license.license_id.reveal() not in text
+
+
+def test_nothing_is_to_do_once_something_was_pulled(anna: Contact) -> None:
+    license = LicenseFactory(team=anna.team, customer=anna.customer)
+    pull = {"team": anna.team, "license": license}
+    PullEventFactory(**pull, outcome="license_expired")
+    assert "What to do: install it" in text_of(signed_in(anna).get(own(anna)))
+
+    PullEventFactory(**pull)
+
+    assert "What to do: nothing." in text_of(signed_in(anna).get(own(anna)))
 
 
 def test_licenses_of_other_customers_are_not_shown(anna: Contact) -> None:
@@ -289,7 +301,7 @@ def test_anonymous_visitors_are_asked_to_sign_in(anna: Contact) -> None:
     response = Client().get(own(anna, "people"))
 
     assert response.headers["Location"] == (
-        f"/accounts/login/?next={own(anna, 'people')}"
+        f"/accounts/login/code/?next={own(anna, 'people')}"
     )
 
 

@@ -11,7 +11,9 @@ from django.test import Client
 
 from audit.models import AuditEvent
 from customers.models import Contact, CustomerLink
+from customers.services.look import change_look
 from licenses.models import Customer, License
+from teams.actors import member_actor
 from teams.mail import send_stored_mails
 from teams.models import Membership, StoredMail, Team
 from tests.support.pages.reading import new_browser, text_of
@@ -19,6 +21,7 @@ from tests.support.pages.team_pages import message_of, seen, signed_in, submissi
 from tests.support.rows.factories import (
     ContactFactory,
     CustomerLinkFactory,
+    ExternalRegistryFactory,
     LicenseFactory,
 )
 
@@ -271,3 +274,30 @@ def test_a_viewer_is_not_offered_to_send(
     assert "anna@initech.example" in page
     assert "Send" not in page
     assert browser.get(at(customer, "send")).status_code == 403
+
+
+def test_the_vendor_is_warned_if_customers_would_see_no_image(
+    owner: Membership, settings: Any
+) -> None:
+    settings.BERTH_PROXY_HOST = "images.acme.example"
+    license = LicenseFactory(team=owner.team, application__name="Kestrel")
+    address = f"/t/acme/customers/{license.customer_id}/send?license={license.pk}"
+    browser = signed_in(owner)
+    warning = "Their page Install would name no image of Kestrel yet"
+    no_support = "Customers find no address for questions."
+
+    before = text_of(browser.get(address))
+    ExternalRegistryFactory(
+        team=owner.team, endpoint="quay.io", test_image="acme/api:v1"
+    )
+    change_look(
+        actor=member_actor(owner),
+        team=owner.team,
+        changes={"support_email": "help@acme.example"},
+    )
+    after = text_of(browser.get(address))
+
+    assert warning in before
+    assert no_support in before
+    assert warning not in after
+    assert no_support not in after

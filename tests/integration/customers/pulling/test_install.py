@@ -164,7 +164,7 @@ def test_the_query_chooses(anna: Contact, license: License) -> None:
 def test_without_a_name_the_installer_helps(anna: Contact, license: License) -> None:
     text = text_of(page_of(anna, tool="docker"))
 
-    assert "No image is known by name yet" in text
+    assert "has named no image yet" in text
     assert "berth-installer patch" in text
     assert "docker" not in text
 

@@ -13,6 +13,7 @@ from licenses.models import License, PullCredential
 from licenses.selectors import license_by_secret, pull_credential_by_secret
 from licenses.services import rotate_pull_credential
 from portal.crypto.secrets import Secret
+from portal.http.display.times import exact
 from teams.actors import Actor
 from teams.models import IdempotencyRecord, Membership, Team
 from tests.support.pages.license_pages import LICENSES, address
@@ -201,7 +202,8 @@ def test_rotating_again_says_what_to_do_first(
 
 def old_end(credential: PullCredential) -> str:
     credential.refresh_from_db()
-    return f"{credential.expires_at:%Y-%m-%d %H:%M} UTC"
+    assert credential.expires_at is not None
+    return exact(credential.expires_at)
 
 
 def test_edit_keeps_an_expiry_that_was_left_alone(
