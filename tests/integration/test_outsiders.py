@@ -15,7 +15,7 @@ from teams.models import Team
 from tests.support.clients.api import ApiClient, code_of
 from tests.support.clients.license_holder import LicenseClient, basic
 from tests.support.rows.factories import pull_credential
-from tests.support.rows.world import World, make_world, rows_of
+from tests.support.rows.world import World, make_world, rolled_back, rows_of
 
 METHODS = ("get", "post", "put", "patch", "delete")
 
@@ -217,19 +217,20 @@ def test_the_portal_has_no_other_addresses() -> None:
     ]
 
 
-@pytest.mark.parametrize(("route", "method"), every(LIST, OBJECT, ACTION))
 def test_every_route_requires_sign_in(
-    route: str, method: str, world: World, anonymous_api: ApiClient
+    world: World, anonymous_api: ApiClient, subtests: pytest.Subtests
 ) -> None:
-    body = ROUTES[route].bodies.get(method, {})
     before = rows_of(world.team)
 
-    response = anonymous_api.request(method, address(route, world.ids), body)
+    for route, method in every(LIST, OBJECT, ACTION):
+        with subtests.test(f"{method} {route}"), rolled_back():
+            body = ROUTES[route].bodies.get(method, {})
+            response = anonymous_api.request(method, address(route, world.ids), body)
 
-    assert response.status_code == 401
-    assert response.headers["WWW-Authenticate"] == "Bearer"
-    assert code_of(response) == "not_authenticated"
-    assert rows_of(world.team) == before
+            assert response.status_code == 401
+            assert response.headers["WWW-Authenticate"] == "Bearer"
+            assert code_of(response) == "not_authenticated"
+            assert rows_of(world.team) == before
 
 
 @pytest.mark.parametrize(("route", "method"), every(HOLDER))
@@ -259,51 +260,52 @@ def test_every_route_of_holders_takes_a_license_and_no_vendors_login(
     assert response.status_code in {200, 201}
 
 
-@pytest.mark.parametrize(("route", "method"), every(OBJECT))
 def test_every_object_is_unknown_to_another_team(
-    route: str, method: str, world: World, outsider_api: ApiClient
+    world: World, outsider_api: ApiClient, subtests: pytest.Subtests
 ) -> None:
-    body = ROUTES[route].bodies.get(method, {})
     before = rows_of(world.team)
 
-    response = outsider_api.request(method, address(route, world.ids), body)
+    for route, method in every(OBJECT):
+        with subtests.test(f"{method} {route}"), rolled_back():
+            body = ROUTES[route].bodies.get(method, {})
+            response = outsider_api.request(method, address(route, world.ids), body)
 
-    assert response.status_code == 404
-    assert code_of(response) == "not_found"
-    assert rows_of(world.team) == before
+            assert response.status_code == 404
+            assert code_of(response) == "not_found"
+            assert rows_of(world.team) == before
 
 
-@pytest.mark.parametrize(("route", "method"), every(OBJECT))
 def test_every_object_of_ours_is_no_404_to_us(
-    route: str, method: str, world: World, owner_api: ApiClient, settings: Any
+    world: World, owner_api: ApiClient, settings: Any, subtests: pytest.Subtests
 ) -> None:
     # Otherwise a mistyped address would make the tests above pass.
     settings.BERTH_ALLOWED_PRIVATE_NETWORKS = []
     world.registry.endpoint = "127.0.0.1:1"
     world.registry.save()
-    body = ROUTES[route].bodies.get(method, {})
-    body = json.loads(filled(json.dumps(body), world.ids))
 
-    response = owner_api.request(method, address(route, world.ids), body)
+    for route, method in every(OBJECT):
+        with subtests.test(f"{method} {route}"), rolled_back():
+            body = ROUTES[route].bodies.get(method, {})
+            body = json.loads(filled(json.dumps(body), world.ids))
+            response = owner_api.request(method, address(route, world.ids), body)
 
-    # 502: no private registry is there to delete from.
-    assert response.status_code in {200, 201, 202, 204, 409, 502}
+            # 502: no private registry is there to delete from.
+            assert response.status_code in {200, 201, 202, 204, 409, 502}
 
 
-@pytest.mark.parametrize("route", [r for r in ROUTES if "<str:" in r])
 def test_every_slug_is_unknown_to_another_team(
-    route: str, world: World, outsider_api: ApiClient
+    world: World, outsider_api: ApiClient, subtests: pytest.Subtests
 ) -> None:
-    slugs = {
+    ids = world.ids | {
         "application": world.license.application.slug,
         "registry": world.registry.slug,
     }
-    for method in methods_of(route):
-        body = ROUTES[route].bodies.get(method, {})
+    for route, method in [named for named in every(OBJECT) if "<str:" in named[0]]:
+        with subtests.test(f"{method} {route}"), rolled_back():
+            body = ROUTES[route].bodies.get(method, {})
+            response = outsider_api.request(method, address(route, ids), body)
 
-        response = outsider_api.request(method, address(route, world.ids | slugs), body)
-
-        assert response.status_code == 404
+            assert response.status_code == 404
 
 
 @pytest.mark.parametrize(("route", "method"), every(LIST))

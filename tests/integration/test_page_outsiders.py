@@ -11,7 +11,7 @@ from django.test import Client
 from teams.models import Membership, Team
 from teams.permissions import Permission, permissions_of
 from tests.support.pages.routes import pages_below
-from tests.support.rows.world import World, make_world, rows_of
+from tests.support.rows.world import World, make_world, rolled_back, rows_of
 
 OPEN_TO_ALL_MEMBERS = {"second-factor"}
 
@@ -45,60 +45,69 @@ def permission_of(route: str) -> Permission:
     return permission
 
 
-@pytest.mark.parametrize("route", PAGES)
-def test_every_page_names_the_permission_it_needs(route: str) -> None:
-    if route not in OPEN_TO_ALL_MEMBERS:
-        assert permission_of(route) in Permission
+def test_every_page_names_the_permission_it_needs(subtests: pytest.Subtests) -> None:
+    for route in PAGES.keys() - OPEN_TO_ALL_MEMBERS:
+        with subtests.test(route):
+            assert permission_of(route) in Permission
 
 
-@pytest.mark.parametrize("route", PAGES)
-def test_every_page_asks_strangers_to_sign_in(route: str, world: World) -> None:
+def test_every_page_asks_strangers_to_sign_in(
+    world: World, subtests: pytest.Subtests
+) -> None:
     before = rows_of(world.team)
 
-    for response in asked_both_ways(Client(), address(route, world.ids, world.team)):
-        assert response.status_code in {302, 405}
-        if response.status_code == 302:
-            assert response.headers["Location"].startswith("/accounts/login/?next=")
-    assert rows_of(world.team) == before
+    for route in PAGES:
+        with subtests.test(route), rolled_back():
+            page = address(route, world.ids, world.team)
+            for response in asked_both_ways(Client(), page):
+                assert response.status_code in {302, 405}
+                if response.status_code == 302:
+                    location = response.headers["Location"]
+                    assert location.startswith("/accounts/login/?next=")
+            assert rows_of(world.team) == before
 
 
-@pytest.mark.parametrize("route", PAGES)
 def test_every_page_is_unknown_to_members_of_another_team(
-    route: str, world: World, outsider: Membership
+    world: World, outsider: Membership, subtests: pytest.Subtests
 ) -> None:
-    before = rows_of(world.team)
     client = signed_in(outsider)
+    before = rows_of(world.team)
 
-    for response in asked_both_ways(client, address(route, world.ids, world.team)):
-        assert response.status_code in {404, 405}
-    assert rows_of(world.team) == before
+    for route in PAGES:
+        with subtests.test(route), rolled_back():
+            page = address(route, world.ids, world.team)
+            for response in asked_both_ways(client, page):
+                assert response.status_code in {404, 405}
+            assert rows_of(world.team) == before
 
 
-@pytest.mark.parametrize("route", [route for route in PAGES if "<" in route])
 def test_no_object_is_reached_through_ones_own_team(
-    route: str, world: World, outsider: Membership
+    world: World, outsider: Membership, subtests: pytest.Subtests
 ) -> None:
-    before = rows_of(world.team)
     client = signed_in(outsider)
-
-    for response in asked_both_ways(client, address(route, world.ids, outsider.team)):
-        assert response.status_code in {404, 405}
-    assert rows_of(world.team) == before
-
-
-@pytest.mark.parametrize("route", PAGES)
-def test_every_page_refuses_a_role_without_its_permission(
-    route: str, world: World, viewer: Membership
-) -> None:
-    if route in OPEN_TO_ALL_MEMBERS:
-        return
     before = rows_of(world.team)
-    client = signed_in(viewer)
-    allowed = permission_of(route) in permissions_of(viewer.role)
 
-    for response in asked_both_ways(client, address(route, world.ids, world.team)):
-        if allowed:
-            assert response.status_code != 403
-        else:
-            assert response.status_code in {403, 405}
-    assert allowed or rows_of(world.team) == before
+    for route in [route for route in PAGES if "<" in route]:
+        with subtests.test(route), rolled_back():
+            page = address(route, world.ids, outsider.team)
+            for response in asked_both_ways(client, page):
+                assert response.status_code in {404, 405}
+            assert rows_of(world.team) == before
+
+
+def test_every_page_refuses_a_role_without_its_permission(
+    world: World, viewer: Membership, subtests: pytest.Subtests
+) -> None:
+    client = signed_in(viewer)
+    before = rows_of(world.team)
+
+    for route in PAGES.keys() - OPEN_TO_ALL_MEMBERS:
+        allowed = permission_of(route) in permissions_of(viewer.role)
+        with subtests.test(route), rolled_back():
+            page = address(route, world.ids, world.team)
+            for response in asked_both_ways(client, page):
+                if allowed:
+                    assert response.status_code != 403
+                else:
+                    assert response.status_code in {403, 405}
+            assert allowed or rows_of(world.team) == before

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
 from django.apps import apps
-from django.db import connection
+from django.db import connection, transaction
 
 from audit.models import AuditEvent
 from teams.models import Membership, Team, TeamOwned
@@ -104,3 +106,13 @@ def rows_of(team: Team) -> dict[str, list[dict[str, Any]]]:
         for label, row in cursor.fetchall():
             rows[label].append(json.loads(row) if isinstance(row, str) else row)
     return {label: sorted(found, key=itemgetter("id")) for label, found in rows.items()}
+
+
+@contextmanager
+def rolled_back() -> Iterator[None]:
+    """Undo what the block does to the database, so that many cases share one world."""
+    before = transaction.savepoint()
+    try:
+        yield
+    finally:
+        transaction.savepoint_rollback(before)
