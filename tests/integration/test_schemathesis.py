@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import schemathesis
 from django.core.signals import request_finished, request_started
-from django.db import close_old_connections
+from django.db import close_old_connections, transaction
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -19,6 +19,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from portal.wsgi import application
+from teams.models import Team
 from tests.support.clients.api import ApiClient
 from tests.support.clients.license_holder import basic
 from tests.support.rows.world import World, make_world
@@ -35,7 +36,14 @@ CHECKS = [
 ]
 CALLS = itertools.count()
 
-schema = schemathesis.openapi.from_wsgi("/api/v1/schema", application)
+# Made from a fixture: building 3,900 cases takes seconds, which all processes would
+# spend while they collect tests.
+api = schemathesis.pytest.from_fixture("schema")
+
+
+@pytest.fixture(scope="session")
+def schema() -> Any:
+    return schemathesis.openapi.from_wsgi("/api/v1/schema", application)
 
 
 @pytest.fixture(scope="session")
@@ -44,16 +52,31 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateRegistr
         yield registry
 
 
+class Worlds:
+    """One world for each operation: what an earlier one changed is rolled back."""
+
+    def __init__(self, team: Team) -> None:
+        self._team = team
+        self._before = transaction.savepoint()
+        self._operation: Any = None
+        self._world: World
+
+    def of(self, operation: Any) -> World:
+        if operation is not self._operation:
+            transaction.savepoint_rollback(self._before)
+            self._operation, self._world = operation, make_world(self._team)
+            self._world.registry.endpoint = "127.0.0.1:1"
+            self._world.registry.save()
+        return self._world
+
+
 @pytest.fixture
-def world(owner_api: ApiClient, running: PrivateRegistry, settings: Any) -> World:
+def worlds(owner_api: ApiClient, running: PrivateRegistry, settings: Any) -> Worlds:
     settings.BERTH_REGISTRY_URL = running.url
     settings.BERTH_PROXY_HOST = "proxy.example.com"
     # Whatever hosts are made up, nothing of the network is waited for.
     settings.BERTH_UPSTREAM_CONNECT_SECONDS = 0.01
-    world = make_world(owner_api.team)
-    world.registry.endpoint = "127.0.0.1:1"
-    world.registry.save()
-    return world
+    return Worlds(owner_api.team)
 
 
 @pytest.fixture
@@ -67,7 +90,9 @@ def kept_connection() -> Iterator[None]:
         signal.connect(close_old_connections)
 
 
-@schema.parametrize()
+@pytest.mark.django_db  # its fixtures are only known when it runs
+@pytest.mark.timeout(600)  # all operations; each is a subtest
+@api.parametrize()
 @settings(
     max_examples=5,  # and every value that the schema itself suggests
     deadline=None,
@@ -75,8 +100,9 @@ def kept_connection() -> Iterator[None]:
     suppress_health_check=list(HealthCheck),
 )
 def test_api_keeps_its_schema(
-    case: Any, world: World, owner_api: ApiClient, kept_connection: None
+    case: Any, worlds: Worlds, owner_api: ApiClient, kept_connection: None
 ) -> None:
+    world = worlds.of(case.operation)
     # Every other call is for an object that exists, or did before the calls before.
     if next(CALLS) % 2:
         for name in case.path_parameters:
