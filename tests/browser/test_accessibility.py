@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import urllib3
+from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, Page, expect
 
 from tests.support.browser.axe import problems_in_all_looks, problems_in_turn
@@ -43,7 +44,10 @@ def window_of(windows: Browsing, example: ExampleTeam) -> Callable[[Visitor], Pa
 
     @functools.cache
     def window_of(visitor: Visitor) -> Page:
-        return windows.visitor(example.sessions.get(visitor))
+        page = windows.visitor(example.sessions.get(visitor))
+        # Sent to the browser once, not with every page.
+        page.context.add_init_script(AXE_SCRIPT)
+        return page
 
     return window_of
 

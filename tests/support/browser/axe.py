@@ -19,7 +19,8 @@ def accessibility_problems(page: Page, rules: Sequence[str] = ()) -> list[str]:
     """Return every violation on the page as it is shown now, of all rules or some."""
     if not page.evaluate("typeof axe !== 'undefined'"):
         page.evaluate(AXE_SCRIPT)
-    options: dict[str, Any] = {"resultTypes": ["violations"]}
+    # Style sheets are only preloaded for rules that are off, and for media.
+    options: dict[str, Any] = {"resultTypes": ["violations"], "preload": False}
     if rules:
         options["runOnly"] = list(rules)
     violations: list[dict[str, Any]] = page.evaluate(
@@ -50,13 +51,16 @@ def problems_in_turn(page: Page, number: int) -> list[str]:
     """Look at both widths and in both themes, but only in two of the four looks.
 
     Which two depends on whether ``number`` is even. So what many pages share, such as
-    the navigation, is seen in all four. Otherwise as problems_in_all_looks.
+    the navigation, is seen in all four. The first is the page as wide as it was opened,
+    and it is left in the other width: laying a page out anew takes a while.
     """
     themes: tuple[Theme, Theme] = ("dark", "light") if number % 2 else ("light", "dark")
+    looks = list(zip((WIDE, NARROW), themes, strict=True))
+    if page.viewport_size is not None and page.viewport_size["width"] == NARROW:
+        looks.reverse()
     problems = []
-    for width, theme in zip((WIDE, NARROW), themes, strict=True):
+    for width, theme in looks:
         problems += _problems_in(page, width, theme)
-    _reset(page)
     return problems
 
 
