@@ -9,13 +9,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import itertools
 import json
 import secrets
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
@@ -27,6 +28,14 @@ from tests.support.servers.canned_server import Answer, Request, http_server
 CLIENT_ID = "berth"
 CLIENT_SECRET = "identity-provider-client-secret"
 LIFETIME_SECONDS = 300
+
+
+@cache
+def _rsa_keys() -> Iterator[rsa.RSAPrivateKey]:
+    """Two by turns: making one takes a while, and two providers need different ones."""
+    return itertools.cycle(
+        [rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in "ab"]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +69,7 @@ class IdentityProvider:
         if self.algorithm == "ES256":
             self._key: Any = ec.generate_private_key(ec.SECP256R1())
         else:
-            self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+            self._key = next(_rsa_keys())
 
     def discovery(self) -> dict[str, Any]:
         return {
