@@ -22,7 +22,7 @@ from tests.support.rows.factories import (
     CustomerFactory,
     UserFactory,
 )
-from tests.support.rows.world import World, make_world, rows_of
+from tests.support.rows.world import World, make_world, rolled_back, rows_of
 
 OWN = "<uuid:customer_id>/"
 ROUTES = {
@@ -114,16 +114,20 @@ OUTSIDERS: tuple[Callable[[World, Team], User], ...] = (
 )
 
 
-@pytest.mark.parametrize("route", ROUTES)
-def test_every_page_asks_strangers_to_sign_in(route: str, world: World) -> None:
+def test_every_page_asks_strangers_to_sign_in(
+    world: World, subtests: pytest.Subtests
+) -> None:
     before = rows_of(world.team)
 
-    for response in asked_both_ways(Client(), address(route, world.ids)):
-        assert response.status_code in {302, 405}
-        if response.status_code == 302:
-            assert response.headers["Location"].startswith("/accounts/login/")
-            assert "?next=" in response.headers["Location"]
-    assert rows_of(world.team) == before
+    for route in ROUTES:
+        with subtests.test(route), rolled_back():
+            for response in asked_both_ways(Client(), address(route, world.ids)):
+                assert response.status_code in {302, 405}
+                if response.status_code == 302:
+                    location = response.headers["Location"]
+                    assert location.startswith("/accounts/login/")
+                    assert "?next=" in location
+            assert rows_of(world.team) == before
 
 
 @pytest.mark.parametrize("outsider", OUTSIDERS, ids=lambda call: call.__name__)
@@ -158,9 +162,8 @@ def test_nobody_elses_people_are_reached_through_ones_own_customer(
         assert rows_of(world.team) == before
 
 
-@pytest.mark.parametrize("route", ROUTES)
 def test_readers_see_what_is_for_readers_and_change_nothing(
-    route: str, world: World
+    world: World, subtests: pytest.Subtests
 ) -> None:
     contact = ContactFactory(customer=customer_of(world), role="reader")
     client = browser_of(UserFactory(email=contact.email))
@@ -168,25 +171,27 @@ def test_readers_see_what_is_for_readers_and_change_nothing(
     client.get(f"/c/{contact.customer_id}/")
     before = rows_of(world.team)
 
-    expected = 403 if role_for(route) == ContactRole.ADMINISTRATOR else 200
-    statuses = [
-        response.status_code
-        for response in asked_both_ways(client, address(route, world.ids))
-    ]
-    assert expected in statuses
-    assert set(statuses) <= {expected, 405}
-    assert rows_of(world.team) == before
+    for route in ROUTES:
+        expected = 403 if role_for(route) == ContactRole.ADMINISTRATOR else 200
+        with subtests.test(route), rolled_back():
+            responses = asked_both_ways(client, address(route, world.ids))
+            statuses = {response.status_code for response in responses}
+            assert expected in statuses
+            assert statuses <= {expected, 405}
+            assert rows_of(world.team) == before
 
 
-@pytest.mark.parametrize("route", ROUTES)
-def test_every_page_is_no_404_to_its_administrators(route: str, world: World) -> None:
+def test_every_page_is_no_404_to_its_administrators(
+    world: World, subtests: pytest.Subtests
+) -> None:
     # Otherwise a mistyped address would make the tests above pass.
     contact = ContactFactory(customer=customer_of(world))
     client = browser_of(UserFactory(email=contact.email))
 
-    responses = asked_both_ways(client, address(route, world.ids))
-
-    assert 200 in {response.status_code for response in responses}
+    for route in ROUTES:
+        with subtests.test(route), rolled_back():
+            responses = asked_both_ways(client, address(route, world.ids))
+            assert 200 in {response.status_code for response in responses}
 
 
 @pytest.mark.parametrize("role", ContactRole.values)
