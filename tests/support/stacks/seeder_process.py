@@ -49,10 +49,13 @@ WRITTEN_BY_THE_WORKER = (
     "alerts.Alert",
     "alerts.Delivery",
 )
-CHECKED_COLUMNS = (
-    *("health", "health_since", "health_checked_at", "suspect", "failures"),
-    *("next_check_at", "claimed_until"),
-)
+COLUMNS_WRITTEN_BY_THE_WORKER = {
+    "registries.ExternalRegistry": (
+        *("health", "health_since", "health_checked_at", "suspect", "failures"),
+        *("next_check_at", "claimed_until"),
+    ),
+    "licenses.Notice": ("dispatched_at",),
+}
 
 
 def team(slug: str) -> dict[str, Any]:
@@ -111,16 +114,21 @@ def contact(team: str, role: str) -> dict[str, str]:
     }
 
 
-def rows(team: str) -> str:
-    """Return a digest of all that the database holds of a team."""
+def rows(team: str) -> dict[str, str]:
+    """Return a digest, for each model, of all that the database holds of a team."""
     rows = rows_of(vendors[team].team)
     for label in WRITTEN_BY_THE_WORKER:
         del rows[label]
-    for registry in rows["registries.ExternalRegistry"]:
-        for column in CHECKED_COLUMNS:
-            del registry[column]
-    found = json.dumps(rows, default=str, sort_keys=True)
-    return hashlib.sha256(found.encode()).hexdigest()
+    for label, columns in COLUMNS_WRITTEN_BY_THE_WORKER.items():
+        for row in rows[label]:
+            for column in columns:
+                del row[column]
+    return {
+        label: hashlib.sha256(
+            json.dumps(found, default=str, sort_keys=True).encode()
+        ).hexdigest()
+        for label, found in rows.items()
+    }
 
 
 def password(email: str) -> str:
