@@ -18,6 +18,7 @@ from alerts.selectors import alert_key, webhooks_to_post
 from audit.services import record
 from audit.tags import EventTag
 from portal.crypto.secrets import Secret
+from portal.database.uniqueness import save_valid
 from portal.errors import Conflict, Invalid, TooMany
 from portal.wake import Task, wake
 from teams.actors import Actor
@@ -84,8 +85,7 @@ def create_webhook(
         secret=secret,
         created_by_id=actor.person_id,
     )
-    webhook.full_clean()
-    webhook.save()
+    save_valid(webhook)
     record(actor, EventTag.WEBHOOK_CREATED, webhook, events=webhook.events)
     return webhook, secret
 

@@ -4,6 +4,7 @@ PortalError            a rule of Berth said no; has a stable code and a sentence
  ├── NotAllowed        the actor lacks a permission in the team
  ├── Conflict          the object's state does not allow the change
  ├── Invalid           values are invalid; names the fields
+ │    └── Taken        another object has a value that must be unique; says which
  ├── TooMany           too many requests; says when to retry
  │    └── Busy         too many requests of everybody together
  └── UpstreamProblem   an external registry refused, or is unavailable
@@ -11,6 +12,7 @@ PortalError            a rule of Berth said no; has a stable code and a sentence
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 
 
@@ -34,9 +36,28 @@ class Conflict(PortalError):  # noqa: N818 -- exceptions here state the fact
 class Invalid(PortalError):  # noqa: N818 -- exceptions here state the fact
     """Values are invalid: ``fields`` maps each field to its messages."""
 
-    def __init__(self, fields: Mapping[str, Sequence[str]]) -> None:
-        super().__init__("invalid", "Some values are invalid.")
+    def __init__(
+        self,
+        fields: Mapping[str, Sequence[str]],
+        code: str = "invalid",
+        message: str = "Some values are invalid.",
+    ) -> None:
+        super().__init__(code, message)
         self.fields = fields
+
+
+class Taken(Invalid):
+    """Another object has a value that must be unique: ``fields`` says which.
+
+    ``existing`` is its ID, or None if another team has it.
+    """
+
+    def __init__(
+        self, code: str, fields: Mapping[str, Sequence[str]], existing: uuid.UUID | None
+    ) -> None:
+        message = " ".join(text for texts in fields.values() for text in texts)
+        super().__init__(fields, code, message)
+        self.existing = existing
 
 
 class TooMany(PortalError):  # noqa: N818 -- exceptions here state the fact

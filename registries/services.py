@@ -13,6 +13,7 @@ from audit.tags import EventTag
 from licenses.models import Application
 from oci.reference import Reference
 from portal.crypto.secrets import Secret
+from portal.database.uniqueness import save_valid, validate
 from portal.errors import Conflict, Invalid
 from portal.wake import Task, wake
 from registries.checks.attempt import CheckResult, check_credential_now
@@ -94,7 +95,7 @@ def connect_registry(
 def draft_registry(*, actor: Actor, team: Team, new: NewRegistry) -> Credential:
     """Return a new registry's credential; both are validated but not stored."""
     registry = _new_registry(actor, team, new)
-    registry.full_clean()
+    validate(registry)
     return _new_credential(actor, registry, new.credential)
 
 
@@ -112,8 +113,7 @@ def store_registry(
     """
     registry = draft.registry
     actor.require(Permission.REGISTRY_MANAGE, team_id=registry.team_id)
-    registry.full_clean()  # the slug may have been taken during the check
-    registry.save()
+    save_valid(registry)  # the slug may have been taken during the check
     _set_shares(registry, applications)
     _activate(draft, result)
     record(

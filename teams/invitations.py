@@ -14,7 +14,7 @@ from audit.services import record
 from audit.tags import EventTag
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
-from portal.errors import Conflict, Invalid, NotAllowed
+from portal.errors import Conflict, NotAllowed, Taken
 from teams.actors import NO_REQUEST, Actor, ActorKind, Origin, member_actor
 from teams.locks import lock_members
 from teams.models import Invitation, Membership, Team, User
@@ -53,7 +53,7 @@ def invite(
     """Invite somebody to a role; return the invitation with its secret, not stored.
 
     Raises:
-        Invalid: the person is already a member, or already invited.
+        Taken: the person is already a member, or already invited.
         ValidationError: the e-mail address is invalid.
     """
     actor.require(Permission.MEMBER_MANAGE, team_id=team.pk)
@@ -77,12 +77,14 @@ def invite(
 
 
 def _require_uninvited(team: Team, email: str) -> None:
-    if members_of_team(team.pk).filter(user__email__iexact=email).exists():
-        raise Invalid({"email": ["This person is already a member."]})
-    if invitations_of_team(team.pk).filter(email__iexact=email).exists():
-        raise Invalid(
-            {"email": ["This person is already invited. Renew that invitation."]}
-        )
+    member = members_of_team(team.pk).filter(user__email__iexact=email).first()
+    if member is not None:
+        message = "This person is already a member."
+        raise Taken("already_member", {"email": [message]}, member.pk)
+    invitation = invitations_of_team(team.pk).filter(email__iexact=email).first()
+    if invitation is not None:
+        message = "This person is already invited. Renew that invitation."
+        raise Taken("already_invited", {"email": [message]}, invitation.pk)
 
 
 @transaction.atomic

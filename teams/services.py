@@ -12,6 +12,7 @@ from django.db.models import Q
 from audit.services import record
 from audit.tags import EventTag
 from portal.crypto.secrets import Secret
+from portal.database.uniqueness import save_valid
 from portal.errors import Conflict, NotAllowed
 from teams.actors import NO_REQUEST, Actor, Origin, member_actor, system_actor
 from teams.api_tokens import stop_api_tokens
@@ -29,13 +30,17 @@ ModelT = TypeVar("ModelT", bound=models.Model)
 
 
 def apply_changes(instance: ModelT, changes: Mapping[str, object]) -> list[str]:
-    """Validate and save the named attributes; return those that changed."""
+    """Validate and save the named attributes; return those that changed.
+
+    Raises:
+        ValidationError: values are invalid.
+        Taken: another row has a value that must be unique.
+    """
     changed = [name for name, new in changes.items() if getattr(instance, name) != new]
     for name in changed:
         setattr(instance, name, changes[name])
     if changed:
-        instance.full_clean()
-        instance.save(update_fields=changed)
+        save_valid(instance, update_fields=changed)
     return changed
 
 
@@ -287,8 +292,7 @@ def create_service_account(
     service_account = ServiceAccount(
         team=team, name=name, role=role, created_by_id=actor.person_id
     )
-    service_account.full_clean()
-    service_account.save()
+    save_valid(service_account)
     record(actor, EventTag.SERVICE_ACCOUNT_CREATED, service_account, role=role)
     return service_account
 

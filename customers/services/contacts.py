@@ -17,7 +17,7 @@ from customers.selectors import (
     is_colleague,
 )
 from licenses.models import Customer
-from portal.errors import Conflict, Invalid
+from portal.errors import Conflict, Invalid, Taken
 from teams.actors import Actor
 from teams.permissions import Permission
 from teams.services import apply_changes
@@ -53,7 +53,8 @@ def add_contact(
     """Add a person to a customer. Nothing is sent to them.
 
     Raises:
-        Invalid: they are a contact already, or a member of the vendor's team.
+        Taken: they are a contact already.
+        Invalid: they are a member of the vendor's team.
         Conflict: the customer has as many contacts as allowed.
         ValidationError: the address or the name is invalid.
     """
@@ -79,8 +80,10 @@ def add_contact(
 
 def _require_may_be_added(customer: Customer, email: str) -> None:
     contacts = contacts_of_customer(customer)
-    if contacts.filter(email=email).exists():
-        raise Invalid({"email": ["This person is already a contact."]})
+    existing = contacts.filter(email=email).first()
+    if existing is not None:
+        message = "This person is already a contact."
+        raise Taken("already_contact", {"email": [message]}, existing.pk)
     if is_colleague(customer.team_id, email):
         team = customer.team.name
         message = (

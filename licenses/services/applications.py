@@ -2,14 +2,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from django.core.exceptions import ValidationError
 from django.db import models, transaction
 
 from audit.services import record
 from audit.tags import EventTag
 from licenses.models import Application, Channel, License, RetiredSlug
 from licenses.services.licenses import raise_sequences
-from portal.errors import Conflict
+from portal.database.uniqueness import save_valid
+from portal.errors import Conflict, Taken
 from teams.actors import Actor
 from teams.models import Team
 from teams.permissions import Permission
@@ -23,15 +23,14 @@ def create_application(
     """Create an application with a default channel, Stable.
 
     Raises:
-        ValidationError: the slug is taken, or retired by another team.
+        Taken: the slug is taken, or retired by another team.
     """
     actor.require(Permission.APPLICATION_MANAGE, team_id=team.pk)
     application = Application(team=team, name=name, slug=slug)
-    application.full_clean()
     if RetiredSlug.objects.filter(slug=slug).exclude(team=team).exists():
         taken = Application._meta.get_field("slug").error_messages["unique"]
-        raise ValidationError({"slug": taken})
-    application.save()
+        raise Taken("slug_taken", {"slug": [str(taken)]}, None)
+    save_valid(application)
     record(actor, EventTag.APPLICATION_CREATED, application, slug=slug)
     create_channel(
         actor=actor,
@@ -99,8 +98,7 @@ def create_channel(
         slug=slug,
         is_default=is_default,
     )
-    channel.full_clean()
-    channel.save()
+    save_valid(channel)
     record(actor, EventTag.CHANNEL_CREATED, channel, slug=slug, is_default=is_default)
     return channel
 

@@ -27,6 +27,7 @@ from licenses.selectors import secret_before
 from licenses.services.credential_use import inherit_networks
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
+from portal.database.uniqueness import save_valid
 from portal.errors import Conflict, Invalid
 from teams.actors import Actor
 from teams.permissions import Permission
@@ -253,8 +254,7 @@ def _generated(
     credential.created_by_id = actor.person_id
     credential.created_by_kind = actor.kind
     credential.created_by_label = actor.label[:254]
-    credential.full_clean()
-    credential.save()
+    save_valid(credential)
     return credential, new.text
 
 

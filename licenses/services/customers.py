@@ -11,6 +11,7 @@ from audit.tags import EventTag
 from licenses.alerts import tell_of_customer
 from licenses.models import Customer
 from licenses.services.licenses import raise_sequences
+from portal.database.uniqueness import save_valid
 from teams.actors import Actor
 from teams.models import Team
 from teams.permissions import Permission
@@ -24,8 +25,7 @@ def create_customer(
     """Add a customer of the team."""
     actor.require(Permission.CUSTOMER_MANAGE, team_id=team.pk)
     customer = Customer(team=team, name=name, email=email, custom_id=custom_id)
-    customer.full_clean()
-    customer.save()
+    save_valid(customer)
     change = record(actor, EventTag.CUSTOMER_CREATED, customer)
     tell_of_customer(Event.CUSTOMER_CREATED, customer, change)
     return customer

@@ -10,6 +10,7 @@ from licenses.models import Application, License, LicenseField
 from licenses.selectors import password_values
 from licenses.services.field_values import sealed_passwords
 from licenses.services.licenses import raise_sequences
+from portal.database.uniqueness import save_valid
 from teams.actors import Actor
 from teams.permissions import Permission
 from teams.services import apply_changes
@@ -22,8 +23,7 @@ def create_license_field(
     """Define a field for the application's licenses."""
     actor.require(Permission.APPLICATION_MANAGE, team_id=application.team_id)
     field = LicenseField(team_id=application.team_id, application=application, **values)
-    field.full_clean()
-    field.save()
+    save_valid(field)
     raise_sequences(application.licenses.all())
     record(actor, EventTag.LICENSE_FIELD_CREATED, field, type=field.type)
     return field

@@ -26,6 +26,7 @@ from portal.errors import (
     Invalid,
     NotAllowed,
     PortalError,
+    Taken,
     TooMany,
     UpstreamProblem,
 )
@@ -45,6 +46,7 @@ _STATUSES: dict[type[PortalError], int] = {
     NotAllowed: 403,
     Conflict: 409,
     Invalid: 400,
+    Taken: 409,
     TooMany: 429,
     Busy: 503,
     UpstreamProblem: 502,
@@ -85,9 +87,10 @@ def problem(
     *,
     errors: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
+    **more: object,
 ) -> Response:
-    """Return a problem details response."""
-    body = problem_body(status, code, detail)
+    """Return a problem details response, with ``more`` members for programs."""
+    body = problem_body(status, code, detail) | more
     if errors:
         body["errors"] = errors
     return Response(body, status, headers=headers, content_type=CONTENT_TYPE)
@@ -142,8 +145,14 @@ def _portal_problem(error: PortalError) -> Response:
     headers = {}
     if isinstance(error, TooMany):
         headers["Retry-After"] = str(error.retry_after)
+    more = {"existing": error.existing} if isinstance(error, Taken) else {}
     return problem(
-        _status(error), error.code, error.message, errors=errors, headers=headers
+        _status(error),
+        error.code,
+        error.message,
+        errors=errors,
+        headers=headers,
+        **more,
     )
 
 

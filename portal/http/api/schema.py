@@ -18,6 +18,13 @@ PROBLEM = {
             "description": "Messages by field",
             "additionalProperties": True,
         },
+        "existing": {
+            "type": "string",
+            "nullable": True,
+            "format": "uuid",
+            "description": "Of a 409 that says a value is taken: the ID of the object "
+            "that has it; null if it is another team's",
+        },
     },
     "required": ["type", "title", "status", "code", "detail"],
 }

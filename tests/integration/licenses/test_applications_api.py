@@ -95,10 +95,13 @@ def test_create_application_with_a_slug_of_another_team_is_refused(
 
     response = owner_api.post("/applications", {"name": "My App", "slug": "my-app"})
 
-    assert response.status_code == 400
+    assert response.status_code == 409
+    assert code_of(response) == "slug_taken"
     assert response.json()["errors"] == {
         "slug": ["This slug is taken. Choose another one."]
     }
+    assert response.json()["existing"] is None
+    assert not Application.objects.filter(team=owner_api.team).exists()
 
 
 def test_application_answers_to_id_and_slug(owner_api: ApiClient) -> None:
@@ -203,10 +206,12 @@ def test_slug_of_a_deleted_application_is_for_no_other_team(
 
     response = outsider_api.post("/applications", {"name": "Mine", "slug": "my-app"})
 
-    assert response.status_code == 400
+    assert response.status_code == 409
+    assert code_of(response) == "slug_taken"
     assert response.json()["errors"] == {
         "slug": ["This slug is taken. Choose another one."]
     }
+    assert response.json()["existing"] is None
     assert not Application.objects.exists()
     assert not Channel.objects.exists()
     assert audited(outsider_api.team) == []
@@ -223,7 +228,7 @@ def test_slug_of_a_deleted_application_stays_its_teams(
 
     taken = outsider_api.post("/applications", {"name": "Mine", "slug": "my-app"})
 
-    assert taken.status_code == 400
+    assert taken.status_code == 409
     assert not Application.objects.exists()
 
 

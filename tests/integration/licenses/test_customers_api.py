@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from licenses.models import Customer
-from tests.support.clients.api import ApiClient
+from tests.support.clients.api import ApiClient, code_of
 from tests.support.rows.audit import audited
 from tests.support.rows.factories import CustomerFactory, LicenseFactory
 
@@ -65,12 +65,28 @@ def test_custom_id_is_unique_in_a_team_only(
 ) -> None:
     body = {"name": "Initech", "custom_id": "c-1"}
 
-    assert owner_api.post("/customers", body).status_code == 201
+    first = owner_api.post("/customers", body)
+    assert first.status_code == 201
     assert outsider_api.post("/customers", body).status_code == 201
     again = owner_api.post("/customers", body)
 
-    assert again.status_code == 400
-    assert again.json()["errors"] == {"body": ["Another customer has this custom ID."]}
+    assert again.status_code == 409
+    assert code_of(again) == "custom_id_taken"
+    assert again.json()["errors"] == {
+        "custom_id": ["Another customer has this custom ID."]
+    }
+    assert again.json()["existing"] == first.json()["id"]
+    assert len(owner_api.get("/customers").json()["results"]) == 1
+
+
+def test_invalid_values_are_reported_before_a_conflict(owner_api: ApiClient) -> None:
+    body = {"name": "Initech", "custom_id": "c-1"}
+    owner_api.post("/customers", body)
+
+    response = owner_api.post("/customers", body | {"name": "a\u0001"})
+
+    assert response.status_code == 400
+    assert set(response.json()["errors"]) == {"name", "body"}
 
 
 def test_change_customer_raises_license_sequences(owner_api: ApiClient) -> None:

@@ -104,7 +104,7 @@ def test_add_a_field_of_each_type(
         ({"name": ""}, "name", "This field is required."),
         ({"name": "1x"}, "name", "Start with a letter"),
         ({"name": "expires_at"}, "name", "use expires_at for the license's own expiry"),
-        ({"name": "taken"}, "__all__", "The application has a field with this name."),
+        ({"name": "taken"}, "name", "The application has a field with this name."),
         ({"title": ""}, "title", "This field is required."),
         ({"type": "Date"}, "type", "Select a valid choice."),
         ({"type": "Integer", "default": "many"}, "default", "Enter a whole number."),

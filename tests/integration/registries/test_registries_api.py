@@ -260,15 +260,18 @@ def test_a_team_has_few_registries_of_one_endpoint(
 
 
 def test_slug_of_another_registry_is_refused(owner_api: ApiClient) -> None:
-    ExternalRegistryFactory(team=owner_api.team, slug="one")
+    one = ExternalRegistryFactory(team=owner_api.team, slug="one")
     ExternalRegistryFactory(team=owner_api.team, slug="two")
 
     response = owner_api.patch("/registries/two", {"slug": "one"})
 
-    assert response.status_code == 400
+    assert response.status_code == 409
+    assert code_of(response) == "slug_taken"
     assert response.json()["errors"] == {
-        "body": ["Another registry of the team has this slug."]
+        "slug": ["Another registry of the team has this slug."]
     }
+    assert response.json()["existing"] == str(one.pk)
+    assert owner_api.get("/registries/two").status_code == 200
 
 
 def test_duplicate_registry(owner_api: ApiClient, upstream: Upstream) -> None:

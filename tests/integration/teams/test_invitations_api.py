@@ -87,8 +87,6 @@ def test_create_answers_without_a_mail_server(
         ({"email": ""}, "email"),
         ({"email": "ada"}, "email"),
         ({"email": None}, "email"),
-        ({"email": "OWNER@acme.example"}, "email"),
-        ({"email": "Invited@acme.example"}, "email"),
         ({"role": "emperor"}, "role"),
         ({"role": None}, "role"),
         ({"link": "http://evil.example"}, "link"),
@@ -97,12 +95,33 @@ def test_create_answers_without_a_mail_server(
 def test_create_reports_the_invalid_field(
     change: dict[str, object], field: str, owner_api: ApiClient, owner: Membership
 ) -> None:
-    other = InvitationFactory(team=owner.team, email="invited@acme.example")
-
     response = owner_api.post("/invitations", BODY | change)
 
     assert response.status_code == 400
     assert list(response.json()["errors"]) == [field]
+    assert not Invitation.objects.exists()
+    assert audited(owner.team) == []
+
+
+@pytest.mark.parametrize(
+    ("email", "code"),
+    [
+        ("OWNER@acme.example", "already_member"),
+        ("Invited@acme.example", "already_invited"),
+    ],
+)
+def test_create_names_the_member_or_invitation_there_is(
+    email: str, code: str, owner_api: ApiClient, owner: Membership
+) -> None:
+    other = InvitationFactory(team=owner.team, email="invited@acme.example")
+    existing = {"already_member": owner.pk, "already_invited": other.pk}
+
+    response = owner_api.post("/invitations", BODY | {"email": email})
+
+    assert response.status_code == 409
+    assert code_of(response) == code
+    assert list(response.json()["errors"]) == ["email"]
+    assert response.json()["existing"] == str(existing[code])
     assert Invitation.objects.get() == other
     assert audited(owner.team) == []
 

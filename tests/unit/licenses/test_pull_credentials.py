@@ -20,7 +20,7 @@ from licenses.selectors import (
     pull_credentials_of_license,
 )
 from portal.crypto.secrets import Secret
-from portal.errors import Conflict, Invalid, NotAllowed
+from portal.errors import Conflict, Invalid, NotAllowed, Taken
 from teams.actors import NO_REQUEST, Actor, ActorKind, customer_actor, member_actor
 from teams.models import ApiToken, Membership, Team
 from teams.permissions import Role
@@ -107,8 +107,9 @@ def test_the_name_of_a_current_credential_is_taken(
 ) -> None:
     first = created(actor, license)
 
-    with pytest.raises(ValidationError, match="rotate that one"):
+    with pytest.raises(Taken, match="rotate that one") as refused:
         created(actor, license)
+    assert refused.value.existing == first.pk
     with pytest.raises(IntegrityError), transaction.atomic():
         PullCredentialFactory(license=license, name="cluster")
     services.revoke_pull_credential(actor=actor, credential=first)
