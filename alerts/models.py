@@ -13,11 +13,13 @@ from django.utils import timezone
 from alerts.webhook_url import MalformedUrl, parse_webhook_url
 from portal.crypto.fields import EncryptedField
 from teams.models import (
+    Changing,
     Made,
     Membership,
     TeamOwned,
     TeamOwnedQuerySet,
     User,
+    notes_changes,
     validate_printable,
 )
 
@@ -85,7 +87,7 @@ class Subscription(TeamOwned):
         return str(self.membership_id)
 
 
-class Webhook(Made):
+class Webhook(Changing, Made):
     """A URL of the team to which signed alerts are posted.
 
     ``secret`` signs; for a day after a replacement ``previous_secret`` signs too.
@@ -106,6 +108,8 @@ class Webhook(Made):
     disabled_reason = models.CharField(max_length=300, blank=True, editable=False)
 
     class Meta:
+        # A new secret sets previous_secret_until.
+        triggers = [notes_changes("failures", "secret", "previous_secret")]
         constraints = [
             models.UniqueConstraint(
                 fields=["team", "name"],

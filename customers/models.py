@@ -13,9 +13,11 @@ from django.utils import timezone
 from customers.accent import is_color
 from licenses.models import Application, Customer, License, NoticeKind
 from teams.models import (
+    Changing,
     LowerCaseEmailField,
     TeamOwned,
     TeamOwnedQuerySet,
+    notes_changes,
     validate_printable,
 )
 
@@ -43,7 +45,7 @@ class ContactRole(models.TextChoices):
     READER = "reader", "Reader"
 
 
-class Contact(TeamOwned):
+class Contact(Changing, TeamOwned):
     """A person at a customer: whoever shows that they read this address's mail.
 
     There is no link to an account. A contact is the user with this proven address, so
@@ -61,6 +63,7 @@ class Contact(TeamOwned):
     last_seen_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
+        triggers = [notes_changes("last_seen_at")]
         constraints = [
             models.UniqueConstraint(
                 fields=["customer", "email"],
@@ -154,7 +157,7 @@ class CustomerLink(TeamOwned):
         return "opened" if self.opened_at is not None else "sent"
 
 
-class VendorLook(TeamOwned):
+class VendorLook(Changing, TeamOwned):
     """How a team's customers see it; a team without one looks like Berth."""
 
     display_name = models.CharField(
@@ -175,6 +178,7 @@ class VendorLook(TeamOwned):
     )
 
     class Meta:
+        triggers = [notes_changes()]
         constraints = [
             models.UniqueConstraint(fields=["team"], name="customers_vendorlook_team"),
             models.CheckConstraint(
@@ -194,12 +198,13 @@ class VendorLook(TeamOwned):
         return self.display_name or self.team.name
 
 
-class MailChoice(TeamOwned):
+class MailChoice(Changing, TeamOwned):
     """Which kinds of notice a team mails to contacts; without one, the usual kinds."""
 
     kinds = ArrayField(models.CharField(max_length=32), blank=True)
 
     class Meta:
+        triggers = [notes_changes()]
         constraints = [
             models.UniqueConstraint(fields=["team"], name="customers_mailchoice_team")
         ]

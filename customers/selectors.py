@@ -114,7 +114,7 @@ def look_of_team(team: Team) -> VendorLook:
     A new row, not stored, if nothing has been chosen.
     """
     found = VendorLook.objects.for_team(team.pk).defer("logo").first()
-    look = found or VendorLook(team=team)
+    look = found or VendorLook(team=team, updated_at=team.created_at)
     look.team = team
     return look
 
@@ -139,7 +139,9 @@ def mail_choice(team: Team) -> MailChoice:
     A new row, not stored, if nothing has been chosen.
     """
     found = MailChoice.objects.for_team(team.pk).first()
-    return found or MailChoice(team=team, kinds=sorted(USUAL_KINDS))
+    if found is not None:
+        return found
+    return MailChoice(team=team, kinds=sorted(USUAL_KINDS), updated_at=team.created_at)
 
 
 def mailed_kinds(team: Team) -> list[str]:

@@ -371,7 +371,10 @@ SPECTACULAR_SETTINGS = {
         "Paths below `license` are for license holders, who sign in with HTTP Basic: "
         "any username, and the license ID or a pull credential as the password.\n\n"
         "Errors are RFC 9457 problem details with a stable `code`. Lists are cursor "
-        "pages. Creating POSTs take an `Idempotency-Key`."
+        "pages. Creating POSTs take an `Idempotency-Key`.\n\n"
+        "An object comes with an `ETag`. Send it back in `If-Match` with a change, and "
+        "the object is changed only if nobody else has changed it since: otherwise the "
+        "answer is 412."
     ),
     "EXTERNAL_DOCS": {"url": "/help/automate/", "description": "Automate by API"},
     "SERVE_INCLUDE_SCHEMA": False,

@@ -142,6 +142,7 @@ def change_registry(
     ``change_shares``. Pulls notice the change within one second.
     """
     actor.require(Permission.REGISTRY_MANAGE, team_id=registry.team_id)
+    _lock(registry)  # before its shares
     changed = apply_changes(registry, changes)
     if change_shares and _set_shares(registry, applications):
         changed.append("applications")
@@ -180,6 +181,7 @@ def replace_credential(
         registry=registry, active=True
     ).update(active=False)
     reset_health(registry)
+    _note_change(registry)
     _activate(draft, result)
     record(
         actor,
@@ -237,6 +239,12 @@ def delete_registry(*, actor: Actor, registry: ExternalRegistry) -> None:
     )
     _lock(registry)  # before its credentials and checks
     registry.delete()
+
+
+def _note_change(registry: ExternalRegistry) -> None:
+    """Let the registry be changed now: its credential and shares are other rows."""
+    registry.updated_at = timezone.now()
+    registry.save(update_fields=["updated_at"])
 
 
 def _lock(registry: ExternalRegistry) -> ExternalRegistry | None:
@@ -373,4 +381,5 @@ def _set_shares(
     )
     registry.shared_with_all = applications is None
     registry.save(update_fields=["shared_with_all"])
+    _note_change(registry)
     return True

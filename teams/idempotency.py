@@ -69,11 +69,14 @@ def is_same_request(record: IdempotencyRecord, fingerprint: str) -> bool:
     return lookup_keyring().matches(record.request_digest, fingerprint, purpose=PURPOSE)
 
 
-def keep_answer(record: IdempotencyRecord, status: int, body: Secret) -> None:
+def keep_answer(
+    record: IdempotencyRecord, status: int, headers: dict[str, str], body: Secret
+) -> None:
     """Keep what was answered, to answer the same again."""
     record.status = status
+    record.headers = headers
     record.body = body
-    record.save(update_fields=["status", "body"])
+    record.save(update_fields=["status", "headers", "body"])
 
 
 def delete_expired_idempotency_records() -> int:

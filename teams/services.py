@@ -17,7 +17,15 @@ from portal.errors import Conflict, NotAllowed
 from teams.actors import NO_REQUEST, Actor, Origin, member_actor, system_actor
 from teams.api_tokens import stop_api_tokens
 from teams.locks import lock_members
-from teams.models import ApiToken, Invitation, Membership, ServiceAccount, Team, User
+from teams.models import (
+    ApiToken,
+    Changing,
+    Invitation,
+    Membership,
+    ServiceAccount,
+    Team,
+    User,
+)
 from teams.permissions import Permission, Role, may_assign, may_invite
 from teams.selectors import (
     memberships_of_user,
@@ -41,6 +49,8 @@ def apply_changes(instance: ModelT, changes: Mapping[str, object]) -> list[str]:
         setattr(instance, name, changes[name])
     if changed:
         save_valid(instance, update_fields=changed)
+        if isinstance(instance, Changing):
+            instance.refresh_from_db(fields=["updated_at"])
     return changed
 
 

@@ -72,7 +72,9 @@ class WebhookSerializer(RowSerializer[Webhook]):
             "previous_secret_until",
             "created_by_id",
             "created_at",
+            "updated_at",
         ]
+        not_in_etag = ("failures",)
 
 
 class CreatedWebhookSerializer(WebhookSerializer):

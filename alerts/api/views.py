@@ -24,6 +24,7 @@ from alerts.selectors import (
     webhooks_for_team,
 )
 from teams.api.base import TeamView, find
+from teams.api.conditions import conditional
 from teams.api.idempotency import idempotent
 from teams.permissions import Permission
 
@@ -74,16 +75,16 @@ class WebhookView(_Webhooks):
         return self.shown(self.find(webhook_id))
 
     @extend_schema(request=WebhookChangesSerializer)
+    @conditional(Permission.WEBHOOK_MANAGE)
     def patch(self, request: Request, webhook_id: uuid.UUID) -> Response:
         """Change name, URL or events."""
         webhook = self.find(webhook_id)
         self.require(Permission.WEBHOOK_MANAGE)
         changes = self.validated(WebhookChangesSerializer)
-        webhook = services.change_webhook(
-            actor=self.actor, webhook=webhook, changes=changes
-        )
-        return self.shown(webhook)
+        services.change_webhook(actor=self.actor, webhook=webhook, changes=changes)
+        return self.stored()
 
+    @conditional(Permission.WEBHOOK_MANAGE)
     def delete(self, request: Request, webhook_id: uuid.UUID) -> Response:
         """Delete a webhook with its log of deliveries."""
         services.delete_webhook(actor=self.actor, webhook=self.find(webhook_id))
@@ -95,32 +96,33 @@ class WebhookSecretView(_Webhooks):
         operation_id="webhooks_replace_secret", responses=CreatedWebhookSerializer
     )
     @idempotent(Permission.WEBHOOK_MANAGE)
+    @conditional(Permission.WEBHOOK_MANAGE)
     def post(self, request: Request, webhook_id: uuid.UUID) -> Response:
         """Replace the secret, shown only once; the old one signs for another day."""
         secret = services.replace_webhook_secret(
             actor=self.actor, webhook=self.find(webhook_id)
         )
-        return self.shown(self.find(webhook_id), secret=secret.reveal())
+        return self.stored(secret=secret.reveal())
 
 
 class WebhookEnableView(_Webhooks):
+    @conditional(Permission.WEBHOOK_MANAGE)
     def post(self, request: Request, webhook_id: uuid.UUID) -> Response:
         """Enable a webhook again. Alerts that it missed are not sent."""
-        webhook = services.enable_webhook(
-            actor=self.actor, webhook=self.find(webhook_id)
-        )
-        return self.shown(webhook)
+        services.enable_webhook(actor=self.actor, webhook=self.find(webhook_id))
+        return self.stored()
 
 
 class WebhookDisableView(_Webhooks):
+    @conditional(Permission.WEBHOOK_MANAGE)
     def post(self, request: Request, webhook_id: uuid.UUID) -> Response:
         """Disable a webhook, and give up its pending deliveries."""
-        webhook = services.disable_webhook(
+        services.disable_webhook(
             actor=self.actor,
             webhook=self.find(webhook_id),
             reason=f"Disabled by {self.actor.label}.",
         )
-        return self.shown(webhook)
+        return self.stored()
 
 
 class _Deliveries(TeamView[Delivery]):

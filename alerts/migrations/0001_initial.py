@@ -6,6 +6,8 @@ import django.contrib.postgres.fields
 import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
+import pgtrigger.compiler
+import pgtrigger.migrations
 from django.conf import settings
 from django.db import migrations, models
 
@@ -228,6 +230,12 @@ class Migration(migrations.Migration):
                         to="teams.team",
                     ),
                 ),
+                (
+                    "updated_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
+                    ),
+                ),
             ],
             options={
                 "constraints": [
@@ -374,4 +382,19 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.RunSQL(FORWARD, BACKWARD),
+        pgtrigger.migrations.AddTrigger(
+            model_name="webhook",
+            trigger=pgtrigger.compiler.Trigger(
+                name="notes_changes",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."created_by_id" IS DISTINCT FROM (NEW."created_by_id") OR OLD."disabled_at" IS DISTINCT FROM (NEW."disabled_at") OR OLD."disabled_reason" IS DISTINCT FROM (NEW."disabled_reason") OR OLD."events" IS DISTINCT FROM (NEW."events") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."previous_secret_until" IS DISTINCT FROM (NEW."previous_secret_until") OR OLD."team_id" IS DISTINCT FROM (NEW."team_id") OR OLD."url" IS DISTINCT FROM (NEW."url"))',
+                    func="NEW.updated_at = clock_timestamp(); RETURN NEW;",
+                    hash="e4bfddec1ec9187a0e2554a2c59212df1400a821",
+                    operation="UPDATE",
+                    pgid="pgtrigger_notes_changes_d0e22",
+                    table="alerts_webhook",
+                    when="BEFORE",
+                ),
+            ),
+        ),
     ]

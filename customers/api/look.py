@@ -16,6 +16,8 @@ from customers.models import VendorLook
 from customers.selectors import look_of_team
 from customers.services.look import change_logo, change_look
 from teams.api.base import InputSerializer, RowSerializer, TeamView
+from teams.api.conditions import conditional
+from teams.locks import lock_team
 from teams.permissions import Permission
 
 _TEXTS = {
@@ -38,7 +40,7 @@ class LookSerializer(RowSerializer[VendorLook]):
 
     class Meta:
         model = VendorLook
-        fields = [*_TEXTS, "logo_url"]
+        fields = [*_TEXTS, "logo_url", "updated_at"]
 
     def get_logo_url(self, look: VendorLook) -> str | None:
         if not look.logo_digest:
@@ -85,13 +87,20 @@ class LookChangesSerializer(InputSerializer):
 class LookView(TeamView[VendorLook]):
     serializer_class = LookSerializer
 
+    def target(self) -> VendorLook:
+        return look_of_team(self.team)
+
+    def lock(self, row: VendorLook) -> None:
+        lock_team(row.team_id)
+
     def get(self, request: Request) -> Response:
         """Read how your customers see the team."""
         self.require(Permission.TEAM_READ)
-        return self.shown(look_of_team(self.team))
+        return self.stored()
 
     @extend_schema(request=LookChangesSerializer)
     @transaction.atomic
+    @conditional(Permission.TEAM_MANAGE)
     def patch(self, request: Request) -> Response:
         """Change how your customers see the team."""
         self.require(Permission.TEAM_MANAGE)
@@ -99,8 +108,8 @@ class LookView(TeamView[VendorLook]):
         if "logo" in changes:
             content = _decoded(changes.pop("logo"))
             change_logo(actor=self.actor, team=self.team, content=content)
-        look = change_look(actor=self.actor, team=self.team, changes=changes)
-        return self.shown(look)
+        change_look(actor=self.actor, team=self.team, changes=changes)
+        return self.stored()
 
 
 def _decoded(text: str | None) -> bytes | None:

@@ -10,6 +10,8 @@ from customers.selectors import mail_choice
 from customers.services.mail_choices import choose_mails
 from licenses.models import NoticeKind
 from teams.api.base import InputSerializer, RowSerializer, TeamView
+from teams.api.conditions import conditional
+from teams.locks import lock_team
 from teams.permissions import Permission
 
 KINDS = [(kind.value, kind.value) for kind in NoticeKind]
@@ -23,7 +25,7 @@ class MailChoiceSerializer(RowSerializer[MailChoice]):
 
     class Meta:
         model = MailChoice
-        fields = ["kinds"]
+        fields = ["kinds", "updated_at"]
 
 
 class MailChoiceChangesSerializer(InputSerializer):
@@ -37,15 +39,22 @@ class MailChoiceChangesSerializer(InputSerializer):
 class MailChoiceView(TeamView[MailChoice]):
     serializer_class = MailChoiceSerializer
 
+    def target(self) -> MailChoice:
+        return mail_choice(self.team)
+
+    def lock(self, row: MailChoice) -> None:
+        lock_team(row.team_id)
+
     def get(self, request: Request) -> Response:
         """Read which mails about licenses the contacts of your customers get."""
         self.require(Permission.TEAM_READ)
-        return self.shown(mail_choice(self.team))
+        return self.stored()
 
     @extend_schema(request=MailChoiceChangesSerializer)
+    @conditional(Permission.TEAM_MANAGE)
     def patch(self, request: Request) -> Response:
         """Change which mails about licenses the contacts of your customers get."""
         self.require(Permission.TEAM_MANAGE)
         values = self.validated(MailChoiceChangesSerializer)
         choose_mails(actor=self.actor, team=self.team, **values)
-        return self.shown(mail_choice(self.team))
+        return self.stored()

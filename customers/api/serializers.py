@@ -20,7 +20,9 @@ class ContactSerializer(RowSerializer[Contact]):
             "invited_by",
             "last_seen_at",
             "created_at",
+            "updated_at",
         ]
+        not_in_etag = ("last_seen_at",)
 
 
 class NewContactSerializer(InputSerializer):

@@ -21,12 +21,18 @@ from customers.api.serializers import (
 from customers.mail import site_of
 from customers.models import Contact, ContactRole, CustomerLink
 from customers.selectors import contacts_of_customer, links_of_customer
-from customers.services.contacts import add_contact, change_contact, remove_contact
+from customers.services.contacts import (
+    add_contact,
+    change_contact,
+    lock_people,
+    remove_contact,
+)
 from customers.services.links import send_links, withdraw_link
 from licenses.models import Customer, License
 from licenses.selectors import customers_for_team, licenses_for_team
 from portal.errors import Invalid
 from teams.api.base import TeamView, find
+from teams.api.conditions import conditional
 from teams.api.idempotency import idempotent
 from teams.permissions import Permission
 
@@ -47,6 +53,9 @@ class _Contacts(_OfCustomer):
 
     def get_queryset(self) -> QuerySet[Contact]:
         return contacts_of_customer(self.customer)
+
+    def lock(self, row: Contact) -> None:
+        lock_people(self.customer)
 
 
 class ContactsView(_Contacts):
@@ -75,6 +84,7 @@ class ContactView(_Contacts):
         return self.shown(self.find(contact_id))
 
     @extend_schema(request=ContactChangesSerializer)
+    @conditional(Permission.CONTACT_MANAGE)
     def patch(
         self, request: Request, customer_id: uuid.UUID, contact_id: uuid.UUID
     ) -> Response:
@@ -85,6 +95,7 @@ class ContactView(_Contacts):
         contact = change_contact(actor=self.actor, contact=contact, changes=changes)
         return self.shown(contact)
 
+    @conditional(Permission.CONTACT_MANAGE)
     def delete(
         self, request: Request, customer_id: uuid.UUID, contact_id: uuid.UUID
     ) -> Response:
@@ -155,6 +166,7 @@ class CustomerLinkView(_Links):
 
 class CustomerLinkWithdrawView(_Links):
     @extend_schema(request=None)
+    @conditional(Permission.CONTACT_MANAGE)
     def post(
         self, request: Request, customer_id: uuid.UUID, link_id: uuid.UUID
     ) -> Response:

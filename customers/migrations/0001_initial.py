@@ -6,6 +6,8 @@ import django.contrib.postgres.fields
 import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
+import pgtrigger.compiler
+import pgtrigger.migrations
 from django.db import migrations, models
 
 import customers.models
@@ -109,6 +111,12 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="teams.team",
+                    ),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
                     ),
                 ),
             ],
@@ -254,6 +262,12 @@ class Migration(migrations.Migration):
                         to="teams.team",
                     ),
                 ),
+                (
+                    "updated_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
@@ -342,6 +356,12 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="teams.team",
+                    ),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
                     ),
                 ),
             ],
@@ -483,4 +503,49 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.RunSQL(FORWARD, BACKWARD),
+        pgtrigger.migrations.AddTrigger(
+            model_name="contact",
+            trigger=pgtrigger.compiler.Trigger(
+                name="notes_changes",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."customer_id" IS DISTINCT FROM (NEW."customer_id") OR OLD."email" IS DISTINCT FROM (NEW."email") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."invited_by" IS DISTINCT FROM (NEW."invited_by") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."role" IS DISTINCT FROM (NEW."role") OR OLD."team_id" IS DISTINCT FROM (NEW."team_id"))',
+                    func="NEW.updated_at = clock_timestamp(); RETURN NEW;",
+                    hash="536276cd599fcf3baa2cef89402363333d1024f6",
+                    operation="UPDATE",
+                    pgid="pgtrigger_notes_changes_d39aa",
+                    table="customers_contact",
+                    when="BEFORE",
+                ),
+            ),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name="mailchoice",
+            trigger=pgtrigger.compiler.Trigger(
+                name="notes_changes",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."kinds" IS DISTINCT FROM (NEW."kinds") OR OLD."team_id" IS DISTINCT FROM (NEW."team_id"))',
+                    func="NEW.updated_at = clock_timestamp(); RETURN NEW;",
+                    hash="27ac87135ea00a1a09563cbb2c98d1c42a933a13",
+                    operation="UPDATE",
+                    pgid="pgtrigger_notes_changes_5d745",
+                    table="customers_mailchoice",
+                    when="BEFORE",
+                ),
+            ),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name="vendorlook",
+            trigger=pgtrigger.compiler.Trigger(
+                name="notes_changes",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."accent" IS DISTINCT FROM (NEW."accent") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."display_name" IS DISTINCT FROM (NEW."display_name") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."logo" IS DISTINCT FROM (NEW."logo") OR OLD."logo_digest" IS DISTINCT FROM (NEW."logo_digest") OR OLD."logo_type" IS DISTINCT FROM (NEW."logo_type") OR OLD."reply_to" IS DISTINCT FROM (NEW."reply_to") OR OLD."support_email" IS DISTINCT FROM (NEW."support_email") OR OLD."support_url" IS DISTINCT FROM (NEW."support_url") OR OLD."team_id" IS DISTINCT FROM (NEW."team_id"))',
+                    func="NEW.updated_at = clock_timestamp(); RETURN NEW;",
+                    hash="7374c06f92c06091b3cc05f0008a06977a119dd6",
+                    operation="UPDATE",
+                    pgid="pgtrigger_notes_changes_d853b",
+                    table="customers_vendorlook",
+                    when="BEFORE",
+                ),
+            ),
+        ),
     ]

@@ -13,6 +13,7 @@ from audit.tags import EventTag
 from customers.logo import NotALogo, read_logo
 from customers.models import VendorLook
 from teams.actors import Actor
+from teams.locks import lock_team
 from teams.models import Team
 from teams.permissions import Permission
 from teams.services import apply_changes
@@ -58,6 +59,7 @@ def change_logo(*, actor: Actor, team: Team, content: bytes | None) -> VendorLoo
 
 
 def _locked_look(team: Team) -> VendorLook:
+    lock_team(team.pk)
     VendorLook.objects.get_or_create(team=team)
     look = VendorLook.objects.for_team(team.pk).select_for_update().get()
     look.team = team

@@ -13,6 +13,7 @@ from customers.selectors import mailed_kinds
 from licenses.models import NoticeKind
 from portal.errors import Invalid
 from teams.actors import Actor, ActorKind, Origin, customer_actor
+from teams.locks import lock_team
 from teams.models import Team
 from teams.permissions import Permission
 
@@ -25,6 +26,7 @@ def choose_mails(*, actor: Actor, team: Team, kinds: Collection[str]) -> None:
     if unknown:
         raise Invalid({"kinds": [f"Unknown kind of mail: {unknown[0]!r}."]})
     chosen = sorted(set(kinds))
+    lock_team(team.pk)
     if chosen != mailed_kinds(team):
         MailChoice.objects.update_or_create(team=team, defaults={"kinds": chosen})
         record(actor, EventTag.CONTACT_MAILS_CHOSEN, team, team.pk, kinds=chosen)

@@ -19,6 +19,7 @@ from licenses.api.serializers import (
 from licenses.models import Application, Channel
 from licenses.selectors import applications_for_team, channels_for_application
 from teams.api.base import ModelT, TeamView, find_by_id_or_slug
+from teams.api.conditions import conditional
 from teams.api.idempotency import idempotent
 from teams.permissions import Permission
 
@@ -60,12 +61,16 @@ class ApplicationChildView(TeamView[ModelT]):
 class ApplicationView(ApplicationChildView[Application]):
     serializer_class = ApplicationSerializer
 
+    def target(self) -> Application:
+        return self.application
+
     def get(self, request: Request, application: str) -> Response:
         """Read an application, by ID or slug."""
         self.require(Permission.APPLICATION_READ)
         return self.shown(self.application)
 
     @extend_schema(request=ApplicationChangesSerializer)
+    @conditional(Permission.APPLICATION_MANAGE)
     def patch(self, request: Request, application: str) -> Response:
         """Rename an application. Its slug is fixed."""
         row = self.application
@@ -76,6 +81,7 @@ class ApplicationView(ApplicationChildView[Application]):
         )
         return self.shown(row)
 
+    @conditional(Permission.APPLICATION_MANAGE)
     def delete(self, request: Request, application: str) -> Response:
         """Delete an application that has no licenses."""
         services.delete_application(actor=self.actor, application=self.application)
@@ -116,6 +122,7 @@ class ChannelView(_Channels):
         return self.shown(self.find(channel_id))
 
     @extend_schema(request=ChannelChangesSerializer)
+    @conditional(Permission.APPLICATION_MANAGE)
     def patch(
         self, request: Request, application: str, channel_id: uuid.UUID
     ) -> Response:
@@ -128,6 +135,7 @@ class ChannelView(_Channels):
         )
         return self.shown(channel)
 
+    @conditional(Permission.APPLICATION_MANAGE)
     def delete(
         self, request: Request, application: str, channel_id: uuid.UUID
     ) -> Response:

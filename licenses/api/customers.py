@@ -19,6 +19,7 @@ from licenses.selectors import (
     customers_for_team,
 )
 from teams.api.base import TeamView
+from teams.api.conditions import conditional
 from teams.api.idempotency import idempotent
 from teams.permissions import Permission
 
@@ -54,6 +55,7 @@ class CustomerView(_Customers):
         return self.shown(self.find(customer_id))
 
     @extend_schema(request=CustomerChangesSerializer)
+    @conditional(Permission.CUSTOMER_MANAGE)
     def patch(self, request: Request, customer_id: uuid.UUID) -> Response:
         """Change name, e-mail address or custom ID."""
         customer = self.find(customer_id)
@@ -66,6 +68,7 @@ class CustomerView(_Customers):
 
 
 class CustomerArchiveView(_Customers):
+    @conditional(Permission.CUSTOMER_MANAGE)
     def post(self, request: Request, customer_id: uuid.UUID) -> Response:
         """Stop all pulls with the customer's licenses."""
         customer = self.find(customer_id)
@@ -74,6 +77,7 @@ class CustomerArchiveView(_Customers):
 
 
 class CustomerRestoreView(_Customers):
+    @conditional(Permission.CUSTOMER_MANAGE)
     def post(self, request: Request, customer_id: uuid.UUID) -> Response:
         """Undo archiving: licenses neither expired nor revoked can pull again."""
         customer = self.find(customer_id)

@@ -18,6 +18,7 @@ from licenses.models import LicenseField
 from licenses.selectors import (
     license_fields_for_application,
 )
+from teams.api.conditions import conditional
 from teams.api.idempotency import idempotent
 from teams.permissions import Permission
 
@@ -54,6 +55,7 @@ class LicenseFieldView(_LicenseFields):
         return self.shown(self.find(field_id))
 
     @extend_schema(request=LicenseFieldChangesSerializer)
+    @conditional(Permission.APPLICATION_MANAGE)
     def patch(
         self, request: Request, application: str, field_id: uuid.UUID
     ) -> Response:
@@ -66,6 +68,7 @@ class LicenseFieldView(_LicenseFields):
         )
         return self.shown(field)
 
+    @conditional(Permission.APPLICATION_MANAGE)
     def delete(
         self, request: Request, application: str, field_id: uuid.UUID
     ) -> Response:

@@ -33,6 +33,7 @@ from licenses.selectors import (
 from portal.crypto.secrets import Secret
 from portal.errors import Invalid
 from teams.api.base import TeamView, by_id_or_slug, find
+from teams.api.conditions import conditional
 from teams.api.idempotency import idempotent
 from teams.permissions import Permission
 
@@ -44,10 +45,6 @@ class LicenseDetail(TeamView[License]):
 
     def get_queryset(self) -> QuerySet[License]:
         return licenses_for_team(self.team_id)
-
-    def stored(self, license_id: uuid.UUID, status: int = 200) -> Response:
-        """Return a license as it is in the database."""
-        return self.shown(self.find(license_id), status)
 
 
 class LicensesView(LicenseDetail):
@@ -71,7 +68,7 @@ class LicensesView(LicenseDetail):
             channel=_channel(application, values.pop("channel")),
             **values,
         )
-        return self.stored(license.pk, 201)
+        return self.shown(self.find(license.pk), 201)
 
     def _application(self, text: str) -> Application:
         application = by_id_or_slug(applications_for_team(self.team_id), text)
@@ -90,9 +87,10 @@ class LicenseView(LicenseDetail):
     def get(self, request: Request, license_id: uuid.UUID) -> Response:
         """Read a license."""
         self.require(Permission.LICENSE_READ)
-        return self.stored(license_id)
+        return self.stored()
 
     @extend_schema(request=LicenseChangesSerializer)
+    @conditional(Permission.LICENSE_CHANGE)
     def patch(self, request: Request, license_id: uuid.UUID) -> Response:
         """Change channel, type, expiry or field values. Pulls follow in a second."""
         license = self.find(license_id)
@@ -101,25 +99,27 @@ class LicenseView(LicenseDetail):
         if "channel" in changes:
             changes["channel"] = _channel(license.application, changes["channel"])
         services.change_license(actor=self.actor, license=license, changes=changes)
-        return self.stored(license_id)
+        return self.stored()
 
 
 class LicenseRevokeView(LicenseDetail):
     @extend_schema(request=RevocationSerializer)
+    @conditional(Permission.LICENSE_REVOKE)
     def post(self, request: Request, license_id: uuid.UUID) -> Response:
         """Stop pulls within one second. Revoking twice keeps the first reason."""
         license = self.find(license_id)
         self.require(Permission.LICENSE_REVOKE)
         reason = self.validated(RevocationSerializer)["reason"]
         services.revoke_license(actor=self.actor, license=license, reason=reason)
-        return self.stored(license_id)
+        return self.stored()
 
 
 class LicenseReinstateView(LicenseDetail):
+    @conditional(Permission.LICENSE_REVOKE)
     def post(self, request: Request, license_id: uuid.UUID) -> Response:
         """Undo a revocation."""
         services.reinstate_license(actor=self.actor, license=self.find(license_id))
-        return self.stored(license_id)
+        return self.stored()
 
 
 class LicenseSearchView(LicenseDetail):

@@ -33,6 +33,7 @@ from portal.http.client_address import neighbourhood_of
 from portal.limits.minute_counts import count, seconds_left
 from teams.actors import Origin
 from teams.api.base import TeamView, find
+from teams.api.conditions import conditional
 from teams.api.idempotency import idempotent
 from teams.permissions import Permission
 
@@ -50,6 +51,10 @@ class _PullCredentials(TeamView[PullCredential]):
 
     def get_queryset(self) -> QuerySet[PullCredential]:
         return pull_credentials_of_license(self.license)
+
+    def lock(self, row: PullCredential) -> None:
+        # What changes a license's credentials locks the license alone.
+        super().lock(self.license)
 
     def made(self, credential: PullCredential, secret: Secret) -> Response:
         return self.shown(credential, 201, credential=secret.reveal())
@@ -86,6 +91,7 @@ class PullCredentialView(_PullCredentials):
         return self.shown(self.find(credential_id))
 
     @extend_schema(request=PullCredentialChangesSerializer)
+    @conditional(Permission.CREDENTIAL_MANAGE)
     def patch(
         self, request: Request, license_id: uuid.UUID, credential_id: uuid.UUID
     ) -> Response:
@@ -96,7 +102,7 @@ class PullCredentialView(_PullCredentials):
         services.change_pull_credential(
             actor=self.actor, credential=credential, changes=changes
         )
-        return self.shown(self.find(credential_id))
+        return self.stored()
 
 
 class PullCredentialRotateView(_PullCredentials):
@@ -104,6 +110,7 @@ class PullCredentialRotateView(_PullCredentials):
         request=ReplacementSerializer, responses={201: CreatedPullCredentialSerializer}
     )
     @idempotent(Permission.CREDENTIAL_MANAGE)
+    @conditional(Permission.CREDENTIAL_MANAGE)
     def post(
         self, request: Request, license_id: uuid.UUID, credential_id: uuid.UUID
     ) -> Response:
@@ -119,13 +126,14 @@ class PullCredentialRotateView(_PullCredentials):
 
 class PullCredentialRevokeView(_PullCredentials):
     @extend_schema(request=None)
+    @conditional(Permission.CREDENTIAL_MANAGE)
     def post(
         self, request: Request, license_id: uuid.UUID, credential_id: uuid.UUID
     ) -> Response:
         """Stop pulls with it within one second; other credentials go on."""
         credential = self.find(credential_id)
         services.revoke_pull_credential(actor=self.actor, credential=credential)
-        return self.shown(self.find(credential_id))
+        return self.stored()
 
 
 class LicenseReplaceIdView(LicenseDetail):
@@ -135,6 +143,7 @@ class LicenseReplaceIdView(LicenseDetail):
         responses={201: ReplacedLicenseSerializer},
     )
     @idempotent(Permission.CREDENTIAL_MANAGE)
+    @conditional(Permission.CREDENTIAL_MANAGE)
     def post(self, request: Request, license_id: uuid.UUID) -> Response:
         """Give a license another ID; the old one stays valid for a while."""
         license = self.find(license_id)
@@ -142,7 +151,7 @@ class LicenseReplaceIdView(LicenseDetail):
         secret = services.replace_license_id(
             actor=self.actor, license=license, **values
         )
-        return self.shown(self.find(license_id), 201, license_id=secret.reveal())
+        return self.stored(201, license_id=secret.reveal())
 
 
 class LeakedCredentialView(GenericAPIView[Any]):

@@ -26,7 +26,7 @@ CREDENTIAL_STATES = [(state.value, state.value) for state in CredentialState]
 class ApplicationSerializer(RowSerializer[Application]):
     class Meta:
         model = Application
-        fields = ["id", "name", "slug", "created_at"]
+        fields = ["id", "name", "slug", "created_at", "updated_at"]
 
 
 class NewApplicationSerializer(InputSerializer):
@@ -41,7 +41,7 @@ class ApplicationChangesSerializer(InputSerializer):
 class ChannelSerializer(RowSerializer[Channel]):
     class Meta:
         model = Channel
-        fields = ["id", "name", "slug", "is_default", "created_at"]
+        fields = ["id", "name", "slug", "is_default", "created_at", "updated_at"]
 
 
 class NewChannelSerializer(InputSerializer):
@@ -60,7 +60,15 @@ class CustomerSerializer(RowSerializer[Customer]):
 
     class Meta:
         model = Customer
-        fields = ["id", "name", "email", "custom_id", "archived_at", "created_at"]
+        fields = [
+            "id",
+            "name",
+            "email",
+            "custom_id",
+            "archived_at",
+            "created_at",
+            "updated_at",
+        ]
 
 
 class NewCustomerSerializer(InputSerializer):
@@ -88,6 +96,7 @@ class LicenseFieldSerializer(RowSerializer[LicenseField]):
             "hidden",
             "options",
             "created_at",
+            "updated_at",
         ]
 
 
@@ -149,7 +158,11 @@ class LicenseSerializer(RowSerializer[License]):
             "sequence",
             "field_values",
             "created_at",
+            "updated_at",
         ]
+        # A value may be a password, to be guessed from its hash. New ones raise the
+        # sequence.
+        not_in_etag = ("field_values",)
 
     def get_state(self, license: License) -> LicenseState:
         return license.state()
@@ -220,9 +233,11 @@ class PullCredentialSerializer(RowSerializer[PullCredential]):
             "last_used_client",
             "created_by",
             "created_at",
+            "updated_at",
             "revoked_by",
             "revoked_at",
         ]
+        not_in_etag = ("last_used_at", "last_used_address", "last_used_client")
 
     def get_state(self, credential: PullCredential) -> CredentialState:
         return credential.state()

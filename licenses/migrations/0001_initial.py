@@ -143,6 +143,12 @@ class Migration(migrations.Migration):
                         to="teams.team",
                     ),
                 ),
+                (
+                    "updated_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
+                    ),
+                ),
             ],
             options={
                 "constraints": [
@@ -209,6 +215,12 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="teams.team",
+                    ),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
                     ),
                 ),
             ],
@@ -299,6 +311,12 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="teams.team",
+                    ),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
                     ),
                 ),
             ],
@@ -467,6 +485,12 @@ class Migration(migrations.Migration):
                         to="teams.team",
                     ),
                 ),
+                (
+                    "updated_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
+                    ),
+                ),
             ],
             options={
                 "indexes": [
@@ -613,6 +637,12 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="teams.team",
+                    ),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
                     ),
                 ),
             ],
@@ -890,6 +920,12 @@ class Migration(migrations.Migration):
                         to="teams.team",
                     ),
                 ),
+                (
+                    "updated_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
+                    ),
+                ),
             ],
             options={
                 "indexes": [
@@ -1050,4 +1086,94 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.RunSQL(FORWARD, BACKWARD),
+        pgtrigger.migrations.AddTrigger(
+            model_name="application",
+            trigger=pgtrigger.compiler.Trigger(
+                name="notes_changes",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."slug" IS DISTINCT FROM (NEW."slug") OR OLD."team_id" IS DISTINCT FROM (NEW."team_id"))',
+                    func="NEW.updated_at = clock_timestamp(); RETURN NEW;",
+                    hash="56ee249efb5e6fad629be044295ac397b2825814",
+                    operation="UPDATE",
+                    pgid="pgtrigger_notes_changes_d6863",
+                    table="licenses_application",
+                    when="BEFORE",
+                ),
+            ),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name="channel",
+            trigger=pgtrigger.compiler.Trigger(
+                name="notes_changes",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."application_id" IS DISTINCT FROM (NEW."application_id") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."is_default" IS DISTINCT FROM (NEW."is_default") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."slug" IS DISTINCT FROM (NEW."slug") OR OLD."team_id" IS DISTINCT FROM (NEW."team_id"))',
+                    func="NEW.updated_at = clock_timestamp(); RETURN NEW;",
+                    hash="13e0480169ff015b5932ed40283598fdb1dc2ecd",
+                    operation="UPDATE",
+                    pgid="pgtrigger_notes_changes_e492d",
+                    table="licenses_channel",
+                    when="BEFORE",
+                ),
+            ),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name="customer",
+            trigger=pgtrigger.compiler.Trigger(
+                name="notes_changes",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."archived_at" IS DISTINCT FROM (NEW."archived_at") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."custom_id" IS DISTINCT FROM (NEW."custom_id") OR OLD."email" IS DISTINCT FROM (NEW."email") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."team_id" IS DISTINCT FROM (NEW."team_id"))',
+                    func="NEW.updated_at = clock_timestamp(); RETURN NEW;",
+                    hash="c2cae3a107a84552e3cc0c280bd1045e80735d5e",
+                    operation="UPDATE",
+                    pgid="pgtrigger_notes_changes_573f9",
+                    table="licenses_customer",
+                    when="BEFORE",
+                ),
+            ),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name="license",
+            trigger=pgtrigger.compiler.Trigger(
+                name="notes_changes",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."application_id" IS DISTINCT FROM (NEW."application_id") OR OLD."channel_id" IS DISTINCT FROM (NEW."channel_id") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."customer_id" IS DISTINCT FROM (NEW."customer_id") OR OLD."expires_at" IS DISTINCT FROM (NEW."expires_at") OR OLD."field_values" IS DISTINCT FROM (NEW."field_values") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."id_version" IS DISTINCT FROM (NEW."id_version") OR OLD."license_id_digest" IS DISTINCT FROM (NEW."license_id_digest") OR OLD."previous_license_id_digest" IS DISTINCT FROM (NEW."previous_license_id_digest") OR OLD."previous_license_id_ends_at" IS DISTINCT FROM (NEW."previous_license_id_ends_at") OR OLD."revoke_reason" IS DISTINCT FROM (NEW."revoke_reason") OR OLD."revoked_at" IS DISTINCT FROM (NEW."revoked_at") OR OLD."revoked_by_id" IS DISTINCT FROM (NEW."revoked_by_id") OR OLD."sequence" IS DISTINCT FROM (NEW."sequence") OR OLD."team_id" IS DISTINCT FROM (NEW."team_id") OR OLD."type" IS DISTINCT FROM (NEW."type"))',
+                    func="NEW.updated_at = clock_timestamp(); RETURN NEW;",
+                    hash="2b45550a0cd4838ce73438a6f624db6ce20e4f8b",
+                    operation="UPDATE",
+                    pgid="pgtrigger_notes_changes_a0346",
+                    table="licenses_license",
+                    when="BEFORE",
+                ),
+            ),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name="licensefield",
+            trigger=pgtrigger.compiler.Trigger(
+                name="notes_changes",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."application_id" IS DISTINCT FROM (NEW."application_id") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."default" IS DISTINCT FROM (NEW."default") OR OLD."hidden" IS DISTINCT FROM (NEW."hidden") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."options" IS DISTINCT FROM (NEW."options") OR OLD."required" IS DISTINCT FROM (NEW."required") OR OLD."team_id" IS DISTINCT FROM (NEW."team_id") OR OLD."title" IS DISTINCT FROM (NEW."title") OR OLD."type" IS DISTINCT FROM (NEW."type"))',
+                    func="NEW.updated_at = clock_timestamp(); RETURN NEW;",
+                    hash="a87846ba1146fd371497bc233a3f1be450c1fe9e",
+                    operation="UPDATE",
+                    pgid="pgtrigger_notes_changes_9d171",
+                    table="licenses_licensefield",
+                    when="BEFORE",
+                ),
+            ),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name="pullcredential",
+            trigger=pgtrigger.compiler.Trigger(
+                name="notes_changes",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."created_by_id" IS DISTINCT FROM (NEW."created_by_id") OR OLD."created_by_kind" IS DISTINCT FROM (NEW."created_by_kind") OR OLD."created_by_label" IS DISTINCT FROM (NEW."created_by_label") OR OLD."created_with_id" IS DISTINCT FROM (NEW."created_with_id") OR OLD."digest" IS DISTINCT FROM (NEW."digest") OR OLD."expires_at" IS DISTINCT FROM (NEW."expires_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."key" IS DISTINCT FROM (NEW."key") OR OLD."license_id" IS DISTINCT FROM (NEW."license_id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."networks" IS DISTINCT FROM (NEW."networks") OR OLD."replaced_by_id" IS DISTINCT FROM (NEW."replaced_by_id") OR OLD."revoked_at" IS DISTINCT FROM (NEW."revoked_at") OR OLD."revoked_by_id" IS DISTINCT FROM (NEW."revoked_by_id") OR OLD."revoked_by_kind" IS DISTINCT FROM (NEW."revoked_by_kind") OR OLD."revoked_by_label" IS DISTINCT FROM (NEW."revoked_by_label") OR OLD."team_id" IS DISTINCT FROM (NEW."team_id"))',
+                    func="NEW.updated_at = clock_timestamp(); RETURN NEW;",
+                    hash="3160729be7c36c187cb304f2013dc7b0846f630d",
+                    operation="UPDATE",
+                    pgid="pgtrigger_notes_changes_9a634",
+                    table="licenses_pullcredential",
+                    when="BEFORE",
+                ),
+            ),
+        ),
     ]

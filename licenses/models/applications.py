@@ -5,7 +5,13 @@ from django.db import models
 from django.db.models import Q
 
 from licenses.triggers import SLUG_NOT_RETIRED
-from teams.models import TeamOwned, validate_printable, validate_slug
+from teams.models import (
+    Changing,
+    TeamOwned,
+    notes_changes,
+    validate_printable,
+    validate_slug,
+)
 
 # An image name begins with the application's slug, or with proxy/. On a host that
 # serves both, these first words of a path lead elsewhere. Words that begin with "_" or
@@ -42,7 +48,7 @@ RESERVED_SLUGS = frozenset(
 )
 
 
-class Application(TeamOwned):
+class Application(Changing, TeamOwned):
     """Software that a team ships. Its slug is part of image names."""
 
     name = models.CharField(max_length=150, validators=[validate_printable])
@@ -60,7 +66,7 @@ class Application(TeamOwned):
                 fields=["team", "id"], name="licenses_application_team"
             )
         ]
-        triggers = [SLUG_NOT_RETIRED]
+        triggers = [SLUG_NOT_RETIRED, notes_changes()]
 
     def __str__(self) -> str:
         return self.slug
@@ -85,7 +91,7 @@ class RetiredSlug(TeamOwned):
         return self.slug
 
 
-class Channel(TeamOwned):
+class Channel(Changing, TeamOwned):
     """A line of releases of an application, such as Stable or Beta."""
 
     application = models.ForeignKey(
@@ -96,6 +102,7 @@ class Channel(TeamOwned):
     is_default = models.BooleanField(default=False)
 
     class Meta:
+        triggers = [notes_changes()]
         constraints = [
             models.UniqueConstraint(
                 fields=["application", "slug"],

@@ -15,15 +15,20 @@ from licenses.models.licenses import License
 from licenses.networks import canonical_network
 from teams.models import (
     LAST_USED_PRECISION,
+    Changing,
     Made,
     TeamOwned,
     TeamOwnedQuerySet,
     User,
+    notes_changes,
     validate_printable,
 )
 
 MAX_NETWORKS = 50
 MAX_CLIENT_LENGTH = 100
+
+
+_USE = ("last_used_at", "last_used_address", "last_used_client")
 
 
 class CredentialState(StrEnum):
@@ -61,7 +66,7 @@ class PullCredentialQuerySet(TeamOwnedQuerySet["PullCredential"]):
         return self.filter(unexpired, revoked_at__isnull=True)
 
 
-class PullCredential(Made):
+class PullCredential(Changing, Made):
     """A secret to pull with, beside a license's ID. Each secret is a row.
 
     Rotating makes another row of the same name, which replaces this one. Those who
@@ -130,6 +135,7 @@ class PullCredential(Made):
     objects = PullCredentialQuerySet.as_manager()  # type: ignore[misc]  # narrower
 
     class Meta:
+        triggers = [notes_changes(*_USE)]
         constraints = [
             models.UniqueConstraint(
                 fields=["license", "name"],

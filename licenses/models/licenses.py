@@ -15,7 +15,14 @@ from django.utils import timezone
 
 from licenses.models.applications import Application, Channel
 from portal.crypto.fields import EncryptedField
-from teams.models import TeamOwned, TeamOwnedQuerySet, User, validate_printable
+from teams.models import (
+    Changing,
+    TeamOwned,
+    TeamOwnedQuerySet,
+    User,
+    notes_changes,
+    validate_printable,
+)
 
 validate_field_name = RegexValidator(
     r"\A[a-zA-Z_][a-zA-Z0-9_]{0,99}\Z",
@@ -35,7 +42,7 @@ def validate_name_is_free(name: str) -> None:
         )
 
 
-class Customer(TeamOwned):
+class Customer(Changing, TeamOwned):
     """A buyer of the team's software, who holds licenses."""
 
     name = models.CharField(max_length=254, validators=[validate_printable])
@@ -58,6 +65,7 @@ class Customer(TeamOwned):
     )
 
     class Meta:
+        triggers = [notes_changes("search_text")]
         constraints = [
             models.UniqueConstraint(
                 fields=["team", "id"], name="licenses_customer_team"
@@ -84,7 +92,7 @@ class Customer(TeamOwned):
         return self.name
 
 
-class LicenseField(TeamOwned):
+class LicenseField(Changing, TeamOwned):
     """A typed value in every license of an application (entitlement)."""
 
     class Type(models.TextChoices):
@@ -109,6 +117,7 @@ class LicenseField(TeamOwned):
     options = ArrayField(models.CharField(max_length=254), default=list, blank=True)
 
     class Meta:
+        triggers = [notes_changes()]
         constraints = [
             models.UniqueConstraint(
                 fields=["application", "name"],
@@ -245,7 +254,7 @@ class LicenseType(models.TextChoices):
         }[self]
 
 
-class License(TeamOwned):
+class License(Changing, TeamOwned):
     """A customer's right to one application. Its ID is a pull credential."""
 
     Type = LicenseType
@@ -309,6 +318,8 @@ class License(TeamOwned):
     objects = LicenseQuerySet.as_manager()  # type: ignore[misc]  # narrower
 
     class Meta:
+        # A new ID has another digest, and new secret values raise the sequence.
+        triggers = [notes_changes("search_text", "license_id", "secret_field_values")]
         constraints = [
             models.CheckConstraint(
                 condition=Q(type__in=LicenseType.values),

@@ -65,7 +65,7 @@ def _set_archived(actor: Actor, customer: Customer, *, archived: bool) -> Custom
         .filter(pk=customer.pk, archived_at__isnull=archived)
         .update(archived_at=timezone.now() if archived else None)
     )
-    customer.refresh_from_db(fields=["archived_at"])
+    customer.refresh_from_db(fields=["archived_at", "updated_at"])
     if changed:
         tag, event = (
             (EventTag.CUSTOMER_ARCHIVED, Event.CUSTOMER_ARCHIVED)

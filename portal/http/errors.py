@@ -71,6 +71,7 @@ _TITLES = {
     405: "Method not allowed",
     406: "Not acceptable",
     409: "Conflict",
+    412: "Changed since",
     413: "Too large",
     415: "Unsupported media type",
     422: "Unprocessable request",
@@ -162,6 +163,8 @@ def _api_problem(error: exceptions.APIException) -> Response:
         headers["WWW-Authenticate"] = authenticate
     if wait := getattr(error, "wait", None):
         headers["Retry-After"] = str(int(wait) + 1)
+    if etag := getattr(error, "etag", None):
+        headers["ETag"] = etag
     if isinstance(error, exceptions.ValidationError):
         return problem(
             400, "invalid", "Some values are invalid.", errors=_fields(error.detail)

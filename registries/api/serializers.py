@@ -62,7 +62,9 @@ class RegistrySerializer(RowSerializer[ExternalRegistry]):
             "health_since",
             "health_checked_at",
             "created_at",
+            "updated_at",
         ]
+        not_in_etag = ("health", "health_since", "health_checked_at")
 
     def get_applications(self, registry: ExternalRegistry) -> list[str] | None:
         if registry.shared_with_all:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -52,6 +51,7 @@ from registries.selectors import (
 )
 from registries.services import NewCredential, NewRegistry
 from teams.api.base import ModelT, TeamView, by_id_or_slug, find_by_id_or_slug
+from teams.api.conditions import conditional
 from teams.api.idempotency import idempotent
 from teams.permissions import Permission
 
@@ -74,9 +74,8 @@ class _Registries(RegistryView[ExternalRegistry]):
     def get_queryset(self) -> QuerySet[ExternalRegistry]:
         return registries_for_team(self.team_id)
 
-    def stored(self, registry_id: uuid.UUID, status: int = 200) -> Response:
-        """Respond with the current state of a registry."""
-        return self.shown(self.find(registry_id), status)
+    def target(self) -> ExternalRegistry:
+        return self.registry
 
     def applications_named(self, names: Sequence[str]) -> list[Application]:
         """Return the team's applications with these IDs or slugs, or raise Invalid."""
@@ -106,7 +105,7 @@ class RegistriesView(_Registries):
             applications=self._new.applications,
             result=self._result,
         )
-        return self.stored(registry.pk, 201)
+        return self.shown(self.find(registry.pk), 201)
 
     def prepare(self) -> None:
         values = self.validated(NewRegistrySerializer)
@@ -136,6 +135,7 @@ class RegistryDetailView(_Registries):
         return self.shown(self.registry)
 
     @extend_schema(request=RegistryChangesSerializer)
+    @conditional(Permission.REGISTRY_MANAGE)
     def patch(self, request: Request, registry: str) -> Response:
         """Change slug, realm, patterns or sharing, effective within a second."""
         row = self.registry
@@ -150,8 +150,9 @@ class RegistryDetailView(_Registries):
             applications=applications,
             change_shares=change_shares,
         )
-        return self.stored(row.pk)
+        return self.shown(self.find(row.pk))
 
+    @conditional(Permission.REGISTRY_MANAGE)
     def delete(self, request: Request, registry: str) -> Response:
         """Delete a registry and its credential; pulls through it stop."""
         services.delete_registry(actor=self.actor, registry=self.registry)
@@ -208,12 +209,13 @@ class RegistryCredentialView(_Registries):
         operation_id="registries_replace_credential", request=NewCredentialSerializer
     )
     @idempotent(Permission.REGISTRY_MANAGE)
+    @conditional(Permission.REGISTRY_MANAGE)
     def put(self, request: Request, registry: str) -> Response:
         """Replace the credential once the registry has accepted the new one."""
         services.replace_credential(
             actor=self.actor, draft=self._draft, result=self._result
         )
-        return self.stored(self._draft.registry_id)
+        return self.stored()
 
     def prepare(self) -> None:
         row = self.registry
@@ -238,7 +240,7 @@ class RegistryDuplicateView(_Registries):
         duplicate = services.duplicate_registry(
             actor=self.actor, registry=row, slug=slug
         )
-        return self.stored(duplicate.pk, 201)
+        return self.shown(self.find(duplicate.pk), 201)
 
 
 class RegistryChecksView(RegistryView[CredentialCheck]):

@@ -6,6 +6,8 @@ import django.contrib.postgres.fields
 import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
+import pgtrigger.compiler
+import pgtrigger.migrations
 from django.conf import settings
 from django.db import migrations, models
 
@@ -190,6 +192,12 @@ class Migration(migrations.Migration):
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="teams.team",
+                    ),
+                ),
+                (
+                    "updated_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
                     ),
                 ),
             ],
@@ -685,4 +693,19 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.RunSQL(FORWARD, BACKWARD),
+        pgtrigger.migrations.AddTrigger(
+            model_name="externalregistry",
+            trigger=pgtrigger.compiler.Trigger(
+                name="notes_changes",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."endpoint" IS DISTINCT FROM (NEW."endpoint") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."provider" IS DISTINCT FROM (NEW."provider") OR OLD."repository_patterns" IS DISTINCT FROM (NEW."repository_patterns") OR OLD."shared_with_all" IS DISTINCT FROM (NEW."shared_with_all") OR OLD."slug" IS DISTINCT FROM (NEW."slug") OR OLD."team_id" IS DISTINCT FROM (NEW."team_id") OR OLD."test_image" IS DISTINCT FROM (NEW."test_image") OR OLD."trusted_realm" IS DISTINCT FROM (NEW."trusted_realm"))',
+                    func="NEW.updated_at = clock_timestamp(); RETURN NEW;",
+                    hash="4c69027d01019f52589d4fccc9a1574d25bb5270",
+                    operation="UPDATE",
+                    pgid="pgtrigger_notes_changes_c196a",
+                    table="registries_externalregistry",
+                    when="BEFORE",
+                ),
+            ),
+        ),
     ]

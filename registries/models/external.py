@@ -18,7 +18,13 @@ from registries.providers import (
     canonical_endpoint,
     endpoint_problem,
 )
-from teams.models import Made, TeamOwned, validate_slug
+from teams.models import (
+    Changing,
+    Made,
+    TeamOwned,
+    notes_changes,
+    validate_slug,
+)
 
 MAX_SECRET_BYTES = 16 * 1024
 MAX_PATTERNS = 50
@@ -56,7 +62,14 @@ def default_patterns() -> list[str]:
     return ["*"]
 
 
-class ExternalRegistry(TeamOwned):
+# What checks find out, and when they are due: nobody changed it.
+_OF_CHECKS = (
+    *("health", "health_since", "health_checked_at", "suspect", "failures"),
+    *("next_check_at", "claimed_until"),
+)
+
+
+class ExternalRegistry(Changing, TeamOwned):
     """A registry of the vendor that Berth pulls through."""
 
     provider = models.CharField(
@@ -95,6 +108,7 @@ class ExternalRegistry(TeamOwned):
     claimed_until = models.DateTimeField(null=True, editable=False)
 
     class Meta:
+        triggers = [notes_changes(*_OF_CHECKS)]
         verbose_name_plural = "external registries"
         constraints = [
             models.UniqueConstraint(

@@ -15,6 +15,7 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from portal.http.api.etags import IF_NONE_MATCH, etag_of, is_known
 from portal.http.values import parse_id, parse_instant
 from teams.actors import Actor
 from teams.api.authentication import SignedIn
@@ -78,6 +79,32 @@ class TeamView(GenericAPIView[Any], Generic[ModelT]):
         row: ModelT = find(self.get_queryset(), pk=pk)
         return row
 
+    def target(self) -> Any:
+        """Return the object that the URL names, the last of its parameters."""
+        return self.find(list(self.kwargs.values())[-1])
+
+    def lock(self, row: Any) -> None:
+        """Lock what the services lock before they change the row."""
+        rows = type(row).objects.filter(pk=row.pk)
+        list(rows.select_for_update(no_key=True).values_list("pk"))
+
+    def locked(self) -> Any:
+        """Return the object that the URL names as it is now, and keep it so."""
+        self.lock(self.target())
+        # Read by another statement: one that waits sees other tables as they were.
+        return self.target()
+
+    def etag(self, row: Any) -> str:
+        """Return the entity tag of a row as it is shown."""
+        return self._etag(self.get_serializer(row).data)
+
+    def _etag(self, shown: Mapping[str, Any]) -> str:
+        meta = getattr(self.serializer_class, "Meta", None)
+        unstable = getattr(meta, "not_in_etag", ())
+        return etag_of(
+            {name: value for name, value in shown.items() if name not in unstable}
+        )
+
     def page(self) -> Response:
         """Return a page of the filtered list."""
         self._refuse_unknown_parameters()
@@ -85,8 +112,23 @@ class TeamView(GenericAPIView[Any], Generic[ModelT]):
         return self.get_paginated_response(self.get_serializer(rows, many=True).data)
 
     def shown(self, instance: object, status: int = 200, **once: str) -> Response:
-        """Return one object, with what is shown only this once."""
-        return Response({**self.get_serializer(instance).data, **once}, status)
+        """Return one object, with what is shown only this once.
+
+        A row has an ETag, and is 304 to a GET that knows it.
+        """
+        shown = self.get_serializer(instance).data
+        if not isinstance(instance, Model):
+            return Response(shown, status)
+        etag = self._etag(shown)
+        known = self.request.headers.get(IF_NONE_MATCH)
+        is_read = self.request.method in {"GET", "HEAD"}
+        if is_read and known is not None and is_known(known, etag):
+            return Response(status=304, headers={"ETag": etag})
+        return Response({**shown, **once}, status, headers={"ETag": etag})
+
+    def stored(self, status: int = 200, **once: str) -> Response:
+        """Return the object that the URL names as it is stored now."""
+        return self.shown(self.target(), status, **once)
 
     def finalize_response(
         self,
@@ -159,6 +201,7 @@ class InputSerializer(serializers.Serializer[Any]):
 
 class RowSerializer(serializers.ModelSerializer[ModelT]):
     # Shows a row; all fields are read-only. The schema would repeat a docstring.
+    # Meta.not_in_etag names fields that change without anybody changing the row.
 
     def get_extra_kwargs(self) -> dict[str, Any]:
         return {name: {"read_only": True} for name in self.Meta.fields}

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
+KEPT_HEADERS = ("ETag", "Location")
 _KEY = re.compile(r"[\x20-\x7e]{1,255}")
 
 
@@ -102,7 +103,8 @@ def _answer_once(
             return _replay(record, fingerprint)
         response = answer()
         body = Secret(JSONRenderer().render(response.data).decode())
-        keep_answer(record, response.status_code, body)
+        headers = {name: response[name] for name in KEPT_HEADERS if name in response}
+        keep_answer(record, response.status_code, headers, body)
         return response
 
 
@@ -112,7 +114,7 @@ def _replay(record: IdempotencyRecord, fingerprint: str) -> Response:
     return Response(
         json.loads(record.body.reveal()),
         record.status,
-        headers={REPLAYED_HEADER: "true"},
+        headers={**record.headers, REPLAYED_HEADER: "true"},
     )
 
 

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from portal.crypto.secrets import Secret
 from teams.api.base import TeamView
+from teams.api.conditions import conditional
 from teams.api.idempotency import idempotent
 from teams.api.serializers import (
     InvitationSerializer,
@@ -73,6 +74,7 @@ class InvitationView(_Invitations):
         return self.shown(self.find(invitation_id))
 
     @extend_schema(operation_id="invitations_withdraw")
+    @conditional(Permission.MEMBER_MANAGE)
     def delete(self, request: Request, invitation_id: uuid.UUID) -> Response:
         """Withdraw an invitation; its link stops working."""
         withdraw_invitation(actor=self.actor, invitation=self.find(invitation_id))
@@ -82,6 +84,7 @@ class InvitationView(_Invitations):
 class InvitationRenewView(_Invitations):
     @extend_schema(responses=SentInvitationSerializer)
     @idempotent(Permission.MEMBER_MANAGE)
+    @conditional(Permission.MEMBER_MANAGE)
     def post(self, request: Request, invitation_id: uuid.UUID) -> Response:
         """Mail a new link, valid for a week; the old link stops working."""
         secret = renew_invitation(actor=self.actor, invitation=self.find(invitation_id))

@@ -30,9 +30,11 @@ class TeamSerializer(RowSerializer[Team]):
             "require_second_factor",
             "customers_make_credentials",
             "created_at",
+            "updated_at",
             "role",
             "permissions",
         ]
+        not_in_etag = ("role", "permissions")
 
     def get_role(self, team: Team) -> str:
         return self._actor.role.value
@@ -67,7 +69,7 @@ class MemberSerializer(RowSerializer[Membership]):
 
     class Meta:
         model = Membership
-        fields = ["id", "user_id", "email", "name", "role", "created_at"]
+        fields = ["id", "user_id", "email", "name", "role", "created_at", "updated_at"]
 
 
 class MemberChangesSerializer(InputSerializer):
@@ -82,7 +84,15 @@ class MemberChangesSerializer(InputSerializer):
 class InvitationSerializer(RowSerializer[Invitation]):
     class Meta:
         model = Invitation
-        fields = ["id", "email", "role", "invited_by_id", "expires_at", "created_at"]
+        fields = [
+            "id",
+            "email",
+            "role",
+            "invited_by_id",
+            "expires_at",
+            "created_at",
+            "updated_at",
+        ]
 
 
 class SentInvitationSerializer(InvitationSerializer):
@@ -104,7 +114,7 @@ class NewInvitationSerializer(InputSerializer):
 class ServiceAccountSerializer(RowSerializer[ServiceAccount]):
     class Meta:
         model = ServiceAccount
-        fields = ["id", "name", "role", "created_by_id", "created_at"]
+        fields = ["id", "name", "role", "created_by_id", "created_at", "updated_at"]
 
 
 class NewServiceAccountSerializer(InputSerializer):
@@ -136,6 +146,7 @@ class ApiTokenSerializer(RowSerializer[ApiToken]):
             "created_by_id",
             "created_at",
         ]
+        not_in_etag = ("last_used_at",)
 
     def get_role(self, api_token: ApiToken) -> Role | None:
         return Role(api_token.role) if api_token.role else None

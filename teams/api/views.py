@@ -13,6 +13,7 @@ from portal.errors import Invalid
 from portal.http.values import parse_id
 from teams import api_tokens, services
 from teams.api.base import TeamView, refuse_unknown
+from teams.api.conditions import conditional
 from teams.api.idempotency import idempotent
 from teams.api.serializers import (
     ApiTokenSerializer,
@@ -28,6 +29,7 @@ from teams.api.serializers import (
     TeamSerializer,
 )
 from teams.filters import ApiTokenFilter, AuditEventFilter
+from teams.locks import lock_members
 from teams.models import ApiToken, Membership, ServiceAccount, Team, User
 from teams.permissions import Permission, Role
 from teams.selectors import (
@@ -44,18 +46,22 @@ KEEP_TOKENS = "keep_api_tokens"
 class TeamDetailView(TeamView[Team]):
     serializer_class = TeamSerializer
 
+    def target(self) -> Team:
+        return Team.objects.get(pk=self.team_id)
+
     def get(self, request: Request) -> Response:
         """Read your team, with your role and permissions."""
         self.require(Permission.TEAM_READ)
         return self.shown(self.team)
 
     @extend_schema(request=TeamChangesSerializer)
+    @conditional(Permission.TEAM_MANAGE)
     def patch(self, request: Request) -> Response:
         """Change name, time zone, or what members and customers may do."""
         self.require(Permission.TEAM_MANAGE)
         team = services.change_team(
             actor=self.actor,
-            team=self.team,
+            team=self.target(),
             changes=self.validated(TeamChangesSerializer),
         )
         return self.shown(team)
@@ -66,6 +72,9 @@ class _Members(TeamView[Membership]):
 
     def get_queryset(self) -> QuerySet[Membership]:
         return members_of_team(self.team_id)
+
+    def lock(self, row: Membership) -> None:
+        lock_members(row.team_id)
 
 
 class MembersView(_Members):
@@ -82,6 +91,7 @@ class MemberView(_Members):
         return self.shown(self.find(member_id))
 
     @extend_schema(request=MemberChangesSerializer)
+    @conditional(Permission.MEMBER_MANAGE)
     def patch(self, request: Request, member_id: uuid.UUID) -> Response:
         """Give a member another role.
 
@@ -109,6 +119,7 @@ class MemberView(_Members):
             )
         ],
     )
+    @conditional(Permission.TEAM_READ)
     def delete(self, request: Request, member_id: uuid.UUID) -> Response:
         """Remove a member from the team, or leave it yourself.
 
@@ -179,6 +190,7 @@ class ServiceAccountView(_ServiceAccounts):
         return self.shown(self.find(service_account_id))
 
     @extend_schema(request=ServiceAccountChangesSerializer)
+    @conditional(Permission.SERVICE_ACCOUNT_MANAGE)
     def patch(self, request: Request, service_account_id: uuid.UUID) -> Response:
         """Change name or role; a role applies to existing tokens at once."""
         service_account = self.find(service_account_id)
@@ -190,6 +202,7 @@ class ServiceAccountView(_ServiceAccounts):
         )
         return self.shown(service_account)
 
+    @conditional(Permission.SERVICE_ACCOUNT_MANAGE)
     def delete(self, request: Request, service_account_id: uuid.UUID) -> Response:
         """Delete a service account; its tokens stop at once."""
         services.delete_service_account(
@@ -261,11 +274,12 @@ class ApiTokenView(_ApiTokens):
 
 
 class ApiTokenRevokeView(_ApiTokens):
+    @conditional(Permission.TEAM_READ)
     def post(self, request: Request, api_token_id: uuid.UUID) -> Response:
         """Stop an API token at once. Revoking again is not an error."""
         api_token = self.find(api_token_id)
         api_tokens.revoke_api_token(actor=self.actor, api_token=api_token)
-        return self.shown(api_token)
+        return self.stored()
 
 
 class AuditEventsView(TeamView[AuditEvent]):

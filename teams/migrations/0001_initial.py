@@ -6,6 +6,8 @@ import django.core.validators
 import django.db.models.deletion
 import django.db.models.functions.text
 import django.utils.timezone
+import pgtrigger.compiler
+import pgtrigger.migrations
 from django.conf import settings
 from django.db import migrations, models
 
@@ -89,6 +91,12 @@ class Migration(migrations.Migration):
                 ("customers_make_credentials", models.BooleanField(default=False)),
                 (
                     "created_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
+                    ),
+                ),
+                (
+                    "updated_at",
                     models.DateTimeField(
                         default=django.utils.timezone.now, editable=False
                     ),
@@ -252,6 +260,12 @@ class Migration(migrations.Migration):
                         to="teams.team",
                     ),
                 ),
+                (
+                    "updated_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
+                    ),
+                ),
             ],
             options={
                 "constraints": [
@@ -330,6 +344,12 @@ class Migration(migrations.Migration):
                         to="teams.team",
                     ),
                 ),
+                (
+                    "updated_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
+                    ),
+                ),
             ],
             options={
                 "constraints": [
@@ -393,6 +413,7 @@ class Migration(migrations.Migration):
                         to="teams.team",
                     ),
                 ),
+                ("headers", models.JSONField(default=dict)),
             ],
             options={
                 "indexes": [
@@ -640,6 +661,12 @@ class Migration(migrations.Migration):
                         to="teams.team",
                     ),
                 ),
+                (
+                    "updated_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
+                    ),
+                ),
             ],
             options={
                 "constraints": [
@@ -727,4 +754,64 @@ class Migration(migrations.Migration):
             ],
         ),
         migrations.RunSQL(FORWARD, BACKWARD),
+        pgtrigger.migrations.AddTrigger(
+            model_name="invitation",
+            trigger=pgtrigger.compiler.Trigger(
+                name="notes_changes",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."accepted_at" IS DISTINCT FROM (NEW."accepted_at") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."digest" IS DISTINCT FROM (NEW."digest") OR OLD."email" IS DISTINCT FROM (NEW."email") OR OLD."expires_at" IS DISTINCT FROM (NEW."expires_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."invited_by_id" IS DISTINCT FROM (NEW."invited_by_id") OR OLD."role" IS DISTINCT FROM (NEW."role") OR OLD."sent_with_id" IS DISTINCT FROM (NEW."sent_with_id") OR OLD."team_id" IS DISTINCT FROM (NEW."team_id"))',
+                    func="NEW.updated_at = clock_timestamp(); RETURN NEW;",
+                    hash="eddcf9e88c1ee6f874456429d7af4262915d2fa0",
+                    operation="UPDATE",
+                    pgid="pgtrigger_notes_changes_78d2e",
+                    table="teams_invitation",
+                    when="BEFORE",
+                ),
+            ),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name="membership",
+            trigger=pgtrigger.compiler.Trigger(
+                name="notes_changes",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."role" IS DISTINCT FROM (NEW."role") OR OLD."team_id" IS DISTINCT FROM (NEW."team_id") OR OLD."user_id" IS DISTINCT FROM (NEW."user_id"))',
+                    func="NEW.updated_at = clock_timestamp(); RETURN NEW;",
+                    hash="79c7227bd6e075f99099ea32af9ba1ff02ea637b",
+                    operation="UPDATE",
+                    pgid="pgtrigger_notes_changes_c0b3c",
+                    table="teams_membership",
+                    when="BEFORE",
+                ),
+            ),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name="serviceaccount",
+            trigger=pgtrigger.compiler.Trigger(
+                name="notes_changes",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."created_by_id" IS DISTINCT FROM (NEW."created_by_id") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."role" IS DISTINCT FROM (NEW."role") OR OLD."team_id" IS DISTINCT FROM (NEW."team_id"))',
+                    func="NEW.updated_at = clock_timestamp(); RETURN NEW;",
+                    hash="c69519da0a2aba9163f6acd6f04f23a2f78e0a2d",
+                    operation="UPDATE",
+                    pgid="pgtrigger_notes_changes_7b6ca",
+                    table="teams_serviceaccount",
+                    when="BEFORE",
+                ),
+            ),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name="team",
+            trigger=pgtrigger.compiler.Trigger(
+                name="notes_changes",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."customers_make_credentials" IS DISTINCT FROM (NEW."customers_make_credentials") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."require_second_factor" IS DISTINCT FROM (NEW."require_second_factor") OR OLD."slug" IS DISTINCT FROM (NEW."slug") OR OLD."time_zone" IS DISTINCT FROM (NEW."time_zone"))',
+                    func="NEW.updated_at = clock_timestamp(); RETURN NEW;",
+                    hash="debcc7f2e9c535bb604aea36fd715672800cb46c",
+                    operation="UPDATE",
+                    pgid="pgtrigger_notes_changes_d888e",
+                    table="teams_team",
+                    when="BEFORE",
+                ),
+            ),
+        ),
     ]

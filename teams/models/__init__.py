@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from teams.models.changes import Changing, notes_changes
 from teams.models.idempotency import IdempotencyRecord
 from teams.models.mails import StoredMail
 from teams.models.sessions import Session, SessionKeyField, StoredKey, stored_key
@@ -30,6 +31,7 @@ __all__ = [
     "ROLES",
     "ApiToken",
     "ApiTokenQuerySet",
+    "Changing",
     "IdempotencyRecord",
     "Invitation",
     "LowerCaseEmailField",
@@ -47,6 +49,7 @@ __all__ = [
     "User",
     "UserManager",
     "available_time_zones",
+    "notes_changes",
     "stored_key",
     "validate_printable",
     "validate_slug",

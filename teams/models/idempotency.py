@@ -20,6 +20,7 @@ class IdempotencyRecord(TeamOwned):
     key = models.CharField(max_length=255)
     request_digest = models.CharField(max_length=100)
     status = models.PositiveSmallIntegerField()
+    headers = models.JSONField(default=dict)
     body = EncryptedField()
 
     class Meta:

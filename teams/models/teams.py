@@ -15,6 +15,7 @@ from django.db.models import Count, F, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce, Lower
 from django.utils import timezone
 
+from teams.models.changes import Changing, notes_changes
 from teams.permissions import Role
 
 # A slug is one component of a repository name (distribution-spec, "Pulling manifests").
@@ -119,7 +120,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.email
 
 
-class Team(models.Model):
+class Team(Changing):
     """A vendor: owns everything else."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -134,6 +135,9 @@ class Team(models.Model):
     # With a license alone, through the API for license holders.
     customers_make_credentials = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        triggers = [notes_changes()]
 
     def __str__(self) -> str:
         return self.name
@@ -190,11 +194,12 @@ class Made(TeamOwned):
         return ""
 
 
-class Membership(TeamOwned):
+class Membership(Changing, TeamOwned):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=16, choices=ROLES)
 
     class Meta:
+        triggers = [notes_changes()]
         constraints = [
             models.UniqueConstraint(
                 fields=["team", "user"],
@@ -214,7 +219,7 @@ class Membership(TeamOwned):
         return f"{self.user.email} ({self.role})"
 
 
-class Invitation(TeamOwned):
+class Invitation(Changing, TeamOwned):
     """An offer to join the team, sent to one e-mail address.
 
     The link in the mail holds a secret, of which only a digest is stored.
@@ -240,6 +245,7 @@ class Invitation(TeamOwned):
     accepted_at = models.DateTimeField(null=True, editable=False)
 
     class Meta:
+        triggers = [notes_changes()]
         constraints = [
             models.CheckConstraint(
                 condition=Q(role__in=[role.value for role in Role]),
@@ -266,13 +272,14 @@ class Invitation(TeamOwned):
         return self.email.lower() == user.email.lower()
 
 
-class ServiceAccount(Made):
+class ServiceAccount(Changing, Made):
     """An identity for automation, with a role of its own."""
 
     name = models.CharField(max_length=150, validators=[validate_printable])
     role = models.CharField(max_length=16, choices=ROLES)
 
     class Meta:
+        triggers = [notes_changes()]
         constraints = [
             models.UniqueConstraint(
                 fields=["team", "name"],

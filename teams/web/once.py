@@ -52,7 +52,7 @@ def once(request: ActingRequest, form: CreateForm) -> Iterator[Submission]:
             _go_to_object(request, form, record)
         submission = Submission(request)
         yield submission
-        keep_answer(record, 302, Secret(submission.address))
+        keep_answer(record, 302, {}, Secret(submission.address))
 
 
 def raise_if_submitted(request: ActingRequest, form: CreateForm) -> None:

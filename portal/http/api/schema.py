@@ -35,6 +35,13 @@ _IDEMPOTENCY_KEY = {
     "response for 24 hours, instead of creating another object.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
+_IF_MATCH = {
+    "in": "header",
+    "name": "If-Match",
+    "description": "The ETag of the object as it was read, or `*`. If it has changed "
+    "since, the answer is 412 and nothing changes.",
+    "schema": {"type": "string"},
+}
 _VERBS = {
     "GET": "read",
     "POST": "create",
@@ -81,8 +88,11 @@ class BerthSchema(AutoSchema):
         if operation is None:
             return None
         handler = getattr(self.view, self.method.lower())
+        parameters = operation.setdefault("parameters", [])
         if getattr(handler, "is_idempotent", False):
-            operation.setdefault("parameters", []).append(_IDEMPOTENCY_KEY)
+            parameters.append(_IDEMPOTENCY_KEY)
+        if getattr(handler, "is_conditional", False):
+            parameters.append(_IF_MATCH)
         return operation
 
 
