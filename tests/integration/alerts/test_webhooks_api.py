@@ -70,6 +70,7 @@ def test_created_webhook_carries_its_secret_once(
         "previous_secret_until": None,
         "created_by_id": str(member.user_id),
         "created_at": made["created_at"],
+        "updated_at": made["updated_at"],
     }
     assert member_api.get(f"/webhooks/{made['id']}").json() == made
     assert member_api.get("/webhooks").json()["results"] == [made]
@@ -125,8 +126,9 @@ def test_invalid_values_are_reported_by_field(
 def test_name_is_taken_once(owner_api: ApiClient, webhook: Webhook) -> None:
     response = owner_api.post("/webhooks", BODY)
 
-    assert response.status_code == 400
-    assert "Another webhook has this name." in response.content.decode()
+    assert response.status_code == 409
+    assert code_of(response) == "name_taken"
+    assert response.json()["existing"] == str(webhook.pk)
     assert Webhook.objects.count() == 1
 
 

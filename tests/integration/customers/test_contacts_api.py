@@ -38,7 +38,7 @@ def test_adding_a_contact_sends_no_mail(
 
     assert response.status_code == 201
     contact = Contact.objects.get()
-    assert response.json() | {"created_at": None} == {
+    assert response.json() | {"created_at": None, "updated_at": None} == {
         "id": str(contact.pk),
         "email": "anna@initech.example",
         "name": "Anna",
@@ -46,6 +46,7 @@ def test_adding_a_contact_sends_no_mail(
         "invited_by": "support@acme.example",
         "last_seen_at": None,
         "created_at": None,
+        "updated_at": None,
     }
     assert not StoredMail.objects.exists()
 
@@ -55,7 +56,6 @@ def test_adding_a_contact_sends_no_mail(
     [
         ({}, "email"),
         ({"email": "nobody"}, "email"),
-        ({"email": "anna@initech.example"}, "email"),
         ({"email": "owner@acme.example"}, "email"),
         ({"email": "a@b.example", "role": "owner"}, "role"),
         ({"email": "a@b.example", "name": "a\nb"}, "name"),

@@ -12,6 +12,7 @@ from django.db import connection
 
 from licenses.models import PullCredential
 from registries.models import ExternalRegistry
+from registries.models.health import Outcome
 from teams.models import Membership, Team
 from tests.integration.test_outsiders import (
     ACTION,
@@ -235,10 +236,8 @@ def test_use_and_checks_change_no_etag(owner_api: ApiClient, world: World) -> No
     paths = [address(CREDENTIAL, world.ids), f"/registries/{world.registry.pk}"]
     before = [owner_api.get(path) for path in paths]
 
-    PullCredential.objects.update(
-        last_used_at="2026-01-01T00:00Z", last_used_client="d"
-    )
-    ExternalRegistry.objects.update(health="ok", failures=3)
+    PullCredential.objects.update(last_used_client="docker/27")
+    ExternalRegistry.objects.update(health=Outcome.UNREACHABLE, failures=3)
 
     after = [owner_api.get(path) for path in paths]
     for one, other in zip(before, after, strict=True):

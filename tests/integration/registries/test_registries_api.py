@@ -31,7 +31,7 @@ def test_connect_registry_that_accepts_the_credential(
     registry = ExternalRegistry.objects.get()
     shown = response.json()
     assert shown | dict.fromkeys(
-        ("created_at", "health_since", "health_checked_at")
+        ("created_at", "updated_at", "health_since", "health_checked_at")
     ) == {
         "id": str(registry.pk),
         "provider": "other",
@@ -48,6 +48,7 @@ def test_connect_registry_that_accepts_the_credential(
         "health_since": None,
         "health_checked_at": None,
         "created_at": None,
+        "updated_at": None,
     }
     assert shown["health_checked_at"] is not None
     check = CredentialCheck.objects.get()

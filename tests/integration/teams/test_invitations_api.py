@@ -43,6 +43,7 @@ def test_create_mails_the_link_and_returns_it_once(
         "invited_by_id": str(owner.user_id),
         "expires_at": invitation.expires_at.isoformat().replace("+00:00", "Z"),
         "created_at": invitation.created_at.isoformat().replace("+00:00", "Z"),
+        "updated_at": invitation.updated_at.isoformat().replace("+00:00", "Z"),
     }
     assert owner_api.get(f"/invitations/{invitation.pk}").json() == created
     assert owner_api.get("/invitations").json()["results"] == [created]

@@ -120,12 +120,13 @@ def test_create_service_account(owner_api: ApiClient) -> None:
     assert response.status_code == 201
     account = ServiceAccount.objects.get()
     assert account.created_by is not None
-    assert response.json() | {"created_at": None} == {
+    assert response.json() | {"created_at": None, "updated_at": None} == {
         "id": str(account.pk),
         "name": "ci",
         "role": "developer",
         "created_by_id": str(account.created_by_id),
         "created_at": None,
+        "updated_at": None,
     }
     assert audited(owner_api.team) == [("service-account:created", "ci")]
 

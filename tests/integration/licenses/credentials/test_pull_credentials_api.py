@@ -72,6 +72,7 @@ def test_a_created_credential_is_shown_with_its_text_once(
         "last_used_client": "",
         "created_by": "owner@acme.example",
         "created_at": values["created_at"],
+        "updated_at": values["updated_at"],
         "revoked_by": "",
         "revoked_at": None,
     }
