@@ -33,6 +33,8 @@ class EventTag(StrEnum):
     APPLICATION_CHANGED = "application:changed"
     APPLICATION_IMAGES_LISTED = "application:images-listed"
     APPLICATION_DELETED = "application:deleted"
+    APPLICATION_ARCHIVED = "application:archived"
+    APPLICATION_RESTORED = "application:restored"
     CHANNEL_CREATED = "channel:created"
     CHANNEL_CHANGED = "channel:changed"
     CHANNEL_DELETED = "channel:deleted"
@@ -48,6 +50,7 @@ class EventTag(StrEnum):
     CUSTOMER_CHANGED = "customer:changed"
     CUSTOMER_ARCHIVED = "customer:archived"
     CUSTOMER_RESTORED = "customer:restored"
+    CUSTOMER_DELETED = "customer:deleted"
     CUSTOMER_VIEWED = "customer:viewed"
     CONTACT_ADDED = "contact:added"
     CONTACT_CHANGED = "contact:changed"
@@ -64,6 +67,9 @@ class EventTag(StrEnum):
     LICENSE_CHANGED = "license:changed"
     LICENSE_REVOKED = "license:revoked"
     LICENSE_REINSTATED = "license:reinstated"
+    LICENSE_ARCHIVED = "license:archived"
+    LICENSE_RESTORED = "license:restored"
+    LICENSE_DELETED = "license:deleted"
     LICENSE_FILE_DOWNLOADED = "license:file-downloaded"
     LICENSE_ID_REVEALED = "license:id-revealed"
     LICENSE_ID_REPLACED = "license:id-replaced"
@@ -116,6 +122,8 @@ _WORDS: dict[str, str] = {
     EventTag.APPLICATION_CHANGED: "Application changed",
     EventTag.APPLICATION_IMAGES_LISTED: "Images for customers listed",
     EventTag.APPLICATION_DELETED: "Application deleted",
+    EventTag.APPLICATION_ARCHIVED: "Application archived",
+    EventTag.APPLICATION_RESTORED: "Application restored",
     EventTag.CHANNEL_CREATED: "Channel added",
     EventTag.CHANNEL_CHANGED: "Channel changed",
     EventTag.CHANNEL_DELETED: "Channel deleted",
@@ -131,6 +139,7 @@ _WORDS: dict[str, str] = {
     EventTag.CUSTOMER_CHANGED: "Customer changed",
     EventTag.CUSTOMER_ARCHIVED: "Customer archived",
     EventTag.CUSTOMER_RESTORED: "Customer restored",
+    EventTag.CUSTOMER_DELETED: "Customer deleted",
     EventTag.CUSTOMER_VIEWED: "Customer's pages viewed",
     EventTag.CONTACT_ADDED: "Contact added",
     EventTag.CONTACT_CHANGED: "Contact changed",
@@ -147,6 +156,9 @@ _WORDS: dict[str, str] = {
     EventTag.LICENSE_CHANGED: "License changed",
     EventTag.LICENSE_REVOKED: "License revoked",
     EventTag.LICENSE_REINSTATED: "License reinstated",
+    EventTag.LICENSE_ARCHIVED: "License archived",
+    EventTag.LICENSE_RESTORED: "License restored",
+    EventTag.LICENSE_DELETED: "License deleted",
     EventTag.LICENSE_FILE_DOWNLOADED: "License file downloaded",
     EventTag.LICENSE_ID_REVEALED: "License ID shown",
     EventTag.LICENSE_ID_REPLACED: "License ID replaced",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 from django.db.models import Q, QuerySet
 from django_filters import rest_framework as filters
@@ -10,12 +11,31 @@ from licenses.selectors import contains_text, licenses_matching
 from portal.http.values import InstantFilter, parse_id
 
 
-class CustomerFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
+class ArchivableFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
+    """Leaves out what is archived, unless asked for it."""
+
+    archived = filters.ChoiceFilter(
+        choices=[("true", "true"), ("false", "false")],
+        method="filter_archived",
+        label="true: only what is archived, which is left out otherwise",
+    )
+
+    def filter_archived(self, rows: Any, _name: str, _text: str) -> Any:
+        return rows
+
+    def filter_queryset(self, rows: Any) -> Any:
+        is_archived = self.form.cleaned_data["archived"] == "true"
+        rows = super().filter_queryset(rows)
+        return rows.filter(archived_at__isnull=not is_archived)
+
+
+class ApplicationFilter(ArchivableFilter):
+    pass
+
+
+class CustomerFilter(ArchivableFilter):
     search = filters.CharFilter(
         method="filter_search", label="Part of the name, e-mail address or custom ID"
-    )
-    archived = filters.ChoiceFilter(
-        choices=[("true", "true"), ("false", "false")], method="filter_archived"
     )
     custom_id = filters.CharFilter()
     email = filters.CharFilter(lookup_expr="iexact")
@@ -25,17 +45,12 @@ class CustomerFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
     ) -> QuerySet[Customer]:
         return rows.filter(contains_text(text))
 
-    def filter_archived(
-        self, rows: QuerySet[Customer], _name: str, text: str
-    ) -> QuerySet[Customer]:
-        return rows.filter(archived_at__isnull=text == "false")
-
 
 # Not a state of its own: an active license that will expire soon.
 EXPIRING = "expiring"
 
 
-class LicenseFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
+class LicenseFilter(ArchivableFilter):
     state = filters.ChoiceFilter(
         choices=[
             *((state.value, state.value) for state in LicenseState),

@@ -12,6 +12,8 @@ from django.db.models import Count, Prefetch, Q, QuerySet, Value
 from django.db.models.functions import Lower
 from django.utils import timezone
 
+from audit.selectors import audit_events_for_team
+from audit.tags import EventTag
 from licenses.license_id import PURPOSE, is_license_id
 from licenses.models import (
     EXPIRES_SOON,
@@ -33,6 +35,11 @@ from portal.crypto.secrets import Secret
 HIDDEN_VALUE = "********"
 CHANNELS_SHOWN = 1000
 ENDED_SHOWN = 10
+_HANDED_OVER = (
+    EventTag.LICENSE_FILE_DOWNLOADED,
+    EventTag.LICENSE_ID_REVEALED,
+    EventTag.LICENSE_ID_REPLACED,
+)
 
 
 def customers_for_team(team_id: uuid.UUID) -> QuerySet[Customer]:
@@ -88,6 +95,19 @@ def license_numbers(team_id: uuid.UUID) -> LicenseNumbers:
         ),
     )
     return LicenseNumbers(**counts)
+
+
+def is_kept_for_the_record(license: License) -> bool:
+    """Return whether somebody had a secret of the license, or tried to pull with it."""
+    handed_over = audit_events_for_team(license.team_id).filter(
+        subject_id=license.pk, tag__in=_HANDED_OVER
+    )
+    return (
+        license.pull_credentials.exists()
+        or license.pulls.exists()
+        or license.traffic.exists()
+        or handed_over.exists()
+    )
 
 
 def channels_by_application(
@@ -269,15 +289,21 @@ def effective_field_values(license: License) -> list[tuple[LicenseField, object]
 
 
 def applications_for_team(team_id: uuid.UUID) -> QuerySet[Application]:
+    """Return the team's applications, without archived ones."""
+    return all_applications_of_team(team_id).filter(archived_at__isnull=True)
+
+
+def all_applications_of_team(team_id: uuid.UUID) -> QuerySet[Application]:
     return Application.objects.for_team(team_id).order_by("-created_at", "-id")
 
 
 def applications_with_licenses(team_id: uuid.UUID) -> QuerySet[Application]:
     """Return applications with their channels and numbers of licenses.
 
-    ``active_licenses`` leaves out revoked and expired licenses.
+    ``all_licenses`` leaves out archived ones, ``active_licenses`` revoked and expired
+    ones too.
     """
-    of_team = License.objects.for_team(team_id)
+    of_team = License.objects.for_team(team_id).unarchived()
     channels = Channel.objects.for_team(team_id).order_by("-is_default", "name", "pk")
     return (
         applications_for_team(team_id)

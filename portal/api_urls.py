@@ -62,6 +62,10 @@ urlpatterns = [
     path("applications", applications.ApplicationsView.as_view()),
     path("applications/<str:application>", applications.ApplicationView.as_view()),
     path(
+        "applications/<str:application>/restore",
+        applications.ApplicationRestoreView.as_view(),
+    ),
+    path(
         "applications/<str:application>/channels", applications.ChannelsView.as_view()
     ),
     path(
@@ -127,6 +131,7 @@ urlpatterns = [
     path("licenses", licenses.LicensesView.as_view()),
     path("licenses/search", licenses.LicenseSearchView.as_view()),
     path("licenses/<uuid:license_id>", licenses.LicenseView.as_view()),
+    path("licenses/<uuid:license_id>/restore", licenses.LicenseRestoreView.as_view()),
     path("licenses/<uuid:license_id>/revoke", licenses.LicenseRevokeView.as_view()),
     path(
         "licenses/<uuid:license_id>/reinstate", licenses.LicenseReinstateView.as_view()

@@ -31,7 +31,7 @@ HISTORY_SHOWN = 12
 def customer_detail(request: TeamRequest, customer_id: uuid.UUID) -> HttpResponse:
     """Show a customer with licenses, pull credentials, pulls, people and history."""
     customer: Customer = find(customers_with_licenses(request.team.pk), customer_id)
-    licenses = licenses_for_team(request.team.pk).filter(customer=customer)
+    licenses = licenses_for_team(request.team.pk).unarchived().filter(customer=customer)
     context: dict[str, Any] = {
         "customer": customer,
         "page": keyset_page(licenses, request.GET.get("page", "")),

@@ -11,24 +11,33 @@ from licenses import services
 from licenses.api.serializers import (
     ApplicationChangesSerializer,
     ApplicationSerializer,
+    ArchivedApplicationSerializer,
     ChannelChangesSerializer,
     ChannelSerializer,
     NewApplicationSerializer,
     NewChannelSerializer,
 )
+from licenses.filters import ApplicationFilter
 from licenses.models import Application, Channel
-from licenses.selectors import applications_for_team, channels_for_application
+from licenses.selectors import all_applications_of_team, channels_for_application
 from teams.api.base import ModelT, TeamView, find_by_id_or_slug
 from teams.api.conditions import conditional
 from teams.api.idempotency import idempotent
 from teams.permissions import Permission
 
+APPLICATION_KEPT = (
+    "Licenses of this application are kept for the record, so it is archived instead "
+    "of deleted. It is left out of lists, its images cannot be pulled or pushed, and "
+    "its slug stays reserved."
+)
+
 
 class ApplicationsView(TeamView[Application]):
     serializer_class = ApplicationSerializer
+    filterset_class = ApplicationFilter
 
     def get_queryset(self) -> QuerySet[Application]:
-        return applications_for_team(self.team_id)
+        return all_applications_of_team(self.team_id)
 
     def get(self, request: Request) -> Response:
         """List the team's applications."""
@@ -54,7 +63,7 @@ class ApplicationChildView(TeamView[ModelT]):
         if getattr(self, "swagger_fake_view", False):
             return Application(team_id=self.team_id)
         return find_by_id_or_slug(
-            applications_for_team(self.team_id), self.kwargs["application"]
+            all_applications_of_team(self.team_id), self.kwargs["application"]
         )
 
 
@@ -81,11 +90,33 @@ class ApplicationView(ApplicationChildView[Application]):
         )
         return self.shown(row)
 
+    @extend_schema(responses={200: ArchivedApplicationSerializer, 204: None})
     @conditional(Permission.APPLICATION_MANAGE)
     def delete(self, request: Request, application: str) -> Response:
-        """Delete an application that has no licenses."""
-        services.delete_application(actor=self.actor, application=self.application)
-        return Response(status=204)
+        """Delete an application that has no licenses.
+
+        One that had licenses that are archived is archived too, and returned: images
+        by its name are unknown from then on, and its slug stays reserved.
+        """
+        archived = services.delete_application(
+            actor=self.actor, application=self.application
+        )
+        if archived is None:
+            return Response(status=204)
+        return self.stored(detail=APPLICATION_KEPT)
+
+
+class ApplicationRestoreView(ApplicationChildView[Application]):
+    serializer_class = ApplicationSerializer
+
+    def target(self) -> Application:
+        return self.application
+
+    @conditional(Permission.APPLICATION_MANAGE)
+    def post(self, request: Request, application: str) -> Response:
+        """Undo archiving. Licenses stay archived until they are restored too."""
+        services.restore_application(actor=self.actor, application=self.application)
+        return self.stored()
 
 
 class _Channels(ApplicationChildView[Channel]):

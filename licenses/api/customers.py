@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from licenses import services
 from licenses.api.serializers import (
+    ArchivedCustomerSerializer,
     CustomerChangesSerializer,
     CustomerSerializer,
     NewCustomerSerializer,
@@ -22,6 +23,11 @@ from teams.api.base import TeamView
 from teams.api.conditions import conditional
 from teams.api.idempotency import idempotent
 from teams.permissions import Permission
+
+CUSTOMER_KEPT = (
+    "Licenses of this customer are kept for the record, so it is archived instead of "
+    "deleted, and left out of lists."
+)
 
 
 class _Customers(TeamView[Customer]):
@@ -65,6 +71,20 @@ class CustomerView(_Customers):
             actor=self.actor, customer=customer, changes=changes
         )
         return self.shown(customer)
+
+    @extend_schema(responses={200: ArchivedCustomerSerializer, 204: None})
+    @conditional(Permission.CUSTOMER_MANAGE)
+    def delete(self, request: Request, customer_id: uuid.UUID) -> Response:
+        """Delete a customer that has no licenses, with its contacts.
+
+        One with licenses that are archived is archived too, and returned.
+        """
+        archived = services.delete_customer(
+            actor=self.actor, customer=self.find(customer_id)
+        )
+        if archived is None:
+            return Response(status=204)
+        return self.stored(detail=CUSTOMER_KEPT)
 
 
 class CustomerArchiveView(_Customers):

@@ -15,6 +15,7 @@ from rest_framework.response import Response
 
 from licenses import services
 from licenses.api.serializers import (
+    ArchivedLicenseSerializer,
     LicenseChangesSerializer,
     LicenseSearchSerializer,
     LicenseSerializer,
@@ -36,6 +37,11 @@ from teams.api.base import TeamView, by_id_or_slug, find
 from teams.api.conditions import conditional
 from teams.api.idempotency import idempotent
 from teams.permissions import Permission
+
+LICENSE_KEPT = (
+    "This license was handed over or pulled with, so it is kept for the record: "
+    "archived instead of deleted, revoked, and left out of lists."
+)
 
 
 class LicenseDetail(TeamView[License]):
@@ -99,6 +105,28 @@ class LicenseView(LicenseDetail):
         if "channel" in changes:
             changes["channel"] = _channel(license.application, changes["channel"])
         services.change_license(actor=self.actor, license=license, changes=changes)
+        return self.stored()
+
+    @extend_schema(responses={200: ArchivedLicenseSerializer, 204: None})
+    @conditional(Permission.LICENSE_REVOKE)
+    def delete(self, request: Request, license_id: uuid.UUID) -> Response:
+        """Delete a license; its pulls stop within one second.
+
+        One that was handed over or pulled with is archived and revoked, and returned.
+        """
+        archived = services.delete_license(
+            actor=self.actor, license=self.find(license_id)
+        )
+        if archived is None:
+            return Response(status=204)
+        return self.stored(detail=LICENSE_KEPT)
+
+
+class LicenseRestoreView(LicenseDetail):
+    @conditional(Permission.LICENSE_REVOKE)
+    def post(self, request: Request, license_id: uuid.UUID) -> Response:
+        """Undo archiving. The license stays revoked until it is reinstated."""
+        services.restore_license(actor=self.actor, license=self.find(license_id))
         return self.stored()
 
 

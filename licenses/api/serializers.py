@@ -21,12 +21,20 @@ from teams.permissions import Permission
 
 STATES = [(state.value, state.value) for state in LicenseState]
 CREDENTIAL_STATES = [(state.value, state.value) for state in CredentialState]
+_KEPT = serializers.CharField(read_only=True, help_text="Why it is archived")
 
 
 class ApplicationSerializer(RowSerializer[Application]):
     class Meta:
         model = Application
-        fields = ["id", "name", "slug", "created_at", "updated_at"]
+        fields = ["id", "name", "slug", "archived_at", "created_at", "updated_at"]
+
+
+class ArchivedApplicationSerializer(ApplicationSerializer):
+    detail = _KEPT
+
+    class Meta(ApplicationSerializer.Meta):
+        fields = [*ApplicationSerializer.Meta.fields, "detail"]
 
 
 class NewApplicationSerializer(InputSerializer):
@@ -69,6 +77,13 @@ class CustomerSerializer(RowSerializer[Customer]):
             "created_at",
             "updated_at",
         ]
+
+
+class ArchivedCustomerSerializer(CustomerSerializer):
+    detail = _KEPT
+
+    class Meta(CustomerSerializer.Meta):
+        fields = [*CustomerSerializer.Meta.fields, "detail"]
 
 
 class NewCustomerSerializer(InputSerializer):
@@ -152,6 +167,7 @@ class LicenseSerializer(RowSerializer[License]):
             "type",
             "state",
             "expires_at",
+            "archived_at",
             "revoked_at",
             "revoked_by",
             "revoke_reason",
@@ -169,6 +185,13 @@ class LicenseSerializer(RowSerializer[License]):
 
     def get_field_values(self, license: License) -> dict[str, Any]:
         return shown_field_values(license, reveal=_may_reveal(self))
+
+
+class ArchivedLicenseSerializer(LicenseSerializer):
+    detail = _KEPT
+
+    class Meta(LicenseSerializer.Meta):
+        fields = [*LicenseSerializer.Meta.fields, "detail"]
 
 
 class NewLicenseSerializer(InputSerializer):

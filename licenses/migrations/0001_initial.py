@@ -149,6 +149,10 @@ class Migration(migrations.Migration):
                         default=django.utils.timezone.now, editable=False
                     ),
                 ),
+                (
+                    "archived_at",
+                    models.DateTimeField(blank=True, editable=False, null=True),
+                ),
             ],
             options={
                 "constraints": [
@@ -491,6 +495,10 @@ class Migration(migrations.Migration):
                         default=django.utils.timezone.now, editable=False
                     ),
                 ),
+                (
+                    "archived_at",
+                    models.DateTimeField(blank=True, editable=False, null=True),
+                ),
             ],
             options={
                 "indexes": [
@@ -526,6 +534,14 @@ class Migration(migrations.Migration):
                             _connector="OR",
                         ),
                         name="licenses_license_revoked_with_reason",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("archived_at__isnull", True),
+                            ("revoked_at__isnull", False),
+                            _connector="OR",
+                        ),
+                        name="licenses_license_archived_is_revoked",
                     ),
                     models.CheckConstraint(
                         condition=models.Q(
@@ -1087,21 +1103,6 @@ class Migration(migrations.Migration):
         ),
         migrations.RunSQL(FORWARD, BACKWARD),
         pgtrigger.migrations.AddTrigger(
-            model_name="application",
-            trigger=pgtrigger.compiler.Trigger(
-                name="notes_changes",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."slug" IS DISTINCT FROM (NEW."slug") OR OLD."team_id" IS DISTINCT FROM (NEW."team_id"))',
-                    func="NEW.updated_at = clock_timestamp(); RETURN NEW;",
-                    hash="56ee249efb5e6fad629be044295ac397b2825814",
-                    operation="UPDATE",
-                    pgid="pgtrigger_notes_changes_d6863",
-                    table="licenses_application",
-                    when="BEFORE",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
             model_name="channel",
             trigger=pgtrigger.compiler.Trigger(
                 name="notes_changes",
@@ -1132,21 +1133,6 @@ class Migration(migrations.Migration):
             ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name="license",
-            trigger=pgtrigger.compiler.Trigger(
-                name="notes_changes",
-                sql=pgtrigger.compiler.UpsertTriggerSql(
-                    condition='WHEN (OLD."application_id" IS DISTINCT FROM (NEW."application_id") OR OLD."channel_id" IS DISTINCT FROM (NEW."channel_id") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."customer_id" IS DISTINCT FROM (NEW."customer_id") OR OLD."expires_at" IS DISTINCT FROM (NEW."expires_at") OR OLD."field_values" IS DISTINCT FROM (NEW."field_values") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."id_version" IS DISTINCT FROM (NEW."id_version") OR OLD."license_id_digest" IS DISTINCT FROM (NEW."license_id_digest") OR OLD."previous_license_id_digest" IS DISTINCT FROM (NEW."previous_license_id_digest") OR OLD."previous_license_id_ends_at" IS DISTINCT FROM (NEW."previous_license_id_ends_at") OR OLD."revoke_reason" IS DISTINCT FROM (NEW."revoke_reason") OR OLD."revoked_at" IS DISTINCT FROM (NEW."revoked_at") OR OLD."revoked_by_id" IS DISTINCT FROM (NEW."revoked_by_id") OR OLD."sequence" IS DISTINCT FROM (NEW."sequence") OR OLD."team_id" IS DISTINCT FROM (NEW."team_id") OR OLD."type" IS DISTINCT FROM (NEW."type"))',
-                    func="NEW.updated_at = clock_timestamp(); RETURN NEW;",
-                    hash="2b45550a0cd4838ce73438a6f624db6ce20e4f8b",
-                    operation="UPDATE",
-                    pgid="pgtrigger_notes_changes_a0346",
-                    table="licenses_license",
-                    when="BEFORE",
-                ),
-            ),
-        ),
-        pgtrigger.migrations.AddTrigger(
             model_name="licensefield",
             trigger=pgtrigger.compiler.Trigger(
                 name="notes_changes",
@@ -1172,6 +1158,36 @@ class Migration(migrations.Migration):
                     operation="UPDATE",
                     pgid="pgtrigger_notes_changes_9a634",
                     table="licenses_pullcredential",
+                    when="BEFORE",
+                ),
+            ),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name="application",
+            trigger=pgtrigger.compiler.Trigger(
+                name="notes_changes",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."archived_at" IS DISTINCT FROM (NEW."archived_at") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."name" IS DISTINCT FROM (NEW."name") OR OLD."slug" IS DISTINCT FROM (NEW."slug") OR OLD."team_id" IS DISTINCT FROM (NEW."team_id"))',
+                    func="NEW.updated_at = clock_timestamp(); RETURN NEW;",
+                    hash="9cfb69c9eabd8cf54681d5c5cf70bde39f18a7a1",
+                    operation="UPDATE",
+                    pgid="pgtrigger_notes_changes_d6863",
+                    table="licenses_application",
+                    when="BEFORE",
+                ),
+            ),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name="license",
+            trigger=pgtrigger.compiler.Trigger(
+                name="notes_changes",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."application_id" IS DISTINCT FROM (NEW."application_id") OR OLD."archived_at" IS DISTINCT FROM (NEW."archived_at") OR OLD."channel_id" IS DISTINCT FROM (NEW."channel_id") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."customer_id" IS DISTINCT FROM (NEW."customer_id") OR OLD."expires_at" IS DISTINCT FROM (NEW."expires_at") OR OLD."field_values" IS DISTINCT FROM (NEW."field_values") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."id_version" IS DISTINCT FROM (NEW."id_version") OR OLD."license_id_digest" IS DISTINCT FROM (NEW."license_id_digest") OR OLD."previous_license_id_digest" IS DISTINCT FROM (NEW."previous_license_id_digest") OR OLD."previous_license_id_ends_at" IS DISTINCT FROM (NEW."previous_license_id_ends_at") OR OLD."revoke_reason" IS DISTINCT FROM (NEW."revoke_reason") OR OLD."revoked_at" IS DISTINCT FROM (NEW."revoked_at") OR OLD."revoked_by_id" IS DISTINCT FROM (NEW."revoked_by_id") OR OLD."sequence" IS DISTINCT FROM (NEW."sequence") OR OLD."team_id" IS DISTINCT FROM (NEW."team_id") OR OLD."type" IS DISTINCT FROM (NEW."type"))',
+                    func="NEW.updated_at = clock_timestamp(); RETURN NEW;",
+                    hash="cf3114d32e54dd89d0963153f12c043a90bdac57",
+                    operation="UPDATE",
+                    pgid="pgtrigger_notes_changes_a0346",
+                    table="licenses_license",
                     when="BEFORE",
                 ),
             ),

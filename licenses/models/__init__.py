@@ -22,13 +22,13 @@ from licenses.models.licenses import (
     License,
     LicenseField,
     LicenseQuerySet,
-    LicenseSigningKey,
     LicenseState,
     Standing,
     validate_field_name,
     validate_name_is_free,
 )
 from licenses.models.notices import Notice, NoticeKind
+from licenses.models.signing_keys import LicenseSigningKey
 
 __all__ = [
     "EXPIRES_SOON",

@@ -58,6 +58,8 @@ class Application(Changing, TeamOwned):
         validators=[validate_slug],
         error_messages={"unique": "This slug is taken. Choose another one."},
     )
+    # Kept for the record only: left out of lists, and unknown to decisions.
+    archived_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:
         constraints = [

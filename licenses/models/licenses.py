@@ -178,27 +178,6 @@ class LicenseField(Changing, TeamOwned):
             )
 
 
-class LicenseSigningKey(TeamOwned):
-    """The RSA key that signs an application's license files.
-
-    The root's signature of the public key is stored, so that it is made only once.
-    """
-
-    application = models.OneToOneField(
-        Application,
-        on_delete=models.CASCADE,
-        related_name="license_signing_key",
-        editable=False,
-    )
-    private_key = EncryptedField(editable=False)
-    public_key = models.TextField(editable=False)
-    root_id = models.CharField(max_length=32, editable=False)
-    root_signature = models.TextField(editable=False)
-
-    def __str__(self) -> str:
-        return f"{self.application.slug}: {self.root_id}"
-
-
 class LicenseState(StrEnum):
     ACTIVE = "active"
     EXPIRED = "expired"
@@ -235,6 +214,9 @@ class LicenseQuerySet(TeamOwnedQuerySet["License"]):
     def revoked(self) -> Self:
         return self.filter(revoked_at__isnull=False)
 
+    def unarchived(self) -> Self:
+        return self.filter(archived_at__isnull=True)
+
 
 class LicenseType(models.TextChoices):
     """What a license was given for; pages, filters and the API offer all of them."""
@@ -270,6 +252,8 @@ class License(Changing, TeamOwned):
     )
     type = models.CharField(max_length=16, choices=LicenseType.choices)
     expires_at = models.DateTimeField(null=True, blank=True)
+    # Kept for the record only: left out of lists, and revoked for as long.
+    archived_at = models.DateTimeField(null=True, blank=True, editable=False)
     revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
     revoked_by = models.ForeignKey(
         User,
@@ -329,6 +313,10 @@ class License(Changing, TeamOwned):
                 condition=Q(revoked_at__isnull=True, revoke_reason="")
                 | (Q(revoked_at__isnull=False) & ~Q(revoke_reason="")),
                 name="licenses_license_revoked_with_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(archived_at__isnull=True) | Q(revoked_at__isnull=False),
+                name="licenses_license_archived_is_revoked",
             ),
             models.CheckConstraint(
                 condition=~Q(type="community") | Q(expires_at__isnull=True),

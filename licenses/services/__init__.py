@@ -7,7 +7,6 @@ from licenses.services.applications import (
     change_channel,
     create_application,
     create_channel,
-    delete_application,
     delete_channel,
 )
 from licenses.services.credential_use import is_use_noted, touch_pull_credential
@@ -41,6 +40,13 @@ from licenses.services.licenses import (
     reinstate_license,
     revoke_license,
 )
+from licenses.services.removal import (
+    delete_application,
+    delete_customer,
+    delete_license,
+    restore_application,
+    restore_license,
+)
 
 __all__ = [
     "archive_customer",
@@ -57,6 +63,8 @@ __all__ = [
     "create_pull_credential",
     "delete_application",
     "delete_channel",
+    "delete_customer",
+    "delete_license",
     "delete_license_field",
     "download_license_file",
     "is_use_noted",
@@ -64,7 +72,9 @@ __all__ = [
     "rehash_license_ids",
     "reinstate_license",
     "replace_license_id",
+    "restore_application",
     "restore_customer",
+    "restore_license",
     "reveal_license_id",
     "revoke_leaked",
     "revoke_license",

@@ -6,7 +6,7 @@ from django.db import models, transaction
 
 from audit.services import record
 from audit.tags import EventTag
-from licenses.models import Application, Channel, License, RetiredSlug
+from licenses.models import Application, Channel, RetiredSlug
 from licenses.services.licenses import raise_sequences
 from portal.database.uniqueness import save_valid
 from portal.errors import Conflict, Taken
@@ -23,9 +23,11 @@ def create_application(
     """Create an application with a default channel, Stable.
 
     Raises:
-        Taken: the slug is taken, or retired by another team.
+        Taken: the slug is taken, perhaps by an archived application, or retired by
+            another team.
     """
     actor.require(Permission.APPLICATION_MANAGE, team_id=team.pk)
+    _require_not_archived(team, slug)
     application = Application(team=team, name=name, slug=slug)
     if RetiredSlug.objects.filter(slug=slug).exclude(team=team).exists():
         taken = Application._meta.get_field("slug").error_messages["unique"]
@@ -42,40 +44,24 @@ def create_application(
     return application
 
 
+def _require_not_archived(team: Team, slug: str) -> None:
+    archived = Application.objects.for_team(team.pk).filter(
+        slug=slug, archived_at__isnull=False
+    )
+    if (existing := archived.first()) is not None:
+        message = (
+            f"Your archived application {existing.name} has this slug. Restore it with "
+            f"POST /api/v1/applications/{slug}/restore, or choose another slug."
+        )
+        raise Taken("slug_taken", {"slug": [message]}, existing.pk)
+
+
 @transaction.atomic
 def change_application(*, actor: Actor, application: Application, name: str) -> None:
     """Rename an application. Its slug, a part of image names, is fixed."""
     actor.require(Permission.APPLICATION_MANAGE, team_id=application.team_id)
     if apply_changes(application, {"name": name}):
         record(actor, EventTag.APPLICATION_CHANGED, application, name=name)
-
-
-@transaction.atomic
-def delete_application(*, actor: Actor, application: Application) -> None:
-    """Delete an application; its slug stays reserved for the team.
-
-    Raises:
-        Conflict: the application has licenses, or images in the private registry.
-    """
-    actor.require(Permission.APPLICATION_MANAGE, team_id=application.team_id)
-    record(actor, EventTag.APPLICATION_DELETED, application, slug=application.slug)
-    RetiredSlug.objects.get_or_create(
-        slug=application.slug, defaults={"team_id": application.team_id}
-    )
-    try:
-        application.delete()
-    except models.ProtectedError as error:
-        if not any(isinstance(row, License) for row in error.protected_objects):
-            raise Conflict(
-                "application_has_images",
-                "This application has images in the private registry. Delete the "
-                "images first.",
-            ) from error
-        raise Conflict(
-            "application_in_use",
-            "This application has licenses, and deleting it would break their pulls. "
-            "To stop the pulls, revoke the licenses.",
-        ) from error
 
 
 @transaction.atomic

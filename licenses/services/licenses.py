@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
@@ -45,12 +45,13 @@ def issue_license(
 
     Raises:
         Invalid: the channel is another application's, or a field value is invalid.
-        Conflict: the customer is archived.
+        Conflict: the customer or the application is archived.
     """
     actor.require(Permission.LICENSE_ISSUE, team_id=customer.team_id)
     _require_one_team(customer, application)
     if customer.archived_at is not None:
         raise Conflict("customer_archived", "Restore the customer first.")
+    _require_unarchived(application)
     license_id = generate_license_id()
     license = License(
         team_id=customer.team_id,
@@ -65,13 +66,8 @@ def issue_license(
     )
     license.full_clean()
     license.save()
-    record(
-        actor,
-        EventTag.LICENSE_ISSUED,
-        license,
-        type=type,
-        expires_at=_instant(expires_at),
-    )
+    ends = _instant(expires_at)
+    record(actor, EventTag.LICENSE_ISSUED, license, type=type, expires_at=ends)
     tell_issued(actor, license)
     return license
 
@@ -141,9 +137,15 @@ def revoke_license(*, actor: Actor, license: License, reason: str) -> License:
 
 @transaction.atomic
 def reinstate_license(*, actor: Actor, license: License) -> License:
-    """Undo a revocation. A license that is not revoked stays unchanged."""
+    """Undo a revocation. A license that is not revoked stays unchanged.
+
+    Raises:
+        Conflict: the license is archived.
+    """
     actor.require(Permission.LICENSE_REVOKE, team_id=license.team_id)
     license = locked_license(license)
+    if license.archived_at is not None:
+        raise Conflict("license_archived", "Restore the license first.")
     if license.revoked_at is None:
         return license
     license.revoked_at = None
@@ -205,6 +207,19 @@ def _tell_changed(
 def _require_one_team(customer: Customer, application: Application) -> None:
     if application.team_id != customer.team_id:
         raise Invalid({"application": ["Choose an application of your team."]})
+
+
+def _require_unarchived(application: Application) -> None:
+    # Locked as a foreign key would be at the end, when it could have been archived.
+    # Others can issue licenses meanwhile.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT archived_at FROM licenses_application WHERE id = %s FOR KEY SHARE",
+            [application.pk],
+        )
+        [archived_at] = cursor.fetchone() or [None]
+    if archived_at is not None:
+        raise Conflict("application_archived", "Restore the application first.")
 
 
 def _channel_of(application: Application, channel: Channel | None) -> Channel:

@@ -1,4 +1,4 @@
-"""Pages that change a license: edit, revoke, reinstate."""
+"""Pages that change a license: edit, revoke, reinstate, delete, restore."""
 
 from __future__ import annotations
 
@@ -8,15 +8,23 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import HttpResponse
+from django.views.decorators.http import require_POST
 
 from licenses.history import last_pull
 from licenses.models import License
 from licenses.selectors import (
     channels_for_application,
+    is_kept_for_the_record,
     license_fields_for_application,
     licenses_for_team,
 )
-from licenses.services import change_license, reinstate_license, revoke_license
+from licenses.services import (
+    change_license,
+    delete_license,
+    reinstate_license,
+    restore_license,
+    revoke_license,
+)
 from licenses.web.license_forms import (
     LicenseForm,
     channels_shown,
@@ -24,10 +32,11 @@ from licenses.web.license_forms import (
     shown_values,
 )
 from licenses.web.licenses import license_address
+from portal.errors import Conflict
 from portal.http.dialogs import confirm, edit_dialog
 from portal.http.pages import go_to
 from teams.permissions import Permission
-from teams.web.base import TeamRequest, find, team_page
+from teams.web.base import TeamRequest, find, team_page, team_url
 
 REASONS = (
     "Unpaid",
@@ -117,3 +126,36 @@ def reinstate(request: TeamRequest, license_id: uuid.UUID) -> HttpResponse:
         back=license_address(request, license),
         license=license,
     )
+
+
+@team_page(Permission.LICENSE_REVOKE)
+def delete(request: TeamRequest, license_id: uuid.UUID) -> HttpResponse:
+    """Delete a license, or archive it, after showing which of them and why."""
+    license = find(licenses_for_team(request.team.pk), license_id)
+    is_kept = is_kept_for_the_record(license)
+    return confirm(
+        request,
+        lambda: delete_license(actor=request.actor, license=license),
+        title=f"{'Archive' if is_kept else 'Delete'} the license of "
+        f"{license.customer.name}?",
+        details="licenses/license_delete.html",
+        submit="Archive" if is_kept else "Delete",
+        done=f"The license is {'archived' if is_kept else 'deleted'}.",
+        back=license_address(request, license),
+        after=team_url(request, "licenses"),
+        license=license,
+        is_kept=is_kept,
+    )
+
+
+@require_POST
+@team_page(Permission.LICENSE_REVOKE)
+def restore(request: TeamRequest, license_id: uuid.UUID) -> HttpResponse:
+    """Restore an archived license, which stays revoked."""
+    license = find(licenses_for_team(request.team.pk), license_id)
+    try:
+        restore_license(actor=request.actor, license=license)
+        messages.success(request, "The license is restored. It is still revoked.")
+    except Conflict as error:
+        messages.error(request, error.message)
+    return go_to(request, license_address(request, license))

@@ -102,7 +102,7 @@ def _filters(request: TeamRequest, query: QueryDict) -> LicensePageFilter:
     if is_secret(text):
         filters = LicensePageFilter({}, licenses_with_id(team_id, Secret(text)))
     else:
-        rows = licenses_for_team(team_id)
+        rows = licenses_for_team(team_id).unarchived()
         filters = LicensePageFilter(query, rows, request=request)
     channels = cache(lambda: channels_by_application(team_id))
     filters.offer(

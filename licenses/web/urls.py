@@ -39,6 +39,16 @@ urlpatterns: list[URLPattern] = [
         name="licenses-reinstate",
     ),
     path(
+        "licenses/<uuid:license_id>/delete",
+        license_changes.delete,
+        name="licenses-delete",
+    ),
+    path(
+        "licenses/<uuid:license_id>/restore",
+        license_changes.restore,
+        name="licenses-restore",
+    ),
+    path(
         "licenses/<uuid:license_id>/replace-id",
         credentials.replace_id,
         name="licenses-replace-id",

@@ -12,7 +12,8 @@
 SELECT
     wanted.number, application.team_id,
     license.id, license.team_id, license.application_slug, license.expires_at,
-    license.revoked_at, license.revoke_reason, license.archived_at, license.id_version,
+    license.revoked_at, license.revoke_reason, license.customer_archived_at,
+    license.id_version,
     license.previous_license_id_ends_at, license.by_old_id,
     pull.id, pull.name, pull.expires_at, pull.revoked_at, pull.networks,
     pull.last_used_at,
@@ -32,13 +33,14 @@ FROM json_to_recordset(%(wanted)s::json) AS wanted (
     token_key text, token_id uuid, user_id uuid, with_secrets boolean
 )
 LEFT JOIN LATERAL (
-    SELECT * FROM licenses_pullcredential AS held
-    WHERE held.digest = ANY(wanted.pull_digests) OR held.id = wanted.pull_id
+    SELECT * FROM licenses_pullcredential
+    WHERE digest = ANY(wanted.pull_digests) OR id = wanted.pull_id
     LIMIT 1
 ) AS pull ON TRUE
 LEFT JOIN LATERAL (
     SELECT
-        held.*, own.slug AS application_slug, customer.archived_at,
+        held.*, own.slug AS application_slug,
+        customer.archived_at AS customer_archived_at,
         held.previous_license_id_digest = ANY(wanted.license_digests) AS by_old_id
     FROM licenses_license AS held
     JOIN licenses_application AS own ON own.id = held.application_id
@@ -71,13 +73,13 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS token ON TRUE
 LEFT JOIN LATERAL (
-    SELECT found.id FROM teams_user AS found
-    WHERE found.id = wanted.user_id AND found.is_active
+    SELECT id FROM teams_user
+    WHERE id = wanted.user_id AND is_active
     LIMIT 1
 ) AS person ON TRUE
 LEFT JOIN LATERAL (
-    SELECT found.* FROM licenses_application AS found
-    WHERE found.slug = wanted.application
+    SELECT * FROM licenses_application
+    WHERE slug = wanted.application AND archived_at IS NULL
     LIMIT 1
 ) AS application ON TRUE
 LEFT JOIN LATERAL (

@@ -61,6 +61,7 @@ ROUTES = {
     "webhooks/<uuid:webhook_id>/deliveries/<uuid:delivery_id>/retry": Route(OBJECT),
     "applications": Route(LIST),
     "applications/<str:application>": Route(OBJECT, {"patch": {"name": "Taken"}}),
+    "applications/<str:application>/restore": Route(OBJECT),
     "applications/<str:application>/channels": Route(
         OBJECT, {"post": {"name": "Beta", "slug": "beta"}}
     ),
@@ -108,6 +109,7 @@ ROUTES = {
     "licenses/<uuid:license_id>": Route(OBJECT, {"patch": {"type": "trial"}}),
     "licenses/<uuid:license_id>/revoke": Route(OBJECT, {"post": {"reason": "mine"}}),
     "licenses/<uuid:license_id>/reinstate": Route(OBJECT),
+    "licenses/<uuid:license_id>/restore": Route(OBJECT),
     "licenses/<uuid:license_id>/file": Route(OBJECT),
     "licenses/<uuid:license_id>/pulls": Route(OBJECT),
     "licenses/<uuid:license_id>/traffic-days": Route(OBJECT),

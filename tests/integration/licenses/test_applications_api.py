@@ -22,7 +22,7 @@ def test_team_shows_role_and_permissions(viewer_api: ApiClient) -> None:
     response = viewer_api.get("/team")
 
     assert response.status_code == 200
-    assert response.json() | {"created_at": None} == {
+    assert response.json() | {"created_at": None, "updated_at": None} == {
         "id": str(viewer_api.team.pk),
         "name": "Acme",
         "slug": "acme",
@@ -30,6 +30,7 @@ def test_team_shows_role_and_permissions(viewer_api: ApiClient) -> None:
         "require_second_factor": False,
         "customers_make_credentials": False,
         "created_at": None,
+        "updated_at": None,
         "role": "read-only",
         "permissions": [
             "application:read",

@@ -229,10 +229,39 @@ def test_revoke_and_reinstate(client: Client, support: Membership) -> None:
     ]
 
 
+def test_delete_says_whether_it_archives(client: Client, support: Membership) -> None:
+    unused, used = LicenseFactory.create_batch(2, team=support.team)
+    PullEventFactory(team=support.team, license=used)
+    signed_in(client, support)
+
+    assert "This cannot be undone." in page(client, address(unused, "delete"))
+    client.post(address(unused, "delete"))
+    assert "kept for the record" in page(client, address(used, "delete"))
+    client.post(address(used, "delete"))
+
+    assert License.objects.get() == used
+    assert [tag for tag, _ in audited(support.team)] == [
+        "license:deleted",
+        "license:revoked",
+        "license:archived",
+    ]
+    listed = page(client, address(used).rpartition("/")[0])
+    assert used.customer.name not in listed
+    assert "archived" in page(client, address(used))
+
+    client.post(address(used, "restore"))
+
+    used.refresh_from_db()
+    assert used.archived_at is None
+    assert used.revoked_at is not None
+    assert used.customer.name in page(client, address(used).rpartition("/")[0])
+
+
 @pytest.mark.parametrize(
     ("role", "action"),
     [
         ("sales", "revoke"),
+        ("sales", "delete"),
         ("sales", "reinstate"),
         ("read-only", "revoke"),
         ("read-only", "reinstate"),

@@ -44,7 +44,7 @@ def test_issue_license(owner_api: ApiClient) -> None:
     assert response.status_code == 201
     license = License.objects.get()
     channel = application.channels.get()
-    assert response.json() | {"created_at": None} == {
+    assert response.json() | {"created_at": None, "updated_at": None} == {
         "id": str(license.pk),
         "customer": str(customer.pk),
         "customer_name": "Initech",
@@ -54,12 +54,14 @@ def test_issue_license(owner_api: ApiClient) -> None:
         "type": "trial",
         "state": "active",
         "expires_at": "2031-02-03T02:05:06Z",
+        "archived_at": None,
         "revoked_at": None,
         "revoked_by": None,
         "revoke_reason": "",
         "sequence": 1,
         "field_values": {},
         "created_at": None,
+        "updated_at": None,
     }
     assert audited(owner_api.team) == [("license:issued", "Initech: my-app")]
 

@@ -211,6 +211,7 @@ PAGES = (
     PortalPage(
         "customer:credentials-rotate", Visitor.CONTACT, state="again", values=_ROTATED
     ),
+    PortalPage("licenses-delete", values=_REVOKED),
     PortalPage(
         "customer:install",
         Visitor.CONTACT,
