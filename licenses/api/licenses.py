@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
+from typing import Any
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
@@ -16,10 +18,12 @@ from rest_framework.response import Response
 from licenses import services
 from licenses.api.serializers import (
     ArchivedLicenseSerializer,
+    IssuedLicenseSerializer,
     LicenseChangesSerializer,
     LicenseSearchSerializer,
     LicenseSerializer,
     NewLicenseSerializer,
+    PullCredentialSerializer,
     RevocationSerializer,
 )
 from licenses.filters import LicenseFilter
@@ -61,11 +65,18 @@ class LicensesView(LicenseDetail):
         self.require(Permission.LICENSE_READ)
         return self.page()
 
-    @extend_schema(request=NewLicenseSerializer)
+    @extend_schema(
+        request=NewLicenseSerializer, responses={201: IssuedLicenseSerializer}
+    )
     @idempotent(Permission.LICENSE_ISSUE)
+    @transaction.atomic
     def post(self, request: Request) -> Response:
-        """Issue a license. The license file contains its ID."""
+        """Issue a license, with a pull credential if you ask for one.
+
+        The license ID and the credential's text are shown only now.
+        """
         values = self.validated(NewLicenseSerializer)
+        wanted = values.pop("pull_credential", None)
         application = self._application(values.pop("application"))
         license = services.issue_license(
             actor=self.actor,
@@ -74,7 +85,22 @@ class LicensesView(LicenseDetail):
             channel=_channel(application, values.pop("channel")),
             **values,
         )
-        return self.shown(self.find(license.pk), 201)
+        secret = services.reveal_license_id(actor=self.actor, license=license)
+        return self.shown(
+            self.find(license.pk),
+            201,
+            license_id=secret.reveal(),
+            pull_credential=wanted and self._first_credential(license, wanted),
+        )
+
+    def _first_credential(
+        self, license: License, wanted: dict[str, Any]
+    ) -> dict[str, Any]:
+        credential, secret = services.create_pull_credential(
+            actor=self.actor, license=license, **wanted
+        )
+        shown = PullCredentialSerializer(credential, context={"view": self}).data
+        return {**shown, "credential": secret.reveal()}
 
     def _application(self, text: str) -> Application:
         application = by_id_or_slug(applications_for_team(self.team_id), text)
@@ -98,13 +124,18 @@ class LicenseView(LicenseDetail):
     @extend_schema(request=LicenseChangesSerializer)
     @conditional(Permission.LICENSE_CHANGE)
     def patch(self, request: Request, license_id: uuid.UUID) -> Response:
-        """Change channel, type, expiry or field values. Pulls follow in a second."""
+        """Change channel, type, expiry or field values. Pulls follow in a second.
+
+        Field values that are left out stay, and null removes one.
+        """
         license = self.find(license_id)
         self.require(Permission.LICENSE_CHANGE)
         changes = self.validated(LicenseChangesSerializer)
         if "channel" in changes:
             changes["channel"] = _channel(license.application, changes["channel"])
-        services.change_license(actor=self.actor, license=license, changes=changes)
+        services.change_license(
+            actor=self.actor, license=license, changes=changes, merges_values=True
+        )
         return self.stored()
 
     @extend_schema(responses={200: ArchivedLicenseSerializer, 204: None})

@@ -194,6 +194,19 @@ class ArchivedLicenseSerializer(LicenseSerializer):
         fields = [*LicenseSerializer.Meta.fields, "detail"]
 
 
+class NewPullCredentialSerializer(InputSerializer):
+    name = serializers.CharField(max_length=100)
+    expires_at = InstantField(
+        allow_null=True, default=None, help_text="An exact instant, or null for never"
+    )
+    networks = serializers.ListField(
+        child=serializers.CharField(max_length=64),
+        max_length=MAX_NETWORKS,
+        default=list,
+        help_text="Such as 192.0.2.0/24; empty for everywhere",
+    )
+
+
 class NewLicenseSerializer(InputSerializer):
     customer = serializers.UUIDField()
     application = serializers.CharField(max_length=64, help_text="ID or slug")
@@ -207,6 +220,9 @@ class NewLicenseSerializer(InputSerializer):
     field_values = serializers.DictField(
         child=serializers.JSONField(allow_null=True), default=dict
     )
+    pull_credential = NewPullCredentialSerializer(
+        required=False, help_text="Also makes a pull credential"
+    )
 
 
 class LicenseChangesSerializer(InputSerializer):
@@ -216,7 +232,7 @@ class LicenseChangesSerializer(InputSerializer):
     field_values = serializers.DictField(
         child=serializers.JSONField(allow_null=True),
         required=False,
-        help_text="Replaces all current values",
+        help_text="Merged into the current values; null removes one",
     )
 
 
@@ -277,19 +293,6 @@ class CreatedPullCredentialSerializer(PullCredentialSerializer):
         fields = [*PullCredentialSerializer.Meta.fields, "credential"]
 
 
-class NewPullCredentialSerializer(InputSerializer):
-    name = serializers.CharField(max_length=100)
-    expires_at = InstantField(
-        allow_null=True, default=None, help_text="An exact instant, or null for never"
-    )
-    networks = serializers.ListField(
-        child=serializers.CharField(max_length=64),
-        max_length=MAX_NETWORKS,
-        default=list,
-        help_text="Such as 192.0.2.0/24; empty for everywhere",
-    )
-
-
 class PullCredentialChangesSerializer(InputSerializer):
     name = serializers.CharField(max_length=100, required=False)
     expires_at = InstantField(allow_null=True, required=False)
@@ -310,6 +313,20 @@ class ReplacementSerializer(InputSerializer):
             "days if it is null"
         ),
     )
+
+
+class IssuedLicenseSerializer(LicenseSerializer):
+    """A license just issued, with its secrets."""
+
+    license_id = serializers.CharField(
+        read_only=True, help_text="A secret, only shown now; it is in the license file"
+    )
+    pull_credential = CreatedPullCredentialSerializer(
+        read_only=True, allow_null=True, help_text="Null unless it was asked for"
+    )
+
+    class Meta(LicenseSerializer.Meta):
+        fields = [*LicenseSerializer.Meta.fields, "license_id", "pull_credential"]
 
 
 class ReplacedLicenseSerializer(LicenseSerializer):

@@ -74,11 +74,16 @@ def issue_license(
 
 @transaction.atomic
 def change_license(
-    *, actor: Actor, license: License, changes: Mapping[str, object]
+    *,
+    actor: Actor,
+    license: License,
+    changes: Mapping[str, object],
+    merges_values: bool = False,
 ) -> License:
     """Change channel, type, expiry or field values; raises the sequence number.
 
-    Pulls follow a changed expiry within one second.
+    Field values replace all current ones, or are merged into them: then None removes
+    one, and others stay. Pulls follow a changed expiry within one second.
     """
     actor.require(Permission.LICENSE_CHANGE, team_id=license.team_id)
     license = locked_license(license)
@@ -90,11 +95,7 @@ def change_license(
     if "field_values" in changes:
         values = changes["field_values"]
         assert isinstance(values, Mapping)  # noqa: S101 -- narrows for the type checker
-        changes |= field_columns(license.application, values)
-        sealed = changes["secret_field_values"]
-        if sealed == sealed_passwords(password_values(license)):
-            # Encrypted again, the same passwords would look changed.
-            del changes["secret_field_values"]
+        changes |= _value_columns(license, values, merges=merges_values)
     before = shown_field_values(license, reveal=True)
     changed = apply_changes(license, changes)
     if changed:
@@ -108,6 +109,19 @@ def change_license(
         )
         _tell_changed(actor, license, changed, before)
     return license
+
+
+def _value_columns(
+    license: License, values: Mapping[str, object], *, merges: bool
+) -> dict[str, object]:
+    passwords = password_values(license)
+    if merges:
+        values = {**license.field_values, **passwords, **values}
+    columns = field_columns(license.application, values)
+    if columns["secret_field_values"] == sealed_passwords(passwords):
+        # Encrypted again, the same passwords would look changed.
+        del columns["secret_field_values"]
+    return columns
 
 
 @transaction.atomic

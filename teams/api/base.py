@@ -111,7 +111,7 @@ class TeamView(GenericAPIView[Any], Generic[ModelT]):
         rows = self.paginate_queryset(self.filter_queryset(self.get_queryset()))
         return self.get_paginated_response(self.get_serializer(rows, many=True).data)
 
-    def shown(self, instance: object, status: int = 200, **once: str) -> Response:
+    def shown(self, instance: object, status: int = 200, **once: object) -> Response:
         """Return one object, with what is shown only this once.
 
         A row has an ETag, and is 304 to a GET that knows it.
@@ -126,7 +126,7 @@ class TeamView(GenericAPIView[Any], Generic[ModelT]):
             return Response(status=304, headers={"ETag": etag})
         return Response({**shown, **once}, status, headers={"ETag": etag})
 
-    def stored(self, status: int = 200, **once: str) -> Response:
+    def stored(self, status: int = 200, **once: object) -> Response:
         """Return the object that the URL names as it is stored now."""
         return self.shown(self.target(), status, **once)
 

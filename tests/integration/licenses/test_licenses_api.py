@@ -44,7 +44,8 @@ def test_issue_license(owner_api: ApiClient) -> None:
     assert response.status_code == 201
     license = License.objects.get()
     channel = application.channels.get()
-    assert response.json() | {"created_at": None, "updated_at": None} == {
+    once = {"license_id": license.license_id.reveal(), "pull_credential": None}
+    assert response.json() | {"created_at": None, "updated_at": None} == once | {
         "id": str(license.pk),
         "customer": str(customer.pk),
         "customer_name": "Initech",
@@ -63,7 +64,10 @@ def test_issue_license(owner_api: ApiClient) -> None:
         "created_at": None,
         "updated_at": None,
     }
-    assert audited(owner_api.team) == [("license:issued", "Initech: my-app")]
+    assert audited(owner_api.team) == [
+        ("license:issued", "Initech: my-app"),
+        ("license:id-revealed", "Initech: my-app"),
+    ]
 
 
 def test_license_id_never_comes_out(owner_api: ApiClient) -> None:
