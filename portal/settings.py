@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from django.templatetags.static import static
-from django.utils.functional import lazy
-
 from portal.database.connection import Connection
 from portal.env import boolean, different, env, networks, secret, secret_if_set
+from portal.http.api.schema_settings import SCHEMA_SETTINGS
 from portal.http.log_redaction import logging_settings
 from portal.single_sign_on import openid_connect
 
@@ -363,41 +361,6 @@ REST_FRAMEWORK = {
     "UNAUTHENTICATED_USER": None,
     "URL_FORMAT_OVERRIDE": None,
 }
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Berth API",
-    "VERSION": "1",
-    "DESCRIPTION": (
-        "The vendor portal's REST API. Sign in with `Authorization: Bearer berth_…`. "
-        "Paths below `license` are for license holders, who sign in with HTTP Basic: "
-        "any username, and the license ID or a pull credential as the password.\n\n"
-        "Errors are RFC 9457 problem details with a stable `code`. Lists are cursor "
-        "pages. Creating POSTs take an `Idempotency-Key`.\n\n"
-        "An object comes with an `ETag`. Send it back in `If-Match` with a change, and "
-        "the object is changed only if nobody else has changed it since: otherwise the "
-        "answer is 412."
-    ),
-    "EXTERNAL_DOCS": {"url": "/help/automate/", "description": "Automate by API"},
-    "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": lazy(static, str)("berth/favicon.svg"),
-    "COMPONENT_SPLIT_REQUEST": True,
-    "COMPONENT_SPLIT_PATCH": False,
-    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "ENUM_NAME_OVERRIDES": {
-        "CheckOutcomeEnum": "registries.models.health.Outcome",
-        "ContactRoleEnum": "customers.models.ContactRole",
-        "CustomerLinkStateEnum": "customers.api.serializers.LINK_STATES",
-        "LicenseTypeEnum": "licenses.models.License.Type",
-        "LicenseFieldTypeEnum": "licenses.models.LicenseField.Type",
-        "LicenseStateEnum": "licenses.api.serializers.STATES",
-        "PullCredentialStateEnum": "licenses.api.serializers.CREDENTIAL_STATES",
-        "RoleEnum": "teams.models.ROLES",
-    },
-    "SCHEMA_PATH_PREFIX": "/api/v1/",
-    "POSTPROCESSING_HOOKS": [
-        "drf_spectacular.hooks.postprocess_schema_enums",
-        "portal.http.api.schema.describe_problems",
-    ],
-}
+SPECTACULAR_SETTINGS = SCHEMA_SETTINGS
 
 LOGGING = logging_settings(os.environ.get("LOG_LEVEL", "INFO"))

@@ -216,7 +216,7 @@ class LicenseFileView(LicenseDetail):
 
     @extend_schema(
         operation_id="licenses_file",
-        responses={(200, "application/yaml"): OpenApiResponse(OpenApiTypes.OBJECT)},
+        responses={(200, "application/yaml"): OpenApiResponse(OpenApiTypes.STR)},
     )
     def get(self, request: Request, license_id: uuid.UUID) -> HttpResponse:
         """Download the license file, which contains the license ID. Audited."""

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.generics import GenericAPIView
@@ -106,6 +106,9 @@ class PullCredentialView(_PullCredentials):
 
 
 class PullCredentialRotateView(_PullCredentials):
+    def location(self, created: Model) -> str:
+        return f"{self.request.path.rsplit('/', 2)[0]}/{created.pk}"
+
     @extend_schema(
         request=ReplacementSerializer, responses={201: CreatedPullCredentialSerializer}
     )
@@ -137,6 +140,9 @@ class PullCredentialRevokeView(_PullCredentials):
 
 
 class LicenseReplaceIdView(LicenseDetail):
+    def location(self, created: Model) -> str:
+        return self.request.path.rpartition("/")[0]
+
     @extend_schema(
         operation_id="licenses_replace_id",
         request=ReplacementSerializer,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.core.exceptions import (
@@ -174,13 +174,28 @@ def _api_problem(error: exceptions.APIException) -> Response:
     return problem(error.status_code, code, str(error.detail), headers=headers)
 
 
-def _fields(detail: Any) -> dict[str, Any]:
+def _fields(detail: Any) -> dict[str, list[str]]:
+    """Return the messages by field; one inside another is named ``outer.inner``."""
+    found: dict[str, list[str]] = {}
+    for path, message in _leaves(detail, ()):
+        names = [name for name in path if name != "non_field_errors"]
+        found.setdefault(".".join(names) or "body", []).append(message)
+    return found
+
+
+def _leaves(
+    detail: Any, path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], str]]:
     if isinstance(detail, Mapping):
-        return {
-            "body" if name == "non_field_errors" else str(name): messages
-            for name, messages in detail.items()
-        }
-    return {"body": detail}
+        for name, inner in detail.items():
+            yield from _leaves(inner, (*path, str(name)))
+    elif isinstance(detail, list | tuple):
+        # Of a list of objects, those without an error are empty.
+        for number, inner in enumerate(detail):
+            is_object = isinstance(inner, Mapping)
+            yield from _leaves(inner, (*path, str(number)) if is_object else path)
+    else:
+        yield path, str(detail)
 
 
 def _messages(error: ModelValidationError) -> dict[str, list[str]]:

@@ -101,7 +101,7 @@ class HeldLicenseFileView(LicenseHolderView):
             )
         ],
         responses={
-            (200, YAML): OpenApiResponse(OpenApiTypes.OBJECT),
+            (200, YAML): OpenApiResponse(OpenApiTypes.STR),
             304: OpenApiResponse(description="Not modified"),
         },
     )
@@ -137,7 +137,7 @@ class PullSecretView(LicenseHolderView):
                 description="Namespace of the Secret; without it the Secret names none",
             )
         ],
-        responses={(200, YAML): OpenApiResponse(OpenApiTypes.OBJECT)},
+        responses={(200, YAML): OpenApiResponse(OpenApiTypes.STR)},
     )
     def get(self, request: Request) -> HttpResponse:
         """Get the Kubernetes pull secret, with the pull credential or license ID."""

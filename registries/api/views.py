@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -231,6 +231,9 @@ class RegistryCredentialView(_Registries):
 
 
 class RegistryDuplicateView(_Registries):
+    def location(self, created: Model) -> str:
+        return f"{self.request.path.rsplit('/', 2)[0]}/{created.pk}"
+
     @extend_schema(request=DuplicationSerializer, responses={201: RegistrySerializer})
     @idempotent(Permission.REGISTRY_MANAGE)
     def post(self, request: Request, registry: str) -> Response:

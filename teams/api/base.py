@@ -114,7 +114,7 @@ class TeamView(GenericAPIView[Any], Generic[ModelT]):
     def shown(self, instance: object, status: int = 200, **once: object) -> Response:
         """Return one object, with what is shown only this once.
 
-        A row has an ETag, and is 304 to a GET that knows it.
+        A row has an ETag, and is 304 to a GET that knows it. A new one has a Location.
         """
         shown = self.get_serializer(instance).data
         if not isinstance(instance, Model):
@@ -124,7 +124,14 @@ class TeamView(GenericAPIView[Any], Generic[ModelT]):
         is_read = self.request.method in {"GET", "HEAD"}
         if is_read and known is not None and is_known(known, etag):
             return Response(status=304, headers={"ETag": etag})
-        return Response({**shown, **once}, status, headers={"ETag": etag})
+        headers = {"ETag": etag}
+        if status == 201:
+            headers["Location"] = self.location(instance)
+        return Response({**shown, **once}, status, headers=headers)
+
+    def location(self, created: Model) -> str:
+        """Return the address of what was created, here in a list."""
+        return f"{self.request.path}/{created.pk}"
 
     def stored(self, status: int = 200, **once: object) -> Response:
         """Return the object that the URL names as it is stored now."""

@@ -15,8 +15,9 @@ PROBLEM = {
         "detail": {"type": "string", "description": "A sentence for people"},
         "errors": {
             "type": "object",
-            "description": "Messages by field",
-            "additionalProperties": True,
+            "description": "Messages by field, such as `name` or `networks.0`; `body` "
+            "for those of no field",
+            "additionalProperties": {"type": "array", "items": {"type": "string"}},
         },
         "existing": {
             "type": "string",
@@ -42,6 +43,25 @@ _IF_MATCH = {
     "since, the answer is 412 and nothing changes.",
     "schema": {"type": "string"},
 }
+_RETRY_AFTER = {
+    "Retry-After": {
+        "description": "Seconds until it is worth another try",
+        "schema": {"type": "integer"},
+    }
+}
+_FAILED = (
+    "An external registry failed (502), or Berth is busy or without its database (503): "
+    "whether a change was saved is unknown. Send it again with the same Idempotency-Key"
+)
+_PROBLEMS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("4XX", "A problem, in RFC 9457 form", {}),
+    ("429", "Too many requests", _RETRY_AFTER),
+    (
+        "5XX",
+        _FAILED,
+        _RETRY_AFTER,
+    ),
+)
 _VERBS = {
     "GET": "read",
     "POST": "create",
@@ -99,17 +119,20 @@ class BerthSchema(AutoSchema):
 def describe_problems(
     result: dict[str, Any], generator: Any, request: Any, public: bool
 ) -> dict[str, Any]:
-    """Add the error response that all operations share."""
+    """Add the error responses that all operations share."""
     result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM
-    answer = {
-        "description": "A problem, in RFC 9457 form",
-        "content": {
-            "application/problem+json": {
-                "schema": {"$ref": "#/components/schemas/Problem"}
-            }
-        },
-    }
     for operations in result.get("paths", {}).values():
         for operation in operations.values():
-            operation["responses"].setdefault("4XX", answer)
+            for status, description, headers in _PROBLEMS:
+                answer = _problem(description, headers)
+                operation["responses"].setdefault(status, answer)
     return result
+
+
+def _problem(description: str, headers: dict[str, Any]) -> dict[str, Any]:
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {
+        "description": description,
+        "content": {"application/problem+json": {"schema": schema}},
+        **({"headers": headers} if headers else {}),
+    }
