@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import Q, QuerySet
 from django_filters import rest_framework as filters
@@ -20,13 +20,17 @@ class ArchivableFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
         label="true: only what is archived, which is left out otherwise",
     )
 
-    def filter_archived(self, rows: Any, _name: str, _text: str) -> Any:
-        return rows
+    # Pages say themselves what they show.
+    leaves_out_archived: ClassVar[bool] = True
+
+    def filter_archived(self, rows: Any, _name: str, text: str) -> Any:
+        return rows.filter(archived_at__isnull=text == "false")
 
     def filter_queryset(self, rows: Any) -> Any:
-        is_archived = self.form.cleaned_data["archived"] == "true"
         rows = super().filter_queryset(rows)
-        return rows.filter(archived_at__isnull=not is_archived)
+        if self.leaves_out_archived and not self.form.cleaned_data["archived"]:
+            return rows.filter(archived_at__isnull=True)
+        return rows
 
 
 class ApplicationFilter(ArchivableFilter):

@@ -55,6 +55,7 @@ class CustomerForm(_CustomerFields, EditForm):
 
 class CustomerPageFilter(PageFilter, CustomerFilter):
     shown = ("search", "archived")
+    leaves_out_archived = False
     search = filters.CharFilter(
         method="filter_search",
         label="Search",

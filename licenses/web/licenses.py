@@ -42,6 +42,7 @@ from teams.web.filters import PageFilter, filtered_list, search_input
 
 class LicensePageFilter(PageFilter, LicenseFilter):
     shown = ("search", "state", "type", "application", "channel")
+    leaves_out_archived = False
     search = filters.CharFilter(
         method="filter_search",
         label="Search",
