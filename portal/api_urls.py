@@ -17,7 +17,7 @@ from licenses.api import (
     pull_credentials,
 )
 from portal.http.api.views import DocsView, SchemaView, UnknownAddressView
-from registries.api import license_views, pulls
+from registries.api import authorize, license_views, pulls
 from registries.api import views as registries
 from registries.api.providers import ProvidersView
 from teams.api import invitations
@@ -188,7 +188,7 @@ urlpatterns = [
     path("registries/<str:registry>/checks", registries.RegistryChecksView.as_view()),
     path("registries/<str:registry>/pulls", pulls.RegistryPullsView.as_view()),
     path("pulls", pulls.PullsView.as_view()),
-    path("authorize", registries.AuthorizeView.as_view()),
+    path("authorize", authorize.AuthorizeView.as_view()),
     # Last, so that an unknown URL gets an error in the API's form.
     re_path(r"", UnknownAddressView.as_view(), name="unknown-address"),
 ]

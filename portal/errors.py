@@ -17,12 +17,16 @@ from collections.abc import Mapping, Sequence
 
 
 class PortalError(Exception):
-    """A rule of Berth said no: ``code`` for programs, ``message`` for people."""
+    """A rule of Berth said no: ``code`` for programs, ``message`` for people.
 
-    def __init__(self, code: str, message: str) -> None:
+    ``more`` is what else programs can use, by name.
+    """
+
+    def __init__(self, code: str, message: str, **more: object) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.more = more
 
 
 class NotAllowed(PortalError):  # noqa: N818 -- exceptions here state the fact
@@ -58,6 +62,7 @@ class Taken(Invalid):
         message = " ".join(text for texts in fields.values() for text in texts)
         super().__init__(fields, code, message)
         self.existing = existing
+        self.more = {"existing": existing}
 
 
 class TooMany(PortalError):  # noqa: N818 -- exceptions here state the fact

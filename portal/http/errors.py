@@ -146,14 +146,13 @@ def _portal_problem(error: PortalError) -> Response:
     headers = {}
     if isinstance(error, TooMany):
         headers["Retry-After"] = str(error.retry_after)
-    more = {"existing": error.existing} if isinstance(error, Taken) else {}
     return problem(
         _status(error),
         error.code,
         error.message,
         errors=errors,
         headers=headers,
-        **more,
+        **error.more,
     )
 
 

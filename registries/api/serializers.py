@@ -265,7 +265,16 @@ class AuthorizationRequestSerializer(InputSerializer):
             "A license ID, a pull credential or an API token; never an account password"
         ),
     )
-    application = serializers.CharField(max_length=64, help_text="Slug")
+    image = serializers.CharField(
+        max_length=1000,
+        required=False,
+        help_text="As typed, even with `docker pull`; instead of the next three",
+    )
+    application = serializers.CharField(
+        max_length=64,
+        required=False,
+        help_text="Slug; beside an image, only if its name does not contain it",
+    )
     upstream = serializers.CharField(
         max_length=255,
         allow_null=True,

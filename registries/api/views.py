@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Model, QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -13,13 +13,11 @@ from licenses.selectors import applications_for_team
 from oci.digest import MalformedDigest
 from oci.reference import MalformedName, Reference, parse_reference
 from portal.crypto.secrets import Secret
-from portal.errors import Invalid
+from portal.errors import Conflict, Invalid
 from registries import services
 from registries.api.serializers import (
-    AuthorizationRequestSerializer,
     CheckResultSerializer,
     CredentialCheckSerializer,
-    DecisionSerializer,
     DuplicationSerializer,
     NewCredentialSerializer,
     NewRegistrySerializer,
@@ -29,31 +27,25 @@ from registries.api.serializers import (
     RegistryTestSerializer,
 )
 from registries.checks.attempt import check_credential_now
-from registries.decision.credentials import (
-    CURRENT_ID,
-    PresentedCredential,
-    PullCredential,
-    Subject,
-    SubjectKind,
-)
-from registries.decision.pull import (
-    PRIVATE_REGISTRY,
-    Allowed,
-    AllowedPull,
-    Decision,
-    authorize_pull,
-    within_networks,
-)
 from registries.models import CredentialCheck, ExternalRegistry
 from registries.selectors import (
     checks_of_registry,
     registries_for_team,
+    use_of_registry,
 )
 from registries.services import NewCredential, NewRegistry
-from teams.api.base import ModelT, TeamView, by_id_or_slug, find_by_id_or_slug
+from teams.api.base import (
+    ModelT,
+    TeamView,
+    by_id_or_slug,
+    find_by_id_or_slug,
+    refuse_unknown,
+)
 from teams.api.conditions import conditional
 from teams.api.idempotency import idempotent
 from teams.permissions import Permission
+
+CONFIRM = "confirm"
 
 
 class RegistryView(TeamView[ModelT]):
@@ -152,10 +144,25 @@ class RegistryDetailView(_Registries):
         )
         return self.shown(self.find(row.pk))
 
+    @extend_schema(
+        parameters=[
+            OpenApiParameter(
+                CONFIRM, description="The slug, to delete a registry that is in use"
+            )
+        ]
+    )
     @conditional(Permission.REGISTRY_MANAGE)
     def delete(self, request: Request, registry: str) -> Response:
-        """Delete a registry and its credential; pulls through it stop."""
-        services.delete_registry(actor=self.actor, registry=self.registry)
+        """Delete a registry and its credential; pulls through it stop.
+
+        One that is in use is 409, with what would stop, unless `confirm` is its slug.
+        """
+        refuse_unknown("parameter", request.query_params, {CONFIRM})
+        row = self.registry
+        self.require(Permission.REGISTRY_MANAGE)
+        if request.query_params.get(CONFIRM) != row.slug:
+            _refuse_in_use(row)
+        services.delete_registry(actor=self.actor, registry=row)
         return Response(status=204)
 
     def _pop_shares(
@@ -258,26 +265,20 @@ class RegistryChecksView(RegistryView[CredentialCheck]):
         return self.page()
 
 
-class AuthorizeView(TeamView[Any]):
-    serializer_class = DecisionSerializer
-
-    @extend_schema(request=AuthorizationRequestSerializer)
-    def post(self, request: Request) -> Response:
-        """Decide whether a credential may pull, exactly as for a real pull."""
-        self.require(Permission.PULL_AUTHORIZE)
-        values = self.validated(AuthorizationRequestSerializer)
-        upstream = values["upstream"]
-        decision = authorize_pull(
-            _presented(values),
-            values["application"],
-            PRIVATE_REGISTRY if upstream is None else upstream,
-            values["repository"],
-            within_team=self.team.pk,
+def _refuse_in_use(registry: ExternalRegistry) -> None:
+    use = use_of_registry(registry)
+    if use.active_licenses or use.pulls:
+        raise Conflict(
+            "registry_in_use",
+            f"Pulls through this registry would stop: {use.active_licenses} active "
+            f"licenses could use it, and there were {use.pulls} pulls in 30 days. To "
+            f"delete it all the same, send ?{CONFIRM}={registry.slug}.",
+            in_use={
+                "applications": [application.slug for application in use.applications],
+                "active_licenses": use.active_licenses,
+                "pulls": use.pulls,
+            },
         )
-        if values["address"] is not None:
-            decision = within_networks(decision, values["address"])
-        fields = _decision_fields(decision, trace=values["trace"])
-        return self.shown(fields)
 
 
 def _refuse_both(*, shared_with_all: bool, names: Sequence[str] | None) -> None:
@@ -302,40 +303,3 @@ def _image(text: str) -> Reference | None:
         return parse_reference(text)
     except (MalformedName, MalformedDigest) as error:
         raise Invalid({"image": [str(error)]}) from error
-
-
-def _presented(values: Mapping[str, Any]) -> PullCredential:
-    sent = {"license", "license_id", "password"} & set(values)
-    if len(sent) != 1:
-        raise Invalid(
-            {"body": ["Send exactly one of license, license_id and password."]}
-        )
-    if "license" in values:
-        return Subject(SubjectKind.LICENSE, values["license"], CURRENT_ID)
-    if "license_id" in values:
-        return PresentedCredential("", Secret(values["license_id"]))
-    password = Secret(values["password"])
-    # The username matters for API tokens only. Without it no account password is tried,
-    # so that nobody can guess passwords here.
-    is_api_token = values["password"].startswith("berth_")
-    return PresentedCredential(values["username"] if is_api_token else "", password)
-
-
-def _decision_fields(decision: Decision, *, trace: bool) -> dict[str, object]:
-    fields: dict[str, object] = {"trace": decision.trace if trace else None}
-    if isinstance(decision, Allowed):
-        registry = decision.registry.slug if isinstance(decision, AllowedPull) else None
-        return fields | {
-            "allowed": True,
-            "reason": None,
-            "message": "Allowed.",
-            "repository": decision.repository,
-            "registry": registry,
-        }
-    return fields | {
-        "allowed": False,
-        "reason": decision.reason,
-        "message": decision.message,
-        "repository": None,
-        "registry": None,
-    }

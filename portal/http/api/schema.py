@@ -26,6 +26,15 @@ PROBLEM = {
             "description": "Of a 409 that says a value is taken: the ID of the object "
             "that has it; null if it is another team's",
         },
+        "in_use": {
+            "type": "object",
+            "description": "Of a 409 with the code `registry_in_use`: what would stop",
+            "properties": {
+                "applications": {"type": "array", "items": {"type": "string"}},
+                "active_licenses": {"type": "integer"},
+                "pulls": {"type": "integer", "description": "In the last 30 days"},
+            },
+        },
     },
     "required": ["type", "title", "status", "code", "detail"],
 }
@@ -50,8 +59,9 @@ _RETRY_AFTER = {
     }
 }
 _FAILED = (
-    "An external registry failed (502), or Berth is busy or without its database (503): "
-    "whether a change was saved is unknown. Send it again with the same Idempotency-Key"
+    "An external registry failed (502), or Berth is busy or without its database "
+    "(503): whether a change was saved is unknown. Send it again with the same "
+    "Idempotency-Key"
 )
 _PROBLEMS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("4XX", "A problem, in RFC 9457 form", {}),

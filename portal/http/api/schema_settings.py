@@ -21,13 +21,7 @@ SCHEMA_SETTINGS: dict[str, Any] = {
         "answer is 412."
     ),
     "EXTERNAL_DOCS": {"url": "/help/automate/", "description": "Automate by API"},
-    "SERVERS": [
-        {"url": "/", "description": "The portal that serves this document"},
-        {
-            "url": "https://{host}",
-            "variables": {"host": {"default": "portal.example.com"}},
-        },
-    ],
+    "SERVERS": [{"url": "/", "description": "The portal that serves this"}],
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": lazy(static, str)("berth/favicon.svg"),

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from registries.models import ExternalRegistry
 from tests.support.clients.api import ApiClient, member_client
 from tests.support.rows.factories import (
     PASSWORD,
@@ -12,6 +13,11 @@ from tests.support.rows.factories import (
     LicenseFactory,
     api_token_text,
 )
+
+
+@pytest.fixture(autouse=True)
+def proxy_host(settings: Any) -> None:
+    settings.BERTH_PROXY_HOST = "proxy.berth.example"
 
 
 @pytest.fixture
@@ -48,6 +54,61 @@ def test_authorize_allows_a_license(support_api: ApiClient, license: Any) -> Non
     assert ask(support_api, license=str(license.pk)) == expected
     assert ask(support_api, license_id=secret) == expected
     assert ask(support_api, username="any@one.example", password=secret) == expected
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "docker pull proxy.berth.example/proxy/my-app/sample/my-org/api:v1",
+        "proxy.berth.example/proxy/my-app/sample/my-org/api",
+        "docker://proxy.berth.example/proxy/my-app/sample/my-org/api@sha256:"
+        + "a" * 64,
+    ],
+)
+def test_authorize_takes_an_image_as_typed(
+    image: str, support_api: ApiClient, license: Any
+) -> None:
+    body = {"license": str(license.pk), "image": image}
+
+    response = support_api.post("/authorize", body)
+
+    assert response.status_code == 200
+    assert response.json()["allowed"] is True
+    assert response.json()["repository"] == "my-org/api"
+
+
+def test_authorize_takes_the_upstreams_own_name_with_an_application(
+    support_api: ApiClient, license: Any
+) -> None:
+    endpoint = ExternalRegistry.objects.get().endpoint
+    body = {"license": str(license.pk), "image": f"{endpoint}/other/api:v1"}
+
+    decided = support_api.post("/authorize", body | {"application": "my-app"})
+    without = support_api.post("/authorize", body)
+
+    assert decided.json()["reason"] == "repository_not_allowed"
+    assert without.status_code == 400
+    assert list(without.json()["errors"]) == ["application"]
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"image": "not an image"}, "image"),
+        ({"image": "proxy.berth.example/proxy/my-app"}, "image"),
+        ({"image": "a/b", "upstream": "sample"}, "image"),
+        ({"image": "a/b", "repository": "my-org/api"}, "image"),
+        ({"image": ""}, "image"),
+        ({"upstream": "sample", "repository": "my-org/api"}, "application"),
+    ],
+)
+def test_authorize_says_what_is_wrong_with_the_question(
+    change: dict[str, str], field: str, support_api: ApiClient, license: Any
+) -> None:
+    response = support_api.post("/authorize", {"license": str(license.pk)} | change)
+
+    assert response.status_code == 400
+    assert list(response.json()["errors"]) == [field]
 
 
 def test_authorize_tells_the_trace_when_asked(

@@ -298,7 +298,7 @@ def test_delete_registry_deletes_its_credentials(owner_api: ApiClient) -> None:
     CredentialCheckFactory(registry=registry)
     pull = PullEventFactory(team=owner_api.team, registry=registry)
 
-    response = owner_api.delete("/registries/sample")
+    response = owner_api.delete("/registries/sample?confirm=sample")
 
     assert response.status_code == 204
     assert not ExternalRegistry.objects.exists()
@@ -306,6 +306,39 @@ def test_delete_registry_deletes_its_credentials(owner_api: ApiClient) -> None:
     pull.refresh_from_db()
     assert pull.registry_id == registry.pk
     assert audited(owner_api.team) == [("registry:deleted", "sample")]
+
+
+@pytest.mark.parametrize("query", ["", "?confirm=", "?confirm=other", "?confirm=true"])
+def test_a_registry_in_use_is_deleted_only_if_its_slug_is_confirmed(
+    query: str, owner_api: ApiClient
+) -> None:
+    registry = ExternalRegistryFactory(team=owner_api.team, slug="sample")
+    license = LicenseFactory(team=owner_api.team, application__slug="my-app")
+    PullEventFactory(team=owner_api.team, registry=registry, license=license, count=3)
+    before = rows_of(owner_api.team)["registries.ExternalRegistry"]
+
+    response = owner_api.delete(f"/registries/{registry.pk}{query}")
+
+    assert response.status_code == 409
+    assert code_of(response) == "registry_in_use"
+    assert response.json()["in_use"] == {
+        "applications": ["my-app"],
+        "active_licenses": 1,
+        "pulls": 3,
+    }
+    assert "?confirm=sample" in response.json()["detail"]
+    assert rows_of(owner_api.team)["registries.ExternalRegistry"] == before
+    assert audited(owner_api.team) == []
+
+
+def test_a_registry_without_licenses_and_pulls_is_deleted_at_once(
+    owner_api: ApiClient,
+) -> None:
+    ExternalRegistryFactory(team=owner_api.team, slug="sample")
+    ApplicationFactory(team=owner_api.team)
+
+    assert owner_api.delete("/registries/sample?force=1").status_code == 400
+    assert owner_api.delete("/registries/sample").status_code == 204
 
 
 def test_pulls_are_filtered(owner_api: ApiClient) -> None:
