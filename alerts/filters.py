@@ -4,14 +4,15 @@ from django_filters import rest_framework as filters
 
 from alerts.events import LISTED
 from alerts.models import DeliveryState
+from portal.http.values import CreatedFilter
 
 
-class AlertFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
+class AlertFilter(CreatedFilter):
     event = filters.ChoiceFilter(
         choices=[(event.value, event.value) for event in LISTED]
     )
     subject_id = filters.UUIDFilter()
 
 
-class DeliveryFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
+class DeliveryFilter(CreatedFilter):
     state = filters.ChoiceFilter(choices=DeliveryState.choices)

@@ -5,22 +5,28 @@ from django_filters import rest_framework as filters
 
 from images.models import ImageManifest
 from images.selectors import untagged
+from portal.http.values import CreatedFilter, InstantFilter
 
 
-class ImageFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
+class ImageFilter(CreatedFilter):
     search = filters.CharFilter(
         field_name="name", lookup_expr="startswith", label="Beginning of the name"
     )
 
 
-class ImageTagFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
+class PushedFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
+    pushed_after = InstantFilter(field_name="pushed_at", lookup_expr="gte")
+    pushed_before = InstantFilter(field_name="pushed_at", lookup_expr="lt")
+
+
+class ImageTagFilter(PushedFilter):
     name = filters.CharFilter()
     digest = filters.CharFilter(
         field_name="manifest__digest", label="Digest of the image that a tag names"
     )
 
 
-class ImageManifestFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
+class ImageManifestFilter(PushedFilter):
     untagged = filters.ChoiceFilter(
         choices=[("true", "true"), ("false", "false")],
         method="filter_untagged",

@@ -6,13 +6,22 @@ from typing import Any, ClassVar
 from django.db.models import Q, QuerySet
 from django_filters import rest_framework as filters
 
-from licenses.models import Customer, License, LicenseQuerySet, LicenseState
+from licenses.models import (
+    Customer,
+    License,
+    LicenseQuerySet,
+    LicenseState,
+    PullCredentialQuerySet,
+)
 from licenses.selectors import contains_text, licenses_matching
-from portal.http.values import InstantFilter, parse_id
+from portal.http.values import CreatedFilter, InstantFilter, parse_id
 
 
-class ArchivableFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
+class ArchivableFilter(CreatedFilter):
     """Leaves out what is archived, unless asked for it."""
+
+    # Pages say themselves what they show.
+    leaves_out_archived: ClassVar[bool] = True
 
     archived = filters.ChoiceFilter(
         choices=[("true", "true"), ("false", "false")],
@@ -20,8 +29,12 @@ class ArchivableFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
         label="true: only what is archived, which is left out otherwise",
     )
 
-    # Pages say themselves what they show.
-    leaves_out_archived: ClassVar[bool] = True
+    @property
+    def _team_id(self) -> uuid.UUID:
+        # The team is on a page's request, and on the user of an API request.
+        team = getattr(self.request, "team", None) or self.request.user.team
+        team_id: uuid.UUID = team.pk
+        return team_id
 
     def filter_archived(self, rows: Any, _name: str, text: str) -> Any:
         return rows.filter(archived_at__isnull=text == "false")
@@ -43,6 +56,17 @@ class CustomerFilter(ArchivableFilter):
     )
     custom_id = filters.CharFilter()
     email = filters.CharFilter(lookup_expr="iexact")
+    application = filters.CharFilter(
+        method="filter_application",
+        label="ID or slug of an application that they have a license of",
+    )
+
+    def filter_application(
+        self, rows: QuerySet[Customer], _name: str, text: str
+    ) -> QuerySet[Customer]:
+        of_team = License.objects.for_team(self._team_id).unarchived()
+        licenses = of_team.filter(_of_application(text))
+        return rows.filter(pk__in=licenses.values("customer"))
 
     def filter_search(
         self, rows: QuerySet[Customer], _name: str, text: str
@@ -63,12 +87,17 @@ class LicenseFilter(ArchivableFilter):
         method="filter_state",
         label="expiring: active, and expires within 30 days",
     )
-    customer = filters.UUIDFilter(field_name="customer_id")
+    customer = filters.CharFilter(
+        method="filter_customer", label="ID or custom ID of a customer"
+    )
     application = filters.CharFilter(
         method="filter_application", label="ID or slug of an application"
     )
     type = filters.ChoiceFilter(choices=License.Type.choices)
-    channel = filters.UUIDFilter(field_name="channel_id")
+    channel = filters.CharFilter(
+        method="filter_channel", label="ID or slug of a channel"
+    )
+    expires_after = InstantFilter(field_name="expires_at", lookup_expr="gte")
     expires_before = InstantFilter(field_name="expires_at", lookup_expr="lt")
     search = filters.CharFilter(
         method="filter_search",
@@ -77,13 +106,6 @@ class LicenseFilter(ArchivableFilter):
             "field's value"
         ),
     )
-
-    @property
-    def _team_id(self) -> uuid.UUID:
-        # The team is on a page's request, and on the user of an API request.
-        team = getattr(self.request, "team", None) or self.request.user.team
-        team_id: uuid.UUID = team.pk
-        return team_id
 
     def filter_state(
         self, rows: LicenseQuerySet, _name: str, state: str
@@ -97,13 +119,45 @@ class LicenseFilter(ArchivableFilter):
     def filter_application(
         self, rows: LicenseQuerySet, _name: str, text: str
     ) -> LicenseQuerySet:
-        named = Q(application__slug=text)
-        identifier = parse_id(text)
-        return rows.filter(
-            named | Q(application_id=identifier) if identifier else named
-        )
+        return rows.filter(_of_application(text))
+
+    def filter_customer(
+        self, rows: LicenseQuerySet, _name: str, text: str
+    ) -> LicenseQuerySet:
+        return rows.filter(_named("customer", "custom_id", text))
+
+    def filter_channel(
+        self, rows: LicenseQuerySet, _name: str, text: str
+    ) -> LicenseQuerySet:
+        return rows.filter(_named("channel", "slug", text))
 
     def filter_search(
         self, rows: LicenseQuerySet, _name: str, text: str
     ) -> LicenseQuerySet:
         return licenses_matching(rows, self._team_id, text)
+
+
+class PullCredentialFilter(CreatedFilter):
+    state = filters.ChoiceFilter(
+        choices=[("current", "current"), ("ended", "ended")],
+        method="filter_state",
+        label="current: neither revoked nor replaced; ended: either of them",
+    )
+
+    def filter_state(
+        self, rows: PullCredentialQuerySet, _name: str, state: str
+    ) -> PullCredentialQuerySet:
+        if state == "current":
+            return rows.current()
+        return rows.exclude(revoked_at__isnull=True, replaced_by__isnull=True)
+
+
+def _of_application(text: str) -> Q:
+    return _named("application", "slug", text)
+
+
+def _named(relation: str, name: str, text: str) -> Q:
+    """Match rows whose related row has this ID or name."""
+    named = Q(**{f"{relation}__{name}": text})
+    identifier = parse_id(text)
+    return named | Q(**{f"{relation}_id": identifier}) if identifier else named

@@ -3,11 +3,11 @@ from __future__ import annotations
 from django_filters import rest_framework as filters
 
 from audit.tags import EventTag
-from portal.http.values import InstantFilter
+from portal.http.values import CreatedFilter
 from teams.models import ApiToken, ApiTokenQuerySet
 
 
-class ApiTokenFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
+class ApiTokenFilter(CreatedFilter):
     kind = filters.ChoiceFilter(choices=ApiToken.Kind.choices)
     state = filters.ChoiceFilter(
         choices=[("usable", "usable"), ("stopped", "stopped")],
@@ -24,7 +24,7 @@ class ApiTokenFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
         return rows.usable() if state == "usable" else rows.stopped()
 
 
-class AuditEventFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
+class AuditEventFilter(CreatedFilter):
     tag = filters.ChoiceFilter(choices=[(tag.value, tag.value) for tag in EventTag])
     actor = filters.CharFilter(
         field_name="actor_label",
@@ -38,5 +38,3 @@ class AuditEventFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
         label="Part of the subject's label",
     )
     subject_id = filters.UUIDFilter()
-    created_after = InstantFilter(field_name="created_at", lookup_expr="gte")
-    created_before = InstantFilter(field_name="created_at", lookup_expr="lt")

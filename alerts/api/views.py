@@ -50,6 +50,8 @@ class _Webhooks(TeamView[Webhook]):
 
 
 class WebhooksView(_Webhooks):
+    orderings = ("created_at", "updated_at", "name")
+
     def get(self, request: Request) -> Response:
         """List the team's webhooks, without their secrets."""
         self.require(Permission.WEBHOOK_MANAGE)

@@ -59,6 +59,8 @@ class _Contacts(_OfCustomer):
 
 
 class ContactsView(_Contacts):
+    orderings = ("created_at", "updated_at", "email")
+
     def get(self, request: Request, customer_id: uuid.UUID) -> Response:
         """List a customer's contacts."""
         self.require(Permission.CUSTOMER_READ)

@@ -38,6 +38,7 @@ _DELETED: dict[Any, Any] = {
 
 
 class ImagesView(ApplicationChildView[ImageRepository]):
+    orderings = ("created_at", "name")
     serializer_class = ImageSerializer
     filterset_class = ImageFilter
 
@@ -91,6 +92,7 @@ class _Tags(ImageChildView[ImageTag]):
 
 class ImageTagsView(_Tags):
     ordering = ("-pushed_at", "-id")
+    orderings = ("pushed_at", "name")
     filterset_class = ImageTagFilter
 
     @extend_schema(operation_id="image_tags_list")
@@ -125,6 +127,7 @@ class _Manifests(ImageChildView[ImageManifest]):
 
 class ImageManifestsView(_Manifests):
     ordering = ("-pushed_at", "-id")
+    orderings = ("pushed_at",)
     filterset_class = ImageManifestFilter
 
     @extend_schema(operation_id="image_manifests_list")

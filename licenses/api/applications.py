@@ -33,6 +33,7 @@ APPLICATION_KEPT = (
 
 
 class ApplicationsView(TeamView[Application]):
+    orderings = ("created_at", "updated_at", "name", "slug")
     serializer_class = ApplicationSerializer
     filterset_class = ApplicationFilter
 
@@ -127,6 +128,8 @@ class _Channels(ApplicationChildView[Channel]):
 
 
 class ChannelsView(_Channels):
+    orderings = ("created_at", "updated_at", "name", "slug")
+
     def get(self, request: Request, application: str) -> Response:
         """List an application's channels."""
         self.require(Permission.APPLICATION_READ)

@@ -38,6 +38,7 @@ class _Customers(TeamView[Customer]):
 
 
 class CustomersView(_Customers):
+    orderings = ("created_at", "updated_at", "name")
     filterset_class = CustomerFilter
 
     def get(self, request: Request) -> Response:

@@ -31,6 +31,8 @@ class _LicenseFields(ApplicationChildView[LicenseField]):
 
 
 class LicenseFieldsView(_LicenseFields):
+    orderings = ("created_at", "updated_at", "name")
+
     def get(self, request: Request, application: str) -> Response:
         """List the license fields of an application."""
         self.require(Permission.APPLICATION_READ)

@@ -58,6 +58,7 @@ class LicenseDetail(TeamView[License]):
 
 
 class LicensesView(LicenseDetail):
+    orderings = ("created_at", "updated_at")
     filterset_class = LicenseFilter
 
     def get(self, request: Request) -> Response:

@@ -25,6 +25,7 @@ from licenses.api.serializers import (
     ReplacedLicenseSerializer,
     ReplacementSerializer,
 )
+from licenses.filters import PullCredentialFilter
 from licenses.models import License, PullCredential
 from licenses.selectors import licenses_for_team, pull_credentials_of_license
 from portal.crypto.secrets import Secret
@@ -61,6 +62,9 @@ class _PullCredentials(TeamView[PullCredential]):
 
 
 class PullCredentialsView(_PullCredentials):
+    orderings = ("created_at", "updated_at", "name")
+    filterset_class = PullCredentialFilter
+
     def get(self, request: Request, license_id: uuid.UUID) -> Response:
         """List a license's pull credentials, those that ended too."""
         self.require(Permission.LICENSE_READ)

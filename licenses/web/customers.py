@@ -76,7 +76,7 @@ def customers(request: TeamRequest) -> HttpResponse:
     return render_page(
         request,
         "licenses/customers.html",
-        filtered_list(CustomerPageFilter(request.GET, rows)),
+        filtered_list(CustomerPageFilter(request.GET, rows, request=request)),
         partial="licenses/customers_list.html",
     )
 

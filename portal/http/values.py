@@ -54,3 +54,10 @@ class InstantFilter(filters.IsoDateTimeFilter):  # type: ignore[misc]  # untyped
     """Filters by an exact instant."""
 
     field_class = _InstantFormField
+
+
+class CreatedFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
+    """Filters by when a row was created."""
+
+    created_after = InstantFilter(field_name="created_at", lookup_expr="gte")
+    created_before = InstantFilter(field_name="created_at", lookup_expr="lt")

@@ -12,7 +12,7 @@ from licenses.models import License
 from licenses.selectors import licenses_for_team
 from registries.api.serializers import LicenseTrafficSerializer, PullSerializer
 from registries.api.views import RegistryView
-from registries.filters import PullFilter
+from registries.filters import PullFilter, TrafficFilter
 from registries.models import LicenseTraffic, PullEvent
 from registries.selectors import pulls_for_team, traffic_for_team
 from teams.api.base import ModelT, TeamView, find
@@ -22,6 +22,7 @@ from teams.permissions import Permission
 class PullsView(TeamView[PullEvent]):
     serializer_class = PullSerializer
     ordering = ("-last_at", "-id")
+    orderings = ("last_at",)
     filterset_class = PullFilter
 
     def get_queryset(self) -> QuerySet[PullEvent]:
@@ -36,6 +37,8 @@ class PullsView(TeamView[PullEvent]):
 class RegistryPullsView(RegistryView[PullEvent]):
     serializer_class = PullSerializer
     ordering = ("-last_at", "-id")
+    orderings = ("last_at",)
+    filterset_class = PullFilter
 
     def get_queryset(self) -> QuerySet[PullEvent]:
         return pulls_for_team(self.team_id).filter(registry_id=self.registry.pk)
@@ -59,6 +62,8 @@ class OfLicenseView(TeamView[ModelT]):
 class LicensePullsView(OfLicenseView[PullEvent]):
     serializer_class = PullSerializer
     ordering = ("-last_at", "-id")
+    orderings = ("last_at",)
+    filterset_class = PullFilter
 
     def get_queryset(self) -> QuerySet[PullEvent]:
         return pulls_for_team(self.team_id).filter(license=self.license)
@@ -72,6 +77,8 @@ class LicensePullsView(OfLicenseView[PullEvent]):
 class LicenseTrafficView(OfLicenseView[LicenseTraffic]):
     serializer_class = LicenseTrafficSerializer
     ordering = ("-day", "-id")
+    orderings = ("day",)
+    filterset_class = TrafficFilter
 
     def get_queryset(self) -> QuerySet[LicenseTraffic]:
         return traffic_for_team(self.team_id).filter(license=self.license)

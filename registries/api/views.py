@@ -27,6 +27,7 @@ from registries.api.serializers import (
     RegistryTestSerializer,
 )
 from registries.checks.attempt import check_credential_now
+from registries.filters import RegistryFilter
 from registries.models import CredentialCheck, ExternalRegistry
 from registries.selectors import (
     checks_of_registry,
@@ -82,6 +83,9 @@ class _Registries(RegistryView[ExternalRegistry]):
 
 
 class RegistriesView(_Registries):
+    orderings = ("created_at", "updated_at", "slug")
+    filterset_class = RegistryFilter
+
     def get(self, request: Request) -> Response:
         """List the team's external registries."""
         self.require(Permission.REGISTRY_READ)

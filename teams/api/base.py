@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.http import Http404
+from django_filters.rest_framework import FilterSet
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.generics import GenericAPIView
@@ -16,7 +17,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from portal.http.api.etags import IF_NONE_MATCH, etag_of, is_known
-from portal.http.values import parse_id, parse_instant
+from portal.http.api.pagination import PARAMETERS
+from portal.http.values import CreatedFilter, parse_id, parse_instant
 from teams.actors import Actor
 from teams.api.authentication import SignedIn
 from teams.models import Team, TeamOwned
@@ -25,7 +27,6 @@ from teams.permissions import Permission
 ModelT = TypeVar("ModelT", bound=Model)
 OwnedT = TypeVar("OwnedT", bound=TeamOwned)
 NO_TEAM = uuid.UUID(int=0)
-PAGE_PARAMETERS = frozenset({"cursor", "page_size"})
 MAX_UNKNOWN_REPORTED = 10
 
 
@@ -33,7 +34,10 @@ class TeamView(GenericAPIView[Any], Generic[ModelT]):
     """A view of one team's objects for a signed-in actor."""
 
     http_method_names: Sequence[str] = ["get", "head", "post", "put", "patch", "delete"]
+    # Of its list: what it is ordered by, and what else it can be.
     ordering: ClassVar[Sequence[str] | None] = None
+    orderings: ClassVar[tuple[str, ...]] = ("created_at",)
+    filterset_class: ClassVar[type[FilterSet]] = CreatedFilter
 
     @property
     def actor(self) -> Actor:
@@ -150,8 +154,7 @@ class TeamView(GenericAPIView[Any], Generic[ModelT]):
         return response
 
     def _refuse_unknown_parameters(self) -> None:
-        filterset = getattr(self, "filterset_class", None)
-        known = PAGE_PARAMETERS.union(filterset.base_filters if filterset else ())
+        known = PARAMETERS.union(self.filterset_class.base_filters)
         refuse_unknown("parameter", self.request.query_params, known)
 
 

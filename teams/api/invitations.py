@@ -46,6 +46,8 @@ class _Invitations(TeamView[Invitation]):
 
 
 class InvitationsView(_Invitations):
+    orderings = ("created_at", "updated_at", "email")
+
     def get(self, request: Request) -> Response:
         """List invitations that are not yet accepted, including expired ones."""
         self.require(Permission.TEAM_READ)

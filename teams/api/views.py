@@ -78,6 +78,8 @@ class _Members(TeamView[Membership]):
 
 
 class MembersView(_Members):
+    orderings = ("created_at", "updated_at")
+
     def get(self, request: Request) -> Response:
         """List the members of the team."""
         self.require(Permission.TEAM_READ)
@@ -164,6 +166,8 @@ class _ServiceAccounts(TeamView[ServiceAccount]):
 
 
 class ServiceAccountsView(_ServiceAccounts):
+    orderings = ("created_at", "updated_at", "name")
+
     def get(self, request: Request) -> Response:
         """List the team's service accounts."""
         self.require(Permission.SERVICE_ACCOUNT_READ)
@@ -221,6 +225,7 @@ class _ApiTokens(TeamView[ApiToken]):
 
 
 class ApiTokensView(_ApiTokens):
+    orderings = ("created_at", "name")
     filterset_class = ApiTokenFilter
 
     def get(self, request: Request) -> Response:
