@@ -69,7 +69,7 @@ urlpatterns = [
         "applications/<str:application>/channels", applications.ChannelsView.as_view()
     ),
     path(
-        "applications/<str:application>/channels/<uuid:channel_id>",
+        "applications/<str:application>/channels/<str:channel>",
         applications.ChannelView.as_view(),
     ),
     path(
@@ -77,7 +77,7 @@ urlpatterns = [
         license_fields.LicenseFieldsView.as_view(),
     ),
     path(
-        "applications/<str:application>/license-fields/<uuid:field_id>",
+        "applications/<str:application>/license-fields/<str:field>",
         license_fields.LicenseFieldView.as_view(),
     ),
     path(
@@ -107,25 +107,25 @@ urlpatterns = [
         images.ImageManifestView.as_view(),
     ),
     path("customers", customers.CustomersView.as_view()),
-    path("customers/<uuid:customer_id>", customers.CustomerView.as_view()),
+    path("customers/<str:customer_id>", customers.CustomerView.as_view()),
     path(
-        "customers/<uuid:customer_id>/archive", customers.CustomerArchiveView.as_view()
+        "customers/<str:customer_id>/archive", customers.CustomerArchiveView.as_view()
     ),
     path(
-        "customers/<uuid:customer_id>/restore", customers.CustomerRestoreView.as_view()
+        "customers/<str:customer_id>/restore", customers.CustomerRestoreView.as_view()
     ),
-    path("customers/<uuid:customer_id>/contacts", contacts.ContactsView.as_view()),
+    path("customers/<str:customer_id>/contacts", contacts.ContactsView.as_view()),
     path(
-        "customers/<uuid:customer_id>/contacts/<uuid:contact_id>",
+        "customers/<str:customer_id>/contacts/<uuid:contact_id>",
         contacts.ContactView.as_view(),
     ),
-    path("customers/<uuid:customer_id>/links", contacts.CustomerLinksView.as_view()),
+    path("customers/<str:customer_id>/links", contacts.CustomerLinksView.as_view()),
     path(
-        "customers/<uuid:customer_id>/links/<uuid:link_id>",
+        "customers/<str:customer_id>/links/<uuid:link_id>",
         contacts.CustomerLinkView.as_view(),
     ),
     path(
-        "customers/<uuid:customer_id>/links/<uuid:link_id>/withdraw",
+        "customers/<str:customer_id>/links/<uuid:link_id>/withdraw",
         contacts.CustomerLinkWithdrawView.as_view(),
     ),
     path("licenses", licenses.LicensesView.as_view()),

@@ -31,7 +31,7 @@ from customers.services.links import send_links, withdraw_link
 from licenses.models import Customer, License
 from licenses.selectors import customers_for_team, licenses_for_team
 from portal.errors import Invalid
-from teams.api.base import TeamView, find
+from teams.api.base import TeamView, find_by_id_or_name
 from teams.api.conditions import conditional
 from teams.api.idempotency import idempotent
 from teams.permissions import Permission
@@ -45,7 +45,7 @@ class _OfCustomer(TeamView[Any]):
         if getattr(self, "swagger_fake_view", False):
             return Customer(team_id=self.team_id)
         customers = customers_for_team(self.team_id).select_related("team")
-        return find(customers, pk=self.kwargs["customer_id"])
+        return find_by_id_or_name(customers, self.kwargs["customer_id"], "custom_id")
 
 
 class _Contacts(_OfCustomer):
@@ -61,14 +61,14 @@ class _Contacts(_OfCustomer):
 class ContactsView(_Contacts):
     orderings = ("created_at", "updated_at", "email")
 
-    def get(self, request: Request, customer_id: uuid.UUID) -> Response:
+    def get(self, request: Request, customer_id: str) -> Response:
         """List a customer's contacts."""
         self.require(Permission.CUSTOMER_READ)
         return self.page()
 
     @extend_schema(request=NewContactSerializer)
     @idempotent(Permission.CONTACT_MANAGE)
-    def post(self, request: Request, customer_id: uuid.UUID) -> Response:
+    def post(self, request: Request, customer_id: str) -> Response:
         """Add a contact. Nothing is sent to them: `POST …/links` does that."""
         customer = self.customer
         values = self.validated(NewContactSerializer)
@@ -79,7 +79,7 @@ class ContactsView(_Contacts):
 
 class ContactView(_Contacts):
     def get(
-        self, request: Request, customer_id: uuid.UUID, contact_id: uuid.UUID
+        self, request: Request, customer_id: str, contact_id: uuid.UUID
     ) -> Response:
         """Read a contact."""
         self.require(Permission.CUSTOMER_READ)
@@ -88,7 +88,7 @@ class ContactView(_Contacts):
     @extend_schema(request=ContactChangesSerializer)
     @conditional(Permission.CONTACT_MANAGE)
     def patch(
-        self, request: Request, customer_id: uuid.UUID, contact_id: uuid.UUID
+        self, request: Request, customer_id: str, contact_id: uuid.UUID
     ) -> Response:
         """Change a contact's name or role. The address is fixed."""
         contact = self.find(contact_id)
@@ -99,7 +99,7 @@ class ContactView(_Contacts):
 
     @conditional(Permission.CONTACT_MANAGE)
     def delete(
-        self, request: Request, customer_id: uuid.UUID, contact_id: uuid.UUID
+        self, request: Request, customer_id: str, contact_id: uuid.UUID
     ) -> Response:
         """Remove a contact. They see nothing of the customer from then on."""
         remove_contact(actor=self.actor, contact=self.find(contact_id))
@@ -114,7 +114,7 @@ class _Links(_OfCustomer):
 
 
 class CustomerLinksView(_Links):
-    def get(self, request: Request, customer_id: uuid.UUID) -> Response:
+    def get(self, request: Request, customer_id: str) -> Response:
         """List the links that were mailed to a customer's contacts."""
         self.require(Permission.CUSTOMER_READ)
         return self.page()
@@ -123,7 +123,7 @@ class CustomerLinksView(_Links):
         request=NewCustomerLinksSerializer, responses={201: SentCustomerLinksSerializer}
     )
     @idempotent(Permission.CONTACT_MANAGE)
-    def post(self, request: Request, customer_id: uuid.UUID) -> Response:
+    def post(self, request: Request, customer_id: str) -> Response:
         """Mail contacts a link to the customer's pages.
 
         Each link signs its contact in once, within seven days. Links sent to them
@@ -158,9 +158,7 @@ class CustomerLinksView(_Links):
 
 
 class CustomerLinkView(_Links):
-    def get(
-        self, request: Request, customer_id: uuid.UUID, link_id: uuid.UUID
-    ) -> Response:
+    def get(self, request: Request, customer_id: str, link_id: uuid.UUID) -> Response:
         """Read what became of a link."""
         self.require(Permission.CUSTOMER_READ)
         return self.shown(self.find(link_id))
@@ -169,9 +167,7 @@ class CustomerLinkView(_Links):
 class CustomerLinkWithdrawView(_Links):
     @extend_schema(request=None)
     @conditional(Permission.CONTACT_MANAGE)
-    def post(
-        self, request: Request, customer_id: uuid.UUID, link_id: uuid.UUID
-    ) -> Response:
+    def post(self, request: Request, customer_id: str, link_id: uuid.UUID) -> Response:
         """Let a link that was not used yet work no more."""
         link = withdraw_link(actor=self.actor, link=self.find(link_id))
         return self.shown(link)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import uuid
-
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -20,7 +18,7 @@ from licenses.api.serializers import (
 from licenses.filters import ApplicationFilter
 from licenses.models import Application, Channel
 from licenses.selectors import all_applications_of_team, channels_for_application
-from teams.api.base import ModelT, TeamView, find_by_id_or_slug
+from teams.api.base import ModelT, TeamView, find_by_id_or_name
 from teams.api.conditions import conditional
 from teams.api.idempotency import idempotent
 from teams.permissions import Permission
@@ -63,7 +61,7 @@ class ApplicationChildView(TeamView[ModelT]):
     def application(self) -> Application:
         if getattr(self, "swagger_fake_view", False):
             return Application(team_id=self.team_id)
-        return find_by_id_or_slug(
+        return find_by_id_or_name(
             all_applications_of_team(self.team_id), self.kwargs["application"]
         )
 
@@ -148,31 +146,23 @@ class ChannelsView(_Channels):
 
 
 class ChannelView(_Channels):
-    def get(
-        self, request: Request, application: str, channel_id: uuid.UUID
-    ) -> Response:
-        """Read a channel."""
+    def get(self, request: Request, application: str, channel: str) -> Response:
+        """Read a channel, by ID or slug."""
         self.require(Permission.APPLICATION_READ)
-        return self.shown(self.find(channel_id))
+        return self.shown(self.find(channel))
 
     @extend_schema(request=ChannelChangesSerializer)
     @conditional(Permission.APPLICATION_MANAGE)
-    def patch(
-        self, request: Request, application: str, channel_id: uuid.UUID
-    ) -> Response:
+    def patch(self, request: Request, application: str, channel: str) -> Response:
         """Rename a channel, or make it the default."""
-        channel = self.find(channel_id)
+        row = self.find(channel)
         self.require(Permission.APPLICATION_MANAGE)
         changes = self.validated(ChannelChangesSerializer)
-        channel = services.change_channel(
-            actor=self.actor, channel=channel, changes=changes
-        )
-        return self.shown(channel)
+        services.change_channel(actor=self.actor, channel=row, changes=changes)
+        return self.stored()
 
     @conditional(Permission.APPLICATION_MANAGE)
-    def delete(
-        self, request: Request, application: str, channel_id: uuid.UUID
-    ) -> Response:
+    def delete(self, request: Request, application: str, channel: str) -> Response:
         """Delete a channel that is not the default and has no licenses."""
-        services.delete_channel(actor=self.actor, channel=self.find(channel_id))
+        services.delete_channel(actor=self.actor, channel=self.find(channel))
         return Response(status=204)

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import uuid
-
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -32,6 +30,7 @@ CUSTOMER_KEPT = (
 
 class _Customers(TeamView[Customer]):
     serializer_class = CustomerSerializer
+    known_by = "custom_id"
 
     def get_queryset(self) -> QuerySet[Customer]:
         return customers_for_team(self.team_id)
@@ -56,14 +55,14 @@ class CustomersView(_Customers):
 
 
 class CustomerView(_Customers):
-    def get(self, request: Request, customer_id: uuid.UUID) -> Response:
-        """Read a customer."""
+    def get(self, request: Request, customer_id: str) -> Response:
+        """Read a customer, by ID or custom ID."""
         self.require(Permission.CUSTOMER_READ)
         return self.shown(self.find(customer_id))
 
     @extend_schema(request=CustomerChangesSerializer)
     @conditional(Permission.CUSTOMER_MANAGE)
-    def patch(self, request: Request, customer_id: uuid.UUID) -> Response:
+    def patch(self, request: Request, customer_id: str) -> Response:
         """Change name, e-mail address or custom ID."""
         customer = self.find(customer_id)
         self.require(Permission.CUSTOMER_MANAGE)
@@ -75,7 +74,7 @@ class CustomerView(_Customers):
 
     @extend_schema(responses={200: ArchivedCustomerSerializer, 204: None})
     @conditional(Permission.CUSTOMER_MANAGE)
-    def delete(self, request: Request, customer_id: uuid.UUID) -> Response:
+    def delete(self, request: Request, customer_id: str) -> Response:
         """Delete a customer that has no licenses, with its contacts.
 
         One with licenses that are archived is archived too, and returned.
@@ -90,7 +89,7 @@ class CustomerView(_Customers):
 
 class CustomerArchiveView(_Customers):
     @conditional(Permission.CUSTOMER_MANAGE)
-    def post(self, request: Request, customer_id: uuid.UUID) -> Response:
+    def post(self, request: Request, customer_id: str) -> Response:
         """Stop all pulls with the customer's licenses."""
         customer = self.find(customer_id)
         customer = services.archive_customer(actor=self.actor, customer=customer)
@@ -99,7 +98,7 @@ class CustomerArchiveView(_Customers):
 
 class CustomerRestoreView(_Customers):
     @conditional(Permission.CUSTOMER_MANAGE)
-    def post(self, request: Request, customer_id: uuid.UUID) -> Response:
+    def post(self, request: Request, customer_id: str) -> Response:
         """Undo archiving: licenses neither expired nor revoked can pull again."""
         customer = self.find(customer_id)
         customer = services.restore_customer(actor=self.actor, customer=customer)

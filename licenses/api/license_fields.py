@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import uuid
-
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -25,6 +23,7 @@ from teams.permissions import Permission
 
 class _LicenseFields(ApplicationChildView[LicenseField]):
     serializer_class = LicenseFieldSerializer
+    known_by = "name"
 
     def get_queryset(self) -> QuerySet[LicenseField]:
         return license_fields_for_application(self.application)
@@ -51,29 +50,23 @@ class LicenseFieldsView(_LicenseFields):
 
 
 class LicenseFieldView(_LicenseFields):
-    def get(self, request: Request, application: str, field_id: uuid.UUID) -> Response:
-        """Read a license field."""
+    def get(self, request: Request, application: str, field: str) -> Response:
+        """Read a license field, by ID or name."""
         self.require(Permission.APPLICATION_READ)
-        return self.shown(self.find(field_id))
+        return self.shown(self.find(field))
 
     @extend_schema(request=LicenseFieldChangesSerializer)
     @conditional(Permission.APPLICATION_MANAGE)
-    def patch(
-        self, request: Request, application: str, field_id: uuid.UUID
-    ) -> Response:
+    def patch(self, request: Request, application: str, field: str) -> Response:
         """Change a field's title, default, options or flags."""
-        field = self.find(field_id)
+        row = self.find(field)
         self.require(Permission.APPLICATION_MANAGE)
         changes = self.validated(LicenseFieldChangesSerializer)
-        field = services.change_license_field(
-            actor=self.actor, field=field, changes=changes
-        )
-        return self.shown(field)
+        services.change_license_field(actor=self.actor, field=row, changes=changes)
+        return self.stored()
 
     @conditional(Permission.APPLICATION_MANAGE)
-    def delete(
-        self, request: Request, application: str, field_id: uuid.UUID
-    ) -> Response:
+    def delete(self, request: Request, application: str, field: str) -> Response:
         """Delete a license field and its values in all licenses."""
-        services.delete_license_field(actor=self.actor, field=self.find(field_id))
+        services.delete_license_field(actor=self.actor, field=self.find(field))
         return Response(status=204)

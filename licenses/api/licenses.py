@@ -37,7 +37,7 @@ from licenses.selectors import (
 )
 from portal.crypto.secrets import Secret
 from portal.errors import Invalid
-from teams.api.base import TeamView, by_id_or_slug, find
+from teams.api.base import TeamView, by_id_or_name, find
 from teams.api.conditions import conditional
 from teams.api.idempotency import idempotent
 from teams.permissions import Permission
@@ -104,13 +104,13 @@ class LicensesView(LicenseDetail):
         return {**shown, "credential": secret.reveal()}
 
     def _application(self, text: str) -> Application:
-        application = by_id_or_slug(applications_for_team(self.team_id), text)
+        application = by_id_or_name(applications_for_team(self.team_id), text)
         if application is None:
             raise Invalid({"application": ["Choose an application of your team."]})
         return application
 
-    def _customer(self, customer_id: uuid.UUID) -> Customer:
-        customer = customers_for_team(self.team_id).filter(pk=customer_id).first()
+    def _customer(self, text: str) -> Customer:
+        customer = by_id_or_name(customers_for_team(self.team_id), text, "custom_id")
         if customer is None:
             raise Invalid({"customer": ["Choose a customer of your team."]})
         return customer
@@ -231,10 +231,10 @@ class LicenseFileView(LicenseDetail):
         )
 
 
-def _channel(application: Application, channel_id: uuid.UUID | None) -> Channel | None:
-    if channel_id is None:
+def _channel(application: Application, text: str | None) -> Channel | None:
+    if text is None:
         return None
-    channel = channels_for_application(application).filter(pk=channel_id).first()
+    channel = by_id_or_name(channels_for_application(application), text)
     if channel is None:
         raise Invalid({"channel": ["Choose a channel of the license's application."]})
     return channel

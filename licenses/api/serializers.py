@@ -208,10 +208,13 @@ class NewPullCredentialSerializer(InputSerializer):
 
 
 class NewLicenseSerializer(InputSerializer):
-    customer = serializers.UUIDField()
+    customer = serializers.CharField(max_length=254, help_text="ID or custom ID")
     application = serializers.CharField(max_length=64, help_text="ID or slug")
-    channel = serializers.UUIDField(
-        allow_null=True, default=None, help_text="Defaults to the default channel"
+    channel = serializers.CharField(
+        max_length=64,
+        allow_null=True,
+        default=None,
+        help_text="ID or slug; defaults to the default channel",
     )
     type = serializers.ChoiceField(choices=License.Type.choices)
     expires_at = InstantField(
@@ -226,7 +229,9 @@ class NewLicenseSerializer(InputSerializer):
 
 
 class LicenseChangesSerializer(InputSerializer):
-    channel = serializers.UUIDField(allow_null=True, required=False)
+    channel = serializers.CharField(
+        max_length=64, allow_null=True, required=False, help_text="ID or slug"
+    )
     type = serializers.ChoiceField(choices=License.Type.choices, required=False)
     expires_at = InstantField(allow_null=True, required=False)
     field_values = serializers.DictField(

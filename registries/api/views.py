@@ -38,8 +38,8 @@ from registries.services import NewCredential, NewRegistry
 from teams.api.base import (
     ModelT,
     TeamView,
-    by_id_or_slug,
-    find_by_id_or_slug,
+    by_id_or_name,
+    find_by_id_or_name,
     refuse_unknown,
 )
 from teams.api.conditions import conditional
@@ -56,7 +56,7 @@ class RegistryView(TeamView[ModelT]):
     def registry(self) -> ExternalRegistry:
         if getattr(self, "swagger_fake_view", False):
             return ExternalRegistry(team_id=self.team_id)
-        return find_by_id_or_slug(
+        return find_by_id_or_name(
             registries_for_team(self.team_id), self.kwargs["registry"]
         )
 
@@ -75,7 +75,7 @@ class _Registries(RegistryView[ExternalRegistry]):
         rows = applications_for_team(self.team_id)
         applications = []
         for name in names:
-            application = by_id_or_slug(rows, name)
+            application = by_id_or_name(rows, name)
             if application is None:
                 raise Invalid({"applications": [f"Unknown application: {name}"]})
             applications.append(application)

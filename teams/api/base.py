@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from django.db.models import Model, QuerySet
 from django.http import Http404
@@ -34,6 +34,8 @@ class TeamView(GenericAPIView[Any], Generic[ModelT]):
     """A view of one team's objects for a signed-in actor."""
 
     http_method_names: Sequence[str] = ["get", "head", "post", "put", "patch", "delete"]
+    # What URLs know a row by, beside its ID.
+    known_by: ClassVar[str] = "slug"
     # Of its list: what it is ordered by, and what else it can be.
     ordering: ClassVar[Sequence[str] | None] = None
     orderings: ClassVar[tuple[str, ...]] = ("created_at",)
@@ -78,10 +80,12 @@ class TeamView(GenericAPIView[Any], Generic[ModelT]):
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
 
-    def find(self, pk: uuid.UUID) -> ModelT:
-        """Return the row with this ID; raises Http404 if there is none."""
-        row: ModelT = find(self.get_queryset(), pk=pk)
-        return row
+    def find(self, key: uuid.UUID | str) -> ModelT:
+        """Return the row with this ID, or the name that URLs know it by, or Http404."""
+        rows = self.get_queryset()
+        if isinstance(key, uuid.UUID):
+            return cast("ModelT", find(rows, pk=key))
+        return cast("ModelT", find_by_id_or_name(rows, key, self.known_by))
 
     def target(self) -> Any:
         """Return the object that the URL names, the last of its parameters."""
@@ -175,16 +179,20 @@ def find(rows: QuerySet[ModelT], **lookup: object) -> ModelT:
     return row
 
 
-def by_id_or_slug(rows: QuerySet[OwnedT], text: str) -> OwnedT | None:
-    """Return the row with this ID, else the one with this slug, else None."""
+def by_id_or_name(
+    rows: QuerySet[OwnedT], text: str, name: str = "slug"
+) -> OwnedT | None:
+    """Return the row with this ID, else the one with this name, else None."""
     identifier = parse_id(text)
     row = rows.filter(pk=identifier).first() if identifier else None
-    return row or rows.filter(slug=text).first()
+    if row is None and text:  # no name is empty, but a column may be
+        row = rows.filter(**{name: text}).first()
+    return row
 
 
-def find_by_id_or_slug(rows: QuerySet[OwnedT], text: str) -> OwnedT:
-    """Return the row with this ID or slug; raises Http404 if there is none."""
-    row = by_id_or_slug(rows, text)
+def find_by_id_or_name(rows: QuerySet[OwnedT], text: str, name: str = "slug") -> OwnedT:
+    """Return the row with this ID or name; raises Http404 if there is none."""
+    row = by_id_or_name(rows, text, name) if text.isprintable() else None
     if row is None:
         raise Http404
     return row

@@ -65,13 +65,13 @@ ROUTES = {
     "applications/<str:application>/channels": Route(
         OBJECT, {"post": {"name": "Beta", "slug": "beta"}}
     ),
-    "applications/<str:application>/channels/<uuid:channel_id>": Route(
+    "applications/<str:application>/channels/<str:channel>": Route(
         OBJECT, {"patch": {"is_default": True}}
     ),
     "applications/<str:application>/license-fields": Route(
         OBJECT, {"post": {"name": "seats", "title": "Seats", "type": "Integer"}}
     ),
-    "applications/<str:application>/license-fields/<uuid:field_id>": Route(
+    "applications/<str:application>/license-fields/<str:field>": Route(
         OBJECT, {"patch": {"title": "Taken"}}
     ),
     "applications/<str:application>/listed-images": Route(
@@ -89,21 +89,21 @@ ROUTES = {
         "<uuid:manifest_id>"
     ): Route(OBJECT),
     "customers": Route(LIST),
-    "customers/<uuid:customer_id>": Route(OBJECT, {"patch": {"name": "Taken"}}),
-    "customers/<uuid:customer_id>/archive": Route(OBJECT),
-    "customers/<uuid:customer_id>/restore": Route(OBJECT),
-    "customers/<uuid:customer_id>/contacts": Route(
+    "customers/<str:customer_id>": Route(OBJECT, {"patch": {"name": "Taken"}}),
+    "customers/<str:customer_id>/archive": Route(OBJECT),
+    "customers/<str:customer_id>/restore": Route(OBJECT),
+    "customers/<str:customer_id>/contacts": Route(
         OBJECT, {"post": {"email": "taken@rival.example"}}
     ),
-    "customers/<uuid:customer_id>/contacts/<uuid:contact_id>": Route(
+    "customers/<str:customer_id>/contacts/<uuid:contact_id>": Route(
         OBJECT, {"patch": {"role": "reader"}}
     ),
-    "customers/<uuid:customer_id>/links": Route(
+    "customers/<str:customer_id>/links": Route(
         OBJECT,
         {"post": {"contacts": ["<uuid:contact_id>"], "license": "<uuid:license_id>"}},
     ),
-    "customers/<uuid:customer_id>/links/<uuid:link_id>": Route(OBJECT),
-    "customers/<uuid:customer_id>/links/<uuid:link_id>/withdraw": Route(OBJECT),
+    "customers/<str:customer_id>/links/<uuid:link_id>": Route(OBJECT),
+    "customers/<str:customer_id>/links/<uuid:link_id>/withdraw": Route(OBJECT),
     "licenses": Route(LIST),
     "licenses/search": Route(ACTION),
     "licenses/<uuid:license_id>": Route(OBJECT, {"patch": {"type": "trial"}}),

@@ -23,7 +23,7 @@ CREATED: dict[str, dict[str, Any]] = {
         "type": "String",
     },
     "customers": {"name": "New"},
-    "customers/<uuid:customer_id>/contacts": {"email": "new@initech.example"},
+    "customers/<str:customer_id>/contacts": {"email": "new@initech.example"},
     "licenses": {
         "customer": "<uuid:customer_id>",
         "application": "<str:application>",

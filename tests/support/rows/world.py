@@ -66,8 +66,8 @@ def make_world(team: Team) -> World:
     ids = {
         "application": str(application.pk),
         "application_slug": application.slug,
-        "channel_id": str(channel.pk),
-        "field_id": str(field.pk),
+        "channel": str(channel.pk),
+        "field": str(field.pk),
         "customer_id": str(license.customer_id),
         "contact_id": str(contact.pk),
         "link_id": str(link.pk),
