@@ -30,6 +30,7 @@ from licenses.models import License, PullCredential
 from licenses.selectors import licenses_for_team, pull_credentials_of_license
 from portal.crypto.secrets import Secret
 from portal.errors import TooMany
+from portal.http.api.rate_limits import note_request, tell_limit
 from portal.http.client_address import neighbourhood_of
 from portal.limits.minute_counts import count, seconds_left
 from teams.actors import Origin
@@ -183,6 +184,7 @@ class LeakedCredentialView(GenericAPIView[Any]):
         The vendor is told. The answer does not say whether the secret was known.
         """
         reports = count(f"leak-reports:{neighbourhood_of(request)}")
+        note_request(request, "reports", quota=REPORTS_PER_MINUTE, used=reports)
         if reports > REPORTS_PER_MINUTE:
             seconds = seconds_left()
             raise TooMany(
@@ -195,3 +197,10 @@ class LeakedCredentialView(GenericAPIView[Any]):
         presented = Secret(serializer.validated_data["credential"].strip())
         services.revoke_leaked(presented, Origin.of(request))
         return Response(status=204)
+
+    def finalize_response(
+        self, request: Request, response: Response, *args: Any, **kwargs: Any
+    ) -> Response:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        tell_limit(request, response)
+        return response

@@ -20,6 +20,7 @@ from licenses.selectors import held_license, pull_credentials_of_license
 from licenses.services import is_use_noted, touch_pull_credential
 from portal.crypto.secrets import Secret
 from portal.errors import NotAllowed, TooMany
+from portal.http.api.rate_limits import note_request
 from portal.http.client_address import neighbourhood_of
 from portal.limits.minute_counts import count, counted, seconds_left
 from registries.decision.credentials import PresentedCredential
@@ -77,7 +78,9 @@ class LicenseAuthentication(BaseAuthentication):
         if not isinstance(holder, LicenseHolder):
             count(failures)
             raise AuthenticationFailed(UNKNOWN_LICENSE, Reason.CREDENTIAL_UNKNOWN.value)
-        if count(f"license-requests:{holder.id}") > REQUESTS_PER_MINUTE:
+        used = count(f"license-requests:{holder.id}")
+        note_request(request, "license", quota=REQUESTS_PER_MINUTE, used=used)
+        if used > REQUESTS_PER_MINUTE:
             _refuse_too_many(
                 "too_many_requests", "Too many requests with this license."
             )

@@ -28,6 +28,7 @@ from licenses.models import License, PullCredential
 from licenses.services import create_pull_credential, rotate_pull_credential
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict, NotAllowed
+from portal.http.api.rate_limits import tell_limit
 from registries.api.license_authentication import (
     LicenseAuthentication,
     SignedInLicense,
@@ -76,6 +77,7 @@ class LicenseHolderView(GenericAPIView[Any]):
         response = super().finalize_response(request, response, *args, **kwargs)
         # Responses contain private data of the customer, even the license ID.
         response.headers["Cache-Control"] = "no-store"
+        tell_limit(request, response)
         return response
 
 

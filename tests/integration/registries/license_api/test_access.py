@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -219,7 +220,25 @@ def test_a_license_that_asks_too_often_is_slowed_down(license: License) -> None:
     assert stopped.status_code == 429
     assert code_of(stopped) == "too_many_requests"
     assert 1 <= int(stopped.headers["Retry-After"]) <= 60
+    left = [limit_in(response) for response in (*answered, stopped)]
+    assert [number for number, _ in left] == [*range(59, -1, -1), 0]
+    assert all(1 <= seconds <= 60 for _, seconds in left)
     assert LicenseClient(license).get().status_code == 200
+
+
+def limit_in(response: Any) -> tuple[int, int]:
+    """Return how many requests are left, and for how many seconds."""
+    assert response.headers["RateLimit-Policy"] == '"license";q=60;w=60'
+    found = re.fullmatch(r'"license";r=(\d+);t=(\d+)', response.headers["RateLimit"])
+    assert found is not None
+    return int(found[1]), int(found[2])
+
+
+def test_who_is_unknown_is_told_no_limit(db: None) -> None:
+    response = LicenseClient(authorization=basic("license", "a" * 27)).get()
+
+    assert response.status_code == 401
+    assert "RateLimit" not in response.headers
 
 
 @pytest.mark.parametrize("path", GETS)
