@@ -130,7 +130,7 @@ def _customers(search: Search) -> Group:
 
 
 def _matching_licenses(search: Search) -> Group:
-    licenses = licenses_for_team(search.team_id)
+    licenses = licenses_for_team(search.team_id).unarchived()
     if pk := parse_id(search.text):
         return _licenses(search, licenses.filter(pk=pk), more="")
     matching = licenses_matching(licenses, search.team_id, search.text)

@@ -31,12 +31,13 @@ from customers.pulling.pulls import (
 from customers.selectors import look_of_team
 from oci.reference import MalformedName
 from portal.errors import Conflict, Invalid, TooMany
+from portal.http.api.pagination import PARAMETERS
 from portal.limits.minute_counts import count, seconds_left
 from registries.api.license_views import LicenseHolderView
 from registries.models import PullEvent
 from registries.preview.manifest import Hosts
 from registries.selectors import pulls_for_team
-from teams.api.base import PAGE_PARAMETERS, InputSerializer
+from teams.api.base import InputSerializer
 
 _NAME = "images.example.com/proxy/my-app/quay.io/my-org/api:v1.0.1"
 _CODES = [(code, code) for code in PUBLIC_CODES]
@@ -239,7 +240,8 @@ class HeldPullsView(LicenseHolderView):
     serializer_class = HeldPullSerializer
     ordering = ("-last_at", "-id")
     filterset_class = HeldPullFilter
-    parameters = PAGE_PARAMETERS.union(HeldPullFilter.base_filters)
+    orderings = ("last_at",)
+    parameters = PARAMETERS.union(HeldPullFilter.base_filters)
 
     def get_queryset(self) -> QuerySet[PullEvent]:
         if getattr(self, "swagger_fake_view", False):

@@ -73,6 +73,7 @@ def overview(request: CustomerRequest) -> HttpResponse:
 
 def cards(request: CustomerRequest) -> list[LicenseCard]:
     """Return the customer's licenses, those that need something done first."""
-    licenses = licenses_for_team(request.vendor.pk).filter(customer=request.customer)
+    licenses = licenses_for_team(request.vendor.pk).unarchived()
+    licenses = licenses.filter(customer=request.customer)
     found = [LicenseCard(each, each.standing()) for each in licenses[:SHOWN]]
     return sorted(found, key=lambda card: _ORDER.index(card.standing))

@@ -28,7 +28,10 @@ MAX_NETWORKS = 50
 MAX_CLIENT_LENGTH = 100
 
 
-_USE = ("last_used_at", "last_used_address", "last_used_client")
+_USE = (
+    *("last_used_at", "last_used_address", "last_used_client"),
+    "unused_alerted_at",
+)
 
 
 class CredentialState(StrEnum):

@@ -54,6 +54,7 @@ class CursorPages(CursorPagination):
         described["properties"][TOTAL] = {
             "type": "integer",
             "description": "Of all pages; only with `total=true`",
+            "example": 123,
         }
         return described
 
