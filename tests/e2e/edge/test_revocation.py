@@ -11,13 +11,14 @@ from deploy.local import images
 from licenses.models import License
 from licenses.services import (
     archive_customer,
+    delete_application,
     reinstate_license,
     restore_customer,
 )
 from teams.api_tokens import revoke_api_token
 from tests.e2e.conftest import Upstream
 from tests.support.clients.edge import EdgeClient
-from tests.support.rows.ending import WAYS_TO_END, revoke
+from tests.support.rows.ending import WAYS_TO_END, archive_license, revoke
 from tests.support.rows.vendor import Vendor
 
 
@@ -82,5 +83,27 @@ def test_a_revoked_api_token_stops_its_registry_tokens(
     revoked = time.monotonic()
     while (answer := edge.get(name, "manifests/v1", token)).status == 200:
         assert time.monotonic() - revoked < 1.0
+
+    assert answer.status == 401
+
+
+def test_an_archived_application_stops_the_registry_tokens_of_its_vendor(
+    edge: EdgeClient, connected: Vendor, name: str
+) -> None:
+    archive_license(connected, connected.license())
+    _, text = connected.api_token()
+    answer = edge.token_answer(
+        (connected.owner.email, text.reveal()), f"repository:{name}:pull"
+    )
+    token = answer.json["token"]
+    assert edge.get(name, "manifests/v1", token).status == 200
+
+    archived = delete_application(
+        actor=connected.actor, application=connected.application
+    )
+    assert archived is not None
+    ended = time.monotonic()
+    while (answer := edge.get(name, "manifests/v1", token)).status == 200:
+        assert time.monotonic() - ended < 1.0, "still allowed after a second"
 
     assert answer.status == 401

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from licenses.models import License
-from licenses.services import archive_customer, revoke_license
+from licenses.services import (
+    archive_customer,
+    delete_license,
+    reveal_license_id,
+    revoke_license,
+)
 from registries.models import ExternalRegistry
 from registries.services import change_registry, delete_registry
 from tests.support.rows.vendor import Vendor
@@ -15,6 +20,11 @@ def revoke(vendor: Vendor, license: License) -> None:
 
 def archive(vendor: Vendor, license: License) -> None:
     archive_customer(actor=vendor.actor, customer=license.customer)
+
+
+def archive_license(vendor: Vendor, license: License) -> None:
+    reveal_license_id(actor=vendor.actor, license=license)
+    assert delete_license(actor=vendor.actor, license=license) is not None
 
 
 def limit(vendor: Vendor, license: License) -> None:
@@ -31,4 +41,4 @@ def delete(vendor: Vendor, license: License) -> None:
     )
 
 
-WAYS_TO_END = (revoke, archive, limit, delete)
+WAYS_TO_END = (revoke, archive, archive_license, limit, delete)
