@@ -176,23 +176,24 @@ def _api_problem(error: exceptions.APIException) -> Response:
 def _fields(detail: Any) -> dict[str, list[str]]:
     """Return the messages by field; one inside another is named ``outer.inner``."""
     found: dict[str, list[str]] = {}
-    for path, message in _leaves(detail, ()):
-        names = [name for name in path if name != "non_field_errors"]
-        found.setdefault(".".join(names) or "body", []).append(message)
+    for path, message in _leaves(detail, ""):
+        found.setdefault(path or "body", []).append(message)
     return found
 
 
-def _leaves(
-    detail: Any, path: tuple[str, ...]
-) -> Iterator[tuple[tuple[str, ...], str]]:
+def _leaves(detail: Any, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(detail, Mapping):
         for name, inner in detail.items():
-            yield from _leaves(inner, (*path, str(name)))
+            if isinstance(name, int):  # of a list's item
+                for at, message in _leaves(inner, path):
+                    yield at, f"Item {name + 1}: {message}"
+            elif name == "non_field_errors":
+                yield from _leaves(inner, path)
+            else:
+                yield from _leaves(inner, f"{path}.{name}" if path else str(name))
     elif isinstance(detail, list | tuple):
-        # Of a list of objects, those without an error are empty.
-        for number, inner in enumerate(detail):
-            is_object = isinstance(inner, Mapping)
-            yield from _leaves(inner, (*path, str(number)) if is_object else path)
+        for inner in detail:
+            yield from _leaves(inner, path)
     else:
         yield path, str(detail)
 

@@ -126,7 +126,7 @@ class TeamView(GenericAPIView[Any], Generic[ModelT]):
         """
         shown = self.get_serializer(instance).data
         if not isinstance(instance, Model):
-            return Response(shown, status)
+            return Response({**shown, **once}, status)
         etag = self._etag(shown)
         known = self.request.headers.get(IF_NONE_MATCH)
         is_read = self.request.method in {"GET", "HEAD"}

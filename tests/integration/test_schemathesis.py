@@ -36,6 +36,14 @@ CHECKS = [
 ]
 CALLS = itertools.count()
 
+
+@schemathesis.deserializer("application/yaml")
+def text_of(_context: Any, response: Any) -> str:
+    """Return YAML as what the schema says it is: a text."""
+    text: str = response.text
+    return text
+
+
 # Made from a fixture: building 3,900 cases takes seconds, which all processes would
 # spend while they collect tests.
 api = schemathesis.pytest.from_fixture("schema")

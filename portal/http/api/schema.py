@@ -15,8 +15,8 @@ PROBLEM = {
         "detail": {"type": "string", "description": "A sentence for people"},
         "errors": {
             "type": "object",
-            "description": "Messages by field, such as `name` or `networks.0`; `body` "
-            "for those of no field",
+            "description": "Messages by field, such as `name`, or of an object in a "
+            "field, such as `pull_credential.name`; `body` for those of no field",
             "additionalProperties": {"type": "array", "items": {"type": "string"}},
         },
         "existing": {

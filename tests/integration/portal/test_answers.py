@@ -75,8 +75,27 @@ def test_what_is_created_is_found_at_its_location(
     ("path", "body", "fields"),
     [
         ("/applications", {"name": {"a": 1}, "slug": "a b"}, ["name"]),
-        ("/licenses", {"pull_credential": {"networks": [""], "x": 1}}, None),
-        (CREDENTIALS, {"name": "a", "networks": ["192.0.2.0/24", ""]}, ["networks.1"]),
+        (
+            "/licenses",
+            {
+                "customer": "a",
+                "application": "a",
+                "type": "paid",
+                "pull_credential": {"name": "a", "networks": ["a", ""], "x": 1},
+            },
+            ["pull_credential.x"],
+        ),
+        (
+            "/licenses",
+            {
+                "customer": "a",
+                "application": "a",
+                "type": "paid",
+                "pull_credential": {"networks": ["a", ""]},
+            },
+            ["pull_credential.name", "pull_credential.networks"],
+        ),
+        (CREDENTIALS, {"name": "a", "networks": ["192.0.2.0/24", ""]}, ["networks"]),
         (CREDENTIALS, {"name": "a", "networks": ["192.0.2.0/24", "x"]}, ["networks"]),
         (CREDENTIALS, {"nope": 1}, ["nope"]),
         (CREDENTIALS, {"name": "a", "expires_at": "2020-01-01T00:00:00Z"}, None),
@@ -114,3 +133,13 @@ def test_every_operation_describes_its_failures() -> None:
                 for kind, content in answer.get("content", {}).items():
                     if kind == "application/yaml":
                         assert content["schema"] == {"type": "string"}, path
+
+
+def test_the_error_of_an_item_says_which(owner_api: ApiClient, world: World) -> None:
+    body = {"name": "a", "networks": ["192.0.2.0/24", ""]}
+
+    response = owner_api.post(address(f"/{CREDENTIALS}", world.ids)[1:], body)
+
+    assert response.json()["errors"] == {
+        "networks": ["Item 2: This field may not be blank."]
+    }
