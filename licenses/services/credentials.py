@@ -56,11 +56,13 @@ def create_pull_credential(
     One that is created with another does not outlive it, and has its networks.
 
     Raises:
-        Conflict: the license has as many as it may have.
+        Conflict: the license has as many as it may have, or the other one is revoked.
     """
     _require(actor, license)
     _lock(license)
     if created_with is not None:
+        # It may have been revoked since its holder signed in, with all that it made.
+        created_with = _unrevoked(created_with)
         expires_at = _expiry_within(created_with, expires_at)
         networks = _networks_within(created_with, networks)
     current = PullCredential.objects.for_team(license.team_id).current()
@@ -275,6 +277,17 @@ def _lock(license: License) -> None:
 
 def _current(credential: PullCredential) -> PullCredential:
     """Return the row as it is now, locked; raises Conflict if it is not current."""
+    row = _unrevoked(credential)
+    if row.replaced_by_id is not None:
+        raise Conflict(
+            "credential_replaced",
+            "This secret has been replaced. Do this with the current one.",
+        )
+    return row
+
+
+def _unrevoked(credential: PullCredential) -> PullCredential:
+    """Return the row as it is now, locked; raises Conflict if it is revoked."""
     _lock(credential.license)
     rows = PullCredential.objects.for_team(credential.team_id)
     row = rows.select_related("license__customer", "license__application").get(
@@ -284,11 +297,6 @@ def _current(credential: PullCredential) -> PullCredential:
         raise Conflict(
             "credential_revoked",
             "This pull credential is revoked. Create another one.",
-        )
-    if row.replaced_by_id is not None:
-        raise Conflict(
-            "credential_replaced",
-            "This secret has been replaced. Do this with the current one.",
         )
     return row
 
@@ -302,14 +310,18 @@ def _with_predecessor(credential: PullCredential) -> PullCredentialQuerySet:
 def _stopped_with(
     credential: PullCredential, *, is_leaked: bool
 ) -> list[PullCredential]:
-    """Return what is not yet revoked of a secret, and of those created with it."""
+    """Return what is not yet revoked of a secret, and of those created with it.
+
+    Unless it is leaked, its own successor goes on: its owner may have made that. What
+    it made does not, however often its holder has renewed that.
+    """
     rows: PullCredentialQuerySet = PullCredential.objects.for_team(credential.team_id)
     found = {row.pk: row for row in _with_predecessor(credential)}
     latest = list(found)
     while latest:
         made = rows.filter(created_with__in=latest).exclude(pk__in=list(found))
         if not is_leaked:
-            made = made.filter(replaces__isnull=True)
+            made = made.exclude(replaces=credential)
         latest = [row.pk for row in made]
         found |= {row.pk: row for row in made}
     return [row for row in found.values() if row.revoked_at is None]

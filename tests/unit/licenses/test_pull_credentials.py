@@ -242,6 +242,23 @@ def test_revoking_a_replaced_secret_leaves_its_successor(
     assert new.state() is CredentialState.ACTIVE
 
 
+def test_what_was_revoked_meanwhile_makes_nothing(
+    actor: Actor, license: License
+) -> None:
+    """Its holder had signed in before it was revoked."""
+    maker = created(actor, license)
+    services.revoke_pull_credential(
+        actor=actor, credential=PullCredential.objects.get(pk=maker.pk)
+    )
+
+    with pytest.raises(Conflict, match="is revoked"):
+        services.create_pull_credential(
+            actor=actor, license=license, name="more", created_with=maker
+        )
+
+    assert PullCredential.objects.get().pk == maker.pk
+
+
 def test_a_change_also_narrows_the_secret_before(
     actor: Actor, license: License
 ) -> None:

@@ -183,6 +183,25 @@ def test_what_a_credential_made_ends_with_it(
 
 
 @pytest.mark.usefixtures("offered")
+def test_what_a_credential_made_ends_with_it_although_it_was_renewed(
+    credential: tuple[PullCredential, str], actor: Actor
+) -> None:
+    """Only the credential's own successor goes on: that may be its owner's."""
+    row, text = credential
+    made = post(client_of(text), "pull-credentials", {"name": "made"}).json()
+    renewed = post(client_of(made["credential"]), "pull-credential/rotate").json()
+    further = post(client_of(renewed["credential"]), "pull-credentials", {"name": "b"})
+    own = post(client_of(text), "pull-credential/rotate").json()
+
+    revoke_pull_credential(actor=actor, credential=row)
+
+    for secret in (text, made["credential"], renewed["credential"]):
+        assert client_of(secret).get().status_code == 403
+    assert client_of(further.json()["credential"]).get().status_code == 403
+    assert client_of(own["credential"]).get().status_code == 200
+
+
+@pytest.mark.usefixtures("offered")
 def test_a_leak_of_a_secret_ends_what_was_renewed_with_it(
     credential: tuple[PullCredential, str], actor: Actor
 ) -> None:
