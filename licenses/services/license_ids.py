@@ -78,21 +78,31 @@ def _replaced(
 def stop_license_id(*, actor: Actor, license: License, presented: Secret) -> bool:
     """Stop an ID of a license at once: the current one, or the one before it.
 
-    Returns whether it was still valid. The customer is not told of a change: the mail
-    about that suggests to sync, which needs an ID that has not ended.
+    Either way the license gets another one: whoever has the one before it may have
+    downloaded the file with the current one. Returns whether it was still valid. The
+    customer is not told of a change: the mail about that suggests to sync, which needs
+    an ID that has not ended.
     """
     actor.require(Permission.CREDENTIAL_MANAGE, team_id=license.team_id)
     license = locked_license(license)
-    if license.license_id.reveal() == presented.reveal():
-        license, _ = _replaced(actor, license, timezone.now())
-        tell_changed(actor, license, ["license_id"], is_for_customer=False)
-        return True
-    ends_at, now = license.previous_license_id_ends_at, timezone.now()
-    if ends_at is None or ends_at <= now:
+    now = timezone.now()
+    if not _is_valid(license, presented, now):
         return False
-    license.previous_license_id_ends_at = now
-    license.save(update_fields=["previous_license_id_ends_at"])
+    license, _ = _replaced(actor, license, now)
+    tell_changed(actor, license, ["license_id"], is_for_customer=False)
     return True
+
+
+def _is_valid(license: License, presented: Secret, now: datetime) -> bool:
+    if license.license_id.reveal() == presented.reveal():
+        return True
+    digest, ends_at = (
+        license.previous_license_id_digest,
+        license.previous_license_id_ends_at,
+    )
+    if digest is None or ends_at is None or ends_at <= now:
+        return False
+    return lookup_keyring().matches(digest, presented.reveal(), purpose=PURPOSE)
 
 
 def rehash_license_ids(batch_size: int = 500) -> int:

@@ -400,22 +400,35 @@ def has_ended(license: License) -> bool:
     return ends_at is not None and ends_at <= timezone.now()
 
 
-def test_a_leaked_license_id_is_replaced_and_one_before_it_ends(
-    license: License,
-) -> None:
+def test_a_leaked_license_id_is_replaced_and_ends(license: License) -> None:
     first = license.license_id.reveal()
 
     leak(first)
 
     license.refresh_from_db()
-    second = license.license_id.reveal()
-    assert second != first
+    assert license.license_id.reveal() != first
     assert has_ended(license)
-    License.objects.update(previous_license_id_ends_at=soon(days=7))
+    sequence = license.sequence
     leak(first)
     license.refresh_from_db()
-    assert license.license_id.reveal() == second
+    assert license.sequence == sequence
+
+
+def test_a_leak_of_the_license_id_before_replaces_the_current_one_too(
+    actor: Actor, license: License
+) -> None:
+    """Whoever read the old one may have downloaded the file with the new one."""
+    first = license.license_id.reveal()
+    second = services.replace_license_id(actor=actor, license=license)
+
+    leak(first)
+
+    license.refresh_from_db()
+    assert license.license_id.reveal() not in {first, second.reveal()}
+    assert license_by_secret(Secret(first)) is None
     assert has_ended(license)
+    tags = [tag for tag, _ in audited(license.team)]
+    assert tags.count("secret:leaked") == 1
 
 
 def test_a_leaked_api_token_is_revoked(team: Team) -> None:
