@@ -9,6 +9,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
+from audit.selectors import audit_events_for_team
 from audit.services import record
 from audit.tags import EventTag
 from customers.mail import store_link_mail
@@ -19,7 +20,7 @@ from customers.models import (
     name_for_customer,
 )
 from customers.selectors import LINK_PURPOSE, contacts_of_customer, links_of_customer
-from customers.services.contacts import require_people
+from customers.services.contacts import lock_people, require_people
 from licenses.models import Customer, License
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
@@ -52,6 +53,8 @@ def send_links(
         ValidationError: the message is not one line of printable text.
     """
     require_people(actor, customer)
+    # So that of two links sent at once the second ends the first, and both count.
+    lock_people(customer)
     wanted = {contact.pk for contact in contacts}
     found = list(contacts_of_customer(customer).filter(pk__in=wanted))
     if not found or len(found) != len(wanted):
@@ -64,7 +67,13 @@ def send_links(
 
 def _require_few(customer: Customer, number: int) -> None:
     hour_ago = timezone.now() - timedelta(hours=1)
-    recent = links_of_customer(customer).filter(created_at__gt=hour_ago).count()
+    # Of the audit log: whoever removes a person deletes the links sent to them.
+    sent = audit_events_for_team(customer.team_id).filter(
+        tag=EventTag.CUSTOMER_LINK_SENT,
+        subject_id=customer.pk,
+        created_at__gt=hour_ago,
+    )
+    recent = sent.count()
     if recent + number > MAX_PER_HOUR:
         raise TooMany(
             "too_many_mails",

@@ -8,14 +8,18 @@ from typing import Any
 import pytest
 from django.core import mail
 
+from audit.services import record
+from audit.tags import EventTag
 from customers.models import Contact, CustomerLink
 from customers.services.links import MAX_PER_HOUR
 from licenses.models import Customer
+from teams.actors import system_actor
 from teams.mail import send_stored_mails
 from teams.models import StoredMail
 from tests.support.clients.api import ApiClient, code_of
 from tests.support.rows.factories import (
     ContactFactory,
+    CustomerFactory,
     CustomerLinkFactory,
     LicenseFactory,
 )
@@ -163,16 +167,43 @@ def test_contacts_of_another_customer_get_no_link(
     assert not CustomerLink.objects.exists()
 
 
+def sent_before(customer: Customer, number: int) -> None:
+    """Record that so many links were sent to people of the customer just now."""
+    actor = system_actor(customer.team)
+    for _ in range(number):
+        record(actor, EventTag.CUSTOMER_LINK_SENT, customer, contact="a@b.example")
+
+
 def test_mails_to_one_customer_are_limited(
     owner_api: ApiClient, customer: Customer, anna: Contact
 ) -> None:
-    CustomerLinkFactory.create_batch(MAX_PER_HOUR, contact=anna)
+    sent_before(CustomerFactory(team=customer.team), MAX_PER_HOUR)
+    sent_before(customer, MAX_PER_HOUR - 1)
+    body = {"contacts": [str(anna.pk)]}
+    assert owner_api.post(links_of(customer), body).status_code == 201
 
-    response = owner_api.post(links_of(customer), {"contacts": [str(anna.pk)]})
+    response = owner_api.post(links_of(customer), body)
 
     assert response.status_code == 429
     assert code_of(response) == "too_many_mails"
-    assert CustomerLink.objects.count() == MAX_PER_HOUR
+    assert StoredMail.objects.count() == 1
+
+
+def test_removing_people_makes_no_room_for_more_mails(
+    owner_api: ApiClient, customer: Customer
+) -> None:
+    """Whoever invites and removes an address in turn would fill its mailbox."""
+    sent_before(customer, MAX_PER_HOUR - 2)
+
+    def invite_and_remove() -> int:
+        body = {"email": "victim@elsewhere.example"}
+        contact = owner_api.post(contacts_of(customer), body).json()["id"]
+        sent = owner_api.post(links_of(customer), {"contacts": [contact]})
+        owner_api.delete(f"{contacts_of(customer)}/{contact}")
+        return int(sent.status_code)
+
+    assert [invite_and_remove() for _ in range(4)] == [201, 201, 429, 429]
+    assert StoredMail.objects.count() == 2
 
 
 @pytest.mark.parametrize("role", ["viewer_api", "member_api"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from django.utils import timezone
 from audit.models import AuditEvent
 from customers.models import Contact, CustomerLink
 from customers.services.contacts import remove_contact
-from customers.services.links import withdraw_link
+from customers.services.links import send_links, withdraw_link
 from teams.actors import Actor
 from teams.models import Membership, Session, User
 from tests.integration.customers.conftest import signed_in
@@ -165,6 +166,30 @@ def test_a_new_link_replaces_the_old_one(
 
     assert browser.post(older).status_code == 404
     assert browser.post(newer).status_code == 302
+
+
+def test_of_links_sent_at_once_one_works(
+    transactional_db: None, anna: Contact, actor: Actor
+) -> None:
+    together = Barrier(4)
+
+    def send(_number: int) -> None:
+        together.wait()
+        try:
+            send_links(
+                actor=actor,
+                customer=anna.customer,
+                contacts=[anna],
+                site="http://testserver",
+            )
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(send, range(4)))
+
+    assert CustomerLink.objects.count() == 4
+    assert CustomerLink.objects.filter(withdrawn_at=None).count() == 1
 
 
 @pytest.mark.parametrize("secret", ["x", "A" * 43, "%00", "é" * 20])
