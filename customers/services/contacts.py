@@ -17,13 +17,15 @@ from customers.selectors import (
     is_colleague,
 )
 from licenses.models import Customer
-from portal.errors import Conflict, Invalid, Taken
+from portal.errors import Conflict, Invalid, Taken, TooMany
+from portal.limits.minute_counts import count, seconds_left
 from teams.actors import Actor
 from teams.permissions import Permission
 from teams.services import apply_changes
 
 MAX_CONTACTS = 200
 SEEN_AGAIN = timedelta(hours=1)
+CHANGES_PER_MINUTE = 30
 
 
 def require_people(actor: Actor, customer: Customer) -> None:
@@ -151,6 +153,24 @@ def note_seen(contact: Contact) -> None:
     if contact.last_seen_at is None or now - contact.last_seen_at > SEEN_AGAIN:
         Contact.objects.for_team(contact.team_id).filter(pk=contact.pk).update(
             last_seen_at=now
+        )
+
+
+def count_change(contact: Contact) -> None:
+    """Count something that a contact sends, or somebody with a mail of theirs.
+
+    Each change is a row of the vendor's audit log, which nobody can delete.
+
+    Raises:
+        TooMany: they have sent too much in this minute.
+    """
+    if count(f"contact-changes:{contact.pk}") > CHANGES_PER_MINUTE:
+        seconds = seconds_left()
+        raise TooMany(
+            "too_many_changes",
+            f"You can change {CHANGES_PER_MINUTE} things a minute. Try again in "
+            f"{seconds} seconds.",
+            seconds,
         )
 
 

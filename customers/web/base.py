@@ -22,7 +22,7 @@ from django.utils import timezone
 from customers.actors import contact_actor
 from customers.models import Contact, ContactRole, VendorLook
 from customers.selectors import contact_at, contacts_of_user, look_of_team
-from customers.services.contacts import note_seen
+from customers.services.contacts import count_change, note_seen
 from customers.services.views import note_viewed
 from customers.web.navigation import NAVIGATION
 from licenses.models import Customer
@@ -66,13 +66,15 @@ def customer_page(
     """Show a page to the contacts of the customer in its address.
 
     Anonymous users sign in first. Anybody else's customer is 404. A reader gets 403 for
-    a page of administrators. Members of the vendor's team with ``customer:read`` see it
-    at their own address, but change nothing there: they may only POST to a page that
-    ``only_reads``.
+    a page of administrators, and whoever changes too much in a minute gets 429. Members
+    of the vendor's team with ``customer:read`` see it at their own address, but change
+    nothing there: they may only POST to a page that ``only_reads``.
     """
     of_members = (*SAFE, "POST") if only_reads else SAFE
 
     def decorate(view: CustomerView[P]) -> Page[P]:
+        counted = view if only_reads else _counting_changes(view)
+
         @wraps(view)
         def page(
             request: HttpRequest,
@@ -94,7 +96,7 @@ def customer_page(
             with timezone.override(ZoneInfo(entered.vendor.time_zone)):
                 if entered.contact is None and request.method not in of_members:
                     return HttpResponseNotAllowed(of_members)
-                return _show(entered, view, role, *args, **kwargs)
+                return _show(entered, counted, role, *args, **kwargs)
 
         marked = cast("Any", page)
         marked.permission = Permission.CUSTOMER_READ  # of members who view it
@@ -102,6 +104,17 @@ def customer_page(
         return cast("Page[P]", marked)
 
     return decorate
+
+
+def _counting_changes(view: CustomerView[P]) -> CustomerView[P]:
+    def counting(
+        request: CustomerRequest, /, *args: P.args, **kwargs: P.kwargs
+    ) -> HttpResponseBase:
+        if request.contact is not None and request.method not in SAFE:
+            count_change(request.contact)
+        return view(request, *args, **kwargs)
+
+    return counting
 
 
 def _show(

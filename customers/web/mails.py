@@ -20,6 +20,7 @@ from customers.selectors import (
     mailed_kinds,
     wanted_kinds,
 )
+from customers.services.contacts import count_change
 from customers.services.mail_choices import (
     choose_mails,
     choose_own_mails,
@@ -28,8 +29,9 @@ from customers.services.mail_choices import (
 )
 from customers.web.base import CustomerRequest, customer_page, customer_url
 from licenses.models import NoticeKind
+from portal.errors import TooMany
 from portal.http.forms import EditForm, edit
-from portal.http.pages import render_page
+from portal.http.pages import refused, render_page
 from teams.actors import Origin
 from teams.models import Team
 from teams.permissions import Permission
@@ -134,6 +136,10 @@ def unsubscribe_page(request: HttpRequest, token: str) -> HttpResponse:
         return render_page(request, "customers/unsubscribe_invalid.html", status=404)
     contact, kind = found
     if request.method == "POST":
+        try:
+            count_change(contact)
+        except TooMany as error:
+            return refused(request, error)
         change = subscribe_again if "again" in request.POST else unsubscribe
         change(contact, kind, Origin.of(request))
     context = {

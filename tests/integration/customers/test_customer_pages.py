@@ -17,6 +17,7 @@ from licenses.models import Customer
 from teams.mail import send_stored_mails
 from teams.models import Membership, Team, User
 from tests.integration.customers.conftest import signed_in
+from tests.support.minutes import within_a_minute
 from tests.support.pages.reading import new_browser, text_of
 from tests.support.pages.team_pages import message_of, seen, submission
 from tests.support.pages.team_pages import signed_in as member_browser
@@ -74,6 +75,28 @@ def test_an_unproven_account_is_told_how_to_prove_its_address(anna: Contact) -> 
 
     assert "Choose a new password" in text_of(browser.get("/c/"))
     assert browser.get(own(anna)).status_code == 404
+
+
+def test_changes_by_a_contact_are_limited(anna: Contact, reader: Contact) -> None:
+    """Whoever renames people by a program would fill the vendor's audit log."""
+    browser = signed_in(anna)
+    edit = own(anna, f"people/{reader.pk}/edit")
+
+    def rename() -> list[Any]:
+        return [
+            browser.post(edit, {"name": name, "role": "reader"} | seen(browser, edit))
+            for name in ["Rita", "Reta"] * 20
+        ]
+
+    answers = within_a_minute(rename)
+
+    assert (answers[0].status_code, answers[-1].status_code) == (302, 429)
+    assert int(answers[-1].headers["Retry-After"]) > 0
+    # Reading goes on, and others are not limited by it.
+    assert browser.get(own(anna, "people")).status_code == 200
+    mails = own(reader, "mails")
+    other = signed_in(reader)
+    assert other.post(mails, seen(other, mails)).status_code == 302
 
 
 def test_the_vendors_look_is_on_every_page(anna: Contact) -> None:

@@ -17,6 +17,7 @@ from teams.actors import NO_REQUEST, Actor
 from teams.models import Membership, Team
 from tests.integration.customers.conftest import signed_in
 from tests.support.clients.api import ApiClient
+from tests.support.minutes import within_a_minute
 from tests.support.pages.reading import text_of
 from tests.support.pages.team_pages import seen
 from tests.support.pages.team_pages import signed_in as member_browser
@@ -130,6 +131,23 @@ def test_a_forged_token_changes_and_reveals_nothing(
         text_of(answer) for answer in expected
     ]
     assert rows_of(team) == before
+
+
+def test_whoever_has_a_mail_cannot_fill_the_audit_log(
+    anna: Contact, browser: Client
+) -> None:
+    def toggle() -> list[int]:
+        bodies = [{}, {"again": "1"}] * 20
+        return [browser.post(address(anna), body).status_code for body in bodies]
+
+    statuses = within_a_minute(toggle)
+
+    assert (statuses[0], statuses[-1]) == (200, 429)
+    refused = browser.post(address(anna), ONE_CLICK)
+    assert 0 < int(refused.headers["Retry-After"]) <= 60
+    assert "Try again in" in text_of(refused)
+    # Reading goes on.
+    assert browser.get(address(anna)).status_code == 200
 
 
 def own_page(customer: Customer) -> str:
