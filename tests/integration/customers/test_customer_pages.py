@@ -77,6 +77,20 @@ def test_an_unproven_account_is_told_how_to_prove_its_address(anna: Contact) -> 
     assert browser.get(own(anna)).status_code == 404
 
 
+def test_an_unproven_account_does_not_learn_whose_contact_its_address_is(
+    anna: Contact,
+) -> None:
+    """Whoever invites an address to a team of their own can open its account."""
+    pages = []
+    for email in (anna.email, "nobody@initech.example"):
+        browser = new_browser()
+        browser.force_login(UserFactory(email=email, is_address_proven=False))
+        page = browser.get("/c/").content.decode().replace(email, "ADDRESS")
+        pages.append(re.sub(r'value="[^"]*"', "", page))
+
+    assert pages[0] == pages[1]
+
+
 def test_changes_by_a_contact_are_limited(anna: Contact, reader: Contact) -> None:
     """Whoever renames people by a program would fill the vendor's audit log."""
     browser = signed_in(anna)
