@@ -63,7 +63,12 @@ def touch_pull_credential(
 
 
 def inherit_networks(new: PullCredential, old: PullCredential) -> None:
-    """Let a rotated credential be used without an alert from where the old one was."""
+    """Let a rotated credential be used without an alert from where the old one was.
+
+    Forgets where the secret before the old one was used: it has ended.
+    """
+    known = PullCredentialNetwork.objects.for_team(old.team_id)
+    known.filter(credential__replaced_by=old).delete()
     PullCredentialNetwork.objects.bulk_create(
         PullCredentialNetwork(
             team_id=new.team_id,
@@ -71,9 +76,7 @@ def inherit_networks(new: PullCredential, old: PullCredential) -> None:
             network=row.network,
             last_used_at=row.last_used_at,
         )
-        for row in PullCredentialNetwork.objects.for_team(old.team_id).filter(
-            credential=old
-        )
+        for row in known.filter(credential=old)
     )
 
 

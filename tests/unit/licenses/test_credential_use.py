@@ -143,6 +143,22 @@ def test_a_rotated_credential_knows_where_it_was_used(
     assert len(told()) == 2
 
 
+def test_networks_are_kept_of_the_last_two_secrets_alone(
+    vendor: Vendor, credential: PullCredential
+) -> None:
+    """A holder may rotate each second, which copies a hundred rows."""
+    use(credential, HOME, ELSEWHERE)
+    latest = credential
+
+    for _ in range(4):
+        latest, _secret = rotate_pull_credential(
+            actor=vendor.actor, credential=latest, old_ends_at=timezone.now()
+        )
+
+    assert networks(latest) == ["192.0.0.0/16", "198.51.0.0/16"]
+    assert PullCredentialNetwork.objects.count() == 4
+
+
 def test_the_network_used_longest_ago_is_forgotten(credential: PullCredential) -> None:
     use(credential, *[f"10.{number}.0.1" for number in range(MAX_NETWORKS_KEPT)])
     use(credential, "10.0.0.1", HOME)
