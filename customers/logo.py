@@ -99,7 +99,9 @@ def _after_scan(content: bytes, at: int) -> int:
     """Return where the next segment begins, after a scan's compressed data."""
     # In it, 0xFF is followed by 0, or by one of the restart markers.
     while True:
-        at = content.index(0xFF, at) if 0xFF in content[at:] else len(content)
+        at = content.find(0xFF, at)
+        if at < 0:
+            raise NotALogo("The file is damaged.")
         if content[at + 1] != 0 and not 0xD0 <= content[at + 1] <= 0xD7:
             return at
         at += 2

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,6 +54,29 @@ def test_other_texts_are_not_colors(text: str) -> None:
 def test_pictures_are_recognized_by_their_bytes() -> None:
     assert read_logo(png(30, 20)) == Logo("image/png", 30, 20)
     assert read_logo(jpeg(30, 20)) == Logo("image/jpeg", 30, 20)
+
+
+class Counted(bytes):
+    """Bytes that count how many of them were copied."""
+
+    copied = 0
+
+    def __getitem__(self, key: Any) -> Any:
+        found = super().__getitem__(key)
+        if isinstance(key, slice):
+            self.copied += len(found)
+        return found
+
+
+def test_a_long_scan_is_read_once() -> None:
+    """A picture that takes seconds to read would hold up everybody's pages."""
+    whole = jpeg()
+    end = whole.rindex(b"\xff\xd9")
+    stuffed = b"\xff\x00" * ((MAX_BYTES - len(whole)) // 2)
+    content = Counted(whole[:end] + stuffed + whole[end:])
+
+    assert read_logo(content).content_type == "image/jpeg"
+    assert content.copied < 2 * len(content)
 
 
 @pytest.mark.parametrize(
