@@ -73,7 +73,10 @@ def write_configuration(
     shutil.copytree(DEPLOYED / "berth", directory / "berth")
     ours = directory / "berth"
     (ours / "upstreams.conf").write_text(_upstreams(directory, ports))
-    (ours / "portal-host.conf").write_text(_host(f"127.0.0.1:{ports.portal}"))
+    (ours / "portal-host.conf").write_text(
+        _host(f"127.0.0.1:{ports.portal}")
+        + f"access_log {portal_log(directory)} berth_portal;\n"
+    )
     tls = [f"127.0.0.1:{ports.proxy_tls} ssl http2"] if ports.proxy_tls else []
     (ours / "proxy-host.conf").write_text(
         _host(f"127.0.0.1:{ports.proxy}", *tls)
@@ -98,6 +101,11 @@ def cache_directory(directory: Path) -> Path:
 def pull_log(directory: Path) -> Path:
     """Return the BERTH_PULL_LOG of an nginx whose configuration is in a directory."""
     return directory / "pulls.log"
+
+
+def portal_log(directory: Path) -> Path:
+    """Return the log of what people requested of the portal."""
+    return directory / "portal.log"
 
 
 def edge_environment(directory: Path) -> dict[str, str]:
