@@ -51,13 +51,15 @@ def sign_in_by_link(request: HttpRequest, link: CustomerLink) -> HttpResponse:
             contact.customer,
             contact=contact.email,
         )
-    address = address_of_link(link)
+    # Pages of an address that is not proven are nobody's: the entrance says what to do.
+    is_proven = user.is_address_proven
+    address = address_of_link(link) if is_proven else reverse("contact-home")
     if request.user == user:
         return redirect(address)
     if not may_sign_in_by_mail(user):
         return redirect_to_login(address)
     claim_account(request, user)
-    return sign_in(request, user, next_url=address)
+    return sign_in(request, user, next_url=address_of_link(link))
 
 
 def address_of_link(link: CustomerLink) -> str:

@@ -255,6 +255,22 @@ def test_the_link_does_not_sign_in_a_member(
     assert browser.get(overview(anna)).status_code == 200
 
 
+def test_the_link_leads_a_member_with_an_unproven_address_to_what_helps(
+    anna: Contact, send: Send, outsider: Membership
+) -> None:
+    """Somebody else may have opened the account; signed in, it is not proven."""
+    outsider.user.email, outsider.user.is_address_proven = anna.email, False
+    outsider.user.save()
+    own = new_browser()
+    own.force_login(outsider.user)
+
+    response = own.post(send(anna), follow=True)
+
+    assert response.status_code == 200
+    assert "Choose a new password" in text_of(response)
+    assert own.get(overview(anna)).status_code == 404
+
+
 def test_the_link_does_not_sign_in_an_operator(
     anna: Contact, send: Send, browser: Client
 ) -> None:
