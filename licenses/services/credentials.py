@@ -28,12 +28,14 @@ from licenses.services.credential_use import inherit_networks
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
 from portal.database.uniqueness import save_valid
-from portal.errors import Conflict, Invalid
+from portal.errors import Conflict, Invalid, TooMany
 from teams.actors import Actor
 from teams.permissions import Permission
 from teams.services import apply_changes
 
 MAX_PULL_CREDENTIALS = 20
+# Of one license. Each is a row for good, with events, and may be reported as leaked.
+MAX_NEW_PER_HOUR = 100
 _REVOKED = ("revoked_at", "revoked_by", "revoked_by_kind", "revoked_by_label")
 OLD_SECRET_LASTS = timedelta(days=7)
 OLD_SECRET_LASTS_AT_MOST = timedelta(days=90)
@@ -57,6 +59,7 @@ def create_pull_credential(
 
     Raises:
         Conflict: the license has as many as it may have, or the other one is revoked.
+        TooMany: the license got too many new secrets.
     """
     _require(actor, license)
     _lock(license)
@@ -103,6 +106,7 @@ def rotate_pull_credential(
 
     Raises:
         Conflict: it is revoked or replaced, or the secret before it is still valid.
+        TooMany: the license got too many new secrets.
     """
     _require(actor, credential.license)
     old = _current(credential)
@@ -249,7 +253,12 @@ def end_of_old_secret(chosen: datetime | None, now: datetime) -> datetime:
 def _generated(
     actor: Actor, credential: PullCredential
 ) -> tuple[PullCredential, Secret]:
-    """Give a new row its secret, and store it."""
+    """Give a new row its secret, and store it; the license is locked.
+
+    Raises:
+        TooMany: the license got too many new secrets.
+    """
+    _require_few(credential.license)
     new = generate_pull_credential()
     credential.key = new.key
     credential.digest = lookup_keyring().digest(new.text.reveal(), purpose=PURPOSE)
@@ -258,6 +267,19 @@ def _generated(
     credential.created_by_label = actor.label[:254]
     save_valid(credential)
     return credential, new.text
+
+
+def _require_few(license: License) -> None:
+    recent = PullCredential.objects.for_team(license.team_id).filter(
+        license=license, created_at__gt=timezone.now() - timedelta(hours=1)
+    )
+    if recent.count() >= MAX_NEW_PER_HOUR:
+        raise TooMany(
+            "too_many_new_secrets",
+            f"A license gets at most {MAX_NEW_PER_HOUR} new pull credentials and "
+            "rotations within an hour. Try again in an hour.",
+            3600,
+        )
 
 
 def _require(actor: Actor, license: License) -> None:

@@ -19,7 +19,7 @@ from licenses.selectors import (
     pull_credentials_of_license,
 )
 from portal.crypto.secrets import Secret
-from portal.errors import Conflict, Invalid, NotAllowed, Taken
+from portal.errors import Conflict, Invalid, NotAllowed, Taken, TooMany
 from teams.actors import Actor, ActorKind, customer_actor, member_actor
 from teams.models import Membership, Team
 from teams.permissions import Role
@@ -125,6 +125,31 @@ def test_a_license_has_at_most_twenty_current_ones(
     created(actor, license)
     services.rotate_pull_credential(actor=actor, credential=rows[1])
     assert pull_credentials_of_license(license).current().count() == 20
+
+
+def test_a_license_gets_a_hundred_new_secrets_an_hour(
+    actor: Actor, license: License
+) -> None:
+    """Each may be reported as leaked, which mails the vendor and the customer."""
+    now = timezone.now()
+    for minutes, number in ((1, 99), (61, 50)):
+        rows = PullCredentialFactory.create_batch(
+            number, license=license, revoked_at=now
+        )
+        PullCredential.objects.filter(pk__in=[row.pk for row in rows]).update(
+            created_at=now - timedelta(minutes=minutes)
+        )
+    credential = created(actor, license)
+
+    with pytest.raises(TooMany, match="within an hour"):
+        services.rotate_pull_credential(actor=actor, credential=credential)
+    with pytest.raises(TooMany):
+        services.create_pull_credential(actor=actor, license=license, name="b")
+
+    credential.refresh_from_db()
+    assert credential.state() is CredentialState.ACTIVE
+    assert PullCredential.objects.count() == 150
+    assert created(actor, LicenseFactory(team=license.team)).name == "cluster"
 
 
 def test_rotating_keeps_name_networks_and_lifetime(
