@@ -79,7 +79,7 @@ class Migration(migrations.Migration):
                         max_length=150,
                         validators=[
                             django.core.validators.RegexValidator(
-                                "\\A[^\\x00-\\x1f\\x7f]*\\Z",
+                                "\\A[^\\x00-\\x1f\\x7f-\\x9f\\u200b\\u2028-\\u202e\\u2060\\u2066-\\u2069\\ufeff]*\\Z",
                                 "Control characters are not allowed.",
                             )
                         ],
@@ -150,7 +150,7 @@ class Migration(migrations.Migration):
                         max_length=300,
                         validators=[
                             django.core.validators.RegexValidator(
-                                "\\A[^\\x00-\\x1f\\x7f]*\\Z",
+                                "\\A[^\\x00-\\x1f\\x7f-\\x9f\\u200b\\u2028-\\u202e\\u2060\\u2066-\\u2069\\ufeff]*\\Z",
                                 "Control characters are not allowed.",
                             )
                         ],
@@ -214,7 +214,7 @@ class Migration(migrations.Migration):
                         max_length=150,
                         validators=[
                             django.core.validators.RegexValidator(
-                                "\\A[^\\x00-\\x1f\\x7f]*\\Z",
+                                "\\A[^\\x00-\\x1f\\x7f-\\x9f\\u200b\\u2028-\\u202e\\u2060\\u2066-\\u2069\\ufeff]*\\Z",
                                 "Control characters are not allowed.",
                             )
                         ],
@@ -466,7 +466,7 @@ class Migration(migrations.Migration):
                         max_length=200,
                         validators=[
                             django.core.validators.RegexValidator(
-                                "\\A[^\\x00-\\x1f\\x7f]*\\Z",
+                                "\\A[^\\x00-\\x1f\\x7f-\\x9f\\u200b\\u2028-\\u202e\\u2060\\u2066-\\u2069\\ufeff]*\\Z",
                                 "Control characters are not allowed.",
                             )
                         ],

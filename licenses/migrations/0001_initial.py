@@ -113,7 +113,7 @@ class Migration(migrations.Migration):
                         max_length=150,
                         validators=[
                             django.core.validators.RegexValidator(
-                                "\\A[^\\x00-\\x1f\\x7f]*\\Z",
+                                "\\A[^\\x00-\\x1f\\x7f-\\x9f\\u200b\\u2028-\\u202e\\u2060\\u2066-\\u2069\\ufeff]*\\Z",
                                 "Control characters are not allowed.",
                             )
                         ],
@@ -186,7 +186,7 @@ class Migration(migrations.Migration):
                         max_length=150,
                         validators=[
                             django.core.validators.RegexValidator(
-                                "\\A[^\\x00-\\x1f\\x7f]*\\Z",
+                                "\\A[^\\x00-\\x1f\\x7f-\\x9f\\u200b\\u2028-\\u202e\\u2060\\u2066-\\u2069\\ufeff]*\\Z",
                                 "Control characters are not allowed.",
                             )
                         ],
@@ -271,7 +271,7 @@ class Migration(migrations.Migration):
                         max_length=254,
                         validators=[
                             django.core.validators.RegexValidator(
-                                "\\A[^\\x00-\\x1f\\x7f]*\\Z",
+                                "\\A[^\\x00-\\x1f\\x7f-\\x9f\\u200b\\u2028-\\u202e\\u2060\\u2066-\\u2069\\ufeff]*\\Z",
                                 "Control characters are not allowed.",
                             )
                         ],
@@ -285,7 +285,7 @@ class Migration(migrations.Migration):
                         max_length=254,
                         validators=[
                             django.core.validators.RegexValidator(
-                                "\\A[^\\x00-\\x1f\\x7f]*\\Z",
+                                "\\A[^\\x00-\\x1f\\x7f-\\x9f\\u200b\\u2028-\\u202e\\u2060\\u2066-\\u2069\\ufeff]*\\Z",
                                 "Control characters are not allowed.",
                             )
                         ],
@@ -391,7 +391,7 @@ class Migration(migrations.Migration):
                         max_length=1000,
                         validators=[
                             django.core.validators.RegexValidator(
-                                "\\A[^\\x00-\\x1f\\x7f]*\\Z",
+                                "\\A[^\\x00-\\x1f\\x7f-\\x9f\\u200b\\u2028-\\u202e\\u2060\\u2066-\\u2069\\ufeff]*\\Z",
                                 "Control characters are not allowed.",
                             )
                         ],
@@ -607,7 +607,7 @@ class Migration(migrations.Migration):
                         max_length=150,
                         validators=[
                             django.core.validators.RegexValidator(
-                                "\\A[^\\x00-\\x1f\\x7f]*\\Z",
+                                "\\A[^\\x00-\\x1f\\x7f-\\x9f\\u200b\\u2028-\\u202e\\u2060\\u2066-\\u2069\\ufeff]*\\Z",
                                 "Control characters are not allowed.",
                             )
                         ],
@@ -815,7 +815,7 @@ class Migration(migrations.Migration):
                         max_length=100,
                         validators=[
                             django.core.validators.RegexValidator(
-                                "\\A[^\\x00-\\x1f\\x7f]*\\Z",
+                                "\\A[^\\x00-\\x1f\\x7f-\\x9f\\u200b\\u2028-\\u202e\\u2060\\u2066-\\u2069\\ufeff]*\\Z",
                                 "Control characters are not allowed.",
                             ),
                             django.core.validators.MinLengthValidator(1),

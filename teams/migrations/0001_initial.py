@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
                         max_length=150,
                         validators=[
                             django.core.validators.RegexValidator(
-                                "\\A[^\\x00-\\x1f\\x7f]*\\Z",
+                                "\\A[^\\x00-\\x1f\\x7f-\\x9f\\u200b\\u2028-\\u202e\\u2060\\u2066-\\u2069\\ufeff]*\\Z",
                                 "Control characters are not allowed.",
                             )
                         ],
@@ -141,7 +141,7 @@ class Migration(migrations.Migration):
                         max_length=150,
                         validators=[
                             django.core.validators.RegexValidator(
-                                "\\A[^\\x00-\\x1f\\x7f]*\\Z",
+                                "\\A[^\\x00-\\x1f\\x7f-\\x9f\\u200b\\u2028-\\u202e\\u2060\\u2066-\\u2069\\ufeff]*\\Z",
                                 "Control characters are not allowed.",
                             )
                         ],
@@ -222,7 +222,7 @@ class Migration(migrations.Migration):
                         max_length=150,
                         validators=[
                             django.core.validators.RegexValidator(
-                                "\\A[^\\x00-\\x1f\\x7f]*\\Z",
+                                "\\A[^\\x00-\\x1f\\x7f-\\x9f\\u200b\\u2028-\\u202e\\u2060\\u2066-\\u2069\\ufeff]*\\Z",
                                 "Control characters are not allowed.",
                             )
                         ],
@@ -469,7 +469,7 @@ class Migration(migrations.Migration):
                         max_length=150,
                         validators=[
                             django.core.validators.RegexValidator(
-                                "\\A[^\\x00-\\x1f\\x7f]*\\Z",
+                                "\\A[^\\x00-\\x1f\\x7f-\\x9f\\u200b\\u2028-\\u202e\\u2060\\u2066-\\u2069\\ufeff]*\\Z",
                                 "Control characters are not allowed.",
                             )
                         ],

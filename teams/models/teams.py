@@ -23,9 +23,12 @@ validate_slug = RegexValidator(
     r"\A[a-z0-9]+(?:[._-][a-z0-9]+)*\Z",
     "Use lower-case letters and digits, joined by single '.', '_' or '-'.",
 )
-# PostgreSQL stores no NUL, and no name needs a control character.
+# PostgreSQL stores no NUL, and no name needs a control character, nor one that reverses
+# the text after it, is seen by nobody, or begins a line: other people read the text in
+# mails, alerts and logs. Joiners and marks of direction stay: some scripts need them.
 validate_printable = RegexValidator(
-    r"\A[^\x00-\x1f\x7f]*\Z", "Control characters are not allowed."
+    r"\A[^\x00-\x1f\x7f-\x9f\u200b\u2028-\u202e\u2060\u2066-\u2069\ufeff]*\Z",
+    "Control characters are not allowed.",
 )
 
 ROLES = [(role.value, role.value) for role in Role]
