@@ -29,3 +29,13 @@ def edit_contact(request: ActingRequest, contact: Contact, back: str) -> HttpRes
         done=f"{contact.email} is saved.",
         back=back,
     )
+
+
+def after_removal(contact: Contact) -> str:
+    """Return what a dialog says about secrets that a person keeps, or "" for none."""
+    if not contact.is_administrator:
+        return ""
+    return (
+        " License files and pull credentials that they have seen go on working: rotate "
+        "or revoke those that they should not keep."
+    )

@@ -11,7 +11,7 @@ from customers.models import Contact, ContactRole
 from customers.selectors import contacts_with_links, links_of_customer
 from customers.services.contacts import add_contact, remove_contact
 from customers.services.links import withdraw_link
-from customers.web.contact_dialog import edit_contact
+from customers.web.contact_dialog import after_removal, edit_contact
 from customers.web.forms import ContactFields, RoleField
 from licenses.models import Customer
 from licenses.selectors import customers_for_team
@@ -80,7 +80,7 @@ def remove(
         lambda: remove_contact(actor=request.actor, contact=contact),
         title=f"Remove {contact.email}?",
         text=f"They see nothing of {customer.name} from now on, and links sent to them "
-        "stop working.",
+        f"stop working.{after_removal(contact)}",
         submit="Remove",
         done=f"{contact.email} is removed.",
         back=contacts_url(request, customer),

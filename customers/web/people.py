@@ -14,7 +14,7 @@ from customers.selectors import administrators_of_customer, contacts_with_links
 from customers.services.contacts import add_contact, remove_contact
 from customers.services.links import send_links
 from customers.web.base import CustomerRequest, customer_page, customer_url
-from customers.web.contact_dialog import edit_contact
+from customers.web.contact_dialog import after_removal, edit_contact
 from customers.web.forms import ContactFields, RoleField
 from portal.http.dialogs import confirm, render_dialog
 from portal.http.forms import CreateForm, refusals_in
@@ -108,7 +108,10 @@ def remove_person(request: CustomerRequest, contact_id: uuid.UUID) -> HttpRespon
     contact = _find(request, contact_id)
     others = administrators_of_customer(request.customer).exclude(pk=contact.pk)
     is_last = contact.is_administrator and not others.exists()
-    text = f"They see nothing of {request.customer.name} from now on."
+    text = (
+        f"They see nothing of {request.customer.name} from now on."
+        f"{after_removal(contact)}"
+    )
     if is_last:
         text = (
             "This is the only administrator. Make somebody else an administrator first."

@@ -91,6 +91,22 @@ def test_an_unproven_account_does_not_learn_whose_contact_its_address_is(
     assert pages[0] == pages[1]
 
 
+def test_removing_an_administrator_says_what_they_keep(
+    anna: Contact, reader: Contact, owner: Membership
+) -> None:
+    second = ContactFactory(customer=anna.customer)
+    warning = "pull credentials that they have seen go on working"
+    browser, member = signed_in(anna), member_browser(owner)
+
+    for contact, is_warned in ((second, True), (reader, False)):
+        own_page = browser.get(own(anna, f"people/{contact.pk}/remove"))
+        vendors = member.get(
+            f"/t/acme/customers/{anna.customer_id}/contacts/{contact.pk}/remove"
+        )
+        assert (warning in text_of(own_page)) is is_warned
+        assert (warning in text_of(vendors)) is is_warned
+
+
 def test_changes_by_a_contact_are_limited(anna: Contact, reader: Contact) -> None:
     """Whoever renames people by a program would fill the vendor's audit log."""
     browser = signed_in(anna)
