@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -117,5 +116,5 @@ def _decoded(text: str | None) -> bytes | None:
         return None
     try:
         return base64.b64decode(text, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise ValidationError({"logo": ["This is not base64."]}) from error

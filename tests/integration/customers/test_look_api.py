@@ -33,6 +33,7 @@ def test_one_invalid_value_leaves_everything_unchanged(
     good = base64.b64encode(png()).decode()
     for wrong in (
         {"logo": "%%%"},
+        {"logo": "é"},
         {"logo": base64.b64encode(b"<svg>").decode()},
         {"logo": good, "support_url": "javascript:alert(1)"},
         {"logo": good, "accent": "red"},
