@@ -27,14 +27,13 @@ from customers.services.views import note_viewed
 from customers.web.navigation import NAVIGATION
 from licenses.models import Customer
 from licenses.selectors import customers_for_team
-from portal.errors import NotAllowed, PortalError
-from portal.http.pages import GoTo, go_to, refused
+from portal.errors import NotAllowed
 from teams.actors import Actor, Origin, member_actor
 from teams.models import Team, User
 from teams.permissions import Permission
 from teams.selectors import membership_in_team, memberships_of_user
 from teams.sign_in.second_factor import session_lacks_second_factor
-from teams.web.base import ActingRequest, ask_to_sign_in
+from teams.web.base import ActingRequest, answer_of, ask_to_sign_in
 
 P = ParamSpec("P")
 SAFE = ("GET", "HEAD")
@@ -124,7 +123,7 @@ def _show(
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> HttpResponseBase:
-    try:
+    def show() -> HttpResponseBase:
         if request.contact is not None and not _has(request.contact, role):
             raise NotAllowed(
                 "administrators_only",
@@ -132,10 +131,8 @@ def _show(
                 "People shows who they are.",
             )
         return view(request, *args, **kwargs)
-    except GoTo as elsewhere:
-        return go_to(request, elsewhere.address)
-    except PortalError as error:
-        return refused(request, error)
+
+    return answer_of(request, show)
 
 
 def _has(contact: Contact, role: ContactRole) -> bool:

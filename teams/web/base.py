@@ -9,6 +9,7 @@ from typing import Any, Concatenate, ParamSpec, cast
 from zoneinfo import ZoneInfo
 
 from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
@@ -66,20 +67,36 @@ def team_page(permission: Permission) -> Callable[[TeamView[P]], Page[P]]:
             if session_lacks_second_factor(request, membership):
                 return redirect("second-factor-needed", team=team)
             entered = _enter(request, membership)
+
+            def show() -> HttpResponseBase:
+                entered.actor.require(permission, team_id=entered.team.pk)
+                return view(entered, *args, **kwargs)
+
             with timezone.override(ZoneInfo(membership.team.time_zone)):
-                try:
-                    entered.actor.require(permission, team_id=entered.team.pk)
-                    return view(entered, *args, **kwargs)
-                except GoTo as elsewhere:
-                    return go_to(entered, elsewhere.address)
-                except PortalError as error:
-                    return refused(entered, error)
+                return answer_of(entered, show)
 
         marked = cast("Any", page)
         marked.permission = permission  # for the test that walks all pages
         return cast("Page[P]", marked)
 
     return decorate
+
+
+def answer_of(
+    request: ActingRequest, show: Callable[[], HttpResponseBase]
+) -> HttpResponseBase:
+    """Return what ``show`` returns, or the page that its error becomes.
+
+    An object that somebody deletes during the request is 404.
+    """
+    try:
+        return show()
+    except GoTo as elsewhere:
+        return go_to(request, elsewhere.address)
+    except PortalError as error:
+        return refused(request, error)
+    except ObjectDoesNotExist:
+        raise Http404 from None
 
 
 def find(rows: QuerySet[Any], pk: uuid.UUID) -> Any:
