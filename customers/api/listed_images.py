@@ -8,10 +8,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from customers.pulling.listed_images import ShownImage, listed_images
-from customers.services.listed_images import MAX_LISTED, list_images
+from customers.services.listed_images import (
+    MAX_LISTED,
+    list_images,
+    lock_application,
+)
 from licenses.api.applications import ApplicationChildView
 from licenses.models import Application
 from teams.api.base import InputSerializer
+from teams.api.conditions import conditional
 from teams.permissions import Permission
 
 _API = {
@@ -69,13 +74,20 @@ class ListedImagesView(ApplicationChildView[Application]):
     serializer_class = ListedImagesSerializer
     is_paged = False
 
+    def target(self) -> dict[str, object]:
+        return {"images": listed_images(self.application)}
+
+    def lock(self, row: object) -> None:
+        lock_application(self.application)
+
     @extend_schema(examples=[_RESPONSE])
     def get(self, request: Request, application: str) -> Response:
         """Read which images customers of an application are shown first."""
         self.require(Permission.APPLICATION_READ)
-        return self.shown({"images": listed_images(self.application)})
+        return self._stored()
 
     @extend_schema(request=ImagesToListSerializer, examples=[_REQUEST, _RESPONSE])
+    @conditional(Permission.APPLICATION_MANAGE)
     def put(self, request: Request, application: str) -> Response:
         """Replace the images that customers of an application are shown first.
 
@@ -88,4 +100,10 @@ class ListedImagesView(ApplicationChildView[Application]):
             for each in self.validated(ImagesToListSerializer)["images"]
         ]
         list_images(actor=self.actor, application=row, images=images)
-        return self.shown({"images": listed_images(row)})
+        return self._stored()
+
+    def _stored(self) -> Response:
+        images = self.target()
+        return Response(
+            self.get_serializer(images).data, headers={"ETag": self.etag(images)}
+        )

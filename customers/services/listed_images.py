@@ -34,8 +34,7 @@ def list_images(
         Invalid: ``images`` has a message for each that the application may not pull.
     """
     actor.require(Permission.APPLICATION_MANAGE, team_id=application.team_id)
-    applications = Application.objects.for_team(application.team_id)
-    list(applications.filter(pk=application.pk).select_for_update().values("pk"))
+    lock_application(application)
     wanted = _checked(images, application)
     rows = ListedImage.objects.for_team(application.team_id).filter(
         application=application
@@ -59,6 +58,12 @@ def list_images(
         application,
         images=[name for name, _ in wanted],
     )
+
+
+def lock_application(application: Application) -> None:
+    """Let the lists of an application change in turn."""
+    applications = Application.objects.for_team(application.team_id)
+    list(applications.filter(pk=application.pk).select_for_update().values("pk"))
 
 
 def _checked(

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.utils import timezone
 
 from licenses.models import EXPIRES_SOON, License
-from registries.models import ExternalRegistry
+from registries.models import ExternalRegistry, PullEvent
 from registries.selectors import (
     licenses_expiring,
     refusals_since,
@@ -157,13 +158,21 @@ def _expiry(request: TeamRequest, license: License) -> Line:
     )
 
 
+def _image(pull: PullEvent) -> str:
+    """Return an image as its pulls name it, without the proxy's part."""
+    host = settings.BERTH_REGISTRY_HOST
+    if not pull.is_private or not host:
+        return pull.repository
+    return f"{host}/{pull.application_slug}/{pull.repository}"
+
+
 def _refusal(request: TeamRequest, row: PullRow) -> Line:
     pull, license = row.pull, row.license
     times = "once" if pull.count == 1 else f"{pull.count:,} times"
     credential = f" with {pull.credential_name}" if pull.credential_name else ""
     return Line(
         state=pull.outcome_in_words,
-        text=pull.repository,
+        text=_image(pull),
         url=(
             team_url(request, "licenses-detail", license_id=license.pk)
             if license
