@@ -115,7 +115,7 @@ def test_api_keeps_its_schema(
     response = case.call(headers={"Authorization": login})
 
     checks = CHECKS
-    if response.headers["content-type"] == ["application/yaml"]:
+    if response.headers.get("content-type") == ["application/yaml"]:
         # To the schema it is a text; here it would be read as what it says.
         checks = [check for check in CHECKS if check != response_schema_conformance]
     case.validate_response(response, checks=checks)

@@ -273,6 +273,20 @@ def test_the_list_by_api(
     assert owner_api.request("put", API, {"images": []}).json() == {"images": []}
 
 
+def test_the_list_is_changed_as_it_was_read(
+    owner_api: ApiClient, application: Application
+) -> None:
+    body = {"images": [{"image": "quay.io/acme/api:v1"}]}
+    etag = owner_api.get(API).headers["ETag"]
+
+    first = owner_api.request("put", API, body, headers={"If-Match": etag})
+    second = owner_api.request("put", API, {"images": []}, headers={"If-Match": etag})
+
+    assert (first.status_code, second.status_code) == (200, 412)
+    assert second.headers["ETag"] == first.headers["ETag"] != etag
+    assert stored() == [(PROXIED.partition("/")[2], "")]
+
+
 @pytest.mark.parametrize("number", [1, 12])
 def test_queries(
     number: int,
