@@ -28,7 +28,7 @@ from portal.http.pages import go_to, render_page
 from teams.models import Membership
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page, team_url
-from teams.web.filters import PageFilter, filtered_list
+from teams.web.lists.filters import PageFilter, filtered_list
 
 
 class MailForm(EditForm):

@@ -22,7 +22,7 @@ from alerts.web.words import event_label, events_summary
 from portal.http.pages import go_to, render_page
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page
-from teams.web.filters import PageFilter, filtered_list
+from teams.web.lists.filters import PageFilter, filtered_list
 
 # The page refreshes itself while a delivery is due within this time. A delivery that is
 # being sent is due when its claim ends.

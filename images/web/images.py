@@ -37,7 +37,7 @@ from registries.selectors import names_of_holders
 from registries.web.pull_links import pull_rows
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page, team_url
-from teams.web.filters import PageFilter, filtered_list, search_input
+from teams.web.lists.filters import PageFilter, filtered_list, search_input
 
 UNTAGGED_SHOWN = 10
 PULLS_SHOWN = 10

@@ -25,7 +25,7 @@ from portal.http.forms import CreateForm, EditForm, refusals_in
 from portal.http.pages import go_to, render_page
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page, team_url
-from teams.web.filters import PageFilter, filtered_list, search_input
+from teams.web.lists.filters import PageFilter, filtered_list, search_input
 from teams.web.once import once
 
 

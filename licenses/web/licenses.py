@@ -37,7 +37,7 @@ from portal.http.keyset import keyset_page
 from portal.http.pages import is_partial, render_page
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page, team_url
-from teams.web.filters import PageFilter, filtered_list, search_input
+from teams.web.lists.filters import PageFilter, filtered_list, search_input
 
 
 class LicensePageFilter(PageFilter, LicenseFilter):

@@ -31,7 +31,7 @@ from registries.selectors import (
 from registries.web.pull_links import pull_rows
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, team_page
-from teams.web.filters import ALL, PageFilter, filtered_list, search_input
+from teams.web.lists.filters import ALL, PageFilter, filtered_list, search_input
 
 REFUSED = "refused"
 # Where a tag or digest starts; a port is followed by a / somewhere.

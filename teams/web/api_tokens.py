@@ -26,8 +26,8 @@ from teams.selectors import (
     usable_tokens_made_with,
 )
 from teams.web.base import TeamRequest, find, team_page, team_url
-from teams.web.filters import PageFilter, filtered_list
 from teams.web.forms import ExpiryField, assignable_roles
+from teams.web.lists.filters import PageFilter, filtered_list
 from teams.web.once import once
 
 Kind = ApiToken.Kind

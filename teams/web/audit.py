@@ -25,8 +25,8 @@ from portal.limits.waiting import waiting
 from teams.filters import AuditEventFilter
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, team_page, team_url
-from teams.web.filters import DayFilter, PageFilter, filtered_list
-from teams.web.spreadsheets import csv_text
+from teams.web.lists.filters import DayFilter, PageFilter, filtered_list
+from teams.web.lists.spreadsheets import csv_text
 
 COLUMNS = (
     "time",

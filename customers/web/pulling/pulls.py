@@ -30,8 +30,8 @@ from portal.http.pages import render_page
 from registries.models import PullEvent
 from registries.models.outcomes import ALLOWED
 from registries.selectors import pulls_for_team
-from teams.web.filters import ALL, DayFilter, PageFilter, filtered_list
-from teams.web.spreadsheets import csv_text
+from teams.web.lists.filters import ALL, DayFilter, PageFilter, filtered_list
+from teams.web.lists.spreadsheets import csv_text
 
 OPTIONS_SHOWN = 200
 CSV_ROWS = 5000

@@ -21,7 +21,7 @@ from audit.tags import EventTag, describe
 from portal.database.deadlines import REQUEST_SECONDS, seconds_left
 from teams.models import Membership, Team
 from teams.web.audit import COLUMNS, SUBJECT_WORDS, csv_lines
-from teams.web.spreadsheets import plain_cell
+from teams.web.lists.spreadsheets import plain_cell
 from tests.support.clients.api import ApiClient
 from tests.support.pages.reading import text_of, undated
 from tests.support.pages.team_pages import signed_in

@@ -1,0 +1,1 @@
+"""Lists on pages: their filters, their columns, and what is downloaded of them."""
