@@ -19,7 +19,7 @@ from portal.crypto.fields import encryption_keyring, lookup_keyring
 COLUMNS = (
     *("id", "team_id", "created_at", "customer_id", "application_id", "channel_id"),
     *("type", "expires_at", "revoked_at", "revoke_reason", "sequence"),
-    *("field_values", "license_id", "license_id_digest"),
+    *("field_values", "license_id", "license_id_digest", "id_version"),
 )
 _NULL = "\\N"
 # licenses.license_id draws each character separately, which takes minutes for a
@@ -54,7 +54,7 @@ def license_rows(holders: Sequence[Holder], count: int) -> Iterator[str]:
         yield (
             f"{pk}\t{holder.team_id}\t{end.now}\t{holder.customer_id}\t"
             f"{holder.application_id}\t{holder.channel_id}\tpaid\t{expires_at}\t"
-            f"{revoked_at}\t{reason}\t1\t{{}}\t{sealed}\t{digest}\n"
+            f"{revoked_at}\t{reason}\t1\t{{}}\t{sealed}\t{digest}\t1\n"
         )
 
 
