@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_safe
 from django_filters import filters
 
@@ -28,7 +28,9 @@ from portal.http.pages import go_to, render_page
 from teams.models import Membership
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page, team_url
-from teams.web.lists.filters import PageFilter, filtered_list
+from teams.web.lists.export import export_list
+from teams.web.lists.filters import FirstDayFilter, LastDayFilter, PageFilter
+from teams.web.lists.tables import Column, Table, instant_cell, table_list
 
 
 class MailForm(EditForm):
@@ -36,7 +38,7 @@ class MailForm(EditForm):
 
 
 class AlertPageFilter(PageFilter, AlertFilter):
-    shown = ("event",)
+    shown = ("event", "first_day", "last_day")
     event = filters.ChoiceFilter(
         label="Show",
         choices=[
@@ -44,20 +46,46 @@ class AlertPageFilter(PageFilter, AlertFilter):
             (Event.WEBHOOK_DISABLED.value, "A webhook was disabled"),
         ],
     )
+    first_day = FirstDayFilter(field_name="created_at", label="From")
+    last_day = LastDayFilter(field_name="created_at", label="To")
+
+
+TABLE = Table(
+    (
+        Column(
+            "time",
+            "When",
+            lambda alert: instant_cell(alert.created_at),
+            by="created_at",
+            descends=True,
+        ),
+        Column("event", cell=lambda alert: alert.event),
+        Column("message", "Alert", lambda alert: alert.message),
+        Column("subject", "Subject", lambda alert: alert.subject_label),
+        Column("subject_id", cell=lambda alert: str(alert.subject_id)),
+    ),
+    order="-time",
+)
 
 
 @require_safe
 @team_page(Permission.TEAM_READ)
 def alerts(request: TeamRequest) -> HttpResponse:
-    """List the team's alerts, newest first."""
-    rows = alerts_without_tests(request.team.pk)
-    context = filtered_list(AlertPageFilter(request.GET, rows))
+    """List the team's alerts, newest first unless sorted otherwise."""
+    context = table_list(_filtered(request), TABLE)
     context["alerts"] = alert_rows(
         context["page"].rows, actor=request.actor, team_slug=request.team.slug
     )
     return render_page(
         request, "alerts/alerts.html", context, partial="alerts/alerts_list.html"
     )
+
+
+@require_safe
+@team_page(Permission.TEAM_READ)
+def export_alerts(request: TeamRequest) -> HttpResponseBase:
+    """Stream the filtered alerts as CSV."""
+    return export_list(request, _filtered(request), TABLE, "alerts")
 
 
 @team_page(Permission.TEAM_READ)
@@ -94,6 +122,10 @@ def mail_of_member(request: TeamRequest, member_id: uuid.UUID) -> HttpResponse:
         title=f"E-mail alerts of {member.user.email}",
         back=team_url(request, "alerts-mail"),
     )
+
+
+def _filtered(request: TeamRequest) -> AlertPageFilter:
+    return AlertPageFilter(request.GET, alerts_without_tests(request.team.pk))
 
 
 def _edit(request: TeamRequest, member: Membership) -> tuple[MailForm, bool]:

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from licenses.models import Customer, License
 from licenses.selectors import customers_for_team, licenses_for_team
-from portal.http.keyset import cursor_after
+from portal.http.keyset import NEWEST_FIRST, Sort, cursor_after
 from registries.selectors import pulls_for_team
 from teams.models import Team
 
@@ -55,7 +55,7 @@ def _customers(path: str, team: Team, customer: Customer) -> list[Address]:
     }
     return [
         Address("Customers", path, "Active licenses"),
-        Address("Customers, deep in the list", _with(path, page=deep), "Newer"),
+        Address("Customers, deep in the list", _with(path, page=deep), "Previous"),
         *(
             Address(f"Customers, search: {what}", _with(path, search=text), text)
             for what, text in searches.items()
@@ -68,7 +68,7 @@ def _licenses(path: str, team: Team, license: License) -> list[Address]:
     deep, name = _deep(licenses_for_team(team.pk)), license.customer.name
     return [
         Address("Licenses", path, "Expires"),
-        Address("Licenses, deep in the list", _with(path, page=deep), "Newer"),
+        Address("Licenses, deep in the list", _with(path, page=deep), "Previous"),
         *(
             Address(f"Licenses, {state}", _with(path, state=state), "Expires")
             for state in ("active", "expiring", "expired", "revoked")
@@ -81,12 +81,12 @@ def _licenses(path: str, team: Team, license: License) -> list[Address]:
 
 
 def _pulls(path: str, team: Team, license: License) -> list[Address]:
-    deep = _deep(pulls_for_team(team.pk), by="last_at")
+    deep = _deep(pulls_for_team(team.pk), Sort("last_at"))
     slug, pk, name = license.application.slug, str(license.pk), license.customer.name
     service = _with(path, search="registry0/my-org/service7")
     return [
         Address("Pulls", path, "my-org/service"),
-        Address("Pulls, deep in the list", _with(path, page=deep), "Newer"),
+        Address("Pulls, deep in the list", _with(path, page=deep), "Previous"),
         Address("Pulls, refused", _with(path, outcome="refused"), "License expired"),
         Address("Pulls, an application", _with(path, application=slug), slug),
         Address("Pulls, a registry", _with(path, registry="registry0"), "registry0"),
@@ -95,9 +95,9 @@ def _pulls(path: str, team: Team, license: License) -> list[Address]:
     ]
 
 
-def _deep(rows: QuerySet[Any], by: str = "created_at") -> str:
+def _deep(rows: QuerySet[Any], sort: Sort = NEWEST_FIRST) -> str:
     """Return the cursor of a page far down a list."""
-    return cursor_after(rows[min(DEEP, rows.count() // 2)], by=by)
+    return cursor_after(rows, min(DEEP, rows.count() // 2), sort)
 
 
 def _with(path: str, **parameters: str) -> str:

@@ -30,7 +30,7 @@ from images.selectors import (
 from licenses.models import Application
 from licenses.selectors import applications_for_team
 from oci.media_types import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST
-from portal.http.keyset import keyset_page
+from portal.http.keyset import Sort, keyset_page
 from portal.http.pages import render_page
 from registries.models import PRIVATE_REGISTRY_SLUG
 from registries.selectors import names_of_holders
@@ -107,12 +107,12 @@ def image_detail(request: TeamRequest, image_id: uuid.UUID) -> HttpResponse:
     """Show an image repository: its tags, untagged images and pulls."""
     image = find(image_repositories_for_team(request.team.pk), image_id)
     tags = keyset_page(
-        tags_of_repository(image), request.GET.get("page", ""), by="pushed_at"
+        tags_of_repository(image), request.GET.get("page", ""), Sort("pushed_at")
     )
     untagged = keyset_page(
         untagged_images(image),
         request.GET.get("untagged", ""),
-        by="pushed_at",
+        Sort("pushed_at"),
         size=UNTAGGED_SHOWN,
     )
     last = images_of_repository(image)[:1]

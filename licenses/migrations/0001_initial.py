@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 
 import django.contrib.postgres.fields
@@ -330,6 +331,12 @@ class Migration(migrations.Migration):
                         fields=["team", "-created_at", "-id"],
                         name="licenses_customer_page",
                     ),
+                    models.Index(
+                        models.F("team"),
+                        django.db.models.functions.text.Lower("name"),
+                        models.F("id"),
+                        name="licenses_customer_name",
+                    ),
                     django.contrib.postgres.indexes.GinIndex(
                         fields=["search_text"],
                         name="licenses_customer_search",
@@ -508,6 +515,15 @@ class Migration(migrations.Migration):
                     ),
                     models.Index(
                         fields=["team", "expires_at"], name="licenses_license_expiry"
+                    ),
+                    models.Index(
+                        models.F("team"),
+                        django.db.models.functions.comparison.Coalesce(
+                            "expires_at",
+                            models.Value(dt.datetime(9999, 12, 31, tzinfo=dt.UTC)),
+                        ),
+                        models.F("id"),
+                        name="licenses_license_end",
                     ),
                     django.contrib.postgres.indexes.GinIndex(
                         fields=["search_text"],

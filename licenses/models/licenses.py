@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Func, Q, Value
-from django.db.models.functions import Cast, Lower
+from django.db.models.functions import Cast, Coalesce, Lower
 from django.utils import timezone
 
 from licenses.models.applications import Application, Channel
@@ -32,6 +32,8 @@ validate_field_name = RegexValidator(
 EXPIRY_NAME = "expires_at"
 MAX_FIELD_VALUE_BYTES = 64 * 1024
 EXPIRES_SOON = timedelta(days=30)
+# What a license without an expiry is sorted as: after every other.
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 
 def validate_name_is_free(name: str) -> None:
@@ -80,6 +82,9 @@ class Customer(Changing, TeamOwned):
         indexes = [
             models.Index(
                 fields=["team", "-created_at", "-id"], name="licenses_customer_page"
+            ),
+            models.Index(
+                F("team"), Lower("name"), F("id"), name="licenses_customer_name"
             ),
             GinIndex(
                 fields=["search_text"],
@@ -344,6 +349,12 @@ class License(Changing, TeamOwned):
                 fields=["team", "-created_at", "-id"], name="licenses_license_page"
             ),
             models.Index(fields=["team", "expires_at"], name="licenses_license_expiry"),
+            models.Index(
+                F("team"),
+                Coalesce("expires_at", Value(NEVER)),
+                F("id"),
+                name="licenses_license_end",
+            ),
             GinIndex(
                 fields=["search_text"],
                 opclasses=["gin_trgm_ops"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.db.models.functions import Lower
 from django.http import Http404, HttpResponse
 from django.views.decorators.http import require_safe
 
@@ -17,11 +18,12 @@ from licenses.services import (
 )
 from portal.http.dialogs import confirm, edit_dialog, render_dialog
 from portal.http.forms import CreateForm, EditForm, refusals_in
-from portal.http.keyset import keyset_page
 from portal.http.pages import render_page
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, team_page, team_url
 from teams.web.forms import SLUG_HELP, SLUG_LENGTH, slug_from
+from teams.web.lists.filters import PageFilter
+from teams.web.lists.tables import Column, Table, table_list
 from teams.web.once import once
 
 
@@ -56,13 +58,25 @@ class ApplicationForm(EditForm):
     )
 
 
+TABLE = Table(
+    (
+        Column("name", "Application", by=Lower("name")),
+        Column("slug", "Slug", by="slug"),
+        Column("channels", "Channels"),
+        Column("active_licenses", "Active licenses"),
+        Column("added", "Added", by="created_at", descends=True),
+    ),
+    order="-added",
+)
+
+
 @require_safe
 @team_page(Permission.APPLICATION_READ)
 def applications(request: TeamRequest) -> HttpResponse:
     """List the team's applications."""
     rows = applications_with_licenses(request.team.pk)
-    page = keyset_page(rows, request.GET.get("page", ""))
-    return render_page(request, "licenses/applications.html", {"page": page})
+    context = table_list(PageFilter(request.GET, rows), TABLE)
+    return render_page(request, "licenses/applications.html", context)
 
 
 @team_page(Permission.APPLICATION_MANAGE)

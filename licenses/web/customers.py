@@ -7,7 +7,8 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpResponse
+from django.db.models.functions import Lower
+from django.http import HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_POST, require_safe
 from django_filters import filters
 
@@ -25,7 +26,9 @@ from portal.http.forms import CreateForm, EditForm, refusals_in
 from portal.http.pages import go_to, render_page
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page, team_url
-from teams.web.lists.filters import PageFilter, filtered_list, search_input
+from teams.web.lists.export import export_list
+from teams.web.lists.filters import PageFilter, search_input
+from teams.web.lists.tables import Column, Table, instant_cell, table_list
 from teams.web.once import once
 
 
@@ -68,17 +71,45 @@ class CustomerPageFilter(PageFilter, CustomerFilter):
     )
 
 
+TABLE = Table(
+    (
+        Column("name", "Customer", lambda row: row.name, by=Lower("name")),
+        Column("email", "E-mail address", lambda row: row.email),
+        Column("custom_id", "Custom ID", lambda row: row.custom_id),
+        Column(
+            "active_licenses", "Active licenses", lambda row: str(row.active_licenses)
+        ),
+        Column(
+            "added",
+            "Added",
+            lambda row: instant_cell(row.created_at),
+            by="created_at",
+            descends=True,
+        ),
+        Column("archived", cell=lambda row: instant_cell(row.archived_at)),
+        Column("id", cell=lambda row: str(row.pk)),
+    ),
+    order="-added",
+)
+
+
 @require_safe
 @team_page(Permission.CUSTOMER_READ)
 def customers(request: TeamRequest) -> HttpResponse:
     """List the team's customers, with search."""
-    rows = customers_with_licenses(request.team.pk)
     return render_page(
         request,
         "licenses/customers.html",
-        filtered_list(CustomerPageFilter(request.GET, rows, request=request)),
+        table_list(filtered_customers(request), TABLE),
         partial="licenses/customers_list.html",
     )
+
+
+@require_safe
+@team_page(Permission.CUSTOMER_READ)
+def export_customers(request: TeamRequest) -> HttpResponseBase:
+    """Stream the filtered customers as CSV."""
+    return export_list(request, filtered_customers(request), TABLE, "customers")
 
 
 @team_page(Permission.CUSTOMER_MANAGE)
@@ -145,6 +176,12 @@ def restore(request: TeamRequest, customer_id: uuid.UUID) -> HttpResponse:
     restore_customer(actor=request.actor, customer=customer)
     messages.success(request, f"{customer.name} is restored.")
     return go_to(request, _address(request, customer))
+
+
+def filtered_customers(request: TeamRequest) -> CustomerPageFilter:
+    """Return the list's filters, with their values in the address."""
+    rows = customers_with_licenses(request.team.pk)
+    return CustomerPageFilter(request.GET, rows, request=request)
 
 
 def _values(customer: Customer) -> dict[str, Any]:

@@ -8,7 +8,9 @@ from functools import cache
 from typing import Any
 
 from django import forms
-from django.http import HttpResponse, QueryDict
+from django.db.models import Value
+from django.db.models.functions import Coalesce, Lower
+from django.http import HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.views.decorators.http import (
@@ -20,7 +22,7 @@ from django_filters import filters
 
 from licenses.filters import EXPIRING, LicenseFilter
 from licenses.history import bytes_by_day, events_of_license, history, recent_pulls
-from licenses.models import License, LicenseField, LicenseState
+from licenses.models import NEVER, License, LicenseField, LicenseState
 from licenses.selectors import (
     HIDDEN_VALUE,
     channels_by_application,
@@ -37,11 +39,21 @@ from portal.http.keyset import keyset_page
 from portal.http.pages import is_partial, render_page
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page, team_url
-from teams.web.lists.filters import PageFilter, filtered_list, search_input
+from teams.web.lists.export import export_list
+from teams.web.lists.filters import (
+    FirstDayFilter,
+    LastDayFilter,
+    PageFilter,
+    search_input,
+)
+from teams.web.lists.tables import Column, Table, instant_cell, table_list
 
 
 class LicensePageFilter(PageFilter, LicenseFilter):
-    shown = ("search", "state", "type", "application", "channel")
+    shown = (
+        *("search", "state", "type", "application", "channel"),
+        *("first_expiry", "last_expiry"),
+    )
     leaves_out_archived = False
     search = filters.CharFilter(
         method="filter_search",
@@ -64,6 +76,41 @@ class LicensePageFilter(PageFilter, LicenseFilter):
     channel = filters.UUIDFilter(
         field_name="channel_id", label="Channel", widget=forms.Select
     )
+    first_expiry = FirstDayFilter(field_name="expires_at", label="Expires from")
+    last_expiry = LastDayFilter(field_name="expires_at", label="Expires by")
+
+
+TABLE = Table(
+    (
+        Column(
+            "customer",
+            "Customer",
+            lambda row: row.customer.name,
+            by=Lower("customer__name"),
+        ),
+        Column("customer_id", cell=lambda row: str(row.customer_id)),
+        Column("custom_id", cell=lambda row: row.customer.custom_id),
+        Column("application", "Application", lambda row: row.application.name),
+        Column("channel", "Channel", lambda row: row.channel.name),
+        Column("type", "Type", lambda row: row.type),
+        Column("state", "State", lambda row: row.standing()),
+        Column(
+            "expires",
+            "Expires",
+            lambda row: instant_cell(row.expires_at),
+            by=Coalesce("expires_at", Value(NEVER)),
+        ),
+        Column(
+            "issued",
+            "Issued",
+            lambda row: instant_cell(row.created_at),
+            by="created_at",
+            descends=True,
+        ),
+        Column("id", cell=lambda row: str(row.pk)),
+    ),
+    order="-issued",
+)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -76,21 +123,33 @@ def licenses(request: TeamRequest) -> HttpResponse:
     """
     query = request.POST if request.method == "POST" else request.GET
     if request.method == "POST" and not is_secret(_text(query)):
-        entered = {
-            name: query[name] for name in LicensePageFilter.shown if query.get(name)
-        }
+        kept = (*LicensePageFilter.shown, "sort")
+        entered = {name: query[name] for name in kept if query.get(name)}
         address = QueryDict(mutable=True)
         address.update(entered)
         return redirect(f"{request.path}?{address.urlencode()}".rstrip("?"))
     filters = _filters(request, query)
-    context = filtered_list(filters)
-    context["is_filtered"] |= is_secret(_text(query))
+    context = table_list(filters, TABLE)
+    context["is_by_secret"] = is_secret(_text(query))
+    context["is_filtered"] |= context["is_by_secret"]
     return render_page(
         request,
         "licenses/licenses.html",
         context,
         partial="licenses/licenses_list.html",
     )
+
+
+@require_safe
+@team_page(Permission.LICENSE_READ)
+def export_licenses(request: TeamRequest) -> HttpResponseBase:
+    """Stream the filtered licenses as CSV, without license IDs."""
+    return export_list(request, filtered_licenses(request), TABLE, "licenses")
+
+
+def filtered_licenses(request: TeamRequest) -> LicensePageFilter:
+    """Return the list's filters, with their values in the address."""
+    return _filters(request, request.GET)
 
 
 def _text(query: QueryDict) -> str:
@@ -103,7 +162,8 @@ def _filters(request: TeamRequest, query: QueryDict) -> LicensePageFilter:
     if is_secret(text):
         filters = LicensePageFilter({}, licenses_with_id(team_id, Secret(text)))
     else:
-        rows = licenses_for_team(team_id).unarchived()
+        # Lets the database sort by the index of the team's customers by name.
+        rows = licenses_for_team(team_id).unarchived().filter(customer__team=team_id)
         filters = LicensePageFilter(query, rows, request=request)
     channels = cache(lambda: channels_by_application(team_id))
     filters.offer(

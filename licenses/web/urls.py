@@ -15,6 +15,7 @@ from licenses.web import (
 
 urlpatterns: list[URLPattern] = [
     path("licenses", licenses.licenses, name="licenses"),
+    path("licenses.csv", licenses.export_licenses, name="licenses-export"),
     path("licenses/new", issue.issue, name="licenses-add"),
     path("licenses/<uuid:license_id>", licenses.license_detail, name="licenses-detail"),
     path(
@@ -74,6 +75,7 @@ urlpatterns: list[URLPattern] = [
         name="licenses-credentials-revoke",
     ),
     path("customers", customers.customers, name="customers"),
+    path("customers.csv", customers.export_customers, name="customers-export"),
     path("customers/new", customers.add_customer, name="customers-add"),
     path(
         "customers/<uuid:customer_id>/edit",

@@ -5,99 +5,159 @@ from __future__ import annotations
 import base64
 import binascii
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
-from django.db.models import Model, Q, QuerySet
+from django.core.exceptions import ValidationError
+from django.db.models import F, Field, Model, Q, QuerySet
+from django.db.models.expressions import Combinable
 
 RowT = TypeVar("RowT", bound=Model)
 PAGE_SIZE = 25
+BATCH_SIZE = 2000
 # Cursors before this year are invalid: no row is older.
 FIRST_YEAR = 2000
+_KEY = "sort_key"
+
+
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """An order of rows: by a column or an expression, then by ID.
+
+    The value is never null: an expression replaces null by what it means, so that one
+    index serves both directions.
+    """
+
+    by: str | Combinable = "created_at"
+    is_descending: bool = True
+
+    def ordered(self, rows: QuerySet[RowT], *, is_back: bool = False) -> QuerySet[RowT]:
+        """Return all rows in this order, or back to front."""
+        key = F(self.by) if isinstance(self.by, str) else self.by
+        sign = "-" if self.is_descending is not is_back else ""
+        keyed: QuerySet[RowT] = rows.annotate(**{_KEY: key})
+        return keyed.order_by(f"{sign}{_KEY}", f"{sign}pk")
+
+    def beyond(self, cursor: Cursor) -> Q:
+        """Match the rows after a cursor, or before one that leads back."""
+        side = "lt" if self.is_descending is not cursor.is_back else "gt"
+        # The first condition is redundant, but lets the database use the index.
+        return Q(**{f"{_KEY}__{side}e": cursor.value}) & (
+            Q(**{f"{_KEY}__{side}": cursor.value})
+            | Q(**{_KEY: cursor.value, f"pk__{side}": cursor.pk})
+        )
+
+
+NEWEST_FIRST = Sort()
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[RowT]):
     """A page of a list, with the cursors of its neighbors.
 
-    ``newer`` and ``older`` are values of the parameter ``page``, None at the ends.
+    ``previous`` and ``next`` are values of the parameter ``page``, None at the ends.
     """
 
     rows: Sequence[RowT]
-    newer: str | None
-    older: str | None
+    previous: str | None
+    next: str | None
 
 
 @dataclass(frozen=True, slots=True)
-class _Cursor:
-    at: datetime
+class Cursor:
+    """A place in a list: beside the row with this value and ID."""
+
+    value: Any
     pk: uuid.UUID
-    is_back: bool
+    is_back: bool = False
+
+    @classmethod
+    def at(cls, row: Any, *, is_back: bool = False) -> Cursor:
+        return cls(getattr(row, _KEY), row.pk, is_back)
 
     def __str__(self) -> str:
-        text = f"{'<' if self.is_back else '>'}{self.at.isoformat()} {self.pk}"
+        at = self.value
+        value = at.isoformat() if isinstance(at, datetime) else str(at)
+        text = f"{'<' if self.is_back else '>'}{value} {self.pk}"
         return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
     @classmethod
-    def parse(cls, text: str) -> _Cursor | None:
+    def parse(cls, text: str, field: Field[Any, Any]) -> Cursor | None:
+        """Return the cursor that a text stands for, or None if it is damaged."""
         try:
             padded = text.encode("ascii") + b"=" * (-len(text) % 4)
-            plain = base64.urlsafe_b64decode(padded).decode("ascii")
-            text, _, pk = plain[1:].partition(" ")
-            at = datetime.fromisoformat(text)
-            if at.tzinfo is None or at.astimezone(UTC).year < FIRST_YEAR:
-                return None
-            return cls(at.astimezone(UTC), uuid.UUID(pk), plain[:1] == "<")
-        except (ValueError, OverflowError, binascii.Error):
+            plain = base64.urlsafe_b64decode(padded).decode()
+            value, _, pk = plain[1:].rpartition(" ")
+            return cls(_parsed(value, field), uuid.UUID(pk), plain[:1] == "<")
+        except (ValueError, OverflowError, binascii.Error, ValidationError):
             return None
 
 
 def keyset_page(
-    rows: QuerySet[RowT], cursor: str, *, by: str = "created_at", size: int = PAGE_SIZE
+    rows: QuerySet[RowT],
+    cursor: str,
+    sort: Sort = NEWEST_FIRST,
+    *,
+    size: int = PAGE_SIZE,
 ) -> Page[RowT]:
-    """Return the page of ``rows``, newest first, at a cursor.
+    """Return the page of ``rows`` at a cursor.
 
-    ``by`` names the column of instants to sort by. An invalid cursor, such as one from
-    a truncated URL, returns the first page.
+    An invalid cursor, such as one from a truncated URL, returns the first page.
     """
-    start = _Cursor.parse(cursor) if cursor else None
+    ordered = sort.ordered(rows)
+    start = Cursor.parse(cursor, _field(ordered)) if cursor else None
     is_back = start is not None and start.is_back
-    ordering = (by, "pk") if is_back else (f"-{by}", "-pk")
-    ordered = rows.order_by(*ordering)
     if start is not None:
-        ordered = ordered.filter(_beyond(start, by))
+        ordered = sort.ordered(rows, is_back=is_back).filter(sort.beyond(start))
     fetched = list(ordered[: size + 1])
     has_more = len(fetched) > size
     page = fetched[:size]
     if is_back:
         page.reverse()
+    has_previous = has_more if is_back else start is not None
     return Page(
         rows=page,
-        newer=_edge(page, 0, by, is_back=True)
-        if (has_more if is_back else start is not None)
-        else None,
-        older=_edge(page, -1, by, is_back=False) if is_back or has_more else None,
+        previous=_edge(page, 0, is_back=True) if has_previous else None,
+        next=_edge(page, -1, is_back=False) if is_back or has_more else None,
     )
 
 
-def cursor_after(row: Model, *, by: str = "created_at") -> str:
-    """Return the cursor of the page that starts after a row."""
-    return str(_Cursor(getattr(row, by), row.pk, is_back=False))
+def in_batches(
+    rows: QuerySet[RowT], sort: Sort = NEWEST_FIRST, size: int = BATCH_SIZE
+) -> Iterator[list[RowT]]:
+    """Yield rows in order, in batches that cost the same at any depth.
+
+    Each batch is a separate query, so that a slow reader holds no transaction open.
+    Rows added behind the reader's place are left out.
+    """
+    rest = ordered = sort.ordered(rows)
+    while batch := list(rest[:size]):
+        yield batch
+        rest = ordered.filter(sort.beyond(Cursor.at(batch[-1])))
 
 
-def _beyond(cursor: _Cursor, by: str) -> Q:
-    # The first condition is redundant, but lets the database use the index.
-    side = "gt" if cursor.is_back else "lt"
-    return Q(**{f"{by}__{side}e": cursor.at}) & (
-        Q(**{f"{by}__{side}": cursor.at})
-        | Q(**{by: cursor.at, f"pk__{side}": cursor.pk})
-    )
+def cursor_after(rows: QuerySet[Any], place: int, sort: Sort = NEWEST_FIRST) -> str:
+    """Return the cursor of the page that starts after a place in the rows."""
+    return str(Cursor.at(sort.ordered(rows)[place]))
 
 
-def _edge(rows: Sequence[Any], index: int, by: str, *, is_back: bool) -> str | None:
-    if not rows:
-        return None
-    row = rows[index]
-    return str(_Cursor(getattr(row, by), row.pk, is_back))
+def _field(ordered: QuerySet[Any]) -> Field[Any, Any]:
+    field: Field[Any, Any] = ordered.query.annotations[_KEY].output_field
+    return field
+
+
+def _parsed(text: str, field: Field[Any, Any]) -> Any:
+    value = field.to_python(text)
+    if isinstance(value, datetime):
+        if value.tzinfo is None or value.astimezone(UTC).year < FIRST_YEAR:
+            raise ValueError(text)
+        return value.astimezone(UTC)
+    if "\x00" in text:
+        raise ValueError(text)
+    return value
+
+
+def _edge(rows: Sequence[Any], index: int, *, is_back: bool) -> str | None:
+    return str(Cursor.at(rows[index], is_back=is_back)) if rows else None

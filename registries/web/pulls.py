@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Iterable
+from functools import partial
 
 from django import forms
 from django.conf import settings
 from django.db.models import QuerySet
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_safe
 from django_filters import filters
 
@@ -28,10 +30,18 @@ from registries.selectors import (
     refused_pulls_for_team,
     registries_for_team,
 )
-from registries.web.pull_links import pull_rows
+from registries.web.pull_links import PullRow, pull_rows
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, team_page
-from teams.web.lists.filters import ALL, PageFilter, filtered_list, search_input
+from teams.web.lists.export import export_list
+from teams.web.lists.filters import (
+    ALL,
+    FirstDayFilter,
+    LastDayFilter,
+    PageFilter,
+    search_input,
+)
+from teams.web.lists.tables import Column, Table, instant_cell, table_list
 
 REFUSED = "refused"
 # Where a tag or digest starts; a port is followed by a / somewhere.
@@ -47,7 +57,10 @@ _OUTCOMES = [
 class PullPageFilter(PageFilter):
     """Filters of counted pulls; an unknown value matches nothing."""
 
-    shown = ("search", "outcome", "application", "registry")
+    shown = (
+        *("search", "outcome", "application", "registry"),
+        *("first_day", "last_day"),
+    )
     search = filters.CharFilter(
         method="filter_search",
         label="Repository",
@@ -64,6 +77,8 @@ class PullPageFilter(PageFilter):
     registry = filters.CharFilter(
         method="filter_registry", label="Registry", widget=forms.Select
     )
+    first_day = FirstDayFilter(field_name="last_at", label="From")
+    last_day = LastDayFilter(field_name="last_at", label="To")
     license = filters.CharFilter(method="filter_license")
     credential = filters.CharFilter(method="filter_credential")
     # Those in the URL, if they belong to the team.
@@ -128,26 +143,70 @@ class PullPageFilter(PageFilter):
         return rows.filter(credential_id=self.credential_filtered_by.pk)
 
 
+TABLE = Table(
+    (
+        Column(
+            "last",
+            "Last",
+            lambda row: instant_cell(row.pull.last_at),
+            by="last_at",
+            descends=True,
+        ),
+        Column("application", "Application", lambda row: row.pull.application_slug),
+        Column("registry", cell=lambda row: row.pull.registry_slug),
+        Column("repository", "Image", lambda row: row.pull.repository),
+        Column("reference", cell=lambda row: row.pull.reference),
+        Column("pulled_by", "Pulled by", lambda row: row.holder),
+        Column("license", cell=lambda row: str(row.pull.license_id or "")),
+        Column("credential", cell=lambda row: row.pull.credential_name),
+        Column("outcome", "Outcome", lambda row: row.pull.outcome),
+        Column("pulls", "Pulls in that hour", lambda row: str(row.pull.count)),
+        Column("hour", cell=lambda row: instant_cell(row.pull.hour)),
+    ),
+    order="-last",
+)
+
+
 @require_safe
 @team_page(Permission.LICENSE_READ)
 def pulls(request: TeamRequest) -> HttpResponse:
-    """List counted pulls, newest first, with filters."""
-    team_id = request.team.pk
-    rows = pulls_for_team(team_id).select_related("license__customer")
-    filters = PullPageFilter(request.GET, rows, request=request)
-    filters.offer("application", lambda: _applications(team_id))
-    filters.offer("registry", lambda: _registries(team_id))
-    context = filtered_list(filters, by="last_at")
+    """List counted pulls, newest first unless sorted otherwise, with filters."""
+    filters = _filtered(request)
+    context = table_list(filters, TABLE)
     context |= {
-        "pulls": pull_rows(
-            team_id, ((pull, pull.license) for pull in context["page"].rows)
-        ),
+        "pulls": _rows(request.team.pk, context["page"].rows),
         "license": filters.license_filtered_by,
         "credential": filters.credential_filtered_by,
     }
     return render_page(
         request, "registries/pulls.html", context, partial="registries/pulls_list.html"
     )
+
+
+@require_safe
+@team_page(Permission.LICENSE_READ)
+def export_pulls(request: TeamRequest) -> HttpResponseBase:
+    """Stream the filtered pulls as CSV."""
+    return export_list(
+        request,
+        _filtered(request),
+        TABLE,
+        "pulls",
+        prepare=partial(_rows, request.team.pk),
+    )
+
+
+def _filtered(request: TeamRequest) -> PullPageFilter:
+    team_id = request.team.pk
+    rows = pulls_for_team(team_id).select_related("license__customer")
+    filters = PullPageFilter(request.GET, rows, request=request)
+    filters.offer("application", lambda: _applications(team_id))
+    filters.offer("registry", lambda: _registries(team_id))
+    return filters
+
+
+def _rows(team_id: uuid.UUID, pulls: Iterable[PullEvent]) -> list[PullRow]:
+    return pull_rows(team_id, ((pull, pull.license) for pull in pulls))
 
 
 def _applications(team_id: uuid.UUID) -> list[tuple[str, str]]:

@@ -38,5 +38,6 @@ urlpatterns: list[URLPattern] = [
         name="registries-delete",
     ),
     path("pulls", pulls.pulls, name="pulls"),
+    path("pulls.csv", pulls.export_pulls, name="pulls-export"),
     path("manifest", manifest.manifest, name="manifest"),
 ]

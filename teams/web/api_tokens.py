@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 from django import forms
+from django.db.models.functions import Lower
 from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -27,7 +28,8 @@ from teams.selectors import (
 )
 from teams.web.base import TeamRequest, find, team_page, team_url
 from teams.web.forms import ExpiryField, assignable_roles
-from teams.web.lists.filters import PageFilter, filtered_list
+from teams.web.lists.filters import PageFilter
+from teams.web.lists.tables import Column, Table, table_list
 from teams.web.once import once
 
 Kind = ApiToken.Kind
@@ -95,6 +97,19 @@ class ApiTokenPageFilter(PageFilter, ApiTokenFilter):
     )
 
 
+TABLE = Table(
+    (
+        Column("name", "API token", by=Lower("name")),
+        Column("acts_as", "Acts as"),
+        Column("created", "Created", by="created_at", descends=True),
+        Column("expires", "Expires"),
+        Column("used", "Last used"),
+        Column("state", "State"),
+    ),
+    order="-created",
+)
+
+
 @require_safe
 @team_page(Permission.TEAM_READ)
 def api_tokens(request: TeamRequest) -> HttpResponse:
@@ -103,7 +118,7 @@ def api_tokens(request: TeamRequest) -> HttpResponse:
     return render_page(
         request,
         "teams/api_tokens.html",
-        filtered_list(ApiTokenPageFilter(request.GET, rows)),
+        table_list(ApiTokenPageFilter(request.GET, rows), TABLE),
         partial="teams/api_tokens_list.html",
     )
 

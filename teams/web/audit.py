@@ -4,44 +4,24 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
 
-from django.db.models import QuerySet
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.shortcuts import redirect
+from django.http import HttpResponse, HttpResponseBase
 from django.urls import NoReverseMatch
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django_filters import rest_framework as filters
 
 from audit.models import AuditEvent
-from audit.selectors import audit_events_for_team, existing_subjects, in_batches
+from audit.selectors import audit_events_for_team, existing_subjects
 from audit.tags import EventTag, describe
-from portal.database.deadlines import REQUEST_SECONDS, each_waiting_at_most
 from portal.http.pages import render_page
-from portal.limits.waiting import waiting
 from teams.filters import AuditEventFilter
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, team_page, team_url
-from teams.web.lists.filters import DayFilter, PageFilter, filtered_list
-from teams.web.lists.spreadsheets import csv_text
-
-COLUMNS = (
-    "time",
-    "event",
-    "what",
-    "actor_kind",
-    "actor",
-    "actor_id",
-    "subject_kind",
-    "subject",
-    "subject_id",
-    "address",
-    "request_id",
-    "data",
-)
+from teams.web.lists.export import export_list
+from teams.web.lists.filters import FirstDayFilter, LastDayFilter, PageFilter
+from teams.web.lists.tables import Column, Table, instant_cell, table_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,25 +90,45 @@ class AuditPageFilter(PageFilter, AuditEventFilter):
     subject = filters.CharFilter(
         field_name="subject_label", lookup_expr="icontains", label="Subject"
     )
-    first_day = DayFilter(method="filter_first_day", label="From")
-    last_day = DayFilter(method="filter_last_day", label="To")
+    first_day = FirstDayFilter(field_name="created_at", label="From")
+    last_day = LastDayFilter(field_name="created_at", label="To")
 
-    def filter_first_day(
-        self, rows: QuerySet[AuditEvent], _name: str, day: date
-    ) -> QuerySet[AuditEvent]:
-        return rows.filter(created_at__gte=_instant(day, time.min))
 
-    def filter_last_day(
-        self, rows: QuerySet[AuditEvent], _name: str, day: date
-    ) -> QuerySet[AuditEvent]:
-        return rows.filter(created_at__lte=_instant(day, time.max))
+TABLE = Table(
+    (
+        Column(
+            "time",
+            "When",
+            lambda event: instant_cell(event.created_at),
+            by="created_at",
+            descends=True,
+        ),
+        Column("who", "Who"),
+        Column("event", cell=lambda event: event.tag),
+        Column("what", "What", lambda event: describe(event.tag)),
+        Column("actor_kind", cell=lambda event: event.actor_kind),
+        Column("actor", cell=lambda event: event.actor_label),
+        Column("actor_id", cell=lambda event: str(event.actor_id or "")),
+        Column("subject_kind", cell=lambda event: event.subject_kind),
+        Column("subject", "Subject", lambda event: event.subject_label),
+        Column("subject_id", cell=lambda event: str(event.subject_id)),
+        Column("address", "From address", lambda event: event.address or ""),
+        Column("request_id", cell=lambda event: event.request_id),
+        Column(
+            "data",
+            "Details",
+            lambda event: json.dumps(event.data, ensure_ascii=False, sort_keys=True),
+        ),
+    ),
+    order="-time",
+)
 
 
 @require_safe
 @team_page(Permission.AUDIT_READ)
 def audit(request: TeamRequest) -> HttpResponse:
-    """List who did what, newest first."""
-    context = filtered_list(_filtered(request))
+    """List who did what, newest first unless sorted otherwise."""
+    context = table_list(_filtered(request), TABLE)
     events = context["page"].rows
     addresses = _subject_addresses(request, events)
     context["entries"] = [_Entry.of(event, addresses) for event in events]
@@ -141,35 +141,7 @@ def audit(request: TeamRequest) -> HttpResponse:
 @team_page(Permission.AUDIT_READ)
 def export(request: TeamRequest) -> HttpResponseBase:
     """Stream the filtered log as CSV, however long it is."""
-    log = _filtered(request)
-    if not log.is_valid():
-        address = team_url(request, "audit")
-        return redirect(f"{address}?{request.GET.urlencode()}")
-    batches = each_waiting_at_most(REQUEST_SECONDS, in_batches(log.qs))
-    lines = _waiting_for_reader(request.team.pk, csv_lines(batches))
-    next(lines)  # or it is refused
-    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    name = f"audit-{request.team.slug}-{timezone.localdate():%Y-%m-%d}.csv"
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-def _waiting_for_reader(team_id: uuid.UUID, lines: Iterator[str]) -> Iterator[str]:
-    """Yield an empty line, then the lines, as slowly as they are read.
-
-    The team's share is held from the first line on, until the response is closed.
-    """
-    with waiting(team_id):
-        yield ""
-        yield from lines
-
-
-def csv_lines(batches: Iterable[Iterable[AuditEvent]]) -> Iterator[str]:
-    """Yield a CSV document, a batch at a time."""
-    yield csv_text([COLUMNS])
-    for batch in batches:
-        yield csv_text(map(_cells, batch))
+    return export_list(request, _filtered(request), TABLE, "audit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,27 +165,6 @@ class _Entry:
 
 def _filtered(request: TeamRequest) -> AuditPageFilter:
     return AuditPageFilter(request.GET, audit_events_for_team(request.team.pk))
-
-
-def _instant(day: date, at: time) -> datetime:
-    return datetime.combine(day, at, timezone.get_current_timezone())
-
-
-def _cells(event: AuditEvent) -> tuple[str, ...]:
-    return (
-        event.created_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-        event.tag,
-        describe(event.tag),
-        event.actor_kind,
-        event.actor_label,
-        str(event.actor_id or ""),
-        event.subject_kind,
-        event.subject_label,
-        str(event.subject_id),
-        event.address or "",
-        event.request_id,
-        json.dumps(event.data, ensure_ascii=False, sort_keys=True),
-    )
 
 
 def _subject_addresses(

@@ -26,6 +26,7 @@ from customers.pulling.pulls import (
 from customers.web.base import CustomerRequest, customer_page, customer_url
 from licenses.models import Customer, License, PullCredential
 from licenses.selectors import licenses_for_team
+from portal.http.keyset import Sort
 from portal.http.pages import render_page
 from registries.models import PullEvent
 from registries.models.outcomes import ALLOWED
@@ -85,7 +86,7 @@ class CustomerPullFilter(PageFilter):
 def pulls(request: CustomerRequest) -> HttpResponse:
     """List the customer's pulls by day, newest first, with filters."""
     found = _filtered(request)
-    context = filtered_list(found, by="last_at")
+    context = filtered_list(found, Sort("last_at"))
     context["pulls"] = pull_rows(context["page"].rows, request.look.name)
     return render_page(
         request, "customers/pulls.html", context, partial="customers/pulls_list.html"

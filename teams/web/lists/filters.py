@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import date, datetime, time
 from functools import cache
 from typing import Any, ClassVar
 
 from django import forms
+from django.db.models import QuerySet
+from django.utils import timezone
 from django_filters import FilterSet
 from django_filters.filters import DateFilter
 
-from portal.http.keyset import keyset_page
+from portal.http.keyset import NEWEST_FIRST, Sort, keyset_page
 
 ALL = ("", "All")
 
@@ -37,6 +40,11 @@ class PageFilter(FilterSet):  # type: ignore[misc]  # untyped
         """
         self.form.fields[name].widget.choices = cache(lambda: [ALL, *options()])
 
+    @property
+    def is_used(self) -> bool:
+        """Return whether the address has a value for a filter."""
+        return any(self.data.get(name) for name in self.filters)
+
 
 class DayFilter(DateFilter):  # type: ignore[misc]  # untyped
     """A day, in the browser's own control."""
@@ -46,16 +54,43 @@ class DayFilter(DateFilter):  # type: ignore[misc]  # untyped
         super().__init__(widget=widget, **options)
 
 
+class FirstDayFilter(DayFilter):
+    """Keeps rows of a day, in the team's zone, and later ones."""
+
+    def filter(self, rows: QuerySet[Any], day: date | None) -> QuerySet[Any]:
+        if day is None:
+            return rows
+        return rows.filter(**{f"{self.field_name}__gte": _instant(day, time.min)})
+
+
+class LastDayFilter(DayFilter):
+    """Keeps rows of a day, in the team's zone, and earlier ones."""
+
+    def filter(self, rows: QuerySet[Any], day: date | None) -> QuerySet[Any]:
+        if day is None:
+            return rows
+        return rows.filter(**{f"{self.field_name}__lte": _instant(day, time.max)})
+
+
+def _instant(day: date, at: time) -> datetime:
+    return datetime.combine(day, at, timezone.get_current_timezone())
+
+
 def search_input(placeholder: str) -> forms.TextInput:
     attributes = {"placeholder": placeholder, "autocomplete": "off"}
     return forms.TextInput(attrs={**attributes, "spellcheck": "false"})
 
 
-def filtered_list(filters: PageFilter, *, by: str = "created_at") -> dict[str, Any]:
-    """Return a list's page of rows and its filters; no rows if a filter is invalid."""
-    rows = filters.qs if filters.is_valid() else filters.queryset.none()
+def matching(filters: PageFilter) -> QuerySet[Any]:
+    """Return the rows that pass the filters; none if a filter is invalid."""
+    rows: QuerySet[Any] = filters.qs if filters.is_valid() else filters.queryset.none()
+    return rows
+
+
+def filtered_list(filters: PageFilter, sort: Sort = NEWEST_FIRST) -> dict[str, Any]:
+    """Return a list's page of rows and its filters, without a table's heads."""
     return {
-        "page": keyset_page(rows, filters.data.get("page", ""), by=by),
+        "page": keyset_page(matching(filters), filters.data.get("page", ""), sort),
         "filters": filters.form,
-        "is_filtered": any(filters.data.get(name) for name in filters.filters),
+        "is_filtered": filters.is_used,
     }

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import re
 import uuid
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -154,7 +156,7 @@ def test_list_has_pages(browser: Client, team: Team) -> None:
 
 
 @pytest.mark.parametrize("number", [1, 30])
-@pytest.mark.parametrize(("path", "queries"), [(LIST, 6), (MAIL, 6)])
+@pytest.mark.parametrize(("path", "queries"), [(LIST, 7), (MAIL, 6)])
 def test_queries_do_not_grow_with_rows(
     path: str,
     queries: int,
@@ -293,3 +295,24 @@ def test_only_webhook_managers_see_webhooks(
     for path in (LIST, MAIL):
         assert "alerts/webhooks" in browser.get(path).content.decode()
         assert "alerts/webhooks" not in signed_in(support).get(path).content.decode()
+
+
+def test_days_and_order_are_of_the_page_and_of_the_csv(
+    browser: Client, team: Team
+) -> None:
+    for number, day in enumerate((1, 2, 3), start=1):
+        at = datetime(2026, 3, day, 12, tzinfo=UTC)
+        AlertFactory(team=team, subject_label=f"s{number}", created_at=at)
+    query = "first_day=2026-03-01&last_day=2026-03-02&sort=time"
+
+    page = browser.get(f"{LIST}?{query}")
+    response: Any = browser.get(f"{LIST}.csv?{query}")
+    lines = b"".join(response.streaming_content).decode().splitlines()
+
+    assert [alert.subject_label for alert in page.context["page"].rows] == ["s1", "s2"]
+    assert "2 alerts" in text_of(page)
+    assert [line.split(",")[0] for line in lines] == [
+        "time",
+        "2026-03-01T12:00:00Z",
+        "2026-03-02T12:00:00Z",
+    ]

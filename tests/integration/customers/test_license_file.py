@@ -182,6 +182,6 @@ def test_the_number_of_queries_does_not_grow_with_licenses(
     with django_assert_max_num_queries(9):
         response = browser.get(page(anna))
     assert len(response.context["cards"]) == 10
-    older = response.context["page"].older
+    older = response.context["page"].next
     second = browser.get(page(anna), {"page": older})
     assert len(second.context["cards"]) == 2

@@ -337,7 +337,7 @@ def test_list_takes_the_same_queries_for_any_number_of_rows(
     for application in ApplicationFactory.create_batch(rows, team=team):
         LicenseFactory(team=team, application=application)
 
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         browser.get(LIST)
 
 

@@ -31,7 +31,7 @@ from tests.support.rows.world import rows_of
 
 CUSTOMERS = "/t/acme/customers"
 # Of which seven are of every first page of a session.
-LIST_QUERIES = 8
+LIST_QUERIES = 9
 DETAIL_QUERIES = 14
 
 

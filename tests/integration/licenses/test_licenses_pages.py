@@ -33,7 +33,7 @@ from tests.support.rows.factories import (
 )
 
 # Of which seven are of every first page of a session.
-LIST_QUERIES = 9
+LIST_QUERIES = 10
 DETAIL_QUERIES = 14
 
 

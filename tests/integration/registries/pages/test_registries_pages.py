@@ -255,7 +255,7 @@ def test_history_of_checks_has_pages(
     CredentialCheckFactory(detail="Of another team.")
 
     first = browser.get(address(registry))
-    older = browser.get(address(registry), {"page": first.context["page"].older})
+    older = browser.get(address(registry), {"page": first.context["page"].next})
 
     shown = [
         check.detail for page in (first, older) for check in page.context["page"].rows
