@@ -77,7 +77,9 @@ def test_list_shows_alerts_and_their_subjects(browser: Client, team: Team) -> No
     assert f'href="/t/acme/registries/{registry.pk}"' in page.content.decode()
     assert "Only a test" not in text
     assert "Theirs" not in text
-    for address in re.findall(r'data-label="Subject"><a href="([^"]*)"', str(page)):
+    for address in re.findall(
+        r'data-label="Subject" class="berth-card-fact"><a href="([^"]*)"', str(page)
+    ):
         assert browser.get(address).status_code == 200
 
 
@@ -97,9 +99,9 @@ def test_alerts_about_pull_credentials_lead_to_their_license(
     page = browser.get(LIST)
 
     assert all(words in text_of(page) for words in kinds.values())
-    link = f'data-label="Subject"><a href="/t/acme/licenses/{license.pk}"'
+    link = f'class="berth-card-fact"><a href="/t/acme/licenses/{license.pk}"'
     assert page.content.decode().count(link) == 3
-    assert page.content.decode().count('data-label="Subject">') == 4
+    assert page.content.decode().count('data-label="Subject"') == 4
 
 
 @pytest.mark.parametrize("kind", ["license", "registry", "webhook"])
@@ -117,7 +119,9 @@ def test_deleted_subjects_are_not_linked(
     page = browser.get(LIST)
 
     assert "gone-by-now" in text_of(page)
-    assert 'data-label="Subject"><a' not in page.content.decode()
+    assert (
+        'data-label="Subject" class="berth-card-fact"><a' not in page.content.decode()
+    )
 
 
 @pytest.mark.parametrize(
