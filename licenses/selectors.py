@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import groupby
@@ -335,4 +335,16 @@ def channels_for_application(application: Application) -> QuerySet[Channel]:
         Channel.objects.for_team(application.team_id)
         .filter(application=application)
         .order_by("-created_at", "-id")
+    )
+
+
+def channels_of_applications(
+    team_id: uuid.UUID, applications: Iterable[uuid.UUID]
+) -> QuerySet[Channel]:
+    """Return the channels of a team's applications, by name, the default first."""
+    return (
+        Channel.objects.for_team(team_id)
+        .filter(application__in=list(applications))
+        .select_related("application")
+        .order_by("application__name", "application_id", "-is_default", "name")
     )

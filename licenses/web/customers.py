@@ -97,10 +97,13 @@ TABLE = Table(
 @team_page(Permission.CUSTOMER_READ)
 def customers(request: TeamRequest) -> HttpResponse:
     """List the team's customers, with search."""
+    context = table_list(filtered_customers(request), TABLE)
+    if request.actor.may(Permission.CUSTOMER_MANAGE):
+        context["actions"] = [("Archive…", "customers-bulk-archive", "danger")]
     return render_page(
         request,
         "licenses/customers.html",
-        table_list(filtered_customers(request), TABLE),
+        context,
         partial="licenses/customers_list.html",
     )
 

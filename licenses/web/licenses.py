@@ -130,6 +130,7 @@ def licenses(request: TeamRequest) -> HttpResponse:
         return redirect(f"{request.path}?{address.urlencode()}".rstrip("?"))
     filters = _filters(request, query)
     context = table_list(filters, TABLE)
+    context["actions"] = _actions(request)
     context["is_by_secret"] = is_secret(_text(query))
     context["is_filtered"] |= context["is_by_secret"]
     return render_page(
@@ -145,6 +146,17 @@ def licenses(request: TeamRequest) -> HttpResponse:
 def export_licenses(request: TeamRequest) -> HttpResponseBase:
     """Stream the filtered licenses as CSV, without license IDs."""
     return export_list(request, filtered_licenses(request), TABLE, "licenses")
+
+
+def _actions(request: TeamRequest) -> list[tuple[str, str, str]]:
+    """Return what the user may do to many licenses: label, page and tone."""
+    may, actions = request.actor.may, []
+    if may(Permission.LICENSE_CHANGE):
+        actions.append(("Renew…", "licenses-bulk-renew", ""))
+        actions.append(("Change channel…", "licenses-bulk-channel", ""))
+    if may(Permission.LICENSE_REVOKE):
+        actions.append(("Revoke…", "licenses-bulk-revoke", "danger"))
+    return actions
 
 
 def filtered_licenses(request: TeamRequest) -> LicensePageFilter:

@@ -4,6 +4,7 @@ from django.urls import URLPattern, path
 
 from licenses.web import (
     applications,
+    bulk,
     channels,
     credentials,
     customers,
@@ -16,6 +17,12 @@ from licenses.web import (
 urlpatterns: list[URLPattern] = [
     path("licenses", licenses.licenses, name="licenses"),
     path("licenses.csv", licenses.export_licenses, name="licenses-export"),
+    path("licenses/renew", bulk.renew, name="licenses-bulk-renew"),
+    path("licenses/channel", bulk.change_channel, name="licenses-bulk-channel"),
+    path("licenses/revoke", bulk.revoke, name="licenses-bulk-revoke"),
+    path(
+        "licenses/results/<uuid:submission>", bulk.result, name="licenses-bulk-result"
+    ),
     path("licenses/new", issue.issue, name="licenses-add"),
     path("licenses/<uuid:license_id>", licenses.license_detail, name="licenses-detail"),
     path(
@@ -76,6 +83,7 @@ urlpatterns: list[URLPattern] = [
     ),
     path("customers", customers.customers, name="customers"),
     path("customers.csv", customers.export_customers, name="customers-export"),
+    path("customers/archive", bulk.archive, name="customers-bulk-archive"),
     path("customers/new", customers.add_customer, name="customers-add"),
     path(
         "customers/<uuid:customer_id>/edit",

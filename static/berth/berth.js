@@ -94,6 +94,13 @@
     }
   });
 
+  // The box in a table's head selects the page's rows.
+  document.addEventListener("change", (event) => {
+    const box = event.target.closest("[data-select-page]");
+    if (!box) return;
+    box.closest("table").querySelectorAll("tbody .berth-select").forEach((one) => { one.checked = box.checked && !one.disabled; });
+  });
+
   // Ignore further clicks while the form is being submitted.
   document.addEventListener("submit", (event) => {
     const form = event.target;

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpResponse
+from django.http import Http404, HttpResponse
 
 from portal.crypto.secrets import Secret
 from portal.errors import Conflict
@@ -87,3 +89,33 @@ def _fingerprint(request: ActingRequest) -> str:
         if name != "csrfmiddlewaretoken"
     )
     return f"{request.path}\n{json.dumps(values)}"
+
+
+def claim(request: ActingRequest, form: CreateForm, address: str) -> IdempotencyRecord:
+    """Take a form's key at once, for work in several transactions.
+
+    ``address`` is where the work's outcome is found, by :func:`outcome_of`.
+
+    Raises:
+        GoTo: the form was submitted before; leads to the outcome.
+        Conflict: it was submitted before with other values.
+    """
+    with transaction.atomic():
+        record, is_new = take_key(request.actor, _key(form), _fingerprint(request))
+        if not is_new and is_same_request(record, _fingerprint(request)):
+            raise GoTo(address)
+        if not is_new:
+            _go_to_object(request, form, record)
+        return record
+
+
+def outcome_of(request: ActingRequest, submission: uuid.UUID) -> Any:
+    """Return the outcome of a claimed form; None while there is none.
+
+    Raises:
+        Http404: the actor submitted no such form in the last 24 hours.
+    """
+    record = find_record(request.actor, f"form:{submission}")
+    if record is None:
+        raise Http404
+    return json.loads(record.body.reveal()) if record.status else None

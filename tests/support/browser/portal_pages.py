@@ -137,6 +137,7 @@ _ROUTES = {
         customer-view:check customer-view:pulls customer-view:license-file
         customer-view:people customer-view:mails
         customer-look customer-mails customer-look-logo-remove
+        licenses-bulk-result
         licenses licenses-add licenses-detail licenses-edit licenses-revoke
         licenses-replace-id licenses-credentials-add licenses-credentials-edit
         licenses-credentials-rotate licenses-credentials-revoke
@@ -204,6 +205,12 @@ PAGES = (
     PortalPage("customers", state="none-found", query=_NOTHING_FOUND),
     PortalPage("licenses", state="none-found", query=_NOTHING_FOUND),
     PortalPage("licenses", state="expired", query={"state": "expired"}),
+    PortalPage("licenses-bulk-renew", query={"all": "1"}),
+    PortalPage("licenses-bulk-channel", query={"id": "{license_id}"}),
+    PortalPage("licenses-bulk-revoke", query={"all": "1", "type": "trial"}),
+    PortalPage("customers-bulk-archive", query={"all": "1"}),
+    PortalPage("licenses", state="by-expiry", query={"sort": "expires"}),
+    PortalPage("customers", state="by-name", query={"sort": "name"}),
     PortalPage("licenses-detail", state="revoked", values=_REVOKED),
     PortalPage("licenses-reinstate", values=_REVOKED),
     PortalPage("customers-send", state="license", query={"license": "{license_id}"}),

@@ -51,6 +51,7 @@ from teams.services import add_member, change_team, create_service_account, crea
 from teams.sign_in.sessions import note_browser
 from tests.support.example import names
 from tests.support.example.alerts import add_alerts
+from tests.support.example.bulk import add_result
 from tests.support.example.customers import add_contacts
 from tests.support.example.images import add_images
 from tests.support.example.listed_images import add_listed_images
@@ -112,6 +113,7 @@ def fill_example_team(slug: str) -> ExampleTeam:
     ids |= add_images(applications)
     add_listed_images(applications[0])
     ids |= add_alerts(actor, team, registries["quay"])
+    ids |= add_result(actor, licenses[:12])
     ids["registry_id"] = str(registries["quay"].pk)
     sessions = {name: session_of(user) for name, user in visitors.items()}
     return ExampleTeam(ids, {"team": names.NEW_TEAM}, sessions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -86,6 +87,7 @@ def make_world(team: Team) -> World:
         "api_token_id": str(api_token.pk),
         "webhook_id": str(delivery.webhook_id),
         "delivery_id": str(delivery.pk),
+        "submission": str(uuid.uuid4()),
     }
     return World(team, license, registry, service_account, ids)
 
