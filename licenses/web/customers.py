@@ -21,6 +21,7 @@ from licenses.services import (
     create_customer,
     restore_customer,
 )
+from licenses.services.bulk import LIMIT
 from portal.http.dialogs import confirm, edit_dialog, render_dialog
 from portal.http.forms import CreateForm, EditForm, refusals_in
 from portal.http.pages import go_to, render_page
@@ -98,6 +99,7 @@ TABLE = Table(
 def customers(request: TeamRequest) -> HttpResponse:
     """List the team's customers, with search."""
     context = table_list(filtered_customers(request), TABLE)
+    context["limit"] = LIMIT
     if request.actor.may(Permission.CUSTOMER_MANAGE):
         context["actions"] = [("Archive…", "customers-bulk-archive", "danger")]
     return render_page(

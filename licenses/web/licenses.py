@@ -33,6 +33,7 @@ from licenses.selectors import (
     pull_credentials_to_show,
 )
 from licenses.services import download_license_file, reveal_license_id
+from licenses.services.bulk import LIMIT
 from licenses.web.traffic_chart import DAYS, TrafficChart, traffic_chart
 from portal.crypto.secrets import Secret
 from portal.http.keyset import keyset_page
@@ -130,7 +131,7 @@ def licenses(request: TeamRequest) -> HttpResponse:
         return redirect(f"{request.path}?{address.urlencode()}".rstrip("?"))
     filters = _filters(request, query)
     context = table_list(filters, TABLE)
-    context["actions"] = _actions(request)
+    context |= {"actions": _actions(request), "limit": LIMIT}
     context["is_by_secret"] = is_secret(_text(query))
     context["is_filtered"] |= context["is_by_secret"]
     return render_page(

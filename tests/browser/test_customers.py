@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.support.browser.browsing import Browsing
-from tests.support.stacks.portal_stack import Crew
+from tests.support.browser.chromium import NARROW, WIDE
+from tests.support.stacks.portal_stack import Crew, PortalStack
 
 
 def test_a_dialog_is_worked_by_keyboard_alone(browsing: Browsing, crew: Crew) -> None:
@@ -166,3 +168,56 @@ def test_the_phone_menu_opens_and_leads_on(browsing: Browsing, crew: Crew) -> No
     page.get_by_role("link", name="Settings").click()
 
     expect(page.get_by_role("heading", level=1)).to_have_text("Settings")
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no-scripts"])
+def test_forty_licenses_are_renewed_in_three_clicks(
+    browsing: Browsing, portal: PortalStack, crew: Crew, *, scripts: bool
+) -> None:
+    portal.seed("expiring", team=crew.slug, number=40)
+    page = browsing.visitor(crew.sessions["sales"], scripts=scripts)
+    page.goto(crew.path("licenses?state=expiring"))
+    expect(page.get_by_role("button", name="Renew…")).to_be_hidden()
+
+    page.get_by_label("Select all 40 that match").check()
+    page.get_by_role("button", name="Renew…").click()
+    page.get_by_role("button", name="Renew 40 licenses").click()
+
+    expect(page.get_by_role("status").first).to_contain_text("40 licenses renewed.")
+    page.goto(crew.path("licenses?state=expiring"))
+    expect(page.get_by_text("No matching licenses")).to_be_visible()
+
+
+def test_the_effect_follows_what_is_entered(
+    browsing: Browsing, portal: PortalStack, crew: Crew
+) -> None:
+    portal.seed("expiring", team=crew.slug, number=3)
+    page = browsing.visitor(crew.sessions["owner"])
+    page.goto(crew.path("licenses"))
+
+    page.get_by_label("Select all on this page").check()
+    page.get_by_role("button", name="Renew…").click()
+    page.get_by_label("At a date").check()
+    page.get_by_label("Date and time").fill("2051-12-31T18:00")
+    page.get_by_label("Date and time").blur()
+    expect(page.get_by_text("31 Dec 2051")).to_have_count(3)
+    page.get_by_role("button", name="Renew 3 licenses").click()
+
+    expect(page.get_by_role("status").first).to_contain_text("3 licenses renewed.")
+
+
+@pytest.mark.parametrize("width", [WIDE, NARROW])
+def test_a_row_leads_to_its_license_wherever_it_is_clicked(
+    width: int, browsing: Browsing, portal: PortalStack, crew: Crew
+) -> None:
+    license = portal.seed("license", team=crew.slug)
+    page = browsing.visitor(crew.sessions["owner"], scripts=False, width=width)
+    page.goto(crew.path("licenses"))
+    row = page.locator("tbody").get_by_role("row")
+
+    row.get_by_role("checkbox").check()
+    expect(page.get_by_role("button", name="Revoke…")).to_be_visible()
+    # The link lies above the text: forced, the mouse presses there all the same.
+    row.get_by_text("active").click(force=True)
+
+    expect(page).to_have_url(re.compile(license["id"]))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
@@ -58,7 +57,6 @@ def add_contacts(
         "link_id": str(link.pk),
         "link_secret": LINK_SECRET,
         "unknown_secret": UNKNOWN_SECRET,
-        "submission": str(uuid.uuid4()),  # of nobody
         "token": unsubscribe_token(reader, NoticeKind.LICENSE_EXPIRING),
         "digest": look.logo_digest,
         "wheel_key": wheel.key if wheel else "",

@@ -11,6 +11,7 @@ import sys
 import uuid
 from collections.abc import Callable
 from dataclasses import asdict
+from datetime import timedelta
 from typing import Any
 
 import django
@@ -19,6 +20,7 @@ django.setup()
 
 # Django is set up first.
 from django.db import close_old_connections  # noqa: E402
+from django.utils import timezone  # noqa: E402
 
 from alerts.events import MAILABLE  # noqa: E402
 from alerts.services import create_webhook  # noqa: E402
@@ -102,6 +104,12 @@ def license(team: str) -> dict[str, str]:
     return {"id": str(issued.pk), "license_id": issued.license_id.reveal()}
 
 
+def expiring(team: str, number: int) -> None:
+    """Issue licenses that expire in ten days."""
+    for _ in range(number):
+        vendors[team].license(expires_at=timezone.now() + timedelta(days=10))
+
+
 def contact(team: str, role: str) -> dict[str, str]:
     """Add a person to the team's customer; return their session and its page."""
     customer = vendors[team].customer
@@ -145,7 +153,7 @@ def example_team() -> dict[str, Any]:
 CALLS: dict[str, Callable[..., Any]] = {
     call.__name__: call
     for call in (
-        *(team, registry, webhook, alerts, license, contact, rows, password),
+        *(team, registry, webhook, alerts, license, expiring, contact, rows, password),
         example_team,
     )
 }

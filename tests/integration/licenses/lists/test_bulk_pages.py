@@ -323,6 +323,20 @@ def test_too_many_lead_back_with_the_filter(
     assert "More than 2 licenses are selected." in text_of(response)
 
 
+def test_all_are_offered_only_up_to_the_limit(browser: Client, team: Team) -> None:
+    customer = CustomerFactory(team=team)
+    application = ApplicationFactory(team=team)
+    of_one = {"team": team, "customer": customer, "application": application}
+    LicenseFactory.create_batch(200, **of_one)
+    assert "Select all 200 that match" in text_of(browser.get(LICENSES))
+
+    LicenseFactory(**of_one)
+
+    text = text_of(browser.get(LICENSES))
+    assert "201 licenses" in text
+    assert "that match" not in text
+
+
 def test_licenses_of_others_are_not_there(
     browser: Client, team: Team, other_team: Team
 ) -> None:
