@@ -262,7 +262,7 @@ def _confirmed(
         "back": bulk.back,
         "lines": sorted(lines, key=lambda line: line["name"].lower()),
     }
-    keep_answer(record, 200, Secret(json.dumps(outcome)))
+    keep_answer(record, 200, {}, Secret(json.dumps(outcome)))
     return go_to(request, address)
 
 

@@ -34,5 +34,5 @@ def add_result(actor: Actor, licenses: Sequence[License]) -> dict[str, str]:
         "back": "licenses",
         "lines": lines,
     }
-    keep_answer(record, 200, Secret(json.dumps(outcome)))
+    keep_answer(record, 200, {}, Secret(json.dumps(outcome)))
     return {"submission": submission}
