@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.db.models.functions import Lower
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from licenses.models import Application
@@ -22,8 +22,9 @@ from portal.http.pages import render_page
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, team_page, team_url
 from teams.web.forms import SLUG_HELP, SLUG_LENGTH, slug_from
+from teams.web.lists.export import export_list
 from teams.web.lists.filters import PageFilter
-from teams.web.lists.tables import Column, Table, table_list
+from teams.web.lists.tables import Column, Table, instant_cell, table_list
 from teams.web.once import once
 
 
@@ -60,11 +61,24 @@ class ApplicationForm(EditForm):
 
 TABLE = Table(
     (
-        Column("name", "Application", by=Lower("name")),
-        Column("slug", "Slug", by="slug"),
-        Column("channels", "Channels"),
-        Column("active_licenses", "Active licenses"),
-        Column("added", "Added", by="created_at", descends=True),
+        Column("name", "Application", lambda row: row.name, by=Lower("name")),
+        Column("slug", "Slug", lambda row: row.slug, by="slug"),
+        Column(
+            "channels",
+            "Channels",
+            lambda row: ", ".join(channel.name for channel in row.channels.all()),
+        ),
+        Column(
+            "active_licenses", "Active licenses", lambda row: str(row.active_licenses)
+        ),
+        Column(
+            "added",
+            "Added",
+            lambda row: instant_cell(row.created_at),
+            by="created_at",
+            descends=True,
+        ),
+        Column("id", cell=lambda row: str(row.pk)),
     ),
     order="-added",
 )
@@ -74,9 +88,19 @@ TABLE = Table(
 @team_page(Permission.APPLICATION_READ)
 def applications(request: TeamRequest) -> HttpResponse:
     """List the team's applications."""
-    rows = applications_with_licenses(request.team.pk)
-    context = table_list(PageFilter(request.GET, rows), TABLE)
+    context = table_list(_all(request), TABLE)
     return render_page(request, "licenses/applications.html", context)
+
+
+@require_safe
+@team_page(Permission.APPLICATION_READ)
+def export_applications(request: TeamRequest) -> HttpResponseBase:
+    """Stream the applications as CSV."""
+    return export_list(request, _all(request), TABLE, "applications")
+
+
+def _all(request: TeamRequest) -> PageFilter:
+    return PageFilter(request.GET, applications_with_licenses(request.team.pk))
 
 
 @team_page(Permission.APPLICATION_MANAGE)

@@ -101,6 +101,9 @@ urlpatterns: list[URLPattern] = [
         name="customers-restore",
     ),
     path("applications", applications.applications, name="applications"),
+    path(
+        "applications.csv", applications.export_applications, name="applications-export"
+    ),
     # Beside the list and not below it, where an application could have this slug.
     path("new-application", applications.add_application, name="applications-add"),
     path(

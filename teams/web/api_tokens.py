@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 from django.db.models.functions import Lower
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseBase
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 from django_filters import filters
@@ -28,8 +28,9 @@ from teams.selectors import (
 )
 from teams.web.base import TeamRequest, find, team_page, team_url
 from teams.web.forms import ExpiryField, assignable_roles
+from teams.web.lists.export import export_list
 from teams.web.lists.filters import PageFilter
-from teams.web.lists.tables import Column, Table, table_list
+from teams.web.lists.tables import Column, Table, instant_cell, table_list
 from teams.web.once import once
 
 Kind = ApiToken.Kind
@@ -97,14 +98,30 @@ class ApiTokenPageFilter(PageFilter, ApiTokenFilter):
     )
 
 
+def _holder(token: ApiToken) -> str:
+    """Return what a token acts as: a user, a service account or a role."""
+    if token.user is not None:
+        return token.user.email
+    return token.service_account.name if token.service_account else token.role
+
+
 TABLE = Table(
     (
-        Column("name", "API token", by=Lower("name")),
-        Column("acts_as", "Acts as"),
-        Column("created", "Created", by="created_at", descends=True),
-        Column("expires", "Expires"),
-        Column("used", "Last used"),
-        Column("state", "State"),
+        Column("name", "API token", lambda row: row.name, by=Lower("name")),
+        Column("kind", cell=lambda row: row.kind),
+        Column("acts_as", "Acts as", _holder),
+        Column("read_only", cell=lambda row: "yes" if row.read_only else "no"),
+        Column(
+            "created",
+            "Created",
+            lambda row: instant_cell(row.created_at),
+            by="created_at",
+            descends=True,
+        ),
+        Column("expires", "Expires", lambda row: instant_cell(row.expires_at)),
+        Column("used", "Last used", lambda row: instant_cell(row.last_used_at)),
+        Column("state", "State", lambda row: row.state),
+        Column("id", cell=lambda row: str(row.pk)),
     ),
     order="-created",
 )
@@ -114,13 +131,23 @@ TABLE = Table(
 @team_page(Permission.TEAM_READ)
 def api_tokens(request: TeamRequest) -> HttpResponse:
     """List your own tokens, or all of the team's if you may manage them."""
-    rows = api_tokens_for_actor(request.actor)
     return render_page(
         request,
         "teams/api_tokens.html",
-        table_list(ApiTokenPageFilter(request.GET, rows), TABLE),
+        table_list(_filtered(request), TABLE),
         partial="teams/api_tokens_list.html",
     )
+
+
+@require_safe
+@team_page(Permission.TEAM_READ)
+def export_api_tokens(request: TeamRequest) -> HttpResponseBase:
+    """Stream the filtered tokens as CSV, without their secrets."""
+    return export_list(request, _filtered(request), TABLE, "api-tokens")
+
+
+def _filtered(request: TeamRequest) -> ApiTokenPageFilter:
+    return ApiTokenPageFilter(request.GET, api_tokens_for_actor(request.actor))
 
 
 @team_page(Permission.API_TOKEN_CREATE)

@@ -41,6 +41,7 @@ urlpatterns: list[URLPattern] = [
         name="service-accounts-delete",
     ),
     path("api-tokens", api_tokens.api_tokens, name="api-tokens"),
+    path("api-tokens.csv", api_tokens.export_api_tokens, name="api-tokens-export"),
     path("api-tokens/new", api_tokens.add_api_token, name="api-tokens-add"),
     path(
         "api-tokens/<uuid:api_token_id>/revoke",

@@ -17,9 +17,12 @@ from tests.support.pages.license_pages import HTMX, customers_listed, page
 from tests.support.pages.reading import text_of
 from tests.support.pages.team_pages import signed_in
 from tests.support.rows.factories import (
+    ApiTokenFactory,
+    ApplicationFactory,
     CustomerFactory,
     LicenseFactory,
     LicenseFieldFactory,
+    ServiceAccountFactory,
 )
 
 CUSTOMERS = "/t/acme/customers"
@@ -200,12 +203,49 @@ def test_search_for_a_secret_offers_no_csv_of_something_else(
     assert offered not in response.content.decode()
 
 
-@pytest.mark.parametrize("list_of", ["customers", "licenses", "pulls", "alerts"])
+@pytest.mark.parametrize(
+    "list_of",
+    ["customers", "licenses", "pulls", "alerts", "applications", "api-tokens"],
+)
 def test_csv_is_of_the_own_team(
     list_of: str, browser: Client, outsider: Membership, three: None
 ) -> None:
     assert browser.get(f"/t/rival/{list_of}.csv").status_code == 404
     assert downloaded(signed_in(outsider), f"/t/rival/{list_of}.csv") == []
+
+
+def test_csv_of_applications(browser: Client, team: Team) -> None:
+    license = LicenseFactory(team=team, application__name="My app")
+    ApplicationFactory(team=team, name="another")
+
+    rows = downloaded(browser, "/t/acme/applications.csv?sort=name")
+
+    assert [row["name"] for row in rows] == ["another", "My app"]
+    assert rows[1]["slug"] == license.application.slug
+    assert rows[1]["channels"] == license.channel.name
+    assert rows[1]["active_licenses"] == "1"
+
+
+def test_csv_of_tokens_has_no_secret_and_only_what_one_may_see(
+    browser: Client, owner: Membership, member: Membership, team: Team
+) -> None:
+    account = ServiceAccountFactory(team=team, name="ci")
+    ApiTokenFactory(team=team, name="laptop", kind="user", user=owner.user)
+    ApiTokenFactory(
+        team=team, name="of ci", kind="service_account", service_account=account
+    )
+
+    rows = downloaded(browser, "/t/acme/api-tokens.csv?sort=name")
+
+    assert [(row["name"], row["acts_as"]) for row in rows] == [
+        ("laptop", owner.user.email),
+        ("of ci", "ci"),
+    ]
+    assert list(rows[0]) == [
+        *("name", "kind", "acts_as", "read_only", "created", "expires", "used"),
+        *("state", "id"),
+    ]
+    assert downloaded(signed_in(member), "/t/acme/api-tokens.csv") == []
 
 
 def test_wrong_day_is_told_and_downloads_nothing(browser: Client, three: None) -> None:
