@@ -121,6 +121,7 @@ def test_what_somebody_else_changed_meanwhile_is_told(
     theirs = browsing.visitor(crew.sessions["support"])
     for page in (mine, theirs):
         page.goto(crew.path(f"customers/{crew.customer_id}"))
+        page.get_by_label("More actions").click()
         page.get_by_role("link", name="Edit").click()
     theirs.get_by_role("dialog").get_by_label("Custom ID").fill("their-id")
     theirs.get_by_role("button", name="Save").click()

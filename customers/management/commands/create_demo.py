@@ -117,7 +117,8 @@ def _list_image(actor: Actor, application: Application, image: str) -> None:
     """List the image for customers, who else would see no name before a first pull."""
     listed = ListedImage.objects.for_team(application.team_id)
     if not listed.filter(application=application).exists():
-        name = f"{REGISTRY_SLUG}/{image}"
+        path = f"{APPLICATION_SLUG}/{REGISTRY_SLUG}/{image}"
+        name = f"{settings.BERTH_PROXY_HOST}/proxy/{path}"
         described = [(name, "The sample image: a greeting in a file")]
         list_images(actor=actor, application=application, images=described)
         look = {"support_email": "help@example.com"}

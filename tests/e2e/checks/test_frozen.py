@@ -78,8 +78,7 @@ def site(
         team="frozen",
         endpoint=servers.fake.endpoint,
         slug="frozen",
-        username=LOGIN[0],
-        password=LOGIN[1],
+        credential=LOGIN,
     )
     license_id = servers.seed("license", team="frozen")["license_id"]
     environment = servers.environment | {

@@ -51,8 +51,7 @@ class Registries:
             team=self.team,
             endpoint=self.stack.fake.endpoint,
             slug=slug,
-            username=login[0],
-            password=login[1],
+            credential=login,
         )
 
     def checks(self) -> dict[str, list[str]]:
