@@ -38,9 +38,9 @@ def test_the_vendor_is_alerted_of_a_changed_password_and_fixes_it(
         assert accessibility_problems(page) == []
         page.goto(crew.path())
         attention = page.get_by_role("region", name="Needs attention")
-        expect(attention.get_by_role("listitem")).to_contain_text("Rejected")
+        expect(attention.get_by_role("listitem").last).to_contain_text("Rejected")
 
-        attention.get_by_role("link", name="sample").click()
+        attention.get_by_role("link", name="sample", exact=True).click()
         cell = page.get_by_role("cell", name="refused this username and password")
         expect(cell.first).to_be_visible()
         page.get_by_role("link", name="Replace credential").click()
