@@ -357,5 +357,6 @@ def _shown_once(
         podman=login_lines("podman", hosts),
         kubernetes=pull_secret_lines(site_of(request)),
         secret_name=pull_secret_name(application),
+        install=f"{customer_url(request, 'install')}?application={application}",
         back=customer_url(request, "credentials"),
     )

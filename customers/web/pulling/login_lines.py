@@ -14,7 +14,7 @@ from shlex import quote
 from oci.pull_secrets import USERNAME
 
 _VARIABLE = "BERTH_SECRET"
-_ASK = f'(echo "Paste the secret, then press Enter."; read -rs {_VARIABLE} &&\n'
+_ASK = f'(echo "Paste the secret, then press Enter." >&2; read -rs {_VARIABLE} &&\n'
 
 
 def login_lines(client: str, hosts: Sequence[str]) -> str:
