@@ -108,9 +108,10 @@ def test_counts_of_other_processes_count_too(
 def test_all_threads_share_a_few_connections(
     valkey: tuple[ManagedProcess, str],
 ) -> None:
-    with ThreadPoolExecutor(40) as threads:
+    with redis.Redis.from_url(valkey[1]) as other, ThreadPoolExecutor(40) as threads:
+        # Those of tests before this one are there, too.
+        before = len(other.client_list())
         list(threads.map(count, [f"subject-{number}" for number in range(400)]))
-        with redis.Redis.from_url(valkey[1]) as other:
-            connections = len(other.client_list())
+        made = len(other.client_list()) - before
 
-    assert connections <= 10
+    assert made <= 8
