@@ -17,9 +17,10 @@ from customers.selectors import (
     is_colleague,
 )
 from licenses.models import Customer
+from licenses.services import require_unarchived
 from portal.errors import Conflict, Invalid, Taken, TooMany
 from portal.limits.minute_counts import count, seconds_left
-from teams.actors import Actor
+from teams.actors import Actor, ActorKind
 from teams.permissions import Permission
 from teams.services import apply_changes
 
@@ -29,10 +30,17 @@ CHANGES_PER_MINUTE = 30
 
 
 def require_people(actor: Actor, customer: Customer) -> None:
-    """Check that the actor may change this customer's people, else raise NotAllowed."""
+    """Check that the actor may change this customer's people.
+
+    Raises:
+        NotAllowed: the actor may not.
+        Conflict: the customer is archived, and this is one of its own people.
+    """
     actor.require(
         Permission.CONTACT_MANAGE, team_id=customer.team_id, customer_id=customer.pk
     )
+    if actor.kind is ActorKind.CONTACT:
+        require_unarchived(customer)
 
 
 def lock_people(customer: Customer) -> None:

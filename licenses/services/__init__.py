@@ -20,6 +20,7 @@ from licenses.services.customers import (
     archive_customer,
     change_customer,
     create_customer,
+    require_unarchived,
     restore_customer,
 )
 from licenses.services.leaks import revoke_leaked
@@ -72,6 +73,7 @@ __all__ = [
     "rehash_license_ids",
     "reinstate_license",
     "replace_license_id",
+    "require_unarchived",
     "restore_application",
     "restore_customer",
     "restore_license",

@@ -25,6 +25,7 @@ from licenses.networks import canonical_network
 from licenses.pull_credential import PURPOSE, generate_pull_credential
 from licenses.selectors import secret_before
 from licenses.services.credential_use import inherit_networks
+from licenses.services.customers import require_unarchived
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
 from portal.database.uniqueness import save_valid
@@ -58,11 +59,13 @@ def create_pull_credential(
     One that is created with another does not outlive it, and has its networks.
 
     Raises:
-        Conflict: the license has as many as it may have, or the other one is revoked.
+        Conflict: the customer is archived, the license has as many as it may have, or
+            the other one is revoked.
         TooMany: the license got too many new secrets.
     """
     _require(actor, license)
     _lock(license)
+    require_unarchived(license.customer)
     if created_with is not None:
         # It may have been revoked since its holder signed in, with all that it made.
         created_with = _unrevoked(created_with)

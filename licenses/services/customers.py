@@ -12,6 +12,7 @@ from licenses.alerts import tell_of_customer
 from licenses.models import Customer
 from licenses.services.licenses import raise_sequences
 from portal.database.uniqueness import save_valid
+from portal.errors import Conflict
 from teams.actors import Actor
 from teams.models import Team
 from teams.permissions import Permission
@@ -57,6 +58,17 @@ def restore_customer(*, actor: Actor, customer: Customer) -> Customer:
     """Undo archiving: licenses that are neither expired nor revoked can pull again."""
     actor.require(Permission.CUSTOMER_MANAGE, team_id=customer.team_id)
     return _set_archived(actor, customer, archived=False)
+
+
+def require_unarchived(customer: Customer) -> None:
+    """Raise Conflict if the customer is archived now."""
+    customers = Customer.objects.for_team(customer.team_id).filter(pk=customer.pk)
+    if customers.filter(archived_at__isnull=False).exists():
+        raise Conflict(
+            "customer_archived",
+            f"The licenses of {customer.name} are suspended. The vendor has to restore "
+            "the customer first.",
+        )
 
 
 def _set_archived(actor: Actor, customer: Customer, *, archived: bool) -> Customer:

@@ -18,6 +18,7 @@ from customers.services.contacts import (
     remove_contact,
 )
 from licenses.models import Customer
+from licenses.services import archive_customer
 from portal.errors import Conflict, Invalid, NotAllowed
 from teams.actors import Actor, member_actor
 from teams.models import Membership, Team, User
@@ -214,3 +215,18 @@ def test_one_person_can_be_a_contact_of_several_vendors(other_team: Team) -> Non
     found = contacts_of_user(UserFactory(email=email))
 
     assert set(found) == {ours, theirs}
+
+
+def test_people_of_an_archived_customer_invite_nobody(
+    actor: Actor, customer: Customer, administrator: Contact
+) -> None:
+    archive_customer(actor=actor, customer=customer)
+    email = "bob@initech.example"
+
+    with pytest.raises(Conflict) as refused:
+        add_contact(actor=acting(administrator), customer=customer, email=email)
+
+    assert refused.value.code == "customer_archived"
+    assert list(Contact.objects.all()) == [administrator]
+    # The vendor may: they see why they cannot pull.
+    assert add_contact(actor=actor, customer=customer, email=email).email == email

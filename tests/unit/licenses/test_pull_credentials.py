@@ -113,6 +113,18 @@ def test_the_name_of_a_current_credential_is_taken(
     assert created(actor, LicenseFactory(team=license.team)).name == "cluster"
 
 
+def test_an_archived_customer_gets_no_credential(
+    actor: Actor, license: License
+) -> None:
+    services.archive_customer(actor=actor, customer=license.customer)
+
+    with pytest.raises(Conflict) as refused:
+        created(actor, license)
+
+    assert refused.value.code == "customer_archived"
+    assert not PullCredential.objects.exists()
+
+
 def test_a_license_has_at_most_twenty_current_ones(
     actor: Actor, license: License
 ) -> None:
