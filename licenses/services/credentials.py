@@ -59,8 +59,7 @@ def create_pull_credential(
     One that is created with another does not outlive it, and has its networks.
 
     Raises:
-        Conflict: the customer is archived, the license has as many as it may have, or
-            the other one is revoked.
+        Conflict: the customer is archived, the other one revoked, or there are 20.
         TooMany: the license got too many new secrets.
     """
     _require(actor, license)
