@@ -97,11 +97,15 @@ def pulls_for_team(team_id: uuid.UUID) -> QuerySet[PullEvent]:
     return PullEvent.objects.for_team(team_id).order_by("-last_at", "-id")
 
 
-def licenses_with_pulls(licenses: Iterable[License]) -> set[uuid.UUID]:
-    """Return the IDs of those licenses that something was pulled with."""
-    pulls = PullEvent.objects.filter(license=OuterRef("pk"), outcome=ALLOWED)
+def licenses_with_pulls(
+    team_id: uuid.UUID, licenses: Iterable[License]
+) -> set[uuid.UUID]:
+    """Return the IDs of those of a team's licenses that something was pulled with."""
+    pulls = PullEvent.objects.for_team(team_id).filter(
+        license=OuterRef("pk"), outcome=ALLOWED
+    )
     pks = [license.pk for license in licenses]
-    pulled = License.objects.filter(Exists(pulls), pk__in=pks)
+    pulled = License.objects.for_team(team_id).filter(Exists(pulls), pk__in=pks)
     return set(pulled.values_list("pk", flat=True))
 
 

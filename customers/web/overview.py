@@ -66,7 +66,9 @@ def overview(request: CustomerRequest) -> HttpResponse:
     shown = cards(request)
     context = {
         "cards": shown,
-        "pulled": licenses_with_pulls(card.license for card in shown),
+        "pulled": licenses_with_pulls(
+            request.vendor.pk, (card.license for card in shown)
+        ),
     }
     return render_page(request, "customers/overview.html", context)
 
