@@ -36,7 +36,7 @@ def search(request: TeamRequest) -> HttpResponse:
     hosts = Hosts(names["proxy_host"], names["registry_host"])
     context = {
         # A secret is never shown again.
-        "text": "" if is_secret(text) else text,
+        "search_text": "" if is_secret(text) else text,
         "is_too_short": len(text) < MIN_CHARACTERS,
         "groups": find(Search(text, request.team, request.actor, hosts)),
     }

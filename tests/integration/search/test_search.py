@@ -167,6 +167,14 @@ def test_one_character_finds_nothing(owner: Membership, text: str) -> None:
     assert text_of(response) == "Type two characters or more."
 
 
+def test_the_box_is_empty_on_a_page_with_a_text_of_its_own(
+    owner: Membership, license: License
+) -> None:
+    add_contact = f"/t/acme/customers/{license.customer_id}/contacts/new"
+    page = signed_in(owner).get(add_contact).content.decode()
+    assert 'id="search-text" value=""' in page
+
+
 def test_only_pages_that_one_may_open_are_found(
     owner: Membership, viewer: Membership
 ) -> None:
