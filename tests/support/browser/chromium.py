@@ -17,6 +17,7 @@ ARGUMENTS = [
     *("--in-process-gpu", "--disable-gpu", "--js-flags=--no-opt"),
 ]
 WIDE = 1440
+MIDDLE = 768
 NARROW = 390
 
 

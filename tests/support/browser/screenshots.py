@@ -1,4 +1,4 @@
-"""``make screenshots``: every page, wide and narrow, light and dark, as PNG files."""
+"""``make screenshots``: every page in three widths, light and dark, as PNG files."""
 
 from __future__ import annotations
 
@@ -26,8 +26,10 @@ from deploy.local.stack import (
     start_registries,
     start_servers,
 )
+from tests.support.browser.axe import Theme
 from tests.support.browser.browsing import Browsing
 from tests.support.browser.chromium import (
+    MIDDLE,
     NARROW,
     WIDE,
     ChromiumMissing,
@@ -39,7 +41,8 @@ if TYPE_CHECKING:
     from tests.support.browser.portal_pages import PortalPage
 
 OUTPUT = PROJECT / "var" / "screenshots"
-THEMES = ("light", "dark")
+WIDTHS = (WIDE, MIDDLE, NARROW)
+THEMES: tuple[Theme, ...] = ("light", "dark")
 # What the pages say to type; nothing is reached there.
 SHOWN_HOSTS = {
     "BERTH_PROXY_HOST": "images.kestrel.example",
@@ -120,11 +123,14 @@ def _shots() -> Iterator[_Shot]:
 
 
 def _take(windows: Browsing, shots: list[_Shot], output: Path) -> None:
-    for shot, theme, width in itertools.product(shots, THEMES, (WIDE, NARROW)):
-        page = windows.visitor(shot.session, width=width, theme=theme)
+    for shot in shots:
+        page = windows.visitor(shot.session)
         _open(page, shot)
-        path = output / f"{shot.page.name}-{width}-{theme}.png"
-        page.screenshot(path=path, full_page=True)
+        for width, theme in itertools.product(WIDTHS, THEMES):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme=theme)
+            path = output / f"{shot.page.name}-{width}-{theme}.png"
+            page.screenshot(path=path, full_page=True)
         page.context.close()
 
 
