@@ -43,11 +43,9 @@ def neighbourhood(address: str) -> str:
     returned unchanged.
     """
     parsed = _parse(address)
-    if not isinstance(parsed, ipaddress.IPv6Address):
-        return address
-    if parsed.ipv4_mapped:
-        return str(parsed.ipv4_mapped)
-    return str(ipaddress.ip_network((parsed, 64), strict=False))
+    if isinstance(parsed, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((parsed, 64), strict=False))
+    return str(parsed or address)
 
 
 def neighbourhood_of(request: HttpRequest | Request) -> str:
@@ -56,10 +54,14 @@ def neighbourhood_of(request: HttpRequest | Request) -> str:
 
 
 def _parse(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Read an address; what a socket for both families calls IPv4-mapped is IPv4."""
     try:
-        return ipaddress.ip_address(text)
+        address = ipaddress.ip_address(text)
     except ValueError:
         return None
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        return address.ipv4_mapped
+    return address
 
 
 def _is_trusted(

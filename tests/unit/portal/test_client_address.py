@@ -27,6 +27,10 @@ PROXIES = [ip_network("10.0.0.0/8"), ip_network("fd00::/8")]
         ("10.0.0.1", "198.51.100.1, unknown", "10.0.0.1"),
         ("10.0.0.1", " , ,", "10.0.0.1"),
         ("fd00::1", "2001:db8::9", "2001:db8::9"),
+        # What a listener on "::" calls its IPv4 peers
+        ("::ffff:10.0.0.1", "198.51.100.1", "198.51.100.1"),
+        ("::ffff:10.0.0.1", "::ffff:198.51.100.1", "198.51.100.1"),
+        ("::ffff:203.0.113.9", "198.51.100.1", "203.0.113.9"),
         ("", "198.51.100.1", None),
         ("unix:", "", None),
     ],
@@ -39,6 +43,8 @@ def test_no_proxy_is_trusted_by_default() -> None:
     assert client_address("127.0.0.1", "198.51.100.1", []) == "127.0.0.1"
     assert not is_trusted_proxy("127.0.0.1", [])
     assert is_trusted_proxy("10.1.2.3", PROXIES)
+    assert is_trusted_proxy("::ffff:10.1.2.3", PROXIES)
+    assert not is_trusted_proxy("::ffff:11.1.2.3", PROXIES)
     assert not is_trusted_proxy("nonsense", PROXIES)
 
 
