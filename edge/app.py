@@ -41,7 +41,7 @@ from edge.token.endpoint import serve_token
 from oci.errors import ErrorCode
 from portal.crypto.keyring import KeyringError
 from portal.database.deadlines import PROBE_SECONDS
-from portal.health import ask_database, redis_answers
+from portal.health import OLD_SCHEMA, redis_answers, schema_is_current
 from portal.http.scraping import exposition, scraping_status
 from portal.limits import fair_share
 from portal.limits.fair_share import ShareExceeded
@@ -125,15 +125,21 @@ async def _serve_base(request: Request, services: EdgeServices) -> None:
 
 async def _serve_readyz(request: Request, services: EdgeServices) -> None:
     threads = services.probe_threads
-    database, redis = await asyncio.gather(
-        threads.call(ask_database, seconds=PROBE_SECONDS),
+    schema, redis = await asyncio.gather(
+        threads.call(schema_is_current, seconds=PROBE_SECONDS),
         threads.call(redis_answers, seconds=PROBE_SECONDS),
         return_exceptions=True,
     )
-    if database is not None:
-        logger.error("The database is unavailable", exc_info=database)
-    checks = {"database": database is None, "redis": redis is True}
-    if checks["database"]:
+    if isinstance(schema, BaseException):
+        logger.error("The database is unavailable", exc_info=schema)
+    elif not schema:
+        logger.error(OLD_SCHEMA)
+    checks = {
+        "database": isinstance(schema, bool),
+        "schema": schema is True,
+        "redis": redis is True,
+    }
+    if checks["schema"]:
         await request.answer_json(200, {"status": "ok", "checks": checks})
         return
     unavailable = {"status": "unavailable", "checks": checks}

@@ -1,12 +1,17 @@
-"""Liveness and readiness of the portal."""
+"""Liveness and readiness of the portal and the edge."""
 
 from __future__ import annotations
 
 import logging
+import pkgutil
+from functools import cache
+from importlib.util import find_spec
 from typing import cast
 
+from django.apps import apps
 from django.core.cache import caches
-from django.db import Error, connection
+from django.db import Error, ProgrammingError, connection
+from django.db.migrations.loader import MigrationLoader
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
@@ -17,6 +22,8 @@ from portal.http.redis_cache import ForgivingRedisCache
 
 logger = logging.getLogger(__name__)
 
+OLD_SCHEMA = "The database lacks migrations of this version. Run manage.py migrate."
+
 
 @require_safe
 def livez(request: HttpRequest) -> JsonResponse:
@@ -25,28 +32,57 @@ def livez(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def readyz(request: HttpRequest) -> JsonResponse:
-    """Return 503 without the database; Redis is only reported, being optional."""
-    checks = {"database": database_answers(), "redis": redis_answers()}
+    """Return 503 without the database or with the schema of an older version.
+
+    Redis is only reported, being optional.
+    """
+    answers, schema = _database_state()
+    checks = {"database": answers, "schema": schema, "redis": redis_answers()}
     return JsonResponse(
-        {"status": "ok" if checks["database"] else "unavailable", "checks": checks},
-        status=200 if checks["database"] else 503,
-        headers={} if checks["database"] else {"Retry-After": RETRY_AFTER},
+        {"status": "ok" if schema else "unavailable", "checks": checks},
+        status=200 if schema else 503,
+        headers={} if schema else {"Retry-After": RETRY_AFTER},
     )
 
 
-def database_answers() -> bool:
+def _database_state() -> tuple[bool, bool]:
+    """Return whether the database answers, and whether its schema is new enough."""
     try:
-        ask_database()
+        is_current = schema_is_current()
     except Error:
         logger.exception("The database is unavailable")
-        return False
-    return True
+        return False, False
+    if not is_current:
+        logger.error(OLD_SCHEMA)
+    return True, is_current
 
 
-def ask_database() -> None:
-    """Query the database; raises django.db.Error if it is unavailable."""
+def schema_is_current() -> bool:
+    """Return whether the database has had every migration of this version.
+
+    It may have had newer ones, too: an upgrade migrates before it replaces processes.
+    Raises django.db.Error if the database is unavailable.
+    """
     with waiting_at_most(PROBE_SECONDS), connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
+        try:
+            cursor.execute("SELECT app, name FROM django_migrations")
+        except ProgrammingError:  # nothing was ever migrated
+            return False
+        return _migrations() <= set(cursor.fetchall())
+
+
+@cache
+def _migrations() -> frozenset[tuple[str, str]]:
+    """Return app and name of this version's migrations, without importing them."""
+    names = set()
+    for app in apps.get_app_configs():
+        package, _ = MigrationLoader.migrations_module(app.label)
+        spec = find_spec(package) if package else None
+        path = spec.submodule_search_locations if spec else None
+        names |= {
+            (app.label, module.name) for module in pkgutil.iter_modules(path or [])
+        }
+    return frozenset(names)
 
 
 def redis_answers() -> bool:

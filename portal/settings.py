@@ -117,6 +117,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "portal.http.middleware.request_origin_middleware",
     "portal.http.middleware.database_deadline_middleware",
+    "portal.http.middleware.probe_middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.http.middleware.security_headers_middleware",

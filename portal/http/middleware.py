@@ -6,11 +6,13 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import resolve
 
 from portal.database.deadlines import REQUEST_SECONDS, waiting_at_most
 from portal.http.client_address import client_address, is_trusted_proxy
 from portal.http.errors import CONTENT_TYPE, REFUSAL, problem_body
 
+_PROBES = frozenset({"/livez", "/readyz", "/metrics"})
 GetResponse = Callable[[HttpRequest], HttpResponse]
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _CONTENT_SECURITY_POLICY = (
@@ -50,6 +52,22 @@ def database_deadline_middleware(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponse:
         with waiting_at_most(REQUEST_SECONDS):
             return get_response(request)
+
+    return middleware
+
+
+def probe_middleware(get_response: GetResponse) -> GetResponse:
+    """Answer probes and Prometheus, which call each process by its own address.
+
+    They name no host of ``ALLOWED_HOSTS`` and use plain HTTP, so the middlewares that
+    check either come later.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if request.path not in _PROBES:
+            return get_response(request)
+        response: HttpResponse = resolve(request.path).func(request)
+        return response
 
     return middleware
 
