@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema_field
 
 from images.models import ImageManifest
 from images.selectors import untagged
@@ -33,6 +34,7 @@ class ImageManifestFilter(PushedFilter):
         label="true: manifests without a tag that no index needs; false: all others",
     )
 
+    @extend_schema_field(bool)
     def filter_untagged(
         self, rows: QuerySet[ImageManifest], _name: str, text: str
     ) -> QuerySet[ImageManifest]:

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django.db.models import Q, QuerySet
 from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema_field
 
 from licenses.models import (
     Customer,
@@ -36,6 +37,7 @@ class ArchivableFilter(CreatedFilter):
         team_id: uuid.UUID = team.pk
         return team_id
 
+    @extend_schema_field(bool)
     def filter_archived(self, rows: Any, _name: str, text: str) -> Any:
         return rows.filter(archived_at__isnull=text == "false")
 

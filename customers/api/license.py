@@ -40,7 +40,7 @@ from registries.selectors import pulls_for_team
 from teams.api.base import InputSerializer
 
 _NAME = "images.example.com/proxy/my-app/quay.io/my-org/api:v1.0.1"
-_CODES = [(code, code) for code in PUBLIC_CODES]
+CODES = [(code, code) for code in PUBLIC_CODES]
 
 
 class HeldImageSerializer(serializers.Serializer[NamedImage]):
@@ -94,7 +94,7 @@ class ImageToCheckSerializer(InputSerializer):
 
 class CheckAnswerSerializer(serializers.Serializer[Answer]):
     allowed = serializers.BooleanField(source="is_allowed")
-    code = serializers.ChoiceField(_CODES, source="outcome.code")
+    code = serializers.ChoiceField(CODES, source="outcome.code")
     message = serializers.CharField(
         help_text="What a client prints if it is refused; empty if it is allowed"
     )
@@ -111,7 +111,6 @@ class CheckImageView(LicenseHolderView):
     serializer_class = CheckAnswerSerializer
 
     @extend_schema(
-        operation_id="license_check",
         request=ImageToCheckSerializer,
         examples=[
             OpenApiExample(
@@ -201,7 +200,7 @@ class HeldPullSerializer(serializers.Serializer[PullRow]):
         help_text="Name of the pull credential; empty for the license ID",
     )
     allowed = serializers.BooleanField(source="outcome.is_allowed")
-    code = serializers.ChoiceField(_CODES, source="outcome.code")
+    code = serializers.ChoiceField(CODES, source="outcome.code")
     next_step = serializers.CharField(
         source="advice", help_text="What to do if it was refused; or empty"
     )

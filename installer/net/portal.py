@@ -111,7 +111,7 @@ class Portal:
     def license_file(self) -> bytes:
         """Return the current license file."""
         media_type, content = self._ask("GET", "/api/v1/license/file")
-        if "yaml" not in media_type:
+        if not media_type.startswith("text/plain"):
             raise self._unexpected("returned no license file")
         return content
 
@@ -169,7 +169,7 @@ class Portal:
     ) -> tuple[str, bytes]:
         headers = {
             **self._login.header,
-            "Accept": "application/json, application/yaml",
+            "Accept": "application/json, text/plain",
             **(more or {}),
         }
         if body is not None:

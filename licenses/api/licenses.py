@@ -42,6 +42,10 @@ from teams.api.conditions import conditional
 from teams.api.idempotency import idempotent
 from teams.permissions import Permission
 
+# YAML is sent as plain text. Generated clients leave application/yaml out, or parse it
+# as if it were one value; and the text is what was signed.
+TEXT = "text/plain"
+TEXT_TYPE = f"{TEXT}; charset=utf-8"
 LICENSE_KEPT = (
     "This license was handed over or pulled with, so it is kept for the record: "
     "archived instead of deleted, revoked, and left out of lists."
@@ -217,7 +221,7 @@ class LicenseFileView(LicenseDetail):
 
     @extend_schema(
         operation_id="licenses_file",
-        responses={(200, "application/yaml"): OpenApiResponse(OpenApiTypes.STR)},
+        responses={(200, TEXT): OpenApiResponse(OpenApiTypes.STR)},
     )
     def get(self, request: Request, license_id: uuid.UUID) -> HttpResponse:
         """Download the license file, which contains the license ID. Audited."""
@@ -226,7 +230,7 @@ class LicenseFileView(LicenseDetail):
         name = f"license-{license.application.slug}.yaml"
         return HttpResponse(
             text,
-            content_type="application/yaml",
+            content_type=TEXT_TYPE,
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
 

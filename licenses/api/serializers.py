@@ -21,6 +21,7 @@ from teams.permissions import Permission
 
 STATES = [(state.value, state.value) for state in LicenseState]
 CREDENTIAL_STATES = [(state.value, state.value) for state in CredentialState]
+_EMAIL = "An e-mail address, or empty"
 _KEPT = serializers.CharField(read_only=True, help_text="Why it is archived")
 
 
@@ -64,7 +65,7 @@ class ChannelChangesSerializer(InputSerializer):
 
 
 class CustomerSerializer(RowSerializer[Customer]):
-    email = serializers.CharField(read_only=True)  # may be empty
+    email = serializers.CharField(read_only=True, help_text="Or empty")
 
     class Meta:
         model = Customer
@@ -88,13 +89,17 @@ class ArchivedCustomerSerializer(CustomerSerializer):
 
 class NewCustomerSerializer(InputSerializer):
     name = serializers.CharField(max_length=254)
-    email = serializers.EmailField(max_length=254, allow_blank=True, default="")
+    email = serializers.EmailField(
+        max_length=254, allow_blank=True, default="", help_text=_EMAIL
+    )
     custom_id = serializers.CharField(max_length=254, allow_blank=True, default="")
 
 
 class CustomerChangesSerializer(InputSerializer):
     name = serializers.CharField(max_length=254, required=False)
-    email = serializers.EmailField(max_length=254, allow_blank=True, required=False)
+    email = serializers.EmailField(
+        max_length=254, allow_blank=True, required=False, help_text=_EMAIL
+    )
     custom_id = serializers.CharField(max_length=254, allow_blank=True, required=False)
 
 
@@ -149,7 +154,7 @@ class LicenseSerializer(RowSerializer[License]):
     channel = serializers.UUIDField(source="channel_id")
     state = serializers.SerializerMethodField()
     revoked_by = serializers.EmailField(
-        source="revoked_by.email", default=None, allow_null=True
+        source="revoked_by.email", read_only=True, default=None, allow_null=True
     )
     field_values = serializers.SerializerMethodField(
         help_text="Passwords are hidden unless you may reveal licenses"

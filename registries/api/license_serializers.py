@@ -19,6 +19,7 @@ from teams.api.base import InputSerializer, RowSerializer
 
 MAX_IMAGES = 1000
 MAX_IMAGE_LENGTH = 4096
+RESULTS = [(result.value, result.value) for result in Result]
 
 
 class LicensedApplicationSerializer(RowSerializer[Application]):
@@ -49,7 +50,9 @@ class LicenseValueSerializer(serializers.Serializer[Any]):
 
 class HeldPullCredentialSerializer(RowSerializer[PullCredential]):
     can_rotate = serializers.BooleanField(
-        default=False, help_text="Whether your vendor lets you rotate it by this API"
+        read_only=True,
+        default=False,
+        help_text="Whether your vendor lets you rotate it by this API",
     )
 
     class Meta:
@@ -130,7 +133,7 @@ class ImagesToResolveSerializer(InputSerializer):
 
 class ResolvedImageSerializer(serializers.Serializer[ResolvedImage]):
     image = serializers.CharField(help_text="As sent")
-    result = serializers.ChoiceField(choices=[(result, result) for result in Result])
+    result = serializers.ChoiceField(choices=RESULTS)
     new_image = serializers.CharField(
         allow_null=True, help_text="The name to pull it by, if the result is `proxied`"
     )

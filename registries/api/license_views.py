@@ -16,7 +16,7 @@ from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from licenses.api.licenses import FirstRenderer
+from licenses.api.licenses import TEXT, TEXT_TYPE, FirstRenderer
 from licenses.api.serializers import (
     CreatedPullCredentialSerializer,
     NewPullCredentialSerializer,
@@ -44,8 +44,6 @@ from teams.actors import Actor
 from teams.api.base import refuse_unknown
 from teams.api.idempotency import idempotent
 from teams.permissions import Permission
-
-YAML = "application/yaml"
 
 
 class LicenseHolderView(GenericAPIView[Any]):
@@ -93,7 +91,7 @@ class HeldLicenseFileView(LicenseHolderView):
     content_negotiation_class = FirstRenderer
 
     @extend_schema(
-        operation_id="license_file",
+        operation_id="held_license_file",
         parameters=[
             OpenApiParameter(
                 "If-None-Match",
@@ -103,7 +101,7 @@ class HeldLicenseFileView(LicenseHolderView):
             )
         ],
         responses={
-            (200, YAML): OpenApiResponse(OpenApiTypes.STR),
+            (200, TEXT): OpenApiResponse(OpenApiTypes.STR),
             304: OpenApiResponse(description="Not modified"),
         },
     )
@@ -118,7 +116,7 @@ class HeldLicenseFileView(LicenseHolderView):
             return HttpResponse(status=304, headers={"ETag": tag})
         return HttpResponse(
             file.text(),
-            content_type=YAML,
+            content_type=TEXT_TYPE,
             headers={
                 "Content-Disposition": f'attachment; filename="{file.name}"',
                 "ETag": tag,
@@ -131,7 +129,7 @@ class PullSecretView(LicenseHolderView):
     parameters = frozenset({"namespace"})
 
     @extend_schema(
-        operation_id="license_pull_secret",
+        operation_id="held_license_pull_secret",
         parameters=[
             OpenApiParameter(
                 "namespace",
@@ -139,7 +137,7 @@ class PullSecretView(LicenseHolderView):
                 description="Namespace of the Secret; without it the Secret names none",
             )
         ],
-        responses={(200, YAML): OpenApiResponse(OpenApiTypes.STR)},
+        responses={(200, TEXT): OpenApiResponse(OpenApiTypes.STR)},
     )
     def get(self, request: Request) -> HttpResponse:
         """Get the Kubernetes pull secret, with the pull credential or license ID."""
@@ -148,7 +146,7 @@ class PullSecretView(LicenseHolderView):
             check_namespace(namespace)
         application = self.license.application
         text = pull_secret_of(application, self.signed_in.secret, _hosts(), namespace)
-        return HttpResponse(text, content_type=YAML)
+        return HttpResponse(text, content_type=TEXT_TYPE)
 
 
 class _MakingView(LicenseHolderView):
@@ -185,7 +183,7 @@ class _MakingView(LicenseHolderView):
 
 class HeldPullCredentialsView(_MakingView):
     @extend_schema(
-        operation_id="license_pull_credentials_create",
+        operation_id="held_license_pull_credentials_create",
         request=NewPullCredentialSerializer,
         responses={201: CreatedPullCredentialSerializer},
     )
@@ -207,7 +205,7 @@ class HeldPullCredentialsView(_MakingView):
 
 class HeldPullCredentialRotateView(_MakingView):
     @extend_schema(
-        operation_id="license_pull_credential_rotate",
+        operation_id="held_license_pull_credential_rotate",
         request=ReplacementSerializer,
         responses={201: CreatedPullCredentialSerializer},
     )

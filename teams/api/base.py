@@ -209,7 +209,8 @@ class InstantField(serializers.DateTimeField):
 
 
 class InputSerializer(serializers.Serializer[Any]):
-    """A request body; unknown fields are reported, not ignored."""
+    # A request body; unknown fields are reported, not ignored. The schema would repeat
+    # a docstring.
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):

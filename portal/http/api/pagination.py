@@ -51,6 +51,7 @@ class CursorPages(CursorPagination):
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         described = super().get_paginated_response_schema(schema)
+        described["required"] = ["next", "previous", "results"]
         described["properties"][TOTAL] = {
             "type": "integer",
             "description": "Of all pages; only with `total=true`",

@@ -72,6 +72,7 @@ _PROBLEMS: tuple[tuple[str, str, dict[str, Any]], ...] = (
         _RETRY_AFTER,
     ),
 )
+_MARKS = (("readOnly", True), ("writeOnly", True))
 _VERBS = {
     "GET": "read",
     "POST": "create",
@@ -90,20 +91,31 @@ class BerthSchema(AutoSchema):
     """
 
     def get_tags(self) -> list[str]:
-        return [self.path.removeprefix("/api/v1/").split("/")[0]]
+        first = self.path.removeprefix("/api/v1/").split("/")[0]
+        return ["license-holder" if first == "license" else first]
 
     def get_operation_id(self) -> str:
         """Return an ID such as customers_list, customers_read, customers_archive."""
         names = [name.replace("-", "_") for name in self._tokenize_path()]
-        if names[0] == "applications":
-            names = names[1:] or names
-        if self._is_list_view():
-            return "_".join([*names, "list"] if len(names) == 1 else names)
+        if names[0] == "license":
+            names[0] = "held_license"  # beside licenses, which vendors have
         is_action = self.method == "POST" and not self._is_create_operation()
-        return "_".join(names if is_action else [*names, _VERBS[self.method]])
+        # What an application contains is known by its own name.
+        if names[0] == "applications" and not is_action:
+            names = names[1:] or names
+        if is_action:
+            return "_".join(names)
+        verb = "list" if self._is_list_view() else _VERBS[self.method]
+        return "_".join([*names, verb])
 
     def get_request_serializer(self) -> None:
         return None
+
+    def _get_serializer_name(
+        self, serializer: Any, direction: str, bypass_extensions: bool = False
+    ) -> str:
+        # Bodies have serializers of their own, and names such as NewCustomer.
+        return super()._get_serializer_name(serializer, "response", bypass_extensions)
 
     def _is_list_view(self, serializer: Any = None) -> bool:
         is_paged = getattr(self.view, "is_paged", True)
@@ -124,6 +136,38 @@ class BerthSchema(AutoSchema):
         if getattr(handler, "is_conditional", False):
             parameters.append(_IF_MATCH)
         return operation
+
+
+def simplify(
+    result: dict[str, Any], generator: Any, request: Any, public: bool
+) -> dict[str, Any]:
+    """Leave out what generators of clients turn into types that nobody wants.
+
+    Each schema is either sent or received, so none needs to say which of its fields
+    are. "An e-mail address or an empty text" is a text, not a union of two classes.
+    """
+    simple: dict[str, Any] = _simplified(result)
+    return simple
+
+
+def _simplified(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_simplified(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    schema = {
+        name: _simplified(value)
+        for name, value in part.items()
+        if (name, value) not in _MARKS
+    }
+    match schema:
+        case {"oneOf": [dict(text), {"type": "string", "maxLength": 0}]}:
+            del schema["oneOf"]
+            text.pop("format", None)
+            return {**text, **schema}
+        case {"allOf": [dict(only)]} if len(schema) == 1:
+            return only
+    return schema
 
 
 def describe_problems(

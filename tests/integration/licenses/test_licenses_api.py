@@ -285,7 +285,7 @@ def test_license_file_is_audited(support_api: ApiClient) -> None:
     )
 
     assert response.status_code == 200
-    assert response.headers["Content-Type"] == "application/yaml"
+    assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert response.headers["Cache-Control"] == "no-store"
     assert response.headers["Content-Disposition"] == (
         'attachment; filename="license-my-app.yaml"'

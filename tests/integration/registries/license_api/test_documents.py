@@ -27,7 +27,7 @@ def test_the_file_is_signed(license: License, holder: LicenseClient) -> None:
     response = holder.get("/file", headers={"Accept": "application/yaml"})
 
     assert response.status_code == 200
-    assert response.headers["Content-Type"] == "application/yaml"
+    assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert response.headers["Cache-Control"] == "no-store"
     assert response.headers["Content-Disposition"] == (
         'attachment; filename="license-my-app.yaml"'
@@ -99,7 +99,7 @@ def test_the_pull_secret(license: License, holder: LicenseClient) -> None:
     response = holder.get("/pull-secret?namespace=123")
 
     assert response.status_code == 200
-    assert response.headers["Content-Type"] == "application/yaml"
+    assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert response.headers["Cache-Control"] == "no-store"
     secret = yaml.safe_load(response.content)
     content = base64.b64decode(secret["data"].pop(".dockerconfigjson"))

@@ -135,7 +135,7 @@ def portal(
             secret = sent.partition(":")[2]
             signed = signer.signed(document(licenseID=secret))
             content = license_yaml(signed).encode()
-            return Answer(200, {"Content-Type": "application/yaml"}, content)
+            return Answer(200, {"Content-Type": "text/plain; charset=utf-8"}, content)
         return Answer(200, json_type, json.dumps({"pull_credential": held}).encode())
 
     with server(respond) as state:

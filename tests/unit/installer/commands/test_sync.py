@@ -22,7 +22,7 @@ from tests.support.installer.licenses import (
 from tests.support.installer.servers import closed_port, server
 from tests.support.servers.canned_server import Answer
 
-YAML = {"Content-Type": "application/yaml"}
+YAML = {"Content-Type": "text/plain; charset=utf-8"}
 Sync = Callable[[Answer], Outcome]
 
 
