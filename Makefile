@@ -10,6 +10,9 @@ TEST_PACKAGES := docker-registry skopeo curl jq podman dockerd:docker.io ctr:con
 	chromium-headless-shell \
 	/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core
 
+# Languages in which `make clients` generates clients of the API
+CLIENTS ?= python typescript go
+
 # The settings require every secret. Commands that only read the code get placeholders,
 # which connect to nothing and sign nothing.
 PLACEHOLDERS := SECRET_KEY=x BERTH_ENCRYPTION_KEYS=x BERTH_HMAC_KEYS=x \
@@ -20,8 +23,8 @@ PLACEHOLDERS := SECRET_KEY=x BERTH_ENCRYPTION_KEYS=x BERTH_HMAC_KEYS=x \
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo guide test coverage mutants lint format openapi bench screenshots clean \
-	demo-packages test-packages
+.PHONY: help demo guide test coverage mutants lint format openapi clients bench screenshots \
+	clean demo-packages test-packages
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -60,6 +63,9 @@ openapi: .venv/dev.stamp ## Write docs/api/openapi.yaml from the code
 	@mkdir -p docs/api
 	$(PLACEHOLDERS) $(BIN)/python manage.py spectacular --validate --fail-on-warn \
 		--file docs/api/openapi.yaml
+
+clients: .venv/dev.stamp node_modules/dev.stamp ## Generate clients of the API: Python, TypeScript, Go
+	$(BIN)/python -m tests.support.clients.generated var/clients $(CLIENTS)
 
 bench: .venv/dev.stamp node_modules/stamp ## Measure pulls, tokens and decisions on this machine
 	$(BIN)/python -m bench
@@ -108,6 +114,11 @@ node_modules/stamp: package-lock.json requirements-node.txt | .venv/stamp
 		npm ci --ignore-scripts --omit=dev --no-audit --no-fund --silent
 	@rm -rf .venv/node
 	@touch $@
+
+# The generator and compiler for TypeScript are only for `make clients`.
+node_modules/dev.stamp: package-lock.json
+	@npm ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@ node_modules/stamp
 
 demo-packages: PACKAGES := docker-registry
 test-packages: PACKAGES := $(TEST_PACKAGES)

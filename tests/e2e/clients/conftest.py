@@ -1,11 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from deploy.local.demo import demo_command, read_facts
+from deploy.local.demo_settings import DemoSettings
+from deploy.local.private_files import private_directory
+from deploy.local.process import free_port
+from deploy.local.stack import prepare, start_berth, start_registries, start_servers
 from teams.models import ApiToken
 from teams.permissions import Role
 from teams.services import create_service_account
@@ -14,6 +20,7 @@ from tests.support.clients.edge import EdgeClient
 from tests.support.clients.engines import ImageClient, running_engines, succeeded
 from tests.support.rows.vendor import Vendor
 from tests.support.servers.nginx import registry_behind_nginx
+from tests.support.servers.receiver import running_receiver
 
 Login = tuple[str, str]
 
@@ -54,6 +61,29 @@ def behind_nginx(
     directory = tmp_path_factory.mktemp("behind-nginx")
     with registry_behind_nginx(directory, ports.edge) as front:
         yield Registry(f"localhost:{front.ports.registry}", front.storage)
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """All of Berth, as ``make demo`` runs it, and a receiver of webhooks."""
+
+    settings: DemoSettings
+    facts: dict[str, str]
+    receiver_host: str
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    directory = private_directory(tmp_path_factory.mktemp("complete") / "demo")
+    settings = DemoSettings(directory, free_port(), free_port(), free_port())
+    with ExitStack() as stack:
+        receiver = stack.enter_context(running_receiver())
+        servers = start_servers(settings, stack, durable=False)
+        servers.environment["BERTH_INSECURE_WEBHOOKS"] = receiver.host
+        start_registries(settings, stack)
+        prepare(settings, servers.environment, demo_command(settings))
+        start_berth(settings, servers.environment, stack)
+        yield Demo(settings, read_facts(settings.facts), receiver.host)
 
 
 def service_account_token(vendor: Vendor) -> Login:

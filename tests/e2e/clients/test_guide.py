@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 import urllib3
 
-from deploy.local.demo import demo_command, read_facts
-from deploy.local.demo_settings import DemoSettings
-from deploy.local.private_files import private_directory
-from deploy.local.process import free_port
-from deploy.local.stack import (
-    SAMPLE_USER,
-    prepare,
-    sample_password,
-    start_berth,
-    start_registries,
-    start_servers,
-)
+from deploy.local.stack import SAMPLE_USER, sample_password
+from tests.e2e.clients.conftest import Demo
 from tests.support.clients.customer_shell import Shell
 from tests.support.clients.engines import Docker
 from tests.support.guide import Page, is_printed, pages
-from tests.support.servers.receiver import running_receiver
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0, reason="container engines are started as root"
@@ -35,31 +22,22 @@ MARK = "=== the next block ==="
 
 
 @pytest.fixture(scope="module")
-def variables(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """What pages tell their readers to set, for a Berth that runs."""
-    directory = private_directory(tmp_path_factory.mktemp("guide") / "demo")
-    settings = DemoSettings(directory, free_port(), free_port(), free_port())
-    with ExitStack() as stack:
-        receiver = stack.enter_context(running_receiver())
-        servers = start_servers(settings, stack, durable=False)
-        servers.environment["BERTH_INSECURE_WEBHOOKS"] = receiver.host
-        start_registries(settings, stack)
-        prepare(settings, servers.environment, demo_command(settings))
-        start_berth(settings, servers.environment, stack)
-        facts = read_facts(settings.facts)
-        host, application = facts["PROXY_HOST"], facts["APP_SLUG"]
-        yield {
-            **facts,
-            "EMAIL": facts["OWNER_EMAIL"],
-            "LICENSE": only_license(facts),
-            "REGISTRY": "sample",
-            "IMAGE": f"{host}/proxy/{application}/sample/{facts['SAMPLE_IMAGE']}",
-            "ENDPOINT": settings.sample_host,
-            "USERNAME": SAMPLE_USER,
-            "PASSWORD": sample_password(settings),
-            "TEST_IMAGE": facts["SAMPLE_IMAGE"],
-            "WEBHOOK_URL": f"http://{receiver.host}/berth",
-        }
+def variables(demo: Demo) -> dict[str, str]:
+    """What pages tell their readers to set."""
+    facts = demo.facts
+    host, application = facts["PROXY_HOST"], facts["APP_SLUG"]
+    return {
+        **facts,
+        "EMAIL": facts["OWNER_EMAIL"],
+        "LICENSE": only_license(facts),
+        "REGISTRY": "sample",
+        "IMAGE": f"{host}/proxy/{application}/sample/{facts['SAMPLE_IMAGE']}",
+        "ENDPOINT": demo.settings.sample_host,
+        "USERNAME": SAMPLE_USER,
+        "PASSWORD": sample_password(demo.settings),
+        "TEST_IMAGE": facts["SAMPLE_IMAGE"],
+        "WEBHOOK_URL": f"http://{demo.receiver_host}/berth",
+    }
 
 
 def only_license(facts: dict[str, str]) -> str:
