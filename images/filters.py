@@ -31,10 +31,15 @@ class ImageManifestFilter(PushedFilter):
     untagged = filters.ChoiceFilter(
         choices=[("true", "true"), ("false", "false")],
         method="filter_untagged",
-        label="true: manifests without a tag that no index needs; false: all others",
     )
 
-    @extend_schema_field(bool)
+    @extend_schema_field(
+        {
+            "type": "boolean",
+            "description": "true: manifests without a tag that no index needs; false: "
+            "all others",
+        }
+    )
     def filter_untagged(
         self, rows: QuerySet[ImageManifest], _name: str, text: str
     ) -> QuerySet[ImageManifest]:

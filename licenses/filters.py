@@ -27,7 +27,6 @@ class ArchivableFilter(CreatedFilter):
     archived = filters.ChoiceFilter(
         choices=[("true", "true"), ("false", "false")],
         method="filter_archived",
-        label="true: only what is archived, which is left out otherwise",
     )
 
     @property
@@ -37,7 +36,12 @@ class ArchivableFilter(CreatedFilter):
         team_id: uuid.UUID = team.pk
         return team_id
 
-    @extend_schema_field(bool)
+    @extend_schema_field(
+        {
+            "type": "boolean",
+            "description": "true: only what is archived, which is left out otherwise",
+        }
+    )
     def filter_archived(self, rows: Any, _name: str, text: str) -> Any:
         return rows.filter(archived_at__isnull=text == "false")
 

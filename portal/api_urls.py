@@ -16,7 +16,8 @@ from licenses.api import (
     licenses,
     pull_credentials,
 )
-from portal.http.api.views import DocsView, SchemaView, UnknownAddressView
+from portal.http.api.views import UnknownAddressView
+from portal.reference import views as reference
 from registries.api import authorize, license_views, pulls
 from registries.api import views as registries
 from registries.api.providers import ProvidersView
@@ -24,8 +25,9 @@ from teams.api import invitations
 from teams.api import views as teams
 
 urlpatterns = [
-    path("schema", SchemaView.as_view(), name="schema"),
-    path("docs", DocsView.as_view(url_name="schema"), name="docs"),
+    path("schema", reference.schema, name="schema"),
+    path("docs", reference.docs, name="docs"),
+    path("docs/<slug:section>", reference.docs, name="docs-section"),
     path("team", teams.TeamDetailView.as_view()),
     path("team/look", look.LookView.as_view()),
     path("team/contact-mail", mails.MailChoiceView.as_view()),

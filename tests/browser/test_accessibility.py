@@ -26,8 +26,8 @@ STATUSES = {
     "team-settings-viewer": {403},
     "socialaccount_login_error-nobody": {401},
 }
-# These lead to a provider of single sign-on and back; and another project's pages.
-NOT_OURS = {"openid_connect_login", "openid_connect_callback", "docs"}
+# These lead to a provider of single sign-on and back.
+NOT_OURS = {"openid_connect_login", "openid_connect_callback"}
 OTHER_ROUTES = PARAMETERS.keys() - {shown.route for shown in PAGES} - NOT_OURS
 
 

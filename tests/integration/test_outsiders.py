@@ -33,6 +33,7 @@ HOLDER = "holder"
 ROUTES = {
     "schema": Route(PUBLIC),
     "docs": Route(PUBLIC),
+    "docs/<slug:section>": Route(PUBLIC),
     "": Route(PUBLIC),
     "team": Route(ACTION),
     "team/look": Route(ACTION),

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.templatetags.static import static
-from django.utils.functional import lazy
-
 SCHEMA_SETTINGS: dict[str, Any] = {
     "TITLE": "Berth API",
     "VERSION": "1",
@@ -23,8 +20,6 @@ SCHEMA_SETTINGS: dict[str, Any] = {
     "EXTERNAL_DOCS": {"url": "/help/automate/", "description": "Automate by API"},
     "SERVERS": [{"url": "/", "description": "The portal that serves this"}],
     "SERVE_INCLUDE_SCHEMA": False,
-    "SWAGGER_UI_DIST": "SIDECAR",
-    "SWAGGER_UI_FAVICON_HREF": lazy(static, str)("berth/favicon.svg"),
     "COMPONENT_SPLIT_REQUEST": True,
     "COMPONENT_SPLIT_PATCH": False,
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
