@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+from django.db import transaction
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -18,7 +19,7 @@ from licenses.api.serializers import (
 from licenses.filters import ApplicationFilter
 from licenses.models import Application, Channel
 from licenses.selectors import all_applications_of_team, channels_for_application
-from teams.api.base import ModelT, TeamView, find_by_id_or_name
+from teams.api.base import CONFIRM, ModelT, TeamView, find_by_id_or_name, refuse_unknown
 from teams.api.conditions import conditional
 from teams.api.idempotency import idempotent
 from teams.permissions import Permission
@@ -77,16 +78,40 @@ class ApplicationView(ApplicationChildView[Application]):
         self.require(Permission.APPLICATION_READ)
         return self.shown(self.application)
 
-    @extend_schema(request=ApplicationChangesSerializer)
+    @extend_schema(
+        request=ApplicationChangesSerializer,
+        parameters=[
+            OpenApiParameter(
+                CONFIRM,
+                description="The current slug, to change it though licenses use it",
+            )
+        ],
+    )
     @conditional(Permission.APPLICATION_MANAGE)
+    @transaction.atomic
     def patch(self, request: Request, application: str) -> Response:
-        """Rename an application. Its slug is fixed."""
+        """Rename an application, or change its slug.
+
+        Image names begin with the slug: pulls by the old ones are refused within a
+        second, and license files have to be downloaded again. With active licenses
+        this is 409, with their number, unless `confirm` is the current slug. No other
+        team can ever take the old slug. With images in the private registry, a slug
+        cannot be changed.
+        """
+        refuse_unknown("parameter", request.query_params, {CONFIRM})
         row = self.application
         self.require(Permission.APPLICATION_MANAGE)
         values = self.validated(ApplicationChangesSerializer)
         services.change_application(
             actor=self.actor, application=row, name=values.get("name", row.name)
         )
+        if "slug" in values:
+            row = services.change_slug(
+                actor=self.actor,
+                application=row,
+                slug=values["slug"],
+                confirmed=request.query_params.get(CONFIRM, ""),
+            )
         return self.shown(row)
 
     @extend_schema(responses={200: ArchivedApplicationSerializer, 204: None})

@@ -45,6 +45,11 @@ class NewApplicationSerializer(InputSerializer):
 
 class ApplicationChangesSerializer(InputSerializer):
     name = serializers.CharField(max_length=150, required=False)
+    slug = serializers.CharField(
+        max_length=64,
+        required=False,
+        help_text="Part of all image names: pulls by the old ones stop",
+    )
 
 
 class ChannelSerializer(RowSerializer[Channel]):

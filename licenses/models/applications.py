@@ -75,14 +75,18 @@ class Application(Changing, TeamOwned):
 
     def clean(self) -> None:
         # An application from before a word was reserved can still be renamed.
-        if self._state.adding and self.slug in RESERVED_SLUGS:
+        if self.slug in RESERVED_SLUGS and not self._has_it():
             raise ValidationError(
                 {"slug": "This slug is reserved. Choose another one."}
             )
 
+    def _has_it(self) -> bool:
+        stored = Application.objects.filter(pk=self.pk, slug=self.slug)
+        return not self._state.adding and stored.exists()
+
 
 class RetiredSlug(TeamOwned):
-    """The slug of a deleted application, which no other team may ever take.
+    """The slug that an application had, which no other team may ever take.
 
     Images in a registry and customers' manifests may still use it for this team.
     """

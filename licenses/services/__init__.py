@@ -5,6 +5,7 @@ from __future__ import annotations
 from licenses.services.applications import (
     change_application,
     change_channel,
+    change_slug,
     create_application,
     create_channel,
     delete_channel,
@@ -57,6 +58,7 @@ __all__ = [
     "change_license",
     "change_license_field",
     "change_pull_credential",
+    "change_slug",
     "create_application",
     "create_channel",
     "create_customer",

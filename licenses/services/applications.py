@@ -27,11 +27,8 @@ def create_application(
             another team.
     """
     actor.require(Permission.APPLICATION_MANAGE, team_id=team.pk)
-    _require_not_archived(team, slug)
+    _require_free(team, slug)
     application = Application(team=team, name=name, slug=slug)
-    if RetiredSlug.objects.filter(slug=slug).exclude(team=team).exists():
-        taken = Application._meta.get_field("slug").error_messages["unique"]
-        raise Taken("slug_taken", {"slug": [str(taken)]}, None)
     save_valid(application)
     record(actor, EventTag.APPLICATION_CREATED, application, slug=slug)
     create_channel(
@@ -42,6 +39,13 @@ def create_application(
         is_default=True,
     )
     return application
+
+
+def _require_free(team: Team, slug: str) -> None:
+    _require_not_archived(team, slug)
+    if RetiredSlug.objects.filter(slug=slug).exclude(team=team).exists():
+        taken = Application._meta.get_field("slug").error_messages["unique"]
+        raise Taken("slug_taken", {"slug": [str(taken)]}, None)
 
 
 def _require_not_archived(team: Team, slug: str) -> None:
@@ -58,10 +62,65 @@ def _require_not_archived(team: Team, slug: str) -> None:
 
 @transaction.atomic
 def change_application(*, actor: Actor, application: Application, name: str) -> None:
-    """Rename an application. Its slug, a part of image names, is fixed."""
+    """Rename an application. Its slug and all image names stay the same."""
     actor.require(Permission.APPLICATION_MANAGE, team_id=application.team_id)
     if apply_changes(application, {"name": name}):
         record(actor, EventTag.APPLICATION_CHANGED, application, name=name)
+
+
+@transaction.atomic
+def change_slug(
+    *, actor: Actor, application: Application, slug: str, confirmed: str = ""
+) -> Application:
+    """Give an application another slug, and return it.
+
+    Image names begin with the slug, so pulls by the old names are refused within one
+    second. License files contain it, so all sequences are raised. No other team can
+    ever take the old slug; this one can.
+
+    Raises:
+        Conflict: the application has images in the private registry, which cannot be
+            renamed; or active licenses, unless ``confirmed`` is the current slug.
+        Taken: the slug is taken, perhaps by an archived application, or retired by
+            another team.
+        ValidationError: it is no slug, or reserved.
+    """
+    actor.require(Permission.APPLICATION_MANAGE, team_id=application.team_id)
+    # Locked, so that nobody issues a license with the old slug meanwhile.
+    rows = Application.objects.for_team(application.team_id).select_for_update()
+    application = rows.get(pk=application.pk)
+    old = application.slug
+    if slug == old:
+        return application
+    _require_free(application.team, slug)
+    apply_changes(application, {"slug": slug})
+    if application.image_repositories.exists():
+        raise Conflict(
+            "application_has_images",
+            "This application has images in the private registry, which are stored "
+            "under its slug. Delete the images first, and push them again later.",
+        )
+    if confirmed != old:
+        _refuse_in_use(application, old)
+    RetiredSlug.objects.get_or_create(
+        slug=old, defaults={"team_id": application.team_id}
+    )
+    raise_sequences(application.licenses.all())
+    record(
+        actor, EventTag.APPLICATION_CHANGED, application, slug=slug, previous_slug=old
+    )
+    return application
+
+
+def _refuse_in_use(application: Application, slug: str) -> None:
+    active = application.licenses.active().count()
+    if active:
+        raise Conflict(
+            "application_in_use",
+            f"Pulls by image names with {slug} would stop, and {active} active "
+            f"licenses use them. To change it all the same, send ?confirm={slug}.",
+            in_use={"active_licenses": active},
+        )
 
 
 @transaction.atomic

@@ -48,7 +48,7 @@ class NewApplicationForm(SluggedForm):
     slug = forms.CharField(
         max_length=SLUG_LENGTH,
         required=False,
-        help_text="Part of every image name; it cannot be changed later. "
+        help_text="Part of every image name; a change would break them. "
         f"{SLUG_HELP} Leave empty to derive it from the name.",
     )
 

@@ -36,6 +36,7 @@ from registries.selectors import (
 )
 from registries.services import NewCredential, NewRegistry
 from teams.api.base import (
+    CONFIRM,
     ModelT,
     TeamView,
     by_id_or_name,
@@ -45,8 +46,6 @@ from teams.api.base import (
 from teams.api.conditions import conditional
 from teams.api.idempotency import idempotent
 from teams.permissions import Permission
-
-CONFIRM = "confirm"
 
 
 class RegistryView(TeamView[ModelT]):

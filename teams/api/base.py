@@ -28,6 +28,8 @@ ModelT = TypeVar("ModelT", bound=Model)
 OwnedT = TypeVar("OwnedT", bound=TeamOwned)
 NO_TEAM = uuid.UUID(int=0)
 MAX_UNKNOWN_REPORTED = 10
+# A parameter that names what stops working, to do it all the same.
+CONFIRM = "confirm"
 
 
 class TeamView(GenericAPIView[Any], Generic[ModelT]):

@@ -28,7 +28,7 @@ PROBLEM = {
         },
         "in_use": {
             "type": "object",
-            "description": "Of a 409 with the code `registry_in_use`: what would stop",
+            "description": "Of a 409 that `confirm` overrules: what would stop",
             "properties": {
                 "applications": {"type": "array", "items": {"type": "string"}},
                 "active_licenses": {"type": "integer"},

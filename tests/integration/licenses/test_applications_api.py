@@ -135,16 +135,6 @@ def test_change_application_renames_it(owner_api: ApiClient) -> None:
     assert audited(owner_api.team) == [("application:changed", "my-app")]
 
 
-def test_change_application_keeps_the_slug(owner_api: ApiClient) -> None:
-    ApplicationFactory(team=owner_api.team, slug="my-app")
-
-    response = owner_api.patch("/applications/my-app", {"slug": "other"})
-
-    assert response.status_code == 400
-    assert response.json()["errors"] == {"slug": ["Unknown field."]}
-    assert Application.objects.get().slug == "my-app"
-
-
 def test_change_application_is_denied_to_support(support_api: ApiClient) -> None:
     application = ApplicationFactory(team=support_api.team)
 
