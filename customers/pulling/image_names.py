@@ -1,4 +1,4 @@
-"""The images that a customer can pull, by the names to pull them by."""
+"""The images of an application that can be pulled, by the names to pull them by."""
 
 from __future__ import annotations
 
@@ -7,106 +7,138 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from customers.pulling.listed_images import listed_images
+from customers.pulling.listed_images import judge_of, listed_images
 from images.selectors import latest_tags_of_application
 from licenses.models import Application
-from oci.reference import parse_reference
-from registries.decision.repository_pattern import matches
-from registries.models import PRIVATE_REGISTRY_ID, ExternalRegistry, PullEvent
+from oci.kustomize import PROXY_PREFIX, image_name
+from oci.reference import Reference, parse_reference
+from registries.decision.proxied_name import parse_proxied_name
+from registries.models import (
+    PRIVATE_REGISTRY_ID,
+    PRIVATE_REGISTRY_SLUG,
+    ExternalRegistry,
+    PullEvent,
+)
 from registries.models.outcomes import ALLOWED
-from registries.selectors import RECENT_PULLS, pulls_for_team, registries_for_team
-from registries.web.proxied_names import image_names as proxied_names
+from registries.preview.manifest import ImageJudge
+from registries.providers import canonical_endpoint
+from registries.selectors import RECENT_PULLS, pulls_for_team
 from registries.web.pull_links import MANY
 
 # Of each kind.
 IMAGES_SHOWN = 100
+# Of an application with all its licenses, older pulls are not looked at.
+PULLS_SEARCHED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class NamedImage:
-    """An image by its full name; one that the vendor listed may have a description."""
+    """An image by its full name, and the slug of the registry that has it.
+
+    One that the vendor listed may have a description.
+    """
 
     name: str
+    registry: str
     description: str = ""
     is_listed: bool = False
 
 
 def images_to_pull(
-    application: Application, license_ids: Collection[uuid.UUID]
+    application: Application,
+    license_ids: Collection[uuid.UUID] | None = None,
+    judge: ImageJudge | None = None,
 ) -> list[NamedImage]:
     """Return images by full names with a tag or digest, none twice.
 
     First those that the vendor listed, in that order. Then, sorted, what these licenses
-    of the application pulled in the last 30 days, the test images of its registries,
-    and the latest tags of its images in the private registry. What the application may
-    no longer pull is left out.
+    of the application pulled in the last 30 days, or any if ``license_ids`` is None,
+    the test images of its registries, and the latest tags of its images in the private
+    registry. What the application may no longer pull is left out.
     """
-    listed = {
-        shown.image: NamedImage(shown.image, shown.description, is_listed=True)
-        for shown in listed_images(application)
-        if not shown.problem
-    }
-    others = [
-        NamedImage(name)
-        for name in _known_names(application, license_ids)
-        if name not in listed
-    ]
-    return [*listed.values(), *others]
+    judge = judge or judge_of(application)
+    listed: dict[str, NamedImage] = {}
+    for shown in listed_images(application):
+        if shown.problem:
+            continue
+        image = in_one_form(shown.image, judge)
+        listed[image.name] = NamedImage(
+            image.name, image.registry, shown.description, is_listed=True
+        )
+    others = _known(application, judge, license_ids)
+    return [*listed.values(), *(each for each in others if each.name not in listed)]
 
 
-def _known_names(
-    application: Application, license_ids: Collection[uuid.UUID]
-) -> list[str]:
-    registries = _usable_registries(application)
-    pulled = list(_pulled(application, license_ids, registries))
-    # Each repository once: a name that was pulled is better than a test image's.
-    seen = {(registry.pk, repository) for registry, repository, _ in pulled}
-    names = [name for *_, name in pulled]
-    names += [
-        name
-        for registry, repository, name in _test_images(application, registries)
-        if (registry.pk, repository) not in seen
-    ]
-    names += _private(application)
-    return sorted(set(names))
+def in_one_form(full_name: str, judge: ImageJudge) -> NamedImage:
+    """Return an image that can be pulled, by the name that pages show it by.
+
+    ``full_name`` may name its registry by host or by slug.
+    """
+    repository = image_name(full_name)
+    host, _, path = repository.partition("/")
+    if host != settings.BERTH_PROXY_HOST or not path.startswith(f"{PROXY_PREFIX}/"):
+        return NamedImage(full_name, PRIVATE_REGISTRY_SLUG)
+    registry = judge.registry_of(parse_proxied_name(path))
+    if registry is None:
+        return NamedImage(full_name, "")
+    name = judge.name_of(registry, repository_in(registry, path))
+    suffix = full_name.removeprefix(repository)
+    return NamedImage(f"{name or repository}{suffix}", registry.slug)
 
 
-_Named = tuple[ExternalRegistry, str, str]
-
-
-def _usable_registries(application: Application) -> dict[uuid.UUID, ExternalRegistry]:
-    return {
-        registry.pk: registry
-        for registry in registries_for_team(application.team_id)
-        if registry.shared_with_all or application in registry.applications.all()
-    }
+def _known(
+    application: Application,
+    judge: ImageJudge,
+    license_ids: Collection[uuid.UUID] | None,
+) -> list[NamedImage]:
+    found: dict[tuple[str, str], NamedImage] = {}
+    if settings.BERTH_PROXY_HOST:
+        pulled = _pulled(application, judge, license_ids)
+        # Each repository once: a name that was pulled is better than a test image's.
+        for image in (*pulled, *_test_images(judge)):
+            found.setdefault((image.registry, image_name(image.name)), image)
+    images = [*found.values(), *_private(application)]
+    return sorted(images, key=lambda image: image.name)
 
 
 def _pulled(
     application: Application,
-    license_ids: Collection[uuid.UUID],
-    registries: dict[uuid.UUID, ExternalRegistry],
-) -> Iterator[_Named]:
-    host = settings.BERTH_PROXY_HOST
-    pulls = _latest_pulls(application, license_ids) if host else ()
-    for pull in pulls:
-        registry = registries.get(pull.registry_id) if pull.registry_id else None
-        repository = pull.repository.partition("/")[2]
-        if registry and _covers(registry, repository):
-            yield registry, repository, f"{host}/{pull.proxied_image}"
+    judge: ImageJudge,
+    license_ids: Collection[uuid.UUID] | None,
+) -> Iterator[NamedImage]:
+    for pull in _latest_pulls(application, license_ids):
+        registry = judge.registry_with(pull.registry_id)
+        if registry is None:
+            continue
+        path = f"{PROXY_PREFIX}/{pull.application_slug}/{pull.repository}"
+        name = judge.name_of(registry, repository_in(registry, path))
+        if name:
+            suffix = pull.image.removeprefix(pull.repository)
+            yield NamedImage(f"{name}{suffix}", registry.slug)
+
+
+def repository_in(registry: ExternalRegistry, path: str) -> str:
+    """Return what a registry calls a repository that was pulled by a proxied name.
+
+    A name on Docker Hub may be without the registry.
+    """
+    name = parse_proxied_name(path)
+    is_named = name.upstream == registry.slug or (
+        canonical_endpoint(name.upstream) == registry.endpoint
+    )
+    return name.repository if is_named else name.path
 
 
 def _latest_pulls(
-    application: Application, license_ids: Collection[uuid.UUID]
+    application: Application, license_ids: Collection[uuid.UUID] | None
 ) -> list[PullEvent]:
     """Return the latest pull of each repository, by tag if there is one."""
     pulls = (
         pulls_for_team(application.team_id)
         .filter(
-            license__in=license_ids,
             application_slug=application.slug,
             outcome=ALLOWED,
             last_at__gte=timezone.now() - RECENT_PULLS,
@@ -117,37 +149,43 @@ def _latest_pulls(
             | Q(registry_id=None)
             | Q(registry_id=PRIVATE_REGISTRY_ID)
         )
-        .alias(is_digest=Q(reference__contains=":"))
+    )
+    searched: QuerySet[PullEvent]
+    if license_ids is None:
+        latest = pulls.values("pk")[:PULLS_SEARCHED]
+        searched = PullEvent.objects.for_team(application.team_id).filter(pk__in=latest)
+    else:
+        searched = pulls.filter(license__in=license_ids)
+    by_repository = (
+        searched.alias(is_digest=Q(reference__contains=":"))
         .order_by("registry_id", "repository", "is_digest", "-last_at")
         .distinct("registry_id", "repository")
     )
-    return list(pulls[:IMAGES_SHOWN])
+    return list(by_repository[:IMAGES_SHOWN])
 
 
-def _test_images(
-    application: Application, registries: dict[uuid.UUID, ExternalRegistry]
-) -> Iterator[_Named]:
-    host = settings.BERTH_PROXY_HOST
-    for registry in registries.values():
-        if not host or not registry.test_image:
+def _test_images(judge: ImageJudge) -> Iterator[NamedImage]:
+    for registry in judge.registries:
+        if not registry.test_image:
             continue
         image = parse_reference(registry.test_image)
-        if not _covers(registry, image.repository):
-            continue
-        for named in proxied_names(registry, [application], image, host):
-            tag = "" if image.tag or image.digest else ":latest"
-            yield registry, image.repository, f"{named.image}{tag}"
+        if name := judge.name_of(registry, image.repository):
+            yield NamedImage(f"{name}{_suffix(image)}", registry.slug)
 
 
-def _covers(registry: ExternalRegistry, repository: str) -> bool:
-    return any(matches(pattern, repository) for pattern in registry.repository_patterns)
+def _suffix(image: Reference) -> str:
+    if not image.tag and not image.digest:
+        return ":latest"
+    tag = f":{image.tag}" if image.tag else ""
+    return tag + (f"@{image.digest}" if image.digest else "")
 
 
-def _private(application: Application) -> list[str]:
+def _private(application: Application) -> Iterator[NamedImage]:
     host = settings.BERTH_REGISTRY_HOST
     if not host:
-        return []
-    return [
-        f"{host}/{application.slug}/{tag.repository.name}:{tag.name}"
-        for tag in latest_tags_of_application(application)[:IMAGES_SHOWN]
-    ]
+        return
+    for tag in latest_tags_of_application(application)[:IMAGES_SHOWN]:
+        yield NamedImage(
+            f"{host}/{application.slug}/{tag.repository.name}:{tag.name}",
+            PRIVATE_REGISTRY_SLUG,
+        )

@@ -23,6 +23,7 @@ from customers.web.pulling import (
     license_file,
     listed_images,
     pulls,
+    vendor_names,
 )
 
 # For contacts, and for members who view them as the customer does.
@@ -87,6 +88,7 @@ _of_customer: list[URLPattern | URLResolver] = [
 ]
 
 team_urlpatterns: list[URLPattern | URLResolver] = [
+    path("image-names", vendor_names.pull_names_page, name="image-names"),
     path("settings/customers", look.look, name="customer-look"),
     path("settings/customers/mails", mails.mails, name="customer-mails"),
     path("settings/customers/logo", look.upload_logo, name="customer-look-logo"),

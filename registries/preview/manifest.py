@@ -7,7 +7,7 @@ application rather than for a license.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from operator import attrgetter
@@ -183,6 +183,38 @@ class ImageJudge:
             return refusal
         return None
 
+    @property
+    def registries(self) -> Collection[ExternalRegistry]:
+        """Return the team's registries."""
+        return self._registries.values()
+
+    def registry_with(self, pk: uuid.UUID | None) -> ExternalRegistry | None:
+        """Return the registry with this ID; None if the team has none."""
+        return self._registries.get(pk) if pk else None
+
+    def registry_of(self, name: ProxiedName) -> ExternalRegistry | None:
+        """Return the registry that serves a proxied image; None if none does."""
+        try:
+            candidate, _ = choose_registry(name, self._candidates, trace=[])
+        except Refusal:
+            return None
+        return self._registries[candidate.id]
+
+    def name_of(self, registry: ExternalRegistry, repository: str) -> str:
+        """Return the one name that pulls a repository of a registry; "" if none does.
+
+        It has neither tag nor digest. The application may not pull what has no name.
+        """
+        candidate = next(item for item in self._candidates if item.id == registry.pk)
+        full_name = registry.provider_profile.upstream_repository(repository)
+        by_slug = ProxiedName(self._application.slug, registry.slug, full_name)
+        if not self._leads_to(candidate, by_slug):
+            return ""
+        try:
+            return self._name_at(candidate, full_name)
+        except MalformedName:
+            return ""
+
     def _ours(
         self, image: str, places: Sequence[PodImage], fate: Fate, application: str
     ) -> PreviewedImage:
@@ -203,10 +235,7 @@ class ImageJudge:
         name = ProxiedName(self._application.slug, host, repository)
         try:
             registry, _ = choose_registry(name, self._connected(host), trace=[])
-            upstream = self._upstream(host, registry)
-            new_name = proxy_image_name(
-                self._hosts.proxy, name.application, upstream, repository
-            )
+            new_name = self._name_at(registry, repository)
         except Refusal as refusal:
             return PreviewedImage(
                 image,
@@ -233,15 +262,28 @@ class ImageJudge:
         endpoint = canonical_endpoint(host)
         return [item for item in self._candidates if item.endpoint == endpoint]
 
-    def _upstream(self, host: str, registry: Candidate) -> str:
-        """Return the host, as manifests have it, or the slug where a host would fail.
+    def _name_at(self, registry: Candidate, repository: str) -> str:
+        """Return the name of a repository, by the registry's host if that leads there.
 
-        That is one with a port, or one that is the slug of another registry.
+        The slug serves where a host does not: one with a port, or of two registries.
+
+        Raises:
+            MalformedName: the parts do not make an image name.
         """
-        is_taken = any(
-            item.slug == host and item.id != registry.id for item in self._candidates
+        host = _host_of(registry)
+        by_host = ProxiedName(self._application.slug, host, repository)
+        upstream = host if self._leads_to(registry, by_host) else registry.slug
+        return proxy_image_name(
+            self._hosts.proxy, self._application.slug, upstream, repository
         )
-        return registry.slug if ":" in host or is_taken else host
+
+    def _leads_to(self, registry: Candidate, name: ProxiedName) -> bool:
+        if ":" in name.upstream:
+            return False
+        try:
+            return choose_registry(name, self._candidates, trace=[])[0] is registry
+        except Refusal:
+            return False
 
 
 def _candidate(registry: ExternalRegistry, application: Application) -> Candidate:
@@ -259,3 +301,9 @@ def _candidate(registry: ExternalRegistry, application: Application) -> Candidat
 
 def _unreadable(image: str, places: Sequence[PodImage], why: str) -> PreviewedImage:
     return PreviewedImage(image, places, Fate.UNREADABLE, detail=why, message=why)
+
+
+def _host_of(registry: Candidate) -> str:
+    """Return the host of a registry as manifests have it."""
+    hub = canonical_endpoint(DOCKER_HUB)
+    return DOCKER_HUB if registry.endpoint == hub else registry.endpoint

@@ -1,4 +1,4 @@
-"""The page of an external registry: facts, image names, checks and pulls."""
+"""The page of an external registry: facts, checks and pulls."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.views.decorators.http import require_POST, require_safe
 
-from oci.reference import Reference, parse_reference
+from oci.reference import Reference
 from portal.errors import TooMany
 from portal.http.errors import refuse_page
 from portal.http.keyset import keyset_page
-from portal.http.pages import go_to, page_context, render_page
+from portal.http.pages import go_to, render_page
 from registries.models import ExternalRegistry
 from registries.providers import canonical_endpoint
 from registries.selectors import (
-    applications_of_registry,
     checks_of_registry,
     credential_in_use,
     latest_pulls_of_registry,
@@ -27,7 +26,6 @@ from registries.selectors import (
     stale_pulls_of_registry,
 )
 from registries.services import check_registry
-from registries.web.proxied_names import image_names
 from registries.web.pull_links import pull_rows
 from registries.web.registry_forms import ImageField
 from teams.permissions import Permission
@@ -35,13 +33,13 @@ from teams.web.base import TeamRequest, find, team_page, team_url
 
 # More would only repeat the same commands.
 APPLICATIONS_SHOWN = 25
-EXAMPLE = parse_reference("my-org/api:v1.0.1")
 
 
-class _RegistryImageForm(forms.Form):
-    """A form that names an image, which must be on this registry."""
+class CheckForm(forms.Form):
+    """Checks the stored credential, optionally with another image of the registry."""
 
-    image = ImageField()
+    prefix = "check"
+    image = ImageField(label="Another image (optional)")
 
     def __init__(self, *args: Any, registry: ExternalRegistry, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -56,19 +54,6 @@ class _RegistryImageForm(forms.Form):
                 f"This image is on {image.registry}. Enter one on {self._endpoint}."
             )
         return image
-
-
-class CheckForm(_RegistryImageForm):
-    """Checks the stored credential, optionally with another image."""
-
-    prefix = "check"
-    image = ImageField(label="Another image (optional)")
-
-
-class ImageNameForm(_RegistryImageForm):
-    """The image to show the customers' name of."""
-
-    image = ImageField(label="Your image")
 
 
 @require_safe
@@ -113,7 +98,6 @@ def _registry_page(
 ) -> HttpResponse:
     context = {
         **_facts(request, registry),
-        **_names(request, registry),
         "check_form": check_form,
         "page": keyset_page(
             checks_of_registry(registry), request.GET.get("page", ""), size=10
@@ -123,13 +107,7 @@ def _registry_page(
             [(pull, pull.license) for pull in latest_pulls_of_registry(registry)],
         ),
     }
-    return render_page(
-        request,
-        "registries/registry.html",
-        context,
-        partial="registries/proxied_names.html",
-        status=status,
-    )
+    return render_page(request, "registries/registry.html", context, status=status)
 
 
 def _facts(request: TeamRequest, registry: ExternalRegistry) -> dict[str, Any]:
@@ -142,27 +120,4 @@ def _facts(request: TeamRequest, registry: ExternalRegistry) -> dict[str, Any]:
         "auth_type_title": auth_type.title if auth_type else credential.auth_type,
         "credential_added_at": credential.created_at,
         "username": credential.username.reveal() if may_manage else None,
-    }
-
-
-def _names(request: TeamRequest, registry: ExternalRegistry) -> dict[str, Any]:
-    """Return the names of the image in the query, or of an example."""
-    form = ImageNameForm(
-        request.GET if "image" in request.GET else None,
-        registry=registry,
-        # A dialog on the page may have a field with the same name.
-        auto_id="name_%s",
-    )
-    image = form.cleaned_data["image"] if form.is_valid() else None
-    applications = list(applications_of_registry(registry)[: APPLICATIONS_SHOWN + 1])
-    names = image_names(
-        registry,
-        applications[:APPLICATIONS_SHOWN],
-        image or EXAMPLE,
-        page_context(request)["proxy_host"],
-    )
-    return {
-        "name_form": form,
-        "names": [] if form.errors else names,
-        "has_more_names": len(applications) > APPLICATIONS_SHOWN,
     }

@@ -78,6 +78,16 @@ def _engine(program: str) -> Callable[[Wanted], list[Step]]:
     return steps
 
 
+def _skopeo(wanted: Wanted) -> list[Step]:
+    return [
+        Step("Log in, once.", _login("skopeo", wanted)),
+        Step(
+            "Copy the image into the directory image.",
+            f"skopeo copy {quote(f'docker://{wanted.image}')} dir:image",
+        ),
+    ]
+
+
 def _containerd(wanted: Wanted) -> list[Step]:
     image = quote(wanted.image)
     return [
@@ -90,7 +100,8 @@ def _containerd(wanted: Wanted) -> list[Step]:
     ]
 
 
-def _make_pull_secret(wanted: Wanted) -> Step:
+def make_pull_secret(wanted: Wanted) -> Step:
+    """Return the step that writes the pull secret into a cluster."""
     name = pull_secret_name(wanted.application)
     return Step(
         f"Make the pull secret {name} in the current namespace. The portal writes it, "
@@ -114,7 +125,7 @@ def _kubernetes(wanted: Wanted) -> list[Step]:
     }
     file = f"{wanted.name}-pod.yaml"
     return [
-        _make_pull_secret(wanted),
+        make_pull_secret(wanted),
         Step(
             "Name the image and the pull secret in your manifests, as this Pod does.",
             dump_yaml(pod),
@@ -151,7 +162,7 @@ def _helm(wanted: Wanted) -> list[Step]:
         "imagePullSecrets": [{"name": pull_secret_name(wanted.application)}],
     }
     return [
-        _make_pull_secret(wanted),
+        make_pull_secret(wanted),
         Step(
             "Most charts take these values. If yours has other names for them, its "
             "README says so.",
@@ -178,6 +189,7 @@ def _compose(wanted: Wanted) -> list[Step]:
 _TOOLS = (
     Tool("docker", "Docker", _engine("docker")),
     Tool("podman", "Podman", _engine("podman")),
+    Tool("skopeo", "skopeo", _skopeo),
     Tool("containerd", "containerd", _containerd),
     Tool("kubernetes", "Kubernetes", _kubernetes),
     Tool("kustomize", "Kustomize", _kustomize, needs_license_file=True),

@@ -123,7 +123,7 @@ _ROUTES = {
         dashboard search pulls why manifest audit team-settings
         registries-add registries-detail registries-edit registries-credential
         registries-duplicate registries-delete private-registry
-        images images-detail images-delete images-tag images-tag-delete
+        images image-names images-detail images-delete images-tag images-tag-delete
         images-untagged-delete
         applications applications-add applications-detail applications-edit
         applications-delete applications-listed-images
@@ -266,6 +266,7 @@ PAGES = (
     PortalPage("help", state="role", values={"page": "registries/amazon-ecr-role/"}),
     PortalPage("help", state="nexus", values={"page": "registries/nexus/"}),
     PortalPage("help", state="why", values={"page": "why-a-pull-fails/"}),
+    PortalPage("image-names", state="kubernetes", query={"tool": "kubernetes"}),
     PortalPage("pulls", state="refused", query={"outcome": "license_revoked"}),
     PortalPage("why", state="refused", query=_REFUSED_PULL),
     PortalPage("why", state="allowed", query=_GOOD_PULL),

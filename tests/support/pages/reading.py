@@ -28,6 +28,13 @@ def new_browser(**defaults: Any) -> Client:
     return Client(REMOTE_ADDR=address, **defaults)
 
 
+def copyable_of(response: Any) -> list[str]:
+    """Return the texts that have a button to copy them."""
+    page = response.content.decode()
+    texts = re.findall(r"<pre><code>([^<]*)</code></pre>", page)
+    return [html.unescape(text) for text in texts]
+
+
 def text_of(response: Any) -> str:
     """Return what people read on a page, in one line.
 

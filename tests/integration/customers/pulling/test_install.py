@@ -109,7 +109,7 @@ def test_names_are_real_ones_alone(anna: Contact, license: License) -> None:
     response = page_of(anna)
 
     assert names_on(response) == [
-        f"{PROXY}/proxy/kestrel/ghcr/acme/web:latest",
+        f"{PROXY}/proxy/kestrel/ghcr.io/acme/web:latest",
         IMAGE,
         f"{PRIVATE}/kestrel/worker:v3",
     ]
@@ -127,7 +127,7 @@ def test_a_registry_shared_with_the_application_counts(
 
     names = names_on(page_of(anna))
 
-    assert names == [f"{PROXY}/proxy/kestrel/{share.registry.slug}/acme/x:1"]
+    assert names == [f"{PROXY}/proxy/kestrel/{share.registry.endpoint}/acme/x:1"]
 
 
 def test_the_queries_are_as_many_for_more_images(
@@ -149,13 +149,15 @@ def test_the_query_chooses(anna: Contact, license: License) -> None:
     other = LicenseFactory(
         customer=anna.customer, team=anna.team, application__name="Osprey"
     )
-    ExternalRegistryFactory(team=anna.team, slug="quay", test_image="acme/api:v1")
+    ExternalRegistryFactory(
+        team=anna.team, endpoint="quay.io", slug="quay", test_image="acme/api:v1"
+    )
 
     first = page_of(anna)
     second = page_of(anna, application=other.application.slug, tool="podman")
 
     assert "docker pull" in text_of(first)
-    image = f"{PROXY}/proxy/{other.application.slug}/quay/acme/api:v1"
+    image = f"{PROXY}/proxy/{other.application.slug}/quay.io/acme/api:v1"
     assert f"podman pull {image}" in text_of(second)
     for odd in ({"tool": "nothing"}, {"image": "evil:1"}, {"application": "acme"}):
         assert text_of(page_of(anna, **odd)) == text_of(first)

@@ -115,7 +115,8 @@ def test_a_vendor_lists_images_and_customers_see_them_first(
     assert [image.name for image in page.context["images"]] == [
         f"{PROXY}/proxy/kestrel/quay.io/acme/web:v2",
         f"{PRIVATE}/kestrel/worker:v3",
-        f"{PROXY}/proxy/kestrel/quay/acme/api@{DIGEST}",
+        # Install has one form of each name.
+        f"{PROXY}/proxy/kestrel/quay.io/acme/api@{DIGEST}",
         f"{PROXY}/proxy/kestrel/quay.io/acme/tools:latest",
         f"{PRIVATE}/kestrel/agent:v1",
     ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from images.models import ImageRepository
@@ -19,10 +18,6 @@ LIST = "/t/acme/private-registry"
 
 def address(image: ImageRepository, *rest: object) -> str:
     return "/".join(map(str, (IMAGES, image.pk, *rest)))
-
-
-def copyable_of(response: Any) -> list[str]:
-    return re.findall(r"<pre><code>([^<]*)</code></pre>", response.content.decode())
 
 
 def private_pull(team: Team, **values: Any) -> Any:

@@ -19,10 +19,9 @@ from tests.integration.images.pages.private_images import (
     HOST,
     LIST,
     address,
-    copyable_of,
     private_pull,
 )
-from tests.support.pages.reading import text_of, undated
+from tests.support.pages.reading import copyable_of, text_of, undated
 from tests.support.pages.team_pages import signed_in
 from tests.support.rows.factories import (
     ApiTokenFactory,

@@ -16,9 +16,8 @@ from tests.integration.images.pages.private_images import (
     IMAGES,
     LIST,
     address,
-    copyable_of,
 )
-from tests.support.pages.reading import text_of
+from tests.support.pages.reading import copyable_of, text_of
 from tests.support.pages.team_pages import signed_in
 from tests.support.rows.factories import (
     ApplicationFactory,
@@ -72,7 +71,8 @@ def test_images_page_shows_the_push_commands(
     for page in ("api-tokens", "service-accounts"):
         paragraph = response.content.decode().partition("Log in with your e-mail")[2]
         assert f'href="/t/acme/{page}"' in paragraph
-    assert copyable_of(response)[-1] == f"docker push {HOST}/my-app/IMAGE_NAME:TAG"
+    assert copyable_of(response)[-1].startswith(f"docker login {HOST} --username ")
+    assert f"docker push {HOST}/my-app/IMAGE_NAME:TAG" in text
 
     assert "Your role cannot." in text_of(viewing.get(IMAGES))
 
