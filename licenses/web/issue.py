@@ -40,14 +40,14 @@ APPLICATIONS_SHOWN = 500
 LINKED = ("customer", "application", "customer_search")
 # The part to render again, by the button that was pressed.
 PARTS = {
-    "customers": "licenses/license_add_customers.html",
+    "customers": "licenses/license_add_options.html",
     "application": "licenses/license_add_application.html",
 }
 SERVICE_NAMES = {"name": "customer_name", "email": "customer_email"}
 
 
 class NewLicenseForm(TermsForm, CreateForm):
-    customer_search = forms.CharField(label="Find a customer", required=False)
+    customer_search = forms.CharField(label="Customer", required=False)
     customer = forms.CharField(required=False)
     customer_name = forms.CharField(label="Name", max_length=254, required=False)
     customer_email = forms.EmailField(
@@ -83,15 +83,21 @@ class NewLicenseForm(TermsForm, CreateForm):
             if not cleaned.get("customer_name") and "customer_name" not in self.errors:
                 self.add_error("customer_name", "Enter the new customer's name.")
         else:
-            cleaned["customer"] = find_customer(
-                self.customers, cleaned.get("customer", "")
-            )
+            cleaned["customer"] = self._customer(cleaned)
             if cleaned["customer"] is None:
                 self.add_error("customer", "Choose a customer, or add a new one.")
         expires_at = cleaned["expires_at"]
         if expires_at and expires_at <= timezone.now():
             self.add_error("expires_at", "Choose a time in the future.")
         return cleaned
+
+    def _customer(self, cleaned: dict[str, Any]) -> Customer | None:
+        """Return the chosen customer, or the only one that the search finds."""
+        if chosen := cleaned.get("customer", ""):
+            return find_customer(self.customers, chosen)
+        text = cleaned.get("customer_search", "").strip()
+        found = list(self.customers.filter(contains_text(text))[:2]) if text else []
+        return found[0] if len(found) == 1 else None
 
 
 @team_page(Permission.LICENSE_ISSUE)
@@ -121,6 +127,7 @@ def _render(request: TeamRequest, form: NewLicenseForm, step: str) -> HttpRespon
             "customers": _customers_shown(form),
             "application": form.chosen_application,
             "new_customer": NEW_CUSTOMER,
+            "searched": str(form["customer_search"].value() or "").strip(),
         },
         partial=PARTS.get(step),
     )
@@ -186,6 +193,9 @@ def _entered(form: NewLicenseForm, request: TeamRequest) -> dict[str, Any]:
     start = {"type": License.Type.PAID.value, "expiry": "365"}
     if request.method != "POST":
         linked = {name: request.GET.get(name, "") for name in LINKED}
+        customer = find_customer(form.customers, linked["customer"])
+        if customer is not None:
+            linked["customer_search"] = customer.name
         return {**start, **linked, "application": slug, "shown": slug}
     data = request.POST
     own = [value_name(field) for field in form.license_fields]

@@ -18,11 +18,11 @@ Type = LicenseField.Type
 TYPES = [(type, f"{type.label}: {type.meaning}") for type in License.Type]
 NEVER, AT = "never", "at"
 EXPIRIES = [
-    (NEVER, "Never"),
     ("14", "In 14 days"),
     ("30", "In 30 days"),
     ("90", "In 90 days"),
-    ("365", "In a year"),
+    ("365", "In 1 year"),
+    (NEVER, "Never"),
     (AT, "At a date and time"),
 ]
 _MINUTES = "%Y-%m-%dT%H:%M"
@@ -43,7 +43,7 @@ class TermsForm(forms.Form):
     Without an application there are no channels and fields yet.
     """
 
-    type = forms.ChoiceField(choices=TYPES, widget=forms.RadioSelect)
+    type = forms.ChoiceField(choices=TYPES)
     expiry = forms.ChoiceField(
         label="Expires", choices=EXPIRIES, widget=forms.RadioSelect
     )
@@ -76,7 +76,8 @@ class TermsForm(forms.Form):
                 initial=next(
                     (str(channel.pk) for channel in channels if channel.is_default), ""
                 ),
-                help_text="The line of releases that the customer gets.",
+                help_text="A label in the license file, which your software can read. "
+                "Any channel pulls the same images.",
             )
         secrets = password_values(stored) if stored else {}
         for field in license_fields:

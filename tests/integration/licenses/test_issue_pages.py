@@ -273,8 +273,7 @@ def test_issue_asks_for_the_application_first_without_scripts(
 
     assert "value_seats" not in text
     assert 'name="value_region" value="eu"' in text
-    assert 'value="trial" class="form-check-input"' in text
-    assert re.search(r'name="type" value="trial"[^>]*checked', text)
+    assert re.search(r'<option value="trial"[^>]*selected', text)
     assert hidden(text, "submission") == terms["submission"]
     assert not License.objects.exists()
 
@@ -286,11 +285,33 @@ def test_issue_finds_customers(
     CustomerFactory(team=other_team, name="Globex of others")
     signed_in(client, owner)
 
-    form = terms | {"step": "customers", "customer_search": "CRM"}
+    form = {"step": "customers", "customer_search": "CRM"}
     text = client.post(f"{LICENSES}/new", form, headers=HTMX).content.decode()
+    whole = client.post(f"{LICENSES}/new", terms | form).content.decode()
 
-    assert re.findall(r'form-check-label">([^<]*?) *<', text) == ["Initech", "Globex"]
+    options = re.findall(r'role="option"[^>]*>([^<]*?) *<', text)
+    assert options == ["Globex", "New customer “CRM”"]
     assert "<form" not in text
+    # Without scripts, the one already chosen is there, too.
+    choices = re.findall(r'form-check-label">([^<]*?) *<', whole)
+    assert choices[:3] == ["Initech", "Globex", "A new customer"]
+
+
+def test_the_only_customer_found_need_not_be_chosen(
+    client: Client, owner: Membership, other_team: Team, terms: dict[str, str]
+) -> None:
+    globex = CustomerFactory(team=owner.team, name="Globex", email="it@globex.example")
+    CustomerFactory(team=other_team, name="Globex of others")
+    signed_in(client, owner)
+    form = terms | {"customer": "", "customer_search": " IT@globex "}
+
+    client.post(f"{LICENSES}/new", form)
+
+    assert License.objects.get().customer == globex
+    CustomerFactory(team=owner.team, name="Globex Two", email="it@globex.example.org")
+    refused = client.post(f"{LICENSES}/new", form).content.decode()
+    assert error_beside(refused, "id_customer").startswith("Choose a customer")
+    assert License.objects.count() == 1
 
 
 def test_issue_keeps_a_password_typed_beside_something_wrong(

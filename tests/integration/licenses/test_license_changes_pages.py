@@ -120,7 +120,7 @@ def test_edit_reports_a_concurrent_change(client: Client, owner: Membership) -> 
     text = response.content.decode()
     assert "Somebody else has changed this. Your entries are kept" in text
     assert "Now: Trial: the customer tries it out" in text
-    assert re.search(r'value="dev"[^>]* checked', text)
+    assert re.search(r'value="dev"[^>]* selected', text)
     license.refresh_from_db()
     assert license.type == "trial"
 
