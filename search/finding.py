@@ -43,26 +43,20 @@ SHOWN = 6
 KEY_CHARACTERS = 8
 # Shorter texts are in most names, and no index helps.
 MIN_CHARACTERS = 2
-_TONES = {
-    **dict.fromkeys(("active", "valid"), "good"),
-    **dict.fromkeys(("expiring", "replaced"), "warning"),
-    **dict.fromkeys(("revoked", "rejected", "unreachable"), "bad"),
-}
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One thing that was found, and where its page is."""
+    """One thing that was found, and where its page is.
+
+    A registry has a ``health`` instead of a state.
+    """
 
     title: str
     url: str
     detail: str = ""
     state: str = ""
-
-    @property
-    def tone(self) -> str:
-        """Return the tone of the state's badge."""
-        return _TONES.get(self.state, "neutral")
+    health: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +196,7 @@ def _registries(search: Search) -> Group:
                 registry.slug,
                 search.url("registries-detail", registry_id=registry.pk),
                 registry.endpoint,
-                registry.health,
+                health=registry.health,
             )
             for registry in registries.prefetch_related(None)[: SHOWN + 1]
         ),

@@ -10,9 +10,9 @@ from teams.models import ApiToken, ApiTokenQuerySet
 class ApiTokenFilter(CreatedFilter):
     kind = filters.ChoiceFilter(choices=ApiToken.Kind.choices)
     state = filters.ChoiceFilter(
-        choices=[("usable", "usable"), ("stopped", "stopped")],
+        choices=[("active", "active"), ("stopped", "stopped")],
         method="filter_state",
-        label="usable: neither revoked nor expired; stopped: either of them",
+        label="active: neither revoked nor expired; stopped: either of them",
     )
     created_by = filters.UUIDFilter(
         field_name="created_by_id", label="ID of the user who created it"
@@ -21,7 +21,7 @@ class ApiTokenFilter(CreatedFilter):
     def filter_state(
         self, rows: ApiTokenQuerySet, _name: str, state: str
     ) -> ApiTokenQuerySet:
-        return rows.usable() if state == "usable" else rows.stopped()
+        return rows.usable() if state == "active" else rows.stopped()
 
 
 class AuditEventFilter(CreatedFilter):

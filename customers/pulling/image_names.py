@@ -46,6 +46,12 @@ class NamedImage:
     description: str = ""
     is_listed: bool = False
 
+    @property
+    def short(self) -> str:
+        """Return the name without the proxy's part, as its registry has it."""
+        path = self.name.removeprefix(f"{settings.BERTH_PROXY_HOST}/{PROXY_PREFIX}/")
+        return self.name if path == self.name else path.partition("/")[2]
+
 
 def images_to_pull(
     application: Application,

@@ -385,9 +385,9 @@ class ApiToken(Made):
 
     @property
     def state(self) -> str:
-        """``revoked``, ``expired`` or ``usable``."""
+        """``revoked``, ``expired`` or ``active``."""
         if self.revoked_at is not None:
             return "revoked"
         if self.expires_at is not None and self.expires_at <= timezone.now():
             return "expired"
-        return "usable"
+        return "active"

@@ -86,7 +86,7 @@ class ApiTokenPageFilter(PageFilter, ApiTokenFilter):
     state = filters.ChoiceFilter(
         method="filter_state",
         label="Show",
-        choices=[("usable", "Usable"), ("stopped", "Revoked or expired")],
+        choices=[("active", "Active"), ("stopped", "Revoked or expired")],
     )
     kind = filters.ChoiceFilter(
         label="Kind",

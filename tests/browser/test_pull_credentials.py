@@ -51,6 +51,7 @@ def test_a_credential_is_created_rotated_and_revoked(
     expect(row(page, "Production cluster", "active")).to_contain_text("192.0.2.0/24")
     expect(page.get_by_text(first)).to_have_count(0)
 
+    page.get_by_label("Actions for Production cluster").click()
     page.get_by_role("link", name="Rotate Production cluster").click()
     form.get_by_label("in 30 days").check()
     form.get_by_role("button", name="Rotate").click()
@@ -62,9 +63,9 @@ def test_a_credential_is_created_rotated_and_revoked(
         "not used since"
     )
 
-    row(page, "Production cluster", "active").get_by_role(
-        "link", name="Revoke Production cluster"
-    ).click()
+    active = row(page, "Production cluster", "active")
+    active.get_by_label("Actions for Production cluster").click()
+    active.get_by_role("link", name="Revoke Production cluster").click()
     form.get_by_role("button", name="Revoke").click()
     expect(row(page, "Production cluster", "revoked")).to_have_count(2)
     expect(row(page, "Production cluster", "active")).to_have_count(0)

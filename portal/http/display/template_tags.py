@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
@@ -9,8 +10,8 @@ from django import forms, template
 from django.forms.boundfield import BoundField, BoundWidget
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import SafeString, mark_safe
 
 from portal.http.display import times
 from portal.http.display.user_agents import browser_name
@@ -23,6 +24,17 @@ _CLASSES: tuple[tuple[type[forms.Widget], str], ...] = (
     (forms.RadioSelect, "form-check-input"),
     (forms.Select, "form-select"),
 )
+
+
+_DIGEST = re.compile(r"\b(sha\d+:[0-9a-f]{8})[0-9a-f]+([0-9a-f]{8})\b")
+_SHORT_DIGEST = r'<span title="\g<0>">\1…\2</span>'
+# Good pulls, or works; a warning will stop; what is bad does not pull.
+_TONES = {
+    **dict.fromkeys(("active", "valid", "allowed"), "good"),
+    **dict.fromkeys(("expiring", "replaced"), "warning"),
+    **dict.fromkeys(("expired", "revoked", "customer archived", "rejected"), "bad"),
+    **dict.fromkeys(("unreachable", "refused"), "bad"),
+}
 
 
 @register.filter
@@ -109,6 +121,12 @@ def _time(at: datetime, text: str) -> SafeString:
 
 
 @register.filter
+def short_digests(text: str) -> SafeString:
+    """Shorten digests in their middle; hovering shows them whole."""
+    return mark_safe(_DIGEST.sub(_SHORT_DIGEST, conditional_escape(text)))  # noqa: S308 -- escaped
+
+
+@register.filter
 def browser(user_agent: str) -> str:
     """Return the name of the browser that sent a ``User-Agent``."""
     return browser_name(user_agent)
@@ -156,6 +174,9 @@ def copyable(text: str, label: str = "Copy") -> dict[str, object]:
 
 
 @register.inclusion_tag("portal/badge.html")
-def badge(text: object, tone: str = "neutral") -> dict[str, object]:
-    """Show a state as a badge; tones: good, warning, bad, info or neutral."""
-    return {"text": text, "tone": tone}
+def badge(text: object, tone: str = "") -> dict[str, object]:
+    """Show a state as a badge; tones: good, warning, bad, info or neutral.
+
+    The same word has the same tone on all pages: without one, that of the table.
+    """
+    return {"text": text, "tone": tone or _TONES.get(str(text).lower(), "neutral")}

@@ -55,9 +55,9 @@ def test_list_shows_each_license_and_its_state(
 
     assert customers_listed(text) == ["Gone", "Stopped", "Late", "Soon", "Active"]
     assert re.findall(r"berth-badge-(\w+)\">([^<]*)<", text) == [
-        ("neutral", "customer archived"),
+        ("bad", "customer archived"),
         ("bad", "revoked"),
-        ("neutral", "expired"),
+        ("bad", "expired"),
         ("warning", "expiring"),
         ("good", "active"),
     ]

@@ -70,9 +70,9 @@ def test_list_shows_holder_and_state(
 
     page = undated(text_of(browser.get(LIST)))
 
-    assert "Mine owner@acme.example user now never never usable Revoke Mine" in page
+    assert "Mine owner@acme.example user now never never active Revoke Mine" in page
     assert (
-        "Build read-only ci service account now in 9 d 3 h ago usable Revoke Build"
+        "Build read-only ci service account now in 9 d 3 h ago active Revoke Build"
     ) in page
     assert "Gone support team now never never revoked" in page
     assert "Revoke Gone" not in page
@@ -84,10 +84,10 @@ def test_list_shows_holder_and_state(
     ("query", "names"),
     [
         ("", {"Used", "Gone", "Robot"}),
-        ("state=usable", {"Used", "Robot"}),
+        ("state=active", {"Used", "Robot"}),
         ("state=stopped", {"Gone"}),
         ("kind=user", {"Used"}),
-        ("kind=service_account&state=usable", {"Robot"}),
+        ("kind=service_account&state=active", {"Robot"}),
         ("kind=service_account&state=stopped", set()),
     ],
 )

@@ -251,6 +251,6 @@ def test_api_tokens_are_filtered(owner_api: ApiClient, team: Team) -> None:
         return [row["kind"] for row in results]
 
     assert names("state=stopped") == ["team"]
-    assert names("state=usable") == ["user"]
-    assert names("kind=team&state=usable") == []
+    assert names("state=active") == ["user"]
+    assert names("kind=team&state=active") == []
     assert owner_api.get("/api-tokens?state=lost").status_code == 400

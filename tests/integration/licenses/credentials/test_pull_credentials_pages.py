@@ -83,7 +83,7 @@ def test_the_table_says_in_words_how_each_is(
 
     text = text_of(browser.get(address(license)))
 
-    assert "abcdefgh… by owner@acme.example" in text
+    assert "abcdefgh… now by owner@acme.example" in text
     assert "replaced still in use" in text
     assert "from 192.0.2.7 by containerd/1.7" in text
     assert "192.0.2.0/24" in text
