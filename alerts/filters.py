@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 
 from alerts.events import LISTED
-from alerts.models import DeliveryState
+from alerts.models import Alert, DeliveryState
 from portal.http.values import CreatedFilter
 
 
@@ -12,6 +13,16 @@ class AlertFilter(CreatedFilter):
         choices=[(event.value, event.value) for event in LISTED]
     )
     subject_id = filters.UUIDFilter()
+    acknowledged = filters.ChoiceFilter(
+        choices=[("true", "true"), ("false", "false")],
+        method="filter_acknowledged",
+        label="Whether a member has acknowledged it",
+    )
+
+    def filter_acknowledged(
+        self, rows: QuerySet[Alert], _name: str, text: str
+    ) -> QuerySet[Alert]:
+        return rows.filter(acknowledged_at__isnull=text == "false")
 
 
 class DeliveryFilter(CreatedFilter):

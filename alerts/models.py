@@ -38,6 +38,9 @@ class Alert(TeamOwned):
     ``key`` identifies the event: the same key never causes a second alert. ``data``
     never contains a secret. ``is_for_programs`` is the property of the event, stored so
     that the list of alerts need not read the many that it does not show.
+
+    One member acknowledges an alert for the whole team. Their label is stored, so that
+    it stays when they leave.
     """
 
     event = models.CharField(max_length=64)
@@ -49,9 +52,16 @@ class Alert(TeamOwned):
     is_for_programs = models.BooleanField(default=False, editable=False)
     # Set once a delivery has been made for each recipient.
     dispatched_at = models.DateTimeField(null=True)
+    acknowledged_at = models.DateTimeField(null=True, editable=False)
+    acknowledged_by = models.CharField(max_length=254, blank=True, editable=False)
 
     class Meta:
         constraints = [
+            models.CheckConstraint(
+                condition=Q(acknowledged_at__isnull=True, acknowledged_by="")
+                | (Q(acknowledged_at__isnull=False) & ~Q(acknowledged_by="")),
+                name="alerts_alert_acknowledged_by",
+            ),
             models.UniqueConstraint(fields=["team", "key"], name="alerts_alert_once"),
             models.UniqueConstraint(fields=["team", "id"], name="alerts_alert_team"),
         ]
@@ -65,6 +75,12 @@ class Alert(TeamOwned):
                 fields=["team", "-created_at", "-id"],
                 condition=Q(is_for_programs=False),
                 name="alerts_page",
+            ),
+            # Few rows, which every page of the team counts.
+            models.Index(
+                fields=["team", "-created_at", "-id"],
+                condition=Q(acknowledged_at__isnull=True, is_for_programs=False),
+                name="alerts_unacknowledged",
             ),
         ]
 

@@ -72,6 +72,17 @@ def alerts_without_tests(team_id: uuid.UUID) -> QuerySet[Alert]:
     return alerts_for_team(team_id).exclude(event=Event.WEBHOOK_TEST)
 
 
+def unacknowledged_alerts(team_id: uuid.UUID) -> QuerySet[Alert]:
+    """Return the team's alerts for people that nobody has acknowledged."""
+    return alerts_for_team(team_id).filter(acknowledged_at__isnull=True)
+
+
+def count_unacknowledged(team_id: uuid.UUID, *, limit: int) -> int:
+    """Count what nobody has acknowledged, without webhook tests, up to a limit."""
+    alerts = unacknowledged_alerts(team_id).exclude(event=Event.WEBHOOK_TEST)
+    return alerts[:limit].count()
+
+
 def members_with_subscriptions(team_id: uuid.UUID) -> QuerySet[Membership]:
     """Return members with their ``alert_subscription``, if any."""
     return members_of_team(team_id).select_related("alert_subscription")

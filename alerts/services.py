@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import secrets
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 
 from django.db import transaction
@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from alerts.events import CHOOSABLE, MAILABLE, Event
 from alerts.models import Alert, Delivery, DeliveryState, Subscription, Webhook
-from alerts.selectors import alert_key, webhooks_to_post
+from alerts.selectors import alert_key, unacknowledged_alerts, webhooks_to_post
 from audit.services import record
 from audit.tags import EventTag
 from portal.crypto.secrets import Secret
@@ -237,6 +237,25 @@ def subscribe(
         events=subscription.events,
     )
     return subscription
+
+
+@transaction.atomic
+def acknowledge_alerts(
+    *, actor: Actor, team: Team, alert_ids: Collection[uuid.UUID]
+) -> int:
+    """Note that the actor has seen to these alerts; return how many.
+
+    It counts for the whole team. What somebody else has acknowledged stays theirs.
+    """
+    actor.require(Permission.ALERT_ACKNOWLEDGE, team_id=team.pk)
+    waiting = unacknowledged_alerts(team.pk).filter(pk__in=alert_ids)
+    alerts = list(waiting.select_for_update(no_key=True))
+    for alert in alerts:
+        alert.acknowledged_at = timezone.now()
+        alert.acknowledged_by = actor.label[:254]
+        record(actor, EventTag.ALERT_ACKNOWLEDGED, alert)
+    Alert.objects.bulk_update(alerts, ["acknowledged_at", "acknowledged_by"])
+    return len(alerts)
 
 
 def give_up_pending(webhook: Webhook) -> None:

@@ -95,6 +95,7 @@ class EventTag(StrEnum):
     WEBHOOK_DISABLED = "webhook:disabled"
     WEBHOOK_TESTED = "webhook:tested"
     WEBHOOK_DELETED = "webhook:deleted"
+    ALERT_ACKNOWLEDGED = "alert:acknowledged"
     SUBSCRIPTION_CHANGED = "subscription:changed"
 
 
@@ -184,6 +185,7 @@ _WORDS: dict[str, str] = {
     EventTag.WEBHOOK_DISABLED: "Webhook disabled",
     EventTag.WEBHOOK_TESTED: "Webhook tested",
     EventTag.WEBHOOK_DELETED: "Webhook deleted",
+    EventTag.ALERT_ACKNOWLEDGED: "Alert acknowledged",
     EventTag.SUBSCRIPTION_CHANGED: "Mail alerts changed",
 }
 

@@ -48,6 +48,7 @@ urlpatterns = [
     path("api-tokens/<uuid:api_token_id>/revoke", teams.ApiTokenRevokeView.as_view()),
     path("audit-events", teams.AuditEventsView.as_view()),
     path("alerts", alerts.AlertsView.as_view()),
+    path("alerts/<uuid:alert_id>/acknowledge", alerts.AlertAcknowledgeView.as_view()),
     path("webhooks", alerts.WebhooksView.as_view()),
     path("webhooks/<uuid:webhook_id>", alerts.WebhookView.as_view()),
     path("webhooks/<uuid:webhook_id>/secret", alerts.WebhookSecretView.as_view()),

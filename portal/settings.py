@@ -147,6 +147,7 @@ TEMPLATES = [
                 "django.contrib.messages.context_processors.messages",
                 "portal.http.pages.page_context",
                 "teams.web.base.team_context",
+                "alerts.web.alerts.alerts_context",
                 "customers.web.base.customer_context",
             ],
             "builtins": ["portal.http.display.template_tags", "customers.web.tags"],

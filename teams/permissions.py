@@ -31,6 +31,7 @@ class Permission(StrEnum):
     API_TOKEN_CREATE = "api-token:create"  # noqa: S105 -- a permission
     API_TOKEN_MANAGE = "api-token:manage"  # noqa: S105 -- a permission
     WEBHOOK_MANAGE = "webhook:manage"
+    ALERT_ACKNOWLEDGE = "alert:acknowledge"
     PULL_AUTHORIZE = "pull:authorize"
     IMAGE_PULL = "image:pull"
     IMAGE_PUSH = "image:push"
@@ -67,6 +68,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         P.APPLICATION_MANAGE,
         P.REGISTRY_MANAGE,
         P.WEBHOOK_MANAGE,
+        P.ALERT_ACKNOWLEDGE,
         P.API_TOKEN_CREATE,
         P.PULL_AUTHORIZE,
         P.IMAGE_PULL,
@@ -82,6 +84,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         P.LICENSE_REVOKE,
         P.LICENSE_REVEAL,
         P.CREDENTIAL_MANAGE,
+        P.ALERT_ACKNOWLEDGE,
         P.API_TOKEN_CREATE,
         P.PULL_AUTHORIZE,
     },
@@ -93,6 +96,7 @@ PERMISSIONS: dict[Role, frozenset[Permission]] = {
         P.LICENSE_CHANGE,
         P.LICENSE_REVEAL,
         P.CREDENTIAL_MANAGE,
+        P.ALERT_ACKNOWLEDGE,
         P.API_TOKEN_CREATE,
     },
     Role.READ_ONLY: _READ,

@@ -34,6 +34,9 @@ class AlertSerializer(RowSerializer[Alert]):
         child=serializers.JSONField(allow_null=True),
         help_text="Further details, depending on the event; never a secret",
     )
+    acknowledged_by = serializers.CharField(
+        help_text="Who acknowledged it for the team; empty if nobody has"
+    )
 
     class Meta:
         model = Alert
@@ -44,6 +47,8 @@ class AlertSerializer(RowSerializer[Alert]):
             "subject_label",
             "message",
             "data",
+            "acknowledged_at",
+            "acknowledged_by",
             "created_at",
         ]
 

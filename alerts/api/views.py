@@ -29,17 +29,30 @@ from teams.api.idempotency import idempotent
 from teams.permissions import Permission
 
 
-class AlertsView(TeamView[Alert]):
+class _Alerts(TeamView[Alert]):
     serializer_class = AlertSerializer
-    filterset_class = AlertFilter
 
     def get_queryset(self) -> QuerySet[Alert]:
         return alerts_for_team(self.team_id)
+
+
+class AlertsView(_Alerts):
+    filterset_class = AlertFilter
 
     def get(self, request: Request) -> Response:
         """List the team's alerts of the last 90 days, without events for programs."""
         self.require(Permission.TEAM_READ)
         return self.page()
+
+
+class AlertAcknowledgeView(_Alerts):
+    def post(self, request: Request, alert_id: uuid.UUID) -> Response:
+        """Acknowledge an alert for the whole team; again, it stays as it is."""
+        alert = self.find(alert_id)
+        services.acknowledge_alerts(
+            actor=self.actor, team=self.team, alert_ids=[alert.pk]
+        )
+        return self.shown(self.find(alert_id))
 
 
 class _Webhooks(TeamView[Webhook]):

@@ -72,6 +72,14 @@ class Migration(migrations.Migration):
                 ),
                 ("dispatched_at", models.DateTimeField(null=True)),
                 (
+                    "acknowledged_at",
+                    models.DateTimeField(editable=False, null=True),
+                ),
+                (
+                    "acknowledged_by",
+                    models.CharField(blank=True, editable=False, max_length=254),
+                ),
+                (
                     "team",
                     models.ForeignKey(
                         on_delete=django.db.models.deletion.PROTECT,
@@ -92,8 +100,30 @@ class Migration(migrations.Migration):
                         fields=["team", "-created_at", "-id"],
                         name="alerts_page",
                     ),
+                    models.Index(
+                        condition=models.Q(
+                            ("acknowledged_at__isnull", True),
+                            ("is_for_programs", False),
+                        ),
+                        fields=["team", "-created_at", "-id"],
+                        name="alerts_unacknowledged",
+                    ),
                 ],
                 "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            models.Q(
+                                ("acknowledged_at__isnull", True),
+                                ("acknowledged_by", ""),
+                            ),
+                            models.Q(
+                                ("acknowledged_at__isnull", False),
+                                models.Q(("acknowledged_by", ""), _negated=True),
+                            ),
+                            _connector="OR",
+                        ),
+                        name="alerts_alert_acknowledged_by",
+                    ),
                     models.UniqueConstraint(
                         fields=("team", "key"), name="alerts_alert_once"
                     ),

@@ -7,6 +7,7 @@ from alerts.web import alerts, deliveries, webhooks
 urlpatterns: list[URLPattern] = [
     path("alerts", alerts.alerts, name="alerts"),
     path("alerts.csv", alerts.export_alerts, name="alerts-export"),
+    path("alerts/acknowledge", alerts.acknowledge, name="alerts-acknowledge"),
     path("alerts/mail", alerts.mail, name="alerts-mail"),
     path(
         "alerts/mail/<uuid:member_id>", alerts.mail_of_member, name="alerts-mail-member"

@@ -52,12 +52,15 @@ _MODELS = {
 class AlertRow:
     """An alert as a row of the page; ``url`` is its subject's page, if any."""
 
+    pk: uuid.UUID
     created_at: datetime
     label: str
     tone: str
     message: str
     subject: str
     url: str | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str
 
 
 def alert_rows(
@@ -68,6 +71,7 @@ def alert_rows(
     existing = _existing_subjects(alerts, actor)
     return [
         AlertRow(
+            pk=alert.pk,
             created_at=alert.created_at,
             label=event_label(alert.event),
             tone=TONES.get(alert.event, "bad"),
@@ -78,6 +82,8 @@ def alert_rows(
                 if alert.subject_id in existing
                 else None
             ),
+            acknowledged_at=alert.acknowledged_at,
+            acknowledged_by=alert.acknowledged_by,
         )
         for alert in alerts
     ]

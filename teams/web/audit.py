@@ -43,6 +43,7 @@ SUBJECT_PAGES = {
     ),
 }
 SUBJECT_LISTS = {
+    "alerts.alert": "alerts",
     "teams.apitoken": "api-tokens",
     "teams.invitation": "members",
     "teams.serviceaccount": "service-accounts",
@@ -50,6 +51,7 @@ SUBJECT_LISTS = {
     "teams.user": "members",
 }
 SUBJECT_WORDS = {
+    "alerts.alert": "alert",
     "licenses.customer": "customer",
     "licenses.license": "license",
     "licenses.licensefield": "license field",

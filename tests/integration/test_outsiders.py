@@ -52,6 +52,7 @@ ROUTES = {
     "api-tokens/<uuid:api_token_id>/revoke": Route(OBJECT),
     "audit-events": Route(LIST),
     "alerts": Route(LIST),
+    "alerts/<uuid:alert_id>/acknowledge": Route(OBJECT),
     "webhooks": Route(LIST),
     "webhooks/<uuid:webhook_id>": Route(OBJECT, {"patch": {"name": "Taken"}}),
     "webhooks/<uuid:webhook_id>/secret": Route(OBJECT),

@@ -153,9 +153,12 @@ def opens(url: str) -> SafeString:
 
 @register.inclusion_tag("portal/nav_item.html", takes_context=True)
 def nav_item(
-    context: template.Context, name: str, label: str, icon: str
+    context: template.Context, name: str, label: str, icon: str, waiting: str = ""
 ) -> dict[str, object]:
-    """Render an entry of the team's navigation; ``name`` is its URL name."""
+    """Render an entry of the team's navigation; ``name`` is its URL name.
+
+    ``waiting`` is how many things there wait for somebody.
+    """
     request: HttpRequest = context["request"]
     match = request.resolver_match
     current = (match.url_name or "") if match else ""
@@ -163,6 +166,7 @@ def nav_item(
         "url": reverse(name, kwargs={"team": context["team"].slug}),
         "label": label,
         "icon": icon,
+        "waiting": waiting,
         "is_current": current == name or current.startswith(f"{name}-"),
     }
 

@@ -350,6 +350,8 @@ def test_alerts_are_listed_for_everybody_and_filtered(
             "subject_label": last.subject_label,
             "message": last.message,
             "data": {"registry": "quay"},
+            "acknowledged_at": None,
+            "acknowledged_by": "",
             "created_at": by_event[0]["created_at"],
         }
     ]

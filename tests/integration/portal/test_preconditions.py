@@ -68,6 +68,7 @@ ACTIONS: dict[str, dict[str, Any]] = {
 }
 # These change nothing that a caller has read before.
 UNCONDITIONAL = {
+    "alerts/<uuid:alert_id>/acknowledge",
     "registries/<str:registry>/test",
     "registries/<str:registry>/duplicate",
     "webhooks/<uuid:webhook_id>/test",

@@ -119,7 +119,7 @@ def test_list_takes_as_many_queries_for_30_as_for_1(
         ApiTokenFactory(team=team, kind="service_account", service_account=account)
     browser.get(LIST)
 
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         browser.get(LIST)
 
 

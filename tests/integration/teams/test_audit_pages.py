@@ -155,6 +155,7 @@ def test_every_kind_of_subject_has_words(browser: Client, team: Team) -> None:
     shown = text_of(browser.get(LIST))
     assert "licenses.customer" not in shown
     assert {kind.partition(".")[0] for kind in SUBJECT_WORDS} == {
+        "alerts",
         "images",
         "licenses",
         "registries",
@@ -174,7 +175,7 @@ def test_list_takes_as_many_queries_for_30_as_for_1(
         event(team, subject_kind="licenses.application", subject_id=application.pk)
     browser.get(LIST)
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         browser.get(LIST)
 
 

@@ -72,7 +72,7 @@ def test_list_takes_as_many_queries_for_30_as_for_1(
         InvitationFactory(team=team, invited_by=membership.user)
     browser.get(LIST)
 
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         browser.get(LIST)
 
 

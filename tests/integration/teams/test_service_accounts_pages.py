@@ -72,7 +72,7 @@ def test_list_takes_as_many_queries_for_30_as_for_1(
         token_of(ServiceAccountFactory(team=team))
     browser.get(LIST)
 
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         browser.get(LIST)
 
 

@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from alerts.events import MAILABLE, Event
 from alerts.models import Alert
-from alerts.services import create_webhook
+from alerts.selectors import alerts_without_tests
+from alerts.services import acknowledge_alerts, create_webhook
 from registries.models import ExternalRegistry
 from teams.actors import Actor
 from teams.models import Team
@@ -59,5 +60,10 @@ def add_alerts(actor: Actor, team: Team, registry: ExternalRegistry) -> dict[str
         DeliveryFactory(
             webhook=webhook, alert=alert, created_at=at, finished_at=at, **outcome
         )
+    # Somebody has seen to what is over.
+    old = alerts_without_tests(team.pk).filter(
+        created_at__lt=timezone.now() - timedelta(days=20)
+    )
+    acknowledge_alerts(actor=actor, team=team, alert_ids=[alert.pk for alert in old])
     latest = webhook.deliveries.latest("created_at")
     return {"webhook_id": str(webhook.pk), "delivery_id": str(latest.pk)}

@@ -87,6 +87,7 @@ def make_world(team: Team) -> World:
         "api_token_id": str(api_token.pk),
         "webhook_id": str(delivery.webhook_id),
         "delivery_id": str(delivery.pk),
+        "alert_id": str(delivery.alert_id),
         "submission": str(uuid.uuid4()),
     }
     return World(team, license, registry, service_account, ids)

@@ -386,7 +386,7 @@ def test_queries_do_not_grow_with_rows(
         )
     client.get(ADDRESS)
 
-    with django_assert_num_queries(15):
+    with django_assert_num_queries(16):
         client.get(ADDRESS)
 
 

@@ -237,7 +237,7 @@ def test_queries_do_not_grow_with_rows(
     form = {"application": "my-app", "manifest": pod(*images)}
     client.post(ADDRESS, form)
 
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         text = client.post(ADDRESS, form).content.decode()
 
     assert f"{rows} would be pulled through Berth." in text

@@ -245,7 +245,7 @@ def test_queries_do_not_grow_with_rows(
         )
     client.get(ADDRESS)
 
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         client.get(ADDRESS)
 
 

@@ -28,8 +28,8 @@ from tests.support.rows.factories import (
 )
 
 IMAGES = "/t/acme/images"
-LIST_QUERIES = 16
-DETAIL_QUERIES = 17
+LIST_QUERIES = 17
+DETAIL_QUERIES = 18
 
 
 @pytest.fixture
