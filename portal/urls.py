@@ -34,10 +34,11 @@ team_pages: list[URLPattern | URLResolver] = [
 # Named as the folders of the built guide are.
 help_pages = [re_path(r"^(?P<page>(?:[a-z-]+/)*)$", help_page, name="help")]
 
-handler400 = "portal.http.pages.bad_request"
+handler400 = "portal.http.error_pages.bad_request"
+handler404 = "teams.web.missing.not_found"
 # Of django-allauth, whose limits count by the minute.
-handler429 = "portal.http.pages.too_many"
-handler500 = "portal.http.pages.server_error"
+handler429 = "portal.http.error_pages.too_many"
+handler500 = "portal.http.error_pages.server_error"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", entrance.home, name="home"),
     path("set-up", entrance.set_up_page, name="set-up"),

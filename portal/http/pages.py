@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
-from django.http import (
-    HttpRequest,
-    HttpResponse,
-    HttpResponseBadRequest,
-    HttpResponseRedirect,
-    HttpResponseServerError,
-    JsonResponse,
-)
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 from django_htmx.middleware import HtmxDetails
 
 from portal.errors import Busy, NotAllowed, PortalError, TooMany
-from portal.http.errors import (
-    CONTENT_TYPE,
-    DATABASE_ERRORS,
-    DATABASE_UNAVAILABLE,
-    RETRY_AFTER,
-    problem_body,
-)
 
 THEME_COOKIE = "berth_theme"
 THEMES = ("auto", "light", "dark")
@@ -74,35 +58,6 @@ def refused(request: HttpRequest, error: PortalError) -> HttpResponse:
     return response
 
 
-def bad_request(
-    _request: HttpRequest,
-    exception: Exception,
-) -> HttpResponse:
-    """Answer a malformed request, without a context: even its host may be invalid."""
-    return HttpResponseBadRequest(render_to_string("400.html"))
-
-
-def too_many(request: HttpRequest) -> HttpResponse:
-    response = render(request, "429.html", status=429)
-    response.headers["Retry-After"] = "60"
-    return response
-
-
-def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer a request that failed; without a context, which may need the database."""
-    if not isinstance(sys.exception(), DATABASE_ERRORS):
-        return HttpResponseServerError(render_to_string("500.html"))
-    headers = {"Retry-After": RETRY_AFTER}
-    if request.path.startswith("/api/"):
-        return JsonResponse(
-            problem_body(*DATABASE_UNAVAILABLE),
-            status=503,
-            headers=headers,
-            content_type=CONTENT_TYPE,
-        )
-    return HttpResponse(render_to_string("503.html"), status=503, headers=headers)
-
-
 class GoTo(Exception):  # noqa: N818 -- not an error
     """Raised to redirect from any depth; ``team_page`` sends the redirect."""
 
@@ -120,13 +75,18 @@ def go_to(request: HttpRequest, url: str) -> HttpResponse:
 
 def page_context(request: HttpRequest) -> dict[str, Any]:
     """Provide the theme, and the hosts for commands, to every template."""
-    theme = request.COOKIES.get(THEME_COOKIE, "auto")
     return {
-        "theme": theme if theme in THEMES else "auto",
+        "theme": theme_of(request),
         "themes": THEMES,
         "proxy_host": settings.BERTH_PROXY_HOST or request.get_host(),
         "registry_host": settings.BERTH_REGISTRY_HOST,
     }
+
+
+def theme_of(request: HttpRequest) -> str:
+    """Return the theme that the browser has chosen."""
+    theme = request.COOKIES.get(THEME_COOKIE, "auto")
+    return theme if theme in THEMES else "auto"
 
 
 def is_local_url(url: str) -> bool:

@@ -66,7 +66,7 @@ def team_page(permission: Permission) -> Callable[[TeamView[P]], Page[P]]:
                 raise Http404
             if session_lacks_second_factor(request, membership):
                 return redirect("second-factor-needed", team=team)
-            entered = _enter(request, membership)
+            entered = enter(request, membership)
 
             def show() -> HttpResponseBase:
                 entered.actor.require(permission, team_id=entered.team.pk)
@@ -120,7 +120,8 @@ def ask_to_sign_in(request: HttpRequest, page: str = "account_login") -> HttpRes
     return redirect_to_login(request.get_full_path(), reverse(page))
 
 
-def _enter(request: HttpRequest, membership: Membership) -> TeamRequest:
+def enter(request: HttpRequest, membership: Membership) -> TeamRequest:
+    """Let the request act in the team of a membership, which is remembered."""
     entered: Any = request
     entered.team = membership.team
     entered.actor = member_actor(membership).at_origin(Origin.of(request))

@@ -25,6 +25,10 @@ STATUSES = {
     "contact-link-invalid-nobody": {404},
     "team-settings-viewer": {403},
     "socialaccount_login_error-nobody": {401},
+    "customers-detail-missing": {404},
+    "customer-credentials-edit-missing-contact": {404},
+    "help-missing-nobody": {404},
+    "theme-opened": {405},
 }
 # These lead to a provider of single sign-on and back.
 NOT_OURS = {"openid_connect_login", "openid_connect_callback"}

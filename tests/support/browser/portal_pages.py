@@ -92,6 +92,8 @@ _NOTHING_FOUND = {"search": "nothing-is-called-this"}
 _IMAGE = {"image": "quay.io/kestrel/api:v4.0.0"}
 _REFUSED_PULL = {"license": "{revoked_license_id}", **_IMAGE}
 _GOOD_PULL = {"license": "{license_id}", **_IMAGE}
+_NO_CUSTOMER = {"customer_id": "{license_id}"}
+_NO_CREDENTIAL = {"credential_id": "{license_id}"}
 _ROTATED = {"credential_id": "{rotated_credential_id}"}
 _CHECKED = {"holder": "pull-credential:{credential_id}", **_IMAGE}
 _CHECKED_ELSEWHERE = {**_CHECKED, "image": "gcr.io/example/api:v1"}
@@ -267,6 +269,16 @@ PAGES = (
     PortalPage("help", state="nexus", values={"page": "registries/nexus/"}),
     PortalPage("help", state="why", values={"page": "why-a-pull-fails/"}),
     PortalPage("image-names", state="kubernetes", query={"tool": "kubernetes"}),
+    # What no view answers: in the frame of a team, of a customer, and of nobody.
+    PortalPage("customers-detail", state="missing", values=_NO_CUSTOMER),
+    PortalPage(
+        "customer:credentials-edit",
+        Visitor.CONTACT,
+        state="missing",
+        values=_NO_CREDENTIAL,
+    ),
+    PortalPage("help", Visitor.NOBODY, state="missing", values={"page": "nothing/"}),
+    PortalPage("theme", state="opened"),
     PortalPage("pulls", state="refused", query={"outcome": "license_revoked"}),
     PortalPage("why", state="refused", query=_REFUSED_PULL),
     PortalPage("why", state="allowed", query=_GOOD_PULL),
