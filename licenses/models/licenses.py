@@ -32,6 +32,7 @@ validate_field_name = RegexValidator(
 EXPIRY_NAME = "expires_at"
 MAX_FIELD_VALUE_BYTES = 64 * 1024
 EXPIRES_SOON = timedelta(days=30)
+NO_EXPIRY = "A community license does not expire."
 # What a license without an expiry is sorted as: after every other.
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 
@@ -326,7 +327,7 @@ class License(Changing, TeamOwned):
             models.CheckConstraint(
                 condition=~Q(type="community") | Q(expires_at__isnull=True),
                 name="licenses_license_community_unexpiring",
-                violation_error_message="A community license does not expire.",
+                violation_error_message=NO_EXPIRY,
             ),
             models.CheckConstraint(
                 condition=Q(
@@ -364,6 +365,10 @@ class License(Changing, TeamOwned):
 
     def __str__(self) -> str:
         return f"{self.customer.name}: {self.application.slug}"
+
+    def clean(self) -> None:
+        if self.type == LicenseType.COMMUNITY and self.expires_at is not None:
+            raise ValidationError({"expires_at": NO_EXPIRY})
 
     @property
     def is_previous_id_valid(self) -> bool:

@@ -21,6 +21,7 @@ from licenses.models import Application, Channel, Customer, License
 from licenses.selectors import password_values, shown_field_values
 from licenses.services.field_values import field_columns, sealed_passwords
 from portal.crypto.fields import lookup_keyring
+from portal.database.uniqueness import save_valid
 from portal.errors import Conflict, Invalid
 from teams.actors import Actor, ActorKind
 from teams.permissions import Permission
@@ -64,8 +65,7 @@ def issue_license(
         license_id=license_id,
         license_id_digest=lookup_keyring().digest(license_id.reveal(), purpose=PURPOSE),
     )
-    license.full_clean()
-    license.save()
+    save_valid(license)
     ends = _instant(expires_at)
     record(actor, EventTag.LICENSE_ISSUED, license, type=type, expires_at=ends)
     tell_issued(actor, license)
@@ -139,10 +139,10 @@ def revoke_license(*, actor: Actor, license: License, reason: str) -> License:
     license.revoked_at = timezone.now()
     license.revoked_by_id = actor.id if actor.kind is ActorKind.USER else None
     license.revoke_reason = reason.strip()
-    license.full_clean()
     license.sequence += 1
-    license.save(
-        update_fields=["revoked_at", "revoked_by", "revoke_reason", "sequence"]
+    save_valid(
+        license,
+        update_fields=["revoked_at", "revoked_by", "revoke_reason", "sequence"],
     )
     record(actor, EventTag.LICENSE_REVOKED, license, reason=license.revoke_reason)
     alert_revocation(actor, license)

@@ -96,7 +96,7 @@ def test_license_id_never_comes_out(owner_api: ApiClient) -> None:
         ({"expires_at": "9999-12-31T23:59:59-23:00"}, ["expires_at"]),
         ({"expires_at": "2031-02-30T00:00:00Z"}, ["expires_at"]),
         ({"expires_at": 1}, ["expires_at"]),
-        ({"type": "community", "expires_at": "2031-01-01T00:00:00Z"}, ["body"]),
+        ({"type": "community", "expires_at": "2031-01-01T00:00:00Z"}, ["expires_at"]),
         ({"field_values": []}, ["field_values"]),
         ({"field_values": {"nope": 1}}, ["field_values"]),
         ({"field_values": {"seats": "many"}}, ["field_values"]),
