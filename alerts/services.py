@@ -5,7 +5,8 @@ from __future__ import annotations
 import base64
 import secrets
 import uuid
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from django.db import transaction
@@ -30,6 +31,17 @@ PREVIOUS_SECRET_LIFETIME = timedelta(hours=24)
 MAX_WEBHOOKS = 20
 ALERTS_KEPT = timedelta(days=90)
 TESTS_PER_MINUTE = 10
+BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an alert tells of its subject, once per ``key``."""
+
+    subject: Model
+    key: str
+    message: str
+    data: Mapping[str, object] = field(default_factory=dict)
 
 
 def raise_alert(
@@ -47,19 +59,27 @@ def raise_alert(
     unavailable: the row is the queue, and the task only speeds it up. An event for
     programs is not stored if no webhook gets it.
     """
+    raise_alerts(team_id, event, [Told(subject, key, message, data or {})])
+
+
+def raise_alerts(team_id: uuid.UUID, event: Event, told: Iterable[Told]) -> None:
+    """Send an event to the team for each subject, as :func:`raise_alert` does."""
     if event.is_for_programs and not webhooks_to_post(team_id, event).exists():
         return
-    alert = Alert(
-        team_id=team_id,
-        event=event,
-        key=alert_key(event, key),
-        subject_id=subject.pk,
-        subject_label=str(subject)[:254],
-        message=message[:1000],
-        data=dict(data or {}),
-        is_for_programs=event.is_for_programs,
-    )
-    Alert.objects.bulk_create([alert], ignore_conflicts=True)
+    alerts = [
+        Alert(
+            team_id=team_id,
+            event=event,
+            key=alert_key(event, one.key),
+            subject_id=one.subject.pk,
+            subject_label=str(one.subject)[:254],
+            message=one.message[:1000],
+            data=dict(one.data),
+            is_for_programs=event.is_for_programs,
+        )
+        for one in told
+    ]
+    Alert.objects.bulk_create(alerts, BATCH, ignore_conflicts=True)
     wake(Task.DISPATCH_ALERTS)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable, Mapping
 from typing import Any, Protocol, cast
 
 from django.db import models
@@ -8,6 +9,8 @@ from django.utils import timezone
 
 from audit.models import AuditEvent
 from audit.tags import EventTag
+
+BATCH = 1000
 
 
 class AuditActor(Protocol):
@@ -39,7 +42,29 @@ def record(
     own, so the caller passes it. ``data`` never holds a secret: everyone with access
     to the audit log sees all of it.
     """
-    return AuditEvent.objects.create(
+    event = _event(actor, tag, subject, team_id, data)
+    event.save(force_insert=True)
+    return event
+
+
+def record_all(
+    actor: AuditActor,
+    tag: EventTag,
+    changes: Iterable[tuple[models.Model, Mapping[str, object]]],
+) -> list[AuditEvent]:
+    """Write an event for each subject with its data, as :func:`record` does."""
+    events = [_event(actor, tag, subject, None, data) for subject, data in changes]
+    return AuditEvent.objects.bulk_create(events, BATCH)
+
+
+def _event(
+    actor: AuditActor,
+    tag: EventTag,
+    subject: models.Model,
+    team_id: uuid.UUID | None,
+    data: Mapping[str, object],
+) -> AuditEvent:
+    return AuditEvent(
         team_id=team_id or cast("Any", subject).team_id,
         tag=tag,
         actor_kind=actor.kind,
@@ -48,7 +73,7 @@ def record(
         subject_kind=subject._meta.label_lower,
         subject_id=subject.pk,
         subject_label=str(subject)[:254],
-        data=data,
+        data=dict(data),
         address=actor.address,
         request_id=actor.request_id,
         created_at=timezone.now(),

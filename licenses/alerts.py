@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import uuid
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
 
 from alerts.events import Event
-from alerts.services import raise_alert
+from alerts.services import Told, raise_alert, raise_alerts
 from audit.models import AuditEvent
 from licenses.models import Customer, License, NoticeKind
 from licenses.notices import note
@@ -46,13 +47,21 @@ def alert_revocation(actor: Actor, license: License) -> None:
 
 def tell_issued(actor: Actor, license: License) -> None:
     """Tell programs and the customer of a new license, in its transaction."""
-    raise_license_event(
-        license,
-        Event.LICENSE_ISSUED,
-        key=str(license.pk),
-        message=f"{actor.label} issued {named(license)}.",
-    )
+    tell_programs_of_issued(actor, [license])
     note(license, NoticeKind.LICENSE_ISSUED, "")
+
+
+def tell_programs_of_issued(actor: Actor, licenses: Sequence[License]) -> None:
+    """Tell programs of new licenses of one team, and no customer."""
+    told = (
+        _told(
+            license,
+            key=str(license.pk),
+            message=f"{actor.label} issued {named(license)}.",
+        )
+        for license in licenses
+    )
+    raise_alerts(actor.team_id, Event.LICENSE_ISSUED, told)
 
 
 def tell_changed(
@@ -96,18 +105,29 @@ def tell_of_customer(
     event: Event, customer: Customer, change: AuditEvent, changed: Iterable[str] = ()
 ) -> None:
     """Tell programs of a change of a customer, once for its audit event."""
+    tell_of_customers(event, customer.team_id, [(customer, change, changed)])
+
+
+def tell_of_customers(
+    event: Event,
+    team_id: uuid.UUID,
+    changes: Iterable[tuple[Customer, AuditEvent, Iterable[str]]],
+) -> None:
+    """Tell programs of a change of each customer, as :func:`tell_of_customer` does."""
+    raise_alerts(team_id, event, (_told_of(event, *change) for change in changes))
+
+
+def _told_of(
+    event: Event, customer: Customer, change: AuditEvent, changed: Iterable[str]
+) -> Told:
     names = sorted(changed)
     what = f": {', '.join(names)}" if names else ""
-    raise_alert(
-        team_id=customer.team_id,
-        event=event,
-        subject=customer,
-        key=str(change.pk),
-        message=(
-            f"{change.actor_label} {_CUSTOMER_WORDS[event]} the customer "
-            f"{customer.name}{what}."
-        ),
-        data={
+    return Told(
+        customer,
+        str(change.pk),
+        f"{change.actor_label} {_CUSTOMER_WORDS[event]} the customer "
+        f"{customer.name}{what}.",
+        {
             "email": customer.email,
             "custom_id": customer.custom_id,
             "archived_at": instant(customer.archived_at),
@@ -201,13 +221,16 @@ def raise_license_event(
     license: License, event: Event, *, key: str, message: str, **data: object
 ) -> None:
     """Raise an event about a license, with what all of them tell of it."""
-    raise_alert(
-        team_id=license.team_id,
-        event=event,
-        subject=license,
-        key=key,
-        message=message,
-        data={
+    told = _told(license, key=key, message=message, **data)
+    raise_alerts(license.team_id, event, [told])
+
+
+def _told(license: License, *, key: str, message: str, **data: object) -> Told:
+    return Told(
+        license,
+        key,
+        message,
+        {
             "customer": license.customer.name,
             "customer_id": str(license.customer_id),
             "application": license.application.slug,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -15,12 +15,17 @@ from portal.errors import Invalid
 
 
 def field_columns(
-    application: Application, values: Mapping[str, object]
+    application: Application,
+    values: Mapping[str, object],
+    known: Iterable[LicenseField] | None = None,
 ) -> dict[str, Any]:
-    """Validate values, and return the columns that store them."""
-    fields = {
-        field.name: field for field in license_fields_for_application(application)
-    }
+    """Validate values, and return the columns that store them.
+
+    ``known`` are the application's fields, if the caller has them.
+    """
+    if known is None:
+        known = license_fields_for_application(application)
+    fields = {field.name: field for field in known}
     _check_values(application, fields, values)
     given = {name: value for name, value in values.items() if value is not None}
     passwords = {

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from django.db import connection, transaction
@@ -17,7 +17,7 @@ from licenses.alerts import (
 )
 from licenses.files.license_file import license_file
 from licenses.license_id import PURPOSE, generate_license_id
-from licenses.models import Application, Channel, Customer, License
+from licenses.models import Application, Channel, Customer, License, LicenseField
 from licenses.selectors import password_values, shown_field_values
 from licenses.services.field_values import field_columns, sealed_passwords
 from portal.crypto.fields import lookup_keyring
@@ -48,28 +48,62 @@ def issue_license(
         Invalid: the channel is another application's, or a field value is invalid.
         Conflict: the customer or the application is archived.
     """
+    license = draft_license(
+        actor=actor,
+        customer=customer,
+        application=application,
+        type=type,
+        channel=channel,
+        expires_at=expires_at,
+        field_values=field_values,
+    )
+    require_unarchived_application(application)
+    save_valid(license)
+    record(actor, EventTag.LICENSE_ISSUED, license, **audited_terms(license))
+    tell_issued(actor, license)
+    return license
+
+
+def draft_license(
+    *,
+    actor: Actor,
+    customer: Customer,
+    application: Application,
+    type: str,
+    channel: Channel | None = None,
+    expires_at: datetime | None = None,
+    field_values: Mapping[str, object] | None = None,
+    known_fields: Iterable[LicenseField] | None = None,
+) -> License:
+    """Return a license that :func:`issue_license` would issue, without saving it.
+
+    ``known_fields`` are the application's license fields, if the caller has them.
+
+    Raises:
+        Invalid: the channel is another application's, or a field value is invalid.
+        Conflict: the customer is archived.
+    """
     actor.require(Permission.LICENSE_ISSUE, team_id=customer.team_id)
     _require_one_team(customer, application)
     if customer.archived_at is not None:
         raise Conflict("customer_archived", "Restore the customer first.")
-    _require_unarchived(application)
     license_id = generate_license_id()
-    license = License(
+    return License(
         team_id=customer.team_id,
         customer=customer,
         application=application,
         channel=_channel_of(application, channel),
         type=type,
         expires_at=expires_at,
-        **field_columns(application, field_values or {}),
+        **field_columns(application, field_values or {}, known_fields),
         license_id=license_id,
         license_id_digest=lookup_keyring().digest(license_id.reveal(), purpose=PURPOSE),
     )
-    save_valid(license)
-    ends = _instant(expires_at)
-    record(actor, EventTag.LICENSE_ISSUED, license, type=type, expires_at=ends)
-    tell_issued(actor, license)
-    return license
+
+
+def audited_terms(license: License) -> dict[str, object]:
+    """Return what the audit event of a new license tells."""
+    return {"type": license.type, "expires_at": _instant(license.expires_at)}
 
 
 @transaction.atomic
@@ -223,7 +257,8 @@ def _require_one_team(customer: Customer, application: Application) -> None:
         raise Invalid({"application": ["Choose an application of your team."]})
 
 
-def _require_unarchived(application: Application) -> None:
+def require_unarchived_application(application: Application) -> None:
+    """Raise Conflict if the application is archived; keep it from that otherwise."""
     # Locked as a foreign key would be at the end, when it could have been archived.
     # Others can issue licenses meanwhile.
     with connection.cursor() as cursor:

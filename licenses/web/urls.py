@@ -13,6 +13,8 @@ from licenses.web import (
     license_changes,
     licenses,
 )
+from licenses.web.imports import customers as imported_customers
+from licenses.web.imports import licenses as imported_licenses
 
 urlpatterns: list[URLPattern] = [
     path("licenses", licenses.licenses, name="licenses"),
@@ -22,6 +24,12 @@ urlpatterns: list[URLPattern] = [
     path("licenses/revoke", bulk.revoke, name="licenses-bulk-revoke"),
     path(
         "licenses/results/<uuid:submission>", bulk.result, name="licenses-bulk-result"
+    ),
+    path("licenses/import", imported_licenses.import_licenses, name="licenses-import"),
+    path(
+        "licenses/import.csv",
+        imported_licenses.licenses_template,
+        name="licenses-import-template",
     ),
     path("licenses/new", issue.issue, name="licenses-add"),
     path("licenses/<uuid:license_id>", licenses.license_detail, name="licenses-detail"),
@@ -84,6 +92,14 @@ urlpatterns: list[URLPattern] = [
     path("customers", customers.customers, name="customers"),
     path("customers.csv", customers.export_customers, name="customers-export"),
     path("customers/archive", bulk.archive, name="customers-bulk-archive"),
+    path(
+        "customers/import", imported_customers.import_customers, name="customers-import"
+    ),
+    path(
+        "customers/import.csv",
+        imported_customers.customers_template,
+        name="customers-import-template",
+    ),
     path("customers/new", customers.add_customer, name="customers-add"),
     path(
         "customers/<uuid:customer_id>/edit",

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from django.http import HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
@@ -15,7 +15,10 @@ from portal.http.keyset import in_batches
 from portal.limits.waiting import waiting
 from teams.web.base import TeamRequest, team_url
 from teams.web.lists.filters import PageFilter
+from teams.web.lists.spreadsheets import csv_text
 from teams.web.lists.tables import Table
+
+CSV = "text/csv; charset=utf-8"
 
 
 def export_list(
@@ -41,11 +44,17 @@ def export_list(
     batches = each_waiting_at_most(REQUEST_SECONDS, prepared)
     lines = _waiting_for_reader(request.team.pk, table.csv(batches))
     next(lines)  # or it is refused
-    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(lines, content_type=CSV)
     file = f"{name}-{request.team.slug}-{timezone.localdate():%Y-%m-%d}.csv"
     response.headers["Content-Disposition"] = f'attachment; filename="{file}"'
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def csv_template(columns: Iterable[str], name: str) -> HttpResponse:
+    """Send a file with nothing but the head of an import."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}-template.csv"'}
+    return HttpResponse(csv_text([columns]), content_type=CSV, headers=headers)
 
 
 def _waiting_for_reader(team_id: uuid.UUID, lines: Iterator[str]) -> Iterator[str]:

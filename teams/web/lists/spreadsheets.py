@@ -20,6 +20,14 @@ def csv_text(rows: Iterable[Iterable[str]]) -> str:
 
 
 def plain_cell(text: str) -> str:
-    """Return the text so that no spreadsheet runs it as a formula."""
-    start = unicodedata.normalize("NFKC", text[:1])
+    """Return the text so that no spreadsheet runs it as a formula.
+
+    Different texts stay different, so that :func:`entered_cell` can undo it.
+    """
+    start = unicodedata.normalize("NFKC", text.lstrip("'")[:1])
     return f"'{text}" if start.startswith(FORMULA_STARTS) else text
+
+
+def entered_cell(cell: str) -> str:
+    """Return what a cell was before :func:`plain_cell`."""
+    return cell[1:] if cell.startswith("'") and plain_cell(cell[1:]) == cell else cell

@@ -114,6 +114,17 @@ spec:
         - name: cache
           image: redis:7.4
 """
+_CUSTOMERS_TEXT = """\
+name,email,custom_id
+Halvorsen Shipping AS,it@halvorsen.example,CRM-2001
+Müller & Söhne GmbH,admin@mueller.example,CRM-2002
+A customer with another name,ops@example.com,CRM-1000
+"""
+_LICENSES_TEXT = """\
+customer,email,custom_id,application,channel,type,expires,field:seats
+Halvorsen Shipping AS,,CRM-2001,kestrel-server,stable,paid,2031-12-31,250
+,,CRM-1007,kestrel-edge,nightly,gold,yesterday,
+"""
 _UNREACHABLE = {"endpoint": "localhost:1", "username": "kestrel", "secret": "wrong"}
 
 # Before the first account exists; afterwards it only redirects.
@@ -139,7 +150,7 @@ _ROUTES = {
         customer-view:check customer-view:pulls customer-view:license-file
         customer-view:people customer-view:mails
         customer-look customer-mails customer-look-logo-remove
-        licenses-bulk-result
+        licenses-bulk-result customers-import licenses-import
         licenses licenses-add licenses-detail licenses-edit licenses-revoke
         licenses-replace-id licenses-credentials-add licenses-credentials-edit
         licenses-credentials-rotate licenses-credentials-revoke
@@ -211,6 +222,8 @@ PAGES = (
     PortalPage("licenses-bulk-channel", query={"id": "{license_id}"}),
     PortalPage("licenses-bulk-revoke", query={"all": "1", "type": "trial"}),
     PortalPage("customers-bulk-archive", query={"all": "1"}),
+    PortalPage("customers-import", state="effect", sends={"text": _CUSTOMERS_TEXT}),
+    PortalPage("licenses-import", state="problems", sends={"text": _LICENSES_TEXT}),
     PortalPage("licenses", state="by-expiry", query={"sort": "expires"}),
     PortalPage("customers", state="by-name", query={"sort": "name"}),
     PortalPage("licenses-detail", state="revoked", values=_REVOKED),

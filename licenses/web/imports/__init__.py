@@ -1,0 +1,1 @@
+"""Import of customers and licenses from CSV: what it would do first, then all of it."""
