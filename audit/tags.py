@@ -12,6 +12,7 @@ from enum import StrEnum
 class EventTag(StrEnum):
     TEAM_CREATED = "team:created"
     TEAM_CHANGED = "team:changed"
+    TEAM_EXPORTED = "team:exported"
     INVITATION_SENT = "invitation:sent"
     INVITATION_RENEWED = "invitation:renewed"
     INVITATION_WITHDRAWN = "invitation:withdrawn"
@@ -102,6 +103,7 @@ class EventTag(StrEnum):
 _WORDS: dict[str, str] = {
     EventTag.TEAM_CREATED: "Team created",
     EventTag.TEAM_CHANGED: "Team settings changed",
+    EventTag.TEAM_EXPORTED: "Team's data exported",
     EventTag.INVITATION_SENT: "Invitation sent",
     EventTag.INVITATION_RENEWED: "Invitation sent again",
     EventTag.INVITATION_WITHDRAWN: "Invitation withdrawn",

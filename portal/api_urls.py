@@ -8,6 +8,7 @@ from alerts.api import views as alerts
 from customers.api import license as held
 from customers.api import listed_images, look, mails
 from customers.api import views as contacts
+from export.api import TeamExportView
 from images.api import views as images
 from licenses.api import (
     applications,
@@ -29,6 +30,7 @@ urlpatterns = [
     path("docs", reference.docs, name="docs"),
     path("docs/<slug:section>", reference.docs, name="docs-section"),
     path("team", teams.TeamDetailView.as_view()),
+    path("team/export", TeamExportView.as_view()),
     path("team/look", look.LookView.as_view()),
     path("team/contact-mail", mails.MailChoiceView.as_view()),
     path("members", teams.MembersView.as_view()),

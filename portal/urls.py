@@ -6,6 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path, reverse
 from django.views.generic import RedirectView
 
 from customers.web import urls as customer_urls
+from export.web import urlpatterns as export_urls
 from images.web.notifications import registry_notifications
 from licenses.web.license_root import license_root
 from portal.guide.views import help_page
@@ -29,6 +30,7 @@ team_pages: list[URLPattern | URLResolver] = [
     path("", include("images.web.urls")),
     path("", include(customer_urls.team_urlpatterns)),
     path("", include(search_urls)),
+    path("", include(export_urls)),
 ]
 
 # Named as the folders of the built guide are.

@@ -11,6 +11,7 @@ from enum import StrEnum
 class Permission(StrEnum):
     TEAM_READ = "team:read"
     TEAM_MANAGE = "team:manage"
+    TEAM_EXPORT = "team:export"
     MEMBER_MANAGE = "member:manage"
     AUDIT_READ = "audit:read"
     APPLICATION_READ = "application:read"
@@ -62,7 +63,7 @@ _READ = frozenset(
 
 PERMISSIONS: dict[Role, frozenset[Permission]] = {
     Role.OWNER: frozenset(Permission),
-    Role.ADMIN: frozenset(Permission),
+    Role.ADMIN: frozenset(Permission) - {P.TEAM_EXPORT},
     Role.DEVELOPER: _READ
     | {
         P.APPLICATION_MANAGE,

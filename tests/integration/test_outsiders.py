@@ -36,6 +36,7 @@ ROUTES = {
     "docs/<slug:section>": Route(PUBLIC),
     "": Route(PUBLIC),
     "team": Route(ACTION),
+    "team/export": Route(ACTION),
     "team/look": Route(ACTION),
     "team/contact-mail": Route(ACTION),
     "members": Route(LIST),

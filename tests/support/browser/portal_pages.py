@@ -133,7 +133,7 @@ SET_UP = PortalPage("set-up", Visitor.NOBODY)
 # Pages in the state in which a visitor first sees them.
 _ROUTES = {
     Visitor.OWNER: """
-        dashboard search pulls why manifest audit team-settings
+        dashboard search pulls why manifest audit team-settings team-export
         registries-add registries-detail registries-edit registries-credential
         registries-duplicate registries-delete private-registry
         images image-names images-detail images-delete images-tag images-tag-delete

@@ -20,7 +20,7 @@ READS = {
 # Written out, so that a change of what a role may do is seen twice.
 TABLE = {
     "owner": {permission.value for permission in Permission},
-    "admin": {permission.value for permission in Permission},
+    "admin": {permission.value for permission in Permission} - {"team:export"},
     "developer": READS
     | {
         "application:manage",
