@@ -4,7 +4,7 @@ from django.db.models import QuerySet
 from django_filters import rest_framework as filters
 
 from alerts.events import LISTED
-from alerts.models import Alert, DeliveryState
+from alerts.models import Alert, DeliveryState, Webhook
 from portal.http.values import CreatedFilter
 
 
@@ -23,6 +23,19 @@ class AlertFilter(CreatedFilter):
         self, rows: QuerySet[Alert], _name: str, text: str
     ) -> QuerySet[Alert]:
         return rows.filter(acknowledged_at__isnull=text == "false")
+
+
+class WebhookFilter(CreatedFilter):
+    name = filters.CharFilter()
+    state = filters.ChoiceFilter(
+        choices=[("enabled", "enabled"), ("disabled", "disabled")],
+        method="filter_state",
+    )
+
+    def filter_state(
+        self, rows: QuerySet[Webhook], _name: str, state: str
+    ) -> QuerySet[Webhook]:
+        return rows.filter(disabled_at__isnull=state == "enabled")
 
 
 class DeliveryFilter(CreatedFilter):

@@ -99,6 +99,17 @@ class CustomerLinkQuerySet(TeamOwnedQuerySet["CustomerLink"]):
             used_at=None, withdrawn_at=None, expires_at__gt=timezone.now()
         )
 
+    def in_state(self, state: str) -> Self:
+        """Keep links in one of ``CustomerLink.STATES``."""
+        if state == "used":
+            return self.exclude(used_at=None)
+        unused = self.filter(used_at=None)
+        if state == "withdrawn":
+            return unused.exclude(withdrawn_at=None)
+        if state == "expired":
+            return unused.filter(withdrawn_at=None, expires_at__lte=timezone.now())
+        return self.open().filter(opened_at__isnull=state == "sent")
+
 
 class CustomerLink(TeamOwned):
     """One mail to a contact, with a link that signs them in once.

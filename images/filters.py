@@ -10,6 +10,7 @@ from portal.http.values import CreatedFilter, InstantFilter
 
 
 class ImageFilter(CreatedFilter):
+    name = filters.CharFilter()
     search = filters.CharFilter(
         field_name="name", lookup_expr="startswith", label="Beginning of the name"
     )

@@ -8,6 +8,7 @@ from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema_field
 
 from licenses.models import (
+    Application,
     Customer,
     License,
     LicenseQuerySet,
@@ -130,12 +131,12 @@ class LicenseFilter(ArchivableFilter):
     def filter_customer(
         self, rows: LicenseQuerySet, _name: str, text: str
     ) -> LicenseQuerySet:
-        return rows.filter(_named("customer", "custom_id", text))
+        return rows.filter(named("customer", "custom_id", text))
 
     def filter_channel(
         self, rows: LicenseQuerySet, _name: str, text: str
     ) -> LicenseQuerySet:
-        return rows.filter(_named("channel", "slug", text))
+        return rows.filter(named("channel", "slug", text))
 
     def filter_search(
         self, rows: LicenseQuerySet, _name: str, text: str
@@ -159,10 +160,18 @@ class PullCredentialFilter(CreatedFilter):
 
 
 def _of_application(text: str) -> Q:
-    return _named("application", "slug", text)
+    return named("application", "slug", text)
 
 
-def _named(relation: str, name: str, text: str) -> Q:
+def applications_named(team_id: uuid.UUID, text: str) -> QuerySet[Application]:
+    """Return the team's application with this ID or slug, or nothing."""
+    named = Q(slug=text)
+    if identifier := parse_id(text):
+        named |= Q(pk=identifier)
+    return Application.objects.for_team(team_id).filter(named)
+
+
+def named(relation: str, name: str, text: str) -> Q:
     """Match rows whose related row has this ID or name."""
     named = Q(**{f"{relation}__{name}": text})
     identifier = parse_id(text)

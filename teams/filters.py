@@ -4,10 +4,29 @@ from django_filters import rest_framework as filters
 
 from audit.tags import EventTag
 from portal.http.values import CreatedFilter
-from teams.models import ApiToken, ApiTokenQuerySet
+from teams.models import ROLES, ApiToken, ApiTokenQuerySet
+
+
+class MemberFilter(CreatedFilter):
+    email = filters.CharFilter(field_name="user__email", lookup_expr="iexact")
+    role = filters.ChoiceFilter(choices=ROLES)
+
+
+class InvitationFilter(CreatedFilter):
+    email = filters.CharFilter(lookup_expr="iexact")
+    role = filters.ChoiceFilter(choices=ROLES)
+
+
+class ServiceAccountFilter(CreatedFilter):
+    name = filters.CharFilter()
+    role = filters.ChoiceFilter(choices=ROLES)
 
 
 class ApiTokenFilter(CreatedFilter):
+    name = filters.CharFilter()
+    service_account = filters.UUIDFilter(
+        field_name="service_account_id", label="ID of a service account"
+    )
     kind = filters.ChoiceFilter(choices=ApiToken.Kind.choices)
     state = filters.ChoiceFilter(
         choices=[("active", "active"), ("stopped", "stopped")],

@@ -16,7 +16,7 @@ from alerts.api.serializers import (
     WebhookChangesSerializer,
     WebhookSerializer,
 )
-from alerts.filters import AlertFilter, DeliveryFilter
+from alerts.filters import AlertFilter, DeliveryFilter, WebhookFilter
 from alerts.models import Alert, Delivery, Webhook
 from alerts.selectors import (
     alerts_for_team,
@@ -63,6 +63,7 @@ class _Webhooks(TeamView[Webhook]):
 
 
 class WebhooksView(_Webhooks):
+    filterset_class = WebhookFilter
     orderings = ("created_at", "updated_at", "name")
 
     def get(self, request: Request) -> Response:

@@ -76,10 +76,10 @@ class CustomerLinkSerializer(RowSerializer[CustomerLink]):
 
 class NewCustomerLinksSerializer(InputSerializer):
     contacts = serializers.ListField(
-        child=serializers.UUIDField(),
+        child=serializers.CharField(max_length=254),
         allow_empty=False,
         max_length=100,
-        help_text="IDs of contacts of the customer",
+        help_text="IDs or e-mail addresses of contacts of the customer",
     )
     license = serializers.UUIDField(
         required=False,

@@ -18,6 +18,7 @@ from customers.api.serializers import (
     NewCustomerLinksSerializer,
     SentCustomerLinksSerializer,
 )
+from customers.filters import ContactFilter, CustomerLinkFilter
 from customers.mail import site_of
 from customers.models import Contact, ContactRole, CustomerLink
 from customers.selectors import contacts_of_customer, links_of_customer
@@ -31,7 +32,7 @@ from customers.services.links import send_links, withdraw_link
 from licenses.models import Customer, License
 from licenses.selectors import customers_for_team, licenses_for_team
 from portal.errors import Invalid
-from teams.api.base import TeamView, find_by_id_or_name
+from teams.api.base import TeamView, by_id_or_name, find_by_id_or_name
 from teams.api.conditions import conditional
 from teams.api.idempotency import idempotent
 from teams.permissions import Permission
@@ -59,6 +60,7 @@ class _Contacts(_OfCustomer):
 
 
 class ContactsView(_Contacts):
+    filterset_class = ContactFilter
     orderings = ("created_at", "updated_at", "email")
 
     def get(self, request: Request, customer_id: str) -> Response:
@@ -114,6 +116,8 @@ class _Links(_OfCustomer):
 
 
 class CustomerLinksView(_Links):
+    filterset_class = CustomerLinkFilter
+
     def get(self, request: Request, customer_id: str) -> Response:
         """List the links that were mailed to a customer's contacts."""
         self.require(Permission.CUSTOMER_READ)
@@ -141,11 +145,12 @@ class CustomerLinksView(_Links):
         )
         return Response({"links": self.get_serializer(links, many=True).data}, 201)
 
-    def _chosen(self, customer: Customer, ids: list[uuid.UUID]) -> list[Contact]:
-        found = list(contacts_of_customer(customer).filter(pk__in=ids))
-        if len(found) < len(set(ids)):
+    def _chosen(self, customer: Customer, texts: list[str]) -> list[Contact]:
+        contacts = contacts_of_customer(customer)
+        found = [by_id_or_name(contacts, text, "email__iexact") for text in texts]
+        if None in found:
             raise Invalid({"contacts": ["Choose contacts of this customer."]})
-        return found
+        return list({contact.pk: contact for contact in found if contact}.values())
 
     def _named(self, customer: Customer, id: uuid.UUID | None) -> License | None:
         if id is None:

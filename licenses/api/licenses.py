@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce, Lower
 from django.http import HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -27,7 +29,7 @@ from licenses.api.serializers import (
     RevocationSerializer,
 )
 from licenses.filters import LicenseFilter
-from licenses.models import Application, Channel, Customer, License
+from licenses.models import NEVER, Application, Channel, Customer, License
 from licenses.selectors import (
     applications_for_team,
     channels_for_application,
@@ -62,7 +64,11 @@ class LicenseDetail(TeamView[License]):
 
 
 class LicensesView(LicenseDetail):
-    orderings = ("created_at", "updated_at")
+    orderings = ("created_at", "updated_at", "expires_at", "customer_name")
+    order_by: ClassVar[Mapping[str, Combinable]] = {
+        "expires_at": Coalesce("expires_at", Value(NEVER)),
+        "customer_name": Lower("customer__name"),
+    }
     filterset_class = LicenseFilter
 
     def get(self, request: Request) -> Response:

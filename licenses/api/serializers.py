@@ -21,6 +21,7 @@ from teams.permissions import Permission
 
 STATES = [(state.value, state.value) for state in LicenseState]
 CREDENTIAL_STATES = [(state.value, state.value) for state in CredentialState]
+_TYPE = "In the license file, `paid` is called `prod`"
 _EMAIL = "An e-mail address, or empty"
 _KEPT = serializers.CharField(read_only=True, help_text="Why it is archived")
 
@@ -155,8 +156,13 @@ class LicenseSerializer(RowSerializer[License]):
 
     customer = serializers.UUIDField(source="customer_id")
     customer_name = serializers.CharField(source="customer.name")
+    customer_custom_id = serializers.CharField(
+        source="customer.custom_id", help_text="Or empty"
+    )
     application = serializers.CharField(source="application.slug")
     channel = serializers.UUIDField(source="channel_id")
+    channel_slug = serializers.CharField(source="channel.slug")
+    type = serializers.ChoiceField(choices=License.Type.choices, help_text=_TYPE)
     state = serializers.SerializerMethodField()
     revoked_by = serializers.EmailField(
         source="revoked_by.email", read_only=True, default=None, allow_null=True
@@ -171,9 +177,11 @@ class LicenseSerializer(RowSerializer[License]):
             "id",
             "customer",
             "customer_name",
+            "customer_custom_id",
             "application",
             "application_id",
             "channel",
+            "channel_slug",
             "type",
             "state",
             "expires_at",
@@ -226,7 +234,7 @@ class NewLicenseSerializer(InputSerializer):
         default=None,
         help_text="ID or slug; defaults to the default channel",
     )
-    type = serializers.ChoiceField(choices=License.Type.choices)
+    type = serializers.ChoiceField(choices=License.Type.choices, help_text=_TYPE)
     expires_at = InstantField(
         allow_null=True, default=None, help_text="An exact instant, or null for never"
     )
@@ -242,7 +250,9 @@ class LicenseChangesSerializer(InputSerializer):
     channel = serializers.CharField(
         max_length=64, allow_null=True, required=False, help_text="ID or slug"
     )
-    type = serializers.ChoiceField(choices=License.Type.choices, required=False)
+    type = serializers.ChoiceField(
+        choices=License.Type.choices, required=False, help_text=_TYPE
+    )
     expires_at = InstantField(allow_null=True, required=False)
     field_values = serializers.DictField(
         child=serializers.JSONField(allow_null=True),

@@ -27,7 +27,7 @@ from registries.api.serializers import (
     RegistryTestSerializer,
 )
 from registries.checks.attempt import check_credential_now
-from registries.filters import RegistryFilter
+from registries.filters import CheckFilter, RegistryFilter
 from registries.models import CredentialCheck, ExternalRegistry
 from registries.selectors import (
     checks_of_registry,
@@ -258,6 +258,7 @@ class RegistryDuplicateView(_Registries):
 
 class RegistryChecksView(RegistryView[CredentialCheck]):
     serializer_class = CredentialCheckSerializer
+    filterset_class = CheckFilter
 
     def get_queryset(self) -> QuerySet[CredentialCheck]:
         return checks_of_registry(self.registry)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar, cast
 
 from django.db.models import Model, QuerySet
+from django.db.models.expressions import Combinable
 from django.http import Http404
 from django_filters.rest_framework import FilterSet
 from rest_framework import serializers
@@ -41,6 +42,8 @@ class TeamView(GenericAPIView[Any], Generic[ModelT]):
     # Of its list: what it is ordered by, and what else it can be.
     ordering: ClassVar[Sequence[str] | None] = None
     orderings: ClassVar[tuple[str, ...]] = ("created_at",)
+    # The expressions of those that are no columns, or have nulls.
+    order_by: ClassVar[Mapping[str, Combinable]] = {}
     filterset_class: ClassVar[type[FilterSet]] = CreatedFilter
 
     @property

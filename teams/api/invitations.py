@@ -18,6 +18,7 @@ from teams.api.serializers import (
     NewInvitationSerializer,
     SentInvitationSerializer,
 )
+from teams.filters import InvitationFilter
 from teams.invitations import (
     invite,
     mailed_link,
@@ -46,6 +47,7 @@ class _Invitations(TeamView[Invitation]):
 
 
 class InvitationsView(_Invitations):
+    filterset_class = InvitationFilter
     orderings = ("created_at", "updated_at", "email")
 
     def get(self, request: Request) -> Response:

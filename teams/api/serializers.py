@@ -162,8 +162,11 @@ class CreatedApiTokenSerializer(ApiTokenSerializer):
 class NewApiTokenSerializer(InputSerializer):
     kind = serializers.ChoiceField(choices=ApiToken.Kind.choices)
     name = serializers.CharField(max_length=150)
-    service_account = serializers.UUIDField(
-        allow_null=True, default=None, help_text="For kind service_account"
+    service_account = serializers.CharField(
+        max_length=150,
+        allow_null=True,
+        default=None,
+        help_text="ID or name, for kind service_account",
     )
     role = serializers.ChoiceField(
         choices=ROLES, allow_null=True, default=None, help_text="For kind team"

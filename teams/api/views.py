@@ -12,7 +12,7 @@ from audit.selectors import audit_events_for_team
 from portal.errors import Invalid
 from portal.http.values import parse_id
 from teams import api_tokens, services
-from teams.api.base import TeamView, refuse_unknown
+from teams.api.base import TeamView, by_id_or_name, refuse_unknown
 from teams.api.conditions import conditional
 from teams.api.idempotency import idempotent
 from teams.api.serializers import (
@@ -28,7 +28,12 @@ from teams.api.serializers import (
     TeamChangesSerializer,
     TeamSerializer,
 )
-from teams.filters import ApiTokenFilter, AuditEventFilter
+from teams.filters import (
+    ApiTokenFilter,
+    AuditEventFilter,
+    MemberFilter,
+    ServiceAccountFilter,
+)
 from teams.locks import lock_members
 from teams.models import ApiToken, Membership, ServiceAccount, Team, User
 from teams.permissions import Permission, Role
@@ -78,6 +83,7 @@ class _Members(TeamView[Membership]):
 
 
 class MembersView(_Members):
+    filterset_class = MemberFilter
     orderings = ("created_at", "updated_at")
 
     def get(self, request: Request) -> Response:
@@ -166,6 +172,7 @@ class _ServiceAccounts(TeamView[ServiceAccount]):
 
 
 class ServiceAccountsView(_ServiceAccounts):
+    filterset_class = ServiceAccountFilter
     orderings = ("created_at", "updated_at", "name")
 
     def get(self, request: Request) -> Response:
@@ -261,11 +268,11 @@ class ApiTokensView(_ApiTokens):
         membership = members.filter(user_id=self.actor.id).first()
         return membership.user if membership else None
 
-    def _service_account(self, identifier: uuid.UUID | None) -> ServiceAccount | None:
-        if identifier is None:
+    def _service_account(self, text: str | None) -> ServiceAccount | None:
+        if text is None:
             return None
         accounts = service_accounts_for_team(self.team_id)
-        service_account = accounts.filter(pk=identifier).first()
+        service_account = by_id_or_name(accounts, text, "name")
         if service_account is None:
             raise Invalid({"service_account": ["Choose a service account."]})
         return service_account

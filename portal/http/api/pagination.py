@@ -9,14 +9,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 ORDERING, TOTAL = "ordering", "total"
+_KEY = "order_key"
 PARAMETERS = frozenset({"cursor", "page_size", ORDERING, TOTAL})
 
 
 class CursorPages(CursorPagination):
     """Pages of at most 100, newest first, that stay stable while rows are added.
 
-    ``ordering`` chooses one of the view's ``orderings``, which are never null, and with
-    "-" its reverse. ``total=true`` also counts the list.
+    ``ordering`` chooses one of the view's ``orderings``, and with "-" its reverse. What
+    is ordered by is never null: ``order_by`` of the view has the expression, where it
+    is no column. ``total=true`` also counts the list.
     """
 
     ordering = ("-created_at", "-id")
@@ -29,9 +31,10 @@ class CursorPages(CursorPagination):
     def paginate_queryset(
         self, queryset: Any, request: Request, view: Any = None
     ) -> list[Any] | None:
-        self.ordering = (
-            _ordering(request, view) or getattr(view, "ordering", None) or self.ordering
-        )
+        if ordering := _ordering(request, view):
+            queryset, self.ordering = _ordered(queryset, view, *ordering)
+        else:
+            self.ordering = getattr(view, "ordering", None) or self.ordering
         if _wants_total(request):
             self.total = queryset.order_by().count()
         try:
@@ -88,6 +91,16 @@ def _ordering(request: Request, view: Any) -> tuple[str, str] | None:
         message = f"Send one of {known}, or one of them after a - for descending."
         raise ValidationError({ORDERING: [message]})
     return text, "-id" if text.startswith("-") else "id"
+
+
+def _ordered(queryset: Any, view: Any, text: str, *more: str) -> tuple[Any, Any]:
+    """Return the rows with what they are ordered by, and its name."""
+    name = text.removeprefix("-")
+    expressions = getattr(view, "order_by", {})
+    if name not in expressions:
+        return queryset, (text, *more)
+    sign = "-" if text.startswith("-") else ""
+    return queryset.annotate(**{_KEY: expressions[name]}), (f"{sign}{_KEY}", *more)
 
 
 def _orderings(view: Any) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from licenses.models import Customer, License
 from teams.models import Team
@@ -18,14 +19,24 @@ from tests.integration.test_outsiders import (
 )
 from tests.support.clients.api import ApiClient
 from tests.support.rows.factories import (
+    ApplicationFactory,
+    ContactFactory,
+    CredentialCheckFactory,
     CustomerFactory,
+    CustomerLinkFactory,
+    ExternalRegistryFactory,
+    InvitationFactory,
     LicenseFactory,
     PullCredentialFactory,
     PullEventFactory,
+    RegistryShareFactory,
+    ServiceAccountFactory,
+    WebhookFactory,
 )
 from tests.support.rows.world import World, make_world
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
+NEVER = "9999"  # sorts after all instants
 
 
 @pytest.fixture
@@ -61,7 +72,7 @@ def test_every_list_is_ordered_and_counted(owner_api: ApiClient, world: World) -
                 query = f"?ordering={ordering}&total=true&page_size=100"
                 shown = owner_api.get(f"{path}{query}").json()
                 assert shown["total"] == len(shown["results"]), path
-                values = [row[name] for row in shown["results"]]
+                values = [row[name] or NEVER for row in shown["results"]]
                 is_reverse = ordering.startswith("-")
                 assert values == sorted(values, reverse=is_reverse), path
         for wrong in ("ordering=id", "ordering=", "total=1", "nope=1"):
@@ -147,3 +158,121 @@ def test_lists_are_filtered_by_what_they_belong_to(owner_api: ApiClient) -> None
     credentials = f"/licenses/{one.pk}/pull-credentials"
     assert found(f"{credentials}?state=ended") == [str(ended.pk)]
     assert len(found(f"{credentials}?state=current")) == 1
+
+
+def test_pulls_are_found_by_names_as_by_ids(owner_api: ApiClient) -> None:
+    team = owner_api.team
+    license: License = LicenseFactory(
+        team=team, application__slug="one", customer__custom_id="crm-1"
+    )
+    PullEventFactory(team=team, license=license, application_slug="one")
+    PullEventFactory(
+        team=team, license=license, application_slug="old", outcome="license_revoked"
+    )
+    stranger = LicenseFactory(customer__custom_id="crm-1", application__slug="theirs")
+    PullEventFactory(team=stranger.team, license=stranger, application_slug="one")
+
+    def slugs(query: str) -> list[str]:
+        rows = pages(owner_api, f"/pulls?{query}")
+        return sorted(row["application"] for row in rows)
+
+    for customer in (license.customer_id, "crm-1"):
+        assert slugs(f"customer={customer}") == ["old", "one"]
+    assert slugs("customer=crm-2") == slugs(f"customer={stranger.customer_id}") == []
+    assert slugs(f"application={license.application_id}") == ["one"]
+    assert slugs("application=old") == ["old"]
+    assert slugs(f"application={stranger.application_id}") == []
+    assert slugs("outcome=refused") == slugs("outcome=license_revoked") == ["old"]
+    assert slugs("outcome=allowed") == ["one"]
+
+
+def test_registries_are_found_by_application(owner_api: ApiClient) -> None:
+    team = owner_api.team
+    one = ApplicationFactory(team=team, slug="one")
+    ApplicationFactory(team=team, slug="other")
+    ApplicationFactory(slug="theirs")
+    ExternalRegistryFactory(team=team, slug="all.example")
+    few = ExternalRegistryFactory(team=team, slug="few.example", shared_with_all=False)
+    RegistryShareFactory(registry=few, application=one)
+
+    def slugs(application: object) -> list[str]:
+        rows = pages(owner_api, f"/registries?application={application}&ordering=slug")
+        return [row["slug"] for row in rows]
+
+    assert slugs("one") == slugs(one.pk) == ["all.example", "few.example"]
+    assert slugs("other") == ["all.example"]
+    assert slugs("theirs") == slugs("none") == []
+
+
+@pytest.mark.parametrize(
+    ("path", "matching", "other"),
+    [
+        ("registries/<str:registry>/checks", "outcome=valid", "outcome=rejected"),
+        ("webhooks", "state=enabled&name=ci", "state=disabled"),
+        ("members", "role=owner", "role=sales"),
+        ("service-accounts", "name=ci&role=developer", "name=cd"),
+        ("invitations", "email=NEW@acme.example&role=sales", "role=owner"),
+        (
+            "customers/<str:customer_id>/contacts",
+            "role=administrator&email=JO@initech.example",
+            "role=reader",
+        ),
+    ],
+)
+def test_lists_of_a_team_are_filtered_by_state_and_name(
+    owner_api: ApiClient, path: str, matching: str, other: str
+) -> None:
+    team = owner_api.team
+    world = make_world(team)
+    CredentialCheckFactory(registry=world.registry, outcome="valid")
+    WebhookFactory(team=team, name="ci")
+    ServiceAccountFactory(team=team, name="ci", role="developer")
+    InvitationFactory(team=team, email="new@acme.example", role="sales")
+    ContactFactory(
+        customer=world.license.customer,
+        email="jo@initech.example",
+        role="administrator",
+    )
+    at = address(path, world.ids)
+
+    assert pages(owner_api, f"{at}?{matching}")
+    rows = {row["id"] for row in pages(owner_api, f"{at}?{matching}")}
+    assert not rows & {row["id"] for row in pages(owner_api, f"{at}?{other}")}
+
+
+def test_links_are_filtered_by_what_became_of_them(owner_api: ApiClient) -> None:
+    contact = ContactFactory(customer__team=owner_api.team)
+    now = timezone.now()
+    later = now + timedelta(days=7)
+    made: dict[str, dict[str, Any]] = {
+        "sent": {},
+        "opened": {"opened_at": now},
+        "used": {"opened_at": now, "used_at": now, "expires_at": now},
+        "withdrawn": {"withdrawn_at": now},
+        "expired": {"opened_at": now, "expires_at": now},
+    }
+    for fields in made.values():
+        CustomerLinkFactory(contact=contact, **({"expires_at": later} | fields))
+    path = f"/customers/{contact.customer_id}/links"
+
+    for state in made:
+        assert [row["state"] for row in pages(owner_api, f"{path}?state={state}")] == [
+            state
+        ]
+    assert len(pages(owner_api, f"{path}?contact={contact.pk}")) == 5
+    assert pages(owner_api, f"{path}?license={contact.pk}") == []
+
+
+def test_licenses_are_ordered_by_expiry_and_customer(owner_api: ApiClient) -> None:
+    team = owner_api.team
+    for name, expires_at in (("b", None), ("C", BEGIN), ("a", BEGIN + timedelta(1))):
+        LicenseFactory(team=team, customer__name=name, expires_at=expires_at)
+
+    def order(ordering: str) -> str:
+        rows = pages(owner_api, f"/licenses?ordering={ordering}&page_size=1")
+        return "".join(row["customer_name"] for row in rows)
+
+    assert order("expires_at") == "Cab"
+    assert order("-expires_at") == "baC"
+    assert order("customer_name") == "abC"
+    assert order("-customer_name") == "Cba"
