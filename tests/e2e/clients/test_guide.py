@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -68,7 +69,8 @@ def test_commands_do_what_the_page_says(
 
     finished = shell(
         f"exec 2>&1\n{script}",
-        variables={name: variables[name] for name in page.variables},
+        variables={name: variables[name] for name in page.variables}
+        | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
     )
 
     assert finished.returncode == 0, finished.stdout

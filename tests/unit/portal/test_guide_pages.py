@@ -15,6 +15,11 @@ from registries.providers import PROVIDERS
 from registries.providers.amazon import web_identity
 from registries.providers.amazon.errors import OF_ACCESS_KEYS, OF_ROLES, of_trust
 from registries.providers.problems import Problem
+from tests.support.clients.generated import (
+    GO_CONFIGURATION,
+    GO_LIBRARIES,
+    OAPI_CODEGEN,
+)
 from tests.support.guide import GUIDE, LANGUAGES, Block, Page, is_printed, pages
 
 PAGES = pages()
@@ -84,6 +89,15 @@ def test_no_command_shows_a_secret_to_other_users_of_the_machine(page: Page) -> 
         for name in ("API_TOKEN", "PASSWORD", "LICENSE_ID"):
             arguments = [line for line in lines if f"${name}" in line]
             assert [line for line in arguments if line != f"${name}"] == []
+
+
+def test_clients_are_made_as_make_clients_does() -> None:
+    (page,) = [page for page in PAGES if page.name == "automate.md"]
+    commands = "".join(page.of("console"))
+
+    assert page.of("yaml") == [GO_CONFIGURATION]
+    assert f"go run {OAPI_CODEGEN} " in commands
+    assert f"go get {' '.join(GO_LIBRARIES)}\n" in commands
 
 
 def test_the_trust_policy_is_what_the_portal_shows(settings: Any) -> None:
