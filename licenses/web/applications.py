@@ -13,6 +13,7 @@ from licenses.models import Application
 from licenses.selectors import applications_with_licenses, channels_with_licenses
 from licenses.services import (
     change_application,
+    change_slug,
     create_application,
     delete_application,
 )
@@ -57,6 +58,10 @@ class ApplicationForm(EditForm):
     name = forms.CharField(
         max_length=150, help_text="The slug and all image names stay the same."
     )
+
+
+class ApplicationSlugForm(forms.Form):
+    slug = forms.CharField(max_length=SLUG_LENGTH, help_text=SLUG_HELP)
 
 
 TABLE = Table(
@@ -154,6 +159,44 @@ def edit_application(request: TeamRequest, application_slug: str) -> HttpRespons
         title=f"Rename {application.name}",
         done="The application is saved.",
         back=application_address(request, application),
+    )
+
+
+@team_page(Permission.APPLICATION_MANAGE)
+def change_application_slug(
+    request: TeamRequest, application_slug: str
+) -> HttpResponse:
+    """Change an application's slug, after showing whose image names stop working."""
+    application = find_application(request, application_slug)
+    form = ApplicationSlugForm(
+        request.POST if request.method == "POST" else None,
+        initial={"slug": application.slug},
+    )
+    is_possible = not application.image_repositories.exists()
+    form.fields["slug"].widget.attrs["disabled"] = not is_possible
+
+    def change() -> None:
+        change_slug(
+            actor=request.actor,
+            application=application,
+            slug=form.cleaned_data["slug"],
+            confirmed=application_slug,
+        )
+
+    return confirm(
+        request,
+        change,
+        form=form,
+        title=f"Change the slug of {application.name}",
+        details="licenses/application_slug.html",
+        submit="Change slug",
+        is_possible=is_possible,
+        done="The slug is changed.",
+        back=application_address(request, application),
+        after=lambda: team_url(
+            request, "applications-detail", application_slug=form.cleaned_data["slug"]
+        ),
+        application=application,
     )
 
 

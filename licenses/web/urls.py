@@ -133,6 +133,11 @@ urlpatterns: list[URLPattern] = [
         name="applications-edit",
     ),
     path(
+        "applications/<str:application_slug>/slug",
+        applications.change_application_slug,
+        name="applications-slug",
+    ),
+    path(
         "applications/<str:application_slug>/delete",
         applications.remove_application,
         name="applications-delete",

@@ -139,7 +139,7 @@ _ROUTES = {
         images image-names images-detail images-delete images-tag images-tag-delete
         images-untagged-delete
         applications applications-add applications-detail applications-edit
-        applications-delete applications-listed-images
+        applications-delete applications-slug applications-listed-images
         applications-channels-add applications-channels-edit
         applications-channels-delete
         applications-fields-add applications-fields-edit applications-fields-delete
