@@ -12,6 +12,11 @@ class AlertFilter(CreatedFilter):
     event = filters.ChoiceFilter(
         choices=[(event.value, event.value) for event in LISTED]
     )
+    subject = filters.CharFilter(
+        field_name="subject_label",
+        lookup_expr="icontains",
+        label="Part of the subject's label, such as a customer's name",
+    )
     subject_id = filters.UUIDFilter()
     acknowledged = filters.ChoiceFilter(
         choices=[("true", "true"), ("false", "false")],

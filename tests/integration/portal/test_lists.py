@@ -19,6 +19,7 @@ from tests.integration.test_outsiders import (
 )
 from tests.support.clients.api import ApiClient
 from tests.support.rows.factories import (
+    AlertFactory,
     ApplicationFactory,
     ContactFactory,
     CredentialCheckFactory,
@@ -209,6 +210,7 @@ def test_registries_are_found_by_application(owner_api: ApiClient) -> None:
     [
         ("registries/<str:registry>/checks", "outcome=valid", "outcome=rejected"),
         ("webhooks", "state=enabled&name=ci", "state=disabled"),
+        ("alerts", "subject=INITECH", "subject=globex"),
         ("members", "role=owner", "role=sales"),
         ("service-accounts", "name=ci&role=developer", "name=cd"),
         ("invitations", "email=NEW@acme.example&role=sales", "role=owner"),
@@ -226,6 +228,7 @@ def test_lists_of_a_team_are_filtered_by_state_and_name(
     world = make_world(team)
     CredentialCheckFactory(registry=world.registry, outcome="valid")
     WebhookFactory(team=team, name="ci")
+    AlertFactory(team=team, event="license.expired", subject_label="Initech, One")
     ServiceAccountFactory(team=team, name="ci", role="developer")
     InvitationFactory(team=team, email="new@acme.example", role="sales")
     ContactFactory(
