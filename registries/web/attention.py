@@ -30,8 +30,8 @@ SHOWN = 8
 class Line:
     """One thing to see to, and what to do about it.
 
-    A registry has a ``health`` instead of a state. ``is_dialog`` says that the action
-    opens over the page.
+    A registry has a ``health`` instead of a state. The action is a link, or with
+    ``is_dialog`` opens over the page, or with ``is_posted`` is a button.
     """
 
     text: str
@@ -44,6 +44,7 @@ class Line:
     action: str = ""
     action_url: str = ""
     is_dialog: bool = False
+    is_posted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,17 +108,19 @@ def _of_registries(
 
 def _registry_line(request: TeamRequest, registry: ExternalRegistry) -> Line:
     page = team_url(request, "registries-detail", registry_id=registry.pk)
+    may_fix = request.actor.may(Permission.REGISTRY_MANAGE)
     is_rejected = registry.health == "rejected"
-    may_fix = is_rejected and request.actor.may(Permission.REGISTRY_MANAGE)
-    fix = team_url(request, "registries-credential", registry_id=registry.pk)
+    name = "registries-credential" if is_rejected else "registries-check"
+    action = "Replace credential" if is_rejected else "Check now"
     return Line(
         health=registry.health,
         text=registry.slug,
         url=page,
         at=registry.health_checked_at,
-        action="Replace credential" if may_fix else "",
-        action_url=fix if may_fix else "",
-        is_dialog=True,
+        action=action if may_fix else "",
+        action_url=team_url(request, name, registry_id=registry.pk),
+        is_dialog=is_rejected,
+        is_posted=not is_rejected,
     )
 
 
@@ -145,7 +148,7 @@ def _group_of(
 def _expiry(request: TeamRequest, license: License) -> Line:
     is_over = license.expires_at is not None and license.expires_at <= timezone.now()
     may_renew = request.actor.may(Permission.LICENSE_CHANGE)
-    renew = team_url(request, "licenses-edit", license_id=license.pk)
+    renew = f"{team_url(request, 'licenses-bulk-renew')}?id={license.pk}"
     return Line(
         state="Expired" if is_over else "Expiring",
         tone="bad" if is_over else "warning",
@@ -153,8 +156,7 @@ def _expiry(request: TeamRequest, license: License) -> Line:
         url=team_url(request, "licenses-detail", license_id=license.pk),
         at=license.expires_at,
         action="Renew" if may_renew else "",
-        action_url=renew if may_renew else "",
-        is_dialog=True,
+        action_url=renew,
     )
 
 

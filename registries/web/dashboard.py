@@ -61,7 +61,7 @@ def _numbers(request: TeamRequest, pulls: list[PullDay]) -> list[Number]:
     licenses: LicenseNumbers = license_numbers(request.team.pk)
     before, week = pulls[-2 * WEEK : -WEEK], pulls[-WEEK:]
     list_url = team_url(request, "licenses")
-    pulls_url = team_url(request, "pulls")
+    pulls_url = f"{team_url(request, 'pulls')}?first_day={week[0].day}"
     return [
         Number(
             "Active licenses",
@@ -79,13 +79,13 @@ def _numbers(request: TeamRequest, pulls: list[PullDay]) -> list[Number]:
             "Pulls in 7 days",
             sum(day.allowed for day in week),
             _trend([day.allowed for day in before], [day.allowed for day in week]),
-            pulls_url,
+            f"{pulls_url}&outcome=allowed",
         ),
         Number(
             "Refused in 7 days",
             sum(day.refused for day in week),
             _trend([day.refused for day in before], [day.refused for day in week]),
-            f"{pulls_url}?outcome=refused",
+            f"{pulls_url}&outcome=refused",
         ),
     ]
 

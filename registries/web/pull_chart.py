@@ -16,6 +16,8 @@ HEIGHT = 190
 TOP = 16
 BOTTOM = 165
 WEEK = 7
+# In per cent, for the numbers of the grid lines.
+LEFT = 5
 _FILLED = 0.72
 _STEPS = (10, 12, 14, 16, 18, 20, 24, 30, 36, 40, 50, 60, 70, 80, 90, 100)
 
@@ -67,14 +69,14 @@ class PullChart:
 def pull_chart(days: Sequence[PullDay]) -> PullChart:
     """Lay out the chart of one or more days."""
     top = _round_up(max(day.total for day in days))
-    slot = 100 / len(days)
-    bars = [_bar(day, index * slot, slot, top) for index, day in enumerate(days)]
+    slot = (100 - LEFT) / len(days)
+    bars = [_bar(day, LEFT + index * slot, slot, top) for index, day in enumerate(days)]
     last = len(days) - 1
     # A label a day in a week, else one in each few weeks: five fit on a phone.
     every = 1 if len(days) <= WEEK else WEEK * math.ceil(len(days) / (5 * WEEK))
     labels = [
         DayLabel(
-            x=round((index + 0.5) * slot, 3),
+            x=round(LEFT + (index + 0.5) * slot, 3),
             day=days[index],
             anchor="end" if index == last else "middle",
         )

@@ -209,9 +209,29 @@ def test_the_chart_and_the_table_have_the_same_numbers(
     text = page()
 
     assert "1,200 allowed, 34 refused</title>" in text
-    assert '<td class="text-end">1,200</td><td class="text-end">34</td>' in text
+    day = PullEvent.objects.filter(count=34).get().last_at.date()
+    of_day = f"/t/acme/pulls?first_day={day}&amp;last_day={day}"
+    assert f'<a href="{of_day}" aria-label="{day:%a} {day.day}' in text
+    table = text[text.index("<tbody>") :]
+    numbers = re.sub(r"<[^>]*>", " ", table[: table.index("</tr>")]).split()
+    assert numbers[4:6] == ["1,200", "34"]
+    assert f'href="{of_day}&amp;outcome=refused"' in table
     assert text.count('<tr><th scope="row"') == 30
     assert "style=" not in text
+
+
+def test_a_day_of_the_chart_leads_to_its_pulls(
+    client: Client, page: Any, running: Any, team: Team
+) -> None:
+    PullEvent.objects.all().delete()
+    before = timezone.now() - timedelta(days=2)
+    PullEventFactory(team=team, license=running, last_at=before, hour=before, count=7)
+    PullEventFactory(team=team, license=running, repository="quay.io/of/today")
+
+    (address,) = re.findall(r'<a href="([^"]*)" aria-label="[^"]*: 7 allowed', page())
+    found = client.get(address.replace("&amp;", "&")).context["pulls"]
+
+    assert [row.pull.count for row in found] == [7]
 
 
 def test_days_are_those_of_the_teams_time_zone(team: Team) -> None:
@@ -295,8 +315,19 @@ def test_one_list_groups_by_customer_with_what_to_do(
     lines = [line for group in found.groups for line in group.lines]
     assert [line.action for line in lines] == ["Replace credential", "Renew", "Why?"]
     assert lines[0].action_url == f"/t/acme/registries/{registry.pk}/credential"
-    assert lines[1].action_url == f"/t/acme/licenses/{license.pk}/edit"
+    assert lines[1].action_url == f"/t/acme/licenses/renew?id={license.pk}"
     assert lines[2].action_url.startswith("/t/acme/why?license=")
+
+
+def test_a_registry_that_does_not_answer_is_checked_by_a_click(
+    client: Client, owner: Membership, team: Team
+) -> None:
+    registry = ExternalRegistryFactory(team=team, health="unreachable")
+    client.force_login(owner.user)
+
+    page = client.get(ADDRESS).content.decode()
+
+    assert f'method="post" action="/t/acme/registries/{registry.pk}/check"' in page
 
 
 def test_who_may_change_nothing_is_offered_only_reasons(
