@@ -45,6 +45,11 @@ class PageFilter(FilterSet):  # type: ignore[misc]  # untyped
         """Return whether the address has a value for a filter."""
         return any(self.data.get(name) for name in self.filters)
 
+    @property
+    def number_used(self) -> int:
+        """Return how many controls have a value, besides that of the search."""
+        return sum(bool(self.data.get(name)) for name in self.shown if name != "search")
+
 
 class DayFilter(DateFilter):  # type: ignore[misc]  # untyped
     """A day, in the browser's own control."""
@@ -93,4 +98,5 @@ def filtered_list(filters: PageFilter, sort: Sort = NEWEST_FIRST) -> dict[str, A
         "page": keyset_page(matching(filters), filters.data.get("page", ""), sort),
         "filters": filters.form,
         "is_filtered": filters.is_used,
+        "filters_used": filters.number_used,
     }

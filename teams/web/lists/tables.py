@@ -108,6 +108,7 @@ def table_list(filters: PageFilter, table: Table) -> dict[str, Any]:
         "total": total_of(rows),
         "filters": filters.form,
         "is_filtered": filters.is_used,
+        "filters_used": filters.number_used,
     }
 
 
