@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -51,7 +51,9 @@ class WhyForm(forms.Form):
         help_text=(
             "The customer's name or e-mail address, a license ID or a pull credential."
         ),
-        widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
+        widget=forms.TextInput(
+            attrs={"autocomplete": "off", "spellcheck": "false", "autofocus": True}
+        ),
     )
     image = forms.CharField(
         required=False,
@@ -117,8 +119,8 @@ def _find_license(request: TeamRequest) -> HttpResponse:
     data = {**query, "who": "" if has_secret else who}
     form = WhyForm(data, request=request, has_holder=False)
     licenses = _matching_licenses(request, who)
-    if len(licenses) == 1:
-        return _redirect(request, {**query, "license": str(licenses[0].pk)})
+    if license := _meant(request, licenses, query.get("image", "")):
+        return _redirect(request, {**query, "license": str(license.pk)})
     if not licenses and form.is_valid():
         form.add_error("who", _not_found_message(who, has_secret=has_secret))
     context = {
@@ -145,6 +147,27 @@ def _matching_licenses(request: TeamRequest, who: str) -> list[License]:
         return []
     rows = licenses_for_team(request.team.pk)
     return list(licenses_matching(rows, request.team.pk, who)[: CANDIDATES + 1])
+
+
+def _meant(
+    request: TeamRequest, licenses: Sequence[License], image: str
+) -> License | None:
+    """Return the only license, or the only one whose application the image names."""
+    if len(licenses) <= 1 or len(licenses) > CANDIDATES:
+        return licenses[0] if len(licenses) == 1 else None
+    hosts = page_context(request)
+    try:
+        question = question_of(
+            image,
+            proxy_host=hosts["proxy_host"],
+            registry_host=hosts["registry_host"],
+            application_slug="",
+        )
+    except MalformedName:
+        return None
+    slug = question.application_slug
+    named = [license for license in licenses if license.application.slug == slug]
+    return named[0] if len(named) == 1 else None
 
 
 def _not_found_message(who: str, *, has_secret: bool) -> str:

@@ -20,12 +20,22 @@ MANY = "*"
 
 @dataclass(frozen=True, slots=True)
 class PullRow:
-    """A counted pull, its holder's name, and the query of its Why page."""
+    """A counted pull, its holder's name, and queries of two pages, or "".
+
+    ``why`` is of the Why page if it was refused, ``names`` of the page that shows how
+    to pull the image if it was allowed.
+    """
 
     pull: PullEvent
     license: License | None
     holder: str
     why: str
+    names: str
+
+    @property
+    def customer(self) -> str:
+        """Return the customer's name; "" if the team itself pulled."""
+        return self.license.customer.name if self.license else ""
 
 
 def pull_rows(
@@ -41,6 +51,7 @@ def pull_rows(
             license=license,
             holder=license.customer.name if license else names.get(pull.holder, ""),
             why="" if pull.is_allowed else why_query(pull),
+            names=_names_query(pull) if pull.is_allowed else "",
         )
         for pull, license in pulls
     ]
@@ -56,6 +67,15 @@ def why_query(pull: PullEvent) -> str:
     if image := image_name(pull):
         query["image"] = image
     return urlencode(query, safe="/:@")
+
+
+def _names_query(pull: PullEvent) -> str:
+    image = image_name(pull)
+    if image and not pull.is_private:
+        proxy = settings.BERTH_PROXY_HOST
+        image = f"{proxy}/{image}" if proxy else ""
+    query = {"application": pull.application_slug, "image": image}
+    return urlencode(query, safe="/:@") if image else ""
 
 
 def image_name(pull: PullEvent) -> str:

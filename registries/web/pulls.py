@@ -9,7 +9,7 @@ from functools import partial
 
 from django import forms
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_safe
 from django_filters import filters
@@ -17,13 +17,17 @@ from django_filters import filters
 from licenses.models import License, PullCredential
 from licenses.selectors import (
     applications_for_team,
+    contains_text,
+    customers_for_team,
     licenses_for_team,
     pull_credentials_of_team,
 )
+from oci.kustomize import PROXY_PREFIX
 from portal.http.pages import render_page
 from portal.http.values import parse_id
 from registries.models import PRIVATE_REGISTRY_ID, PRIVATE_REGISTRY_SLUG, PullEvent
 from registries.models.outcomes import ALLOWED, FAILURES, OUTCOMES, REFUSALS
+from registries.preview.typed_image import image_in
 from registries.selectors import (
     pulls_for_team,
     pulls_of_registry,
@@ -58,13 +62,18 @@ class PullPageFilter(PageFilter):
     """Filters of counted pulls; an unknown value matches nothing."""
 
     shown = (
-        *("search", "outcome", "application", "registry"),
+        *("search", "customer", "outcome", "application", "registry"),
         *("first_day", "last_day"),
     )
     search = filters.CharFilter(
         method="filter_search",
-        label="Repository",
-        widget=search_input("Starts with, such as quay.io/my-org"),
+        label="Image",
+        widget=search_input("Start of the repository, or as pasted"),
+    )
+    customer = filters.CharFilter(
+        method="filter_customer",
+        label="Customer",
+        widget=search_input("Name, e-mail or ID"),
     )
     outcome = filters.CharFilter(
         method="filter_outcome",
@@ -98,7 +107,7 @@ class PullPageFilter(PageFilter):
         With a ``:`` or ``@``, the repository must match entirely and the reference
         must start with the rest.
         """
-        parts = _REFERENCE.split(text, maxsplit=1)
+        parts = _REFERENCE.split(_without_proxy(image_in(text)), maxsplit=1)
         name, host = parts[0].lower(), settings.BERTH_REGISTRY_HOST
         if host and name.startswith(f"{host}/"):
             slug, _, name = name.removeprefix(f"{host}/").partition("/")
@@ -106,6 +115,17 @@ class PullPageFilter(PageFilter):
         if len(parts) == 1:
             return rows.filter(repository__startswith=name)
         return rows.filter(repository=name, reference__startswith=parts[1])
+
+    def filter_customer(
+        self, rows: QuerySet[PullEvent], _name: str, text: str
+    ) -> QuerySet[PullEvent]:
+        """Match customers by a part of what is known of them, or by their ID."""
+        customers = customers_for_team(self._team_id)
+        pk = parse_id(text)
+        customers = customers.filter(Q(pk=pk) if pk else contains_text(text))
+        # By ID, so that the database looks at pulls of these licenses alone.
+        licenses = licenses_for_team(self._team_id).filter(customer__in=customers)
+        return rows.filter(license__in=list(licenses.values_list("pk", flat=True)))
 
     def filter_outcome(
         self, rows: QuerySet[PullEvent], _name: str, outcome: str
@@ -143,6 +163,15 @@ class PullPageFilter(PageFilter):
         return rows.filter(credential_id=self.credential_filtered_by.pk)
 
 
+def _without_proxy(name: str) -> str:
+    """Return what pulls are counted by, of a name that leads to the proxy."""
+    host = settings.BERTH_PROXY_HOST
+    path = name.removeprefix(f"{host}/") if host else name
+    parts = path.split("/", 2)
+    is_proxied = path != name and parts[0] == PROXY_PREFIX and len(parts) == 3
+    return parts[2] if is_proxied else name
+
+
 TABLE = Table(
     (
         Column(
@@ -156,7 +185,8 @@ TABLE = Table(
         Column("registry", cell=lambda row: row.pull.registry_slug),
         Column("repository", "Image", lambda row: row.pull.repository),
         Column("reference", cell=lambda row: row.pull.reference),
-        Column("pulled_by", "Pulled by", lambda row: row.holder),
+        Column("customer", "Customer", lambda row: row.customer),
+        Column("pulled_by", cell=lambda row: row.holder),
         Column("license", cell=lambda row: str(row.pull.license_id or "")),
         Column("credential", cell=lambda row: row.pull.credential_name),
         Column("outcome", "Outcome", lambda row: row.pull.outcome),

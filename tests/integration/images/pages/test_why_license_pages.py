@@ -78,7 +78,9 @@ def test_a_customer_with_one_license_is_enough(
 def test_one_of_several_licenses_is_chosen(
     post: Any, license: License, other_team: Team
 ) -> None:
-    second = LicenseFactory(team=license.team, customer=license.customer)
+    second = LicenseFactory(
+        team=license.team, customer=license.customer, application=license.application
+    )
     theirs = LicenseFactory(team=other_team, customer__name="Northwind too")
 
     text = post(who="northwind", image=IMAGE).content.decode()
@@ -87,6 +89,19 @@ def test_one_of_several_licenses_is_chosen(
     for candidate in (license, second):
         assert f"license={candidate.pk}" in text
     assert str(theirs.pk) not in text
+
+
+def test_the_image_tells_which_license_is_meant(post: Any, license: License) -> None:
+    second = LicenseFactory(team=license.team, customer=license.customer)
+    slug = license.application.slug
+
+    for image in (f"proxy/{slug}/quay.io/a/b:1", f"registry.example.com/{slug}/b"):
+        location = post(who="northwind", image=image).headers["Location"]
+        assert location.endswith(f"&license={license.pk}")
+    for image in ("quay.io/a/b:1", "NO IMAGE"):
+        text = post(who="northwind", image=image).content.decode()
+        assert "Which license?" in text
+        assert f"license={second.pk}" in text
 
 
 def test_only_some_licenses_are_offered(post: Any, license: License) -> None:

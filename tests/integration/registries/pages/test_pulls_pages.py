@@ -171,6 +171,53 @@ def test_filters(page: Any, team: Team, query: dict[str, str], shown: set[str]) 
         assert "No pull matches" in text
 
 
+def test_filter_by_customer(
+    client: Client, page: Any, team: Team, other_team: Team, license: Any
+) -> None:
+    license.customer.email = "it@northwind.example"
+    license.customer.save()
+    PullEventFactory(team=team, license=license, repository="quay.io/mine")
+    PullEventFactory(team=team, license=LicenseFactory(team=team), repository="other/x")
+    PullEventFactory(team=team, repository="our/own")
+    theirs = LicenseFactory(team=other_team, customer__name="Northwind")
+    PullEventFactory(team=other_team, license=theirs, repository="quay.io/theirs")
+
+    for text in ("northw", "IT@north", str(license.customer_id)):
+        rows = client.get(ADDRESS, {"customer": text}).context["pulls"]
+        assert [row.pull.repository for row in rows] == ["quay.io/mine"], text
+    for text in ("nobody", str(theirs.customer_id)):
+        assert "No pull matches" in page(customer=text)
+
+
+def test_an_image_is_found_as_it_is_pasted(
+    client: Client, viewer: Membership, team: Team, license: Any, settings: Any
+) -> None:
+    settings.BERTH_PROXY_HOST = "images.acme.example"
+    PullEventFactory(team=team, license=license, repository="quay.io/my-org/api")
+    PullEventFactory(team=team, license=license, repository="quay.io/my-org/web")
+    client.force_login(viewer.user)
+    image = "images.acme.example/proxy/my-app/quay.io/my-org/api:v1.0.1"
+
+    for text in (image, f"docker pull {image}", "docker://quay.io/my-org/api"):
+        rows = client.get(ADDRESS, {"search": text}).context["pulls"]
+        assert [row.pull.repository for row in rows] == ["quay.io/my-org/api"], text
+
+
+def test_an_image_leads_to_how_to_pull_it_and_a_digest_is_short(
+    page: Any, team: Team, license: Any, settings: Any
+) -> None:
+    settings.BERTH_PROXY_HOST = "images.acme.example"
+    PullEventFactory(team=team, license=license, repository="q/a", reference=DIGEST)
+
+    text = page()
+
+    assert (
+        f"application=my-app&amp;image=images.acme.example/proxy/my-app/q/a@{DIGEST}"
+        in text
+    )
+    assert f'q/a@<span title="{DIGEST}">sha256:00000000…00000000</span>' in text
+
+
 def test_filter_by_license(page: Any, team: Team, license: Any) -> None:
     PullEventFactory(team=team, license=license, repository="quay.io/mine")
     PullEventFactory(team=team, license=LicenseFactory(team=team), repository="other/x")
