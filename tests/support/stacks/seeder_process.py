@@ -104,6 +104,13 @@ def license(team: str) -> dict[str, str]:
     return {"id": str(issued.pk), "license_id": issued.license_id.reveal()}
 
 
+def customer_address(team: str, email: str) -> None:
+    """Give the team's customer an e-mail address."""
+    customer = vendors[team].customer
+    customer.email = email
+    customer.save()
+
+
 def expiring(team: str, number: int) -> None:
     """Issue licenses that expire in ten days."""
     for _ in range(number):
@@ -154,7 +161,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     call.__name__: call
     for call in (
         *(team, registry, webhook, alerts, license, expiring, contact, rows, password),
-        example_team,
+        *(customer_address, example_team),
     )
 }
 
