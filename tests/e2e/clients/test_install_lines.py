@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+from django.test import Client
 
 from customers.web.pulling.install_lines import SAVE_SECRET, TOOLS, Step, Wanted
 from deploy.local import images
@@ -18,6 +19,7 @@ from tests.e2e.conftest import Upstream
 from tests.support.clients.customer_shell import Shell
 from tests.support.clients.edge import EdgeClient
 from tests.support.clients.engines import succeeded
+from tests.support.pages.reading import copyable_of
 from tests.support.rows.factories import pull_credential
 from tests.support.rows.vendor import Vendor
 
@@ -71,6 +73,37 @@ def test_an_engine_logs_in_and_pulls(shell: Shell, wanted: Wanted, tool: str) ->
 
     found = shell(f"{tool} image inspect {wanted.image}")
     assert found.returncode == 0, found.stderr
+
+
+def without_tls(lines: str) -> str:
+    """Tell skopeo, which alone does not find this shell's registries.conf."""
+    lines = lines.replace("skopeo login", "skopeo login --tls-verify=false")
+    return lines.replace("skopeo copy", "skopeo copy --src-tls-verify=false")
+
+
+def test_skopeo_copies(shell: Shell, wanted: Wanted, tmp_path: Path) -> None:
+    for step in steps_of("skopeo", wanted):
+        succeeded(shell(without_tls(step.lines)))
+
+    assert (tmp_path / "image" / "manifest.json").is_file()
+
+
+@pytest.mark.parametrize("tool", ["docker", "podman", "skopeo"])
+def test_what_a_vendor_copies_pulls(
+    shell: Shell, wanted: Wanted, connected: Vendor, client: Client, tool: str
+) -> None:
+    client.force_login(connected.owner)
+    # As it is called in the registry that is chosen beside it.
+    typed = "/".join(wanted.image.split("/")[4:])
+    asked = {"application": wanted.application, "registry": "sample", "other": typed}
+
+    page = client.post(f"/t/{connected.team.slug}/image-names", asked | {"tool": tool})
+    name, save, *lines = copyable_of(page)
+
+    assert (name, save) == (wanted.image, SAVE_SECRET)
+    shell(f"{tool} image rm --force {name}" if tool != "skopeo" else "true")
+    for line in lines:
+        succeeded(shell(without_tls(line)))
 
 
 def test_containerd_pulls(shell: Shell, wanted: Wanted) -> None:

@@ -167,8 +167,8 @@ def test_tag_shows_how_to_pull_it_and_who_does(
 
     text = undated(text_of(response))
     assert copyable_of(response) == [
-        f"docker pull {HOST}/my-app/api:v1",
-        f"docker pull {HOST}/my-app/api@{digest}",
+        f"{HOST}/my-app/api:v1",
+        f"{HOST}/my-app/api@{digest}",
     ]
     assert "Kind Image, in OCI format" in text
     assert "Other tags of this image latest" in text
