@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.support.browser.axe import problems_in_all_looks
 from tests.support.browser.browsing import Browsing
 from tests.support.stacks.portal_stack import Crew, PortalStack
 
@@ -212,3 +213,62 @@ def test_a_license_is_issued_to_a_new_customer(
         expect(heading).to_contain_text("Initech: ")
     page.get_by_role("link", name="Initech", exact=True).click()
     expect(page.get_by_text(address)).to_be_visible()
+
+
+def test_the_list_of_customers_and_the_sheet_of_filters_bar_nobody(
+    browsing: Browsing, portal: PortalStack, crew: Crew
+) -> None:
+    portal.license(crew)
+    page = browsing.visitor(crew.sessions["owner"])
+    page.goto(crew.path("licenses/new"))
+    field = page.get_by_role("combobox", name="Customer")
+    field.fill("Example")
+    options = page.get_by_role("listbox", name="Customers").get_by_role("option")
+    expect(options).to_have_count(2)
+    page.keyboard.press("ArrowDown")
+    expect(options.first).to_have_attribute("aria-selected", "true")
+    assert problems_in_all_looks(page) == []
+    field.press("Escape")
+    expect(options.first).to_be_hidden()
+
+    page.set_viewport_size({"width": 390, "height": 900})
+    page.goto(crew.path("pulls"))
+    page.get_by_text("Filters").click()
+    expect(page.get_by_label("Outcome")).to_be_visible()
+    assert problems_in_all_looks(page) == []
+
+
+def test_without_scripts_a_phone_has_the_filters_in_a_sheet(
+    browsing: Browsing, crew: Crew
+) -> None:
+    page = browsing.visitor(crew.sessions["owner"], scripts=False, width=390)
+    page.goto(crew.path("pulls"))
+    expect(page.get_by_label("Outcome")).to_be_hidden()
+
+    page.get_by_text("Filters").click()
+    page.get_by_label("Outcome").select_option("Refused or failed")
+    page.get_by_role("button", name="Filter", exact=True).click()
+
+    expect(page).to_have_url(re.compile("outcome=refused"))
+    expect(page.get_by_text("Filters (1)")).to_be_visible()
+    expect(page.get_by_label("Outcome")).to_be_hidden()
+
+
+def test_names_are_chosen_in_place_and_without_scripts(
+    browsing: Browsing, portal: PortalStack, crew: Crew
+) -> None:
+    portal.connect_sample(crew, test_image="my-org/api:v1")
+    for scripts in (True, False):
+        page = browsing.visitor(crew.sessions["owner"], scripts=scripts)
+        page.goto(crew.path(f"applications/{crew.application}"))
+        page.get_by_label("Or another image").fill("nowhere.example/a:1")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("No registry nowhere.example is")).to_be_visible()
+        page.get_by_label("Registry", exact=True).select_option("sample")
+        if not scripts:
+            page.get_by_role("button", name="Show").click()
+        page.get_by_role("button", name="Kubernetes").click()
+        pod = page.locator("pre").filter(has_text="imagePullSecrets")
+        expect(pod).to_contain_text(f"/proxy/{crew.application}/sample/my-org/api:v1")
+        in_place = page.url.endswith(f"applications/{crew.application}")
+        assert in_place is scripts
