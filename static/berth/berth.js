@@ -101,16 +101,59 @@
     box.closest("table").querySelectorAll("tbody .berth-select").forEach((one) => { one.checked = box.checked && !one.disabled; });
   });
 
-  // Ignore further clicks while the form is being submitted.
+  // What waits says so: the button turns, a bar shows after a moment, and a screen reader
+  // is told. Further clicks are ignored until there is an answer, for a minute at most.
+  const root = document.documentElement;
+  const waits = new Map();  // by the form or link that waits: what ends it
+  const end = (waiting) => {
+    waits.get(waiting)?.();
+    waits.delete(waiting);
+    root.classList.toggle("berth-busy", waits.size > 0);
+  };
+  const begin = (waiting, button) => {
+    end(waiting);
+    const label = button?.dataset.busy ?? "Working…";
+    // What is outside of an open dialog is not read out.
+    const note = document.getElementById(dialog.open ? "dialog-busy" : "busy");
+    const timers = [
+      window.setTimeout(() => { note.textContent = label; }, 400),
+      window.setTimeout(() => end(waiting), 60_000),
+    ];
+    button?.setAttribute("aria-busy", "true");
+    waits.set(waiting, () => {
+      timers.forEach((timer) => window.clearTimeout(timer));
+      button?.removeAttribute("aria-busy");
+      note.textContent = "";
+    });
+    root.classList.add("berth-busy");
+  };
+  // Before htmx, which would send a form again.
   document.addEventListener("submit", (event) => {
     const form = event.target;
-    if (!form.matches("[data-once]") || form.hasAttribute("hx-post")) return;
-    if (form.dataset.sent) event.preventDefault();
-    form.dataset.sent = "true";
+    if (!form.matches("[data-once]")) return;
+    if (waits.has(form)) {
+      event.preventDefault();
+      event.stopPropagation();
+    } else {
+      begin(form, event.submitter);
+    }
+  }, true);
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("a[href]");
+    const isModified = event.button || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey;
+    if (!link || isModified || event.defaultPrevented || link.target || link.hasAttribute("download")) return;
+    const isElsewhere = link.origin !== window.location.origin || link.getAttribute("href").startsWith("#");
+    if (!isElsewhere && !link.hasAttribute("hx-get") && !link.hasAttribute("hx-post")) begin(link);
   });
-  window.addEventListener("pageshow", () => {
-    document.querySelectorAll("form[data-sent]").forEach((form) => { delete form.dataset.sent; });
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.target.matches("a")) begin(event.target);
   });
+  document.addEventListener("htmx:afterRequest", (event) => end(event.detail.elt));
+  document.addEventListener("htmx:sendError", () => {
+    const toast = document.getElementById("no-answer").content.cloneNode(true);
+    (dialog.open ? body : document.querySelector(".berth-toasts")).append(toast);
+  });
+  window.addEventListener("pageshow", () => [...waits.keys()].forEach(end));
 
   document.querySelectorAll(".berth-toast.alert-success").forEach((toast) => {
     window.setTimeout(() => toast.remove(), 8000);

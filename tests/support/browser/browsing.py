@@ -26,7 +26,9 @@ document.addEventListener("securitypolicyviolation", (event) => {
     `${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`);
 });
 """
-_STATUS = re.compile(r"Failed to load resource: .* status of (\d{3})")
+_FAILURE = re.compile(
+    r"Failed to load resource: (?:.* status of (\d{3})|net::(\w+))|(htmx:\w+)"
+)
 
 
 class Browsing:
@@ -72,6 +74,10 @@ class Browsing:
         """Accept answers with these statuses until the next check."""
         self._expected_statuses |= {str(status) for status in statuses}
 
+    def expect_no_answer(self) -> None:
+        """Accept requests without an answer until the next check."""
+        self._expected_statuses |= {"ERR_FAILED", "htmx:afterRequest", "htmx:sendError"}
+
     def finish(self) -> None:
         """Close all windows, and fail if anything went wrong in one."""
         for context in self._contexts:
@@ -85,8 +91,8 @@ class Browsing:
         assert problems == []
 
     def _note_message(self, message: ConsoleMessage) -> None:
-        status = _STATUS.match(message.text)
-        if status is not None and status[1] in self._expected_statuses:
+        failure = _FAILURE.match(message.text)
+        if failure and set(failure.groups()) & self._expected_statuses:
             return
         if message.type in {"error", "warning"}:
             location: Any = message.location
