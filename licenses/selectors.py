@@ -298,7 +298,7 @@ def all_applications_of_team(team_id: uuid.UUID) -> QuerySet[Application]:
 
 
 def applications_with_licenses(team_id: uuid.UUID) -> QuerySet[Application]:
-    """Return applications with their channels and numbers of licenses.
+    """Return applications, archived ones too, with channels and numbers of licenses.
 
     ``all_licenses`` leaves out archived ones, ``active_licenses`` revoked and expired
     ones too.
@@ -306,7 +306,7 @@ def applications_with_licenses(team_id: uuid.UUID) -> QuerySet[Application]:
     of_team = License.objects.for_team(team_id).unarchived()
     channels = Channel.objects.for_team(team_id).order_by("-is_default", "name", "pk")
     return (
-        applications_for_team(team_id)
+        all_applications_of_team(team_id)
         .annotate(
             # Both are subqueries: next to a join, one would run for every license.
             all_licenses=of_team.count_per("application"),

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.contrib import messages
 from django.db.models.functions import Lower
 from django.http import Http404, HttpResponse, HttpResponseBase
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
+from django_filters import filters
 
+from licenses.filters import ApplicationFilter
 from licenses.models import Application
 from licenses.selectors import applications_with_licenses, channels_with_licenses
 from licenses.services import (
@@ -16,10 +19,11 @@ from licenses.services import (
     change_slug,
     create_application,
     delete_application,
+    restore_application,
 )
 from portal.http.dialogs import confirm, edit_dialog, render_dialog
 from portal.http.forms import CreateForm, EditForm, refusals_in
-from portal.http.pages import render_page
+from portal.http.pages import go_to, render_page
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, team_page, team_url
 from teams.web.forms import SLUG_HELP, SLUG_LENGTH, slug_from
@@ -64,6 +68,16 @@ class ApplicationSlugForm(forms.Form):
     slug = forms.CharField(max_length=SLUG_LENGTH, help_text=SLUG_HELP)
 
 
+class ApplicationPageFilter(PageFilter, ApplicationFilter):
+    shown = ("archived",)
+    archived = filters.ChoiceFilter(
+        method="filter_archived",
+        label="Show",
+        choices=[("true", "Archived")],
+        empty_label="Current",
+    )
+
+
 TABLE = Table(
     (
         Column("name", "Application", lambda row: row.name, by=Lower("name")),
@@ -83,6 +97,7 @@ TABLE = Table(
             by="created_at",
             descends=True,
         ),
+        Column("archived", cell=lambda row: instant_cell(row.archived_at)),
         Column("id", cell=lambda row: str(row.pk)),
     ),
     order="-added",
@@ -92,20 +107,26 @@ TABLE = Table(
 @require_safe
 @team_page(Permission.APPLICATION_READ)
 def applications(request: TeamRequest) -> HttpResponse:
-    """List the team's applications."""
-    context = table_list(_all(request), TABLE)
-    return render_page(request, "licenses/applications.html", context)
+    """List the team's applications, or archived ones."""
+    context = table_list(_filtered(request), TABLE)
+    return render_page(
+        request,
+        "licenses/applications.html",
+        context,
+        partial="licenses/applications_list.html",
+    )
 
 
 @require_safe
 @team_page(Permission.APPLICATION_READ)
 def export_applications(request: TeamRequest) -> HttpResponseBase:
     """Stream the applications as CSV."""
-    return export_list(request, _all(request), TABLE, "applications")
+    return export_list(request, _filtered(request), TABLE, "applications")
 
 
-def _all(request: TeamRequest) -> PageFilter:
-    return PageFilter(request.GET, applications_with_licenses(request.team.pk))
+def _filtered(request: TeamRequest) -> ApplicationPageFilter:
+    rows = applications_with_licenses(request.team.pk)
+    return ApplicationPageFilter(request.GET, rows, request=request)
 
 
 @team_page(Permission.APPLICATION_MANAGE)
@@ -202,24 +223,41 @@ def change_application_slug(
 
 @team_page(Permission.APPLICATION_MANAGE)
 def remove_application(request: TeamRequest, application_slug: str) -> HttpResponse:
-    """Delete an application without licenses, after showing what else is deleted."""
+    """Delete an application, or archive it, after showing which of them and why."""
     application = find_application(request, application_slug)
+    has_licenses = bool(application.all_licenses)  # type: ignore[attr-defined]  # annotated
+    is_kept = not has_licenses and application.licenses.exists()
     return confirm(
         request,
         lambda: delete_application(actor=request.actor, application=application),
-        title=f"Delete {application.name}?",
+        title=f"{'Archive' if is_kept else 'Delete'} {application.name}?",
         details="licenses/application_delete.html",
-        submit="Delete application",
-        is_possible=not application.all_licenses,  # type: ignore[attr-defined]  # annotated
-        done=f"{application.name} is deleted.",
+        submit="Archive" if is_kept else "Delete application",
+        is_possible=not has_licenses,
+        done=lambda archived: (
+            f"{application.name} is {'archived' if archived else 'deleted'}."
+        ),
         back=application_address(request, application),
         after=team_url(request, "applications"),
         application=application,
+        is_kept=is_kept,
     )
 
 
+@require_POST
+@team_page(Permission.APPLICATION_MANAGE)
+def restore(request: TeamRequest, application_slug: str) -> HttpResponse:
+    """Restore an archived application; its licenses stay archived."""
+    application = find_application(request, application_slug)
+    restore_application(actor=request.actor, application=application)
+    messages.success(
+        request, f"{application.name} is restored. Its licenses are still archived."
+    )
+    return go_to(request, application_address(request, application))
+
+
 def find_application(request: TeamRequest, slug: str) -> Application:
-    """Return the team's application with this slug, or raise Http404."""
+    """Return the team's application with this slug, also archived, or raise Http404."""
     rows = applications_with_licenses(request.team.pk)
     application = rows.filter(slug=slug).first()
     if application is None:

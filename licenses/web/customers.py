@@ -19,6 +19,7 @@ from licenses.services import (
     archive_customer,
     change_customer,
     create_customer,
+    delete_customer,
     restore_customer,
 )
 from licenses.services.bulk import LIMIT
@@ -170,6 +171,30 @@ def archive(request: TeamRequest, customer_id: uuid.UUID) -> HttpResponse:
         done=f"{customer.name} is archived and can no longer pull.",
         back=_address(request, customer),
         customer=customer,
+    )
+
+
+@team_page(Permission.CUSTOMER_MANAGE)
+def delete(request: TeamRequest, customer_id: uuid.UUID) -> HttpResponse:
+    """Delete a customer, or archive it, after showing which of them and why."""
+    customer = find(customers_with_licenses(request.team.pk), customer_id)
+    current = customer.licenses.unarchived().count()
+    is_kept = not current and customer.licenses.exists()
+    return confirm(
+        request,
+        lambda: delete_customer(actor=request.actor, customer=customer),
+        title=f"{'Archive' if is_kept else 'Delete'} {customer.name}?",
+        details="licenses/customer_delete.html",
+        submit="Archive" if is_kept else "Delete customer",
+        is_possible=not current and not (is_kept and customer.archived_at),
+        done=lambda archived: (
+            f"{customer.name} is {'archived' if archived else 'deleted'}."
+        ),
+        back=_address(request, customer),
+        after=team_url(request, "customers"),
+        customer=customer,
+        current=current,
+        is_kept=is_kept,
     )
 
 

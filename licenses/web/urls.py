@@ -116,6 +116,11 @@ urlpatterns: list[URLPattern] = [
         customers.restore,
         name="customers-restore",
     ),
+    path(
+        "customers/<uuid:customer_id>/delete",
+        customers.delete,
+        name="customers-delete",
+    ),
     path("applications", applications.applications, name="applications"),
     path(
         "applications.csv", applications.export_applications, name="applications-export"
@@ -141,6 +146,11 @@ urlpatterns: list[URLPattern] = [
         "applications/<str:application_slug>/delete",
         applications.remove_application,
         name="applications-delete",
+    ),
+    path(
+        "applications/<str:application_slug>/restore",
+        applications.restore,
+        name="applications-restore",
     ),
     path(
         "applications/<str:application_slug>/channels/new",

@@ -42,7 +42,7 @@ def confirm(
     request: HttpRequest,
     act: Callable[[], object],
     *,
-    done: str,
+    done: str | Callable[[Any], str],
     back: str,
     after: str | Callable[[], str] = "",
     form: forms.Form | None = None,
@@ -51,6 +51,7 @@ def confirm(
 ) -> HttpResponse:
     """Ask for confirmation, call ``act``, show the message ``done`` and redirect.
 
+    A ``done`` that depends on what happened is called with what ``act`` returned.
     ``after`` is the URL to redirect to, if not ``back``. Errors of ``act`` are shown in
     the dialog, with ``names`` as in :func:`refusals_in`.
     """
@@ -58,8 +59,8 @@ def confirm(
         form = forms.Form(request.POST if request.method == "POST" else None)
     if form.is_valid():
         with refusals_in(request, form, names):
-            act()
-            messages.success(request, done)
+            result = act()
+            messages.success(request, done(result) if callable(done) else done)
             return go_to(request, after() if callable(after) else after or back)
     return render_dialog(request, form=form, back=back, **{"tone": "danger", **dialog})
 

@@ -106,7 +106,7 @@ def test_a_dialog_waits_and_keeps_what_was_entered(
 
     assert len(held) == 1
     held[0].abort()
-    expect(dialog.get_by_role("alert")).to_contain_text("Berth did not answer.")
+    expect(dialog.get_by_role("alert")).to_contain_text("No answer.")
     expect(button).not_to_have_attribute("aria-busy", "true")
     expect(dialog.get_by_role("status")).to_be_empty()
     expect(dialog.get_by_label("Username")).to_have_value("robot")

@@ -31,8 +31,8 @@ from tests.support.rows.world import rows_of
 
 CUSTOMERS = "/t/acme/customers"
 # Of which seven are of every first page of a session.
-LIST_QUERIES = 9
-DETAIL_QUERIES = 14
+LIST_QUERIES = 10
+DETAIL_QUERIES = 15
 
 
 def address(customer: Customer, action: str = "") -> str:

@@ -31,7 +31,7 @@ from tests.support.rows.factories import (
 from tests.support.rows.world import rows_of
 
 # Of which seven are of every first page of a session.
-ISSUE_QUERIES = 11
+ISSUE_QUERIES = 12
 
 
 @pytest.fixture

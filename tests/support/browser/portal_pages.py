@@ -144,6 +144,7 @@ _ROUTES = {
         applications-channels-delete
         applications-fields-add applications-fields-edit applications-fields-delete
         customers customers-add customers-detail customers-edit customers-archive
+        customers-delete
         customers-contacts customers-contacts-add customers-contacts-edit
         customers-contacts-remove customers-links-withdraw customers-send
         customer-view:overview customer-view:install customer-view:credentials

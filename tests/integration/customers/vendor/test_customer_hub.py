@@ -21,7 +21,7 @@ from tests.support.rows.factories import (
     pull_credential,
 )
 
-QUERIES = 15
+QUERIES = 16
 
 
 @pytest.fixture

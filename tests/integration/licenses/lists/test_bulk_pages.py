@@ -405,4 +405,4 @@ def test_the_effect_takes_a_constant_number_of_queries(
         response: Any = browser.get(f"{RENEW}?all=1")
 
     assert response.status_code == 200
-    assert len(queries) == 5
+    assert len(queries) == 6
