@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 from django import forms
 from django.conf import settings
 from django.db.models import QuerySet, Value
-from django.db.models.functions import Concat
-from django.http import HttpResponse
+from django.db.models.functions import Coalesce, Concat
+from django.http import HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_safe
 from django_filters import filters
 
@@ -35,9 +35,12 @@ from portal.http.pages import render_page
 from registries.models import PRIVATE_REGISTRY_SLUG
 from registries.selectors import names_of_holders
 from registries.web.pull_links import pull_rows
+from registries.web.registries import NEVER
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page, team_url
-from teams.web.lists.filters import PageFilter, filtered_list, search_input
+from teams.web.lists.export import export_list
+from teams.web.lists.filters import PageFilter, search_input
+from teams.web.lists.tables import Column, Table, instant_cell, table_list
 
 UNTAGGED_SHOWN = 10
 PULLS_SHOWN = 10
@@ -73,6 +76,42 @@ class ImagePageFilter(PageFilter):
         return rows.alias(whole_name=whole_name).filter(whole_name__contains=part)
 
 
+TABLE = Table(
+    (
+        Column(
+            "image",
+            "Image",
+            lambda row: row.full_name,
+            by=Concat("application__slug", Value("/"), "name"),
+        ),
+        Column("tags", "Tags", lambda row: str(row.tag_count), by="tag_count"),
+        Column(
+            "storage",
+            "Storage",
+            lambda row: str(row.storage or ""),
+            by=Coalesce("storage", 0),
+        ),
+        Column(
+            "pushed",
+            "Last pushed",
+            lambda row: instant_cell(row.last_pushed_at),
+            by=Coalesce("last_pushed_at", "created_at"),
+            descends=True,
+        ),
+        Column(
+            "pulled",
+            "Last pulled",
+            lambda row: instant_cell(row.last_pulled_at),
+            by=Coalesce("last_pulled_at", NEVER),
+            descends=True,
+        ),
+        Column("added", cell=lambda row: instant_cell(row.created_at), by="created_at"),
+        Column("id", cell=lambda row: str(row.pk)),
+    ),
+    order="-added",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class PushedRow:
     """A tag or an untagged image, and who pushed it; "" if unknown."""
@@ -85,7 +124,7 @@ class PushedRow:
 @team_page(Permission.REGISTRY_READ)
 def images(request: TeamRequest) -> HttpResponse:
     """List the private registry's images and the storage that they use."""
-    filters = ImagePageFilter(request.GET, image_repositories_for_team(request.team.pk))
+    filters = _filtered(request)
     applications = list(applications_for_team(request.team.pk).order_by("slug"))
     filters.offer("application", lambda: [(row.slug, row.name) for row in applications])
     storage = _storage(request.team.pk, applications)
@@ -93,12 +132,23 @@ def images(request: TeamRequest) -> HttpResponse:
         request,
         "images/images.html",
         {
-            **filtered_list(filters),
+            **table_list(filters, TABLE),
             "storage": storage,
-            "total": sum(size for _, size in storage),
+            "used": sum(size for _, size in storage),
         },
         partial="images/images_list.html",
     )
+
+
+@require_safe
+@team_page(Permission.REGISTRY_READ)
+def export_images(request: TeamRequest) -> HttpResponseBase:
+    """Stream the private registry's images as CSV."""
+    return export_list(request, _filtered(request), TABLE, "private-registry")
+
+
+def _filtered(request: TeamRequest) -> ImagePageFilter:
+    return ImagePageFilter(request.GET, image_repositories_for_team(request.team.pk))
 
 
 @require_safe

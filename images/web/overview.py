@@ -14,14 +14,15 @@ from images.selectors import (
     storage_by_application,
 )
 from licenses.selectors import applications_for_team
-from portal.http.keyset import keyset_page
 from portal.http.pages import render_page
 from registries.selectors import (
     registries_for_team,
 )
-from registries.web.registries import APPLICATIONS_SHOWN
+from registries.web.registries import APPLICATIONS_SHOWN, TABLE
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, team_page
+from teams.web.lists.filters import PageFilter
+from teams.web.lists.tables import table_list
 
 NEWEST_SHOWN = 10
 
@@ -33,13 +34,13 @@ def overview(request: TeamRequest) -> HttpResponse:
     applications = list(
         applications_for_team(request.team.pk)[: APPLICATIONS_SHOWN + 1]
     )
-    registries = registries_for_team(request.team.pk)
+    registries = PageFilter(request.GET, registries_for_team(request.team.pk))
     has_private = bool(settings.BERTH_REGISTRY_HOST)
     return render_page(
         request,
         "images/overview.html",
         {
-            "page": keyset_page(registries, request.GET.get("page", "")),
+            **table_list(registries, TABLE),
             "applications": applications[:APPLICATIONS_SHOWN],
             "has_more_applications": len(applications) > APPLICATIONS_SHOWN,
             **(_newest_images(request.team.pk) if has_private else {}),

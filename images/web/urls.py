@@ -7,6 +7,7 @@ from images.web import deletions, images, overview, why
 urlpatterns: list[URLPattern] = [
     path("images", overview.overview, name="images"),
     path("private-registry", images.images, name="private-registry"),
+    path("private-registry.csv", images.export_images, name="private-registry-export"),
     path("images/<uuid:image_id>", images.image_detail, name="images-detail"),
     path("images/<uuid:image_id>/delete", deletions.delete_image, name="images-delete"),
     path(

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import ValidationError
-from django.http import HttpResponse
+from django.db.models import DateTimeField, Value
+from django.db.models.functions import Coalesce
+from django.http import HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_POST, require_safe
 
 from oci.reference import Reference
@@ -30,6 +33,9 @@ from registries.web.pull_links import pull_rows
 from registries.web.registry_forms import ImageField
 from teams.permissions import Permission
 from teams.web.base import TeamRequest, find, team_page, team_url
+from teams.web.lists.export import export_list
+from teams.web.lists.filters import PageFilter
+from teams.web.lists.tables import Column, Table, instant_cell
 
 # More would only repeat the same commands.
 APPLICATIONS_SHOWN = 25
@@ -54,6 +60,45 @@ class CheckForm(forms.Form):
                 f"This image is on {image.registry}. Enter one on {self._endpoint}."
             )
         return image
+
+
+def _shared_with(registry: ExternalRegistry) -> str:
+    if registry.shared_with_all:
+        return "all"
+    return " ".join(sorted(row.slug for row in registry.applications.all()))
+
+
+# Sorted as before every other check.
+NEVER = Value(datetime(2000, 1, 1, tzinfo=UTC), DateTimeField())
+TABLE = Table(
+    (
+        Column("slug", "Slug", lambda row: row.slug, by="slug"),
+        Column("provider", "Provider", lambda row: row.provider),
+        Column("endpoint", "Endpoint", lambda row: row.endpoint, by="endpoint"),
+        Column("shared_with", "Shared with", _shared_with),
+        Column("repositories", cell=lambda row: " ".join(row.repository_patterns)),
+        Column("test_image", cell=lambda row: row.test_image),
+        Column("health", "Health", lambda row: row.health, by="health"),
+        Column(
+            "checked",
+            "Last check",
+            lambda row: instant_cell(row.health_checked_at),
+            by=Coalesce("health_checked_at", NEVER),
+            descends=True,
+        ),
+        Column("added", cell=lambda row: instant_cell(row.created_at), by="created_at"),
+        Column("id", cell=lambda row: str(row.pk)),
+    ),
+    order="-added",
+)
+
+
+@require_safe
+@team_page(Permission.REGISTRY_READ)
+def export_registries(request: TeamRequest) -> HttpResponseBase:
+    """Stream the external registries as CSV, without their credentials."""
+    rows = PageFilter(request.GET, registries_for_team(request.team.pk))
+    return export_list(request, rows, TABLE, "registries")
 
 
 @require_safe

@@ -6,6 +6,7 @@ from registries.web import dashboard, manifest, pulls, registries, registry_chan
 
 urlpatterns: list[URLPattern] = [
     path("", dashboard.dashboard, name="dashboard"),
+    path("registries.csv", registries.export_registries, name="registries-export"),
     path("registries/add", registry_changes.add_registry, name="registries-add"),
     path(
         "registries/<uuid:registry_id>",

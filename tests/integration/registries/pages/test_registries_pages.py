@@ -28,7 +28,7 @@ from tests.support.rows.factories import (
 )
 
 IMAGES = "/t/acme/images"
-LIST_QUERIES = 17
+LIST_QUERIES = 18
 DETAIL_QUERIES = 18
 
 
