@@ -13,7 +13,7 @@ from alerts.events import Event
 from alerts.services import Told, raise_alert, raise_alerts
 from audit.models import AuditEvent
 from licenses.models import Customer, License, NoticeKind
-from licenses.notices import note
+from licenses.notices import note, note_all
 from teams.actors import Actor
 from teams.models import ApiToken
 
@@ -35,26 +35,36 @@ _CUSTOMER_WORDS = {
 
 def alert_revocation(actor: Actor, license: License) -> None:
     """Alert the team and the customer, in the transaction that revokes the license."""
-    raise_license_event(
-        license,
-        Event.LICENSE_REVOKED,
-        key=f"{license.pk}:{license.sequence}",
-        message=f"{actor.label} revoked {named(license)}: {license.revoke_reason}",
-        reason=license.revoke_reason,
+    alert_revocations(actor, [license])
+
+
+def alert_revocations(actor: Actor, licenses: Sequence[License]) -> None:
+    """Alert the team and the customers, as :func:`alert_revocation` does."""
+    told = (
+        told_of_license(
+            license,
+            key=f"{license.pk}:{license.sequence}",
+            message=f"{actor.label} revoked {named(license)}: {license.revoke_reason}",
+            reason=license.revoke_reason,
+        )
+        for license in licenses
     )
-    note(license, NoticeKind.LICENSE_REVOKED, str(license.sequence))
+    raise_alerts(actor.team_id, Event.LICENSE_REVOKED, told)
+    noted = ((license, str(license.sequence)) for license in licenses)
+    note_all(noted, NoticeKind.LICENSE_REVOKED)
 
 
 def tell_issued(actor: Actor, license: License) -> None:
     """Tell programs and the customer of a new license, in its transaction."""
-    tell_programs_of_issued(actor, [license])
-    note(license, NoticeKind.LICENSE_ISSUED, "")
+    tell_all_issued(actor, [license])
 
 
-def tell_programs_of_issued(actor: Actor, licenses: Sequence[License]) -> None:
-    """Tell programs of new licenses of one team, and no customer."""
+def tell_all_issued(
+    actor: Actor, licenses: Sequence[License], *, tells_customers: bool = True
+) -> None:
+    """Tell programs of new licenses of one team, and their customers if they should."""
     told = (
-        _told(
+        told_of_license(
             license,
             key=str(license.pk),
             message=f"{actor.label} issued {named(license)}.",
@@ -62,6 +72,9 @@ def tell_programs_of_issued(actor: Actor, licenses: Sequence[License]) -> None:
         for license in licenses
     )
     raise_alerts(actor.team_id, Event.LICENSE_ISSUED, told)
+    if tells_customers:
+        noted = ((license, "") for license in licenses)
+        note_all(noted, NoticeKind.LICENSE_ISSUED)
 
 
 def tell_changed(
@@ -77,17 +90,33 @@ def tell_changed(
     ``fields`` are the names of the license fields with another value. The values are
     not told: some are passwords.
     """
-    names = sorted(set(changed))
-    raise_license_event(
-        license,
-        Event.LICENSE_CHANGED,
-        key=f"{license.pk}:{license.sequence}",
-        message=f"{actor.label} changed {named(license)}: {', '.join(names)}.",
-        changed=names,
-        changed_fields=sorted(fields),
+    tell_all_changed(actor, [(license, changed, fields)], for_customers=is_for_customer)
+
+
+def tell_all_changed(
+    actor: Actor,
+    changes: Sequence[tuple[License, Iterable[str], Iterable[str]]],
+    *,
+    for_customers: bool = True,
+) -> None:
+    """Tell of changed licenses, each as :func:`tell_changed` does."""
+    told = (
+        told_of_license(
+            license,
+            key=f"{license.pk}:{license.sequence}",
+            message=(
+                f"{actor.label} changed {named(license)}: "
+                f"{', '.join(sorted(set(changed)))}."
+            ),
+            changed=sorted(set(changed)),
+            changed_fields=sorted(fields),
+        )
+        for license, changed, fields in changes
     )
-    if is_for_customer:
-        note(license, NoticeKind.LICENSE_CHANGED, str(license.sequence))
+    raise_alerts(actor.team_id, Event.LICENSE_CHANGED, told)
+    if for_customers:
+        noted = ((license, str(license.sequence)) for license, _, _ in changes)
+        note_all(noted, NoticeKind.LICENSE_CHANGED)
 
 
 def tell_reinstated(actor: Actor, license: License) -> None:
@@ -221,11 +250,14 @@ def raise_license_event(
     license: License, event: Event, *, key: str, message: str, **data: object
 ) -> None:
     """Raise an event about a license, with what all of them tell of it."""
-    told = _told(license, key=key, message=message, **data)
+    told = told_of_license(license, key=key, message=message, **data)
     raise_alerts(license.team_id, event, [told])
 
 
-def _told(license: License, *, key: str, message: str, **data: object) -> Told:
+def told_of_license(
+    license: License, *, key: str, message: str, **data: object
+) -> Told:
+    """Return what an event tells of a license."""
     return Told(
         license,
         key,

@@ -14,8 +14,9 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from alerts.events import Event
+from alerts.services import Told, raise_alerts
 from audit.models import AuditEvent
-from licenses.alerts import instant, named, raise_license_event
+from licenses.alerts import instant, named, raise_license_event, told_of_license
 from licenses.models import (
     License,
     NoticeKind,
@@ -31,7 +32,15 @@ UNUSED_DAYS = 90
 
 def tell_credential_created(actor: Actor, credential: PullCredential) -> None:
     """Tell programs of a new credential, in the transaction that creates it."""
-    _tell(actor, credential, Event.PULL_CREDENTIAL_CREATED, "created")
+    tell_credentials_created(actor, [credential])
+
+
+def tell_credentials_created(
+    actor: Actor, credentials: Collection[PullCredential]
+) -> None:
+    """Tell programs of new credentials, in the transaction that creates them."""
+    told = (_told(actor, credential, "created") for credential in credentials)
+    raise_alerts(actor.team_id, Event.PULL_CREDENTIAL_CREATED, told)
 
 
 def tell_credential_rotated(
@@ -209,9 +218,12 @@ def _tell(
     did: str,
     **data: object,
 ) -> None:
-    raise_license_event(
+    raise_alerts(actor.team_id, event, [_told(actor, credential, did, **data)])
+
+
+def _told(actor: Actor, credential: PullCredential, did: str, **data: object) -> Told:
+    return told_of_license(
         credential.license,
-        event,
         key=str(credential.pk),
         message=(
             f"{actor.label} {did} the pull credential {credential.name} of "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from licenses.models import License, Notice, NoticeKind
 from portal.wake import Task, wake
@@ -14,13 +14,13 @@ def note(license: License, kind: NoticeKind, key: str, **data: object) -> None:
     Call it in the change's transaction: what is rolled back is not told, and nothing is
     lost if no worker is running.
     """
-    note_all([(license, key, data)], kind)
+    note_all([(license, key)], kind, **data)
 
 
 def note_all(
-    noted: Iterable[tuple[License, str, Mapping[str, object]]], kind: NoticeKind
+    noted: Iterable[tuple[License, str]], kind: NoticeKind, **data: object
 ) -> None:
-    """Store a notice for each license with its key and data, as :func:`note` does."""
+    """Store a notice for each license and key, as :func:`note` does."""
     notices = [
         Notice(
             team_id=license.team_id,
@@ -29,7 +29,7 @@ def note_all(
             key=f"{kind}:{license.pk}:{key}",
             data=data,
         )
-        for license, key, data in noted
+        for license, key in noted
     ]
     Notice.objects.bulk_create(notices, ignore_conflicts=True)
     wake(Task.DISPATCH_NOTICES)

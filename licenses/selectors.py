@@ -338,6 +338,11 @@ def channels_for_application(application: Application) -> QuerySet[Channel]:
     )
 
 
+def default_channel(application: Application) -> Channel:
+    """Return the channel of licenses that name none."""
+    return channels_for_application(application).get(is_default=True)
+
+
 def channels_of_applications(
     team_id: uuid.UUID, applications: Iterable[uuid.UUID]
 ) -> QuerySet[Channel]:

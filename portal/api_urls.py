@@ -12,6 +12,7 @@ from export.api import TeamExportView
 from images.api import views as images
 from licenses.api import (
     applications,
+    bulk,
     customers,
     license_fields,
     licenses,
@@ -135,6 +136,9 @@ urlpatterns = [
     ),
     path("licenses", licenses.LicensesView.as_view()),
     path("licenses/search", licenses.LicenseSearchView.as_view()),
+    path("licenses/bulk/issue", bulk.BulkIssueView.as_view()),
+    path("licenses/bulk/change", bulk.BulkChangeView.as_view()),
+    path("licenses/bulk/revoke", bulk.BulkRevokeView.as_view()),
     path("licenses/<uuid:license_id>", licenses.LicenseView.as_view()),
     path("licenses/<uuid:license_id>/restore", licenses.LicenseRestoreView.as_view()),
     path("licenses/<uuid:license_id>/revoke", licenses.LicenseRevokeView.as_view()),

@@ -62,8 +62,52 @@ class LicenseDetail(TeamView[License]):
     def get_queryset(self) -> QuerySet[License]:
         return licenses_for_team(self.team_id)
 
+    def channel_named(
+        self, application: Application, text: str | None
+    ) -> Channel | None:
+        """Return an application's channel with this ID or slug; None for none.
 
-class LicensesView(LicenseDetail):
+        Raises:
+            Invalid: the application has no such channel.
+        """
+        if text is None:
+            return None
+        channel = by_id_or_name(channels_for_application(application), text)
+        if channel is None:
+            message = "Choose a channel of the license's application."
+            raise Invalid({"channel": [message]})
+        return channel
+
+
+class IssuingView(LicenseDetail):
+    """A view that issues licenses."""
+
+    def terms(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the terms that a body names, as services take them."""
+        application = self.application_named(values["application"])
+        return {
+            "customer": self.customer_named(values["customer"]),
+            "application": application,
+            "channel": self.channel_named(application, values["channel"]),
+            "type": values["type"],
+            "expires_at": values["expires_at"],
+            "field_values": values["field_values"],
+        }
+
+    def application_named(self, text: str) -> Application:
+        application = by_id_or_name(applications_for_team(self.team_id), text)
+        if application is None:
+            raise Invalid({"application": ["Choose an application of your team."]})
+        return application
+
+    def customer_named(self, text: str) -> Customer:
+        customer = by_id_or_name(customers_for_team(self.team_id), text, "custom_id")
+        if customer is None:
+            raise Invalid({"customer": ["Choose a customer of your team."]})
+        return customer
+
+
+class LicensesView(IssuingView):
     orderings = ("created_at", "updated_at", "expires_at", "customer_name")
     order_by: ClassVar[Mapping[str, Combinable]] = {
         "expires_at": Coalesce("expires_at", Value(NEVER)),
@@ -87,15 +131,8 @@ class LicensesView(LicenseDetail):
         The license ID and the credential's text are shown only now.
         """
         values = self.validated(NewLicenseSerializer)
-        wanted = values.pop("pull_credential", None)
-        application = self._application(values.pop("application"))
-        license = services.issue_license(
-            actor=self.actor,
-            customer=self._customer(values.pop("customer")),
-            application=application,
-            channel=_channel(application, values.pop("channel")),
-            **values,
-        )
+        wanted = values.get("pull_credential")
+        license = services.issue_license(actor=self.actor, **self.terms(values))
         secret = services.reveal_license_id(actor=self.actor, license=license)
         return self.shown(
             self.find(license.pk),
@@ -112,18 +149,6 @@ class LicensesView(LicenseDetail):
         )
         shown = PullCredentialSerializer(credential, context={"view": self}).data
         return {**shown, "credential": secret.reveal()}
-
-    def _application(self, text: str) -> Application:
-        application = by_id_or_name(applications_for_team(self.team_id), text)
-        if application is None:
-            raise Invalid({"application": ["Choose an application of your team."]})
-        return application
-
-    def _customer(self, text: str) -> Customer:
-        customer = by_id_or_name(customers_for_team(self.team_id), text, "custom_id")
-        if customer is None:
-            raise Invalid({"customer": ["Choose a customer of your team."]})
-        return customer
 
 
 class LicenseView(LicenseDetail):
@@ -143,7 +168,9 @@ class LicenseView(LicenseDetail):
         self.require(Permission.LICENSE_CHANGE)
         changes = self.validated(LicenseChangesSerializer)
         if "channel" in changes:
-            changes["channel"] = _channel(license.application, changes["channel"])
+            changes["channel"] = self.channel_named(
+                license.application, changes["channel"]
+            )
         services.change_license(
             actor=self.actor, license=license, changes=changes, merges_values=True
         )
@@ -239,12 +266,3 @@ class LicenseFileView(LicenseDetail):
             content_type=TEXT_TYPE,
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
-
-
-def _channel(application: Application, text: str | None) -> Channel | None:
-    if text is None:
-        return None
-    channel = by_id_or_name(channels_for_application(application), text)
-    if channel is None:
-        raise Invalid({"channel": ["Choose a channel of the license's application."]})
-    return channel

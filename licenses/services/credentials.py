@@ -21,15 +21,21 @@ from licenses.models import (
     PullCredential,
     PullCredentialQuerySet,
 )
-from licenses.networks import canonical_network
 from licenses.pull_credential import PURPOSE, generate_pull_credential
 from licenses.selectors import secret_before
+from licenses.services.credential_terms import (
+    canonical,
+    end_of_old_secret,
+    expiry_within,
+    in_future,
+    networks_within,
+)
 from licenses.services.credential_use import inherit_networks
 from licenses.services.customers import require_unarchived
 from portal.crypto.fields import lookup_keyring
 from portal.crypto.secrets import Secret
-from portal.database.uniqueness import save_valid
-from portal.errors import Conflict, Invalid, TooMany
+from portal.database.uniqueness import save_valid, validate_values
+from portal.errors import Conflict, TooMany
 from teams.actors import Actor
 from teams.permissions import Permission
 from teams.services import apply_changes
@@ -38,10 +44,6 @@ MAX_PULL_CREDENTIALS = 20
 # Of one license. Each is a row for good, with events, and may be reported as leaked.
 MAX_NEW_PER_HOUR = 100
 _REVOKED = ("revoked_at", "revoked_by", "revoked_by_kind", "revoked_by_label")
-OLD_SECRET_LASTS = timedelta(days=7)
-OLD_SECRET_LASTS_AT_MOST = timedelta(days=90)
-# For the time that a form needs to arrive.
-_LENIENCE = timedelta(minutes=5)
 
 
 @transaction.atomic
@@ -68,8 +70,8 @@ def create_pull_credential(
     if created_with is not None:
         # It may have been revoked since its holder signed in, with all that it made.
         created_with = _unrevoked(created_with)
-        expires_at = _expiry_within(created_with, expires_at)
-        networks = _networks_within(created_with, networks)
+        expires_at = expiry_within(created_with, expires_at)
+        networks = networks_within(created_with, networks)
     current = PullCredential.objects.for_team(license.team_id).current()
     if current.filter(license=license).count() >= MAX_PULL_CREDENTIALS:
         raise Conflict(
@@ -83,13 +85,39 @@ def create_pull_credential(
             team_id=license.team_id,
             license=license,
             name=name.strip(),
-            expires_at=_in_future(expires_at),
-            networks=_canonical(networks),
+            expires_at=in_future(expires_at),
+            networks=canonical(networks),
             created_with=created_with,
         ),
     )
-    record(actor, EventTag.PULL_CREDENTIAL_CREATED, credential, **_audited(credential))
+    _record(actor, EventTag.PULL_CREDENTIAL_CREATED, credential)
     tell_credential_created(actor, credential)
+    return credential, secret
+
+
+def draft_pull_credential(
+    *,
+    actor: Actor,
+    license: License,
+    name: str,
+    expires_at: datetime | None = None,
+    networks: Collection[str] = (),
+) -> tuple[PullCredential, Secret]:
+    """Return the first credential of a license that is a draft too, without saving it.
+
+    Raises:
+        Invalid, ValidationError: values are invalid.
+    """
+    _require(actor, license)
+    credential = PullCredential(
+        team_id=license.team_id,
+        license=license,
+        name=name.strip(),
+        expires_at=in_future(expires_at),
+        networks=canonical(networks),
+    )
+    secret = _given_secret(actor, credential)
+    validate_values(credential)
     return credential, secret
 
 
@@ -127,11 +155,10 @@ def rotate_pull_credential(
     old.save(update_fields=["replaced_by", "expires_at"])
     new, secret = _generated(actor, new)
     inherit_networks(new, old)
-    record(
+    _record(
         actor,
         EventTag.PULL_CREDENTIAL_ROTATED,
         new,
-        **_audited(new),
         old_key=old.key,
         old_ends_at=old.expires_at.isoformat(),
     )
@@ -170,24 +197,18 @@ def change_pull_credential(
     if "networks" in changes:
         networks = changes["networks"]
         assert isinstance(networks, Collection)  # noqa: S101 -- typing
-        changes["networks"] = _canonical(networks)
+        changes["networks"] = canonical(networks)
     expires_at = changes.get("expires_at", credential.expires_at)
     assert expires_at is None or isinstance(expires_at, datetime)  # noqa: S101 -- typing
     if expires_at != credential.expires_at:
-        _in_future(expires_at)
+        in_future(expires_at)
     changed = apply_changes(credential, changes)
     if changed:
         before = _with_predecessor(credential).exclude(pk=credential.pk)
         before.update(name=credential.name, networks=credential.networks)
         if expires_at is not None:
             before.filter(expires_at__gt=expires_at).update(expires_at=expires_at)
-        record(
-            actor,
-            EventTag.PULL_CREDENTIAL_CHANGED,
-            credential,
-            **_audited(credential),
-            changed=changed,
-        )
+        _record(actor, EventTag.PULL_CREDENTIAL_CHANGED, credential, changed=changed)
     return credential
 
 
@@ -233,23 +254,9 @@ def _stop(
         row.revoked_by_kind = actor.kind
         row.revoked_by_label = actor.label[:254]
         row.save(update_fields=[*_REVOKED])
-        record(actor, EventTag.PULL_CREDENTIAL_REVOKED, row, **_audited(row))
+        _record(actor, EventTag.PULL_CREDENTIAL_REVOKED, row)
         tell_credential_revoked(actor, row)
     return stopped
-
-
-def end_of_old_secret(chosen: datetime | None, now: datetime) -> datetime:
-    """Return when a replaced secret ends; None chooses 7 days.
-
-    Raises:
-        Invalid: it would be valid for more than 90 days.
-    """
-    if chosen is None:
-        return now + OLD_SECRET_LASTS
-    if chosen > now + OLD_SECRET_LASTS_AT_MOST + _LENIENCE:
-        days = OLD_SECRET_LASTS_AT_MOST.days
-        raise Invalid({"old_ends_at": [f"Choose an instant within {days} days."]})
-    return max(chosen, now)
 
 
 def _generated(
@@ -261,14 +268,19 @@ def _generated(
         TooMany: the license got too many new secrets.
     """
     _require_few(credential.license)
+    secret = _given_secret(actor, credential)
+    save_valid(credential)
+    return credential, secret
+
+
+def _given_secret(actor: Actor, credential: PullCredential) -> Secret:
     new = generate_pull_credential()
     credential.key = new.key
     credential.digest = lookup_keyring().digest(new.text.reveal(), purpose=PURPOSE)
     credential.created_by_id = actor.person_id
     credential.created_by_kind = actor.kind
     credential.created_by_label = actor.label[:254]
-    save_valid(credential)
-    return credential, new.text
+    return new.text
 
 
 def _require_few(license: License) -> None:
@@ -351,39 +363,14 @@ def _stopped_with(
     return [row for row in found.values() if row.revoked_at is None]
 
 
-def _expiry_within(
-    maker: PullCredential, expires_at: datetime | None
-) -> datetime | None:
-    end = maker.expires_at
-    if end is not None and expires_at is not None and expires_at > end:
-        message = f"The credential you are using expires at {end.isoformat()}."
-        raise Invalid({"expires_at": [message]})
-    return expires_at or end
+def _record(
+    actor: Actor, tag: EventTag, credential: PullCredential, **data: object
+) -> None:
+    record(actor, tag, credential, **audited_credential(credential), **data)
 
 
-def _networks_within(
-    maker: PullCredential, networks: Collection[str]
-) -> Collection[str]:
-    if maker.networks and networks and set(_canonical(networks)) - set(maker.networks):
-        message = "The credential you are using is not allowed from all of these."
-        raise Invalid({"networks": [message]})
-    return networks or maker.networks
-
-
-def _in_future(expires_at: datetime | None) -> datetime | None:
-    if expires_at is not None and expires_at <= timezone.now():
-        raise Invalid({"expires_at": ["Choose an instant in the future."]})
-    return expires_at
-
-
-def _canonical(networks: Collection[str]) -> list[str]:
-    try:
-        return list(dict.fromkeys(map(canonical_network, networks)))
-    except ValueError as error:
-        raise Invalid({"networks": [str(error)]}) from error
-
-
-def _audited(credential: PullCredential) -> dict[str, object]:
+def audited_credential(credential: PullCredential) -> dict[str, object]:
+    """Return what the audit events of a credential tell."""
     expires_at = credential.expires_at
     return {
         "license": str(credential.license_id),

@@ -12,7 +12,7 @@ from audit.tags import EventTag
 from licenses.alerts import tell_changed
 from licenses.license_id import PURPOSE, generate_license_id
 from licenses.models import License
-from licenses.services.credentials import end_of_old_secret
+from licenses.services.credential_terms import end_of_old_secret
 from licenses.services.licenses import locked_license
 from portal.crypto.fields import SealedSecret, lookup_keyring
 from portal.crypto.secrets import Secret

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection, transaction
@@ -18,14 +20,19 @@ from licenses.alerts import (
 from licenses.files.license_file import license_file
 from licenses.license_id import PURPOSE, generate_license_id
 from licenses.models import Application, Channel, Customer, License, LicenseField
-from licenses.selectors import password_values, shown_field_values
+from licenses.selectors import (
+    default_channel,
+    password_values,
+    shown_field_values,
+)
 from licenses.services.field_values import field_columns, sealed_passwords
 from portal.crypto.fields import lookup_keyring
-from portal.database.uniqueness import save_valid
+from portal.database.uniqueness import save_valid, validate_values
 from portal.errors import Conflict, Invalid
 from teams.actors import Actor, ActorKind
 from teams.permissions import Permission
-from teams.services import apply_changes
+
+REVOCATION = ["revoked_at", "revoked_by", "revoke_reason", "sequence"]
 
 
 @transaction.atomic
@@ -80,7 +87,8 @@ def draft_license(
     ``known_fields`` are the application's license fields, if the caller has them.
 
     Raises:
-        Invalid: the channel is another application's, or a field value is invalid.
+        Invalid, ValidationError: the channel is another application's, or a value is
+            invalid.
         Conflict: the customer is archived.
     """
     actor.require(Permission.LICENSE_ISSUE, team_id=customer.team_id)
@@ -88,7 +96,7 @@ def draft_license(
     if customer.archived_at is not None:
         raise Conflict("customer_archived", "Restore the customer first.")
     license_id = generate_license_id()
-    return License(
+    license = License(
         team_id=customer.team_id,
         customer=customer,
         application=application,
@@ -99,6 +107,8 @@ def draft_license(
         license_id=license_id,
         license_id_digest=lookup_keyring().digest(license_id.reveal(), purpose=PURPOSE),
     )
+    validate_values(license)
+    return license
 
 
 def audited_terms(license: License) -> dict[str, object]:
@@ -121,6 +131,60 @@ def change_license(
     """
     actor.require(Permission.LICENSE_CHANGE, team_id=license.team_id)
     license = locked_license(license)
+    change = draft_change(actor, license, changes, merges_values=merges_values)
+    if change.attributes:
+        save_valid(license, update_fields=change.columns)
+        license.refresh_from_db(fields=["updated_at"])
+        record(actor, EventTag.LICENSE_CHANGED, license, **change.audited)
+        tell_changed(actor, license, change.names, change.fields)
+    return license
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is other in a license and not saved yet.
+
+    ``fields`` are the names of the license fields with another value.
+    """
+
+    license: License
+    attributes: Sequence[str] = ()
+    fields: Iterable[str] = ()
+
+    @property
+    def columns(self) -> list[str]:
+        """Return what to save."""
+        return [*self.attributes, "sequence"]
+
+    @property
+    def names(self) -> set[str]:
+        """Return the attributes as the API and programs know them.
+
+        Passwords are stored apart, but for them all are field values.
+        """
+        return {name.removeprefix("secret_") for name in self.attributes}
+
+    @property
+    def audited(self) -> dict[str, object]:
+        """Return what the audit event tells."""
+        ends = _instant(self.license.expires_at)
+        return {"changed": list(self.attributes), "expires_at": ends}
+
+
+def draft_change(
+    actor: Actor,
+    license: License,
+    changes: Mapping[str, object],
+    *,
+    merges_values: bool = False,
+    known_fields: Iterable[LicenseField] | None = None,
+) -> Change:
+    """Set attributes of a locked license as :func:`change_license` does, unsaved.
+
+    Raises:
+        Invalid, ValidationError: values are invalid; the license is not to be used.
+    """
+    actor.require(Permission.LICENSE_CHANGE, team_id=license.team_id)
     changes = dict(changes)
     if "channel" in changes:
         channel = changes["channel"]
@@ -129,29 +193,31 @@ def change_license(
     if "field_values" in changes:
         values = changes["field_values"]
         assert isinstance(values, Mapping)  # noqa: S101 -- narrows for the type checker
-        changes |= _value_columns(license, values, merges=merges_values)
+        changes |= _value_columns(license, values, known_fields, merges=merges_values)
     before = shown_field_values(license, reveal=True)
-    changed = apply_changes(license, changes)
-    if changed:
-        _raise_sequence(license)
-        record(
-            actor,
-            EventTag.LICENSE_CHANGED,
-            license,
-            changed=changed,
-            expires_at=_instant(license.expires_at),
-        )
-        _tell_changed(actor, license, changed, before)
-    return license
+    changed = [name for name, new in changes.items() if getattr(license, name) != new]
+    if not changed:
+        return Change(license)
+    for name in changed:
+        setattr(license, name, changes[name])
+    validate_values(license)
+    license.sequence += 1
+    after = shown_field_values(license, reveal=True)
+    fields = {name for name in before | after if before.get(name) != after.get(name)}
+    return Change(license, changed, fields)
 
 
 def _value_columns(
-    license: License, values: Mapping[str, object], *, merges: bool
+    license: License,
+    values: Mapping[str, object],
+    known_fields: Iterable[LicenseField] | None,
+    *,
+    merges: bool,
 ) -> dict[str, object]:
     passwords = password_values(license)
     if merges:
         values = {**license.field_values, **passwords, **values}
-    columns = field_columns(license.application, values)
+    columns = field_columns(license.application, values, known_fields)
     if columns["secret_field_values"] == sealed_passwords(passwords):
         # Encrypted again, the same passwords would look changed.
         del columns["secret_field_values"]
@@ -165,22 +231,31 @@ def revoke_license(*, actor: Actor, license: License, reason: str) -> License:
     Revoking again changes nothing and keeps the first reason, so a retry is safe.
     """
     actor.require(Permission.LICENSE_REVOKE, team_id=license.team_id)
+    license = locked_license(license)
+    if draft_revocation(actor, license, reason):
+        save_valid(license, update_fields=REVOCATION)
+        record(actor, EventTag.LICENSE_REVOKED, license, reason=license.revoke_reason)
+        alert_revocation(actor, license)
+    return license
+
+
+def draft_revocation(actor: Actor, license: License, reason: str) -> bool:
+    """Mark a locked license as revoked, unsaved; return False if it is revoked already.
+
+    Raises:
+        Invalid, ValidationError: there is no reason, or it cannot be stored.
+    """
+    actor.require(Permission.LICENSE_REVOKE, team_id=license.team_id)
     if not reason.strip():
         raise Invalid({"reason": ["Enter a reason."]})
-    license = locked_license(license)
     if license.revoked_at is not None:
-        return license
+        return False
     license.revoked_at = timezone.now()
     license.revoked_by_id = actor.id if actor.kind is ActorKind.USER else None
     license.revoke_reason = reason.strip()
     license.sequence += 1
-    save_valid(
-        license,
-        update_fields=["revoked_at", "revoked_by", "revoke_reason", "sequence"],
-    )
-    record(actor, EventTag.LICENSE_REVOKED, license, reason=license.revoke_reason)
-    alert_revocation(actor, license)
-    return license
+    validate_values(license)
+    return True
 
 
 @transaction.atomic
@@ -200,9 +275,7 @@ def reinstate_license(*, actor: Actor, license: License) -> License:
     license.revoked_by_id = None
     license.revoke_reason = ""
     license.sequence += 1
-    license.save(
-        update_fields=["revoked_at", "revoked_by", "revoke_reason", "sequence"]
-    )
+    license.save(update_fields=REVOCATION)
     record(actor, EventTag.LICENSE_REINSTATED, license)
     tell_reinstated(actor, license)
     return license
@@ -221,6 +294,12 @@ def download_license_file(*, actor: Actor, license: License) -> str:
     return text
 
 
+def lock_licenses(team_id: uuid.UUID, ids: Iterable[uuid.UUID]) -> None:
+    """Let changes of a team's licenses apply in turn, and two requests not deadlock."""
+    rows = License.objects.for_team(team_id).filter(pk__in=ids).order_by("pk")
+    list(rows.select_for_update().values_list("pk"))
+
+
 def locked_license(license: License) -> License:
     """Return the current row, locked, so that concurrent changes apply in turn."""
     return (
@@ -231,25 +310,10 @@ def locked_license(license: License) -> License:
     )
 
 
-def _raise_sequence(license: License) -> None:
-    license.sequence += 1
-    license.save(update_fields=["sequence"])
-
-
 def raise_sequences(licenses: QuerySet[License]) -> None:
     # Always locked in the same order, so that two changes cannot deadlock.
     locked = licenses.select_for_update().order_by("pk").values_list("pk", flat=True)
     licenses.filter(pk__in=list(locked)).update(sequence=F("sequence") + 1)
-
-
-def _tell_changed(
-    actor: Actor, license: License, changed: list[str], before: dict[str, object]
-) -> None:
-    # Passwords are stored apart, but the API and programs know only field values.
-    names = {name.removeprefix("secret_") for name in changed}
-    after = shown_field_values(license, reveal=True)
-    fields = {name for name in before | after if before.get(name) != after.get(name)}
-    tell_changed(actor, license, names, fields)
 
 
 def _require_one_team(customer: Customer, application: Application) -> None:
@@ -273,7 +337,7 @@ def require_unarchived_application(application: Application) -> None:
 
 def _channel_of(application: Application, channel: Channel | None) -> Channel:
     if channel is None:
-        return application.channels.get(is_default=True)
+        return default_channel(application)
     if channel.application_id != application.pk:
         raise Invalid({"channel": ["Choose a channel of the license's application."]})
     return channel

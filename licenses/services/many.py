@@ -1,21 +1,31 @@
-"""Many customers and licenses at once: all of them, or none."""
+"""Many customers and licenses at once, in few statements: all of them, or none."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from django.db import transaction
 
 from alerts.events import Event
 from audit.services import record_all
 from audit.tags import EventTag
-from licenses.alerts import tell_of_customers, tell_programs_of_issued
-from licenses.models import Customer, License
+from licenses.alerts import (
+    alert_revocations,
+    tell_all_changed,
+    tell_all_issued,
+    tell_of_customers,
+)
+from licenses.credential_alerts import tell_credentials_created
+from licenses.models import Customer, License, PullCredential
+from licenses.services.credentials import audited_credential
 from licenses.services.licenses import (
+    REVOCATION,
+    Change,
     audited_terms,
     raise_sequences,
     require_unarchived_application,
 )
+from portal.crypto.secrets import Secret
 from portal.database.uniqueness import validate_values
 from teams.actors import Actor
 from teams.permissions import Permission
@@ -77,16 +87,20 @@ def change_customers(
 
 
 @transaction.atomic
-def issue_licenses(*, actor: Actor, licenses: Sequence[License]) -> None:
-    """Save drafts of licenses; programs are told of them, and customers are not.
+def issue_licenses(
+    *,
+    actor: Actor,
+    licenses: Sequence[License],
+    credentials: Sequence[PullCredential] = (),
+    tells_customers: bool = True,
+) -> None:
+    """Save drafts of licenses, and those of their first pull credentials.
 
     Raises:
-        ValidationError: values are invalid.
         Conflict: an application is archived.
     """
     for license in licenses:
         actor.require(Permission.LICENSE_ISSUE, team_id=license.team_id)
-        validate_values(license)
     applications = {license.application_id: license.application for license in licenses}
     for _, application in sorted(applications.items()):
         require_unarchived_application(application)
@@ -96,4 +110,55 @@ def issue_licenses(*, actor: Actor, licenses: Sequence[License]) -> None:
         EventTag.LICENSE_ISSUED,
         ((license, audited_terms(license)) for license in licenses),
     )
-    tell_programs_of_issued(actor, licenses)
+    tell_all_issued(actor, licenses, tells_customers=tells_customers)
+    if credentials:
+        _create_credentials(actor, credentials)
+
+
+def _create_credentials(actor: Actor, credentials: Sequence[PullCredential]) -> None:
+    PullCredential.objects.bulk_create(credentials, BATCH)
+    record_all(
+        actor,
+        EventTag.PULL_CREDENTIAL_CREATED,
+        ((credential, audited_credential(credential)) for credential in credentials),
+    )
+    tell_credentials_created(actor, credentials)
+
+
+@transaction.atomic
+def reveal_license_ids(*, actor: Actor, licenses: Sequence[License]) -> list[Secret]:
+    """Return the IDs of licenses to show to who asked, and audit that."""
+    for license in licenses:
+        actor.require(Permission.LICENSE_REVEAL, team_id=license.team_id)
+    record_all(actor, EventTag.LICENSE_ID_REVEALED, ((row, {}) for row in licenses))
+    return [Secret(license.license_id.reveal()) for license in licenses]
+
+
+@transaction.atomic
+def change_licenses(*, actor: Actor, changes: Iterable[Change]) -> None:
+    """Save changes of licenses that are locked; those that change nothing are left."""
+    changed = [change for change in changes if change.attributes]
+    for change in changed:
+        actor.require(Permission.LICENSE_CHANGE, team_id=change.license.team_id)
+        change.license.save(update_fields=change.columns)
+    record_all(
+        actor,
+        EventTag.LICENSE_CHANGED,
+        ((change.license, change.audited) for change in changed),
+    )
+    told = [(change.license, change.names, change.fields) for change in changed]
+    tell_all_changed(actor, told)
+
+
+@transaction.atomic
+def revoke_licenses(*, actor: Actor, licenses: Sequence[License]) -> None:
+    """Save licenses that are locked and marked as revoked."""
+    for license in licenses:
+        actor.require(Permission.LICENSE_REVOKE, team_id=license.team_id)
+        license.save(update_fields=REVOCATION)
+    record_all(
+        actor,
+        EventTag.LICENSE_REVOKED,
+        ((license, {"reason": license.revoke_reason}) for license in licenses),
+    )
+    alert_revocations(actor, licenses)

@@ -147,7 +147,9 @@ class _LicensePlan:
     def _act(self) -> None:
         if self._holders.new:
             create_customers(actor=self._actor, customers=self._holders.new)
-        issue_licenses(actor=self._actor, licenses=self._licenses)
+        issue_licenses(
+            actor=self._actor, licenses=self._licenses, tells_customers=False
+        )
 
     def _read(self, line: Line) -> None:
         if (existing := self._existing.get(line["id"].strip().lower())) is not None:

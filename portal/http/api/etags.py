@@ -35,16 +35,18 @@ def etag_of(shown: Mapping[str, Any]) -> str:
     return f'"{hashlib.sha256(text.encode()).hexdigest()[:32]}"'
 
 
-def require_match(header: str, etag: str) -> None:
+def require_match(header: str, etag: str, name: str = IF_MATCH) -> None:
     """Check the header ``If-Match`` against an object that exists.
+
+    ``name`` is where its value was sent, if not in the header.
 
     Raises:
         PreconditionFailed: another version is wanted. A weak tag is always another one.
-        ValidationError: the header names no entity tag.
+        ValidationError: the value names no entity tag.
     """
     wanted = parse_etags(header)
     if not wanted:
-        raise ValidationError({IF_MATCH: ["Send an ETag as it came, in quotes, or *."]})
+        raise ValidationError({name: ["Send an ETag as it came, in quotes, or *."]})
     if wanted != ["*"] and etag not in wanted:
         raise PreconditionFailed(etag)
 
