@@ -88,7 +88,12 @@ class ImportForm(CreateForm):
         strip=False,
         label="Or its text",
         widget=forms.Textarea(
-            attrs={"rows": 8, "spellcheck": "false", "autocomplete": "off"}
+            attrs={
+                "rows": 8,
+                "class": "font-monospace",
+                "spellcheck": "false",
+                "autocomplete": "off",
+            }
         ),
     )
     shown = forms.CharField(required=False, widget=forms.HiddenInput)
@@ -98,6 +103,8 @@ class ImportForm(CreateForm):
         if file := cleaned.get("file"):
             try:
                 cleaned["text"] = text_of_file(file)
+                # Shown to be corrected: browsers do not send a file again.
+                self.data = {**self.data, "text": cleaned["text"]}
             except Unreadable as error:
                 self.add_error("file", error.problems[0].message)
         elif not cleaned.get("text", "").strip():

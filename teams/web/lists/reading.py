@@ -55,7 +55,7 @@ def text_of_file(file: UploadedFile[bytes]) -> str:
     if (file.size or 0) > MAX_BYTES:
         raise Unreadable(Problem(1, "", "The file is larger than 1 MB. Divide it."))
     try:
-        text: str = file.read().decode()
+        text: str = file.read().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         message = "The file is not in UTF-8. In Excel, save it as CSV UTF-8."
         raise Unreadable(Problem(1, "", message)) from error

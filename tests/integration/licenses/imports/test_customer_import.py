@@ -128,9 +128,16 @@ def test_a_file_is_read_like_its_text(browser: Client, team: Team) -> None:
             "file": SimpleUploadedFile("customers.csv", content),
         },
     )
+    wrong = SimpleUploadedFile("wrong.csv", content.replace(b"custom", b"costum"))
+    corrected = browser.post(
+        IMPORT, {**submission(), "existing": "skip", "step": "check", "file": wrong}
+    )
     browser.post(IMPORT, confirmation(page))
 
     assert rows(team) == {("Zürich AG", "", "1")}
+    assert "\nname,costum_id\nZürich AG,1\n</textarea>" in (
+        corrected.content.decode().replace("\r\n", "\n")
+    )
 
 
 def test_every_error_is_told_by_line_and_column(browser: Client, team: Team) -> None:
