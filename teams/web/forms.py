@@ -12,7 +12,7 @@ from teams.permissions import Role, may_assign
 
 ROLE_HELP = {
     Role.OWNER: "everything, including other owners",
-    Role.ADMIN: "everything except owners",
+    Role.ADMIN: "everything except owners and the export of all data",
     Role.DEVELOPER: "applications, registries and images; views customers",
     Role.SUPPORT: "finds, changes and revokes licenses; views the audit log",
     Role.SALES: "customers and licenses",
