@@ -212,7 +212,7 @@ def test_a_malformed_request_gets_a_page(client: Client) -> None:
     text = page.content.decode()
     assert page.status_code == 400
     assert "tabler.min.css" in text
-    assert '<a class="btn btn-primary" href="/">Go to the portal</a>' in text
+    assert '<a href="/">Go to the start page</a>' in text
     assert "Nothing was changed." in text
     assert 'data-theme="auto"' in text
     assert "data-bs-theme" not in text
