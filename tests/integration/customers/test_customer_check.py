@@ -21,6 +21,7 @@ from teams.actors import Actor
 from teams.models import Membership, Team
 from tests.integration.customers.conftest import signed_in
 from tests.integration.customers.test_customer_pages import own, viewed
+from tests.support.minutes import within_a_minute
 from tests.support.pages.reading import text_of
 from tests.support.pages.team_pages import signed_in as member_browser
 from tests.support.rows.factories import (
@@ -273,10 +274,14 @@ def test_too_many_checks_are_refused_to_one_person(
     anna: Contact, reader: Contact, license: License, registry: Any
 ) -> None:
     browser = signed_in(reader)
-    for _ in range(CHECKS_PER_MINUTE):
-        browser.post(own(reader, "check"), {"image": "quay.io/my-org/api"})
+    question = {"image": "quay.io/my-org/api"}
 
-    refused = browser.post(own(reader, "check"), {"image": "quay.io/my-org/api"})
+    *_, refused = within_a_minute(
+        lambda: [
+            browser.post(own(reader, "check"), question)
+            for _ in range(CHECKS_PER_MINUTE + 1)
+        ]
+    )
 
     assert refused.status_code == 429
     assert f"You can check {CHECKS_PER_MINUTE} images a minute." in text_of(refused)

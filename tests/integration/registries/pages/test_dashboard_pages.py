@@ -189,14 +189,14 @@ def test_long_sections_link_to_the_full_list(
 def test_nothing_of_another_team_is_shown(
     page: Any, running: Any, other_team: Team
 ) -> None:
-    PullEventFactory(team=other_team, outcome="license_revoked", count=777)
+    PullEventFactory(team=other_team, outcome="license_revoked", count=987_654)
     ExternalRegistryFactory(team=other_team, health="rejected")
     LicenseFactory(team=other_team, expires_at=timezone.now() + timedelta(days=1))
 
     text = page()
 
     assert WELL in text
-    assert "777" not in text
+    assert "987,654" not in text
 
 
 def test_the_chart_and_the_table_have_the_same_numbers(
