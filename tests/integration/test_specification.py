@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 import yaml
 from django.conf import settings
+
+from tests.integration.test_outsiders import ACTION, LIST, OBJECT, address, every
+from tests.support.clients.api import ApiClient
+from tests.support.rows.world import make_world
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +81,25 @@ def test_names_are_such_as_people_choose(document: dict[str, Any]) -> None:
     assert len(set(ids)) == len(ids)
     assert {"customers_list", "licenses_create", "applications_restore"} <= set(ids)
     assert {"held_license_read", "licenses_pull_credentials_list"} <= set(ids)
+
+
+def test_an_etag_is_sent_where_it_is_described(
+    document: dict[str, Any], owner_api: ApiClient
+) -> None:
+    world = make_world(owner_api.team)
+    described, sent = set(), set()
+    for route, method in every(LIST, OBJECT, ACTION):
+        path = f"/api/v1/{re.sub('<[a-z]+:', '{', route).replace('>', '}')}"
+        if method != "get" or path not in document["paths"]:
+            continue
+        answers = document["paths"][path]["get"]["responses"]
+        if "ETag" in answers["200"].get("headers", {}):
+            described.add(path)
+            answer = owner_api.get(address(route, world.ids))
+            sent |= {path} if answer.headers.get("ETag") else set()
+
+    assert described == sent
+    assert {"/api/v1/team", "/api/v1/customers/{customer_id}"} <= described
 
 
 def test_yaml_is_a_text(document: dict[str, Any]) -> None:

@@ -52,6 +52,10 @@ _IF_MATCH = {
     "since, the answer is 412 and nothing changes.",
     "schema": {"type": "string"},
 }
+_ETAG = {
+    "description": "Of this version of the object, for `If-Match`",
+    "schema": {"type": "string"},
+}
 _RETRY_AFTER = {
     "Retry-After": {
         "description": "Seconds until it is worth another try",
@@ -135,7 +139,23 @@ class BerthSchema(AutoSchema):
             parameters.append(_IDEMPOTENCY_KEY)
         if getattr(handler, "is_conditional", False):
             parameters.append(_IF_MATCH)
+        if self._shows_what_changes():
+            _describe_etag(operation)
         return operation
+
+    def _shows_what_changes(self) -> bool:
+        """Return whether this changes, or reads, an object that has an ETag."""
+        # A list is read where its objects are created; neither says what changes.
+        is_read = self.method == "GET" and not hasattr(self.view, "post")
+        methods = ("PATCH", "PUT", "DELETE") if is_read else (self.method,)
+        handlers = [getattr(self.view, name.lower(), None) for name in methods]
+        return any(getattr(each, "is_conditional", False) for each in handlers)
+
+
+def _describe_etag(operation: dict[str, Any]) -> None:
+    for status, answer in operation["responses"].items():
+        if status.startswith("2") and "content" in answer:
+            answer.setdefault("headers", {})["ETag"] = _ETAG
 
 
 def simplify(
