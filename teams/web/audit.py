@@ -52,6 +52,7 @@ SUBJECT_LISTS = {
 }
 SUBJECT_WORDS = {
     "alerts.alert": "alert",
+    "alerts.webhook": "webhook",
     "licenses.customer": "customer",
     "licenses.license": "license",
     "licenses.licensefield": "license field",

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Page
 
-from tests.support.browser.chromium import NARROW, WIDE
+from tests.support.browser.chromium import MIDDLE, NARROW, WIDE
 
 Theme = Literal["light", "dark"]
 # A theme changes colours and nothing else, and axe takes its time.
@@ -52,16 +52,18 @@ def problems_in_turn(page: Page, number: int) -> list[str]:
 
     Which two depends on whether ``number`` is even. So what many pages share, such as
     the navigation, is seen in all four. The first is the page as wide as it was opened,
-    and it is left in the other width: laying a page out anew takes a while.
+    and it is left in the other width: laying a page out anew takes a while. On its way
+    it is as wide as a tablet, where it must fit as well.
     """
     themes: tuple[Theme, Theme] = ("dark", "light") if number % 2 else ("light", "dark")
     looks = list(zip((WIDE, NARROW), themes, strict=True))
     if page.viewport_size is not None and page.viewport_size["width"] == NARROW:
         looks.reverse()
-    problems = []
-    for width, theme in looks:
-        problems += _problems_in(page, width, theme)
-    return problems
+    (first, first_theme), (second, second_theme) = looks
+    problems = _problems_in(page, first, first_theme)
+    page.set_viewport_size({"width": MIDDLE, "height": 900})
+    problems += [f"{MIDDLE}: sticks out: {element}" for element in sticking_out(page)]
+    return problems + _problems_in(page, second, second_theme)
 
 
 def _problems_in(
@@ -80,13 +82,20 @@ def _reset(page: Page) -> None:
 
 
 def sticking_out(page: Page) -> list[str]:
-    """Return what makes the page wider than the window, normally nothing."""
+    """Return what makes the page wider than the window, normally nothing.
+
+    A table that only fits if it is scrolled sideways counts, too.
+    """
     elements: list[str] = page.evaluate(
         """() => {
           const root = document.documentElement;
-          if (root.scrollWidth <= root.clientWidth) return [];
-          const wide = [...document.querySelectorAll("body *")].filter((element) =>
-            element.getBoundingClientRect().right > root.clientWidth + 0.5);
+          const isTooWide = (box) => box.scrollWidth > box.clientWidth + 1;
+          const lists = document.querySelectorAll(".table-responsive:has(.berth-rows)");
+          const wide = [...lists].filter(isTooWide);
+          if (isTooWide(root)) {
+            wide.push(...[...document.querySelectorAll("body *")].filter((element) =>
+              element.getBoundingClientRect().right > root.clientWidth + 0.5));
+          }
           return wide.map((element) => element.outerHTML.slice(0, 120));
         }"""
     )
