@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
+from licenses.models import NEVER as NEVER_ENDS
 from licenses.models import Channel, License, LicenseField
 from licenses.selectors import password_values
 from portal.http.forms import EditForm
@@ -97,6 +98,8 @@ class TermsForm(forms.Form):
             self.errors.pop("expires_at", None)
         elif cleaned.get("expires_at") is None and "expires_at" not in self.errors:
             self.add_error("expires_at", "Enter when the license expires.")
+        elif cleaned.get("expires_at") and _is_too_late(cleaned["expires_at"]):
+            self.add_error("expires_at", "Enter a date before the year 9999.")
         expires_at = _expires_at(expiry, cleaned.get("expires_at"))
         if expires_at and cleaned.get("type") == License.Type.COMMUNITY:
             self.add_error(
@@ -144,6 +147,13 @@ def _expires_at(expiry: str | None, at: datetime | None) -> datetime | None:
     # Keep the time of day across daylight saving changes.
     local = timezone.localtime().replace(second=0, microsecond=0)
     return local + timedelta(days=int(expiry))
+
+
+def _is_too_late(at: datetime) -> bool:
+    try:
+        return at.astimezone(UTC).year >= NEVER_ENDS.year
+    except OverflowError:
+        return True
 
 
 def _controls(field: LicenseField, *, is_set: bool) -> dict[str, forms.Field]:

@@ -9,6 +9,7 @@ from operator import attrgetter
 from typing import Any
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
@@ -186,6 +187,9 @@ class _LicensePlan:
         except Invalid as error:
             messages = [text for texts in error.fields.values() for text in texts]
             self._report(line, "", *messages)
+            return
+        except ValidationError as error:
+            self._report(line, "", *error.messages)
             return
         except PortalError as error:
             self._report(line, "customer", error.message)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.db import IntegrityError
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 
 from portal.errors import Conflict
 from portal.http.forms import CreateForm, fingerprint, refusals_in
@@ -100,19 +100,20 @@ class ImportForm(CreateForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = self.cleaned_data
+        # As they were sent, whatever line ends the browser makes of them.
+        cleaned["text"] = cleaned.get("text", "").replace("\r\n", "\n")
         if file := cleaned.get("file"):
             try:
-                cleaned["text"] = text_of_file(file)
+                cleaned["text"] = text_of_file(file).replace("\r\n", "\n")
                 # Shown to be corrected: browsers do not send a file again.
-                self.data = {**self.data, "text": cleaned["text"]}
+                sent = cast("QueryDict", self.data).dict()
+                self.data = {**sent, "text": cleaned["text"]}
             except Unreadable as error:
                 self.add_error("file", error.problems[0].message)
-        elif not cleaned.get("text", "").strip():
+        elif not cleaned["text"].strip():
             self.add_error("file", "Choose a file, or paste its text below.")
         elif len(cleaned["text"].encode()) > MAX_BYTES:
             self.add_error("text", "The text is larger than 1 MB. Divide it.")
-        # As browsers send it back.
-        cleaned["text"] = cleaned.get("text", "").replace("\r\n", "\n")
         return cleaned
 
 

@@ -175,6 +175,11 @@ def test_issue_to_a_new_customer(
             "Choose a time in the future.",
         ),
         (
+            {"expiry": "at", "expires_at": "9999-12-31T23:59:59-23:00"},
+            "id_expires_at",
+            "Enter a date before the year 9999.",
+        ),
+        (
             {"expiry": "14", "type": "community"},
             "id_expiry",
             "A community license does not expire.",

@@ -16,6 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from alerts.models import Alert
 from licenses.models import Customer
 from licenses.services import change_customer
+from licenses.web.imports.customers import CustomerImportForm
 from teams.actors import Actor
 from teams.models import Membership, Team
 from tests.support.pages.reading import text_of
@@ -196,6 +197,18 @@ def test_the_text_comes_back_to_be_corrected(browser: Client, team: Team) -> Non
     edited = browser.post(IMPORT, {**confirmation(good), "step": "edit"})
     assert "name\r\nAcme</textarea>" in edited.content.decode()
     assert rows(team) == set()
+
+
+def test_a_text_of_1_mb_may_come_back_with_other_line_ends() -> None:
+    text = ("x" * 199 + "\n") * 5000
+
+    form = CustomerImportForm(
+        {**submission(), "existing": "skip", "text": text.replace("\n", "\r\n")}
+    )
+
+    assert len(text) == 1_000_000
+    assert form.is_valid()
+    assert form.cleaned_data["text"] == text
 
 
 @pytest.mark.parametrize(

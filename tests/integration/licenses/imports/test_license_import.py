@@ -181,6 +181,7 @@ def test_every_error_is_told_by_line_and_column(
         "Good,,,my-app,gamma,gold,,1,,,",
         "Good,,,my-app,,,yesterday,1,,,",
         "Good,,,my-app,,paid,2020-01-01,1,,,",
+        "Good,,,my-app,,paid,9999-12-31T23:59:59-23:00,1,,,",
         "Good,,,my-app,,community,2031-01-01,1,,,",
         "Good,,,my-app,,paid,,,silver,maybe,",
         "Good,,,my-app,,paid,,five,,,x",
@@ -205,20 +206,21 @@ def test_every_error_is_told_by_line_and_column(
         (12, "type", "Enter one of paid, trial, dev, community."),
         (12, "expires", "Enter a date and time, such as 2031-12-31 18:00."),
         (13, "expires", "Choose a time in the future."),
+        (14, "expires", "Enter a date before the year 9999."),
         (
-            14,
+            15,
             "expires",
             "A community license does not expire. Choose Never, or another type.",
         ),
-        (15, "field:sso", "Enter yes or no."),
-        (15, "field:seats", "Enter a value for Seats."),
+        (16, "field:sso", "Enter yes or no."),
+        (16, "field:seats", "Enter a value for Seats."),
         (
-            15,
+            16,
             "field:tier",
             "Select a valid choice. silver is not one of the available choices.",
         ),
-        (16, "field:only_there", "my-app has no such license field."),
-        (16, "field:seats", "Enter a whole number."),
+        (17, "field:only_there", "my-app has no such license field."),
+        (17, "field:seats", "Enter a whole number."),
     ]
     assert before == (License.objects.count(), Customer.objects.count(), audited(team))
 
