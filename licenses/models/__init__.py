@@ -14,12 +14,12 @@ from licenses.models.credentials import (
     PullCredentialNetwork,
     PullCredentialQuerySet,
 )
+from licenses.models.customers import Customer
 from licenses.models.licenses import (
     EXPIRES_SOON,
     EXPIRY_NAME,
     MAX_FIELD_VALUE_BYTES,
     NEVER,
-    Customer,
     License,
     LicenseField,
     LicenseQuerySet,

@@ -14,6 +14,7 @@ from django.db.models.functions import Cast, Coalesce, Lower
 from django.utils import timezone
 
 from licenses.models.applications import Application, Channel
+from licenses.models.customers import Customer
 from portal.crypto.fields import EncryptedField
 from teams.models import (
     Changing,
@@ -43,59 +44,6 @@ def validate_name_is_free(name: str) -> None:
             f"License files use {EXPIRY_NAME} for the license's own expiry. Choose "
             "another name."
         )
-
-
-class Customer(Changing, TeamOwned):
-    """A buyer of the team's software, who holds licenses."""
-
-    name = models.CharField(max_length=254, validators=[validate_printable])
-    email = models.EmailField(max_length=254, blank=True)
-    custom_id = models.CharField(
-        max_length=254, blank=True, validators=[validate_printable]
-    )
-    archived_at = models.DateTimeField(null=True, blank=True, editable=False)
-    # Searches look here. Line ends keep a search text from matching across columns.
-    search_text = models.GeneratedField(
-        expression=Func(
-            F("name"),
-            F("email"),
-            F("custom_id"),
-            function="lower",
-            arg_joiner=" || chr(10) || ",
-        ),
-        output_field=models.TextField(),
-        db_persist=True,
-    )
-
-    class Meta:
-        triggers = [notes_changes("search_text")]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["team", "id"], name="licenses_customer_team"
-            ),
-            models.UniqueConstraint(
-                fields=["team", "custom_id"],
-                condition=~Q(custom_id=""),
-                name="licenses_customer_custom_id",
-                violation_error_message="Another customer has this custom ID.",
-            ),
-        ]
-        indexes = [
-            models.Index(
-                fields=["team", "-created_at", "-id"], name="licenses_customer_page"
-            ),
-            models.Index(
-                F("team"), Lower("name"), F("id"), name="licenses_customer_name"
-            ),
-            GinIndex(
-                fields=["search_text"],
-                opclasses=["gin_trgm_ops"],
-                name="licenses_customer_search",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
 
 
 class LicenseField(Changing, TeamOwned):
