@@ -34,7 +34,7 @@ from licenses.web.bulk_forms import (
 from licenses.web.customers import filtered_customers
 from licenses.web.licenses import filtered_licenses
 from portal.crypto.secrets import Secret
-from portal.http.keyset import NEWEST_FIRST
+from portal.http.keyset import NEWEST_FIRST, first_rows
 from portal.http.pages import GoTo, go_to, render_page
 from portal.http.values import parse_id
 from teams.idempotency import keep_answer
@@ -213,7 +213,7 @@ def _chosen(
     else:
         ids = filter(None, map(parse_id, request.GET.getlist("id")))
         chosen = rows.filter(pk__in=list(ids))
-    found = list(NEWEST_FIRST.ordered(chosen)[: LIMIT + 1])
+    found = list(first_rows(NEWEST_FIRST.ordered(chosen), LIMIT + 1))
     if not found:
         messages.info(request, f"Select at least one {bulk.noun}.")
     elif len(found) > LIMIT:

@@ -6,7 +6,7 @@ import base64
 import binascii
 import uuid
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Generic, TypeVar
 
@@ -27,17 +27,19 @@ class Sort:
     """An order of rows: by a column or an expression, then by ID.
 
     The value is never null: an expression replaces null by what it means, so that one
-    index serves both directions.
+    index serves both directions. ``where`` holds for all rows anyway, and lets the
+    database find an index of another table.
     """
 
     by: str | Combinable = "created_at"
     is_descending: bool = True
+    where: Q = field(default_factory=Q)
 
     def ordered(self, rows: QuerySet[RowT], *, is_back: bool = False) -> QuerySet[RowT]:
         """Return all rows in this order, or back to front."""
         key = F(self.by) if isinstance(self.by, str) else self.by
         sign = "-" if self.is_descending is not is_back else ""
-        keyed: QuerySet[RowT] = rows.annotate(**{_KEY: key})
+        keyed: QuerySet[RowT] = rows.filter(self.where).annotate(**{_KEY: key})
         return keyed.order_by(f"{sign}{_KEY}", f"{sign}pk")
 
     def beyond(self, cursor: Cursor) -> Q:
@@ -111,7 +113,7 @@ def keyset_page(
     is_back = start is not None and start.is_back
     if start is not None:
         ordered = sort.ordered(rows, is_back=is_back).filter(sort.beyond(start))
-    fetched = list(ordered[: size + 1])
+    fetched = list(first_rows(ordered, size + 1))
     has_more = len(fetched) > size
     page = fetched[:size]
     if is_back:
@@ -122,6 +124,19 @@ def keyset_page(
         previous=_edge(page, 0, is_back=True) if has_previous else None,
         next=_edge(page, -1, is_back=False) if is_back or has_more else None,
     )
+
+
+def first_rows(ordered: QuerySet[RowT], number: int) -> QuerySet[RowT]:
+    """Return the first rows, chosen by their IDs alone.
+
+    Only an ID and the order are read of rows that are passed over, often from an index,
+    and what a page shows of related rows is looked up for those that it shows.
+    """
+    chosen = ordered.values("pk")[:number]
+    shown = ordered.all()
+    # The IDs are of rows that match.
+    shown.query.clear_where()
+    return shown.filter(pk__in=chosen)
 
 
 def in_batches(

@@ -59,26 +59,32 @@ class DayFilter(DateFilter):  # type: ignore[misc]  # untyped
         super().__init__(widget=widget, **options)
 
 
-class FirstDayFilter(DayFilter):
+class _EndOfPeriodFilter(DayFilter):
+    """The first or the last day of a period, in the team's zone."""
+
+    at: ClassVar[time]
+    lookup: ClassVar[str]
+
+    def filter(self, rows: QuerySet[Any], day: date | None) -> QuerySet[Any]:
+        if day is None:
+            return rows
+        zone = timezone.get_current_timezone()
+        return self.bound(rows, datetime.combine(day, self.at, zone))
+
+    def bound(self, rows: QuerySet[Any], instant: datetime) -> QuerySet[Any]:
+        return rows.filter(**{f"{self.field_name}__{self.lookup}": instant})
+
+
+class FirstDayFilter(_EndOfPeriodFilter):
     """Keeps rows of a day, in the team's zone, and later ones."""
 
-    def filter(self, rows: QuerySet[Any], day: date | None) -> QuerySet[Any]:
-        if day is None:
-            return rows
-        return rows.filter(**{f"{self.field_name}__gte": _instant(day, time.min)})
+    at, lookup = time.min, "gte"
 
 
-class LastDayFilter(DayFilter):
+class LastDayFilter(_EndOfPeriodFilter):
     """Keeps rows of a day, in the team's zone, and earlier ones."""
 
-    def filter(self, rows: QuerySet[Any], day: date | None) -> QuerySet[Any]:
-        if day is None:
-            return rows
-        return rows.filter(**{f"{self.field_name}__lte": _instant(day, time.max)})
-
-
-def _instant(day: date, at: time) -> datetime:
-    return datetime.combine(day, at, timezone.get_current_timezone())
+    at, lookup = time.max, "lte"
 
 
 def search_input(placeholder: str) -> forms.TextInput:

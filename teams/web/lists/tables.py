@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import intcomma
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.expressions import Combinable
 
 from portal.http.keyset import Sort, keyset_page
@@ -32,6 +32,8 @@ class Column:
     title: str = ""
     cell: Cell | None = None
     by: str | Combinable | None = None
+    # See Sort.
+    where: Q = field(default_factory=Q)
     # Whether the first click sorts descending: for times that have passed.
     descends: bool = False
 
@@ -80,7 +82,7 @@ class Table:
         name = order.removeprefix("-")
         column = next(column for column in self.columns if column.name == name)
         assert column.by is not None  # noqa: S101 -- see order_of
-        return Sort(column.by, is_descending=order.startswith("-"))
+        return Sort(column.by, order.startswith("-"), column.where)
 
     def heads(self, order: str) -> list[Head]:
         """Return the heads of the columns on a page in this order."""
@@ -114,7 +116,7 @@ def table_list(filters: PageFilter, table: Table) -> dict[str, Any]:
 
 def total_of(rows: QuerySet[Any]) -> Total:
     """Count rows, but not more than 10,000."""
-    number = rows.order_by()[: COUNTED + 1].count()
+    number = rows.order_by().values("pk")[: COUNTED + 1].count()
     return Total(min(number, COUNTED), is_exact=number <= COUNTED)
 
 
