@@ -18,6 +18,7 @@ from django.urls import reverse
 from images.selectors import repositories_named
 from licenses.models import LicenseQuerySet
 from licenses.selectors import (
+    TRIGRAM,
     applications_for_team,
     contains_text,
     customers_for_team,
@@ -41,7 +42,7 @@ from teams.models import Team
 SHOWN = 6
 # Of a license ID's or credential's key, as pages show it.
 KEY_CHARACTERS = 8
-# Shorter texts are in most names, and no index helps.
+# Shorter texts begin a word of most names.
 MIN_CHARACTERS = 2
 
 
@@ -149,7 +150,8 @@ def _licenses(search: Search, licenses: LicenseQuerySet, *, more: str) -> Group:
 
 def _credentials(search: Search) -> Group:
     """Find pull credentials by name, or by the key that pages show of them."""
-    by_text = Q(name__icontains=search.text)
+    is_indexed = len(search.text) >= TRIGRAM
+    by_text = Q(**{f"name__i{'contains' if is_indexed else 'startswith'}": search.text})
     key = search.text.removeprefix("berth_pull_").rstrip("…")
     if len(key) >= KEY_CHARACTERS:
         by_text |= Q(key__startswith=key)

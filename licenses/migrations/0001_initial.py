@@ -456,6 +456,7 @@ class Migration(migrations.Migration):
                 (
                     "application",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="licenses",
                         to="licenses.application",
@@ -511,7 +512,16 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(
                         fields=["team", "-created_at", "-id"],
+                        include=(
+                            *("customer", "application", "channel", "type"),
+                            *("expires_at", "revoked_at", "archived_at"),
+                        ),
                         name="licenses_license_page",
+                    ),
+                    models.Index(
+                        fields=["application"],
+                        include=("team", "expires_at", "revoked_at", "archived_at"),
+                        name="licenses_license_application",
                     ),
                     models.Index(
                         fields=["team", "expires_at"], name="licenses_license_expiry"
@@ -523,6 +533,10 @@ class Migration(migrations.Migration):
                             models.Value(dt.datetime(9999, 12, 31, tzinfo=dt.UTC)),
                         ),
                         models.F("id"),
+                        include=(
+                            *("customer", "application", "channel", "type"),
+                            *("expires_at", "revoked_at", "archived_at"),
+                        ),
                         name="licenses_license_end",
                     ),
                     django.contrib.postgres.indexes.GinIndex(
@@ -964,7 +978,14 @@ class Migration(migrations.Migration):
                     models.Index(
                         fields=["team", "-created_at", "-id"],
                         name="licenses_pullcredential_page",
-                    )
+                    ),
+                    django.contrib.postgres.indexes.GinIndex(
+                        django.contrib.postgres.indexes.OpClass(
+                            django.db.models.functions.text.Upper("name"),
+                            name="gin_trgm_ops",
+                        ),
+                        name="licenses_pullcredential_search",
+                    ),
                 ],
                 "constraints": [
                     models.UniqueConstraint(

@@ -16,6 +16,7 @@ from licenses.models.credentials import (
 )
 from licenses.models.customers import Customer
 from licenses.models.licenses import (
+    END,
     EXPIRES_SOON,
     EXPIRY_NAME,
     MAX_FIELD_VALUE_BYTES,
@@ -32,6 +33,7 @@ from licenses.models.notices import Notice, NoticeKind
 from licenses.models.signing_keys import LicenseSigningKey
 
 __all__ = [
+    "END",
     "EXPIRES_SOON",
     "EXPIRY_NAME",
     "MAX_CLIENT_LENGTH",

@@ -5,10 +5,12 @@ from enum import StrEnum
 from typing import Self
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.core.exceptions import ValidationError
 from django.core.validators import MinLengthValidator
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Upper
 from django.utils import timezone
 
 from licenses.models.licenses import License
@@ -161,6 +163,11 @@ class PullCredential(Changing, Made):
             models.Index(
                 fields=["team", "-created_at", "-id"],
                 name="licenses_pullcredential_page",
+            ),
+            # Upper matches the SQL of icontains, which the search uses.
+            GinIndex(
+                OpClass(Upper("name"), name="gin_trgm_ops"),
+                name="licenses_pullcredential_search",
             ),
         ]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any
 
 from django import forms
-from django.db.models import Value
-from django.db.models.functions import Coalesce, Lower
+from django.db.models import F, Q
+from django.db.models.functions import Lower
 from django.http import HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -20,9 +20,15 @@ from django.views.decorators.http import (
 )
 from django_filters import filters
 
-from licenses.filters import EXPIRING, LicenseFilter
+from licenses.filters import EXPIRING, LicenseFilter, expiring
 from licenses.history import bytes_by_day, events_of_license, history, recent_pulls
-from licenses.models import NEVER, License, LicenseField, LicenseState
+from licenses.models import (
+    END,
+    License,
+    LicenseField,
+    LicenseQuerySet,
+    LicenseState,
+)
 from licenses.selectors import (
     HIDDEN_VALUE,
     channels_by_application,
@@ -48,6 +54,16 @@ from teams.web.lists.filters import (
     search_input,
 )
 from teams.web.lists.tables import Column, Table, instant_cell, table_list
+
+
+class _FirstExpiryFilter(FirstDayFilter):
+    def bound(self, rows: Any, instant: datetime) -> LicenseQuerySet:
+        return expiring(rows, self.lookup, instant)
+
+
+class _LastExpiryFilter(LastDayFilter):
+    def bound(self, rows: Any, instant: datetime) -> LicenseQuerySet:
+        return expiring(rows, self.lookup, instant)
 
 
 class LicensePageFilter(PageFilter, LicenseFilter):
@@ -77,8 +93,8 @@ class LicensePageFilter(PageFilter, LicenseFilter):
     channel = filters.UUIDFilter(
         field_name="channel_id", label="Channel", widget=forms.Select
     )
-    first_expiry = FirstDayFilter(field_name="expires_at", label="Expires from")
-    last_expiry = LastDayFilter(field_name="expires_at", label="Expires by")
+    first_expiry = _FirstExpiryFilter(field_name="expires_at", label="Expires from")
+    last_expiry = _LastExpiryFilter(field_name="expires_at", label="Expires by")
 
 
 TABLE = Table(
@@ -88,6 +104,7 @@ TABLE = Table(
             "Customer",
             lambda row: row.customer.name,
             by=Lower("customer__name"),
+            where=Q(customer__team=F("team")),
         ),
         Column("customer_id", cell=lambda row: str(row.customer_id)),
         Column("custom_id", cell=lambda row: row.customer.custom_id),
@@ -99,7 +116,7 @@ TABLE = Table(
             "expires",
             "Expires",
             lambda row: instant_cell(row.expires_at),
-            by=Coalesce("expires_at", Value(NEVER)),
+            by=END,
         ),
         Column(
             "issued",
@@ -175,8 +192,7 @@ def _filters(request: TeamRequest, query: QueryDict) -> LicensePageFilter:
     if is_secret(text):
         filters = LicensePageFilter({}, licenses_with_id(team_id, Secret(text)))
     else:
-        # Lets the database sort by the index of the team's customers by name.
-        rows = licenses_for_team(team_id).unarchived().filter(customer__team=team_id)
+        rows = licenses_for_team(team_id).unarchived()
         filters = LicensePageFilter(query, rows, request=request)
     channels = cache(lambda: channels_by_application(team_id))
     filters.offer(

@@ -160,7 +160,7 @@ class TeamOwnedQuerySet(models.QuerySet[OwnedT_co]):
         ``owner`` names the foreign key to the outer query's table.
         """
         own = self.filter(**{owner: OuterRef("pk")}).order_by()
-        counted = own.values(owner).annotate(number=Count("pk")).values("number")
+        counted = own.values(owner).annotate(number=Count("*")).values("number")
         return Coalesce(Subquery(counted), 0)
 
 

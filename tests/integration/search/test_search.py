@@ -24,7 +24,7 @@ from tests.support.rows.factories import (
 SEARCH = "/t/acme/search"
 HTMX = {"HX-Request": "true"}
 PROXY = "images.acme.example"
-QUERIES = 14
+QUERIES = 16
 
 
 @pytest.fixture(autouse=True)
