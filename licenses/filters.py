@@ -190,7 +190,7 @@ def _of_application(text: str) -> Q:
     return named("application", "slug", text)
 
 
-def applicationsnamed(team_id: uuid.UUID, text: str) -> QuerySet[Application]:
+def applications_named(team_id: uuid.UUID, text: str) -> QuerySet[Application]:
     """Return the team's application with this ID or slug, or nothing."""
     return Application.objects.for_team(team_id).filter(_is_called("slug", text))
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import (
@@ -14,10 +14,10 @@ from django.db.models import (
     Q,
     QuerySet,
     Sum,
-    Window,
 )
 from django.utils import timezone
 
+from licenses.history import latest_of_each_kind
 from licenses.models import Application, Customer, License
 from licenses.selectors import (
     applications_for_team,
@@ -115,15 +115,10 @@ def pulled_images_of_customer(customer: Customer) -> Sequence[PullEvent]:
     Each is the latest ``PullEvent`` of its kind, so with the latest version, and has
     the number of pulls in ``total``.
     """
-    kinds = (
-        PullEvent.objects.for_team(customer.team_id)
-        .filter(license__customer=customer, last_at__gte=timezone.now() - RECENT_PULLS)
-        .annotate(total=Window(Sum("count"), partition_by=[*_SAME_IMAGE]))
-        .order_by(*_SAME_IMAGE, "-last_at")
-        .distinct(*_SAME_IMAGE)
+    pulls = PullEvent.objects.for_team(customer.team_id).filter(
+        license__customer=customer, last_at__gte=timezone.now() - RECENT_PULLS
     )
-    latest_first = sorted(kinds, key=lambda pull: pull.last_at, reverse=True)
-    return latest_first[:IMAGES_SHOWN]
+    return latest_of_each_kind(pulls, _SAME_IMAGE, IMAGES_SHOWN)
 
 
 def traffic_for_team(team_id: uuid.UUID) -> QuerySet[LicenseTraffic]:
@@ -228,44 +223,6 @@ def registries_named(team_id: uuid.UUID, upstream: str) -> QuerySet[ExternalRegi
     """Return the registries that a slug or a host in an image name may refer to."""
     named = Q(slug=upstream) | Q(endpoint=canonical_endpoint(upstream))
     return ExternalRegistry.objects.for_team(team_id).filter(named).order_by("slug")
-
-
-@dataclass(frozen=True, slots=True)
-class PullDay:
-    """The number of allowed and of refused pulls in one day."""
-
-    day: date
-    allowed: int
-    refused: int
-
-    @property
-    def total(self) -> int:
-        return self.allowed + self.refused
-
-
-def pulls_per_day(team_id: uuid.UUID, days: int = 30) -> list[PullDay]:
-    """Return the pulls of every one of the last days, today last.
-
-    Days are in the current time zone. An hour belongs to the day in which it begins.
-    """
-    zone = timezone.get_current_timezone()
-    first = timezone.localdate() - timedelta(days=days - 1)
-    hours = (
-        PullEvent.objects.for_team(team_id)
-        .filter(hour__gte=datetime.combine(first, time.min, tzinfo=zone))
-        .values("hour")
-        .annotate(
-            allowed=Sum("count", filter=Q(outcome=ALLOWED), default=0),
-            refused=Sum("count", filter=~Q(outcome=ALLOWED), default=0),
-        )
-    )
-    counted = {first + timedelta(days=number): [0, 0] for number in range(days)}
-    for hour in hours:
-        day = counted.get(hour["hour"].astimezone(zone).date())
-        if day is not None:
-            day[0] += hour["allowed"]
-            day[1] += hour["refused"]
-    return [PullDay(day, *numbers) for day, numbers in counted.items()]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from operator import attrgetter
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
@@ -12,6 +13,7 @@ from django.utils import timezone
 
 from customers.pulling.listed_images import judge_of, listed_images
 from images.selectors import latest_tags_of_application
+from licenses.history import latest_of_each_kind
 from licenses.models import Application
 from oci.kustomize import PROXY_PREFIX, image_name
 from oci.reference import Reference, parse_reference
@@ -162,12 +164,14 @@ def _latest_pulls(
         searched = PullEvent.objects.for_team(application.team_id).filter(pk__in=latest)
     else:
         searched = pulls.filter(license__in=license_ids)
-    by_repository = (
-        searched.alias(is_digest=Q(reference__contains=":"))
-        .order_by("registry_id", "repository", "is_digest", "-last_at")
-        .distinct("registry_id", "repository")
+    kinds = ("registry_id", "repository", "is_digest")
+    of_kinds = latest_of_each_kind(
+        searched.annotate(is_digest=Q(reference__contains=":")), kinds, 2 * IMAGES_SHOWN
     )
-    return list(by_repository[:IMAGES_SHOWN])
+    named: dict[tuple[uuid.UUID, str], PullEvent] = {}
+    for pull in sorted(of_kinds, key=attrgetter("is_digest")):
+        named.setdefault((pull.registry_id, pull.repository), pull)
+    return [named[name] for name in sorted(named)][:IMAGES_SHOWN]
 
 
 def _test_images(judge: ImageJudge) -> Iterator[NamedImage]:

@@ -353,6 +353,7 @@ class Migration(migrations.Migration):
                 (
                     "license",
                     models.ForeignKey(
+                        db_index=False,
                         null=True,
                         on_delete=django.db.models.deletion.CASCADE,
                         related_name="pulls",
@@ -378,6 +379,7 @@ class Migration(migrations.Migration):
                     ),
                     models.Index(
                         fields=["registry_id", "-last_at"],
+                        include=("team", "outcome", "count"),
                         name="registries_pull_registry",
                     ),
                     models.Index(
@@ -393,6 +395,7 @@ class Migration(migrations.Migration):
                         condition=models.Q(("outcome", "allowed"), _negated=True),
                         fields=["team", "-last_at", "-id"],
                         include=(
+                            "hour",
                             "outcome",
                             "license",
                             "holder",
@@ -411,9 +414,11 @@ class Migration(migrations.Migration):
                         name="registries_pull_reason",
                     ),
                     models.Index(
-                        fields=["team", "repository"],
+                        fields=["team", "repository", "reference"],
                         name="registries_pull_repository",
-                        opclasses=["uuid_ops", "varchar_pattern_ops"],
+                        opclasses=[
+                            *("uuid_ops", "varchar_pattern_ops", "varchar_pattern_ops")
+                        ],
                     ),
                 ],
                 "constraints": [

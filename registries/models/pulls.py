@@ -23,7 +23,11 @@ class PullEvent(TeamOwned):
     hour = models.DateTimeField()
     application_slug = models.CharField(max_length=64)
     license = models.ForeignKey(
-        "licenses.License", null=True, on_delete=models.CASCADE, related_name="pulls"
+        "licenses.License",
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="pulls",
+        db_index=False,  # registries_pull_license begins with it
     )
     holder = models.CharField(max_length=80)
     # By ID and name, so that the counts outlive the credential.
@@ -65,7 +69,9 @@ class PullEvent(TeamOwned):
                 fields=["license", "-last_at"], name="registries_pull_license"
             ),
             models.Index(
-                fields=["registry_id", "-last_at"], name="registries_pull_registry"
+                fields=["registry_id", "-last_at"],
+                include=["team", "outcome", "count"],
+                name="registries_pull_registry",
             ),
             models.Index(
                 fields=["team", "application_slug", "-last_at", "-id"],
@@ -77,10 +83,11 @@ class PullEvent(TeamOwned):
                 include=["outcome", "count"],
                 name="registries_pull_hour",
             ),
-            # Refusals are few: the dashboard groups a week of them by this index alone.
+            # Refusals are few: the dashboard groups them by this index alone.
             models.Index(
                 fields=["team", "-last_at", "-id"],
                 include=[
+                    "hour",
                     "outcome",
                     "license",
                     "holder",
@@ -100,8 +107,8 @@ class PullEvent(TeamOwned):
                 name="registries_pull_reason",
             ),
             models.Index(
-                fields=["team", "repository"],
-                opclasses=["uuid_ops", "varchar_pattern_ops"],
+                fields=["team", "repository", "reference"],
+                opclasses=["uuid_ops", "varchar_pattern_ops", "varchar_pattern_ops"],
                 name="registries_pull_repository",
             ),
         ]

@@ -9,7 +9,8 @@ from django.views.decorators.http import require_safe
 
 from licenses.selectors import LicenseNumbers, license_numbers
 from portal.http.pages import render_page
-from registries.selectors import PullDay, first_steps, pulls_per_day
+from registries.pulls.days import PullDay, pulls_per_day
+from registries.selectors import first_steps
 from registries.web.attention import attention
 from registries.web.pull_chart import pull_chart
 from teams.permissions import Permission

@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from registries.selectors import PullDay
+from registries.pulls.days import PullDay
 
 HEIGHT = 190
 TOP = 16

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from registries.selectors import PullDay
+from registries.pulls.days import PullDay
 from registries.web.pull_chart import BOTTOM, TOP, pull_chart
 
 

@@ -13,7 +13,8 @@ from pytest_django import DjangoAssertNumQueries
 
 from registries.models import PullEvent
 from registries.models.health import Outcome
-from registries.selectors import pulls_per_day, refusals_since
+from registries.pulls.days import pulls_per_day
+from registries.selectors import refusals_since
 from teams.models import Membership, Team
 from tests.support.rows.factories import (
     ApplicationFactory,
