@@ -35,6 +35,13 @@ class AuditEvent(models.Model):
                 fields=["team", "-created_at", "-id"], name="audit_event_page"
             ),
             models.Index(fields=["team", "subject_id"], name="audit_event_subject"),
+            models.Index(
+                fields=["team", "tag", "-created_at", "-id"], name="audit_event_tag"
+            ),
+            models.Index(
+                fields=["team", "actor_id", "-created_at", "-id"],
+                name="audit_event_actor",
+            ),
             # Upper matches the SQL of icontains, which searches use.
             GinIndex(
                 OpClass(Upper("actor_label"), name="gin_trgm_ops"),

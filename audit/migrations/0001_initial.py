@@ -60,6 +60,14 @@ class Migration(migrations.Migration):
                     models.Index(
                         fields=["team", "subject_id"], name="audit_event_subject"
                     ),
+                    models.Index(
+                        fields=["team", "tag", "-created_at", "-id"],
+                        name="audit_event_tag",
+                    ),
+                    models.Index(
+                        fields=["team", "actor_id", "-created_at", "-id"],
+                        name="audit_event_actor",
+                    ),
                     django.contrib.postgres.indexes.GinIndex(
                         django.contrib.postgres.indexes.OpClass(
                             django.db.models.functions.text.Upper("actor_label"),
