@@ -119,6 +119,7 @@ MIDDLEWARE = [
     "portal.http.middleware.probe_middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "portal.http.middleware.compression_middleware",
     "portal.http.middleware.security_headers_middleware",
     "portal.http.middleware.refusal_middleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.middleware.gzip import GZipMiddleware
 from django.urls import resolve
 
 from portal.database.deadlines import REQUEST_SECONDS, waiting_at_most
@@ -84,6 +85,24 @@ def security_headers_middleware(get_response: GetResponse) -> GetResponse:
             )
         response = get_response(request)
         response.headers.setdefault("Content-Security-Policy", _CONTENT_SECURITY_POLICY)
+        return response
+
+    return middleware
+
+
+def compression_middleware(get_response: GetResponse) -> GetResponse:
+    """Compress pages, but no answer to a form: it may show a secret.
+
+    From the size of a compressed answer, those who can choose a part of it learn what
+    else is in it. Pages show no secrets, and Django varies their size at random.
+    """
+    compressor = GZipMiddleware(get_response)
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        is_page = response.headers.get("Content-Type", "").startswith("text/html")
+        if request.method == "GET" and is_page:
+            compressor.process_response(request, response)
         return response
 
     return middleware

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
+import urllib3
 from playwright.sync_api import Page
 
 from tests.support.browser.browsing import Browsing
-from tests.support.stacks.portal_stack import ExampleTeam
+from tests.support.browser.portal_pages import PAGES
+from tests.support.stacks.portal_stack import ExampleTeam, PortalStack
 
-COLD_DASHBOARD_BYTES = 200_000
+# Of a page with everything that it loads, and of a page alone.
+COLD_BYTES = 200_000
+WARM_BYTES = 60_000
+_LOADED = re.compile(r'(?:src|href)="(/static/[^"]+|/c/(?:logos|colors)/[^"]+)"')
 
 
 @dataclass
@@ -58,4 +65,31 @@ def test_a_cold_dashboard_is_light_and_its_files_are_kept(
         assert file in fonts or file.headers["content-encoding"] == "gzip"
     assert all("immutable" in file.headers["cache-control"] for file in files)
     assert 50_000 < style_sheet.bytes < 90_000
-    assert sum(answer.bytes for answer in loaded) <= COLD_DASHBOARD_BYTES
+    assert sum(answer.bytes for answer in loaded) <= COLD_BYTES
+
+
+def test_every_page_is_light(portal: PortalStack, example: ExampleTeam) -> None:
+    """The test above shows that a browser loads nothing else, and keeps all files."""
+
+    def received(path: str, visitor: str = "") -> urllib3.BaseHTTPResponse:
+        cookie = f"sessionid={example.sessions.get(visitor, '')}"
+        headers = {"Accept-Encoding": "gzip", "Cookie": cookie}
+        return urllib3.request(
+            "GET", portal.url + path, headers=headers, redirect=False
+        )
+
+    @cache
+    def file_bytes(path: str) -> int:
+        return int(received(path).headers["Content-Length"])
+
+    heavy = {}
+    for shown in PAGES:
+        answer = received(shown.address(example.ids_for(shown.visitor)), shown.visitor)
+        warm = int(answer.headers["Content-Length"])
+        files = set(_LOADED.findall(answer.data.decode()))
+        cold = warm + sum(map(file_bytes, files))
+        if warm > WARM_BYTES or cold > COLD_BYTES:
+            heavy[shown.name] = (warm, cold)
+
+    assert file_bytes.cache_info().currsize > 5
+    assert heavy == {}
