@@ -1,76 +1,102 @@
-"""One team with many customers, licenses and pulls, for its pages."""
+"""One team with many customers, licenses, credentials and contacts, for its pages."""
 
 from __future__ import annotations
 
 import random
+import secrets
 import uuid
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
 
 from bench.seed.bulk import copy_rows, foreign_keys_checked_at_once
+from bench.seed.crowd_log import seed_log
+from bench.seed.crowd_pulls import seed_pulls
 from bench.seed.license_rows import COLUMNS, Holder, license_rows
-from licenses.models import Channel, Customer, License
-from registries.models import ExternalRegistry, PullEvent
+from customers.models import Contact
+from licenses.models import Channel, Customer, License, PullCredential
 from teams.models import Team
 
 _FIRST = ("Acme", "Borealis", "Cobalt", "Delta", "Ember", "Fjord", "Granite", "Harbor")
 _LAST = ("Analytics", "Bank", "Clinics", "Dynamics", "Energy", "Foods", "Group", "Labs")
-_CUSTOMER_COLUMNS = ("id", "team_id", "created_at", "name", "email", "custom_id")
-_NUMBERED_LICENSES = """
-CREATE TEMPORARY TABLE crowd_license ON COMMIT DROP AS
-SELECT row_number() OVER () AS number, license.id, application.slug
-FROM licenses_license AS license
-JOIN licenses_application AS application ON application.id = license.application_id
-WHERE license.team_id = %s
-"""
-# Five in a hundred pulls are refused. A row counts one hour of one license, repository
-# and tag, so duplicates are skipped and drawn again.
-_PULLS = """
-INSERT INTO registries_pullevent (
-    id, team_id, created_at, hour, last_at, application_slug, license_id, holder,
-    registry_id, registry_slug, repository, reference, outcome, count
+_CUSTOMER_COLUMNS = (
+    *("id", "team_id", "created_at", "updated_at"),
+    *("name", "email", "custom_id"),
 )
-SELECT gen_random_uuid(), %(team)s, at, date_trunc('hour', at), at, license.slug,
-       license.id, 'license:' || license.id, %(registry)s, 'registry0',
-       'registry0/my-org/service' || floor(random() * 20),
-       'v1.' || floor(random() * 30),
-       CASE WHEN random() < 0.05 THEN 'license_expired' ELSE 'allowed' END,
-       1 + floor(random() * 9)
-FROM (
-    SELECT now() - random() * interval '395 days' AS at,
-           1 + floor(random() * %(licenses)s)::int AS number
-    FROM generate_series(1, %(rows)s)
-) AS drawn
-JOIN crowd_license AS license USING (number)
+# Of two years, so that lists can be sorted by it.
+_SPREAD_OVER_TIME = """
+UPDATE {table} SET created_at = now() - random() * interval '730 days'
+WHERE team_id = %s AND created_at > now() - interval '1 hour'
+"""
+_ARCHIVE = """
+UPDATE licenses_customer SET archived_at = now()
+WHERE team_id = %s AND archived_at IS NULL AND custom_id LIKE 'crm-%%77'
+"""
+# Half of the licenses have one.
+_CREDENTIALS = """
+INSERT INTO licenses_pullcredential (
+    id, team_id, created_at, updated_at, license_id, name, key, digest, networks,
+    created_by_kind, created_by_label, revoked_by_kind, revoked_by_label, was_leaked,
+    last_used_client
+)
+SELECT gen_random_uuid(), team_id, created_at, created_at, id,
+       (ARRAY['Production cluster', 'Staging cluster', 'CI', 'Laptop'])
+           [1 + floor(random() * 4)],
+       left(md5(id::text || %(salt)s), 16), 'none:' || id, '{}', 'user',
+       'owner@bench.example', '', '', false, ''
+FROM licenses_license
+WHERE team_id = %(team)s AND id <> %(heavy)s AND random() < 0.5
 ON CONFLICT DO NOTHING
+"""
+_CONTACTS = """
+INSERT INTO customers_contact (
+    id, team_id, created_at, updated_at, customer_id, email, name, role, invited_by
+)
+SELECT gen_random_uuid(), team_id, created_at, created_at, id, email, '',
+       'administrator', 'owner@bench.example'
+FROM licenses_customer WHERE team_id = %(team)s AND custom_id LIKE 'crm-%%'
 """
 
 
 @transaction.atomic
-def seed_crowd(team: Team, *, customers: int, pulls: int) -> None:
-    """Give a team customers with a license each, and counted pulls over 13 months.
+def seed_crowd(team: Team, heavy: License, *, customers: int, pulls: int) -> None:
+    """Give a team customers with a license each, and what a year leaves of them.
 
-    The team has at least one application with its channel, and one registry.
+    There are 13 months of counted pulls, two in a hundred of them with the license
+    ``heavy`` in the last 30 days. The team has applications, each with channels, and
+    registries.
     """
     channels = list(Channel.objects.for_team(team.pk).filter(is_default=True))
     ids = [uuid.uuid4() for _ in range(customers)]
     copy_rows(Customer, _CUSTOMER_COLUMNS, _customer_rows(team, ids))
     holders = list(_holders(channels, ids))
-    copy_rows(License, COLUMNS, license_rows(holders, customers))
-    with foreign_keys_checked_at_once(PullEvent):
-        _insert_pulls(team, customers, pulls)
+    copy_rows(License, COLUMNS, license_rows(holders, customers, _field_values))
+    with connection.cursor() as cursor:
+        for table in ("licenses_customer", "licenses_license"):
+            cursor.execute(_SPREAD_OVER_TIME.format(table=table), [team.pk])
+        cursor.execute(_ARCHIVE, [team.pk])
+        values: dict[str, Any] = {
+            "team": team.pk,
+            "heavy": heavy.pk,
+            "salt": secrets.token_hex(8),
+        }
+        for model, statement in ((PullCredential, _CREDENTIALS), (Contact, _CONTACTS)):
+            with foreign_keys_checked_at_once(model):
+                cursor.execute(statement, values)
+    seed_pulls(team, heavy, pulls)
+    seed_log(team)
 
 
 def _customer_rows(team: Team, ids: Sequence[uuid.UUID]) -> Iterator[str]:
-    now = timezone.now()
+    now = timezone.now() - timedelta(minutes=1)
     for number, pk in enumerate(ids):
         first = random.choice(_FIRST)
         name = f"{first} {random.choice(_LAST)} {number}"
         email = f"it{number}@{first.lower()}.example"
-        yield f"{pk}\t{team.pk}\t{now}\t{name}\t{email}\tcrm-{number}\n"
+        yield f"{pk}\t{team.pk}\t{now}\t{now}\t{name}\t{email}\tcrm-{number}\n"
 
 
 def _holders(channels: Sequence[Channel], ids: Sequence[uuid.UUID]) -> Iterator[Holder]:
@@ -79,16 +105,5 @@ def _holders(channels: Sequence[Channel], ids: Sequence[uuid.UUID]) -> Iterator[
         yield Holder(channel.team_id, pk, channel.application_id, channel.pk)
 
 
-def _insert_pulls(team: Team, licenses: int, pulls: int) -> None:
-    registry = ExternalRegistry.objects.for_team(team.pk).earliest("created_at")
-    values: dict[str, Any] = {
-        "team": team.pk,
-        "registry": registry.pk,
-        "licenses": licenses,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_NUMBERED_LICENSES, [team.pk])
-        missing = pulls
-        while missing:
-            cursor.execute(_PULLS, values | {"rows": missing})
-            missing -= cursor.rowcount
+def _field_values(number: int) -> str:
+    return f'{{"seats": {number % 500}, "order_number": "SO-{number}"}}'

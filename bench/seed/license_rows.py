@@ -6,7 +6,7 @@ import random
 import secrets
 import string
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -17,7 +17,8 @@ from licenses.models import License
 from portal.crypto.fields import encryption_keyring, lookup_keyring
 
 COLUMNS = (
-    *("id", "team_id", "created_at", "customer_id", "application_id", "channel_id"),
+    *("id", "team_id", "created_at", "updated_at"),
+    *("customer_id", "application_id", "channel_id"),
     *("type", "expires_at", "revoked_at", "revoke_reason", "sequence"),
     *("field_values", "license_id", "license_id_digest", "id_version"),
 )
@@ -38,11 +39,16 @@ class Holder:
     channel_id: uuid.UUID
 
 
-def license_rows(holders: Sequence[Holder], count: int) -> Iterator[str]:
+def license_rows(
+    holders: Sequence[Holder],
+    count: int,
+    values: Callable[[int], str] = lambda _number: "{}",
+) -> Iterator[str]:
     """Yield ``count`` lines for COPY, taking the holders in turn.
 
-    About five in a hundred licenses have expired and three are revoked. No value
-    contains a character that COPY requires to be escaped.
+    About five in a hundred licenses have expired and three are revoked. ``values``
+    gives the field values of each. No value contains a character that COPY requires to
+    be escaped.
     """
     end = _Ends()
     identity = _Identities()
@@ -52,9 +58,9 @@ def license_rows(holders: Sequence[Holder], count: int) -> Iterator[str]:
         sealed, digest = identity.draw(pk)
         expires_at, revoked_at, reason = end.draw()
         yield (
-            f"{pk}\t{holder.team_id}\t{end.now}\t{holder.customer_id}\t"
+            f"{pk}\t{holder.team_id}\t{end.now}\t{end.now}\t{holder.customer_id}\t"
             f"{holder.application_id}\t{holder.channel_id}\tpaid\t{expires_at}\t"
-            f"{revoked_at}\t{reason}\t1\t{{}}\t{sealed}\t{digest}\t1\n"
+            f"{revoked_at}\t{reason}\t1\t{values(number)}\t{sealed}\t{digest}\t1\n"
         )
 
 

@@ -44,6 +44,11 @@ class PortalPage:
         return "-".join(filter(None, (route, self.state, seen_by)))
 
     @property
+    def status(self) -> int:
+        """Return the status that the page is answered with."""
+        return STATUSES.get(self.name, 200)
+
+    @property
     def is_of_team(self) -> bool:
         return "team" in PARAMETERS[self.route]
 
@@ -86,6 +91,17 @@ def _parameters(
 # The names of pages, with those of the values in their addresses.
 PARAMETERS: Mapping[str, frozenset[str]] = dict(_parameters(get_resolver()))
 
+
+# Pages that say what is not possible.
+STATUSES = {
+    "contact-link-invalid-nobody": 404,
+    "team-settings-viewer": 403,
+    "socialaccount_login_error-nobody": 401,
+    "customers-detail-missing": 404,
+    "customer-credentials-edit-missing-contact": 404,
+    "help-missing-nobody": 404,
+    "theme-opened": 405,
+}
 
 _REVOKED = {"license_id": "{revoked_license_id}"}
 _NOTHING_FOUND = {"search": "nothing-is-called-this"}
