@@ -13,7 +13,7 @@ from bench.harness.rounds import medians
 from bench.pages.values import Values
 from tests.support.browser.chromium import WIDE, ChromiumMissing, start_chromium
 
-ROUNDS = 7
+ROUNDS = 5
 # By their titles.
 ROUTES = {
     "Dashboard": "dashboard",

@@ -167,7 +167,7 @@ def _downloads(downloads: Mapping[str, Download]) -> str:
 def _paints(paints: Mapping[str, Paint]) -> str:
     about = (
         "When headless Chromium first paints something, from the request on: with an "
-        "empty cache, and again. The median of seven rounds. *Loaded* is what came "
+        "empty cache, and again. The median of five rounds. *Loaded* is what came "
         "over the wire, headers included."
     )
     head = ("Page", "Cold", "Loaded", "Warm", "Loaded")

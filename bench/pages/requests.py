@@ -14,6 +14,8 @@ from bench.harness.errors import BenchError
 from bench.harness.rounds import timed
 from bench.pages.addresses import Address
 
+# Of everybody who has signed in.
+_FORM = "/accounts/logout/"
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 _COOKIE = re.compile(r"csrftoken=([^;]+)")
 
@@ -54,7 +56,7 @@ class Visitor:
         """
         send = partial(self._get, address.path)
         if address.form is not None:
-            send = partial(self._post, address, *self._token(address.path))
+            send = partial(self._post, address, *self._token)
         response, milliseconds = timed(send)
         if (
             response.status != address.status
@@ -111,13 +113,14 @@ class Visitor:
             redirect=False,
         )
 
-    def _token(self, path: str) -> tuple[str, str]:
-        """Return the token of the form in a page, and its cookie."""
-        page = self._get(path)
+    @cached_property
+    def _token(self) -> tuple[str, str]:
+        """Return the token of a form, and its cookie."""
+        page = self._get(_FORM)
         token = _TOKEN.search(page.data.decode())
         cookie = _COOKIE.search(page.headers.get("Set-Cookie", ""))
         if token is None or cookie is None:
-            raise BenchError(f"{path} has no form.")
+            raise BenchError(f"{_FORM} has no form.")
         return token[1], cookie[1]
 
     def _cookies(self, *others: str) -> str:

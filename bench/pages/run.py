@@ -23,22 +23,21 @@ from teams.models import Team
 from tests.support.browser.screenshots import SHOWN_HOSTS
 from tests.support.example.data import fill_example_team
 
-WARM_UP = 3
-CALLS = 20
 SLUG = "crowd"
 _PORTAL = ("granian", "--interface", "wsgi", "--blocking-threads", "8")
 
 
 @dataclass(frozen=True, slots=True)
 class PagePlan:
-    """The size of the team."""
+    """The size of the team, and how often each address is requested."""
 
     customers: int
     pulls: int
+    calls: int
 
 
-FULL = PagePlan(customers=100_000, pulls=1_000_000)
-QUICK = PagePlan(customers=2_000, pulls=20_000)
+FULL = PagePlan(customers=100_000, pulls=1_000_000, calls=20)
+QUICK = PagePlan(customers=2_000, pulls=20_000, calls=2)
 
 
 def measure_pages(servers: Servers, *, quick: bool) -> Report:
@@ -83,7 +82,9 @@ def _measure(
         name: Visitor(url, sessions.get(name)) for name in (*sessions, "nobody")
     }
     say(f"{len(addresses)} addresses …")
-    pages = [_repeat(visitors[address.visitor], address) for address in addresses]
+    pages = [
+        _repeat(visitors[address.visitor], address, plan.calls) for address in addresses
+    ]
     say("Downloads …")
     downloads = {
         route: visitors[name].download(values.path(route))
@@ -94,6 +95,6 @@ def _measure(
     return Measured(plan.customers, plan.pulls, pages, downloads, paints)
 
 
-def _repeat(visitor: Visitor, address: Address) -> Page:
-    answers = [visitor.request(address) for _ in range(WARM_UP + CALLS)]
-    return Page(address, answers[WARM_UP:])
+def _repeat(visitor: Visitor, address: Address, calls: int) -> Page:
+    _warm_up, *answers = [visitor.request(address) for _ in range(1 + calls)]
+    return Page(address, answers)
