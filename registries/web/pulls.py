@@ -29,8 +29,8 @@ from registries.models import PRIVATE_REGISTRY_ID, PRIVATE_REGISTRY_SLUG, PullEv
 from registries.models.outcomes import ALLOWED, FAILURES, OUTCOMES, REFUSALS
 from registries.preview.typed_image import image_in
 from registries.selectors import (
-    pulls_for_team,
     pulls_of_registry,
+    pulls_with_customers,
     refused_pulls_for_team,
     registries_for_team,
 )
@@ -234,7 +234,7 @@ def export_pulls(request: TeamRequest) -> HttpResponseBase:
 
 def _filtered(request: TeamRequest) -> PullPageFilter:
     team_id = request.team.pk
-    rows = pulls_for_team(team_id).select_related("license__customer")
+    rows = pulls_with_customers(team_id)
     filters = PullPageFilter(request.GET, rows, request=request)
     filters.offer("application", lambda: _applications(team_id))
     filters.offer("registry", lambda: _registries(team_id))
