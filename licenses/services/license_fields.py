@@ -23,6 +23,10 @@ def create_license_field(
     """Define a field for the application's licenses."""
     actor.require(Permission.APPLICATION_MANAGE, team_id=application.team_id)
     field = LicenseField(team_id=application.team_id, application=application, **values)
+    # Locked before its licenses, as by a change of its slug: the foreign key locks it
+    # only at the end.
+    applications = Application.objects.for_team(application.team_id)
+    applications.select_for_update(no_key=True).get(pk=application.pk)
     save_valid(field)
     raise_sequences(application.licenses.all())
     record(actor, EventTag.LICENSE_FIELD_CREATED, field, type=field.type)

@@ -17,6 +17,8 @@ from django.test import Client
 from alerts.models import Delivery, DeliveryState, Webhook
 from alerts.results import SendResult, record_result
 from alerts.services import delete_webhook, disable_webhook
+from licenses.models import Application
+from licenses.services import change_slug, create_license_field
 from registries.checks.attempt import CheckResult
 from registries.checks.results import record_check
 from registries.models.health import Outcome
@@ -117,6 +119,34 @@ def test_a_registry_that_is_deleted_during_its_check(vendor: Vendor) -> None:
             partial(record_check, version, valid),
             partial(record_check, version, valid),
         )
+
+
+def test_a_slug_that_changes_while_licenses_are_issued(vendor: Vendor) -> None:
+    application = vendor.application
+    vendor.license()
+    for number in range(ROUNDS):
+        field = {"name": f"field_{number}", "title": "Field", "type": "Integer"}
+
+        at_once(
+            partial(
+                change_slug,
+                actor=vendor.actor,
+                application=application,
+                slug=f"slug-{number}",
+                confirmed=Application.objects.get(pk=application.pk).slug,
+            ),
+            vendor.license,
+            partial(
+                create_license_field,
+                actor=vendor.actor,
+                application=application,
+                values=field,
+            ),
+        )
+
+    application.refresh_from_db()
+    assert application.slug == f"slug-{ROUNDS - 1}"
+    assert application.licenses.count() == ROUNDS + 1
 
 
 @transaction.atomic
