@@ -12,7 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.support.browser.axe import problems_in_all_looks
 from tests.support.browser.browsing import Browsing
-from tests.support.stacks.portal_stack import Crew, PortalStack
+from tests.support.stacks.portal_stack import Crew, ExampleTeam, PortalStack
 
 # Over all pages of a window. What the keyboard clicks has no detail.
 _COUNT_CLICKS = """
@@ -272,3 +272,20 @@ def test_names_are_chosen_in_place_and_without_scripts(
         expect(pod).to_contain_text(f"/proxy/{crew.application}/sample/my-org/api:v1")
         in_place = page.url.endswith(f"applications/{crew.application}")
         assert in_place is scripts
+
+
+def test_a_day_of_the_chart_is_opened_by_keyboard(
+    browsing: Browsing, example: ExampleTeam
+) -> None:
+    page = browsing.visitor(example.sessions["owner"])
+    page.goto(f"/t/{example.ids['team']}/")
+    chart = page.get_by_role("group", name="Pulls per day")
+    days = chart.get_by_role("link", name=re.compile(r"^\w{3} \d+ \w{3}: \d+ allowed"))
+
+    page.get_by_role("link", name="90 days").focus()
+    page.keyboard.press("Tab")
+    expect(days.first).to_be_focused()
+    page.keyboard.press("Enter")
+
+    expect(page).to_have_url(re.compile(r"pulls\?first_day=(.{10})&last_day=\1$"))
+    expect(page.get_by_label("From")).not_to_have_value("")
