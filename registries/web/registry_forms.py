@@ -192,11 +192,6 @@ class CredentialFields(CreateForm):
             del self.fields["secret"]
 
     @property
-    def last_credential_field(self) -> str:
-        """Return the field after which the help on finding credentials is shown."""
-        return "secret" if self.auth_type.has_secret else "username"
-
-    @property
     def credential(self) -> NewCredential:
         """Return the credential entered in a valid form."""
         return NewCredential(

@@ -37,6 +37,29 @@ def test_a_dialog_is_worked_by_keyboard_alone(browsing: Browsing, crew: Crew) ->
     expect(page.get_by_text("T-1")).to_be_visible()
 
 
+def test_the_first_row_is_a_few_tabs_away(browsing: Browsing, crew: Crew) -> None:
+    page = browsing.visitor(crew.sessions["owner"])
+    page.goto(crew.path("customers"))
+    page.get_by_role("link", name="Add customer").first.click()
+    page.get_by_role("dialog").get_by_label("Name").fill("Reachable Ltd")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Reachable Ltd")
+    page.goto(crew.path("customers"))
+
+    for _ in range(2):
+        page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the list")).to_be_focused()
+    page.keyboard.press("Enter")
+    row = page.get_by_role("link", name="Reachable Ltd")
+    # Past the boxes that select, and the two heads that sort.
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        if row.evaluate("(link) => link === document.activeElement"):
+            break
+
+    expect(row).to_be_focused()
+
+
 def test_tab_stays_within_a_dialog(browsing: Browsing, crew: Crew) -> None:
     page = browsing.visitor(crew.sessions["owner"])
     page.goto(crew.path("customers"))
