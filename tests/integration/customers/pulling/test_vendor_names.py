@@ -333,6 +333,6 @@ def test_the_queries_are_as_many_for_more_images(
         ImageTagFactory(manifest__repository__application=application)
     browser.get(PAGE)
 
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(13):
         response = browser.get(PAGE)
     assert len(names_on(response)) == 3 * number
