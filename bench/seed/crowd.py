@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import secrets
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -26,11 +26,6 @@ _CUSTOMER_COLUMNS = (
     *("id", "team_id", "created_at", "updated_at"),
     *("name", "email", "custom_id"),
 )
-# Of two years, so that lists can be sorted by it.
-_SPREAD_OVER_TIME = """
-UPDATE {table} SET created_at = now() - random() * interval '730 days'
-WHERE team_id = %s AND created_at > now() - interval '1 hour'
-"""
 _ARCHIVE = """
 UPDATE licenses_customer SET archived_at = now()
 WHERE team_id = %s AND archived_at IS NULL AND custom_id LIKE 'crm-%%77'
@@ -71,12 +66,12 @@ def seed_crowd(team: Team, heavy: License, *, customers: int, pulls: int) -> Non
     """
     channels = list(Channel.objects.for_team(team.pk).filter(is_default=True))
     ids = [uuid.uuid4() for _ in range(customers)]
-    copy_rows(Customer, _CUSTOMER_COLUMNS, _customer_rows(team, ids))
+    created_at = _over_two_years(customers)
+    copy_rows(Customer, _CUSTOMER_COLUMNS, _customer_rows(team, ids, created_at))
     holders = list(_holders(channels, ids))
-    copy_rows(License, COLUMNS, license_rows(holders, customers, _field_values))
+    rows = license_rows(holders, customers, _field_values, created_at)
+    copy_rows(License, COLUMNS, rows)
     with connection.cursor() as cursor:
-        for table in ("licenses_customer", "licenses_license"):
-            cursor.execute(_SPREAD_OVER_TIME.format(table=table), [team.pk])
         cursor.execute(_ARCHIVE, [team.pk])
         values: dict[str, Any] = {
             "team": team.pk,
@@ -90,13 +85,21 @@ def seed_crowd(team: Team, heavy: License, *, customers: int, pulls: int) -> Non
     seed_log(team)
 
 
-def _customer_rows(team: Team, ids: Sequence[uuid.UUID]) -> Iterator[str]:
+def _over_two_years(rows: int) -> Callable[[int], str]:
+    """Return when each of some rows was made, one after the other, as in real life."""
     now = timezone.now() - timedelta(minutes=1)
+    return lambda number: str(now - timedelta(days=730) * (1 - number / rows))
+
+
+def _customer_rows(
+    team: Team, ids: Sequence[uuid.UUID], created_at: Callable[[int], str]
+) -> Iterator[str]:
     for number, pk in enumerate(ids):
+        at = created_at(number)
         first = random.choice(_FIRST)
         name = f"{first} {random.choice(_LAST)} {number}"
         email = f"it{number}@{first.lower()}.example"
-        yield f"{pk}\t{team.pk}\t{now}\t{now}\t{name}\t{email}\tcrm-{number}\n"
+        yield f"{pk}\t{team.pk}\t{at}\t{at}\t{name}\t{email}\tcrm-{number}\n"
 
 
 def _holders(channels: Sequence[Channel], ids: Sequence[uuid.UUID]) -> Iterator[Holder]:

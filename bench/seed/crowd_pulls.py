@@ -58,6 +58,7 @@ FROM (
 JOIN crowd_license AS license
   ON CASE WHEN %(is_heavy)s THEN license.id = %(heavy)s
           ELSE license.number = drawn.number END
+ORDER BY at
 ON CONFLICT DO NOTHING
 """
 _TRAFFIC = """

@@ -43,12 +43,13 @@ def license_rows(
     holders: Sequence[Holder],
     count: int,
     values: Callable[[int], str] = lambda _number: "{}",
+    created_at: Callable[[int], str] | None = None,
 ) -> Iterator[str]:
     """Yield ``count`` lines for COPY, taking the holders in turn.
 
     About five in a hundred licenses have expired and three are revoked. ``values``
-    gives the field values of each. No value contains a character that COPY requires to
-    be escaped.
+    gives the field values of each, and ``created_at`` when it was issued, if that is
+    not now. No value contains a character that COPY requires to be escaped.
     """
     end = _Ends()
     identity = _Identities()
@@ -57,8 +58,9 @@ def license_rows(
         pk = uuid.uuid4()
         sealed, digest = identity.draw(pk)
         expires_at, revoked_at, reason = end.draw()
+        created = created_at(number) if created_at else end.now
         yield (
-            f"{pk}\t{holder.team_id}\t{end.now}\t{end.now}\t{holder.customer_id}\t"
+            f"{pk}\t{holder.team_id}\t{created}\t{created}\t{holder.customer_id}\t"
             f"{holder.application_id}\t{holder.channel_id}\tpaid\t{expires_at}\t"
             f"{revoked_at}\t{reason}\t1\t{values(number)}\t{sealed}\t{digest}\t1\n"
         )
