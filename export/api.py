@@ -7,8 +7,8 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
-from export.lines import CONTENT_TYPE, export_team
-from licenses.api.licenses import FirstRenderer
+from export.lines import export_team
+from licenses.api.licenses import TEXT, FirstRenderer
 from teams.api.base import TeamView
 from teams.models import Team
 
@@ -20,7 +20,7 @@ class TeamExportView(TeamView[Team]):
 
     @extend_schema(
         operation_id="team_export",
-        responses={(200, CONTENT_TYPE): OpenApiResponse(OpenApiTypes.STR)},
+        responses={(200, TEXT): OpenApiResponse(OpenApiTypes.STR)},
     )
     def get(self, request: Request) -> StreamingHttpResponse:
         """Download all that your team owns as JSON Lines. For owners, and audited.

@@ -25,7 +25,8 @@ from teams.actors import Actor
 from teams.models import Team
 from teams.permissions import Permission
 
-CONTENT_TYPE = "application/jsonl"
+# Generators of clients know no application/jsonl, and leave such an answer out.
+CONTENT_TYPE = "text/plain; charset=utf-8"
 FORMAT = 1
 # Rows of so many parents are read at a time.
 PARENTS = 20

@@ -209,7 +209,8 @@ EXPORTED = (
     _rows(
         "alert",
         Alert,
-        "event subject_id subject_label message data is_for_programs dispatched_at",
+        "event subject_id subject_label message data is_for_programs dispatched_at "
+        "acknowledged_at acknowledged_by",
     ),
     _rows(
         "delivery",

@@ -38,12 +38,12 @@ FROM licenses_customer WHERE team_id = %(team)s AND custom_id LIKE 'crm-%%'
 _ALERTS = """
 INSERT INTO alerts_alert (
     id, team_id, created_at, event, key, subject_id, subject_label, message, data,
-    is_for_programs, dispatched_at
+    is_for_programs, dispatched_at, acknowledged_by
 )
 SELECT gen_random_uuid(), license.team_id, license.created_at, told.event,
        told.event || ':' || license.id, license.id, customer.name,
        'The license of ' || customer.name || ' needs attention.', '{}',
-       told.is_for_programs, license.created_at
+       told.is_for_programs, license.created_at, ''
 FROM licenses_license AS license
 JOIN licenses_customer AS customer ON customer.id = license.customer_id
 CROSS JOIN (VALUES ('license.expired', false, 0.2), ('license.issued', true, 1.0))

@@ -132,6 +132,7 @@ class _BulkView(LicenseDetail):
                 "status": self.done,
                 "etag": self._etag(license),
                 "license": {**license, **self.once(done[at])},
+                "error": None,
             }
             for at, license in shown.items()
         }
@@ -348,7 +349,9 @@ class BulkRevokeView(_BulkOfExistingView):
 def _refusal(error: Exception) -> dict[str, Any]:
     response = problem_response(error, {})
     assert response is not None  # noqa: S101 -- of ITEM_ERRORS
-    refusal = {"status": response.status_code, "error": response.data}
-    if "ETag" in response:
-        refusal["etag"] = response["ETag"]
-    return refusal
+    return {
+        "status": response.status_code,
+        "etag": response.get("ETag"),
+        "license": None,
+        "error": response.data,
+    }

@@ -66,14 +66,14 @@ class BulkResultSerializer(serializers.Serializer[Any]):
     index = serializers.IntegerField(help_text="Of the item, from 0")
     status = serializers.IntegerField(help_text="As if the item were sent by itself")
     etag = serializers.CharField(
-        required=False, help_text="What the license is now, for `if_match`"
+        allow_null=True, help_text="What the license is now, for `if_match`"
     )
-    license = LicenseSerializer(required=False, help_text="If it was done")
-    error = _ProblemField(required=False, help_text="If it was not")
+    license = LicenseSerializer(allow_null=True, help_text="If it was done")
+    error = _ProblemField(allow_null=True, help_text="If it was not")
 
 
 class IssueResultSerializer(BulkResultSerializer):
-    license = IssuedLicenseSerializer(required=False, help_text="If it was issued")
+    license = IssuedLicenseSerializer(allow_null=True, help_text="If it was issued")
 
 
 class BulkResultsSerializer(serializers.Serializer[Any]):
@@ -92,6 +92,7 @@ _STALE = {
     "index": 1,
     "status": 412,
     "etag": '"5f2d7c1e9a0b4c3d8e6f7a1b2c3d4e5f"',
+    "license": None,
     "error": {
         "type": "about:blank",
         "title": "Changed since",

@@ -413,6 +413,7 @@ def test_health_is_told(edge: EdgeClient) -> None:
     assert json.loads(edge.request("GET", "/livez").body) == {"status": "ok"}
     assert edge.request("GET", "/readyz").json["checks"] == {
         "database": True,
+        "schema": True,
         "redis": True,
     }
 

@@ -77,7 +77,7 @@ def world(team: Team) -> World:
 def lines_of(response: Any) -> list[dict[str, Any]]:
     """Return the objects of an export, after checking that it is complete."""
     assert response.status_code == 200
-    assert response.headers["Content-Type"] == "application/jsonl"
+    assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert response.headers["Cache-Control"] == "no-store"
     lines = [json.loads(line) for line in b"".join(response).decode().splitlines()]
     assert lines[0]["type"] == "export"

@@ -21,7 +21,7 @@ from tests.support.rows.factories import (
     pull_credential,
 )
 
-QUERIES = 16
+QUERIES = 17
 
 
 @pytest.fixture

@@ -68,7 +68,7 @@ def three(team: Team) -> None:
         ("sort=type", ["gamma", "Alpha", "beta"]),
         ("first_expiry=2031-03-02", ["gamma"]),
         ("last_expiry=2031-03-01", ["beta"]),
-        ("sort=customer&search=a&first_expiry=2031-03-01", ["beta", "gamma"]),
+        ("sort=customer&search=gam&first_expiry=2031-03-01", ["gamma"]),
     ],
 )
 def test_licenses_are_sorted_and_filtered_alike_on_the_page_and_as_csv(
