@@ -89,6 +89,12 @@ def _pulls(values: Values) -> FilterValues:
             "one": str(values.license.pk),
             "the busiest": str(values.busiest_license.pk),
         },
+        "customer": {
+            "one": str(values.customer.pk),
+            "a whole name": values.customer.name,
+            "a common word": "Acme",
+            "nothing found": NOTHING,
+        },
         "credential": {
             "one": str(values.credential.pk),
             "one of the busiest license": values.example.ids["credential_id"],
@@ -112,8 +118,14 @@ def _alerts(values: Values) -> FilterValues:
             "a rare one": "registry.rejected",
             "one that never was": "webhook.disabled",
         },
+        "subject": {"a common word": "Acme", "one": values.customer.name},
         "subject_id": {"one": str(values.license.pk)},
+        "acknowledged": {"unread": "false", "read": "true"},
     }
+
+
+def _applications(_values: Values) -> FilterValues:
+    return {**_CREATED, "archived": {"archived": "true"}}
 
 
 def _deliveries(_values: Values) -> FilterValues:
@@ -144,7 +156,9 @@ def _api_tokens(values: Values) -> FilterValues:
     return {
         **_CREATED,
         "kind": {"team": "team"},
-        "state": {"usable": "usable", "stopped": "stopped"},
+        "name": {"part of a name": "laptop"},
+        "state": {"active": "active", "stopped": "stopped"},
+        "service_account": {"one": values.example.ids["service_account_id"]},
         "created_by": {"a member": str(values.owner.pk)},
     }
 
@@ -163,6 +177,7 @@ FILTER_VALUES: Mapping[str, Callable[[Values], FilterValues]] = {
     "customers": _customers,
     "licenses": _licenses,
     "pulls": _pulls,
+    "applications": _applications,
     "private-registry": _private_images,
     "alerts": _alerts,
     "alerts-webhook-detail": _deliveries,

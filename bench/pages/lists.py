@@ -25,8 +25,8 @@ from licenses.selectors import (
 )
 from licenses.web import applications, customers, licenses
 from portal.http.keyset import NEWEST_FIRST, Sort, cursor_after
-from registries.selectors import pulls_for_team
-from registries.web import pulls
+from registries.selectors import pulls_for_team, registries_for_team
+from registries.web import pulls, registries
 from teams.selectors import api_tokens_for_team
 from teams.web import api_tokens, audit
 from teams.web.lists.filters import PageFilter
@@ -89,13 +89,21 @@ LISTS = (
         "applications",
         "Applications",
         lambda values: applications_with_licenses(values.team.pk),
-        table=applications.TABLE,
+        applications.ApplicationPageFilter,
+        applications.TABLE,
     ),
     PortalList(
         "private-registry",
         "Private images",
         lambda values: image_repositories_for_team(values.team.pk),
         images.ImagePageFilter,
+        images.TABLE,
+    ),
+    PortalList(
+        "images",
+        "External registries",
+        lambda values: registries_for_team(values.team.pk),
+        table=registries.TABLE,
     ),
     PortalList(
         "alerts",
