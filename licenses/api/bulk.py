@@ -97,6 +97,7 @@ class _BulkView(LicenseDetail):
         """Do the items of the body, and tell the result of each."""
         items = self.validated(ItemsSerializer)["items"]
         reader = self.reader()  # one for all: it takes long to make
+        self._channels, self._fields = {}, {}
         results: dict[int, dict[str, Any]] = {}
         read: dict[int, Values] = {}
         prepared: dict[int, License] = {}
@@ -179,6 +180,8 @@ class BulkIssueView(_BulkView, IssuingView):
         return self.answer()
 
     def begin(self, items: Sequence[Values]) -> None:
+        # A repeated transaction starts with nothing of the one that failed.
+        self._applications, self._credentials, self._ids = {}, {}, {}
         names = {values["customer"] for values in items}
         ids = filter(None, map(parse_id, names))
         customers = customers_for_team(self.team_id).filter(
