@@ -24,8 +24,14 @@ async def decide(
     """
     gate = services.proxy_gate
     registry_token = gate.read_token(request, name.scope)
+    subject = registry_token.subject
+    is_granted = registry_token.allows("repository", str(name), "pull")
     ask = services.decisions.decide_now if now else services.decisions.decide
-    decision = within_networks(await ask(registry_token.subject, name), request.address)
+    decision = within_networks(await ask(subject, name), request.address)
+    if isinstance(decision, AllowedPull) and not (is_granted or now):
+        # A revocation may be older than the token and newer than this decision.
+        decision = await services.decisions.decide_now(subject, name)
+        decision = within_networks(decision, request.address)
     if isinstance(decision, Denied):
         logger.info(
             "Pull denied: %s for %s by %s",
@@ -33,6 +39,6 @@ async def decide(
             name,
             decision.who,
         )
-    elif not registry_token.allows("repository", str(name), "pull"):
+    elif not is_granted:
         raise gate.challenge(request, name.scope, "insufficient_scope")
     return decision

@@ -14,9 +14,11 @@ from edge.http import RegistryError, Request
 from edge.registry.route import Wanted, parse_wanted
 from edge.services import EdgeServices
 from oci.errors import ErrorCode
-from registries.decision.pull import Denied, denied, within_networks
+from registries.decision.image import ImageAccess
+from registries.decision.pull import Decision, Denied, denied, within_networks
 from registries.decision.sentences import catalog_not_listed
 from registries.models.outcomes import Reason
+from registries.tokens.registry_token import RegistryToken
 
 logger = logging.getLogger(__name__)
 # Mistakes of a vendor whose login is valid: the name, or the action.
@@ -74,10 +76,7 @@ async def _authorize(
     if wanted.is_catalog:
         raise gate.denied(request, wanted.scope, denied(catalog_not_listed()))
     for access in wanted.accesses:
-        decision = within_networks(
-            await services.image_decisions.decide(registry_token.subject, access),
-            request.address,
-        )
+        decision = await _decide(request, services, registry_token, access)
         if isinstance(decision, Denied):
             logger.info(
                 "%s denied: %s for %s by %s",
@@ -92,8 +91,27 @@ async def _authorize(
                 raise RegistryError(404, ErrorCode.BLOB_UNKNOWN, decision.message)
             raise gate.denied(request, wanted.scope, decision)
     for access in wanted.accesses:
-        if not registry_token.allows("repository", access.repository, access.action):
+        if not _is_granted(registry_token, access):
             raise gate.challenge(request, wanted.scope, "insufficient_scope")
+
+
+async def _decide(
+    request: Request,
+    services: EdgeServices,
+    registry_token: RegistryToken,
+    access: ImageAccess,
+) -> Decision:
+    decisions, subject = services.image_decisions, registry_token.subject
+    decision = within_networks(await decisions.decide(subject, access), request.address)
+    if isinstance(decision, Denied) or _is_granted(registry_token, access):
+        return decision
+    # A revocation may be older than the token and newer than this decision.
+    decision = await decisions.decide_now(subject, access)
+    return within_networks(decision, request.address)
+
+
+def _is_granted(registry_token: RegistryToken, access: ImageAccess) -> bool:
+    return registry_token.allows("repository", access.repository, access.action)
 
 
 def _is_denied_push(wanted: Wanted, denied: Denied) -> bool:

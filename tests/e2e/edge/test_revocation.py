@@ -55,6 +55,23 @@ def test_a_token_issued_before_stops_within_a_second(
     assert answer.error[0] == "DENIED"
 
 
+def test_a_login_right_after_a_revocation_learns_why(
+    edge: EdgeClient, connected: Vendor, name: str
+) -> None:
+    license = connected.license()
+    license_id = license.license_id.reveal()
+    before = edge.get(name, "manifests/v1", edge.token(license_id, name))
+    assert before.status == 200
+
+    revoke(connected, license)
+    # This token grants nothing, while the edge remembers that the pull was allowed.
+    answer = edge.get(name, "manifests/v1", edge.token(license_id, name))
+
+    assert answer.status == 401
+    assert answer.error[0] == "DENIED"
+    assert answer.error[1].startswith("This license was revoked on ")
+
+
 @pytest.mark.usefixtures("edge")
 def test_what_was_given_back_works_again(
     edge: EdgeClient, connected: Vendor, name: str

@@ -81,6 +81,24 @@ def test_a_license_that_ends_stops_its_tokens(
     assert registry.direct.request("GET", paths[0], bearer(token)).status == 200
 
 
+def test_a_login_right_after_a_revocation_learns_why(
+    registry: Registry, vendor: Vendor, pushed: Pushed
+) -> None:
+    license = vendor.license()
+    login = ("any", license.license_id.reveal())
+    scope = f"repository:{pushed.repository}:pull"
+    ask = partial(registry.client.request, "GET", pushed.manifest_path)
+    assert ask(bearer(registry.token(login, scope))).status == 200
+
+    _revoke(vendor, license)
+    # This token grants nothing, while the edge remembers that the pull was allowed.
+    answer = ask(bearer(registry.token(login, scope)))
+
+    assert answer.status == 401
+    assert answer.error[0] == "DENIED"
+    assert answer.error[1].startswith("This license was revoked on ")
+
+
 def test_a_revoked_pull_credential_stops_its_tokens_and_no_others(
     registry: Registry, vendor: Vendor, pushed: Pushed
 ) -> None:
