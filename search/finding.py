@@ -35,6 +35,7 @@ from registries.decision.pull import PRIVATE_REGISTRY
 from registries.preview.manifest import Hosts
 from registries.preview.typed_image import Question, image_in, question_of
 from registries.selectors import registries_for_team
+from search.explaining import explainable_pulls
 from search.pages import PAGES
 from teams.actors import Actor
 from teams.models import Team
@@ -205,6 +206,25 @@ def _registries(search: Search) -> Group:
     )
 
 
+def _explanations(search: Search) -> Group:
+    """Find whether a customer may pull an image, for a text that names both."""
+    pulls = explainable_pulls(search.team_id, search.hosts, search.text)
+    return Group(
+        "Pulls",
+        [
+            Found(
+                f"Explain why {pull.license.customer.name} "
+                f"{'can' if pull.is_allowed else 'cannot'} pull {pull.repository}",
+                search.url("why")
+                + "?"
+                + urlencode({"license": pull.license.pk, "image": pull.image}),
+                pull.license.application.name,
+            )
+            for pull in pulls
+        ],
+    )
+
+
 def _images(search: Search) -> Group:
     """Find images of the private registry by name, and any by its whole name."""
     return _group("Images", [*_as_pasted(search), *_private_images(search)])
@@ -275,6 +295,7 @@ def _group(
 
 
 _FINDERS: tuple[Callable[[Search], Group], ...] = (
+    _explanations,
     *(_customers, _matching_licenses, _credentials, _images),
     *(_applications, _registries, _pages),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.db import connection
@@ -10,6 +11,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from licenses.models import License
+from licenses.services import revoke_license
+from teams.actors import member_actor
 from teams.models import Membership
 from tests.support.pages.reading import text_of
 from tests.support.pages.team_pages import signed_in
@@ -18,6 +21,7 @@ from tests.support.rows.factories import (
     ExternalRegistryFactory,
     ImageRepositoryFactory,
     LicenseFactory,
+    PullEventFactory,
     pull_credential,
 )
 
@@ -125,6 +129,91 @@ def test_an_image_as_pasted_leads_to_its_pulls_and_reasons(
     assert pulls.url == "/t/acme/pulls?search=quay.io%2Facme%2Fapi"
     assert why.title == "Why does a pull of acme/api fail?"
     assert why.url.startswith("/t/acme/why?image=")
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        "baltic.example.com/acme/api:v1",
+        f"{PROXY}/proxy/baltic-server/baltic.example.com/acme/api:v1",
+    ],
+)
+@pytest.mark.parametrize("command", ["", "docker pull "])
+def test_a_customer_and_an_image_lead_to_the_explanation(
+    owner: Membership, license: License, command: str, image: str
+) -> None:
+    browser = signed_in(owner)
+
+    allowed = browser.get(SEARCH, {"q": f"BALTIC fr {command}{image}"})
+    page = browser.get(explanation(allowed, "can pull"))
+    revoke_license(actor=member_actor(owner), license=license, reason="unpaid")
+    refused = browser.get(SEARCH, {"q": f"baltic {command}{image}"})
+    refused_page = browser.get(explanation(refused, "cannot pull"))
+
+    assert page.context["license"] == refused_page.context["license"] == license
+    assert page.context["is_allowed"] is True
+    assert refused_page.context["is_allowed"] is False
+
+
+def explanation(response: Any, can: str) -> str:
+    """Return the only link that explains a pull of acme/api."""
+    (found,) = response.context["groups"][0].found
+    assert found.title == f"Explain why baltic Freight {can} acme/api"
+    url: str = found.url
+    return url
+
+
+def test_a_part_of_an_image_means_what_the_customer_has_pulled(
+    owner: Membership, license: License, theirs: License
+) -> None:
+    for holder in (license, theirs):
+        for name in ("acme/api", "acme/web"):
+            PullEventFactory(
+                team=holder.team,
+                license=holder,
+                application_slug=holder.application.slug,
+                repository=f"baltic.example.com/{name}",
+            )
+
+    browser = signed_in(owner)
+
+    assert found(browser, "baltic me/AP")["Pulls"] == [
+        "Explain why baltic Freight can pull acme/api"
+    ]
+    assert "Pulls" not in found(browser, "baltic other")
+    assert "Pulls" not in found(browser, "me/api")
+
+
+def test_a_customer_with_several_licenses_is_asked_about_the_named_application(
+    owner: Membership, license: License
+) -> None:
+    for slug in ("first", "second"):
+        LicenseFactory(
+            team=owner.team, customer=license.customer, application__slug=slug
+        )
+    browser = signed_in(owner)
+    image = "baltic.example.com/acme/api"
+
+    named = browser.get(SEARCH, {"q": f"baltic {PROXY}/proxy/second/{image}"})
+    unnamed = browser.get(SEARCH, {"q": f"baltic {image}"})
+
+    slugs = [
+        [License.objects.get(pk=pk).application.slug for pk in licenses_in(response)]
+        for response in (named, unnamed)
+    ]
+    assert slugs[0] == ["second"]
+    assert sorted(slugs[1]) == ["baltic-server", "first", "second"]
+
+
+def licenses_in(response: Any) -> list[str]:
+    links = [urlsplit(item.url) for item in response.context["groups"][0].found]
+    return [parse_qs(link.query)["license"][0] for link in links]
+
+
+def test_another_teams_customer_and_an_image_explain_nothing(
+    owner: Membership, theirs: License
+) -> None:
+    assert "Pulls" not in found(signed_in(owner), "baltic2 quay.io/acme/api")
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX], ids=["page", "box"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -55,6 +56,27 @@ def test_it_shows_what_is_theirs_alone(initech: Customer) -> None:
     assert "quay.io/0/x" in shown
     assert "Other" not in shown.replace("You have no other teams", "")
     assert "quay.io/1/x" not in shown
+
+
+def test_each_active_license_leads_to_the_explanation_of_a_pull(
+    initech: Customer,
+) -> None:
+    active = LicenseFactory(team=initech.team, customer=initech)
+    LicenseFactory(team=initech.team, customer=initech, revoked=True)
+    browser = signed_in(Membership.objects.get(team=initech.team))
+
+    page = browser.get(address(initech))
+    (link,) = re.findall(
+        r'<a href="([^"]*/why\?license=[^"]*)">', page.content.decode()
+    )
+    asked = browser.get(link)
+
+    assert f"Explain a pull of {active.application.name}" in text_of(page)
+    assert asked.context["license"] == active
+    assert [field.name for field in asked.context["form"].visible_fields()] == [
+        "image",
+        "application",
+    ]
 
 
 def test_each_image_shows_its_latest_version(
