@@ -42,6 +42,8 @@ BERTH_REGISTRY_HOST = env.str("BERTH_REGISTRY_HOST", default="")
 BERTH_REGISTRY_URL = env.str("BERTH_REGISTRY_URL", default="")
 # The private registry authenticates its notifications with this.
 BERTH_REGISTRY_NOTIFICATION_TOKEN = secret_if_set("BERTH_REGISTRY_NOTIFICATION_TOKEN")
+# The same for all replicas of the private registry; write_registry_config reads it.
+BERTH_REGISTRY_UPLOAD_SECRET = secret_if_set("BERTH_REGISTRY_UPLOAD_SECRET")
 # Berth as an issuer of identity tokens that clouds trust instead of a secret.
 BERTH_ISSUER_URL = env.str("BERTH_ISSUER_URL", default="")
 BERTH_IDENTITY_KEYS = secret_if_set("BERTH_IDENTITY_KEYS")

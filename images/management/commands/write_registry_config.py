@@ -24,6 +24,7 @@ STDOUT = "-"
 BUNDLE = "token-roots.crt"
 DIRECTORY = "/var/lib/docker-registry"
 NOTIFICATIONS_PATH = "/registry-notifications"
+MIN_SECRET_LENGTH = 32
 
 
 class Command(BaseCommand):
@@ -43,7 +44,8 @@ class Command(BaseCommand):
         parser.add_argument(
             "--force",
             action="store_true",
-            help="Replace existing files. The upload secret stays the same.",
+            help="Replace existing files. Without BERTH_REGISTRY_UPLOAD_SECRET, the "
+            "upload secret of the file stays the same.",
         )
         _add_addresses(parser)
         _add_storage(parser)
@@ -56,15 +58,14 @@ class Command(BaseCommand):
             bundle = _bundle_beside(output)
             files[bundle] = (_roots(), 0o644)
         kept = _kept_secret(output)
-        text = yaml.safe_dump(
-            _config(options, bundle, kept or secrets.token_hex(32)), sort_keys=False
-        )
+        upload_secret = _configured_secret() or kept or secrets.token_hex(32)
+        text = yaml.safe_dump(_config(options, bundle, upload_secret), sort_keys=False)
         if output is None:
             self.stdout.write(text)
             return
         files[output] = (text, 0o600)
         self._write(files, force=options["force"])
-        if kept:
+        if upload_secret == kept:
             self.stdout.write("The upload secret was kept.")
         self.stdout.write("Restart the registry: it reads these files at start.")
 
@@ -225,6 +226,16 @@ def _roots() -> str:
     except SigningKeyError as error:
         raise CommandError(str(error)) from error
     return f"{roots.strip()}\n"
+
+
+def _configured_secret() -> str:
+    secret: str = settings.BERTH_REGISTRY_UPLOAD_SECRET
+    if secret and len(secret) < MIN_SECRET_LENGTH:
+        raise CommandError(
+            "BERTH_REGISTRY_UPLOAD_SECRET is too short. To create one: openssl rand "
+            "-base64 32"
+        )
+    return secret
 
 
 def _kept_secret(output: Path | None) -> str | None:

@@ -139,6 +139,32 @@ def test_what_is_there_is_replaced_only_by_force(tmp_path: Path) -> None:
     assert "The upload secret was kept." in output
 
 
+def test_all_replicas_get_the_upload_secret_of_the_setting(
+    tmp_path: Path, settings: Any
+) -> None:
+    secret = settings.BERTH_REGISTRY_UPLOAD_SECRET = "upload-secret-" + "5d" * 16
+    for name in ("one.yml", "other.yml"):
+        output = write(tmp_path / name, "--root-bundle=/etc/registry/roots.crt")
+        assert written(tmp_path / name)["http"]["secret"] == secret
+        assert secret not in output
+
+    settings.BERTH_REGISTRY_UPLOAD_SECRET = rotated = "another-" + "7c" * 16
+    output = write(tmp_path / "one.yml", "--force", "--root-bundle=/etc/roots.crt")
+
+    assert written(tmp_path / "one.yml")["http"]["secret"] == rotated
+    assert "was kept" not in output
+
+
+def test_a_short_upload_secret_is_refused(tmp_path: Path, settings: Any) -> None:
+    settings.BERTH_REGISTRY_UPLOAD_SECRET = "short-5d1c"
+
+    with pytest.raises(CommandError, match="openssl rand -base64 32") as caught:
+        write(tmp_path / "config.yml")
+
+    assert "short-5d1c" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_bundle_that_is_there_is_replaced_only_by_force(tmp_path: Path) -> None:
     (tmp_path / "token-roots.crt").write_text("of somebody else")
 
