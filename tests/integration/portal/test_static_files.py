@@ -1,11 +1,17 @@
-"""Static files that are served from their sources, as without ``collectstatic``."""
+"""Static files: collected while Berth is built, or served from their sources."""
 
 from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from django.conf import settings
 from django.test import Client
 
+PROJECT = Path(__file__).resolve().parents[3]
 TABLER = "/static/@tabler/core/dist/css"
 MISSING = {
     "name": "/static/missing.css",
@@ -53,3 +59,33 @@ def test_a_missing_static_file_is_404(case: str, method: str) -> None:
 @pytest.mark.parametrize("path", ["/static/a%00.css", "/static/berth/berth.css%00"])
 def test_a_path_with_a_nul_character_is_400(path: str) -> None:
     assert Client().get(path).status_code == 400
+
+
+def manage(command: str, *arguments: str, **environment: str) -> str:
+    """Run a command where no secret is, and return what it prints of errors."""
+    bare = {"PATH": os.environ["PATH"]} | environment
+    result = subprocess.run(
+        [sys.executable, "manage.py", command, *arguments],
+        cwd=PROJECT,
+        env=bare,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    return result.stderr if result.returncode else ""
+
+
+def test_static_files_are_collected_without_any_secret(tmp_path: Path) -> None:
+    root = tmp_path / "static"
+
+    error = manage(
+        "collectstatic",
+        "--no-input",
+        STATIC_ROOT=str(root),
+        SECRET_KEY_FILE=str(tmp_path / "not-mounted"),
+    )
+
+    assert error == ""
+    assert list(root.glob("berth/berth.*.css"))
+    # Everything else still needs them.
+    assert "Set SECRET_KEY" in manage("check", STATIC_ROOT=str(root))
