@@ -41,7 +41,8 @@ from edge.token.endpoint import serve_token
 from oci.errors import ErrorCode
 from portal.crypto.keyring import KeyringError
 from portal.database.deadlines import PROBE_SECONDS
-from portal.health import OLD_SCHEMA, redis_answers, schema_is_current
+from portal.health import OLD_SCHEMA, STOPPING, redis_answers, schema_is_current
+from portal.http.draining import drain_on_sigterm, is_draining
 from portal.http.scraping import exposition, scraping_status
 from portal.limits import fair_share
 from portal.limits.fair_share import ShareExceeded
@@ -65,11 +66,16 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "lifespan":
         await _lifespan(scope, receive, send)
     elif scope["type"] == "http":
-        await _serve(Request(scope, receive, send), scope["state"]["edge"])
+        try:
+            await _serve(Request(scope, receive, send), scope["state"]["edge"])
+        except asyncio.CancelledError:
+            # By the server, which ends. The client sees an incomplete answer.
+            logger.warning("An answer was cut off: the time to finish it is over.")
 
 
 async def _lifespan(scope: Scope, receive: Receive, send: Send) -> None:
     await receive()
+    drain_on_sigterm()
     try:
         async with edge_services() as services:
             scope["state"]["edge"] = services
@@ -124,6 +130,9 @@ async def _serve_base(request: Request, services: EdgeServices) -> None:
 
 
 async def _serve_readyz(request: Request, services: EdgeServices) -> None:
+    if is_draining():
+        await request.answer_json(503, STOPPING, [("Retry-After", "5")])
+        return
     threads = services.probe_threads
     schema, redis = await asyncio.gather(
         threads.call(schema_is_current, seconds=PROBE_SECONDS),

@@ -18,6 +18,7 @@ from edge.asgi_types import Message, Receive, Scope, Send
 from oci.errors import ErrorCode, error_body
 from oci.index import MAX_INDEX_BYTES, is_index
 from portal.http.client_address import client_address, is_trusted_proxy, neighbourhood
+from portal.http.draining import is_draining
 from portal.limits.fair_share import ShareExceeded
 
 T = TypeVar("T")
@@ -251,6 +252,9 @@ class Request:
         lowered = [
             (name.lower(), value) for name, value in (*headers, *self.log_headers)
         ]
+        if is_draining():
+            # The next request then comes on a connection to a process that stays.
+            lowered.append(("connection", "close"))
         if self.log_headers and self.is_hit:
             lowered.append(("x-berth-cache", "hit"))
         self.sent.start(status, lowered)

@@ -32,6 +32,8 @@ from registries.pulls.usage import (
 WRITE_SECONDS = 5
 # No client waits for it, and a large batch takes longer than a request may.
 WRITE_DEADLINE_SECONDS = 20
+# Of the last counts, while the database is away: it may be replaced at the same time.
+LAST_WRITE_SECONDS = 15
 MANY = "*"
 # In nginx's log, of a vendor's pull.
 NO_LICENSE = "-"
@@ -177,13 +179,16 @@ class PullCounter:
                 return True
         return False
 
-    async def write(self) -> None:
-        """Write the counts; on failure, keep them for the next time."""
+    async def write(self) -> bool:
+        """Write the counts; on failure, keep them for the next time.
+
+        Returns whether all are written.
+        """
         usage, self._usage = self._usage, Usage()
         self._kinds_of_holder.clear()
         self._at_head = (Counter(), self._at_head[0])
         if not usage:
-            return
+            return True
         try:
             await self._threads.call(
                 lambda: record_usage(usage), seconds=WRITE_DEADLINE_SECONDS
@@ -194,6 +199,17 @@ class PullCounter:
             )
             usage.add(self._usage)
             self._usage = usage
+            return False
+        return True
+
+    async def write_last(self) -> None:
+        """Write the counts before the process ends, which waits for it a while."""
+        deadline = time.monotonic() + LAST_WRITE_SECONDS
+        while not await self.write():
+            if time.monotonic() > deadline:
+                logger.error("The last pulls were not counted.")
+                return
+            await asyncio.sleep(1)
 
     async def write_forever(self) -> None:
         while True:
@@ -210,7 +226,7 @@ async def counted_pulls(threads: DatabaseThreads) -> AsyncIterator[PullCounter]:
         yield pulls
     finally:
         writer.cancel()
-        await pulls.write()
+        await pulls.write_last()
 
 
 def pull_of_log(allowed: AllowedPull) -> str:

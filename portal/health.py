@@ -17,11 +17,13 @@ from django.views.decorators.http import require_safe
 from redis.exceptions import RedisError
 
 from portal.database.deadlines import PROBE_SECONDS, waiting_at_most
+from portal.http.draining import is_draining
 from portal.http.errors import RETRY_AFTER
 from portal.http.redis_cache import ForgivingRedisCache
 
 logger = logging.getLogger(__name__)
 
+STOPPING = {"status": "stopping"}
 OLD_SCHEMA = "The database lacks migrations of this version. Run manage.py migrate."
 
 
@@ -34,8 +36,10 @@ def livez(request: HttpRequest) -> JsonResponse:
 def readyz(request: HttpRequest) -> JsonResponse:
     """Return 503 without the database or with the schema of an older version.
 
-    Redis is only reported, being optional.
+    Also while the process ends. Redis is only reported, being optional.
     """
+    if is_draining():
+        return JsonResponse(STOPPING, status=503, headers={"Retry-After": RETRY_AFTER})
     answers, schema = _database_state()
     checks = {"database": answers, "schema": schema, "redis": redis_answers()}
     return JsonResponse(

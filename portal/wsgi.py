@@ -6,6 +6,9 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from portal.http.draining import drain_on_sigterm
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
+drain_on_sigterm()
 application = get_wsgi_application()
