@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from typing import Any
 
 from celery import Celery
 from celery.schedules import crontab
+from celery.signals import task_postrun, worker_init, worker_ready
+from django.conf import settings
+
+from portal.background.heartbeat import Role, note
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
@@ -40,3 +46,16 @@ app.conf.beat_schedule = {
     task: {"task": task, "schedule": seconds, "options": {"expires": seconds}}
     for task, seconds in _EVERY_FEW_SECONDS.items()
 } | {task: {"task": task, "schedule": schedule} for task, schedule in _AT.items()}
+
+
+@worker_init.connect
+def use_run_dir(**_: Any) -> None:
+    """Let the pool keep what its processes share where the worker may write."""
+    if settings.BERTH_RUN_DIR:
+        tempfile.tempdir = settings.BERTH_RUN_DIR
+
+
+@worker_ready.connect
+@task_postrun.connect
+def note_sign_of_life(**_: Any) -> None:
+    note(Role.WORKER)

@@ -84,6 +84,7 @@ BERTH_STALE_TAG_SECONDS = env.int("BERTH_STALE_TAG_SECONDS", default=3600)
 BERTH_PULL_LOG = env.str("BERTH_PULL_LOG", default="")
 BERTH_INSTALLER_WHEEL = env.str("BERTH_INSTALLER_WHEEL", default="")
 BERTH_DRAIN_SECONDS = env.float("BERTH_DRAIN_SECONDS", default=0)
+BERTH_RUN_DIR = env.str("BERTH_RUN_DIR", default="")
 BERTH_METRICS_TOKEN = secret_if_set("BERTH_METRICS_TOKEN")
 BERTH_TOKEN_FAILURES_PER_MINUTE = env.int("BERTH_TOKEN_FAILURES_PER_MINUTE", default=30)
 
@@ -215,6 +216,9 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False
 CELERY_WORKER_DISABLE_PREFETCH = True
 CELERY_TASK_TIME_LIMIT = 300
+# Celery's own default is the number of the machine's processors.
+CELERY_WORKER_CONCURRENCY = env.int("BERTH_WORKER_PROCESSES", default=4)
+CELERY_BEAT_SCHEDULER = "portal.background.schedule:SharedScheduler"
 # Lets the worker use LOGGING below, which redacts secrets.
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

@@ -101,7 +101,6 @@ def _start_worker(servers: Servers) -> ManagedProcess:
         [
             *(sys.executable, "-m", "celery", "-A", "portal.celery:app"),
             *("worker", "--beat", "--concurrency", "1", "--loglevel", "WARNING"),
-            *("--schedule", str(servers.directory / "beat-schedule")),
         ],
         name="The worker",
         log=servers.directory / "worker.log",

@@ -219,7 +219,6 @@ def _start_worker(
         [
             *(sys.executable, "-m", "celery", "-A", celery_app),
             *("worker", "--beat", "--concurrency", "2", "--loglevel", "INFO"),
-            *("--schedule", str(settings.directory / "beat-schedule")),
         ],
         name="The worker",
         log=settings.logs / "worker.log",

@@ -1,0 +1,1 @@
+"""What worker and beat run on: the schedule, and their signs of life."""
