@@ -56,12 +56,24 @@ ALTER TABLE licenses_pullcredentialnetwork
     ADD CONSTRAINT licenses_pullcredentialnetwork_credential_team
     FOREIGN KEY (team_id, credential_id)
     REFERENCES licenses_pullcredential (team_id, id) DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE licenses_trustedidentity
+    ADD CONSTRAINT licenses_trustedidentity_license_team
+    FOREIGN KEY (team_id, license_id)
+    REFERENCES licenses_license (team_id, id) DEFERRABLE INITIALLY DEFERRED;
+ALTER TABLE licenses_identityworkload
+    ADD CONSTRAINT licenses_identityworkload_identity_team
+    FOREIGN KEY (team_id, identity_id)
+    REFERENCES licenses_trustedidentity (team_id, id) DEFERRABLE INITIALLY DEFERRED;
 ALTER TABLE licenses_notice ADD CONSTRAINT licenses_notice_license_team
     FOREIGN KEY (team_id, license_id)
     REFERENCES licenses_license (team_id, id) DEFERRABLE INITIALLY DEFERRED;
 """
 BACKWARD = """
 ALTER TABLE licenses_notice DROP CONSTRAINT licenses_notice_license_team;
+ALTER TABLE licenses_identityworkload
+    DROP CONSTRAINT licenses_identityworkload_identity_team;
+ALTER TABLE licenses_trustedidentity
+    DROP CONSTRAINT licenses_trustedidentity_license_team;
 ALTER TABLE licenses_pullcredentialnetwork
     DROP CONSTRAINT licenses_pullcredentialnetwork_credential_team;
 ALTER TABLE licenses_pullcredential
@@ -1056,6 +1068,245 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="IssuerKeys",
+            fields=[
+                (
+                    "issuer",
+                    models.CharField(max_length=300, primary_key=True, serialize=False),
+                ),
+                ("key_set", models.TextField(blank=True)),
+                ("read_at", models.DateTimeField(null=True)),
+                ("tried_at", models.DateTimeField(null=True)),
+                (
+                    "next_at",
+                    models.DateTimeField(
+                        db_index=True, default=django.utils.timezone.now
+                    ),
+                ),
+                ("problem", models.CharField(blank=True, max_length=600)),
+            ],
+        ),
+        migrations.CreateModel(
+            name="TrustedIdentity",
+            fields=[
+                (
+                    "updated_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
+                    ),
+                ),
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
+                    ),
+                ),
+                (
+                    "label",
+                    models.CharField(
+                        max_length=60,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[^\\x00-\\x1f\\x7f-\\x9f\\u200b\\u2028-\\u202e\\u2060\\u2066-\\u2069\\ufeff]*\\Z",
+                                "Control characters are not allowed.",
+                            ),
+                            django.core.validators.MinLengthValidator(1),
+                        ],
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("kubernetes", "Kubernetes"),
+                            ("github", "GitHub Actions"),
+                            ("gitlab", "GitLab CI"),
+                            ("other", "Another issuer"),
+                        ],
+                        max_length=16,
+                    ),
+                ),
+                ("issuer", models.CharField(max_length=300)),
+                (
+                    "audience",
+                    models.CharField(
+                        max_length=200,
+                        validators=[
+                            django.core.validators.RegexValidator(
+                                "\\A[^\\x00-\\x1f\\x7f-\\x9f\\u200b\\u2028-\\u202e\\u2060\\u2066-\\u2069\\ufeff]*\\Z",
+                                "Control characters are not allowed.",
+                            )
+                        ],
+                    ),
+                ),
+                ("rules", models.JSONField()),
+                ("anchor", models.CharField(editable=False, max_length=64)),
+                ("key_set", models.TextField(blank=True)),
+                (
+                    "kids",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=200),
+                        blank=True,
+                        default=list,
+                        editable=False,
+                        size=None,
+                    ),
+                ),
+                ("created_by_kind", models.CharField(editable=False, max_length=16)),
+                (
+                    "created_by_label",
+                    models.CharField(editable=False, max_length=254),
+                ),
+                (
+                    "removed_at",
+                    models.DateTimeField(blank=True, editable=False, null=True),
+                ),
+                (
+                    "removed_by_kind",
+                    models.CharField(blank=True, editable=False, max_length=16),
+                ),
+                (
+                    "removed_by_label",
+                    models.CharField(blank=True, editable=False, max_length=254),
+                ),
+                (
+                    "created_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "license",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="trusted_identities",
+                        to="licenses.license",
+                    ),
+                ),
+                (
+                    "removed_by",
+                    models.ForeignKey(
+                        blank=True,
+                        editable=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="teams.team",
+                    ),
+                ),
+            ],
+            options={
+                "indexes": [
+                    models.Index(
+                        fields=["team", "-created_at", "-id"],
+                        name="licenses_trustedidentity_page",
+                    ),
+                    models.Index(
+                        fields=["anchor"], name="licenses_trustedidentity_found"
+                    ),
+                    models.Index(
+                        condition=models.Q(
+                            ("key_set", ""), ("removed_at__isnull", True)
+                        ),
+                        fields=["issuer"],
+                        name="licenses_trustedidentity_read",
+                    ),
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        condition=models.Q(("removed_at__isnull", True)),
+                        fields=("license", "label"),
+                        name="licenses_trustedidentity_label",
+                        violation_error_message=(
+                            "The license has a trusted identity with this label. "
+                            "Choose another label, or remove that one."
+                        ),
+                    ),
+                    models.UniqueConstraint(
+                        fields=("team", "id"), name="licenses_trustedidentity_team"
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="IdentityWorkload",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("name", models.CharField(max_length=200)),
+                (
+                    "last_used_at",
+                    models.DateTimeField(default=django.utils.timezone.now),
+                ),
+                ("last_used_address", models.GenericIPAddressField(null=True)),
+                ("last_used_client", models.CharField(blank=True, max_length=100)),
+                ("last_used_node", models.CharField(blank=True, max_length=200)),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="teams.team",
+                    ),
+                ),
+                (
+                    "identity",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="workloads",
+                        to="licenses.trustedidentity",
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("identity", "number"),
+                        name="licenses_identityworkload_number",
+                    ),
+                    models.UniqueConstraint(
+                        fields=("identity", "name"),
+                        name="licenses_identityworkload_name",
+                    ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="Notice",
             fields=[
                 (
@@ -1195,6 +1446,21 @@ class Migration(migrations.Migration):
                     operation="UPDATE",
                     pgid="pgtrigger_notes_changes_9a634",
                     table="licenses_pullcredential",
+                    when="BEFORE",
+                ),
+            ),
+        ),
+        pgtrigger.migrations.AddTrigger(
+            model_name="trustedidentity",
+            trigger=pgtrigger.compiler.Trigger(
+                name="notes_changes",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."anchor" IS DISTINCT FROM (NEW."anchor") OR OLD."audience" IS DISTINCT FROM (NEW."audience") OR OLD."created_at" IS DISTINCT FROM (NEW."created_at") OR OLD."created_by_id" IS DISTINCT FROM (NEW."created_by_id") OR OLD."created_by_kind" IS DISTINCT FROM (NEW."created_by_kind") OR OLD."created_by_label" IS DISTINCT FROM (NEW."created_by_label") OR OLD."id" IS DISTINCT FROM (NEW."id") OR OLD."issuer" IS DISTINCT FROM (NEW."issuer") OR OLD."key_set" IS DISTINCT FROM (NEW."key_set") OR OLD."kids" IS DISTINCT FROM (NEW."kids") OR OLD."kind" IS DISTINCT FROM (NEW."kind") OR OLD."label" IS DISTINCT FROM (NEW."label") OR OLD."license_id" IS DISTINCT FROM (NEW."license_id") OR OLD."removed_at" IS DISTINCT FROM (NEW."removed_at") OR OLD."removed_by_id" IS DISTINCT FROM (NEW."removed_by_id") OR OLD."removed_by_kind" IS DISTINCT FROM (NEW."removed_by_kind") OR OLD."removed_by_label" IS DISTINCT FROM (NEW."removed_by_label") OR OLD."rules" IS DISTINCT FROM (NEW."rules") OR OLD."team_id" IS DISTINCT FROM (NEW."team_id"))',
+                    func="NEW.updated_at = clock_timestamp(); RETURN NEW;",
+                    hash="b65447bd1b9c6805ff9e0a81e596132d7da464d1",
+                    operation="UPDATE",
+                    pgid="pgtrigger_notes_changes_670cc",
+                    table="licenses_trustedidentity",
                     when="BEFORE",
                 ),
             ),

@@ -15,6 +15,14 @@ from licenses.models.credentials import (
     PullCredentialQuerySet,
 )
 from licenses.models.customers import Customer
+from licenses.models.identities import (
+    MAX_LABEL_LENGTH,
+    MAX_WORKLOAD_LENGTH,
+    IdentityWorkload,
+    IssuerKeys,
+    TrustedIdentity,
+    TrustedIdentityQuerySet,
+)
 from licenses.models.licenses import (
     END,
     EXPIRES_SOON,
@@ -38,13 +46,17 @@ __all__ = [
     "EXPIRY_NAME",
     "MAX_CLIENT_LENGTH",
     "MAX_FIELD_VALUE_BYTES",
+    "MAX_LABEL_LENGTH",
     "MAX_NETWORKS",
+    "MAX_WORKLOAD_LENGTH",
     "NEVER",
     "RESERVED_SLUGS",
     "Application",
     "Channel",
     "CredentialState",
     "Customer",
+    "IdentityWorkload",
+    "IssuerKeys",
     "License",
     "LicenseField",
     "LicenseQuerySet",
@@ -57,6 +69,8 @@ __all__ = [
     "PullCredentialQuerySet",
     "RetiredSlug",
     "Standing",
+    "TrustedIdentity",
+    "TrustedIdentityQuerySet",
     "validate_field_name",
     "validate_name_is_free",
 ]
