@@ -33,6 +33,8 @@ class Event(StrEnum):
     PULL_CREDENTIAL_CREATED = "pull_credential.created"
     PULL_CREDENTIAL_ROTATED = "pull_credential.rotated"
     PULL_CREDENTIAL_REVOKED = "pull_credential.revoked"
+    TRUSTED_IDENTITY_ADDED = "trusted_identity.added"
+    TRUSTED_IDENTITY_REMOVED = "trusted_identity.removed"
     PULL_REFUSED = "pull.refused"
     WEBHOOK_DISABLED = "webhook.disabled"
     WEBHOOK_TEST = "webhook.test"
@@ -56,6 +58,8 @@ _FOR_PROGRAMS = frozenset(
         Event.PULL_CREDENTIAL_CREATED,
         Event.PULL_CREDENTIAL_ROTATED,
         Event.PULL_CREDENTIAL_REVOKED,
+        Event.TRUSTED_IDENTITY_ADDED,
+        Event.TRUSTED_IDENTITY_REMOVED,
         Event.PULL_REFUSED,
     }
 )
@@ -83,6 +87,8 @@ DESCRIPTIONS = {
     Event.PULL_CREDENTIAL_CREATED: "A pull credential was created",
     Event.PULL_CREDENTIAL_ROTATED: "A pull credential was rotated",
     Event.PULL_CREDENTIAL_REVOKED: "A pull credential was revoked",
+    Event.TRUSTED_IDENTITY_ADDED: "A trusted identity was added",
+    Event.TRUSTED_IDENTITY_REMOVED: "A trusted identity was removed",
     Event.PULL_REFUSED: "A license's pull was refused, the first time in an hour",
     Event.WEBHOOK_DISABLED: "A webhook was disabled because it kept failing",
     Event.WEBHOOK_TEST: "Test alert",

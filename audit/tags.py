@@ -78,6 +78,9 @@ class EventTag(StrEnum):
     PULL_CREDENTIAL_CHANGED = "pull-credential:changed"
     PULL_CREDENTIAL_ROTATED = "pull-credential:rotated"
     PULL_CREDENTIAL_REVOKED = "pull-credential:revoked"
+    TRUSTED_IDENTITY_ADDED = "trusted-identity:added"
+    TRUSTED_IDENTITY_CHANGED = "trusted-identity:changed"
+    TRUSTED_IDENTITY_REMOVED = "trusted-identity:removed"
     SECRET_LEAKED = "secret:leaked"  # noqa: S105 -- a tag
     LICENSE_KEY_CREATED = "license-key:created"
     LICENSE_KEY_RE_SIGNED = "license-key:re-signed"
@@ -169,6 +172,9 @@ _WORDS: dict[str, str] = {
     EventTag.PULL_CREDENTIAL_CHANGED: "Pull credential changed",
     EventTag.PULL_CREDENTIAL_ROTATED: "Pull credential rotated",
     EventTag.PULL_CREDENTIAL_REVOKED: "Pull credential revoked",
+    EventTag.TRUSTED_IDENTITY_ADDED: "Trusted identity added",
+    EventTag.TRUSTED_IDENTITY_CHANGED: "Trusted identity changed",
+    EventTag.TRUSTED_IDENTITY_REMOVED: "Trusted identity removed",
     EventTag.SECRET_LEAKED: "Secret reported as leaked",
     EventTag.LICENSE_KEY_CREATED: "License file key created",
     EventTag.LICENSE_KEY_RE_SIGNED: "License file key signed by another root",

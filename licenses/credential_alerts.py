@@ -22,6 +22,7 @@ from licenses.models import (
     NoticeKind,
     PullCredential,
     PullCredentialQuerySet,
+    TrustedIdentity,
 )
 from licenses.notices import note
 from teams.actors import Actor
@@ -56,6 +57,42 @@ def tell_credential_rotated(
 def tell_credential_revoked(actor: Actor, credential: PullCredential) -> None:
     """Tell programs of a revoked credential, in the transaction that revokes it."""
     _tell(actor, credential, Event.PULL_CREDENTIAL_REVOKED, "revoked")
+
+
+def tell_identity_added(actor: Actor, identity: TrustedIdentity) -> None:
+    """Tell programs of a new trusted identity, in the transaction that adds it."""
+    _tell_of_identity(actor, identity, Event.TRUSTED_IDENTITY_ADDED, "added")
+
+
+def tell_identity_removed(actor: Actor, identity: TrustedIdentity) -> None:
+    """Tell programs of a removed one, in the transaction that removes it."""
+    _tell_of_identity(actor, identity, Event.TRUSTED_IDENTITY_REMOVED, "removed")
+
+
+def _tell_of_identity(
+    actor: Actor, identity: TrustedIdentity, event: Event, did: str
+) -> None:
+    told = told_of_license(
+        identity.license,
+        key=str(identity.pk),
+        message=(
+            f"{actor.label} {did} the trusted identity {identity.label} of "
+            f"{named(identity.license)}."
+        ),
+        identity=described_identity(identity),
+    )
+    raise_alerts(actor.team_id, event, [told])
+
+
+def described_identity(identity: TrustedIdentity) -> dict[str, object]:
+    """Return a trusted identity as payloads name it."""
+    return {
+        "id": str(identity.pk),
+        "label": identity.label,
+        "issuer": identity.issuer,
+        "audience": identity.audience,
+        "rules": identity.rules,
+    }
 
 
 def alert_leaked_credential(
