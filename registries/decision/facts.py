@@ -29,8 +29,18 @@ class HeldCredential:
 
 
 @dataclass(frozen=True, slots=True)
+class HeldIdentity:
+    """A trusted identity, in any state. ``workload`` is the number of who uses it."""
+
+    id: uuid.UUID
+    label: str
+    removed_at: datetime | None
+    workload: int
+
+
+@dataclass(frozen=True, slots=True)
 class LicenseHolder:
-    """A license, in any state, by its ID or by a pull credential.
+    """A license, in any state, by its ID, a pull credential or a trusted identity.
 
     ``id_version`` counts its IDs. ``id_ends_at`` is the end of one that was replaced.
     """
@@ -45,9 +55,13 @@ class LicenseHolder:
     id_version: int = 1
     id_ends_at: datetime | None = None
     credential: HeldCredential | None = None
+    identity: HeldIdentity | None = None
 
     @property
     def subject(self) -> Subject:
+        if self.identity is not None:
+            identity = self.identity
+            return Subject(SubjectKind.IDENTITY, identity.id, identity.workload)
         if self.credential is not None:
             return Subject(SubjectKind.PULL_CREDENTIAL, self.credential.id)
         return Subject(SubjectKind.LICENSE, self.id, self.id_version)

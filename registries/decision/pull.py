@@ -335,9 +335,12 @@ def _check_license(facts: Facts, license: LicenseHolder, trace: list[Step]) -> N
 
 
 def _check_credential(facts: Facts, license: LicenseHolder, trace: list[Step]) -> None:
-    """Check what the license was presented by: its ID, or a pull credential."""
+    """Check what stands for the license: its ID, a credential or an identity."""
     if license.id_ends_at is not None and license.id_ends_at <= facts.at:
         raise sentences.license_id_replaced(license.id_ends_at)
+    identity = license.identity
+    if identity is not None and identity.removed_at is not None:
+        raise sentences.identity_removed(identity.removed_at, identity.label)
     credential = license.credential
     if credential is None:
         return

@@ -32,6 +32,7 @@ from registries.decision.facts import (
     ConnectedRegistry,
     Facts,
     HeldCredential,
+    HeldIdentity,
     Holder,
     ImageFacts,
     LicenseHolder,
@@ -60,6 +61,7 @@ _NO_IMAGE = WantedImage("", None)
 _NAMES = {
     SubjectKind.LICENSE: "license_id",
     SubjectKind.PULL_CREDENTIAL: "pull_id",
+    SubjectKind.IDENTITY: "identity_id",
     SubjectKind.API_TOKEN: "token_id",
     SubjectKind.USER: "user_id",
 }
@@ -91,6 +93,9 @@ class Row(NamedTuple):
     pull_revoked_at: datetime | None
     pull_networks: list[str]
     pull_last_used_at: datetime | None
+    identity_id: uuid.UUID | None
+    identity_label: str
+    identity_removed_at: datetime | None
     token_id: uuid.UUID | None
     token_team_id: uuid.UUID
     token_kind: str
@@ -183,6 +188,17 @@ class FactsQuery:
             id_version=version,
             id_ends_at=row.license_previous_id_ends_at if is_old else None,
             credential=_pull_credential(row),
+            identity=self._identity(row),
+        )
+
+    def _identity(self, row: Row) -> HeldIdentity | None:
+        if row.identity_id is None or not isinstance(self.credential, Subject):
+            return None
+        return HeldIdentity(
+            row.identity_id,
+            row.identity_label,
+            row.identity_removed_at,
+            self.credential.version,
         )
 
     def _id_version(self, row: Row) -> int:

@@ -57,6 +57,16 @@ def credential_expired(at: datetime, name: str) -> Refusal:
     )
 
 
+def identity_removed(at: datetime, label: str) -> Refusal:
+    return Refusal(
+        "credential",
+        Reason.IDENTITY_REMOVED,
+        f"This trusted identity was removed on {at:%Y-%m-%d}. Have it added again, or "
+        "log in with a pull credential of your license.",
+        detail=f"{label} was removed at {at.isoformat()}.",
+    )
+
+
 def license_id_replaced(at: datetime) -> Refusal:
     return Refusal(
         "credential",

@@ -13,6 +13,8 @@ class Reason(TextChoices):
     CREDENTIAL_UNKNOWN = "credential_unknown", "Unknown license"
     CREDENTIAL_REVOKED = "credential_revoked", "Pull credential revoked"
     CREDENTIAL_EXPIRED = "credential_expired", "Credential expired"
+    IDENTITY_REFUSED = "identity_refused", "Workload token not accepted"
+    IDENTITY_REMOVED = "identity_removed", "Trusted identity removed"
     NETWORK_NOT_ALLOWED = "network_not_allowed", "Network not allowed"
     APPLICATION_MISMATCH = "application_mismatch", "Wrong application"
     LICENSE_REVOKED = "license_revoked", "License revoked"

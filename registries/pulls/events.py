@@ -13,7 +13,12 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 from redis.exceptions import RedisError
 
-from licenses.models import License, PullCredential
+from licenses.models import (
+    IdentityWorkload,
+    License,
+    PullCredential,
+    TrustedIdentity,
+)
 from portal.database.retry import atomic_with_retry
 from portal.wake import Task, wake
 from registries.checks.queue import make_all_due, make_due
@@ -32,8 +37,8 @@ class Pull(NamedTuple):
 
     For the private registry, ``registry_id`` is PRIVATE_REGISTRY_ID and ``repository``
     the name below the application's slug. ``reference`` is empty if the token service
-    refused. A pull with a pull credential is also of its license, if only the former is
-    known.
+    refused. ``credential_id`` is a pull credential or a trusted identity. A pull with
+    either is also of its license, if only the former is known.
     """
 
     team_id: uuid.UUID
@@ -82,9 +87,13 @@ DO UPDATE SET count = registries_pullevent.count + EXCLUDED.count,
 """
 
 
+NAME_LENGTH = 100
+_CREDENTIALS = {SubjectKind.PULL_CREDENTIAL, SubjectKind.IDENTITY}
+
+
 def credential_of(subject: Subject) -> uuid.UUID | None:
-    """Return the pull credential that a subject is."""
-    return subject.id if subject.kind is SubjectKind.PULL_CREDENTIAL else None
+    """Return the pull credential or the trusted identity that a subject is."""
+    return subject.id if subject.kind in _CREDENTIALS else None
 
 
 def record_pull(pull: Pull, at: datetime) -> None:
@@ -96,14 +105,15 @@ def record_pull(pull: Pull, at: datetime) -> None:
 def add_pulls(counts: Mapping[Pull, Counted]) -> dict[Pull, Counted]:
     """Add counted pulls to their hours; return those that were added, with licenses.
 
-    Skips pulls of teams, licenses and pull credentials deleted since: a row that cannot
-    be written must not hold up the others. Pulls through a deleted registry stay,
-    without its slug.
+    Skips pulls of teams, licenses, pull credentials and trusted identities deleted
+    since: a row that cannot be written must not hold up the others. Pulls through a
+    deleted registry stay, without its slug.
     """
     if not counts:
         return {}
     teams = _existing_teams(counts)
     credentials = _pull_credentials(counts)
+    identities = _identities(counts)
     licenses = _existing_licenses(counts)
     slugs = _registry_slugs(counts)
     now = timezone.now()
@@ -115,7 +125,9 @@ def add_pulls(counts: Mapping[Pull, Counted]) -> dict[Pull, Counted]:
             continue
         license_id, name = pull.license_id, ""
         if pull.credential_id is not None:
-            credential = credentials.get((pull.team_id, pull.credential_id))
+            credential = credentials.get(
+                (pull.team_id, pull.credential_id)
+            ) or identities.get((pull.team_id, pull.holder))
             if credential is None:
                 continue
             license_id, name = credential
@@ -154,6 +166,39 @@ def _pull_credentials(
             "team_id", "pk", "license_id", "name"
         )
     }
+
+
+def _identities(
+    pulls: Iterable[Pull],
+) -> dict[tuple[uuid.UUID, str], tuple[uuid.UUID, str]]:
+    """Return license and name of existing trusted identities, by team and holder.
+
+    The name is the identity's label, and the workload that used it.
+    """
+    holders = {pull.holder for pull in pulls if pull.credential_id}
+    parsed = {subject for holder in holders if (subject := Subject.parse(holder))}
+    subjects = [each for each in parsed if each.kind is SubjectKind.IDENTITY]
+    if not subjects:
+        return {}
+    rows = TrustedIdentity.objects.in_bulk([subject.id for subject in subjects])
+    workloads = IdentityWorkload.objects.filter(identity__in=rows)
+    names = {
+        (row.identity_id, row.number): row.name for row in workloads.order_by("number")
+    }
+    return {
+        (row.team_id, str(subject)): (
+            row.license_id,
+            named_workload(row.label, names.get((subject.id, subject.version), "")),
+        )
+        for subject in subjects
+        if (row := rows.get(subject.id))
+    }
+
+
+def named_workload(label: str, workload: str) -> str:
+    """Return what pulls by a workload of a trusted identity are shown with."""
+    name = f"{label}: {workload}" if workload else label
+    return name if len(name) <= NAME_LENGTH else f"{name[: NAME_LENGTH - 1]}…"
 
 
 def _registry_slugs(pulls: Iterable[Pull]) -> dict[uuid.UUID | None, str]:

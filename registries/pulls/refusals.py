@@ -17,6 +17,7 @@ from registries.pulls.events import Counted, Pull
 _OF_CREDENTIAL = {
     Reason.CREDENTIAL_REVOKED,
     Reason.CREDENTIAL_EXPIRED,
+    Reason.IDENTITY_REMOVED,
     Reason.NETWORK_NOT_ALLOWED,
 }
 

@@ -21,7 +21,10 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from oci.scope import Scope
-from registries.decision.credentials import Subject
+from registries.decision.credentials import REFUSED, RefusedLogin, Subject
+from registries.decision.pull import Denied, denied
+from registries.decision.steps import Refusal
+from registries.models.outcomes import Reason
 from registries.tokens.signing_keys import SigningKey, is_issued_by
 
 ISSUER = "berth"
@@ -38,11 +41,15 @@ class TokenInvalid(Exception):  # noqa: N818 -- states the fact
 
 @dataclass(frozen=True, slots=True)
 class RegistryToken:
-    """A verified token. ``subject`` is None for an anonymous one."""
+    """A verified token. ``subject`` is None for an anonymous one.
+
+    ``refusal`` is that of the login which got this token, and so of every pull.
+    """
 
     subject: Subject | None
     grants: frozenset[tuple[str, str, str]]
     expires_at: float
+    refusal: Denied | None = None
 
     def allows(self, type: str, name: str, action: str) -> bool:
         return (type, name, action) in self.grants
@@ -58,7 +65,7 @@ class TokenIssuer:
     def issue(
         self,
         *,
-        subject: Subject | str | None,
+        subject: Subject | RefusedLogin | str | None,
         service: str,
         grants: list[Scope],
         issued_at: datetime,
@@ -69,7 +76,7 @@ class TokenIssuer:
         A ``subject`` that is text stands for Berth itself, not for a holder.
         """
         now = int(issued_at.timestamp())
-        claims = {
+        claims: dict[str, object] = {
             "iss": ISSUER,
             "sub": str(subject) if subject else "",
             "aud": service,
@@ -82,6 +89,8 @@ class TokenIssuer:
                 for item in grants
             ],
         }
+        if isinstance(subject, RefusedLogin):
+            claims["refusal"] = subject.message
         return jwt.encode(
             claims, self._key.private_key, algorithm=ALGORITHM, headers=self._header
         )
@@ -164,4 +173,12 @@ def _read_claims(claims: dict[str, Any]) -> RegistryToken:
             for action in item["actions"]
         ),
         expires_at=float(claims["exp"]),
+        refusal=_read_refusal(claims),
     )
+
+
+def _read_refusal(claims: dict[str, Any]) -> Denied | None:
+    kind, _, reason = str(claims["sub"]).partition(":")
+    if kind != REFUSED:
+        return None
+    return denied(Refusal("credential", Reason(reason), str(claims["refusal"])))
