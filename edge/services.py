@@ -25,6 +25,7 @@ from edge.proxy.downloads import DOWNLOADS
 from edge.proxy.small_objects import SmallObjects, small_objects
 from edge.pull_counter import PullCounter, counted_pulls
 from edge.threads import DatabaseThreads, FairThreads
+from edge.token.identities import IdentityLogins
 from edge.token_gate import TokenGate
 from edge.turns import Turns
 from portal.crypto.fields import encryption_keyring, lookup_keyring
@@ -50,6 +51,8 @@ BACKGROUND_THREADS = 2
 PROBE_THREADS = 2
 # Argon2 takes 100 MB and a processor for a moment.
 PASSWORD_THREADS = 2
+# Each login by workload token asks twice for a millisecond, and verifies a signature.
+IDENTITY_THREADS = 4
 # Pulls need not queue a check again so soon: it would not be made.
 CHECK_QUEUED_SECONDS = 60
 MAX_CHECKS_QUEUED = 10_000
@@ -66,6 +69,7 @@ class EdgeServices:
     background: DatabaseThreads
     probe_threads: DatabaseThreads
     password_threads: FairThreads
+    identities: IdentityLogins
     token_facts: FactsSource
     token_addresses: Turns
     counts: MinuteCounts
@@ -105,6 +109,7 @@ async def edge_services() -> AsyncIterator[EdgeServices]:
             # Separate, so that readiness probes wait for no request.
             probe_threads=await use(_threads(PROBE_THREADS, "probe")),
             password_threads=await use(_password_threads()),
+            identities=IdentityLogins(await use(_identity_threads())),
             token_facts=token_facts,
             token_addresses=_token_addresses(),
             counts=await use(aclosing(MinuteCounts())),
@@ -129,6 +134,11 @@ def _threads(count: int, name: str) -> AbstractAsyncContextManager[DatabaseThrea
 def _password_threads() -> AbstractAsyncContextManager[FairThreads]:
     share = FairShare("edge-password-logins", total=30, each=10)
     return aclosing(FairThreads(PASSWORD_THREADS, name="password", each=1, share=share))
+
+
+def _identity_threads() -> AbstractAsyncContextManager[FairThreads]:
+    share = FairShare("edge-identity-logins", total=4000, each=2000)
+    return aclosing(FairThreads(IDENTITY_THREADS, name="identity", each=2, share=share))
 
 
 def _facts_sources() -> tuple[FactsSource, FactsSource, FactsSource]:

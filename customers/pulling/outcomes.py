@@ -65,6 +65,12 @@ _SHOWN = (
         CREDENTIALS,
     ),
     PublicOutcome(
+        Reason.IDENTITY_REMOVED,
+        "Trusted identity removed",
+        "Have the trusted identity added again, or log in with a pull credential.",
+        CREDENTIALS,
+    ),
+    PublicOutcome(
         Reason.NETWORK_NOT_ALLOWED,
         "Network not allowed",
         "Pull from an allowed network, or add this one to the pull credential.",

@@ -47,11 +47,13 @@ class PullRow:
     def is_checkable(self) -> bool:
         """Return whether *Check* can say how it would end now."""
         is_one = self.pull.repository != MANY and not pasted_secret(self.image)
-        return is_one and not self.outcome.is_allowed
+        # A trusted identity is none of the secrets to choose from.
+        is_secret = not self.pull.holder.startswith(f"{SubjectKind.IDENTITY}:")
+        return is_one and is_secret and not self.outcome.is_allowed
 
     @property
     def subject(self) -> Subject:
-        """Return what was pulled with, as *Check* names it."""
+        """Return the secret that was pulled with, as *Check* names it."""
         if self.pull.credential_id is not None:
             return Subject(SubjectKind.PULL_CREDENTIAL, self.pull.credential_id)
         assert self.pull.license_id is not None  # noqa: S101 -- a customer's pull

@@ -24,13 +24,16 @@ async def decide(
     """
     gate = services.proxy_gate
     registry_token = gate.read_token(request, name.scope)
-    subject = registry_token.subject
     is_granted = registry_token.allows("repository", str(name), "pull")
-    ask = services.decisions.decide_now if now else services.decisions.decide
-    decision = within_networks(await ask(subject, name), request.address)
-    if isinstance(decision, AllowedPull) and not (is_granted or now):
-        # A revocation may be older than the token and newer than this decision.
-        decision = await services.decisions.decide_now(subject, name)
+    decision: AllowedPull | Denied
+    if registry_token.refusal is not None:
+        decision = registry_token.refusal
+    else:
+        ask = services.decisions.decide_now if now else services.decisions.decide
+        decision = await ask(registry_token.subject, name)
+        if isinstance(decision, AllowedPull) and not (is_granted or now):
+            # A revocation may be older than the token and newer than this decision.
+            decision = await services.decisions.decide_now(registry_token.subject, name)
         decision = within_networks(decision, request.address)
     if isinstance(decision, Denied):
         logger.info(

@@ -73,8 +73,8 @@ async def _authorize(
     """
     gate = services.registry_gate
     registry_token = gate.read_token(request, wanted.scope)
-    if wanted.is_catalog:
-        raise gate.denied(request, wanted.scope, denied(catalog_not_listed()))
+    if refused := _refused(registry_token, wanted):
+        raise gate.denied(request, wanted.scope, refused)
     for access in wanted.accesses:
         decision = await _decide(request, services, registry_token, access)
         if isinstance(decision, Denied):
@@ -112,6 +112,13 @@ async def _decide(
 
 def _is_granted(registry_token: RegistryToken, access: ImageAccess) -> bool:
     return registry_token.allows("repository", access.repository, access.action)
+
+
+def _refused(registry_token: RegistryToken, wanted: Wanted) -> Denied | None:
+    """Return what refuses a request whatever live state says."""
+    if wanted.is_catalog:
+        return denied(catalog_not_listed())
+    return registry_token.refusal
 
 
 def _is_denied_push(wanted: Wanted, denied: Denied) -> bool:

@@ -10,6 +10,7 @@ import binascii
 from dataclasses import dataclass
 
 from edge.http import RegistryError, Request, parse_form
+from licenses.identities.workload_token import has_form
 from oci.errors import ErrorCode
 from oci.scope import MalformedScope, Scope, parse_scopes
 from portal.crypto.secrets import Secret
@@ -50,7 +51,11 @@ async def parse_token_request(request: Request) -> TokenRequest:
 
 def _parse_oauth(form: list[tuple[str, str]]) -> TokenRequest:
     grant_type = _first(form, "grant_type")
+    secret = _first(form, "password")
     if grant_type == "refresh_token":
+        # docker and containerd send what they have without a username like this.
+        secret = _first(form, "refresh_token")
+    if grant_type == "refresh_token" and not has_form(secret):
         # Berth issues none: it would outlive a revoked license.
         raise RegistryError(
             401,
@@ -58,7 +63,7 @@ def _parse_oauth(form: list[tuple[str, str]]) -> TokenRequest:
             "This login has no refresh token. Log in again with the license ID or "
             "token as the password.",
         )
-    if grant_type != "password":
+    if grant_type not in {"password", "refresh_token"}:
         raise _malformed("grant_type must be password.")
     for name in ("service", "client_id"):
         if not _first(form, name):
@@ -66,7 +71,7 @@ def _parse_oauth(form: list[tuple[str, str]]) -> TokenRequest:
     return TokenRequest(
         service=_first(form, "service"),
         scopes=_scopes(form),
-        credential=_presented(_first(form, "username"), _first(form, "password")),
+        credential=_presented(_first(form, "username"), secret),
         is_oauth=True,
     )
 

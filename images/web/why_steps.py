@@ -34,6 +34,10 @@ _ADVICE = {
     Reason.CREDENTIAL_EXPIRED: (
         "Rotate the pull credential, or give the customer the current license file."
     ),
+    Reason.IDENTITY_REFUSED: (
+        "Test the token on the license's page, to see which rule it does not meet."
+    ),
+    Reason.IDENTITY_REMOVED: "Add the trusted identity again on the license's page.",
     Reason.NETWORK_NOT_ALLOWED: "Add the client's network to the pull credential.",
     Reason.APPLICATION_MISMATCH: (
         "Correct the application in the image name, or issue a license for the "
@@ -63,6 +67,7 @@ _ON_LICENSE_PAGE = {
     Reason.LICENSE_EXPIRED,
     Reason.CREDENTIAL_REVOKED,
     Reason.CREDENTIAL_EXPIRED,
+    Reason.IDENTITY_REMOVED,
     Reason.NETWORK_NOT_ALLOWED,
 }
 

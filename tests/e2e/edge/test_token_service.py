@@ -78,24 +78,52 @@ def test_anonymous_gets_a_token_for_nothing(
     assert read["access"] == []
 
 
-@pytest.mark.parametrize("service", ["berth-proxy", "berth-registry"])
-def test_an_empty_login_is_not_anonymous(
-    edge: EdgeClient, connected: Vendor, service: str
-) -> None:
+def is_refused(answer: Answer, reason: str = "credential_unknown") -> bool:
+    """Return whether a token is for nobody and nothing, and says why."""
+    read = claims(answer)
+    assert answer.json["expires_in"] == 60
+    return (read["sub"], read["access"]) == (f"refused:{reason}", [])
+
+
+EMPTY_LOGINS = [("", ""), ("license", "")]
+
+
+def test_an_empty_login_is_not_anonymous(edge: EdgeClient, connected: Vendor) -> None:
     """It may be a variable that is not set, so it must not seem to work."""
     scope = f"repository:{image(connected)}:pull"
-    form = f"grant_type=password&service={service}&client_id=c&scope={scope}"
+    form = f"grant_type=password&service=berth-proxy&client_id=c&scope={scope}"
 
     answers = [
-        edge.token_answer(("", ""), scope, service=service),
-        edge.token_answer(("license", ""), scope, service=service),
+        *(edge.token_answer(login, scope) for login in EMPTY_LOGINS),
         post(edge, form),
         post(edge, f"{form}&username=&password="),
     ]
 
+    assert all(map(is_refused, answers))
+    for answer in answers:
+        pulled = edge.get(image(connected), "manifests/v1", answer.json["token"])
+        assert (pulled.status, pulled.error[0]) == (401, "DENIED")
+        assert "No known license came with this request." in pulled.error[1]
+
+
+@pytest.mark.parametrize("login", [*EMPTY_LOGINS, ("any", "2" * 27), ("any", "eyJ.e")])
+def test_an_unknown_login_is_refused_where_no_pull_says_why(
+    edge: EdgeClient, connected: Vendor, login: tuple[str, str]
+) -> None:
+    """At a bare login, a push, and the private registry without nginx."""
+    private = f"repository:{connected.application.slug}/api"
+
+    answers = [
+        edge.token_answer(login),
+        edge.token_answer(login, service="berth-registry"),
+        edge.token_answer(login, f"{private}:pull", service="berth-registry"),
+        edge.token_answer(login, f"{private}:pull,push", service="berth-registry"),
+        edge.token_answer(login, f"repository:{image(connected)}:pull,push"),
+    ]
+
     assert [(item.status, item.error[0]) for item in answers] == [
         (401, "UNAUTHORIZED")
-    ] * 4
+    ] * 5
     assert answers[0].headers["WWW-Authenticate"] == 'Basic realm="Berth"'
 
 
@@ -169,7 +197,7 @@ def test_user_token_needs_its_users_address(
     other = edge.token_answer(("somebody@else.example", text.reveal()), scope)
 
     assert len(claims(own)["access"]) == 1
-    assert other.status == 401
+    assert is_refused(other)
 
 
 def test_service_account_token_goes_with_any_name(
@@ -208,7 +236,10 @@ def test_account_password_works_with_the_address_only(
     nameless = edge.token_answer(("owner", password), scope)
 
     assert claims(right)["sub"] == f"user:{connected.owner.pk}"
-    assert (wrong.status, nameless.status) == (401, 401)
+    assert is_refused(wrong)
+    assert is_refused(nameless)
+    bare = edge.token_answer((connected.owner.email, "incorrect horse"))
+    assert (bare.status, bare.error[0]) == (401, "UNAUTHORIZED")
 
 
 def test_a_license_only_pulls_from_the_private_registry(
