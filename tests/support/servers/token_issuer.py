@@ -44,9 +44,14 @@ def _rsa(number: int) -> rsa.RSAPrivateKey:
 
 def new_key(kid: str = "1", algorithm: str = "RS256", number: int = 0) -> SigningKey:
     """Return a key; those of RSA with the same number are one."""
-    if algorithm.startswith("ES"):
-        curve = {"ES256": ec.SECP256R1, "ES384": ec.SECP384R1, "ES512": ec.SECP521R1}
-        return SigningKey(kid, ec.generate_private_key(curve[algorithm]()), algorithm)
+    curves: dict[str, ec.EllipticCurve] = {
+        "ES256": ec.SECP256R1(),
+        "ES384": ec.SECP384R1(),
+        "ES512": ec.SECP521R1(),
+    }
+    if algorithm in curves:
+        private = ec.generate_private_key(curves[algorithm])
+        return SigningKey(kid, private, algorithm)
     if algorithm == "EdDSA":
         return SigningKey(kid, ed25519.Ed25519PrivateKey.generate(), algorithm)
     return SigningKey(kid, _rsa(number), algorithm)
