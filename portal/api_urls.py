@@ -180,6 +180,7 @@ urlpatterns = [
     path("license/images", held.HeldImagesView.as_view()),
     path("license/check", held.CheckImageView.as_view()),
     path("license/pulls", held.HeldPullsView.as_view()),
+    path("license/registries", license_views.HeldRegistriesView.as_view()),
     path("license/resolve-images", license_views.ResolveImagesView.as_view()),
     path("registries", registries.RegistriesView.as_view()),
     path("registries/providers", ProvidersView.as_view()),

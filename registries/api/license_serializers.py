@@ -14,7 +14,7 @@ from licenses.models import (
     PullCredential,
 )
 from licenses.selectors import effective_field_values
-from registries.preview.license_images import ResolvedImage, Result
+from registries.preview.license_images import RenamedRegistry, ResolvedImage, Result
 from teams.api.base import InputSerializer, RowSerializer
 
 MAX_IMAGES = 1000
@@ -144,3 +144,23 @@ class ResolvedImageSerializer(serializers.Serializer[ResolvedImage]):
 
 class ResolvedImagesSerializer(serializers.Serializer[Any]):
     images = ResolvedImageSerializer(many=True, help_text="In the order sent")
+
+
+class RenamedRegistrySerializer(serializers.Serializer[RenamedRegistry]):
+    host = serializers.CharField(
+        help_text="As images name it, with a port if it has one"
+    )
+    upstream = serializers.CharField(
+        help_text="What stands for the host in the name to pull an image by: "
+        "`PROXY/proxy/APPLICATION/UPSTREAM/REPOSITORY`"
+    )
+    repositories = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="Patterns of what you can pull; `*` is any characters, `?` is one",
+    )
+
+
+class RenamedRegistriesSerializer(serializers.Serializer[Any]):
+    registries = RenamedRegistrySerializer(
+        many=True, help_text="The first that has an image serves it"
+    )

@@ -36,9 +36,10 @@ from registries.api.license_authentication import (
 from registries.api.license_serializers import (
     HeldLicenseSerializer,
     ImagesToResolveSerializer,
+    RenamedRegistriesSerializer,
     ResolvedImagesSerializer,
 )
-from registries.preview.license_images import resolve_images
+from registries.preview.license_images import renamed_registries, resolve_images
 from registries.pulls.pull_secret import check_namespace, pull_secret_of
 from teams.actors import Actor
 from teams.api.base import refuse_unknown
@@ -243,6 +244,20 @@ class ResolveImagesView(LicenseHolderView):
         images = body.validated_data["images"]
         resolved = resolve_images(self.license.application, images)
         return Response(self.get_serializer({"images": resolved}).data)
+
+
+class HeldRegistriesView(LicenseHolderView):
+    serializer_class = RenamedRegistriesSerializer
+    is_paged = False
+
+    @extend_schema(operation_id="held_license_registries")
+    def get(self, request: Request) -> Response:
+        """List registries whose images you pull through the proxy, and by which names.
+
+        For a cluster that renames images itself; asks no registry.
+        """
+        registries = renamed_registries(self.license.application)
+        return Response(self.get_serializer({"registries": registries}).data)
 
 
 def _has(request: Request, tag: str) -> bool:

@@ -10,7 +10,13 @@ from django.conf import settings
 
 from licenses.models import Application
 from portal.errors import Conflict
-from registries.preview.manifest import Fate, Hosts, ImageJudge, PreviewedImage
+from registries.preview.manifest import (
+    Fate,
+    Hosts,
+    ImageJudge,
+    PreviewedImage,
+    host_of,
+)
 from registries.selectors import registries_for_team
 
 
@@ -38,6 +44,19 @@ class ResolvedImage:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class RenamedRegistry:
+    """A registry whose images get names on the proxy.
+
+    ``host`` is as images name it, ``upstream`` its part of a proxied name, and
+    ``repositories`` the patterns of what may be pulled.
+    """
+
+    host: str
+    upstream: str
+    repositories: tuple[str, ...]
+
+
 # A customer must not learn which registries a vendor has and does not share.
 _RESULTS = {
     Fate.PROXIED: Result.PROXIED,
@@ -61,6 +80,25 @@ def resolve_images(
     Raises:
         Conflict: the proxy's host is not configured.
     """
+    judge = _judge_of(application)
+    return [_resolved(judge.previewed(image)) for image in images]
+
+
+def renamed_registries(application: Application) -> list[RenamedRegistry]:
+    """Return the registries that an application's licenses pull through the proxy.
+
+    The first one whose host and patterns are those of an image serves it.
+
+    Raises:
+        Conflict: the proxy's host is not configured.
+    """
+    return [
+        RenamedRegistry(host_of(registry), upstream, tuple(registry.patterns))
+        for registry, upstream in _judge_of(application).shared()
+    ]
+
+
+def _judge_of(application: Application) -> ImageJudge:
     hosts = Hosts(settings.BERTH_PROXY_HOST, settings.BERTH_REGISTRY_HOST)
     if not hosts.proxy:
         raise Conflict(
@@ -69,8 +107,7 @@ def resolve_images(
             "BERTH_PROXY_HOST.",
         )
     registries = list(registries_for_team(application.team_id))
-    judge = ImageJudge(application, hosts, registries)
-    return [_resolved(judge.previewed(image)) for image in images]
+    return ImageJudge(application, hosts, registries)
 
 
 def _resolved(image: PreviewedImage) -> ResolvedImage:

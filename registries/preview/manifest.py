@@ -183,6 +183,18 @@ class ImageJudge:
             return refusal
         return None
 
+    def shared(self) -> list[tuple[Candidate, str]]:
+        """Return the registries that the application may use, as pulls try them.
+
+        With each is the part of a proxied name that leads to this one alone: its host,
+        or its slug where the host has a port or is that of several.
+        """
+        return [
+            (item, self._upstream_of(item))
+            for item in self._candidates
+            if item.is_shared
+        ]
+
     @property
     def registries(self) -> Collection[ExternalRegistry]:
         """Return the team's registries."""
@@ -258,6 +270,12 @@ class ImageJudge:
     def _registry(self, candidate: Candidate | None) -> ExternalRegistry | None:
         return self._registries[candidate.id] if candidate else None
 
+    def _upstream_of(self, registry: Candidate) -> str:
+        host = host_of(registry)
+        by_slug = [item for item in self._candidates if item.slug == host]
+        is_alone = (by_slug or self._connected(host)) == [registry]
+        return host if is_alone and ":" not in host else registry.slug
+
     def _connected(self, host: str) -> list[Candidate]:
         endpoint = canonical_endpoint(host)
         return [item for item in self._candidates if item.endpoint == endpoint]
@@ -270,7 +288,7 @@ class ImageJudge:
         Raises:
             MalformedName: the parts do not make an image name.
         """
-        host = _host_of(registry)
+        host = host_of(registry)
         by_host = ProxiedName(self._application.slug, host, repository)
         upstream = host if self._leads_to(registry, by_host) else registry.slug
         return proxy_image_name(
@@ -303,7 +321,7 @@ def _unreadable(image: str, places: Sequence[PodImage], why: str) -> PreviewedIm
     return PreviewedImage(image, places, Fate.UNREADABLE, detail=why, message=why)
 
 
-def _host_of(registry: Candidate) -> str:
+def host_of(registry: Candidate) -> str:
     """Return the host of a registry as manifests have it."""
     hub = canonical_endpoint(DOCKER_HUB)
     return DOCKER_HUB if registry.endpoint == hub else registry.endpoint

@@ -141,6 +141,7 @@ ROUTES = {
     "license/images": Route(HOLDER),
     "license/check": Route(HOLDER, {"post": {"image": "redis"}}),
     "license/pulls": Route(HOLDER),
+    "license/registries": Route(HOLDER),
     "license/resolve-images": Route(HOLDER, {"post": {"images": ["redis"]}}),
     "registries": Route(LIST),
     "registries/providers": Route(ACTION),
