@@ -4,7 +4,8 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PIP_INSTALL := $(PIP) install --no-compile --require-hashes
 # program:package, or file:package, where the two names differ
-TEST_PACKAGES := docker-registry skopeo curl jq podman dockerd:docker.io ctr:containerd \
+TEST_PACKAGES := docker-registry skopeo curl jq busybox podman dockerd:docker.io \
+	ctr:containerd \
 	/usr/sbin/nginx:nginx-light \
 	/usr/lib/nginx/modules/ngx_http_lua_module.so:libnginx-mod-http-lua \
 	chromium-headless-shell \

@@ -8,7 +8,15 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 
-from installer.commands import airgap, images, patch, secret, sync, verify
+from installer.commands import (
+    airgap,
+    images,
+    patch,
+    policy,
+    secret,
+    sync,
+    verify,
+)
 from installer.commands.options import add_output
 from installer.errors import ExitCode, InstallerError, UsageError
 from installer.report import print_error, print_report
@@ -19,6 +27,7 @@ _COMMANDS = {
     "secret": (secret, "write the image pull secret"),
     "verify": (verify, "check the license file, offline"),
     "sync": (sync, "fetch the current license file"),
+    "policy": (policy, "write a policy by which a cluster renames images itself"),
     "airgap": (airgap, "fetch all images into one bundle"),
 }
 

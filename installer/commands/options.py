@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
+from typing import Final
 
 from installer.plan.namespaces import is_namespace
 from installer.plan.own_registry import parse_own_registry
 from oci.reference import MalformedName, parse_registry_host
+
+# Source: Kubernetes, "Labels and Selectors".
+_WORD: Final = r"[0-9A-Za-z](?:[0-9A-Za-z._-]{0,61}[0-9A-Za-z])?"
+_LABEL: Final = re.compile(
+    rf"((?:[a-z0-9](?:[a-z0-9.-]{{0,251}}[a-z0-9])?/)?{_WORD})=({_WORD})"
+)
 
 
 def add_output(parser: argparse.ArgumentParser) -> None:
@@ -121,7 +129,7 @@ def add_namespaces(parser: argparse.ArgumentParser) -> None:
         "--namespace",
         action="append",
         default=[],
-        type=_namespace,
+        type=namespace,
         metavar="NS",
         help="a namespace that gets the pull secret; may be repeated",
     )
@@ -136,10 +144,19 @@ def add_own_registry(parser: argparse.ArgumentParser, purpose: str) -> None:
     )
 
 
-def _namespace(text: str) -> str:
+def namespace(text: str) -> str:
+    """Return a namespace's name. Raises ArgumentTypeError."""
     if not is_namespace(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a valid namespace")
     return text
+
+
+def label(text: str) -> tuple[str, str]:
+    """Return the key and value of a label. Raises ArgumentTypeError."""
+    match = _LABEL.fullmatch(text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a label such as key=value")
+    return match[1], match[2]
 
 
 def _registry_host(text: str) -> str:

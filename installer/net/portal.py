@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,10 +14,11 @@ from installer.errors import InstallerError, Unreachable, UsageError
 from installer.net.client import HttpClient, Response
 from installer.net.failures import MALFORMED, RequestError
 from installer.net.registry import TOO_MANY_REQUESTS, Login, plain_sentence
-from oci.reference import MalformedName, parse_registry_host
+from oci.reference import MalformedName, parse_registry_host, parse_repository
 
 _MAX_BODY_BYTES: Final = 8 * 1024 * 1024
 _IMAGES_PER_REQUEST: Final = 1_000
+_PATTERN: Final = re.compile(r"[a-z0-9._/*?-]{1,255}")
 
 
 class RefusedByPortal(InstallerError):  # noqa: N818 -- states the fact
@@ -51,6 +53,15 @@ class ResolvedImage:
     result: str
     new_image: str
     detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenamedRegistry:
+    """A registry that the license pulls through the proxy, and its name there."""
+
+    host: str
+    upstream: str
+    repositories: tuple[str, ...]
 
 
 class Portal:
@@ -107,6 +118,14 @@ class Portal:
         path = "/api/v1/license/pull-credential/rotate"
         document = self._json("POST", path, b"{}", {"Idempotency-Key": key})
         return str(document.get("credential"))
+
+    def registries(self) -> list[RenamedRegistry]:
+        """Return the registries that the license pulls through the proxy."""
+        document = self._json("GET", "/api/v1/license/registries")
+        try:
+            return [_renamed_registry(item) for item in document["registries"]]
+        except MALFORMED as error:
+            raise self._unexpected("returned no list of registries") from error
 
     def license_file(self) -> bytes:
         """Return the current license file."""
@@ -227,6 +246,15 @@ def _instant(value: object) -> datetime:
     if at.tzinfo is None:
         raise ValueError("an instant without a zone")
     return at
+
+
+def _renamed_registry(item: Any) -> RenamedRegistry:
+    patterns = tuple(str(pattern) for pattern in item["repositories"])
+    if not all(map(_PATTERN.fullmatch, patterns)):
+        raise ValueError("not a pattern of repositories")
+    host = parse_registry_host(str(item["host"]))
+    upstream = parse_repository(str(item["upstream"]))
+    return RenamedRegistry(host, upstream, patterns)
 
 
 def _host(value: object) -> str:

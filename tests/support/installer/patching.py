@@ -12,6 +12,11 @@ from tests.support.installer.command import Installer, Outcome
 from tests.support.installer.servers import Server
 from tests.support.servers.canned_server import Answer, Request
 
+REGISTRIES = [
+    {"host": "quay.io", "upstream": "quay.io", "repositories": ["my-org/*"]},
+    {"host": "registry.corp:5000", "upstream": "corp", "repositories": ["*"]},
+]
+
 
 class Patch:
     """Runs ``patch`` with the options that all tests share."""
@@ -68,6 +73,8 @@ def respond_as_portal(request: Request) -> Answer:
             "proxy_host": "proxy.example.com",
             "registry_host": "registry.example.com",
         }
+    elif request.path == "/api/v1/license/registries":
+        content = {"registries": REGISTRIES}
     else:
         asked = json.loads(request.body)["images"]
         content = {"images": [resolved(image) for image in asked]}

@@ -1,0 +1,1 @@
+"""Files for a customer's cluster: a policy that renames images, and nodes' set-up."""
