@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from installer.commands import (
     airgap,
     images,
+    node_setup,
     patch,
     policy,
     secret,
@@ -28,6 +29,7 @@ _COMMANDS = {
     "verify": (verify, "check the license file, offline"),
     "sync": (sync, "fetch the current license file"),
     "policy": (policy, "write a policy by which a cluster renames images itself"),
+    "node-setup": (node_setup, "write what nodes need to pull without a secret"),
     "airgap": (airgap, "fetch all images into one bundle"),
 }
 
