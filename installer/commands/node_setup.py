@@ -25,7 +25,6 @@ from installer.report import Report
 from oci.kustomize import DOCKER_HUB, DOCKER_HUB_HOSTS
 from oci.reference import MalformedName, parse_registry_host
 
-_AUDIENCE: Final = "berth-proxy"
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,61}[a-z0-9])?")
 _NEXT: Final = (
     "Apply node-audience.yaml to the cluster. On each node, install the other files, "
@@ -43,9 +42,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("directory", type=Path, metavar="DIR", help="where to write")
     parser.add_argument(
         "--audience",
-        default=_AUDIENCE,
         type=_audience,
-        help=f"the audience of the trusted identity at your vendor's ({_AUDIENCE})",
+        help="the audience of the license's trusted identity (the proxy's host)",
     )
     parser.add_argument(
         "--name",
@@ -70,7 +68,7 @@ def run(options: argparse.Namespace) -> Report:
     connection = connect(options, license)
     setup = NodeSetup(
         hosts=connection.hosts,
-        audience=options.audience,
+        audience=options.audience or connection.hosts.proxy,
         provider=options.name,
         plain_http=frozenset(options.plain_http),
         mirrored=_mirrored(options, connection),
@@ -152,7 +150,7 @@ def _host(text: str) -> str:
 
 def _audience(text: str) -> str:
     if not text or not text.isascii() or not text.isprintable() or " " in text:
-        raise argparse.ArgumentTypeError("give an audience such as berth-proxy")
+        raise argparse.ArgumentTypeError("give an audience such as proxy.example.com")
     return text
 
 

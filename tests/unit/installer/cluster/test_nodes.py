@@ -69,7 +69,7 @@ def test_all_that_a_node_needs(node_setup: NodeSetup) -> None:
         "defaultCacheDuration": "0s",
         "args": hosts,
         "tokenAttributes": {
-            "serviceAccountTokenAudience": "berth-proxy",
+            "serviceAccountTokenAudience": "proxy.example.com",
             "cacheType": "Token",
             "requireServiceAccount": True,
         },
@@ -163,8 +163,8 @@ def test_an_earlier_version_of_the_program_is_replaced(node_setup: NodeSetup) ->
         (["--mirror", "ghcr.io"], "pulls nothing of ghcr.io through the proxy"),
         (["--mirror", "quay.io/x"], "is not a registry host"),
         (["--mirror", "quay.io", "--offline"], "Only the portal knows"),
-        (["--audience", "a b"], "give an audience such as berth-proxy"),
-        (["--audience", ""], "give an audience such as berth-proxy"),
+        (["--audience", "a b"], "give an audience such as proxy"),
+        (["--audience", ""], "give an audience such as proxy"),
         (["--name", "../x"], "is not the name of a program"),
     ],
 )
