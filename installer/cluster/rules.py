@@ -27,8 +27,8 @@ from oci.reference import (
 
 # What stands in place of an upstream if an image keeps its name.
 KEPT: Final = "-"
-# With more, the API server's limit refuses Pods with many containers.
-MAX_RULES: Final = 200
+# With more, an API server's limit refuses Pods with 200 containers.
+MAX_RULES: Final = 500
 # Docker's official images are public, so nobody needs a license for them.
 OFFICIAL: Final = f"{DOCKER_HUB}/library/"
 
