@@ -25,10 +25,10 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo guide test coverage mutants lint format openapi clients bench screenshots \
-	clean demo-packages test-packages
+	chart-check chart-values clean demo-packages test-packages
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
 
 demo: demo-packages .venv/demo.stamp node_modules/stamp ## Run all of Berth on this machine: http://localhost:8000
 	@exec $(BIN)/python -m deploy.local.demo
@@ -73,6 +73,12 @@ bench: .venv/dev.stamp node_modules/stamp ## Measure pulls, tokens and decisions
 
 screenshots: .venv/dev.stamp node_modules/stamp test-packages ## Take pictures of all pages
 	$(BIN)/python -m tests.support.browser.screenshots
+
+chart-check: .venv/dev.stamp ## Render the Helm chart and check what comes out
+	$(BIN)/python -m tests.support.chart.check
+
+chart-values: .venv/dev.stamp ## Write the table of the chart's values into the docs
+	$(BIN)/python -m deploy.chart_values
 
 clean: ## Remove the virtual environment and caches; var/ with the demo's data stays
 	rm -rf .venv node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
