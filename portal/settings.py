@@ -107,6 +107,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "django_filters",
     "drf_spectacular",
+    "portal",
     "audit",
     "teams",
     "alerts",
