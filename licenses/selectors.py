@@ -9,7 +9,8 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from django.db.models import Count, Prefetch, Q, QuerySet, Value
+from django.db import connection
+from django.db.models import Prefetch, Q, QuerySet, Value
 from django.db.models.functions import Lower
 from django.utils import timezone
 
@@ -83,24 +84,38 @@ class LicenseNumbers:
     expired: int
 
 
+# Each count reads a part of an index: a scan of all licenses takes four times as long.
+_NUMBERS = """
+WITH kept AS NOT MATERIALIZED (
+    SELECT expires_at FROM licenses_license
+    WHERE team_id = %(team)s AND revoked_at IS NULL
+)
+SELECT (SELECT count(*) FROM kept WHERE expires_at IS NULL)
+           + (SELECT count(*) FROM kept WHERE expires_at > %(now)s),
+       (SELECT count(*) FROM kept
+        WHERE expires_at > %(now)s AND expires_at <= %(soon)s),
+       (SELECT count(*) FROM licenses_license
+        WHERE team_id = %(team)s AND created_at > %(month)s),
+       (SELECT count(*) FROM kept WHERE expires_at > %(week)s AND expires_at <= %(now)s)
+"""
+
+
 def license_numbers(team_id: uuid.UUID) -> LicenseNumbers:
     """Count a team's licenses, by one query.
 
     ``issued`` are those of 30 days, ``expired`` those of 7 days that were not revoked.
     """
     now = timezone.now()
-    can_pull = Q(revoked_at=None) & (Q(expires_at=None) | Q(expires_at__gt=now))
-    counts = License.objects.for_team(team_id).aggregate(
-        active=Count("pk", filter=can_pull),
-        expiring=Count("pk", filter=can_pull & Q(expires_at__lte=now + EXPIRES_SOON)),
-        issued=Count("pk", filter=Q(created_at__gt=now - timedelta(days=30))),
-        expired=Count(
-            "pk",
-            filter=Q(revoked_at=None)
-            & Q(expires_at__gt=now - timedelta(days=7), expires_at__lte=now),
-        ),
-    )
-    return LicenseNumbers(**counts)
+    values: dict[str, Any] = {
+        "team": team_id,
+        "now": now,
+        "soon": now + EXPIRES_SOON,
+        "month": now - timedelta(days=30),
+        "week": now - timedelta(days=7),
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_NUMBERS, values)
+        return LicenseNumbers(*cursor.fetchone())
 
 
 def is_kept_for_the_record(license: License) -> bool:
@@ -346,11 +361,12 @@ def channels_with_licenses(application: Application) -> QuerySet[Channel]:
 
     Licenses in every state count, because each prevents deleting its channel.
     """
+    of_team = License.objects.for_team(application.team_id)
     return (
         Channel.objects.for_team(application.team_id)
         .filter(application=application)
         .select_related("application")
-        .annotate(all_licenses=Count("licenses"))
+        .annotate(all_licenses=of_team.count_per("channel"))
         .order_by("-is_default", "name", "pk")
     )
 

@@ -477,6 +477,7 @@ class Migration(migrations.Migration):
                 (
                     "channel",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="licenses",
                         to="licenses.channel",
@@ -485,6 +486,7 @@ class Migration(migrations.Migration):
                 (
                     "customer",
                     models.ForeignKey(
+                        db_index=False,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="licenses",
                         to="licenses.customer",
@@ -531,12 +533,35 @@ class Migration(migrations.Migration):
                         name="licenses_license_page",
                     ),
                     models.Index(
+                        fields=["customer"],
+                        include=(
+                            *("id", "team"),
+                            *("expires_at", "revoked_at", "archived_at"),
+                        ),
+                        name="licenses_license_customer",
+                    ),
+                    models.Index(
                         fields=["application"],
-                        include=("team", "expires_at", "revoked_at", "archived_at"),
+                        include=(
+                            *("team", "customer"),
+                            *("expires_at", "revoked_at", "archived_at"),
+                        ),
                         name="licenses_license_application",
                     ),
                     models.Index(
-                        fields=["team", "expires_at"], name="licenses_license_expiry"
+                        fields=["channel"],
+                        include=("team",),
+                        name="licenses_license_channel",
+                    ),
+                    models.Index(
+                        fields=["team", "type", "-created_at", "-id"],
+                        include=("archived_at",),
+                        name="licenses_license_of_type",
+                    ),
+                    models.Index(
+                        fields=["team", "expires_at"],
+                        condition=models.Q(("revoked_at", None)),
+                        name="licenses_license_expiry",
                     ),
                     models.Index(
                         models.F("team"),

@@ -40,10 +40,8 @@ NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 # index serves both.
 END = Coalesce("expires_at", Value(NEVER))
 # Filters read only an index with these, and rows only of what a page shows.
-_FILTERED = (
-    *("customer", "application", "channel", "type"),
-    *("expires_at", "revoked_at", "archived_at"),
-)
+_COUNTED = ("expires_at", "revoked_at", "archived_at")
+_FILTERED = ("customer", "application", "channel", "type", *_COUNTED)
 
 
 def validate_name_is_free(name: str) -> None:
@@ -202,17 +200,15 @@ class License(Changing, TeamOwned):
 
     Type = LicenseType
 
+    # Meta has their indexes, with what lists and counts filter by.
     customer = models.ForeignKey(
-        Customer, on_delete=models.PROTECT, related_name="licenses"
+        Customer, on_delete=models.PROTECT, related_name="licenses", db_index=False
     )
     application = models.ForeignKey(
-        Application,
-        on_delete=models.PROTECT,
-        related_name="licenses",
-        db_index=False,  # see licenses_license_application
+        Application, on_delete=models.PROTECT, related_name="licenses", db_index=False
     )
     channel = models.ForeignKey(
-        Channel, on_delete=models.PROTECT, related_name="licenses"
+        Channel, on_delete=models.PROTECT, related_name="licenses", db_index=False
     )
     type = models.CharField(max_length=16, choices=LicenseType.choices)
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -309,13 +305,31 @@ class License(Changing, TeamOwned):
                 include=_FILTERED,
                 name="licenses_license_page",
             ),
-            # Counts of an application's licenses read this index alone.
+            # Counts of licenses, and searches of customers, read these indexes alone.
+            models.Index(
+                fields=["customer"],
+                include=["id", "team", *_COUNTED],
+                name="licenses_license_customer",
+            ),
             models.Index(
                 fields=["application"],
-                include=["team", "expires_at", "revoked_at", "archived_at"],
+                include=["team", "customer", *_COUNTED],
                 name="licenses_license_application",
             ),
-            models.Index(fields=["team", "expires_at"], name="licenses_license_expiry"),
+            models.Index(
+                fields=["channel"], include=["team"], name="licenses_license_channel"
+            ),
+            # For types that few licenses have.
+            models.Index(
+                fields=["team", "type", "-created_at", "-id"],
+                include=["archived_at"],
+                name="licenses_license_of_type",
+            ),
+            models.Index(
+                fields=["team", "expires_at"],
+                condition=Q(revoked_at=None),
+                name="licenses_license_expiry",
+            ),
             models.Index(
                 F("team"),
                 END,
