@@ -61,6 +61,18 @@ JOIN crowd_license AS license
 ORDER BY at
 ON CONFLICT DO NOTHING
 """
+_HOURS = """
+INSERT INTO registries_pullhour AS stored (
+    id, created_at, team_id, hour, allowed, refused
+)
+SELECT gen_random_uuid(), now(), team_id, hour,
+       coalesce(sum(count) FILTER (WHERE outcome = 'allowed'), 0),
+       coalesce(sum(count) FILTER (WHERE outcome <> 'allowed'), 0)
+FROM registries_pullevent WHERE team_id = %s
+GROUP BY team_id, hour
+ON CONFLICT (team_id, hour) DO UPDATE
+SET allowed = EXCLUDED.allowed, refused = EXCLUDED.refused
+"""
 _TRAFFIC = """
 INSERT INTO registries_licensetraffic (id, team_id, created_at, license_id, day, bytes)
 SELECT gen_random_uuid(), team_id, min(created_at), license_id, last_at::date,
@@ -90,6 +102,7 @@ def seed_pulls(team: Team, heavy: License, pulls: int) -> None:
         cursor.execute("ANALYZE crowd_license")
         _draw(pulls - of_heavy, values | {"days": 395, "is_heavy": False})
         _draw(of_heavy, values | {"days": 30, "is_heavy": True})
+        cursor.execute(_HOURS, [team.pk])
     with connection.cursor() as cursor, foreign_keys_checked_at_once(LicenseTraffic):
         cursor.execute(_TRAFFIC, [team.pk])
 

@@ -375,7 +375,9 @@ class Migration(migrations.Migration):
                         fields=["team", "-last_at", "-id"], name="registries_pull_page"
                     ),
                     models.Index(
-                        fields=["license", "-last_at"], name="registries_pull_license"
+                        fields=["license", "-last_at"],
+                        include=("team",),
+                        name="registries_pull_license",
                     ),
                     models.Index(
                         fields=["registry_id", "-last_at"],
@@ -385,11 +387,6 @@ class Migration(migrations.Migration):
                     models.Index(
                         fields=["team", "application_slug", "-last_at", "-id"],
                         name="registries_pull_application",
-                    ),
-                    models.Index(
-                        fields=["team", "hour"],
-                        include=("outcome", "count"),
-                        name="registries_pull_hour",
                     ),
                     models.Index(
                         condition=models.Q(("outcome", "allowed"), _negated=True),
@@ -596,6 +593,44 @@ class Migration(migrations.Migration):
                     models.DateTimeField(default=django.utils.timezone.now),
                 ),
             ],
+        ),
+        migrations.CreateModel(
+            name="PullHour",
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=uuid.uuid4,
+                        editable=False,
+                        primary_key=True,
+                        serialize=False,
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=django.utils.timezone.now, editable=False
+                    ),
+                ),
+                ("hour", models.DateTimeField()),
+                ("allowed", models.PositiveBigIntegerField(default=0)),
+                ("refused", models.PositiveBigIntegerField(default=0)),
+                (
+                    "team",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="teams.team",
+                    ),
+                ),
+            ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("team", "hour"), name="registries_pullhour_hour"
+                    )
+                ],
+            },
         ),
         migrations.CreateModel(
             name="CacheUse",

@@ -17,6 +17,7 @@ from registries.models.pulls import (
     PRIVATE_REGISTRY_ID,
     PRIVATE_REGISTRY_SLUG,
     PullEvent,
+    PullHour,
 )
 from registries.models.usage import CacheUse, LicenseTraffic, PullLog
 
@@ -32,6 +33,7 @@ __all__ = [
     "ExternalRegistry",
     "LicenseTraffic",
     "PullEvent",
+    "PullHour",
     "PullLog",
     "RegistryShare",
     "default_patterns",

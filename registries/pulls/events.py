@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.core.cache import cache
 from django.db import Error, connection
@@ -23,7 +24,8 @@ from portal.database.retry import atomic_with_retry
 from portal.wake import Task, wake
 from registries.checks.queue import make_all_due, make_due
 from registries.decision.credentials import Subject, SubjectKind
-from registries.models import ExternalRegistry, PullEvent
+from registries.models import ExternalRegistry, PullEvent, PullHour
+from registries.models.outcomes import ALLOWED
 from registries.models.pulls import PRIVATE_REGISTRY_ID, PRIVATE_REGISTRY_SLUG
 from teams.models import Team
 
@@ -85,6 +87,14 @@ DO UPDATE SET count = registries_pullevent.count + EXCLUDED.count,
               stale = registries_pullevent.stale + EXCLUDED.stale,
               last_at = GREATEST(registries_pullevent.last_at, EXCLUDED.last_at)
 """
+_ADD_HOUR = """
+INSERT INTO registries_pullhour AS stored (
+    id, created_at, team_id, hour, allowed, refused
+) VALUES (%s, %s, %s, %s, %s, %s)
+ON CONFLICT (team_id, hour) DO UPDATE SET
+    allowed = stored.allowed + EXCLUDED.allowed,
+    refused = stored.refused + EXCLUDED.refused
+"""
 
 
 NAME_LENGTH = 100
@@ -135,10 +145,26 @@ def add_pulls(counts: Mapping[Pull, Counted]) -> dict[Pull, Counted]:
         numbers = (counted.last_at, counted.count, counted.stale)
         values = pull._replace(license_id=license_id)
         rows.append((uuid.uuid4(), slug, now, *values, name, *numbers))
-        added[values] = counted
+        before = added.get(values)
+        added[values] = before.plus(counted) if before else counted
     with connection.cursor() as cursor:
         cursor.executemany(_ADD, rows)
+        cursor.executemany(_ADD_HOUR, _hours(added))
     return added
+
+
+def _hours(pulls: Mapping[Pull, Counted]) -> list[tuple[Any, ...]]:
+    """Return the rows of _ADD_HOUR, in one order for the same reason."""
+    allowed: Counter[tuple[uuid.UUID, datetime]] = Counter()
+    refused: Counter[tuple[uuid.UUID, datetime]] = Counter()
+    for pull, counted in pulls.items():
+        kind = allowed if pull.outcome == ALLOWED else refused
+        kind[pull.team_id, pull.hour] += counted.count
+    now = timezone.now()
+    return [
+        (uuid.uuid4(), now, *key, allowed[key], refused[key])
+        for key in sorted(allowed.keys() | refused.keys())
+    ]
 
 
 def _existing_teams(pulls: Iterable[Pull]) -> set[uuid.UUID]:
@@ -210,6 +236,7 @@ def _registry_slugs(pulls: Iterable[Pull]) -> dict[uuid.UUID | None, str]:
 def delete_old_pull_events() -> int:
     """Delete counts older than 13 months; return how many."""
     before = timezone.now() - PULLS_KEPT
+    PullHour.objects.filter(hour__lt=before).delete()
     return PullEvent.objects.filter(hour__lt=before).delete()[0]
 
 

@@ -14,7 +14,7 @@ from django.test import Client
 
 from images.confirmation import confirm_images
 from images.models import ImageManifest, ImageRepository
-from registries.models import PRIVATE_REGISTRY_ID, PullEvent
+from registries.models import PRIVATE_REGISTRY_ID, PullEvent, PullHour
 from registries.pulls.events import Counted, Pull, add_pulls
 from tests.integration.images.test_notifications import TOKEN, A, event, tell
 from tests.support.rows.vendor import Vendor, create_vendor
@@ -104,3 +104,4 @@ def test_edges_that_count_the_same_pulls_do_not_deadlock(vendor: Vendor) -> None
             edge.result()
 
     assert set(PullEvent.objects.values_list("count", flat=True)) == {2 * ROUNDS}
+    assert PullHour.objects.get().allowed == 2 * ROUNDS * len(pulls)

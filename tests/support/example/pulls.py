@@ -22,6 +22,7 @@ from tests.support.rows.factories import (
     LicenseTrafficFactory,
     PullEventFactory,
 )
+from tests.support.rows.pull_hours import add_to_hours
 
 DAYS = 30
 
@@ -42,7 +43,8 @@ def add_pulls(
     ]
     private = [_private_pull(license, picks) for license in picks.sample(pullers, 9)]
     named = _pulls_by_credentials(licenses, registries, proxied, picks)
-    PullEvent.objects.bulk_create(proxied + private + named)
+    pulls = PullEvent.objects.bulk_create(proxied + private + named)
+    add_to_hours(PullEvent.objects.filter(pk__in=[pull.pk for pull in pulls]))
     _add_refusal(proxied)
     _add_outage(registries["quay"])
     _add_traffic(proxied, picks)

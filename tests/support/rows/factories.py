@@ -43,6 +43,7 @@ from teams.models import ApiToken, Invitation, Membership, ServiceAccount, Team,
 from teams.permissions import Role
 from teams.tokens import PURPOSE as API_TOKEN_PURPOSE
 from teams.tokens import generate_api_token
+from tests.support.rows.pull_hours import CountedFactory
 
 PASSWORD = "correct horse battery staple"
 WEBHOOK_SECRET = "whsec_" + "A" * 43 + "="
@@ -364,7 +365,7 @@ class ImageBlobFactory(DjangoModelFactory[ImageBlob]):
     size = 2**20
 
 
-class PullEventFactory(DjangoModelFactory[PullEvent]):
+class PullEventFactory(CountedFactory):
     class Meta:
         model = PullEvent
 
@@ -379,7 +380,7 @@ class PullEventFactory(DjangoModelFactory[PullEvent]):
     holder = factory.Sequence(lambda n: f"license:{n}")
     registry_id = factory.LazyAttribute(lambda pull: pull.registry and pull.registry.pk)
     registry_slug = factory.LazyAttribute(
-        lambda pull: pull.registry.slug if pull.registry else ""
+        lambda pull: getattr(pull.registry, "slug", "")
     )
     repository = "my-org/api"
     reference = "v1.0.1"

@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
-from registries.models import PullEvent
+from registries.models import PullEvent, PullHour
 from registries.models.health import Outcome
 from registries.pulls.days import pulls_per_day
 from registries.selectors import refusals_since
@@ -204,6 +204,7 @@ def test_the_chart_and_the_table_have_the_same_numbers(
     page: Any, running: Any, team: Team
 ) -> None:
     PullEvent.objects.all().delete()
+    PullHour.objects.all().delete()
     PullEventFactory(team=team, license=running, count=1_200)
     PullEventFactory(team=team, license=running, outcome="license_expired", count=34)
 
@@ -222,6 +223,7 @@ def test_a_day_of_the_chart_leads_to_its_pulls(
     client: Client, page: Any, running: Any, team: Team
 ) -> None:
     PullEvent.objects.all().delete()
+    PullHour.objects.all().delete()
     before = timezone.now() - timedelta(days=2)
     PullEventFactory(team=team, license=running, last_at=before, hour=before, count=7)
     PullEventFactory(team=team, license=running, repository="quay.io/of/today")
@@ -293,6 +295,7 @@ def test_one_list_groups_by_customer_with_what_to_do(
     client: Client, owner: Membership, running: Any, team: Team
 ) -> None:
     PullEvent.objects.exclude(outcome="allowed").delete()
+    PullHour.objects.update(refused=0)
     soon = timezone.now() + timedelta(days=3)
     license = LicenseFactory(team=team, expires_at=soon)
     PullEventFactory(
@@ -345,6 +348,7 @@ def test_numbers_are_compared_with_the_week_before(
     client: Client, viewer: Membership, running: Any, team: Team
 ) -> None:
     PullEvent.objects.all().delete()
+    PullHour.objects.all().delete()
     now = timezone.now()
     for days, outcome, count in (
         (0, "allowed", 30),

@@ -6,10 +6,18 @@ import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.utils import timezone
 
 from licenses.models import License
-from registries.models import PullEvent
-from registries.pulls.events import Counted, Pull, add_pulls, record_pull
+from registries.models import PullEvent, PullHour
+from registries.pulls.events import (
+    PULLS_KEPT,
+    Counted,
+    Pull,
+    add_pulls,
+    delete_old_pull_events,
+    record_pull,
+)
 from tests.support.rows.factories import pull_credential
 from tests.support.rows.vendor import Vendor, create_vendor
 
@@ -79,3 +87,37 @@ def test_a_pull_credential_names_its_license_and_itself(vendor: Vendor) -> None:
     event = PullEvent.objects.get()
     assert (event.license_id, event.credential_id) == (license.pk, credential.pk)
     assert (event.credential_name, event.count) == ("cluster", 2)
+
+
+def test_hours_have_the_sums_of_their_pulls(vendor: Vendor) -> None:
+    license, later = vendor.license(), HOUR + timedelta(hours=1)
+    allowed = pull_of(vendor, license)
+    refused = pull_of(vendor, license, outcome="license_expired")
+
+    add_pulls({allowed: Counted(HOUR, 2), refused: Counted(HOUR, 3)})
+    add_pulls({allowed: Counted(HOUR, 4), pull_of(vendor, hour=later): Counted(later)})
+
+    hours = PullHour.objects.for_team(vendor.team.pk).order_by("hour")
+    assert list(hours.values_list("hour", "allowed", "refused")) == [
+        (HOUR, 6, 3),
+        (later, 1, 0),
+    ]
+
+
+def test_hours_lack_pulls_that_are_not_counted(vendor: Vendor) -> None:
+    gone = pull_of(vendor, license_id=uuid.uuid4())
+
+    assert add_pulls({gone: Counted(HOUR)}) == {}
+
+    assert not PullHour.objects.exists()
+
+
+def test_old_hours_are_deleted_with_their_pulls(vendor: Vendor) -> None:
+    now = timezone.now().replace(minute=0, second=0, microsecond=0)
+    for at in (now, now - PULLS_KEPT - timedelta(hours=1)):
+        add_pulls({pull_of(vendor, hour=at): Counted(at)})
+
+    assert delete_old_pull_events() == 1
+
+    assert PullEvent.objects.get().hour == now
+    assert PullHour.objects.get().hour == now
