@@ -69,7 +69,7 @@ def images_to_pull(
     """
     judge = judge or judge_of(application)
     listed: dict[str, NamedImage] = {}
-    for shown in listed_images(application):
+    for shown in listed_images(application, judge):
         if shown.problem:
             continue
         image = in_one_form(shown.image, judge)

@@ -61,14 +61,17 @@ class ShownImage:
     problem: str
 
 
-def listed_images(application: Application) -> list[ShownImage]:
+def listed_images(
+    application: Application, judge: ImageJudge | None = None
+) -> list[ShownImage]:
     """Return an application's listed images in order, those with problems too.
 
-    The number of queries is the same for any number of images.
+    ``judge`` is that of the application, if it is at hand. The number of queries is the
+    same for any number of images.
     """
     rows = ListedImage.objects.for_team(application.team_id)
     listed = list(rows.filter(application=application).order_by("position"))
-    problems = problems_of([row.name for row in listed], application)
+    problems = problems_of([row.name for row in listed], application, judge)
     return [
         ShownImage(
             image=_with_host(row.name),
@@ -80,11 +83,13 @@ def listed_images(application: Application) -> list[ShownImage]:
     ]
 
 
-def problems_of(names: Sequence[str], application: Application) -> dict[str, str]:
+def problems_of(
+    names: Sequence[str], application: Application, judge: ImageJudge | None = None
+) -> dict[str, str]:
     """Return, for each stored name, why customers cannot pull it now, or ""."""
     if not names:
         return {}
-    judge = judge_of(application)
+    judge = judge or judge_of(application)
     private = {name for name in names if not _is_proxied(name)}
     stored = stored_references(
         application, {_repository_and_reference(name)[0] for name in private}

@@ -10,6 +10,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from django.utils.safestring import SafeString, mark_safe
+
 from registries.pulls.days import PullDay
 
 HEIGHT = 190
@@ -24,7 +26,11 @@ _STEPS = (10, 12, 14, 16, 18, 20, 24, 30, 36, 40, 50, 60, 70, 80, 90, 100)
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One day: allowed pulls below, refused ones on top of them."""
+    """One day: allowed pulls below, refused ones on top of them.
+
+    Words are made here, because filters of templates take ten times as long, and there
+    are hundreds of them.
+    """
 
     day: PullDay
     x: float
@@ -33,6 +39,39 @@ class Bar:
     allowed_height: float
     refused_y: float
     refused_height: float
+
+    @property
+    def date(self) -> str:
+        at = self.day.day
+        return f"{at:%a} {at.day} {at:%b}"
+
+    @property
+    def allowed(self) -> str:
+        return f"{self.day.allowed:,}"
+
+    @property
+    def refused(self) -> str:
+        return f"{self.day.refused:,}"
+
+    @property
+    def title(self) -> str:
+        return f"{self.date}: {self.allowed} allowed, {self.refused} refused"
+
+    @property
+    def query(self) -> str:
+        """Return the query of the day's pulls in their list."""
+        return f"first_day={self.day.day}&last_day={self.day.day}"
+
+    @property
+    def svg(self) -> SafeString:
+        """Return the bar, with a part that is not seen but can be clicked."""
+        parts = [f'<svg x="{self.x}%" width="{self.width}%"><rect height="{BOTTOM}"/>']
+        if self.day.allowed:
+            parts.append(f'<rect y="{self.allowed_y}" height="{self.allowed_height}"/>')
+        if self.day.refused:
+            place = f'y="{self.refused_y}" height="{self.refused_height}"'
+            parts.append(f'<rect class="bar-denied" {place}/>')
+        return mark_safe(f"{''.join(parts)}</svg>")  # noqa: S308 -- numbers
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,7 +172,7 @@ class _Names:
 
     def _typed(self, text: str) -> NamedImage:
         name = name_to_list(_in_full(text, self.asked.registry, self), self.judge)
-        if problem := problems_of([name], self.application)[name]:
+        if problem := problems_of([name], self.application, self.judge)[name]:
             raise NotListable(problem)
         is_proxied = name.startswith(f"{PROXY_PREFIX}/")
         host = settings.BERTH_PROXY_HOST if is_proxied else settings.BERTH_REGISTRY_HOST
