@@ -5,7 +5,7 @@ import os
 import sys
 
 # They only read and write files, for instance while an image is built.
-WITHOUT_SECRETS = {"collectstatic"}
+WITHOUT_SECRETS = {"collectstatic", "init_secrets"}
 PLACEHOLDERS = {
     "SECRET_KEY": "unused",
     "BERTH_ENCRYPTION_KEYS": "unused",
