@@ -4,7 +4,8 @@ import uuid
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Max, Min, Q, QuerySet, Value
+from django.db.models.functions import Lower
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema_field
 
@@ -89,6 +90,8 @@ class CustomerFilter(ArchivableFilter):
         return rows.filter(contains_text(text), email__iexact=text)
 
 
+# Customers whose names are compared, at most.
+COMPARED = 20_000
 # Not a state of its own: an active license that will expire soon.
 EXPIRING = "expiring"
 
@@ -207,3 +210,29 @@ def named(relation: str, name: str, text: str) -> Q:
     named = Q(**{f"{relation}__{name}": text})
     identifier = parse_id(text)
     return named | Q(**{f"{relation}_id": identifier}) if identifier else named
+
+
+def from_first_name(
+    rows: QuerySet[Any], path: str, team_id: uuid.UUID, text: str, order: str
+) -> QuerySet[Any]:
+    """Begin a list by name with the first customer that a search for a text can find.
+
+    ``path`` leads to the name. The database expects what is found everywhere, while
+    names that begin with the text are all in one place: it would look through all the
+    others before them. Of very many customers the first one is not looked for.
+    """
+    customers = Customer.objects.for_team(team_id).annotate(key=Lower("name"))
+    after = customers.filter(key__gte=Lower(Value(text))).order_by("key")
+    next_name = after.values_list("key", flat=True).first()
+    if next_name is None or not next_name.startswith(text.lower()):
+        return rows
+    is_descending = order.startswith("-")
+    matching = customers.filter(contains_text(text)).order_by().values("key")
+    found = matching[: COMPARED + 1].aggregate(
+        number=Count("*"), first=(Max if is_descending else Min)("key")
+    )
+    if not 0 < found["number"] <= COMPARED:
+        return rows
+    side = "lte" if is_descending else "gte"
+    keyed: QuerySet[Any] = rows.alias(name_key=Lower(path))
+    return keyed.filter(**{f"name_key__{side}": found["first"]})

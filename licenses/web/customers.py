@@ -7,12 +7,13 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.db.models import QuerySet
 from django.db.models.functions import Lower
 from django.http import HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_POST, require_safe
 from django_filters import filters
 
-from licenses.filters import CustomerFilter
+from licenses.filters import CustomerFilter, from_first_name
 from licenses.models import Customer
 from licenses.selectors import customers_with_licenses
 from licenses.services import (
@@ -71,6 +72,12 @@ class CustomerPageFilter(PageFilter, CustomerFilter):
         label="Show",
         choices=[("false", "Current"), ("true", "Archived")],
     )
+
+    def begun(self, rows: QuerySet[Customer], order: str) -> QuerySet[Customer]:
+        text = self.data.get("search", "").strip()
+        if not text or order not in ("name", "-name"):
+            return rows
+        return from_first_name(rows, "name", self._team_id, text, order)
 
 
 TABLE = Table(

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 from django import forms
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Lower
 from django.http import HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect
@@ -20,7 +20,12 @@ from django.views.decorators.http import (
 )
 from django_filters import filters
 
-from licenses.filters import EXPIRING, LicenseFilter, expiring
+from licenses.filters import (
+    EXPIRING,
+    LicenseFilter,
+    expiring,
+    from_first_name,
+)
 from licenses.history import bytes_by_day, events_of_license, history, recent_pulls
 from licenses.models import (
     END,
@@ -32,6 +37,7 @@ from licenses.models import (
 from licenses.selectors import (
     HIDDEN_VALUE,
     channels_by_application,
+    contains_text,
     effective_field_values,
     is_secret,
     licenses_for_team,
@@ -95,6 +101,15 @@ class LicensePageFilter(PageFilter, LicenseFilter):
     )
     first_expiry = _FirstExpiryFilter(field_name="expires_at", label="Expires from")
     last_expiry = _LastExpiryFilter(field_name="expires_at", label="Expires by")
+
+    def begun(self, rows: QuerySet[Any], order: str) -> QuerySet[Any]:
+        text = _text(self.data)
+        if not text or order not in ("customer", "-customer"):
+            return rows
+        of_team = License.objects.for_team(self._team_id)
+        if of_team.filter(contains_text(text)).exists():
+            return rows  # found by the value of a field, whatever the name
+        return from_first_name(rows, "customer__name", self._team_id, text, order)
 
 
 TABLE = Table(

@@ -103,8 +103,9 @@ def table_list(filters: PageFilter, table: Table) -> dict[str, Any]:
     """
     rows = matching(filters)
     order = table.order_of(filters.data.get("sort", ""))
+    begun, cursor = filters.begun(rows, order), filters.data.get("page", "")
     return {
-        "page": keyset_page(rows, filters.data.get("page", ""), table.sort(order)),
+        "page": keyset_page(begun, cursor, table.sort(order)),
         "heads": table.heads(order),
         "order": order if order != table.order else "",
         "total": total_of(rows),

@@ -42,6 +42,46 @@ def downloaded(browser: Client, address: str) -> list[dict[str, str]]:
 
 
 @pytest.fixture
+def named_and_mailed(team: Team) -> None:
+    """Customers with "acme" in the name or elsewhere, before and after those names."""
+    for name, email in (
+        ("Aardvark", "it@acme.example"),
+        ("Acme Foods", ""),
+        ("acme labs", ""),
+        ("Borealis", ""),
+        ("Zeta", "it@acme.example"),
+    ):
+        LicenseFactory(team=team, customer__name=name, customer__email=email)
+
+
+@pytest.mark.parametrize(
+    ("address", "by"), [(CUSTOMERS, "name"), (LICENSES, "customer")]
+)
+def test_all_that_a_search_finds_is_listed_by_name_in_both_directions(
+    address: str, by: str, browser: Client, named_and_mailed: None
+) -> None:
+    found = ["Aardvark", "Acme Foods", "acme labs", "Zeta"]
+
+    for text in ("acme", "ACME", "ac", "cme"):
+        up = page(browser, f"{address}?search={text}&sort={by}")
+        down = page(browser, f"{address}?search={text}&sort=-{by}")
+        assert customers_listed(up) == found
+        assert customers_listed(down) == found[::-1]
+    labs = page(browser, f"{address}?search=acme+l&sort=-{by}")
+    assert customers_listed(labs) == ["acme labs"]
+
+
+def test_a_license_found_by_a_value_is_listed_by_any_name(
+    browser: Client, team: Team, named_and_mailed: None
+) -> None:
+    values = {"plan": "Acme special"}
+    LicenseFactory(team=team, customer__name="Zulu", field_values=values)
+
+    down = page(browser, f"{LICENSES}?search=acme&sort=-customer")
+    assert customers_listed(down)[0] == "Zulu"
+
+
+@pytest.fixture
 def three(team: Team) -> None:
     team.time_zone = "Asia/Tokyo"
     team.save()
