@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from django.db.models import Model
 
 PULLS_SHOWN = 20
+# Of a license, for those that are shown.
+LATEST_SEARCHED = 500
 PULLS_SINCE = timedelta(days=30)
 # Pulls that agree in these are one line.
 _SAME_PULLS = (
@@ -151,7 +153,19 @@ def recent_pulls(license: License) -> list[Any]:
     Each is the latest ``PullEvent`` of its kind, with the number of pulls in ``total``.
     """
     pulls = license.pulls.filter(last_at__gte=timezone.now() - PULLS_SINCE)
-    return latest_of_each_kind(pulls, _SAME_PULLS, PULLS_SHOWN)
+    return latest_of_each_kind(_with_latest(pulls), _SAME_PULLS, PULLS_SHOWN)
+
+
+def _with_latest(pulls: QuerySet[Any]) -> QuerySet[Any]:
+    """Keep pulls of the latest references, if those are as many kinds as are shown.
+
+    A large cluster pulls thousands of digests: adding up all takes twice as long.
+    """
+    latest = pulls.order_by("-last_at").values_list(*_SAME_PULLS, "reference")
+    kinds = list(dict.fromkeys(latest[:LATEST_SEARCHED]))[:PULLS_SHOWN]
+    if len(kinds) < PULLS_SHOWN:
+        return pulls
+    return pulls.filter(reference__in={reference for *_, reference in kinds})
 
 
 def latest_of_each_kind(
