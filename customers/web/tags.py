@@ -48,6 +48,7 @@ def pull_names(
 ) -> dict[str, object]:
     """Show the vendor image names and lines, of what the page is about if given."""
     of = {"application": application, "registry": registry, "license": license}
+    only = license.application if license else application
     asked = Asked(
         application=application.slug if application else "",
         registry=registry.slug if registry else "",
@@ -56,4 +57,4 @@ def pull_names(
         of=next((name for name, thing in of.items() if thing), ""),
     )
     shown = {name: context[name] for name in ("team", "may", "request")}
-    return {**shown, **names_context(context["request"], asked)}
+    return {**shown, **names_context(context["request"], asked, only, license)}

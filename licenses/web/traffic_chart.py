@@ -9,6 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from django.template.defaultfilters import filesizeformat
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
 DAYS = 30
 HEIGHT = 40
 _FILLED = 0.72
@@ -22,6 +26,26 @@ class TrafficBar:
     width: float
     y: float
     height: float
+
+    @property
+    def date(self) -> str:
+        return f"{self.day:%a} {self.day.day} {self.day:%b}"
+
+    @property
+    def size(self) -> str:
+        return filesizeformat(self.bytes)
+
+    @property
+    def svg(self) -> SafeString:
+        place = (
+            f'x="{self.x}%" width="{self.width}%" y="{self.y}" height="{self.height}"'
+        )
+        return format_html(
+            '<rect class="bar-allowed" {}><title>{}: {}</title></rect>',
+            mark_safe(place),  # noqa: S308 -- numbers
+            self.date,
+            self.size,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,10 +80,18 @@ def pull_names_page(request: TeamRequest) -> HttpResponse:
     )
 
 
-def names_context(request: TeamRequest, asked: Asked) -> dict[str, Any]:
-    """Return what ``customers/pull_names.html`` shows."""
-    license = _license(request, asked)
-    applications = _applications(request, asked)
+def names_context(
+    request: TeamRequest,
+    asked: Asked,
+    only: Application | None = None,
+    license: License | None = None,
+) -> dict[str, Any]:
+    """Return what ``customers/pull_names.html`` shows.
+
+    A page about an application or a license has read what cannot be chosen.
+    """
+    license = license or _license(request, asked)
+    applications = [only] if only else _applications(request, asked)
     application = _application(applications, asked, license)
     context: dict[str, Any] = {
         "asked": asked,

@@ -349,7 +349,7 @@ def test_detail_takes_the_same_queries_for_any_number_of_rows(
     LicenseFieldFactory.create_batch(rows, application=application)
     LicenseFactory.create_batch(rows, team=team, application=application)
 
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(15):
         browser.get(PAGE)
 
 
