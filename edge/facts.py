@@ -103,7 +103,7 @@ class FactsSource:
             configure=_configure,
             min_size=count,
             max_size=count,
-            # Gives up soon, so that the next question connects anew at once.
+            # Gives up soon, so that the next question reconnects at once.
             reconnect_timeout=1,
             open=False,
         )

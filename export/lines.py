@@ -36,7 +36,7 @@ def export_team(*, actor: Actor, team: Team) -> StreamingHttpResponse:
     """Stream all that a team owns as JSON Lines, without secrets; audited.
 
     Each batch of rows is a query of its own: a slow reader keeps no transaction open,
-    and rows that change meanwhile are as they were when their line was written. The
+    and a row that changes during the export is as it was when its line was written. The
     last line says how many there are, so that a torn download is noticed.
 
     Raises:

@@ -177,7 +177,7 @@ _database["OPTIONS"] = {
         "min_size": 1,
         "max_size": env.int("DATABASE_POOL_SIZE", default=16),
         "timeout": 5,
-        # Gives up soon, so that the next request connects anew at once, however long
+        # Gives up soon, so that the next request reconnects at once, however long
         # the server was unavailable.
         "reconnect_timeout": 1,
         "connection_class": Connection,

@@ -94,7 +94,7 @@ class _BulkView(LicenseDetail):
 
     @atomic_with_retry
     def answer(self) -> Response:
-        """Do the items of the body, and tell the result of each."""
+        """Process the items of the body and return the result of each."""
         items = self.validated(ItemsSerializer)["items"]
         reader = self.reader()  # one for all: it takes long to make
         self._channels, self._fields = {}, {}

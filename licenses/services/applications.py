@@ -86,7 +86,7 @@ def change_slug(
         ValidationError: it is no slug, or reserved.
     """
     actor.require(Permission.APPLICATION_MANAGE, team_id=application.team_id)
-    # Locked, so that nobody issues a license with the old slug meanwhile.
+    # Locked, so that nobody can issue a license with the old slug.
     rows = Application.objects.for_team(application.team_id).select_for_update()
     application = rows.get(pk=application.pk)
     old = application.slug

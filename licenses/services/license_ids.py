@@ -1,4 +1,4 @@
-"""The secret of a license: shown, replaced, and hashed anew."""
+"""The secret of a license: shown, replaced, and rehashed."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _is_valid(license: License, presented: Secret, now: datetime) -> bool:
 def rehash_license_ids(batch_size: int = 500) -> int:
     """Replace look-up digests made by an older key; return how many.
 
-    Those of replaced license IDs cannot be renewed; they end by themselves.
+    Those of replaced license IDs cannot be renewed; they expire.
     """
     keyring = lookup_keyring()
     changed = 0

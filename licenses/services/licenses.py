@@ -324,7 +324,7 @@ def _require_one_team(customer: Customer, application: Application) -> None:
 def require_unarchived_application(application: Application) -> None:
     """Raise Conflict if the application is archived; keep it from that otherwise."""
     # Locked as a foreign key would be at the end, when it could have been archived.
-    # Others can issue licenses meanwhile.
+    # Others can still issue licenses.
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT archived_at FROM licenses_application WHERE id = %s FOR KEY SHARE",

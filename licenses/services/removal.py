@@ -142,7 +142,7 @@ def restore_application(*, actor: Actor, application: Application) -> Applicatio
 
 
 def _locked(row: OwnedT) -> OwnedT:
-    """Return the current row, so that no license can be issued for it meanwhile."""
+    """Return the current row, locked so that no license can be issued for it."""
     rows = type(row).objects.for_team(row.team_id).select_for_update()
     return cast("OwnedT", rows.get(pk=row.pk))
 

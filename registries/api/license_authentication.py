@@ -105,7 +105,7 @@ def _actor(license: License, credential: PullCredential | None) -> Actor:
     by = f"pull credential {credential.name}" if credential else "license ID"
     return customer_actor(
         kind=ActorKind.LICENSE,
-        # Each secret by itself: one may not repeat what another has asked for.
+        # Per secret: one must not be able to replay what another requested.
         id=credential.pk if credential else license.pk,
         label=f"{license} ({by})",
         team_id=license.team_id,

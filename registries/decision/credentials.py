@@ -39,7 +39,7 @@ class SubjectKind(StrEnum):
 class Subject:
     """An identified holder, as the ``sub`` of a registry token names it.
 
-    ``version`` counts the IDs of a license: each ends by itself. CURRENT_ID stands for
+    ``version`` counts the IDs of a license: each ends separately. CURRENT_ID stands for
     the one that the license has now; no registry token names it. Of a trusted identity,
     it is the number of the workload that uses it, which decides nothing.
     """

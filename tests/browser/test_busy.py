@@ -24,7 +24,7 @@ WAITS = (
     (PortalPage("customers-send"), "Send", "Sending the e-mails…"),
     (PortalPage("customer:check", Visitor.CONTACT), "Check", "Asking the registry…"),
 )
-# While a navigation is held up, nothing can be asked of the page: it tells by itself.
+# While a navigation is held up, the page cannot be queried, so it reports on its own.
 TELL = """
 const tell = (...words) => console.debug(words.join(" "));
 window.addEventListener("submit", () => tell("submits"), true);

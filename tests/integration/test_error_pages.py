@@ -139,7 +139,7 @@ def test_the_address_of_a_form_says_so(owner: Membership, owner_api: ApiClient) 
     api = owner_api.delete("/alerts")
 
     assert page.status_code == 405
-    assert "This address takes a form" in text_of(page)
+    assert "This address accepts a form" in text_of(page)
     assert page.headers["Allow"] == "POST"
     assert (posted.status_code, posted.content) == (405, b"")
     assert (api.status_code, api.headers["Content-Type"]) == (405, JSON)

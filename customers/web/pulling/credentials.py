@@ -185,7 +185,7 @@ def add_credential(request: CustomerRequest) -> HttpResponse:
         request,
         form=form,
         title="Make a pull credential",
-        text="It pulls what the license does, and can be replaced or revoked by itself."
+        text="It pulls what the license pulls. You can replace or revoke it on its own."
         if licenses
         else "You have no license to make one for.",
         submit="Make pull credential",

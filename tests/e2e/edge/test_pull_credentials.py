@@ -55,7 +55,7 @@ class Copied:
 def copy_until(
     edge: EdgeClient, name: str, secret: str, target: Path, until: float
 ) -> list[Copied]:
-    """Pull with skopeo, again and again; each pull logs in anew."""
+    """Pull with skopeo, again and again; each pull logs in again."""
     copies = []
     while time.time() < until:
         began = time.time()
@@ -184,7 +184,7 @@ def test_a_use_from_elsewhere_is_told_beside_a_busy_one(
     eventually(uses.exists, "the first use was not noted")
     assert not alerts.exists()
     thief.token(text, name)
-    eventually(alerts.exists, "the use from elsewhere was not told")
+    eventually(alerts.exists, "the use from elsewhere raised no alert")
     for client in (thief, edge, thief):
         client.token(text, name)
 

@@ -1,4 +1,4 @@
-"""A short proof of revocation, with processes killed and frozen meanwhile."""
+"""A short proof of revocation, while processes are killed and frozen."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def problems_in_turn(page: Page, number: int) -> list[str]:
 
     Which two depends on whether ``number`` is even. So what many pages share, such as
     the navigation, is seen in all four. The first is the page as wide as it was opened,
-    and it is left in the other width: laying a page out anew takes a while. On its way
+    and it is left in the other width: a new layout takes a while. On its way
     it is as wide as a tablet, where it must fit as well.
     """
     themes: tuple[Theme, Theme] = ("dark", "light") if number % 2 else ("light", "dark")

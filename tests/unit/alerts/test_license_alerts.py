@@ -167,7 +167,7 @@ def test_another_use_and_90_days_raise_the_alert_again(db: None) -> None:
     alert_unused_credentials()
 
     assert unused_alerts() == ["idle", "idle"]
-    # The alerts of the first time are deleted after 90 days; it is not told anew.
+    # Alerts are deleted after 90 days. The team is not alerted a second time.
     Alert.objects.all().delete()
     assert alert_unused_credentials() == 0
 

@@ -238,7 +238,7 @@ def test_a_new_license_for_a_week_causes_no_mail_about_its_end(
 
 
 def test_outdated_notices_are_not_mailed(vendor: Vendor, anna: Contact) -> None:
-    """No worker was running meanwhile."""
+    """No worker was running at the time."""
     renewed = issued_in_the_past(vendor, 6.5)
     alert_expiring_licenses()
     change_license(

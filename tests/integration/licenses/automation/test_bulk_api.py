@@ -355,7 +355,7 @@ def test_more_items_take_few_more_statements(number: int, owner_api: ApiClient) 
     revoking, _ = counted(owner_api, "revoke", revocations, 200)
 
     assert statements == 24
-    # Each row is updated by itself.
+    # Each row is updated separately.
     assert changing - number == 14
     assert revoking - number == 12
     tags = Counter(tag for tag, _ in audited(owner_api.team))

@@ -55,7 +55,7 @@ def test_a_license_without_any_says_what_they_are_for(
 ) -> None:
     text = text_of(browser.get(address(license)))
 
-    assert "A pull credential can be rotated and revoked by itself" in text
+    assert "A pull credential can be rotated and revoked on its own" in text
     assert "Create pull credential" in text
 
 

@@ -100,7 +100,7 @@ def test_the_text_has_to_be_right_to_the_last_character(vendor: Vendor) -> None:
 
 
 def test_a_digest_is_of_one_kind_of_secret(vendor: Vendor) -> None:
-    """A license ID is no pull credential, even if its digest were stored as one."""
+    """A license ID is not a pull credential, even if its digest is stored as one."""
     license = vendor.license()
     pull_credential(license, digest=license.license_id_digest)
 
@@ -210,7 +210,7 @@ def test_a_credential_that_is_gone(vendor: Vendor) -> None:
 
 
 @pytest.mark.parametrize("upstream", ["quay.io", PRIVATE_REGISTRY])
-def test_networks_are_judged_after_the_decision(
+def test_networks_are_checked_after_the_decision(
     vendor: Vendor, upstream: Upstream
 ) -> None:
     networks = ["10.0.0.0/8", "192.0.2.0/24"]
@@ -237,7 +237,7 @@ def test_networks_are_judged_after_the_decision(
     assert "10.0.0.0/8, 192.0.2.0/24" in denied.trace[-1].detail
 
 
-def test_networks_are_no_matter_to_a_refusal_or_to_a_license_id(vendor: Vendor) -> None:
+def test_networks_affect_neither_refusals_nor_license_ids(vendor: Vendor) -> None:
     license = vendor.license()
     _, text = pull_credential(license, networks=["10.0.0.0/8"])
     by_id = authorized(vendor, presented(license.license_id.reveal()))
@@ -326,7 +326,7 @@ def test_only_the_last_two_license_ids_are_known(vendor: Vendor) -> None:
 
 
 def test_no_token_names_the_current_license_id(vendor: Vendor) -> None:
-    """Otherwise it would survive the ID that it was issued for."""
+    """Otherwise it would outlive the ID that it was issued for."""
     license = vendor.license()
 
     for text in (f"license:{license.pk}.0", f"license:{license.pk}.1"):
@@ -336,7 +336,7 @@ def test_no_token_names_the_current_license_id(vendor: Vendor) -> None:
     assert holder.subject == Subject(SubjectKind.LICENSE, license.pk, 1)
 
 
-def test_secrets_are_no_names(vendor: Vendor) -> None:
+def test_secrets_are_not_in_reprs(vendor: Vendor) -> None:
     _, text = pull_credential(vendor.license())
 
     decision = authorized(vendor, PresentedCredential("x", Secret(text)))
