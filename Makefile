@@ -6,7 +6,7 @@ PIP_INSTALL := $(PIP) install --no-compile --require-hashes
 # program:package, or file:package, where the two names differ
 TEST_PACKAGES := docker-registry skopeo curl jq busybox podman dockerd:docker.io \
 	ctr:containerd \
-	/usr/sbin/nginx:nginx-light \
+	/usr/sbin/nginx:nginx-light /usr/sbin/pgbouncer:pgbouncer \
 	/usr/lib/nginx/modules/ngx_http_lua_module.so:libnginx-mod-http-lua \
 	chromium-headless-shell \
 	/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core

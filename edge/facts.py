@@ -17,6 +17,7 @@ from contextlib import (
 from typing import Any, Self, TypeVar
 
 import psycopg
+from django.conf import settings
 from django.db import OperationalError, connection
 from psycopg import AsyncConnection, waiting
 from psycopg.abc import PQGen
@@ -171,7 +172,11 @@ class FactsSource:
     async def _rows(self, queries: Sequence[FactsQuery]) -> list[TupleRow]:
         async with self._pool.connection() as used:
             cursor = used.cursor(binary=True)
-            await cursor.execute(STATEMENT, statement_parameters(queries), prepare=True)
+            await cursor.execute(
+                STATEMENT,
+                statement_parameters(queries),
+                prepare=not settings.DATABASE_PGBOUNCER,
+            )
             return await cursor.fetchall()
 
 
@@ -183,5 +188,8 @@ def _connection_parameters() -> dict[str, Any]:
 
 
 async def _configure(new: _Connection) -> None:
+    # PgBouncer would leave them to whoever uses the server's connection next.
+    if settings.DATABASE_PGBOUNCER:
+        return
     for name, value in _SETTINGS.items():
         await new.execute("SELECT set_config(%s, %s, false)", [name, value])

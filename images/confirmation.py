@@ -10,13 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from asgiref.sync import async_to_sync, sync_to_async
-from django.db import connection
 from django.db.models import Q
 from django.utils import timezone
 
@@ -30,6 +28,7 @@ from images.client import (
 )
 from images.events import delete_if_empty, get_or_create_manifest, lock_repository
 from images.models import ImageBlob, ImageManifest, ImageTag
+from portal.database.exclusive import exclusively
 from portal.database.retry import atomic_with_retry
 
 RECONFIRM_AFTER = timedelta(hours=1)
@@ -58,7 +57,9 @@ def confirm_images(before: datetime | None = None, *, wait: bool = False) -> int
     """
     if not is_configured():
         return 0
-    with _exclusively(wait=wait) as has_lock:
+    with exclusively(
+        LOCK, before_waiting=_say_that_it_waits if wait else None
+    ) as has_lock:
         if not has_lock:
             return 0
         stale = _stale(before or timezone.now() - RECONFIRM_AFTER)
@@ -71,18 +72,8 @@ def confirm_images(before: datetime | None = None, *, wait: bool = False) -> int
         return done
 
 
-@contextmanager
-def _exclusively(*, wait: bool) -> Iterator[bool]:
-    function = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
-    with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {function}(%s)", [LOCK])
-        has_lock = cursor.fetchone()[0] is not False
-    try:
-        yield has_lock
-    finally:
-        if has_lock:
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK])
+def _say_that_it_waits() -> None:
+    logger.info("Another process confirms images. Waiting for it.")
 
 
 def _unconfirmed() -> list[ImageTag | ImageManifest]:

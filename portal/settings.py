@@ -165,6 +165,9 @@ TEMPLATES = [
 DATABASE_URL = secret("DATABASE_URL")
 _database = env.db_url_config(DATABASE_URL)
 _database["ENGINE"] = "portal.database"
+DATABASE_PGBOUNCER = boolean("DATABASE_PGBOUNCER", default=False)
+# They live in a session, and PgBouncer ends those with each transaction.
+_database["DISABLE_SERVER_SIDE_CURSORS"] = DATABASE_PGBOUNCER
 _database["CONN_MAX_AGE"] = 0
 _database["CONN_HEALTH_CHECKS"] = True
 _database["OPTIONS"] = {

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
+from django.conf import settings
 from django.db.backends.postgresql import base
 from psycopg import IsolationLevel
 from psycopg_pool import PoolTimeout
@@ -15,6 +18,9 @@ from portal.database.outage import STATEMENT_TIMEOUT_SECONDS, outage
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
+    # Of every transaction, and not of the session, which PgBouncer shares with others.
+    transaction_settings: Mapping[str, str] = MappingProxyType({})
+
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Take a connection from the pool, within the time of the current work.
 
@@ -30,11 +36,19 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def init_connection_state(self) -> None:
         super().init_connection_state()
-        if isinstance(self.connection, Connection):
+        if isinstance(self.connection, Connection) and not settings.DATABASE_PGBOUNCER:
             is_request = deadlines.is_limited()
             self.connection.limit_statements(
                 STATEMENT_TIMEOUT_SECONDS if is_request else 0
             )
+
+    def set_autocommit(self, autocommit: bool, *args: Any, **kwargs: Any) -> None:
+        """Begin a transaction with its settings, or end one."""
+        super().set_autocommit(autocommit, *args, **kwargs)
+        if not autocommit and self.transaction_settings:
+            with self.cursor() as cursor:
+                for setting in self.transaction_settings.items():
+                    cursor.execute("SELECT set_config(%s, %s, true)", setting)
 
     def _wait_for_pool(self) -> Connection:
         self.isolation_level = IsolationLevel.READ_COMMITTED

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from django.core.management.base import CommandParser
 from django.core.management.commands import migrate
 from django.db import connections
+
+from portal.database.base import DatabaseWrapper
+from portal.database.exclusive import exclusively
 
 # Any number that no other advisory lock of Berth has.
 LOCK = 0x6D69677261746501
@@ -33,38 +36,22 @@ class Command(migrate.Command):
         if options["plan"] or options["check_unapplied"]:
             super().handle(*args, **options)
             return
+        alias = options["database"]
         with (
-            self._alone(options["database"]),
-            _lock_timeout(options["database"], options["lock_timeout"]),
+            exclusively(LOCK, before_waiting=self._say_that_it_waits, alias=alias),
+            _lock_timeout(alias, options["lock_timeout"]),
         ):
             super().handle(*args, **options)
 
-    @contextmanager
-    def _alone(self, database: str) -> Iterator[None]:
-        """Hold a lock on a connection of its own.
-
-        It is a transaction's, and not a session's, because PgBouncer gives a session's
-        connection to somebody else after each transaction.
-        """
-        other = connections[database].copy()
-        try:
-            other.set_autocommit(False)
-            with other.cursor() as cursor:
-                cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
-                if not cursor.fetchone()[0]:
-                    self.stdout.write("Another migrate is running. Waiting for it …")
-                    cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
-            yield
-        finally:
-            other.rollback()
-            other.close()
+    def _say_that_it_waits(self) -> None:
+        self.stdout.write("Another migrate is running. Waiting for it …")
 
 
 @contextmanager
-def _lock_timeout(database: str, seconds: int) -> Iterator[None]:
-    with connections[database].cursor() as cursor:
-        cursor.execute("SELECT set_config('lock_timeout', %s, false)", [f"{seconds}s"])
-    yield
-    # After a failure the command ends, and its session with it.
-    with connections[database].cursor() as cursor:
-        cursor.execute("RESET lock_timeout")
+def _lock_timeout(alias: str, seconds: int) -> Iterator[None]:
+    connection = cast(DatabaseWrapper, connections[alias])
+    connection.transaction_settings = {"lock_timeout": f"{seconds}s"}
+    try:
+        yield
+    finally:
+        connection.transaction_settings = {}
