@@ -10,6 +10,7 @@ TEST_PACKAGES := docker-registry skopeo curl jq busybox podman dockerd:docker.io
 	/usr/lib/nginx/modules/ngx_http_lua_module.so:libnginx-mod-http-lua \
 	chromium-headless-shell \
 	/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core
+KUBERNETES_PACKAGES := docker-registry etcd:etcd-server containerd runc ip:iproute2
 
 # Languages in which `make clients` generates clients of the API
 CLIENTS ?= python typescript go
@@ -25,10 +26,11 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo guide test coverage mutants lint format openapi clients bench screenshots \
-	chart-check chart-values clean demo-packages test-packages
+	chart-check chart-values clean demo-packages test-packages kubernetes-packages \
+	kubernetes-test
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
 
 demo: demo-packages .venv/demo.stamp node_modules/stamp ## Run all of Berth on this machine: http://localhost:8000
 	@exec $(BIN)/python -m deploy.local.demo
@@ -38,6 +40,10 @@ guide: .venv/guide.stamp ## Build the guide that the portal shows under Help
 
 test: .venv/dev.stamp node_modules/stamp test-packages ## Run all tests
 	$(BIN)/python -m pytest -n 4
+
+kubernetes-test: .venv/dev.stamp kubernetes-packages ## Run Pods in a cluster, built from Go modules once
+	$(BIN)/python -m tests.support.kubernetes.binaries
+	$(BIN)/python -m pytest tests/kubernetes
 
 coverage: .venv/dev.stamp node_modules/stamp test-packages ## Measure what the tests run of each room
 	$(BIN)/coverage erase
@@ -129,7 +135,8 @@ node_modules/dev.stamp: package-lock.json
 
 demo-packages: PACKAGES := docker-registry
 test-packages: PACKAGES := $(TEST_PACKAGES)
-demo-packages test-packages:
+kubernetes-packages: PACKAGES := $(KUBERNETES_PACKAGES)
+demo-packages test-packages kubernetes-packages:
 	@missing=; for item in $(PACKAGES); do \
 		command -v $${item%%:*} > /dev/null || test -f $${item%%:*} \
 			|| missing="$$missing $${item##*:}"; \

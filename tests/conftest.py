@@ -20,20 +20,21 @@ from tests.support.rows.factories import MembershipFactory, TeamFactory
 
 KEY_BITS = license_keys.KEY_BITS
 NEVER_EMPTIED = "audit.AuditEvent:never_emptied"
-LAYERS = ("unit", "integration", "e2e", "browser")
+LAYERS = ("unit", "integration", "e2e", "browser", "kubernetes")
+SLOW_STARTERS = ("browser", "kubernetes")
 TESTS = Path(__file__).parent
 # Their tests share processes that take long to start, so one worker runs a group.
 # Elsewhere a file's tests stay together, with the fixtures of the file.
 GROUPS = (
     *("e2e/checks", "e2e/revocation", "e2e/portal", "e2e/edge/abuse", "e2e/edge"),
-    *("e2e/data_plane", "e2e", "browser"),
+    *("e2e/data_plane", "e2e", "browser", "kubernetes"),
 )
 # The order in which groups start. The e2e tests mostly wait, so others run beside them;
 # the shortest come last, for all processes to end together.
 ORDER = (
     *("e2e/checks", "e2e", "integration/test_schemathesis.py", "integration"),
     *("e2e/edge/abuse", "browser", "e2e/edge", "e2e/data_plane", "e2e/portal"),
-    *("e2e/revocation", "unit"),
+    *("e2e/revocation", "unit", "kubernetes"),
 )
 
 
@@ -70,8 +71,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
         if not is_marked and "django_db_setup" in getattr(item, "fixturenames", ()):
             # pytest-django creates no database unless a test says that it needs one.
             item.add_marker("django_db")
-        if layer == "browser":
-            # The first one also waits for a whole Berth to start.
+        if layer in SLOW_STARTERS:
+            # The first one also waits for a whole Berth, or a cluster, to start.
             item.add_marker(pytest.mark.timeout(300))
     yield
     items.sort(key=lambda item: _place(item.path))

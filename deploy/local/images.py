@@ -97,14 +97,16 @@ def push_image(
     auth: BasicAuth | None = None,
     layers: Sequence[bytes],
     platform: str = "linux/amd64",
+    command: Sequence[str] = (),
 ) -> Descriptor:
     """Push an image of uncompressed tar ``layers``; without a tag, by digest only."""
     with _Repository(registry_url, repository, auth) as target:
         layer_blobs = [
             target.push_blob(gzip.compress(layer, mtime=0), LAYER) for layer in layers
         ]
-        config = target.push_blob(_json(_image_config(layers, platform)), CONFIG)
-        manifest = image_manifest(config, layer_blobs)
+        config = _image_config(layers, platform, command)
+        config_blob = target.push_blob(_json(config), CONFIG)
+        manifest = image_manifest(config_blob, layer_blobs)
         return target.push_manifest(_json(manifest), MANIFEST, tag, platform)
 
 
@@ -280,11 +282,13 @@ class _Repository:
         return response
 
 
-def _image_config(layers: Sequence[bytes], platform: str) -> dict[str, Any]:
+def _image_config(
+    layers: Sequence[bytes], platform: str, command: Sequence[str] = ()
+) -> dict[str, Any]:
     return {
         **_platform_fields(platform),
         "created": "1970-01-01T00:00:00Z",
-        "config": {},
+        "config": {"Cmd": list(command)} if command else {},
         "rootfs": {"type": "layers", "diff_ids": [_sha256(layer) for layer in layers]},
         "history": [
             {"created": "1970-01-01T00:00:00Z", "created_by": "berth"} for _ in layers

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,13 @@ def test_the_same_source_gives_the_same_bytes(wheel: Path, tmp_path: Path) -> No
     (other,) = (tmp_path / "other").iterdir()
     assert other.name == wheel.name
     assert other.read_bytes() == wheel.read_bytes()
+
+
+def test_the_nodes_program_is_in_the_wheel(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as content:
+        program = content.read("installer/cluster/berth-credential-provider")
+
+    assert program.startswith(b"#!/bin/sh\n")
 
 
 @pytest.mark.django_db(transaction=True)
