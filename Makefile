@@ -26,8 +26,8 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo guide test coverage mutants lint format openapi clients bench screenshots \
-	chart-check chart-values clean demo-packages test-packages kubernetes-packages \
-	kubernetes-test
+	chart-check chart-values image image-test clean demo-packages test-packages \
+	kubernetes-packages kubernetes-test
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' Makefile
@@ -85,6 +85,18 @@ chart-check: .venv/dev.stamp ## Render the Helm chart and check what comes out
 
 chart-values: .venv/dev.stamp ## Write the table of the chart's values into the docs
 	$(BIN)/python -m deploy.chart_values
+
+# Of `make image` and `make image-test`: docs/operations/image.md
+IMAGE_OPTIONS = $(if $(BASE),--base $(BASE)) $(if $(REPOSITORY),--repository $(REPOSITORY)) \
+	$(if $(TAG),--tag $(TAG)) $(if $(AUTHORITIES),--authorities $(AUTHORITIES)) \
+	$(if $(BUILDER),--builder $(BUILDER))
+
+image: ## Build the container images
+	$(PYTHON) -m deploy.image.build $(IMAGE_OPTIONS)
+
+image-test: .venv/demo.stamp demo-packages ## Run the demo's story with the container image
+	$(PYTHON) -m deploy.image.build berth $(IMAGE_OPTIONS)
+	$(BIN)/python -m deploy.image.trial --again $(IMAGE_OPTIONS)
 
 clean: ## Remove the virtual environment and caches; var/ with the demo's data stays
 	rm -rf .venv node_modules .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \

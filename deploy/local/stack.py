@@ -61,8 +61,12 @@ def start_servers(
     return Servers(database_url, redis_url, environment, [postgres, valkey])
 
 
-def start_registries(settings: DemoSettings, stack: ExitStack) -> list[ManagedProcess]:
+def start_registries(
+    settings: DemoSettings, stack: ExitStack, *, portal_port: int | None = None
+) -> list[ManagedProcess]:
     """Start the sample registry, with its image, and the private registry.
+
+    ``portal_port`` is for a portal that does not share the edge's port.
 
     Raises:
         LocalStackError: a registry did not start; ``stack`` stops the other.
@@ -76,7 +80,8 @@ def start_registries(settings: DemoSettings, stack: ExitStack) -> list[ManagedPr
     )
     stack.enter_context(sample)
     _push_sample(f"http://127.0.0.1:{settings.sample_port}", auth)
-    private = stack.enter_context(_start_private_registry(settings))
+    port = portal_port or settings.portal_port
+    private = stack.enter_context(_start_private_registry(settings, port))
     return [sample, private]
 
 
@@ -194,7 +199,7 @@ def _push_sample(url: str, auth: tuple[str, str]) -> None:
     push_index(url, SAMPLE_REPOSITORY, SAMPLE_TAG, auth=auth, images=images)
 
 
-def _start_private_registry(settings: DemoSettings) -> ManagedProcess:
+def _start_private_registry(settings: DemoSettings, port: int) -> ManagedProcess:
     return start_registry(
         settings.directory / "private-registry",
         settings.registry_port,
@@ -206,7 +211,7 @@ def _start_private_registry(settings: DemoSettings) -> ManagedProcess:
             root_bundle=settings.signing / "root.crt",
         ),
         notifications=Notifications(
-            f"http://127.0.0.1:{settings.portal_port}/registry-notifications",
+            f"http://127.0.0.1:{port}/registry-notifications",
             settings.notification_token.read_text(encoding="utf-8"),
         ),
     )

@@ -1,0 +1,3 @@
+"""Builds and tries the container image."""
+
+from __future__ import annotations
