@@ -57,7 +57,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: object, **options: Any) -> None:
         directory: Path = options["directory"]
-        sets = _sets(options["postgres"], options["valkey"])
+        sets = secret_sets(options["postgres"], options["valkey"])
         for files in sets:
             _refuse_partial(directory, files)
         for files in sets:
@@ -74,7 +74,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{what} {', '.join(names)}")
 
     def _say_what_is_left(self, directory: Path) -> None:
-        for name, content in _OF_OTHERS.items():
+        for name, content in OF_OTHERS.items():
             if not (directory / name).exists():
                 self.stdout.write(f"Write {name} yourself: {content}")
         if (directory / ROOT_KEY).exists():
@@ -88,7 +88,7 @@ class Command(BaseCommand):
         )
 
 
-_OF_OTHERS = {
+OF_OTHERS = {
     "database-url": "postgresql://USER:PASSWORD@HOST/DATABASE",
     "redis-url": "rediss://:PASSWORD@HOST/0",
     "email-url": "smtp+tls://USER:PASSWORD@HOST:587, for mails to people",
@@ -128,7 +128,8 @@ def _refuse_partial(directory: Path, files: Set) -> None:
         )
 
 
-def _sets(postgres: str | None, valkey: str | None) -> list[Set]:
+def secret_sets(postgres: str | None, valkey: str | None) -> list[Set]:
+    """Return what is made, with passwords of servers if their addresses are given."""
     sets = [
         _one("secret-key", lambda: secrets.token_urlsafe(48)),
         _one("encryption-keys", lambda: f"k1:{_key()}"),
