@@ -303,5 +303,5 @@ def test_queries_do_not_grow_with_rows(
     query = {"license": str(license.pk), "image": IMAGE}
     client.get(ADDRESS, query)
 
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(15):
         client.get(ADDRESS, query)
