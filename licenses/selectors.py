@@ -287,7 +287,9 @@ def pull_credentials_to_show(license: License) -> list[PullCredential]:
 
     All that can be used, or rotated, and the latest of those that have ended.
     """
-    return _to_show(pull_credentials_of_license(license))
+    # Customer and application are those of the license, which has been read.
+    own = license.pull_credentials.select_related("replaced_by")
+    return _to_show(own.order_by("-created_at", "-id"))
 
 
 def customers_pull_credentials_to_show(customer: Customer) -> list[PullCredential]:
