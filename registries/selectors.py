@@ -36,6 +36,7 @@ from registries.models import (
 from registries.models.health import Outcome
 from registries.models.outcomes import ALLOWED
 from registries.providers import canonical_endpoint
+from teams.models import Team
 from teams.selectors import api_tokens_for_team, members_of_team
 
 RECENT_PULLS = timedelta(days=30)
@@ -323,13 +324,15 @@ class FirstSteps:
 
 
 def first_steps(team_id: uuid.UUID) -> FirstSteps:
+    """Return which steps a team has completed, by one query."""
     pulls = PullEvent.objects.for_team(team_id).filter(outcome=ALLOWED)
-    return FirstSteps(
-        has_registry=ExternalRegistry.objects.for_team(team_id).exists(),
-        has_application=applications_for_team(team_id).exists(),
-        has_license=licenses_for_team(team_id).exists(),
-        has_pull=pulls.exists(),
+    done = Team.objects.filter(pk=team_id).values_list(
+        Exists(ExternalRegistry.objects.for_team(team_id)),
+        Exists(applications_for_team(team_id)),
+        Exists(License.objects.for_team(team_id)),
+        Exists(pulls),
     )
+    return FirstSteps(*done.get())
 
 
 def names_of_holders(team_id: uuid.UUID, holders: Iterable[str]) -> dict[str, str]:

@@ -419,7 +419,7 @@ def test_queries_do_not_grow_with_rows(
         )
     client.get(ADDRESS)
 
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(13):
         client.get(ADDRESS)
 
 
