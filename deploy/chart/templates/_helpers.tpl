@@ -59,6 +59,12 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version }}
 {{- if and .registry.enabled (eq .registry.storage "filesystem") (gt (int .registry.replicas) 1) }}
 {{- fail "registry.replicas above 1 needs registry.storage=s3: Pods do not share files." }}
 {{- end }}
+{{- $found := lookup "v1" "Secret" $.Release.Namespace (include "berth.secretName" $) }}
+{{- range list "secret-key" "encryption-keys" "hmac-keys" "signing.pem" "root.crt" }}
+{{- if and $found (not (hasKey (dig "data" dict $found) .)) }}
+{{- fail (printf "The Secret %s has no key %s. `manage.py init_secrets` makes it." $found.metadata.name .) }}
+{{- end }}
+{{- end }}
 {{- $secrets := include "berth.secretFiles" $ | fromYaml }}
 {{- range $name, $_ := merge (dict) .env .edge.env .portal.env .worker.env }}
 {{- if hasKey $secrets $name }}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import psycopg
-import pytest
 
 from deploy.local.process import free_port
 from tests.e2e.doctor.conftest import Installation
@@ -83,12 +82,7 @@ def test_an_old_schema(installation: Installation, vendor: Vendor) -> None:
     assert found[DATABASE]["advice"] == "Run manage.py migrate, once."
 
 
-@pytest.mark.parametrize(
-    ("seconds", "failed"), [(-60, [CLOCK]), (60, [CLOCK]), (0, [])]
-)
-def test_a_clock_that_differs(
-    installation: Installation, vendor: Vendor, seconds: int, failed: list[str]
-) -> None:
+def test_a_clock_that_differs(installation: Installation, vendor: Vendor) -> None:
     """The database's clock is another function of that name, which it finds first."""
     url = installation.settings["DATABASE_URL"]
     with psycopg.connect(url, autocommit=True) as database:
@@ -96,36 +90,15 @@ def test_a_clock_that_differs(
         try:
             database.execute(
                 "CREATE FUNCTION late.clock_timestamp() RETURNS timestamptz AS "
-                f"$$ SELECT pg_catalog.clock_timestamp() + interval '{seconds} s' $$ "
+                "$$ SELECT pg_catalog.clock_timestamp() - interval '60 s' $$ "
                 "LANGUAGE sql"
             )
             late = f"{url}?options=-csearch_path%3Dlate,pg_catalog,public"
             code, found = installation.examine(DATABASE_URL=late)
         finally:
             database.execute("DROP SCHEMA late CASCADE")
-    assert failures(found) == failed
-    assert code == len(failed)
-    if failed:
-        assert found[CLOCK]["text"] == "It differs from the database's by 60 s."
-
-
-def test_keys_of_another_installation(
-    installation: Installation, vendor: Vendor
-) -> None:
-    vendor.license()
-    other = "k9:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
-    code, found = installation.examine(BERTH_ENCRYPTION_KEYS=other)
-    assert (code, failures(found)) == (1, [ENCRYPTION])
-    code, found = installation.examine(BERTH_HMAC_KEYS=other)
-    assert (code, failures(found)) == (1, [HMAC])
-
-
-def test_settings_for_development(installation: Installation, vendor: Vendor) -> None:
-    code, found = installation.examine(DEBUG="true")
-    assert (code, failures(found)) == (1, [SETTINGS])
-    code, found = installation.examine(ALLOWED_HOSTS="*")
-    assert (code, failures(found)) == (1, [SETTINGS])
-    assert found[SETTINGS]["advice"] == "List the host names."
+    assert (code, failures(found)) == (1, [CLOCK])
+    assert found[CLOCK]["text"] == "It differs from the database's by 60 s."
 
 
 def test_no_portal(installation: Installation, vendor: Vendor) -> None:

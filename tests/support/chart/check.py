@@ -18,6 +18,7 @@ import yaml
 
 from deploy.chart_values import CHART
 from deploy.local.nginx import MODULES, NGINX
+from tests.support.chart.generated_keys import check_generated_keys
 
 # The schemas of kubernetes-validate for the newest one, and the chart's `kubeVersion`.
 KUBERNETES = ("1.30", "1.37")
@@ -52,6 +53,8 @@ def main() -> int:
     try:
         for values in sorted((CHART / "ci").glob("*.yaml")):
             _check(values)
+        check_generated_keys(_rendered_trial)
+        sys.stdout.write("Generated keys are usable, and left alone by an upgrade\n")
         _check_refusals()
         _check_rules()
     except ChartError as problem:
@@ -83,6 +86,12 @@ def rendered(*options: str) -> str:
         ChartError: the chart refuses the values.
     """
     return _run("helm", "template", "berth", str(CHART), *options)
+
+
+def _rendered_trial(*options: str) -> str:
+    values = str(CHART / "ci" / "trial.yaml")
+    version = f"{KUBERNETES[-1]}.0"
+    return rendered("--values", values, "--kube-version", version, *options)
 
 
 def _validate(text: str, version: str) -> None:
@@ -174,10 +183,7 @@ def _test_nginx(documents: list[dict[str, Any]], directory: Path) -> None:
 def _check_refusals() -> None:
     for change, words in REFUSED.items():
         try:
-            rendered(
-                *("--values", str(CHART / "ci" / "trial.yaml"), "--set", change),
-                *("--kube-version", f"{KUBERNETES[-1]}.0"),
-            )
+            _rendered_trial("--set", change)
         except ChartError as problem:
             if words not in str(problem):
                 raise ChartError(f"{change}: no {words!r} in: {problem}") from None
