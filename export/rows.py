@@ -26,6 +26,7 @@ from licenses.models import (
     Application,
     Channel,
     Customer,
+    IdentityWorkload,
     License,
     LicenseField,
     LicenseSigningKey,
@@ -33,6 +34,7 @@ from licenses.models import (
     PullCredential,
     PullCredentialNetwork,
     RetiredSlug,
+    TrustedIdentity,
 )
 from portal.http.keyset import Sort
 from registries.models import (
@@ -184,6 +186,19 @@ EXPORTED = (
         "pull_credential_network",
         PullCredentialNetwork,
         "credential_id network last_used_at",
+    ),
+    _rows(
+        "trusted_identity",
+        TrustedIdentity,
+        "license_id label kind issuer audience rules key_set kids created_by_id "
+        "created_by_kind created_by_label removed_at removed_by_id removed_by_kind "
+        "removed_by_label updated_at",
+    ),
+    _rows(
+        "identity_workload",
+        IdentityWorkload,
+        "identity_id number name last_used_at last_used_address last_used_client "
+        "last_used_node",
     ),
     _rows("notice", Notice, "license_id kind data dispatched_at"),
     _rows(

@@ -15,7 +15,7 @@ from django.utils.dateparse import parse_datetime
 from audit.models import AuditEvent
 from audit.selectors import audit_events_for_team
 from audit.tags import EventTag, describe
-from licenses.models import Customer, License, PullCredential
+from licenses.models import Customer, License, PullCredential, TrustedIdentity
 
 if TYPE_CHECKING:
     from django.db.models import Model
@@ -33,12 +33,16 @@ _SAME_PULLS = (
     "reference",
     "outcome",
 )
+_PARTS = {PullCredential._meta.label_lower, TrustedIdentity._meta.label_lower}
 _WORDS = {
     "channel": "channel",
     "custom_id": "custom ID",
     "email": "e-mail address",
     "expires_at": "expiry",
     "field_values": "license fields",
+    "key_set": "key set",
+    "kids": "keys",
+    "label": "label",
     "name": "name",
     "networks": "networks",
     "role": "role",
@@ -78,11 +82,14 @@ class HistoryEntry:
 
 
 def events_of_license(team_id: uuid.UUID, license: License) -> QuerySet[AuditEvent]:
-    """Return audit events of a license and its pull credentials, newest first."""
+    """Return audit events of a license and its credentials, newest first."""
     licenses = License.objects.for_team(team_id).filter(pk=license.pk)
     credentials = PullCredential.objects.for_team(team_id).filter(license=license)
+    identities = TrustedIdentity.objects.for_team(team_id).filter(license=license)
     # A union, since an OR would read the team's whole log.
-    subjects = licenses.values("pk").union(credentials.values("pk"))
+    subjects = licenses.values("pk").union(
+        credentials.values("pk"), identities.values("pk")
+    )
     return audit_events_for_team(team_id).filter(subject_id__in=subjects)
 
 
@@ -90,8 +97,10 @@ def events_of_customer(team_id: uuid.UUID, customer: Customer) -> QuerySet[Audit
     """Return audit events of a customer and what is theirs, newest first."""
     licenses = License.objects.for_team(team_id).filter(customer=customer)
     credentials = PullCredential.objects.for_team(team_id).filter(license__in=licenses)
+    identities = TrustedIdentity.objects.for_team(team_id).filter(license__in=licenses)
     subjects = licenses.values("pk").union(
         credentials.values("pk"),
+        identities.values("pk"),
         Customer.objects.for_team(team_id).filter(pk=customer.pk).values("pk"),
     )
     return audit_events_for_team(team_id).filter(subject_id__in=subjects)
@@ -107,7 +116,7 @@ def history(events: Sequence[AuditEvent]) -> list[HistoryEntry]:
             until=_until(event),
             who=event.actor_label,
             at=event.created_at,
-            is_of_part=event.subject_kind == PullCredential._meta.label_lower,
+            is_of_part=event.subject_kind in _PARTS,
         )
         for event in events
     ]

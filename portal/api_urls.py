@@ -17,6 +17,7 @@ from licenses.api import (
     license_fields,
     licenses,
     pull_credentials,
+    trusted_identities,
 )
 from portal.http.api.views import UnknownAddressView
 from portal.reference import views as reference
@@ -172,6 +173,22 @@ urlpatterns = [
     path("license", license_views.HeldLicenseView.as_view()),
     path("license/file", license_views.HeldLicenseFileView.as_view()),
     path("license/pull-secret", license_views.PullSecretView.as_view()),
+    path(
+        "licenses/<uuid:license_id>/trusted-identities",
+        trusted_identities.TrustedIdentitiesView.as_view(),
+    ),
+    path(
+        "licenses/<uuid:license_id>/trusted-identities/test",
+        trusted_identities.TrustedIdentityTestView.as_view(),
+    ),
+    path(
+        "licenses/<uuid:license_id>/trusted-identities/<uuid:identity_id>",
+        trusted_identities.TrustedIdentityView.as_view(),
+    ),
+    path(
+        "licenses/<uuid:license_id>/trusted-identities/<uuid:identity_id>/remove",
+        trusted_identities.TrustedIdentityRemoveView.as_view(),
+    ),
     path("license/pull-credentials", license_views.HeldPullCredentialsView.as_view()),
     path(
         "license/pull-credential/rotate",

@@ -28,6 +28,7 @@ _EVERY_FEW_SECONDS = {
     "customers.tasks.dispatch_notices_task": 10,
     "images.tasks.confirm_images_task": 10,
     "teams.tasks.send_stored_mails_task": 10,
+    "licenses.tasks.refresh_issuers_task": 60,
 }
 _AT = {
     "licenses.tasks.alert_expiring_licenses_task": crontab(minute="*/10"),

@@ -18,6 +18,7 @@ from django.db.models import (
 from django.utils import timezone
 
 from licenses.history import latest_of_each_kind
+from licenses.identity_selectors import identities_of_team
 from licenses.models import Application, Customer, License
 from licenses.selectors import (
     applications_for_team,
@@ -336,9 +337,9 @@ def first_steps(team_id: uuid.UUID) -> FirstSteps:
 
 
 def names_of_holders(team_id: uuid.UUID, holders: Iterable[str]) -> dict[str, str]:
-    """Return the display names of API tokens, users and pull credentials, by subject.
+    """Return the display names of holders by subject, except of licenses.
 
-    Deleted ones and licenses are left out.
+    Deleted ones are left out.
     """
     subjects = [
         subject for holder in set(holders) if (subject := Subject.parse(holder))
@@ -356,6 +357,14 @@ def names_of_holders(team_id: uuid.UUID, holders: Iterable[str]) -> dict[str, st
         for credential in pull_credentials_of_team(team_id).filter(
             pk__in=_ids(subjects, SubjectKind.PULL_CREDENTIAL)
         )
+    }
+    identities = identities_of_team(team_id).in_bulk(
+        _ids(subjects, SubjectKind.IDENTITY)
+    )
+    names |= {
+        str(subject): f"trusted identity {identities[subject.id].label}"
+        for subject in subjects
+        if subject.id in identities
     }
     return names | {
         f"{SubjectKind.USER}:{member.user_id}": member.user.email

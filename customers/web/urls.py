@@ -18,6 +18,7 @@ from customers.web.base import OWN, VIEWED
 from customers.web.pulling import (
     check,
     credentials,
+    identities,
     install,
     installer,
     license_file,
@@ -55,6 +56,26 @@ _changing: list[URLPattern | URLResolver] = [
         "credentials/<uuid:credential_id>/revoke",
         credentials.revoke_credential,
         name="credentials-revoke",
+    ),
+    path(
+        "credentials/trusted-identities/<uuid:license_id>/new/<str:kind>",
+        identities.add_identity,
+        name="identities-add",
+    ),
+    path(
+        "credentials/trusted-identities/<uuid:license_id>/test",
+        identities.test_identities,
+        name="identities-test",
+    ),
+    path(
+        "credentials/trusted-identities/<uuid:identity_id>/edit",
+        identities.edit_identity,
+        name="identities-edit",
+    ),
+    path(
+        "credentials/trusted-identities/<uuid:identity_id>/remove",
+        identities.remove_identity,
+        name="identities-remove",
     ),
     path(
         "license-file/<uuid:license_id>/download",

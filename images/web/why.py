@@ -13,8 +13,9 @@ from django.views.decorators.http import require_http_methods
 
 from images.selectors import missing_reference
 from images.web.why_steps import step_rows
+from licenses.identity_selectors import identities_of_team
 from licenses.license_id import is_license_id
-from licenses.models import License, PullCredential
+from licenses.models import License, PullCredential, TrustedIdentity
 from licenses.selectors import (
     applications_for_team,
     is_secret,
@@ -204,6 +205,11 @@ def _holder(request: TeamRequest) -> tuple[Subject | None, License | None]:
         rows = pull_credentials_of_team(request.team.pk)
         credential: PullCredential = find(rows, subject.id)
         return subject, credential.license
+    if subject is not None and subject.kind is SubjectKind.IDENTITY:
+        identity: TrustedIdentity = find(
+            identities_of_team(request.team.pk), subject.id
+        )
+        return subject, identity.license
     if subject is None or subject.kind is not SubjectKind.LICENSE:
         return subject, None
     license: License = find(licenses_for_team(request.team.pk), subject.id)

@@ -27,6 +27,7 @@ from licenses.filters import (
     from_first_name,
 )
 from licenses.history import bytes_by_day, events_of_license, history, recent_pulls
+from licenses.identity_selectors import identities_to_show
 from licenses.models import (
     END,
     License,
@@ -46,6 +47,7 @@ from licenses.selectors import (
 )
 from licenses.services import download_license_file, reveal_license_id
 from licenses.services.bulk import LIMIT
+from licenses.web.identities.forms import KIND_MENU
 from licenses.web.traffic_chart import DAYS, TrafficChart, traffic_chart
 from portal.crypto.secrets import Secret
 from portal.http.keyset import keyset_page
@@ -272,6 +274,8 @@ def _detail(
             for field, value in effective_field_values(license)
         ],
         "credentials": pull_credentials_to_show(license),
+        "identities": identities_to_show(license),
+        "identity_kinds": KIND_MENU,
         "pulls": recent_pulls(license),
         "traffic": _traffic(license),
         # Covers only this license, so it needs no permission for the audit log.

@@ -13,6 +13,7 @@ from licenses.web import (
     license_changes,
     licenses,
 )
+from licenses.web.identities import pages as identities
 from licenses.web.imports import customers as imported_customers
 from licenses.web.imports import licenses as imported_licenses
 
@@ -88,6 +89,26 @@ urlpatterns: list[URLPattern] = [
         "licenses/<uuid:license_id>/pull-credentials/<uuid:credential_id>/revoke",
         credentials.revoke_credential,
         name="licenses-credentials-revoke",
+    ),
+    path(
+        "licenses/<uuid:license_id>/trusted-identities/new/<str:kind>",
+        identities.add_identity,
+        name="licenses-identities-add",
+    ),
+    path(
+        "licenses/<uuid:license_id>/trusted-identities/test",
+        identities.test_identities,
+        name="licenses-identities-test",
+    ),
+    path(
+        "licenses/<uuid:license_id>/trusted-identities/<uuid:identity_id>/edit",
+        identities.edit_identity,
+        name="licenses-identities-edit",
+    ),
+    path(
+        "licenses/<uuid:license_id>/trusted-identities/<uuid:identity_id>/remove",
+        identities.remove_identity,
+        name="licenses-identities-remove",
     ),
     path("customers", customers.customers, name="customers"),
     path("customers.csv", customers.export_customers, name="customers-export"),

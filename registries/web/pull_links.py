@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 from django.conf import settings
 
 from licenses.models import License
-from registries.decision.credentials import SubjectKind
 from registries.models import PullEvent
 from registries.selectors import names_of_holders
 
@@ -59,8 +58,8 @@ def pull_rows(
 
 def why_query(pull: PullEvent) -> str:
     """Return the query of the Why page that explains a refused pull."""
-    is_credential = pull.holder.startswith(f"{SubjectKind.PULL_CREDENTIAL}:")
-    if pull.license_id and not is_credential:
+    # Of a pull credential or a trusted identity, which may be the reason.
+    if pull.license_id and pull.credential_id is None:
         query = {"license": str(pull.license_id)}
     else:
         query = {"holder": pull.holder}

@@ -14,7 +14,8 @@ from django.http import HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_safe
 from django_filters import filters
 
-from licenses.models import License, PullCredential
+from licenses.identity_selectors import identities_of_team
+from licenses.models import License, PullCredential, TrustedIdentity
 from licenses.selectors import (
     applications_for_team,
     contains_text,
@@ -93,7 +94,7 @@ class PullPageFilter(PageFilter):
     credential = filters.CharFilter(method="filter_credential")
     # Those in the URL, if they belong to the team.
     license_filtered_by: License | None = None
-    credential_filtered_by: PullCredential | None = None
+    credential_filtered_by: PullCredential | TrustedIdentity | None = None
 
     @property
     def _team_id(self) -> uuid.UUID:
@@ -159,9 +160,10 @@ class PullPageFilter(PageFilter):
     def filter_credential(
         self, rows: QuerySet[PullEvent], _name: str, text: str
     ) -> QuerySet[PullEvent]:
-        pk = parse_id(text)
-        credentials = pull_credentials_of_team(self._team_id)
-        self.credential_filtered_by = credentials.filter(pk=pk).first() if pk else None
+        if pk := parse_id(text):
+            credentials = pull_credentials_of_team(self._team_id).filter(pk=pk)
+            identities = identities_of_team(self._team_id).filter(pk=pk)
+            self.credential_filtered_by = credentials.first() or identities.first()
         if self.credential_filtered_by is None:
             return rows.none()
         credential = self.credential_filtered_by

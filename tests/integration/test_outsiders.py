@@ -14,6 +14,7 @@ from portal import api_urls
 from teams.models import Team
 from tests.support.clients.api import ApiClient, code_of
 from tests.support.clients.license_holder import LicenseClient, basic
+from tests.support.issuers.token_issuer import key_set, new_key
 from tests.support.rows.factories import pull_credential
 from tests.support.rows.world import World, make_world, rolled_back, rows_of
 
@@ -30,6 +31,13 @@ class Route:
 
 LIST, OBJECT, ACTION, PUBLIC = "list", "object", "action", "public"
 HOLDER = "holder"
+_IDENTITY = {
+    "label": "mine",
+    "kind": "kubernetes",
+    "issuer": "https://cluster.example",
+    "rules": {"namespace": "prod"},
+    "key_set": key_set(new_key()),
+}
 ROUTES = {
     "schema": Route(PUBLIC),
     "docs": Route(PUBLIC),
@@ -130,6 +138,16 @@ ROUTES = {
         OBJECT
     ),
     "licenses/<uuid:license_id>/pull-credentials/<uuid:credential_id>/revoke": Route(
+        OBJECT
+    ),
+    "licenses/<uuid:license_id>/trusted-identities": Route(OBJECT, {"post": _IDENTITY}),
+    "licenses/<uuid:license_id>/trusted-identities/test": Route(
+        OBJECT, {"post": {"token": "eyJ"}}
+    ),
+    "licenses/<uuid:license_id>/trusted-identities/<uuid:identity_id>": Route(
+        OBJECT, {"patch": {"label": "Taken"}}
+    ),
+    "licenses/<uuid:license_id>/trusted-identities/<uuid:identity_id>/remove": Route(
         OBJECT
     ),
     "leaked-credential": Route(PUBLIC),

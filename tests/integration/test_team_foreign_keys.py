@@ -9,7 +9,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from customers.models import ListedImage, Unsubscription
-from licenses.models import Notice
+from licenses.models import IdentityWorkload, Notice
 from teams.models import Team
 from tests.support.rows.factories import (
     ApiTokenFactory,
@@ -35,6 +35,7 @@ from tests.support.rows.factories import (
     RegistryShareFactory,
     ServiceAccountFactory,
 )
+from tests.support.rows.identities import TrustedIdentityFactory
 
 LINKS: dict[str, Callable[[Team, Team], Any]] = {
     "channel of an application": lambda ours, theirs: ChannelFactory(
@@ -96,6 +97,17 @@ LINKS: dict[str, Callable[[Team, Team], Any]] = {
         PullCredentialFactory(
             license=LicenseFactory(team=ours),
             created_with=PullCredentialFactory(license__team=ours),
+        )
+    ),
+    "trusted identity of a license": lambda ours, theirs: TrustedIdentityFactory(
+        team=ours, license=LicenseFactory(team=theirs)
+    ),
+    "workload of a trusted identity": lambda ours, theirs: (
+        IdentityWorkload.objects.create(
+            team=ours,
+            identity=TrustedIdentityFactory(license__team=theirs),
+            number=2,
+            name="prod/api",
         )
     ),
     "share of a registry": lambda ours, theirs: RegistryShareFactory(

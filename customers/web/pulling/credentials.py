@@ -17,6 +17,7 @@ from customers.mail import site_of
 from customers.models import ContactRole
 from customers.web.base import CustomerRequest, customer_page, customer_url
 from customers.web.overview import LicenseCard, cards
+from customers.web.pulling.identities import NAMED, identity_rows
 from customers.web.pulling.login_lines import login_lines, pull_secret_lines
 from licenses.models import License, PullCredential
 from licenses.models.credentials import CredentialState
@@ -40,17 +41,14 @@ from licenses.web.credential_forms import (
     kept_expiry,
     words_of_revoking,
 )
+from licenses.web.identities.forms import KIND_MENU
 from oci.pull_secrets import pull_secret_name
 from portal.crypto.secrets import Secret
 from portal.http.dialogs import confirm, edit_dialog, render_dialog
 from portal.http.forms import refusals_in
 from portal.http.pages import page_context, render_page
-from teams.actors import ActorKind
 from teams.web.base import find
 from teams.web.once import once
-
-# Everybody else works for the vendor, and is not named to customers.
-_NAMED = {ActorKind.CONTACT, ActorKind.LICENSE, ActorKind.SYSTEM}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +99,7 @@ class CredentialRow:
         return end is not None and end <= timezone.now() + EXPIRES_SOON
 
     def _named(self, kind: str, label: str) -> str:
-        return label if kind in _NAMED else self.vendor
+        return label if kind in NAMED else self.vendor
 
 
 class NewForm(NewCredentialForm):
@@ -148,11 +146,18 @@ def credentials(request: CustomerRequest) -> HttpResponse:
             row = CredentialRow(credential, card, request.look.name)
             rows.setdefault(credential.license_id, []).append(row)
     names = _headings(shown)
+    identities = identity_rows(request)
     context = {
         "groups": [
-            (card, names[card.license.pk], _ordered(rows.get(card.license.pk, [])))
+            (
+                card,
+                names[card.license.pk],
+                _ordered(rows.get(card.license.pk, [])),
+                identities.get(card.license.pk, []),
+            )
             for card in shown
         ],
+        "identity_kinds": KIND_MENU,
         "can_add": request.may_change and any(_is_kept(card) for card in shown),
     }
     return render_page(request, "customers/credentials.html", context)

@@ -35,6 +35,8 @@ SCHEMA_SETTINGS: dict[str, Any] = {
         "DenialReason": "registries.api.serializers.REASONS",
         "Event": "alerts.api.serializers.EVENTS",
         "ImageResult": "registries.api.license_serializers.RESULTS",
+        "IdentityKeys": "licenses.api.trusted_identities.KEYS",
+        "IdentityKind": "licenses.api.trusted_identities.KINDS",
         "LicenseType": "licenses.models.License.Type",
         "LicenseFieldType": "licenses.models.LicenseField.Type",
         "LicenseState": "licenses.api.serializers.STATES",

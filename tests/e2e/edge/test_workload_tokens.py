@@ -18,9 +18,9 @@ from registries.models import PullEvent
 from tests.e2e.conftest import Upstream
 from tests.e2e.edge.conftest import eventually
 from tests.support.clients.edge import EdgeClient
+from tests.support.issuers.token_issuer import TokenIssuer, new_key, token_issuer
 from tests.support.rows.identities import trusted
 from tests.support.rows.vendor import Vendor
-from tests.support.servers.token_issuer import TokenIssuer, new_key, token_issuer
 
 
 @pytest.fixture

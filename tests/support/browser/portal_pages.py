@@ -110,6 +110,11 @@ _REFUSED_PULL = {"license": "{revoked_license_id}", **_IMAGE}
 _GOOD_PULL = {"license": "{license_id}", **_IMAGE}
 _NO_CUSTOMER = {"customer_id": "{license_id}"}
 _NO_CREDENTIAL = {"credential_id": "{license_id}"}
+# It expired long ago.
+_TOKEN = {
+    "token": "eyJhbGciOiJSUzI1NiIsImtpZCI6IjEifQ."
+    "eyJpc3MiOiJodHRwczovL2EuZXhhbXBsZSIsImlhdCI6MSwiZXhwIjoyfQ.eA"
+}
 _ROTATED = {"credential_id": "{rotated_credential_id}"}
 _CHECKED = {"holder": "pull-credential:{credential_id}", **_IMAGE}
 _CHECKED_ELSEWHERE = {**_CHECKED, "image": "gcr.io/example/api:v1"}
@@ -171,6 +176,8 @@ _ROUTES = {
         licenses licenses-add licenses-detail licenses-edit licenses-revoke
         licenses-replace-id licenses-credentials-add licenses-credentials-edit
         licenses-credentials-rotate licenses-credentials-revoke
+        licenses-identities-add licenses-identities-edit licenses-identities-remove
+        licenses-identities-test
         members members-invite members-leave members-role members-remove
         members-invitation-renew members-invitation-withdraw
         service-accounts service-accounts-add service-accounts-edit
@@ -209,6 +216,8 @@ _ROUTES = {
         customer:people-send customer:people-remove
         customer:credentials customer:credentials-add customer:credentials-edit
         customer:credentials-rotate customer:credentials-revoke customer:check
+        customer:identities-add customer:identities-edit customer:identities-remove
+        customer:identities-test
     """,
     Visitor.NOBODY: """
         contact-link contact-unsubscribe account_request_login_code
@@ -251,6 +260,11 @@ PAGES = (
         "customer:credentials-rotate", Visitor.CONTACT, state="again", values=_ROTATED
     ),
     PortalPage("licenses-delete", values=_REVOKED),
+    *(
+        PortalPage("licenses-identities-add", state=kind, values={"kind": kind})
+        for kind in ("github", "gitlab", "other")
+    ),
+    PortalPage("licenses-identities-test", state="refused", sends=_TOKEN),
     PortalPage(
         "customer:install",
         Visitor.CONTACT,

@@ -53,6 +53,7 @@ from tests.support.example import names
 from tests.support.example.alerts import add_alerts
 from tests.support.example.bulk import add_result
 from tests.support.example.customers import add_contacts
+from tests.support.example.identities import add_identities
 from tests.support.example.images import add_images
 from tests.support.example.listed_images import add_listed_images
 from tests.support.example.pulls import add_pulls
@@ -287,6 +288,7 @@ def _live_on(actor: Actor, licenses: Sequence[License]) -> None:
         with _some_time_ago(days):
             act(actor=actor, license=licenses[-4])
     _add_credentials(actor, licenses[-4])
+    add_identities(actor, licenses[-4])
 
 
 def _add_credentials(actor: Actor, license: License) -> None:
@@ -350,6 +352,8 @@ def _ids(
         "customer_id": str(shown.customer_id),
         "license_id": str(shown.pk),
         "credential_id": str(shown.pull_credentials.get(name="Staging cluster").pk),
+        "identity_id": str(shown.trusted_identities.get(label="Cluster EU").pk),
+        "kind": "kubernetes",
         "rotated_credential_id": str(
             shown.pull_credentials.current().get(name="Production cluster").pk
         ),

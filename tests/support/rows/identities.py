@@ -1,19 +1,42 @@
-"""Trusted identities, made through the services."""
+"""Trusted identities, as rows and made through the services."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
 
+import factory
+from factory.django import DjangoModelFactory
+
 from licenses.identities.rules import IdentityKind
 from licenses.models import IssuerKeys, License, TrustedIdentity
 from licenses.services.identities import trust_identity
 from licenses.services.identities.issuer_keys import Reading, store_reading
 from teams.actors import system_actor
-from tests.support.servers.token_issuer import AUDIENCE, TokenIssuer
+from tests.support.issuers.token_issuer import AUDIENCE, TokenIssuer
+from tests.support.rows.factories import LicenseFactory
 
 _numbers = itertools.count(1)
 PROD = {"namespace": "prod"}
+
+
+class TrustedIdentityFactory(DjangoModelFactory[TrustedIdentity]):
+    """An identity of a cluster whose keys nobody has."""
+
+    class Meta:
+        model = TrustedIdentity
+
+    license = factory.SubFactory(LicenseFactory)
+    team = factory.SelfAttribute("license.team")
+    label = factory.Sequence(lambda n: f"identity-{n}")
+    kind = "kubernetes"
+    issuer = "https://cluster.example"
+    audience = "images.acme.example"
+    rules = factory.LazyFunction(lambda: {"namespace": "prod"})
+    anchor = "0" * 64
+    key_set = '{"keys": []}'
+    created_by_kind = "user"
+    created_by_label = "owner@acme.example"
 
 
 def trusted(

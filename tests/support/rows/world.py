@@ -14,6 +14,7 @@ from django.apps import apps
 from django.db import connection, transaction
 
 from audit.models import AuditEvent
+from licenses.models import IdentityWorkload
 from teams.models import Membership, Team, TeamOwned
 from tests.support.rows.factories import (
     ApiTokenFactory,
@@ -34,6 +35,7 @@ from tests.support.rows.factories import (
     PullEventFactory,
     ServiceAccountFactory,
 )
+from tests.support.rows.identities import TrustedIdentityFactory
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,10 @@ def make_world(team: Team) -> World:
     channel = ChannelFactory(application=application)
     field = LicenseFieldFactory(application=application)
     credential = PullCredentialFactory(license=license)
+    identity = TrustedIdentityFactory(license=license)
+    IdentityWorkload.objects.create(
+        team=team, identity=identity, number=2, name="prod/api"
+    )
     registry = ExternalRegistryFactory(team=team)
     CredentialCheckFactory(registry=registry)
     PullEventFactory(team=team, license=license, registry=registry)
@@ -76,6 +82,8 @@ def make_world(team: Team) -> World:
         "link_id": str(link.pk),
         "license_id": str(license.pk),
         "credential_id": str(credential.pk),
+        "identity_id": str(identity.pk),
+        "kind": "kubernetes",
         "registry": str(registry.pk),
         "registry_id": str(registry.pk),
         "image_id": str(tag.repository_id),

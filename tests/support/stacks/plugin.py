@@ -25,7 +25,7 @@ from deploy.local.valkey import start_valkey
 from licenses.files.license_keys import generate_key
 from portal.crypto.pem import private_pem
 from registries.tokens.signing_keys import create_signing_material
-from tests.support.servers.own_authority import trust_own_authority
+from tests.support.issuers.own_authority import trust_own_authority
 
 _WORKER = "PYTEST_XDIST_WORKER"
 _running = ExitStack()

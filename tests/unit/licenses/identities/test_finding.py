@@ -23,14 +23,14 @@ from licenses.services.identities import (
 )
 from licenses.services.identities.login import KEYS_LAST
 from licenses.services.identities.workloads import MAX_WORKLOADS, NO_WORKLOAD
-from tests.support.rows.identities import publish, trusted
-from tests.support.rows.vendor import Vendor, create_vendor
-from tests.support.servers.token_issuer import (
+from tests.support.issuers.token_issuer import (
     TokenIssuer,
     key_set,
     new_key,
     token_issuer,
 )
+from tests.support.rows.identities import publish, trusted
+from tests.support.rows.vendor import Vendor, create_vendor
 
 ADDRESS, CLIENT = "192.0.2.7", "containerd/2.1"
 

@@ -12,9 +12,9 @@ import pytest
 
 from licenses.identities.issuer import SECONDS, IssuerUnavailable, read_issuer_keys
 from licenses.identities.key_sets import MAX_BYTES
+from tests.support.issuers.token_issuer import DISCOVERY, TokenIssuer, token_issuer
 from tests.support.servers.canned_server import Answer, Request, silent_server
 from tests.support.servers.certificates import Authority
-from tests.support.servers.token_issuer import DISCOVERY, TokenIssuer, token_issuer
 
 
 @pytest.fixture(scope="module")

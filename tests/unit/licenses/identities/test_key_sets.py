@@ -15,7 +15,7 @@ from licenses.identities.key_sets import (
     KeySetInvalid,
     parse_key_set,
 )
-from tests.support.servers.token_issuer import key_set, new_key
+from tests.support.issuers.token_issuer import key_set, new_key
 
 GOOD = new_key("good").jwk
 

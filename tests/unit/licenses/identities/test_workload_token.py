@@ -23,7 +23,7 @@ from licenses.identities.workload_token import (
     has_form,
     read_workload_token,
 )
-from tests.support.servers.token_issuer import TokenIssuer, key_set, new_key
+from tests.support.issuers.token_issuer import TokenIssuer, key_set, new_key
 
 NOW = datetime.now(UTC)
 ISSUER = TokenIssuer()

@@ -13,8 +13,8 @@ from typing import Any
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
+from tests.support.issuers.own_authority import own_server_context
 from tests.support.servers.canned_server import Answer, Request, http_server
-from tests.support.servers.own_authority import own_server_context
 
 DISCOVERY = "/.well-known/openid-configuration"
 AUDIENCE = "images.acme.example"
