@@ -112,7 +112,7 @@ def test_each_credential_is_told_in_words_under_its_license(
     assert "foreign" not in text
     words = [
         (row.credential.name, row.words)
-        for _, _, rows in response.context["groups"]
+        for _, _, rows, _ in response.context["groups"]
         for row in rows
     ]
     assert words == [

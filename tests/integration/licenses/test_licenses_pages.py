@@ -34,7 +34,7 @@ from tests.support.rows.factories import (
 
 # Of which seven are of every first page of a session.
 LIST_QUERIES = 11
-DETAIL_QUERIES = 19
+DETAIL_QUERIES = 20
 
 
 def test_list_shows_each_license_and_its_state(
