@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from audit.models import AuditEvent
 from audit.tags import EventTag
+from portal.logs.request_id import current_request_id
 
 BATCH = 1000
 
@@ -75,6 +76,6 @@ def _event(
         subject_label=str(subject)[:254],
         data=dict(data),
         address=actor.address,
-        request_id=actor.request_id,
+        request_id=actor.request_id or current_request_id(),
         created_at=timezone.now(),
     )

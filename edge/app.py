@@ -66,8 +66,10 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["type"] == "lifespan":
         await _lifespan(scope, receive, send)
     elif scope["type"] == "http":
+        request = Request(scope, receive, send)
+        request.begin()
         try:
-            await _serve(Request(scope, receive, send), scope["state"]["edge"])
+            await _serve(request, scope["state"]["edge"])
         except asyncio.CancelledError:
             # By the server, which ends. The client sees an incomplete answer.
             logger.warning("An answer was cut off: the time to finish it is over.")
@@ -118,6 +120,10 @@ async def _route(request: Request, services: EdgeServices) -> None:
     elif serve := _ENDPOINTS.get(path):
         await serve(request, services)
     else:
+        if path in _QUESTIONS:
+            logger.info(
+                "A question of nginx, not from a proxy of BERTH_TRUSTED_PROXIES"
+            )
         raise not_found()
 
 
@@ -171,12 +177,12 @@ async def _serve_metrics(request: Request, services: EdgeServices) -> None:
 
 
 _ENDPOINTS = {
-    "/v2": _serve_base,
-    "/v2/": _serve_base,
-    "/v2/token": serve_token,
     "/v2/_authorize": serve_authorize,
     "/v2/_refusal": serve_refusal,
     "/v2/_pull": serve_pull_question,
+    "/v2": _serve_base,
+    "/v2/": _serve_base,
+    "/v2/token": serve_token,
     "/livez": _serve_livez,
     "/readyz": _serve_readyz,
     "/metrics": _serve_metrics,

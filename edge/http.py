@@ -20,6 +20,7 @@ from oci.index import MAX_INDEX_BYTES, is_index
 from portal.http.client_address import client_address, is_trusted_proxy, neighbourhood
 from portal.http.draining import is_draining
 from portal.limits.fair_share import ShareExceeded
+from portal.logs.request_id import begin_request, current_request_id
 
 T = TypeVar("T")
 Headers = list[tuple[str, str]]
@@ -158,6 +159,10 @@ class Request:
         """Return the address, or an IPv6 client's /64 network, for rate limits."""
         return neighbourhood(self.address)
 
+    def begin(self) -> None:
+        """Let all that is logged from here on name the request."""
+        begin_request(self.header("x-request-id") if self.is_from_proxy else "")
+
     @cached_property
     def origin(self) -> str:
         """Return the ``scheme://host`` that the client used.
@@ -166,7 +171,7 @@ class Request:
             RegistryError: the Host header names another host.
         """
         scheme = str(self.scope["scheme"])
-        if is_trusted_proxy(self._peer, settings.BERTH_TRUSTED_PROXIES):
+        if self.is_from_proxy:
             forwarded = self.header("x-forwarded-proto")
             scheme = forwarded if forwarded in {"http", "https"} else scheme
         host = self.header("host").lower()
@@ -179,6 +184,11 @@ class Request:
                 "This host name is not served here. Check the registry's address.",
             )
         return f"{scheme}://{host}"
+
+    @cached_property
+    def is_from_proxy(self) -> bool:
+        """Return whether a trusted proxy has sent it, for a client or by itself."""
+        return is_trusted_proxy(self._peer, settings.BERTH_TRUSTED_PROXIES)
 
     @property
     def _peer(self) -> str:
@@ -252,6 +262,7 @@ class Request:
         lowered = [
             (name.lower(), value) for name, value in (*headers, *self.log_headers)
         ]
+        lowered.append(("x-request-id", current_request_id()))
         if is_draining():
             # The next request then comes on a connection to a process that stays.
             lowered.append(("connection", "close"))

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable, Hashable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from typing import TypeVar
 
@@ -55,14 +56,17 @@ class DatabaseThreads:
         work = partial(self._run, time.monotonic() + seconds, function)
         try:
             async with asyncio.timeout(seconds + GRACE_SECONDS):
-                return await loop.run_in_executor(self._executor, work)
+                # In the context of the request, for the log.
+                run = copy_context().run
+                return await loop.run_in_executor(self._executor, run, work)
         except TimeoutError as error:
             raise self._none_free() from error
 
     def start(self, function: Callable[[], object]) -> None:
         """Run a function in a thread, without waiting for it; log its failure."""
         work = partial(self._run, time.monotonic() + REQUEST_SECONDS, function)
-        self._executor.submit(work).add_done_callback(_log_failure)
+        run = copy_context().run
+        self._executor.submit(run, work).add_done_callback(_log_failure)
 
     async def aclose(self) -> None:
         """Wait for running calls, then end the threads and their connections."""

@@ -11,7 +11,10 @@ from celery.schedules import crontab
 from celery.signals import task_postrun, worker_init, worker_ready
 from django.conf import settings
 
+from portal.background import messages
 from portal.background.heartbeat import Role, note
+
+__all__ = ["app", "messages"]
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 

@@ -61,6 +61,15 @@ def boolean(name: str, *, default: bool) -> bool:
     return text == "true" if text else default
 
 
+def one_of(name: str, default: str, *others: str) -> str:
+    """Read one of some words; any other is an error."""
+    text = os.environ.get(name, "").strip() or default
+    if text not in (default, *others):
+        words = " or ".join((default, *others))
+        raise ImproperlyConfigured(f"{name} must be {words}, not {text!r}.")
+    return text
+
+
 def different(**values: str) -> None:
     """Check that the settings have different values.
 

@@ -6,9 +6,17 @@ import os
 from pathlib import Path
 
 from portal.database.connection import Connection
-from portal.env import boolean, different, env, networks, secret, secret_if_set
+from portal.env import (
+    boolean,
+    different,
+    env,
+    networks,
+    one_of,
+    secret,
+    secret_if_set,
+)
 from portal.http.api.schema_settings import SCHEMA_SETTINGS
-from portal.http.log_redaction import logging_settings
+from portal.logs.formats import JSON, TEXT, log_everything, logging_settings
 from portal.single_sign_on import openid_connect
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -378,3 +386,6 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = SCHEMA_SETTINGS
 
 LOGGING = logging_settings(os.environ.get("LOG_LEVEL", "INFO"))
+BERTH_LOG_FORMAT = one_of("BERTH_LOG_FORMAT", TEXT, JSON)
+if BERTH_LOG_FORMAT == JSON:
+    log_everything(LOGGING)

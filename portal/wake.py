@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from enum import StrEnum
 from functools import partial
 
@@ -41,7 +42,8 @@ def wake(task: Task) -> None:
 def _send_soon(task: Task) -> None:
     if task not in _waiting:
         _waiting.add(task)
-        _sender.submit(_send, task)
+        # With the ID of this request, which the worker logs too.
+        _sender.submit(copy_context().run, _send, task)
 
 
 def _send(task: Task) -> None:

@@ -66,7 +66,7 @@ def running_worker(servers: Servers, hosts: Sequence[str]) -> Iterator[ManagedPr
     process = ManagedProcess(
         [
             *(sys.executable, "-m", "celery", "-A", "portal.celery:app"),
-            *("worker", "--concurrency", "1", "--loglevel", "INFO"),
+            *("worker", "--concurrency", "1"),
         ],
         name="The worker",
         log=servers.directory / "worker.log",

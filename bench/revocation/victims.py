@@ -100,11 +100,11 @@ def _start_worker(servers: Servers) -> ManagedProcess:
     return ManagedProcess(
         [
             *(sys.executable, "-m", "celery", "-A", "portal.celery:app"),
-            *("worker", "--beat", "--concurrency", "1", "--loglevel", "WARNING"),
+            *("worker", "--beat", "--concurrency", "1"),
         ],
         name="The worker",
         log=servers.directory / "worker.log",
-        env=servers.environment,
+        env=servers.environment | {"LOG_LEVEL": "WARNING"},
         cwd=PROJECT,
     )
 

@@ -76,6 +76,7 @@ def write_configuration(
     (ours / "portal-host.conf").write_text(
         _host(f"127.0.0.1:{ports.portal}")
         + f"access_log {portal_log(directory)} berth_portal;\n"
+        f"access_log {request_log(directory)} berth_portal_json;\n"
     )
     tls = [f"127.0.0.1:{ports.proxy_tls} ssl http2"] if ports.proxy_tls else []
     (ours / "proxy-host.conf").write_text(
@@ -83,10 +84,12 @@ def write_configuration(
         + _keys(certificate)
         + f"root {cache_directory(directory)};\n"
         f"access_log {pull_log(directory)} berth_pulls if=$berth_counted;\n"
+        f"access_log {request_log(directory)} berth_requests;\n"
     )
     (ours / "registry-host.conf").write_text(
         _host(f"127.0.0.1:{ports.registry}", f"127.0.0.1:{ports.registry_tls} ssl")
         + _keys(certificate)
+        + f"access_log {request_log(directory)} berth_requests;\n"
     )
     main = directory / "nginx.conf"
     main.write_text(main_configuration(directory, "include berth.conf;"))
@@ -101,6 +104,11 @@ def cache_directory(directory: Path) -> Path:
 def pull_log(directory: Path) -> Path:
     """Return the BERTH_PULL_LOG of an nginx whose configuration is in a directory."""
     return directory / "pulls.log"
+
+
+def request_log(directory: Path) -> Path:
+    """Return the log of all requests to all hosts, as JSON."""
+    return directory / "requests.log"
 
 
 def portal_log(directory: Path) -> Path:

@@ -223,7 +223,7 @@ def _start_worker(
     return ManagedProcess(
         [
             *(sys.executable, "-m", "celery", "-A", celery_app),
-            *("worker", "--beat", "--concurrency", "2", "--loglevel", "INFO"),
+            *("worker", "--beat", "--concurrency", "2"),
         ],
         name="The worker",
         log=settings.logs / "worker.log",

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import re
-import uuid
 from collections.abc import Callable
 
 from django.conf import settings
@@ -12,10 +10,11 @@ from django.urls import resolve
 from portal.database.deadlines import REQUEST_SECONDS, waiting_at_most
 from portal.http.client_address import client_address, is_trusted_proxy
 from portal.http.errors import CONTENT_TYPE, REFUSAL, problem_body
+from portal.logs.request_id import begin_request, current_request_id, end_request
 
 _PROBES = frozenset({"/livez", "/readyz", "/metrics"})
 GetResponse = Callable[[HttpRequest], HttpResponse]
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+X_REQUEST_ID = "X-Request-ID"
 _CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
     "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -36,12 +35,13 @@ def request_origin_middleware(get_response: GetResponse) -> GetResponse:
             request.headers.get("X-Forwarded-For", ""),
             settings.BERTH_TRUSTED_PROXIES,
         )
-        request_id = request.headers.get("X-Request-Id", "") if trusted else ""
-        if not _REQUEST_ID.fullmatch(request_id):
-            request_id = uuid.uuid4().hex
-        request.META["BERTH_REQUEST_ID"] = request_id
-        response = get_response(request)
-        response.headers["X-Request-Id"] = request_id
+        begun = begin_request(request.headers.get(X_REQUEST_ID, "") if trusted else "")
+        request.META["BERTH_REQUEST_ID"] = current_request_id()
+        try:
+            response = get_response(request)
+            response.headers[X_REQUEST_ID] = current_request_id()
+        finally:
+            end_request(begun)
         return response
 
     return middleware

@@ -123,6 +123,8 @@ def edge_environment(ports: Ports) -> dict[str, str]:
         "BERTH_TOKEN_REQUESTS_PER_MINUTE": "100000",
         "BERTH_TOKEN_FAILURES_PER_MINUTE": "100000",
         "BERTH_METRICS_TOKEN": METRICS_TOKEN,
+        # The nginx of some tests, and every client.
+        "BERTH_TRUSTED_PROXIES": "127.0.0.1/32",
         "PYTHONWARNINGS": "default",
     }
 
@@ -134,7 +136,7 @@ def start_edge(
         [
             *(sys.executable, "-m", "uvicorn", "edge.app:app"),
             *("--host", "127.0.0.1", "--port", str(port), "--lifespan", "on"),
-            *("--http", "edge.connections:LimitedConnection"),
+            *("--http", "edge.connections:LimitedConnection", "--no-proxy-headers"),
         ],
         name=name,
         log=log,

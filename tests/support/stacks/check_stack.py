@@ -55,7 +55,7 @@ class CheckStack:
             [
                 *(sys.executable, "-m", "celery"),
                 *("-A", "tests.support.stacks.quick_celery:app"),
-                *("worker", "--beat", "--concurrency", "2", "--loglevel", "INFO"),
+                *("worker", "--beat", "--concurrency", "2"),
                 *("--hostname", f"{name}@%h"),
             ],
             name=name,

@@ -13,7 +13,7 @@ CONFIGURATION = PROJECT / "docs/operations/configuration.md"
 EXAMPLE = PROJECT / ".env.example"
 
 SECRET_READERS = {"secret", "secret_if_set"}
-READERS = SECRET_READERS | {"boolean", "networks"}
+READERS = SECRET_READERS | {"boolean", "networks", "one_of"}
 # What the settings do not read: chosen before them, or for the demo alone.
 ELSEWHERE = {
     "DJANGO_SETTINGS_MODULE",

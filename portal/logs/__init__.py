@@ -1,0 +1,1 @@
+"""What processes log, in which form, and of which request."""
