@@ -117,6 +117,8 @@ async def _route(request: Request, services: EdgeServices) -> None:
     path = request.path
     if path.startswith("/v2/proxy/"):
         await serve_proxy(request, services)
+    elif (ask := _QUESTIONS.get(path)) and request.is_from_proxy:
+        await ask(request, services)
     elif serve := _ENDPOINTS.get(path):
         await serve(request, services)
     else:
@@ -176,10 +178,13 @@ async def _serve_metrics(request: Request, services: EdgeServices) -> None:
     await request.answer(200, kind, exposition(fair_share.collect))
 
 
-_ENDPOINTS = {
+# For the nginx in front alone, which answers them with 404 to others.
+_QUESTIONS = {
     "/v2/_authorize": serve_authorize,
     "/v2/_refusal": serve_refusal,
     "/v2/_pull": serve_pull_question,
+}
+_ENDPOINTS = {
     "/v2": _serve_base,
     "/v2/": _serve_base,
     "/v2/token": serve_token,

@@ -3,8 +3,7 @@
 nginx names the repository in ``X-Berth-Name``, passes the client's ``Authorization``
 and address on, and remembers an answer of 200 to them for 0.8 seconds (deploy/nginx).
 After any other answer it passes the client's request to the edge, which decides again,
-counts and says why. A client that asks directly learns what its own token may do, and
-nothing more.
+counts and says why. Anybody but a proxy of BERTH_TRUSTED_PROXIES gets 404.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """``/v2/_authorize``: what nginx asks before each request to the private registry.
 
 nginx names the request in ``X-Original-Method`` and ``X-Original-URI``, and passes the
-client's ``Authorization`` on (deploy/nginx/berth.conf). A client that asks directly
-learns what its own token may do, and nothing more.
+client's ``Authorization`` on (deploy/nginx/berth.conf). Anybody but a proxy of
+BERTH_TRUSTED_PROXIES gets 404.
 """
 
 from __future__ import annotations

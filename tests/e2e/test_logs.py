@@ -34,6 +34,7 @@ from tests.support.servers.certificates import Authority
 
 FORGED = "forged-by-a-client"
 CHECK = "registries.tasks.check_due_registries_task"
+QUESTIONS = ("/v2/_authorize", "/v2/_refusal", "/v2/_pull")
 
 
 def records(log: Path) -> list[dict[str, Any]]:
@@ -224,3 +225,32 @@ def test_a_traceback_is_in_the_line_of_its_record(
     assert record["level"] == "CRITICAL"
     assert "Traceback (most recent call last):\n" in record["exception"]
     assert record["exception"].endswith("No module named 'nothing_of_that_name'")
+
+
+def test_questions_of_nginx_are_answered_to_trusted_proxies_alone(
+    ports: Ports, connected: Vendor, tmp_path: Path
+) -> None:
+    name = f"proxy/{connected.application.slug}/sample/my-org/logs"
+    license_id = connected.license().license_id.reveal()
+    asked = {
+        "X-Berth-Name": name,
+        "X-Original-Method": "GET",
+        "X-Original-URI": "/v2/",
+        "X-Request-ID": FORGED,
+    }
+    statuses, ids = {}, {}
+    for trusted in ("", "127.0.0.1/32"):
+        port, log = free_port(), tmp_path / f"edge{len(trusted)}.log"
+        environment = edge_environment(ports) | {"BERTH_TRUSTED_PROXIES": trusted}
+        with start_edge(environment, port, log, "asked edge") as process:
+            edge = EdgeClient(f"localhost:{port}", process, log)
+            bearer = {"Authorization": f"Bearer {edge.token(license_id, name)}"}
+            answers = [edge.request("GET", path, asked | bearer) for path in QUESTIONS]
+            statuses[trusted] = [answer.status for answer in answers]
+            ids[trusted] = {answer.headers["X-Request-ID"] for answer in answers}
+
+    assert statuses == {"": [404, 404, 404], "127.0.0.1/32": [401, 401, 200]}
+    # Only of a trusted proxy is the ID taken over.
+    assert FORGED not in ids[""]
+    assert len(ids[""]) == len(QUESTIONS)
+    assert ids["127.0.0.1/32"] == {FORGED}

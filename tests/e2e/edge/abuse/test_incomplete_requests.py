@@ -64,7 +64,10 @@ def test_connections_are_limited_and_the_healthy_ones_stay(
 ) -> None:
     port = free_port()
     log = tmp_path / "edge.log"
-    environment = edge_environment(ports) | {"BERTH_EDGE_CONNECTIONS": "40"}
+    environment = edge_environment(ports) | {
+        "BERTH_EDGE_CONNECTIONS": "40",
+        "BERTH_TRUSTED_PROXIES": "",
+    }
     with start_edge(environment, port, log, "small edge") as process:
         edge = EdgeClient(f"localhost:{port}", process, log)
         edge.http = urllib3.PoolManager(retries=False, timeout=5)
