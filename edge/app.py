@@ -24,7 +24,7 @@ gc.disable()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 django.setup()
 
-from edge.asgi_types import Receive, Scope, Send
+from edge.asgi_types import ASGIApp, Receive, Scope, Send
 from edge.http import (
     ClientGone,
     RegistryError,
@@ -46,6 +46,7 @@ from portal.http.draining import drain_on_sigterm, is_draining
 from portal.http.scraping import exposition, scraping_status
 from portal.limits import fair_share
 from portal.limits.fair_share import ShareExceeded
+from portal.logs.tracing import traced
 from registries.tokens.signing_keys import SigningKeyError
 
 gc.freeze()
@@ -61,7 +62,7 @@ DATABASE_UNAVAILABLE = RegistryError(
 )
 
 
-async def app(scope: Scope, receive: Receive, send: Send) -> None:
+async def _app(scope: Scope, receive: Receive, send: Send) -> None:
     """Serve one connection, in the terms of ASGI."""
     if scope["type"] == "lifespan":
         await _lifespan(scope, receive, send)
@@ -192,3 +193,5 @@ _ENDPOINTS = {
     "/readyz": _serve_readyz,
     "/metrics": _serve_metrics,
 }
+
+app: ASGIApp = traced(_app, "edge")

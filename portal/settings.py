@@ -386,6 +386,7 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = SCHEMA_SETTINGS
 
 LOGGING = logging_settings(os.environ.get("LOG_LEVEL", "INFO"))
+BERTH_TRACING = boolean("BERTH_TRACING", default=False)
 BERTH_LOG_FORMAT = one_of("BERTH_LOG_FORMAT", TEXT, JSON)
 if BERTH_LOG_FORMAT == JSON:
     log_everything(LOGGING)

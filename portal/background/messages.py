@@ -1,4 +1,4 @@
-"""Celery's log, and the ID of the request that a task belongs to."""
+"""Celery's log and traces, and the ID of the request that a task belongs to."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ import logging.config
 from typing import Any
 
 from celery.signals import (
+    beat_init,
     before_task_publish,
     setup_logging,
     task_postrun,
     task_prerun,
+    worker_process_init,
+    worker_process_shutdown,
 )
 from django.conf import settings
 
@@ -19,6 +22,7 @@ from portal.logs.request_id import (
     current_request_id,
     end_request,
 )
+from portal.logs.tracing import flush_traces, start_tracing
 
 _TOKEN = "_berth_request"  # noqa: S105 -- the name of an attribute
 
@@ -46,3 +50,18 @@ def begin_task(task: Any, task_id: str, **_: Any) -> None:
 def end_task(task: Any, **_: Any) -> None:
     if token := task.request.get(_TOKEN):
         end_request(token)
+
+
+@worker_process_init.connect
+def trace_worker(**_: Any) -> None:
+    start_tracing("worker")
+
+
+@beat_init.connect
+def trace_beat(**_: Any) -> None:
+    start_tracing("beat")
+
+
+@worker_process_shutdown.connect
+def flush_worker(**_: Any) -> None:
+    flush_traces()
