@@ -1,15 +1,15 @@
 """The policy of Kubernetes itself: ``MutatingAdmissionPolicy``, since version 1.36.
 
-The parameters are in a ConfigMap, so that another list of rules is no other policy.
+Its rules are in the policy, and not in a ConfigMap as its parameters: docs/adr/0072.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from installer.cluster.expressions import PATCH, VARIABLES, lines_of, rules_of
+from installer.cluster.expressions import PATCH, VARIABLES, lines_of, list_of, literal
 from installer.cluster.rules import Rule
 from installer.plan.images import Hosts
 from oci.kustomize import PROXY_PREFIX
@@ -30,7 +30,6 @@ class Rewriting:
     rules: Sequence[Rule]
     label: tuple[str, str]
     secret: str
-    namespace: str
 
     @property
     def name(self) -> str:
@@ -52,35 +51,27 @@ class Rewriting:
 
 
 def admission_policy(rewriting: Rewriting) -> list[dict[str, Any]]:
-    """Return the namespace of the parameters, these, the policy, and its binding."""
-    metadata = {"name": rewriting.name}
-    namespace = rewriting.namespace
+    """Return the policy, and its binding to the namespaces with the label."""
     return [
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}},
-        {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {**metadata, "namespace": namespace},
-            "data": _parameters(rewriting),
-        },
         {
             "apiVersion": API_VERSION,
             "kind": "MutatingAdmissionPolicy",
-            "metadata": metadata,
-            "spec": _policy(),
+            "metadata": {"name": rewriting.name},
+            "spec": {
+                # A Pod that keeps the names could not pull, and would not say why.
+                "failurePolicy": "Fail",
+                "reinvocationPolicy": "IfNeeded",
+                "matchConstraints": {"resourceRules": RESOURCE_RULES},
+                "variables": variables(rewriting),
+                "mutations": MUTATIONS,
+            },
         },
         {
             "apiVersion": API_VERSION,
             "kind": "MutatingAdmissionPolicyBinding",
-            "metadata": metadata,
+            "metadata": {"name": rewriting.name},
             "spec": {
                 "policyName": rewriting.name,
-                # Without its rules the policy must not let Pods pass unchanged.
-                "paramRef": {
-                    **metadata,
-                    "namespace": namespace,
-                    "parameterNotFoundAction": "Deny",
-                },
                 "matchResources": selectors(rewriting),
             },
         },
@@ -104,11 +95,17 @@ RESOURCE_RULES: Final[list[dict[str, Any]]] = [
 MUTATIONS: Final = [{"patchType": "JSONPatch", "jsonPatch": {"expression": PATCH}}]
 
 
-def variables(parameters: Mapping[str, str]) -> list[dict[str, str]]:
-    """Return the variables of a policy, from where it has its parameters."""
+def variables(rewriting: Rewriting) -> list[dict[str, str]]:
+    """Return the variables of a policy: what it is told, and what it computes."""
+    told = {
+        "proxy": literal(rewriting.target),
+        "secret": literal(rewriting.secret),
+        "served": list_of(rewriting.served),
+        "rules": lines_of(list_of(rule.words) for rule in rewriting.rules),
+    }
     return [
         {"name": name, "expression": expression}
-        for name, expression in {**parameters, **VARIABLES}.items()
+        for name, expression in {**told, **VARIABLES}.items()
     ]
 
 
@@ -121,31 +118,4 @@ def selectors(rewriting: Rewriting) -> dict[str, Any]:
         "objectSelector": {
             "matchExpressions": [{"key": exempt, "operator": "NotIn", "values": [how]}]
         },
-    }
-
-
-def _policy() -> dict[str, Any]:
-    return {
-        "failurePolicy": "Fail",
-        "reinvocationPolicy": "IfNeeded",
-        "paramKind": {"apiVersion": "v1", "kind": "ConfigMap"},
-        "matchConstraints": {"resourceRules": RESOURCE_RULES},
-        "variables": variables(
-            {
-                "proxy": "params.data.proxy",
-                "secret": "params.data.pullSecret",
-                "served": lines_of("params.data.served"),
-                "rules": rules_of("params.data.rules"),
-            }
-        ),
-        "mutations": MUTATIONS,
-    }
-
-
-def _parameters(rewriting: Rewriting) -> dict[str, str]:
-    return {
-        "proxy": rewriting.target,
-        "pullSecret": rewriting.secret,
-        "served": "".join(f"{prefix}\n" for prefix in rewriting.served),
-        "rules": "".join(f"{rule}\n" for rule in rewriting.rules),
     }

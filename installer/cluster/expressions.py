@@ -9,7 +9,7 @@ an expression may cost.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from oci.kustomize import DOCKER_HUB_HOSTS
@@ -93,17 +93,18 @@ variables.renamed.map(i, JSONPatch{op: 'replace', path: i[0], value: i[1]})
       value: [Object.spec.imagePullSecrets{name: variables.secret}]}])"""
 
 
-def lines_of(text: str) -> str:
-    """Return the expression of a text's lines, without empty ones."""
-    return f"{text}.split('\\n').filter(l, l != '')"
-
-
-def rules_of(text: str) -> str:
-    """Return the expression of rules, each as the list of its words."""
-    return f"{lines_of(text)}.map(l, l.split(' '))"
-
-
 def literal(text: str) -> str:
     """Return a text as CEL writes it."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n")
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
+
+
+def list_of(texts: Iterable[str]) -> str:
+    """Return a list of texts as CEL writes it."""
+    return f"[{', '.join(map(literal, texts))}]"
+
+
+def lines_of(expressions: Iterable[str]) -> str:
+    """Return a list of expressions, one a line, for people to read."""
+    lines = ",\n".join(f"  {expression}" for expression in expressions)
+    return f"[\n{lines}\n]"

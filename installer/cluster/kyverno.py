@@ -1,7 +1,6 @@
 """The same policy for Kyverno 1.17 and later, for clusters before Kubernetes 1.36.
 
-Kyverno's ``MutatingPolicy`` evaluates the expressions of a ``MutatingAdmissionPolicy``,
-but has no parameters: they are in its variables.
+Kyverno's ``MutatingPolicy`` evaluates the expressions of a ``MutatingAdmissionPolicy``.
 """
 
 from __future__ import annotations
@@ -15,15 +14,12 @@ from installer.cluster.admission_policy import (
     selectors,
     variables,
 )
-from installer.cluster.expressions import lines_of, literal, rules_of
 
 API_VERSION: Final = "policies.kyverno.io/v1"
 
 
 def kyverno_policy(rewriting: Rewriting) -> list[dict[str, Any]]:
     """Return the policy."""
-    served = "\n".join(rewriting.served)
-    rules = "\n".join(map(str, rewriting.rules))
     return [
         {
             "apiVersion": API_VERSION,
@@ -37,14 +33,7 @@ def kyverno_policy(rewriting: Rewriting) -> list[dict[str, Any]]:
                     "resourceRules": RESOURCE_RULES,
                     **selectors(rewriting),
                 },
-                "variables": variables(
-                    {
-                        "proxy": literal(rewriting.target),
-                        "secret": literal(rewriting.secret),
-                        "served": lines_of(literal(served)),
-                        "rules": rules_of(literal(rules)),
-                    }
-                ),
+                "variables": variables(rewriting),
                 "mutations": MUTATIONS,
             },
         }

@@ -1,8 +1,8 @@
 """Rules that rename images: which prefix of a name leads to which registry.
 
-A rule is one line of a policy's parameters, ``PREFIX UPSTREAM [REGEX]``. It is compared
-with an image's name in full (``docker.io/library/nginx``) and a colon, whether a tag
-follows or not: so ``quay.io/my-org/`` is all of an organization, and
+A rule of a policy is a list, ``[PREFIX, UPSTREAM]`` or ``[PREFIX, UPSTREAM, REGEX]``.
+It is compared with an image's name in full (``docker.io/library/nginx``) and a colon,
+whether a tag follows or not: so ``quay.io/my-org/`` is all of an organization, and
 ``quay.io/my-org/api:`` is one repository. The first rule that matches counts.
 """
 
@@ -41,8 +41,9 @@ class Rule:
     upstream: str
     regex: str = ""
 
-    def __str__(self) -> str:
-        return " ".join(filter(None, (self.prefix, self.upstream, self.regex)))
+    @property
+    def words(self) -> list[str]:
+        return [word for word in (self.prefix, self.upstream, self.regex) if word]
 
     @property
     def is_whole_host(self) -> bool:

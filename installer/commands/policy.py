@@ -36,7 +36,6 @@ from oci.kustomize import dump_yaml
 from oci.pull_secrets import pull_secret_name
 from oci.reference import MalformedName
 
-_NAMESPACE: Final = "berth-system"
 _WHOLE_HOST: Final = (
     "Every image of {} is renamed, public ones too: your vendor offers all of it. "
     "Select yours with --only, or keep names with --exclude."
@@ -107,13 +106,6 @@ def _add_choices(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         help="the label of the namespaces (berth-application=APPLICATION)",
     )
-    parser.add_argument(
-        "--parameters-namespace",
-        type=namespace,
-        default=_NAMESPACE,
-        metavar="NS",
-        help=f"the namespace of the policy's parameters ({_NAMESPACE})",
-    )
     secret = parser.add_mutually_exclusive_group()
     secret.add_argument(
         "--identity",
@@ -142,7 +134,6 @@ def run(options: argparse.Namespace) -> Report:
         rules=rules,
         label=options.label or ("berth-application", application),
         secret="" if options.identity else secret,
-        namespace=options.parameters_namespace,
     )
     objects = (kyverno_policy if options.kyverno else admission_policy)(rewriting)
     return _written(options, rewriting, objects)

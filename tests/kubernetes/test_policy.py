@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import yaml
 
 from installer.cluster.admission_policy import Rewriting, admission_policy
-from installer.cluster.kyverno import kyverno_policy
 from installer.cluster.rules import Rule
 from tests.e2e.conftest import Upstream
 from tests.support.installer.policy_images import (
@@ -23,8 +21,13 @@ from tests.support.installer.policy_images import (
     SECRET,
     SERVED,
 )
-from tests.support.kubernetes.control_plane import NODE, ControlPlane, wait_for
-from tests.support.kubernetes.customer import Customer, pod_of
+from tests.support.kubernetes.control_plane import wait_for
+from tests.support.kubernetes.customer import (
+    Customer,
+    deployment_of,
+    pod_of,
+    remove_policy,
+)
 
 LABEL = "berth-application"
 # An API server refuses Pods without one.
@@ -39,39 +42,24 @@ def secrets_of(pod: Any) -> list[str]:
     return [secret["name"] for secret in pod["spec"].get("imagePullSecrets", [])]
 
 
-def applied(customer: Customer, objects: list[dict[str, Any]]) -> None:
-    """Apply a policy for the customer's namespace, and wait until it is in force."""
-    plane = customer.plane
-    for item in objects:
-        plane.apply(item)
-    label = f"{LABEL}={customer.namespace}"
-    plane.kubectl("label", "namespace", customer.namespace, label, "--overwrite")
-    probe = pod_of("probe", ["quay.io/my-org/api"])
-    wait_for(
-        lambda: images_of(customer.admitted(probe)) != ["quay.io/my-org/api"],
-        lambda: str(customer.admitted(probe)),
-    )
-
-
 @pytest.fixture
 def policy(customer: Customer) -> Iterator[Callable[..., None]]:
-    """Apply a policy with rules, and remove it at the end."""
+    """Apply a policy for the customer's namespace; removed at the end."""
+    # A name of its own: the API server may still have the policy of another test.
+    name = {"name": f"berth-{customer.namespace}"}
+    plane = customer.plane
 
     def apply(rules: list[Rule] = RULES, *, secret: str = SECRET) -> None:
         label = (LABEL, customer.namespace)
-        rewriting = Rewriting(HOSTS, rules, label, secret, "berth-system")
-        applied(customer, admission_policy(rewriting))
+        policy, binding = admission_policy(Rewriting(HOSTS, rules, label, secret))
+        bound = binding["spec"] | {"policyName": name["name"]}
+        plane.apply(policy | {"metadata": name})
+        plane.apply(binding | {"metadata": name, "spec": bound})
+        plane.kubectl("label", "namespace", customer.namespace, "=".join(label))
+        customer.wait_for_policy("quay.io/my-org/api")
 
     yield apply
-    remove(customer.plane, f"berth-{HOSTS.application}")
-
-
-def remove(plane: ControlPlane, name: str) -> None:
-    for kind in ("mutatingadmissionpolicybinding", "mutatingadmissionpolicy"):
-        plane.kubectl("delete", kind, name, "--ignore-not-found")
-    plane.kubectl(
-        *("delete", "configmap", name, "-n", "berth-system", "--ignore-not-found")
-    )
+    remove_policy(plane, name["name"])
 
 
 def test_every_spelling_by_every_kind_of_container(
@@ -98,37 +86,6 @@ def test_every_spelling_by_every_kind_of_container(
     volumes = [volume["image"]["reference"] for volume in after["spec"]["volumes"]]
     assert volumes == expected
     assert secrets_of(after) == ["other", SECRET]
-
-
-def test_kyverno_evaluates_the_same_expressions(customer: Customer) -> None:
-    """Kyverno's policy has its parameters inside: here an API server evaluates it."""
-    label = (LABEL, customer.namespace)
-    rewriting = Rewriting(HOSTS, RULES, label, SECRET, "berth-system")
-    (theirs,) = kyverno_policy(rewriting)
-    *_, ours, binding = admission_policy(rewriting)
-    name = {"name": "as-kyverno"}
-    spec = {key: theirs["spec"][key] for key in ("variables", "mutations")}
-    native = {key: value for key, value in ours["spec"].items() if key != "paramKind"}
-    bound = {
-        "policyName": name["name"],
-        "matchResources": binding["spec"]["matchResources"],
-    }
-    try:
-        applied(
-            customer,
-            [
-                ours | {"metadata": name, "spec": native | spec},
-                binding | {"metadata": name, "spec": bound},
-            ],
-        )
-        after = customer.admitted(pod_of("pod", SPELLINGS))
-    finally:
-        remove(customer.plane, name["name"])
-
-    assert images_of(after) == [
-        PREFIX + RENAMED[image] if image in RENAMED else image for image in SPELLINGS
-    ]
-    assert secrets_of(after) == [SECRET]
 
 
 def test_only_labeled_namespaces_and_pods_without_exemption(
@@ -187,27 +144,6 @@ def test_updates_rename_only_what_they_add(
     assert images_of(customer.pod("old")) == [f"{PREFIX}{image}:v2"]
 
 
-def test_without_its_parameters_no_pod_is_created(customer: Customer) -> None:
-    hosts = replace(HOSTS, application="without-parameters")
-    label = (LABEL, customer.namespace)
-    rewriting = Rewriting(hosts, RULES, label, SECRET, "berth-system")
-    objects = admission_policy(rewriting)
-    pod = pod_of("pod", ["nginx"])
-    try:
-        for item in objects:
-            if item["kind"] != "ConfigMap":
-                customer.plane.apply(item)
-        labeled = f"{LABEL}={customer.namespace}"
-        customer.plane.kubectl("label", "namespace", customer.namespace, labeled)
-        wait_for(lambda: customer.dry_run(pod).returncode != 0, lambda: "It passed.")
-        told = customer.dry_run(pod).stderr
-    finally:
-        remove(customer.plane, rewriting.name)
-
-    assert f"policy '{rewriting.name}' with binding '{rewriting.name}' denied" in told
-    assert "no params found for policy binding" in told
-
-
 @pytest.mark.parametrize(
     ("rules", "is_within"), [(500, True), (1000, False)], ids=["500", "1000"]
 )
@@ -253,11 +189,11 @@ def test_a_deployment_with_the_vendors_names_runs(
         assert customer.plane.get("pods", "-n", customer.namespace)["items"] == []
 
         customer.plane.apply(deployment)
-        name = pod_of_deployment(customer)
+        name = customer.pod_of_deployment()
         told = customer.story("a Deployment with an unproxied name", name)
         customer.wait_until_running(name)
     finally:
-        remove(customer.plane, f"berth-{customer.namespace}")
+        remove_policy(customer.plane, f"berth-{customer.namespace}")
 
     assert f'Successfully pulled image "{customer.proxied(image)}"' in told.message
     pod = customer.pod(name)
@@ -266,28 +202,3 @@ def test_a_deployment_with_the_vendors_names_runs(
     # What git has, the cluster has: nothing drifts.
     stored = customer.plane.get("deployment", "web", "-n", customer.namespace)
     assert images_of(stored["spec"]["template"]) == [original]
-
-
-def deployment_of(namespace: str, image: str) -> dict[str, Any]:
-    labels = {"app": "web"}
-    template = pod_of("", [image])
-    assert template["spec"]["nodeName"] == NODE
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": "web", "namespace": namespace},
-        "spec": {
-            "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": template["spec"]},
-        },
-    }
-
-
-def pod_of_deployment(customer: Customer) -> str:
-    def names() -> list[str]:
-        pods = customer.plane.get("pods", "-n", customer.namespace, "-l", "app=web")
-        return [str(pod["metadata"]["name"]) for pod in pods["items"]]
-
-    wait_for(lambda: bool(names()), lambda: "The Deployment has no Pod.")
-    (name,) = names()
-    return name

@@ -134,6 +134,27 @@ class Customer:
     def pod(self, name: str) -> Any:
         return self.plane.get("pod", name, "-n", self.namespace)
 
+    def wait_for_policy(self, image: str) -> None:
+        """Return once a policy renames an image in the namespace."""
+        probe = pod_of("probe", [image])
+
+        def renamed() -> bool:
+            (container,) = self.admitted(probe)["spec"]["containers"]
+            return bool(container["image"] != image)
+
+        wait_for(renamed, lambda: f"{image} keeps its name.")
+
+    def pod_of_deployment(self) -> str:
+        """Return the name of the one Pod of ``deployment_of``, once it exists."""
+
+        def names() -> list[str]:
+            pods = self.plane.get("pods", "-n", self.namespace, "-l", "app=web")
+            return [str(pod["metadata"]["name"]) for pod in pods["items"]]
+
+        wait_for(lambda: bool(names()), lambda: "The Deployment has no Pod.")
+        (name,) = names()
+        return name
+
     def dry_run(self, pod: dict[str, Any]) -> subprocess.CompletedProcess[str]:
         """Send a Pod through admission without creating it."""
         place = ("-n", self.namespace, "-o", "json")
@@ -171,3 +192,24 @@ def pod_of(
             **spec,
         },
     }
+
+
+def deployment_of(namespace: str, image: str) -> dict[str, Any]:
+    """Return a Deployment ``web`` of one Pod."""
+    labels = {"app": "web"}
+    spec = pod_of("", [image])["spec"]
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": namespace},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": spec},
+        },
+    }
+
+
+def remove_policy(plane: ControlPlane, name: str) -> None:
+    """Remove what ``policy`` wrote, whatever of it there is."""
+    for kind in ("mutatingadmissionpolicybinding", "mutatingadmissionpolicy"):
+        plane.kubectl("delete", kind, name, "--ignore-not-found")

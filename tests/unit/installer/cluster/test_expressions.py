@@ -13,8 +13,8 @@ import pytest
 from cel_expr_python import cel
 from cel_expr_python.ext import ext_optional, ext_strings
 
-from installer.cluster.admission_policy import Rewriting
-from installer.cluster.expressions import VARIABLES, lines_of, literal, rules_of
+from installer.cluster.admission_policy import Rewriting, variables
+from installer.cluster.expressions import list_of, literal
 from installer.cluster.rules import Rule
 from oci.kustomize import home_of
 from oci.reference import parse_reference
@@ -33,14 +33,8 @@ class Policy:
     """Evaluates the variables of a policy one after the other, as an API server."""
 
     def __init__(self, rules: Sequence[Rule] = RULES, *, secret: str = SECRET) -> None:
-        rewriting = Rewriting(HOSTS, rules, ("a", "b"), secret, "berth-system")
-        served = literal("".join(f"{line}\n" for line in rewriting.served))
-        self._parameters = {
-            "proxy": literal(rewriting.target),
-            "secret": literal(secret),
-            "served": lines_of(served),
-            "rules": rules_of(literal("".join(f"{rule}\n" for rule in rules))),
-        }
+        rewriting = Rewriting(HOSTS, rules, ("a", "b"), secret)
+        self._variables = variables(rewriting)
 
     def __call__(
         self,
@@ -63,7 +57,8 @@ class Policy:
             "oldObject": old,
             "request": {"operation": operation},
         }
-        for name, expression in {**self._parameters, **VARIABLES}.items():
+        for variable in self._variables:
+            name, expression = variable["name"], variable["expression"]
             if name != "images":
                 known[name] = _evaluated(expression, data | {"variables": known})
         return known
@@ -151,11 +146,7 @@ def test_the_first_rule_counts() -> None:
     }
 
 
-def test_without_rules_nothing_is_renamed() -> None:
-    assert Policy([]).names("quay.io/my-org/api", "nginx") == {}
-
-
-def test_literals_are_texts_again() -> None:
-    text = "^quay\\.io/[^:]*:\n'quoted'"
-
+@pytest.mark.parametrize("text", ["a'b", "a\\b", r"^quay\.io/[^:]*:", "", "\\'"])
+def test_literals_are_texts_again(text: str) -> None:
     assert _evaluated(literal(text), {}) == text
+    assert _evaluated(list_of([text, "x"]), {}) == [text, "x"]

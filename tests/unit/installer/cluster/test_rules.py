@@ -16,7 +16,7 @@ from oci.reference import MalformedName
 
 
 def lines(rules: list[Rule]) -> list[str]:
-    return [str(rule) for rule in rules]
+    return [" ".join(rule.words) for rule in rules]
 
 
 def registry(host: str, *patterns: str, upstream: str | None = None) -> RenamedRegistry:
