@@ -61,9 +61,8 @@ def commands() -> dict[str, list[str]]:
         "manage": "python manage.py",
         "installer": "python -m installer",
     }
-    manage = str(PROJECT / "manage.py")
     return {
-        name: [manage if word == "manage.py" else word for word in shlex.split(command)]
+        name: [_absolute(word) for word in shlex.split(command)]
         for name, command in (processes | others).items()
     }
 
@@ -104,6 +103,12 @@ def cache_manager_problem() -> str:
     except OSError as error:
         return f"No cache manager has read {log}: {error.strerror}"
     return f"No cache manager reads {log}."
+
+
+def _absolute(word: str) -> str:
+    """Return the path of a file of Berth, such as manage.py, and other words as is."""
+    path = PROJECT / word
+    return str(path) if path.is_file() else word
 
 
 _CHECKS: dict[str, Callable[[], str]] = {

@@ -47,6 +47,8 @@ def test_options_reach_the_program_in_any_directory(tmp_path: Path) -> None:
 
     assert result.stdout == "a checkout of Berth\n"
     assert commands()["cache_manager"][1] == str(PROJECT / "manage.py")
+    named = [word for command in commands().values() for word in command if "/" in word]
+    assert all(Path(word).is_file() for word in named)
 
 
 @pytest.mark.parametrize("bound_to", ["127.0.0.1", "0.0.0.0"])
