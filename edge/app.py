@@ -47,6 +47,7 @@ from portal.http.scraping import exposition, scraping_status
 from portal.limits import fair_share
 from portal.limits.fair_share import ShareExceeded
 from portal.logs.tracing import traced
+from registries.tokens import metrics as token_metrics
 from registries.tokens.signing_keys import SigningKeyError
 
 gc.freeze()
@@ -176,7 +177,8 @@ async def _serve_metrics(request: Request, services: EdgeServices) -> None:
         await request.answer(401, [("WWW-Authenticate", "Bearer")], b"")
         return
     kind = [("Content-Type", CONTENT_TYPE_LATEST), ("Cache-Control", "no-store")]
-    await request.answer(200, kind, exposition(fair_share.collect))
+    text = exposition(fair_share.collect, token_metrics.collect)
+    await request.answer(200, kind, text)
 
 
 # For the nginx in front alone, which answers them with 404 to others.

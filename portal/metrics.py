@@ -11,6 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 import alerts.metrics
 import registries.metrics
+import registries.tokens.metrics
 from portal.http.scraping import exposition, scraping_status
 from portal.limits import fair_share
 
@@ -27,7 +28,10 @@ def metrics(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
     try:
         text = exposition(
-            registries.metrics.collect, alerts.metrics.collect, fair_share.collect
+            registries.metrics.collect,
+            registries.tokens.metrics.collect,
+            alerts.metrics.collect,
+            fair_share.collect,
         )
     except Error:
         logger.exception("The database is unavailable")

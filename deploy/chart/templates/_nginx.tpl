@@ -12,19 +12,26 @@ berth.conf: |
   {{- $.Files.Get $path | nindent 2 }}
 {{- end }}
 {{- end }}
+{{- $json := eq .Values.logFormat "json" }}
 nginx.conf: |
   {{- include "berth.nginxMain" . | nindent 2 }}
 upstreams.conf: |
   {{- include "berth.nginxUpstreams" . | nindent 2 }}
 portal-host.conf: |
   {{- include "berth.nginxListen" (list . .Values.hosts.portal true) | nindent 2 }}
-  access_log /dev/stdout berth_portal;
+  access_log /dev/stdout {{ ternary "berth_portal_json" "berth_portal" $json }};
 proxy-host.conf: |
   {{- include "berth.nginxListen" (list . .Values.hosts.proxy false) | nindent 2 }}
   root /var/cache/berth/disk;
   access_log /var/log/berth/pulls.log berth_pulls if=$berth_counted;
+  {{- if $json }}
+  access_log /dev/stdout berth_requests;
+  {{- end }}
 registry-host.conf: |
   {{- include "berth.nginxListen" (list . (.Values.hosts.registry | default "registry.invalid") false) | nindent 2 }}
+  {{- if $json }}
+  access_log /dev/stdout berth_requests;
+  {{- end }}
 {{- end }}
 
 {{- define "berth.nginxMain" -}}

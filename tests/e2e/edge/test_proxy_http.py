@@ -422,4 +422,6 @@ def test_metrics_need_their_token(edge: EdgeClient) -> None:
     right = {"Authorization": f"Bearer {METRICS_TOKEN}"}
 
     assert edge.request("GET", "/metrics").status == 401
-    assert b"berth_share_limit" in edge.request("GET", "/metrics", right).body
+    body = edge.request("GET", "/metrics", right).body
+    assert b"\nberth_share_limit" in body
+    assert b"\nberth_signing_key_end_seconds" in body

@@ -11,6 +11,7 @@ import yaml
 
 import alerts.metrics
 import registries.metrics
+import registries.tokens.metrics
 from deploy.chart_values import CHART, PROJECT
 from portal.limits import fair_share
 
@@ -30,6 +31,7 @@ def metrics(db: None) -> set[str]:
         f"{family.name}_total" if family.type == "counter" else family.name
         for collect in (
             registries.metrics.collect,
+            registries.tokens.metrics.collect,
             alerts.metrics.collect,
             fair_share.collect,
         )
@@ -61,7 +63,7 @@ def test_panels_do_not_overlap() -> None:
     places = [
         (panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in DASHBOARD["panels"]
     ]
-    assert len(set(places)) == len(places) == 12
+    assert len(set(places)) == len(places) == 13
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule["alert"])
