@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from licenses.services import revoke_license
+from oci.pull_secrets import docker_config, pull_secret
 from tests.support.kubernetes.customer import Customer
 
 pytestmark = pytest.mark.usefixtures("node_with_provider")
@@ -41,6 +42,16 @@ def test_a_license_pulls_by_tag_and_by_digest_until_it_is_revoked(
     assert "This license was revoked on " in refused.message
     assert "Did not pay" not in refused.message
     assert customer.pod("revoked")["status"]["phase"] == "Pending"
+
+
+def test_an_unknown_license_is_told(customer: Customer, image: str) -> None:
+    config = docker_config([customer.proxy], "2c8HgTq0V5yWn3RkLm7XzB4pDs1")
+    customer.plane.apply(pull_secret("unknown", config, customer.namespace))
+
+    told = customer.pull("unknown license", "pod", customer.proxied(image), "unknown")
+
+    assert told.reason == "Failed"
+    assert LOG_IN in told.message
 
 
 def test_without_a_secret_it_says_to_log_in(customer: Customer, image: str) -> None:
