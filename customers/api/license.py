@@ -216,7 +216,8 @@ class HeldPullFilter(filters.FilterSet):  # type: ignore[misc]  # untyped
     )
     credential = filters.CharFilter(
         method="filter_credential",
-        label="`license-id`, or `credential:` and the name of a pull credential",
+        label="`license-id`, `credential:` and the name of a pull credential, or "
+        "`identity:` and the ID of a trusted identity",
     )
 
     def filter_day(

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from customers.pulling.outcomes import PublicOutcome, outcomes_behind, public_outcome
 from customers.pulling.pasted import pasted_secret
+from portal.http.values import parse_id
 from registries.decision.credentials import Subject, SubjectKind
 from registries.models import PullEvent
 from registries.models.outcomes import ALLOWED
@@ -20,6 +21,7 @@ from registries.web.pull_links import MANY
 REFUSED = "refused"
 LICENSE_ID = "license-id"
 NAMED = "credential:"
+IDENTITY = f"{SubjectKind.IDENTITY}:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class PullRow:
         """Return whether *Check* can say how it would end now."""
         is_one = self.pull.repository != MANY and not pasted_secret(self.image)
         # A trusted identity is none of the secrets to choose from.
-        is_secret = not self.pull.holder.startswith(f"{SubjectKind.IDENTITY}:")
+        is_secret = not self.pull.holder.startswith(IDENTITY)
         return is_one and is_secret and not self.outcome.is_allowed
 
     @property
@@ -104,9 +106,12 @@ def with_outcome(rows: QuerySet[PullEvent], code: str) -> QuerySet[PullEvent]:
 
 
 def with_credential(rows: QuerySet[PullEvent], text: str) -> QuerySet[PullEvent]:
-    """Keep those with the license ID, or with ``credential:NAME``; else none."""
+    """Keep those with the license ID, ``credential:NAME`` or ``identity:ID``."""
     if text == LICENSE_ID:
         return rows.filter(credential_id=None)
+    if text.startswith(IDENTITY):
+        pk = parse_id(text.removeprefix(IDENTITY))
+        return rows.filter(credential_id=pk) if pk else rows.none()
     if not text.startswith(NAMED):
         return rows.none()
     return rows.filter(credential_name=text.removeprefix(NAMED))

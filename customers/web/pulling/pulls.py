@@ -14,6 +14,7 @@ from django_filters import filters
 
 from customers.pulling.outcomes import PUBLIC_OUTCOMES
 from customers.pulling.pulls import (
+    IDENTITY,
     LICENSE_ID,
     NAMED,
     REFUSED,
@@ -24,7 +25,7 @@ from customers.pulling.pulls import (
     with_outcome,
 )
 from customers.web.base import CustomerRequest, customer_page, customer_url
-from licenses.models import Customer, License, PullCredential
+from licenses.models import Customer, License, PullCredential, TrustedIdentity
 from licenses.selectors import licenses_for_team
 from portal.http.keyset import Sort
 from portal.http.pages import render_page
@@ -139,7 +140,16 @@ def _credentials(customer: Customer) -> list[tuple[str, str]]:
         .distinct()
     )
     named = [(f"{NAMED}{name}", name) for name in names[:OPTIONS_SHOWN]]
-    return [(LICENSE_ID, "License ID"), *named]
+    identities = TrustedIdentity.objects.for_team(customer.team_id).filter(
+        license__customer=customer
+    )
+    trusted = [
+        (f"{IDENTITY}{pk}", f"Trusted identity {label}")
+        for pk, label in identities.order_by("label").values_list("pk", "label")[
+            :OPTIONS_SHOWN
+        ]
+    ]
+    return [(LICENSE_ID, "License ID"), *named, *trusted]
 
 
 def _cells(row: PullRow) -> tuple[str, ...]:

@@ -41,11 +41,9 @@ class LabelField(forms.CharField):
 
 
 class RuleField(forms.CharField):
-    def __init__(self, help_text: str = "", *, required: bool = False) -> None:
+    def __init__(self, help_text: str, *, required: bool = False) -> None:
         super().__init__(
-            required=required,
-            max_length=MAX_VALUE_LENGTH + 1,
-            help_text=help_text if required else f"{help_text} Optional.".strip(),
+            required=required, max_length=MAX_VALUE_LENGTH + 1, help_text=help_text
         )
 
 
@@ -133,7 +131,7 @@ class GitHubForm(IdentityForm):
     repository = RuleField(
         "Such as my-org/my-app, or my-org/* for all of an organization.", required=True
     )
-    environment = RuleField("Of the job.")
+    environment = RuleField("Of the job. Empty for all.")
     ref = RuleField(f"Such as refs/heads/main. {_STAR}")
     issuer = IssuerField(
         "Another one on GitHub Enterprise.",
@@ -149,7 +147,7 @@ class GitLabForm(IdentityForm):
     project_path = RuleField(
         "Such as my-group/my-app, or my-group/* for all of a group.", required=True
     )
-    environment = RuleField("Of the job.")
+    environment = RuleField("Of the job. Empty for all.")
     ref = RuleField(f"The branch or tag, such as main. {_STAR}")
     issuer = IssuerField("The URL of a GitLab of your own.", GITLAB_ISSUER)
     key_set = KeySetField(

@@ -38,6 +38,7 @@ from licenses.services import (
     rotate_pull_credential,
     touch_pull_credential,
 )
+from licenses.services.identities import remove_trusted_identity
 from portal.crypto.secrets import Secret
 from registries.checks.attempt import CheckResult
 from registries.checks.results import record_check
@@ -46,7 +47,9 @@ from registries.pulls.events import Counted, Pull
 from registries.pulls.usage import Usage, record_usage
 from registries.selectors import active_credential
 from teams.actors import NO_REQUEST
+from tests.support.issuers.token_issuer import TokenIssuer
 from tests.support.rows.factories import pull_credential
+from tests.support.rows.identities import trusted
 from tests.support.rows.vendor import Vendor, create_vendor
 from tests.support.servers.receiver import Receiver, running_receiver
 
@@ -234,6 +237,10 @@ CAUSES: dict[str, Callable[[Vendor], object]] = {
         actor=vendor.actor, customer=customer_of(vendor)
     ),
     "customer.restored": restore,
+    "trusted_identity.added": lambda vendor: trusted(license_in(vendor), TokenIssuer()),
+    "trusted_identity.removed": lambda vendor: remove_trusted_identity(
+        actor=vendor.actor, identity=trusted(license_in(vendor), TokenIssuer())
+    ),
     "pull_credential.created": credential,
     "pull_credential.rotated": lambda vendor: rotate_pull_credential(
         actor=vendor.actor, credential=credential(vendor)
