@@ -14,6 +14,8 @@ from licenses.services import revoke_license
 from tests.e2e.conftest import Upstream
 from tests.support.clients.edge import EdgeClient
 from tests.support.clients.engines import containerd_pull, docker_pull, podman_pull
+from tests.support.issuers.token_issuer import TokenIssuer
+from tests.support.rows.identities import trusted
 from tests.support.rows.vendor import Vendor
 
 pytestmark = pytest.mark.skipif(
@@ -50,6 +52,27 @@ def test_pull_with_a_license(
     assert pulled.returncode == 0, pulled.stderr
 
 
+@pytest.mark.parametrize("client", CLIENTS)
+def test_pull_with_a_workload_token(
+    engines: Path, connected: Vendor, image: str, client: str
+) -> None:
+    issuer = TokenIssuer()
+    trusted(connected.license(), issuer)
+
+    pulled = CLIENTS[client](engines, image, issuer.service_account())
+    refused = CLIENTS[client](engines, image, issuer.service_account("other"))
+
+    assert pulled.returncode == 0, pulled.stderr
+    assert refused.returncode != 0
+    printed = refused.stderr + refused.stdout
+    assert "No trusted identity accepts this token" in printed
+    assert "its subject system:serviceaccount:other:api" in printed
+
+
+def _unknown(vendor: Vendor) -> str:
+    return "2" * 27
+
+
 def _none(vendor: Vendor) -> str:
     return ""
 
@@ -72,6 +95,7 @@ def _other_application(vendor: Vendor) -> str:
 
 REFUSED = {
     "no license": (_none, "No known license came with this request."),
+    "unknown license": (_unknown, "No known license came with this request."),
     "expired": (_expired, "This license expired on "),
     "revoked": (_revoked, "This license was revoked on "),
     "another application's": (

@@ -12,10 +12,13 @@ import urllib3
 
 from deploy.local.process import free_port
 from licenses.services import revoke_pull_credential
+from licenses.services.identities import remove_trusted_identity
 from tests.e2e.conftest import Ports, edge_environment, start_edge
 from tests.e2e.data_plane.conftest import DataPlane, Puller, in_front_of
 from tests.support.clients.edge import EdgeClient
+from tests.support.issuers.token_issuer import TokenIssuer
 from tests.support.rows.factories import pull_credential
+from tests.support.rows.identities import trusted
 from tests.support.rows.vendor import Vendor
 
 CONTENT = b"only for one customer " * 1000
@@ -54,6 +57,43 @@ def test_a_revoked_credential_gets_nothing_within_a_second_and_others_go_on(
     lines = plane.pulled(stolen.name)
     assert any(f"pull-credential:{credential.pk} " in line["pull"] for line in lines)
     assert all(line["pull"].endswith(f" {license.pk}") for line in lines)
+
+
+def test_a_removed_identity_gets_nothing_within_a_second(
+    plane: DataPlane, counted: Vendor
+) -> None:
+    issuer = TokenIssuer()
+    identity = trusted(counted.license(), issuer)
+    puller, other = pullers_of(
+        plane, counted, issuer.service_account(), issuer.service_account("prod", "web")
+    )
+    digest = puller.keep(CONTENT)
+    assert puller.get(f"blobs/{digest}").body == CONTENT
+    assert other.get(f"blobs/{digest}").body == CONTENT
+
+    remove_trusted_identity(actor=counted.actor, identity=identity)
+    ended = time.monotonic()
+    waiting = [puller, other]
+    while waiting:
+        assert time.monotonic() - ended < 1.0, "still allowed after a second"
+        waiting = [one for one in waiting if one.get(f"blobs/{digest}").status == 200]
+
+    for one in (puller, other):
+        message = one.get(f"blobs/{digest}").error[1]
+        assert message.startswith("This trusted identity was removed on ")
+    holders = {line["pull"].split(" ")[1] for line in plane.pulled(puller.name)}
+    assert holders == {f"identity:{identity.pk}.{number}" for number in (2, 3)}
+
+
+def test_an_unknown_login_is_told_so_at_the_pull(
+    plane: DataPlane, counted: Vendor
+) -> None:
+    [puller] = pullers_of(plane, counted, "2" * 27)
+
+    for path in ("manifests/v1", f"blobs/sha256:{'0' * 64}"):
+        answer = puller.get(path)
+        assert (answer.status, answer.error[0]) == (401, "DENIED")
+        assert answer.error[1].startswith("No known license came with this request.")
 
 
 @pytest.fixture
