@@ -76,6 +76,13 @@ def test_nginx_is_the_proxy_that_berth_trusts() -> None:
         assert service["environment"]["BERTH_TRUSTED_PROXIES"] == f"{address}/32"
 
 
+def test_nginx_reaches_the_others_from_no_other_address() -> None:
+    networks = set(SERVICES["nginx"]["networks"])
+    for name, service in SERVICES.items():
+        if name != "nginx":
+            assert networks & set(service.get("networks", ())) <= {"inside"}, name
+
+
 def test_nginx_passes_requests_to_what_runs() -> None:
     upstreams = (FOLDER / "nginx/upstreams.conf").read_text()
     servers = re.findall(r"server (\w+):(\d+);", upstreams)
