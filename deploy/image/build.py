@@ -1,7 +1,7 @@
 """``make image``: builds the images of Berth and of its nginx.
 
 The same commit, base image and packages give the same image of Berth, whenever and
-wherever it is built: all times in it are the commit's.
+wherever it is built.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ CONTAINERFILES = {
 }
 # What both Containerfiles need of a base image that is made here.
 DEBIAN_PACKAGES = "python3,python3-venv,binutils,ca-certificates"
+# Of everything in an image: a layer from the cache has the same times as a new one. The
+# first day that zip files know.
+TIMESTAMP = "315532800"
 DEBIAN_BASE = "localhost/berth-base:bookworm"
 SECRET = "/run/secrets/authorities"  # noqa: S105 -- a path
 
@@ -48,7 +51,7 @@ def build_images(options: argparse.Namespace) -> None:
     base = options.base
     if base == "debian":
         base = DEBIAN_BASE
-        if options.again or not _is_there(builder, base):
+        if not _is_there(builder, base):
             make_debian_base(builder)
     for name in options.images or CONTAINERFILES:
         command = build_command(builder, name, options)
@@ -59,16 +62,17 @@ def build_images(options: argparse.Namespace) -> None:
 
 def build_command(builder: str, name: str, options: argparse.Namespace) -> list[str]:
     """Return the command that builds an image, without its base and context."""
-    version, revision, seconds = _version(), *_commit()
+    version, revision, created = _version(), *_commit()
     command = [builder, "build", "--file", str(PROJECT / CONTAINERFILES[name])]
     command += ["--tag", f"{options.repository}/{name}:{options.tag}"]
     command += ["--build-arg", f"VERSION={version}"]
     command += ["--build-arg", f"REVISION={revision}"]
+    command += ["--build-arg", f"CREATED={created}"]
     if builder == "docker":
-        command += ["--build-arg", f"SOURCE_DATE_EPOCH={seconds}"]
+        command += ["--build-arg", f"SOURCE_DATE_EPOCH={TIMESTAMP}"]
         command += ["--output", "type=docker,rewrite-timestamp=true"]
     else:
-        command += ["--layers", "--timestamp", seconds, "--identity-label=false"]
+        command += ["--layers", "--timestamp", TIMESTAMP, "--identity-label=false"]
     if options.again:
         command.append("--no-cache")
     if options.authorities:
@@ -141,13 +145,13 @@ def _version() -> str:
 
 
 def _commit() -> tuple[str, str]:
-    """Return the commit, and its time in seconds."""
-    command = ["git", "log", "-1", "--format=%H %ct"]
+    """Return the commit, and when it was made."""
+    command = ["git", "log", "-1", "--format=%H %cI"]
     printed = subprocess.run(
         command, cwd=PROJECT, check=True, capture_output=True, text=True
     )
-    revision, seconds = printed.stdout.split()
-    return revision, seconds
+    revision, created = printed.stdout.split()
+    return revision, created
 
 
 if __name__ == "__main__":

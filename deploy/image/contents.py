@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Any
 
 MOST_BYTES = 200_000_000
-LABELS = {"title", "description", "licenses", "version", "revision", "base.name"}
+LABELS = {
+    "title",
+    "description",
+    "licenses",
+    "version",
+    "revision",
+    "created",
+    "base.name",
+}
 PROGRAMS = {"berth", "celery", "granian", "python", "python3", "uvicorn"}
 SHELLS = {"sh", "bash", "dash", "busybox", "apt-get", "dpkg", "pip", "pip3", "su"}
 
