@@ -17,6 +17,7 @@ NOT_OWNED = {
     "auth.Permission": "Django's; unused, rights come from memberships",
     "contenttypes.ContentType": "Django's list of models",
     "images.RegistryNotification": "an ID, of whatever team; it says nothing",
+    "licenses.IssuerKeys": "public keys of an issuer that several teams may trust",
     "registries.PullLog": "how far the log of one nginx has been counted",
     "teams.Session": "a browser's, of a user who may be in several teams",
     "teams.StoredMail": "a mail to a person, who may be in several teams",
