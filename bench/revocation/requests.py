@@ -43,17 +43,17 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """Makes requests: where each route begins, where content is, and license IDs."""
+    """Makes requests: where each route begins, where content is, and passwords."""
 
     hosts: Mapping[Route, str]
     paths: Mapping[Kind, str]
-    license_ids: Sequence[Secret]
+    passwords: Sequence[Secret]
     tokens: Tokens = field(default_factory=Tokens)
 
     def make(self, wanted: Wanted) -> Request:
         host, name = self.hosts[wanted.route], repository(wanted.route)
         if wanted.kind is Kind.TOKEN:
-            login = basic("bench", self.license_ids[wanted.license])
+            login = basic("bench", self.passwords[wanted.license])
             query = {"service": _service(wanted.route), "scope": _scope(name)}
             url = f"http://{host}/v2/token?{urlencode(query)}"
             return Request(url, {"Authorization": login})

@@ -10,6 +10,7 @@ from random import Random, SystemRandom
 from threading import Event
 
 from bench.harness.errors import BenchError
+from bench.harness.logins import logins_of
 from bench.harness.report import Report
 from bench.harness.rounds import say
 from bench.harness.servers import Servers
@@ -84,7 +85,7 @@ def _record(servers: Servers, stack: RunningStack, plan: Plan, seed: int) -> His
     requests = Requests(
         stack.hosts,
         push_content(stack.upstream, plan.download_bytes),
-        [Secret(item.license_id.reveal()) for item in licenses],
+        logins_of(vendor, licenses),
     )
     history, clock, stopped = History(), Clock(), Event()
     pulls = Pulls(Random(f"{seed} pulls"), plan.licenses)
