@@ -31,6 +31,10 @@ from licenses.services.identities.workloads import NO_WORKLOAD, workload_number
 KEYS_LAST = timedelta(hours=24)
 # Those found by the same issuer, first rule and key.
 MAX_CANDIDATES = 100
+_READ = (
+    *("team_id", "kind", "issuer", "audience", "rules", "key_set", "removed_at"),
+    *("license__revoked_at", "license__expires_at", "license__customer__archived_at"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,8 @@ def find_identity(
     """
     now = timezone.now()
     candidates = _candidates(token, applications)
-    published = published_keys(token.issuer, now) if candidates else None
+    is_published = any(not row.key_set for row in candidates)
+    published = published_keys(token.issuer, now) if is_published else None
     met = [row for row in candidates if is_met(row, token, published)]
     if not met:
         return None
@@ -131,7 +136,8 @@ def _candidates(
     )
     if applications:
         rows = rows.filter(license__application__slug__in=applications)
-    rows = rows.select_related("license__customer")
+    # Nothing else, since each login reads it.
+    rows = rows.select_related("license__customer").only(*_READ)
     # NULL is the greatest: what was not removed comes first.
     return list(rows.order_by("-removed_at", "created_at", "pk")[:MAX_CANDIDATES])
 
