@@ -9,6 +9,7 @@ an expression may cost.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -94,14 +95,13 @@ variables.renamed.map(i, JSONPatch{op: 'replace', path: i[0], value: i[1]})
 
 
 def literal(text: str) -> str:
-    """Return a text as CEL writes it."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
+    """Return a text as CEL writes it, and JSON too."""
+    return json.dumps(text)
 
 
 def list_of(texts: Iterable[str]) -> str:
-    """Return a list of texts as CEL writes it."""
-    return f"[{', '.join(map(literal, texts))}]"
+    """Return a list of texts as CEL writes it, and JSON too."""
+    return json.dumps(list(texts))
 
 
 def lines_of(expressions: Iterable[str]) -> str:

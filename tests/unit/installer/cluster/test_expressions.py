@@ -146,7 +146,9 @@ def test_the_first_rule_counts() -> None:
     }
 
 
-@pytest.mark.parametrize("text", ["a'b", "a\\b", r"^quay\.io/[^:]*:", "", "\\'"])
+@pytest.mark.parametrize(
+    "text", ["a'b", 'a"b', "a\\b", "ü\n", r"^quay\.io/[^:]*:", "", "\\'"]
+)
 def test_literals_are_texts_again(text: str) -> None:
     assert _evaluated(literal(text), {}) == text
     assert _evaluated(list_of([text, "x"]), {}) == [text, "x"]

@@ -54,11 +54,11 @@ def test_a_policy_with_its_binding(policy: Policy) -> None:
 
     assert list(objects) == KINDS
     assert told(objects) == {
-        "proxy": "'proxy.example.com/proxy/my-app/'",
-        "secret": "'my-app-registry'",
-        "served": "['proxy.example.com/proxy/my-app/', 'registry.example.com/my-app/']",
-        "rules": "[\n  ['quay.io/my-org/', 'quay.io'],\n"
-        "  ['registry.corp:5000/', 'corp']\n]",
+        "proxy": '"proxy.example.com/proxy/my-app/"',
+        "secret": '"my-app-registry"',
+        "served": '["proxy.example.com/proxy/my-app/", "registry.example.com/my-app/"]',
+        "rules": '[\n  ["quay.io/my-org/", "quay.io"],\n'
+        '  ["registry.corp:5000/", "corp"]\n]',
     }
     assert objects["MutatingAdmissionPolicyBinding"]["spec"] == {
         "policyName": "berth-my-app",
@@ -102,7 +102,7 @@ def test_notes_say_what_else_is_needed(policy: Policy) -> None:
 
 
 def test_with_an_identity_there_is_no_secret(policy: Policy) -> None:
-    assert told(policy.objects("--identity"))["secret"] == "''"
+    assert told(policy.objects("--identity"))["secret"] == '""'
     assert "Secret" not in policy("--identity").err
 
 
@@ -114,12 +114,12 @@ def test_choices_are_in_the_objects(policy: Policy) -> None:
     )
 
     assert told(objects) == {
-        "proxy": "'new.example.com/proxy/my-app/'",
-        "secret": "'mine'",
-        "served": "['new.example.com/proxy/my-app/', "
-        "'proxy.example.com/proxy/my-app/', 'registry.example.com/my-app/']",
-        "rules": "[\n  ['quay.io/my-org/public/', '-'],\n"
-        "  ['quay.io/my-org/api:', 'quay.io']\n]",
+        "proxy": '"new.example.com/proxy/my-app/"',
+        "secret": '"mine"',
+        "served": '["new.example.com/proxy/my-app/", '
+        '"proxy.example.com/proxy/my-app/", "registry.example.com/my-app/"]',
+        "rules": '[\n  ["quay.io/my-org/public/", "-"],\n'
+        '  ["quay.io/my-org/api:", "quay.io"]\n]',
     }
     selected = objects["MutatingAdmissionPolicyBinding"]["spec"]["matchResources"]
     labels = {"team.example.com/app": "one"}
@@ -226,7 +226,7 @@ def test_offline_the_prefixes_are_the_rules(
     assert outcome.code == 0
     documents = yaml.safe_load_all(outcome.out)
     objects = {document["kind"]: document for document in documents}
-    assert told(objects)["rules"] == "[\n  ['quay.io/my-org/', 'quay.io']\n]"
+    assert told(objects)["rules"] == '[\n  ["quay.io/my-org/", "quay.io"]\n]'
 
 
 def test_without_license_and_manifests_there_is_nothing_to_do(
