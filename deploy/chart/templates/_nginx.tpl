@@ -127,7 +127,6 @@ server_name {{ include "berth.hostname" (index . 1) }};
 {{- define "berth.edgeEnv" -}}
 BERTH_TRUSTED_PROXIES: 127.0.0.1/32
 UVICORN_HOST: 0.0.0.0
-UVICORN_PORT: {{ .Values.ports.edge | toString | quote }}
 BERTH_CACHE_DIR: /var/cache/berth/disk
 BERTH_CACHE_BYTES: {{ int64 .Values.edge.cache.bytes | toString | quote }}
 BERTH_PULL_LOG: /var/log/berth/pulls.log
