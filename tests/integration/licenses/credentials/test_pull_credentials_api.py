@@ -247,7 +247,7 @@ def test_a_report_stops_the_secret_and_says_nothing(
     assert {answer.content for answer in answers} == {b""}
     headers = [dict(answer.headers) for answer in answers]
     for each in headers:
-        del each["X-Request-Id"], each["RateLimit"]  # differ with every request
+        del each["X-Request-ID"], each["RateLimit"]  # differ with every request
     assert headers == [headers[0]] * 6
     credential.refresh_from_db()
     assert credential.state() == "revoked"
