@@ -75,6 +75,7 @@ UNCONDITIONAL = {
     "webhooks/<uuid:webhook_id>/deliveries/<uuid:delivery_id>/retry",
     "licenses/search",
     "licenses/bulk/issue",
+    "licenses/<uuid:license_id>/trusted-identities/test",
     "registries/test",
     "authorize",
 }

@@ -13,7 +13,7 @@ from django.test import Client
 
 from alerts.models import Webhook
 from audit.models import AuditEvent
-from licenses.models import PullCredential
+from licenses.models import PullCredential, TrustedIdentity
 from portal.crypto.fields import EncryptedField
 from portal.errors import NotAllowed
 from registries.models import Credential
@@ -375,6 +375,8 @@ def test_every_credential_knows_its_maker() -> None:
     }
 
     assert unknown == set(MADE_BY_NOBODY)
-    assert {ApiToken, ServiceAccount, Webhook, Credential, PullCredential} == {
+    secrets = {ApiToken, ServiceAccount, Webhook, Credential, PullCredential}
+    # Lets in whom its maker chose, without a secret.
+    assert secrets | {TrustedIdentity} == {
         model for model in apps.get_models() if issubclass(model, Made)
     }
