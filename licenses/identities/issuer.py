@@ -41,13 +41,24 @@ async def read_issuer_keys(issuer: str, *, tls: ssl.SSLContext | None = None) ->
         IssuerUnavailable: it is away, slow, or answers with something else.
     """
     limits = aiohttp.ClientTimeout(total=SECONDS)
+    async with outbound_session(limits, tls=tls) as http:
+        # Not raised in here, so that the session waits until its sockets are closed.
+        result = await _attempt(http, issuer)
+    if isinstance(result, IssuerUnavailable):
+        raise result
+    return result
+
+
+async def _attempt(http: aiohttp.ClientSession, issuer: str) -> str | IssuerUnavailable:
     try:
-        async with asyncio.timeout(SECONDS), outbound_session(limits, tls=tls) as http:
+        async with asyncio.timeout(SECONDS):
             return await _read(http, issuer)
+    except IssuerUnavailable as error:
+        return error
     except (aiohttp.ClientError, OSError, ValueError) as error:
         failure = failure_of(error) or Failure.CONNECTION_BROKE
         what = _FAILURES.get(failure, "broke the connection")
-        raise IssuerUnavailable(f"{issuer} {what}.") from error
+        return IssuerUnavailable(f"{issuer} {what}.")
 
 
 async def _read(http: aiohttp.ClientSession, issuer: str) -> str:
