@@ -40,7 +40,6 @@ from registries.decision.facts import (
     Facts,
     Holder,
     LicenseHolder,
-    UserHolder,
 )
 from registries.decision.image import ImageAccess
 from registries.decision.passwords import authorize_password_login
@@ -67,6 +66,10 @@ class Login:
     ends_at: datetime | None = None
 
     @property
+    def is_unknown(self) -> bool:
+        return self.facts is not None and self.facts.holder is None
+
+    @property
     def subject(self) -> Subject | RefusedLogin | None:
         if self.refused is not None or self.facts is None or not self.facts.holder:
             return self.refused
@@ -90,6 +93,9 @@ async def authenticate(
     look_up = _look_up_identity if is_workload_token else _look_up
     # To its end even if the client leaves, so that every guess is counted.
     login = await _to_its_end(look_up(request, services, service, wanted, presented))
+    if not is_workload_token and login.is_unknown and presented.may_be_account_password:
+        # Not to its end: a password is not hashed for a client that has left.
+        login = await _look_up_user(request, services, service, wanted, presented)
     login = _decided(request, service, wanted, login)
     if login.refused is None:
         _note_use(request, services, login)
@@ -129,13 +135,28 @@ async def _look_up(
         subject = facts.holder.subject
         await count_request(request, services.counts, subject, len(wanted.scopes))
         return Login(facts)
-    if not presented.may_be_account_password:
+    if presented.may_be_account_password:
+        await count_password(request, services.counts)
+    else:
         await count_failure(request, services.counts)
-        return Login(facts)
-    await count_password(request, services.counts)
-    holder = await _try_password(request, services, service, presented)
+    return Login(facts)
+
+
+async def _look_up_user(
+    request: Request,
+    services: EdgeServices,
+    service: str,
+    wanted: TokenRequest,
+    presented: PresentedCredential,
+) -> Login:
+    """Identify the user of an account password that was counted."""
+    is_private = service == settings.BERTH_REGISTRY_SERVICE
+    holder = await services.password_threads.call_for(
+        request.neighbourhood,
+        lambda: authorize_password_login(presented, is_private=is_private),
+    )
     if isinstance(holder, Denied):
-        return Login(facts, RefusedLogin(holder.reason.value, holder.message))
+        return Login(refused=RefusedLogin(holder.reason.value, holder.message))
     return Login(await _facts(request, services, service, wanted, holder.subject))
 
 
@@ -173,20 +194,6 @@ async def _facts(
         _turn(wanted),
         FactsQuery(credential, images, with_secrets=False),
         other_turn=services.token_addresses.turn(request.neighbourhood),
-    )
-
-
-async def _try_password(
-    request: Request,
-    services: EdgeServices,
-    service: str,
-    presented: PresentedCredential,
-) -> UserHolder | Denied:
-    """Hash a password that was counted."""
-    is_private = service == settings.BERTH_REGISTRY_SERVICE
-    return await services.password_threads.call_for(
-        request.neighbourhood,
-        lambda: authorize_password_login(presented, is_private=is_private),
     )
 
 
