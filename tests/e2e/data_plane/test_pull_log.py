@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,8 +24,8 @@ from tests.support.stacks.disk_cache import put_manifest
 
 CONTENT = b"counted" * 10_000
 KEYS = (
-    *("time", "pull", "method", "name", "kind", "reference", "status", "type"),
-    *("digest", "bytes", "cache", "stale", "place"),
+    *("time", "request_id", "pull", "method", "name", "kind", "reference", "status"),
+    *("type", "digest", "bytes", "cache", "stale", "place"),
 )
 
 
@@ -37,6 +38,7 @@ def test_a_hit_is_one_line(plane: DataPlane, puller: Puller, counted: Vendor) ->
 
     assert tuple(line) == KEYS
     assert before - 1 < line.pop("time") < time.time() + 1
+    assert re.fullmatch("[0-9a-f]{32}", line.pop("request_id"))
     registry = ExternalRegistry.objects.get(team=counted.team)
     assert line == {
         "pull": (
