@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from customers.pulling.listed_images import judge_of, listed_images
@@ -144,13 +145,10 @@ def _latest_pulls(
     application: Application, license_ids: Collection[uuid.UUID] | None
 ) -> list[PullEvent]:
     """Return the latest pull of each repository, by tag if there is one."""
+    since = timezone.now() - RECENT_PULLS
     pulls = (
         pulls_for_team(application.team_id)
-        .filter(
-            application_slug=application.slug,
-            outcome=ALLOWED,
-            last_at__gte=timezone.now() - RECENT_PULLS,
-        )
+        .filter(application_slug=application.slug, outcome=ALLOWED, last_at__gte=since)
         .exclude(
             Q(repository=MANY)
             | Q(reference="")
@@ -163,7 +161,15 @@ def _latest_pulls(
         latest = pulls.values("pk")[:PULLS_SEARCHED]
         searched = PullEvent.objects.for_team(application.team_id).filter(pk__in=latest)
     else:
-        searched = pulls.filter(license__in=license_ids)
+        # Of a busy license, the latest pulls name as much as all of 30 days.
+        of_licenses = pulls_for_team(application.team_id).filter(
+            license__in=license_ids
+        )
+        ordered = of_licenses.order_by("-last_at").values("last_at")
+        oldest = Subquery(ordered[PULLS_SEARCHED : PULLS_SEARCHED + 1])
+        searched = pulls.filter(
+            license__in=license_ids, last_at__gte=Coalesce(oldest, since)
+        )
     kinds = ("registry_id", "repository", "is_digest")
     of_kinds = latest_of_each_kind(
         searched.annotate(is_digest=Q(reference__contains=":")), kinds, 2 * IMAGES_SHOWN
