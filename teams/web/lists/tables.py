@@ -66,11 +66,13 @@ class Total:
 class Table:
     """The columns of a list, and its order unless another is asked for.
 
-    An order is the name of a column, with "-" before it if it is descending.
+    An order is the name of a column, with "-" before it if it is descending. The total
+    is counted up to ``counted`` rows.
     """
 
     columns: tuple[Column, ...]
     order: str
+    counted: int = COUNTED
 
     def order_of(self, asked: str) -> str:
         """Return the order that an address asks for, or the list's own."""
@@ -108,17 +110,17 @@ def table_list(filters: PageFilter, table: Table) -> dict[str, Any]:
         "page": keyset_page(begun, cursor, table.sort(order)),
         "heads": table.heads(order),
         "order": order if order != table.order else "",
-        "total": total_of(rows),
+        "total": total_of(rows, table.counted),
         "filters": filters.form,
         "is_filtered": filters.is_used,
         "filters_used": filters.number_used,
     }
 
 
-def total_of(rows: QuerySet[Any]) -> Total:
-    """Count rows, but not more than 10,000."""
-    number = rows.order_by().values("pk")[: COUNTED + 1].count()
-    return Total(min(number, COUNTED), is_exact=number <= COUNTED)
+def total_of(rows: QuerySet[Any], most: int) -> Total:
+    """Count rows, up to a number."""
+    number = rows.order_by().values("pk")[: most + 1].count()
+    return Total(min(number, most), is_exact=number <= most)
 
 
 def instant_cell(at: datetime | None) -> str:
