@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -16,6 +16,7 @@ from portal.outbound import Failure, failure_of, outbound_session
 
 # For both answers together: somebody's login waits.
 SECONDS = 4
+MAX_ADDRESS_LENGTH = 2000
 # Of other issuers, the keys are where the issuer is.
 _KEYS_ELSEWHERE = {GOOGLE_ISSUER: "https://www.googleapis.com"}
 _FAILURES = {
@@ -67,7 +68,7 @@ async def _read(http: aiohttp.ClientSession, issuer: str) -> str:
     if document.get("issuer") != issuer:
         raise IssuerUnavailable(f"{address} is of another issuer.")
     keys_at = document.get("jwks_uri")
-    if not isinstance(keys_at, str) or _origin(keys_at) != _keys_origin(issuer):
+    if not _is_address(keys_at) or _origin(keys_at) != _keys_origin(issuer):
         raise IssuerUnavailable(
             f"{address} names no keys (jwks_uri) on the issuer's own host. Upload the "
             "key set."
@@ -104,6 +105,15 @@ def _document(content: bytes, address: str) -> dict[str, Any]:
     if not isinstance(members, dict):
         raise IssuerUnavailable(f"{address} did not answer with a JSON object.")
     return members
+
+
+def _is_address(value: object) -> TypeGuard[str]:
+    return (
+        isinstance(value, str)
+        and len(value) <= MAX_ADDRESS_LENGTH
+        and value.isascii()
+        and value.isprintable()
+    )
 
 
 def _keys_origin(issuer: str) -> str:

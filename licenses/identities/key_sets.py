@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, TypeGuard, cast
+from typing import Any, TypeGuard
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -115,16 +115,18 @@ def is_kid(kid: object) -> TypeGuard[str]:
 def _public_key(jwk: dict[str, Any]) -> PublicKey | None:
     """Return a key that can verify; None for another one."""
     algorithm = jwk.get("alg")
-    if jwk.get("use", "sig") != "sig" or algorithm not in {None, *ALGORITHMS}:
+    if not isinstance(algorithm, str | None) or jwk.get("use", "sig") != "sig":
+        return None
+    if algorithm is not None and algorithm not in ALGORITHMS:
         return None
     try:
         key = jwt.PyJWK(jwk).key
-    except (jwt.PyJWTError, ValueError, TypeError, OverflowError):
+    except (jwt.PyJWTError, ValueError, TypeError, AttributeError, OverflowError):
         return None
     type = _type(key)
     if type is None or (algorithm and ALGORITHMS[algorithm] != type):
         return None
-    return PublicKey(type, cast("str | None", algorithm), key)
+    return PublicKey(type, algorithm, key)
 
 
 def _type(key: object) -> str | None:

@@ -145,10 +145,14 @@ def _is_trusted() -> Exists:
 def _read_and_store(issuers: Sequence[str]) -> None:
     readings = async_to_sync(_read_all)(issuers)
     for issuer, reading in zip(issuers, readings, strict=True):
+        if isinstance(reading, BaseException):
+            # One issuer's answer must not keep others' keys from being stored.
+            logger.error("Reading an issuer's keys failed", exc_info=reading)
+            continue
         store_reading(issuer, reading)
         if reading.problem:
             logger.warning("An issuer's keys could not be read: %s", reading.problem)
 
 
-async def _read_all(issuers: Sequence[str]) -> list[Reading]:
-    return await asyncio.gather(*map(read_issuer, issuers))
+async def _read_all(issuers: Sequence[str]) -> list[Reading | BaseException]:
+    return await asyncio.gather(*map(read_issuer, issuers), return_exceptions=True)

@@ -69,7 +69,8 @@ def find_identity(
     if not met:
         return None
     identity = min(met, key=lambda row: not _may_pull(row, now))
-    if not _may_pull(identity, now):
+    # A login for nothing may mean another vendor's identity: they learn nothing of it.
+    if not applications or not _may_pull(identity, now):
         return IdentityLogin(identity, NO_WORKLOAD)
     workload = shown(workload_of(identity.identity_kind, token.claims))
     node = shown(node_of(token.claims))
@@ -132,7 +133,9 @@ def _candidates(
     """Return the identities that a token may mean; removed ones come last."""
     uploaded = Q(kids__contains=[token.kid])
     rows = TrustedIdentity.objects.filter(
-        Q(key_set="") | uploaded, anchor__in=anchors_of(token.issuer, token.claims)
+        Q(key_set="") | uploaded,
+        anchor__in=anchors_of(token.issuer, token.claims),
+        audience__in=[text for text in token.audiences if text.isprintable()],
     )
     if applications:
         rows = rows.filter(license__application__slug__in=applications)

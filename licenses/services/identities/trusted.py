@@ -31,6 +31,13 @@ from teams.services import apply_changes
 MAX_IDENTITIES = 20
 # Of one license. Each is a row for good, with events.
 MAX_NEW_PER_HOUR = 100
+# Audiences whose tokens open a cluster's API or a cloud account.
+_OTHERS_AUDIENCES = (
+    "kubernetes.default.svc",
+    "sts.amazonaws.com",
+    "api://azureadtokenexchange",
+    "iam.googleapis.com",
+)
 _REMOVED = ("removed_at", "removed_by", "removed_by_kind", "removed_by_label")
 
 
@@ -99,14 +106,21 @@ def check_identity(
         check_rules(kind, issuer, rules)
     except ValueError as error:
         problems["rules"] = [str(error)]
-    if audience == issuer:
+    if _opens_something_else(audience, issuer):
         message = (
-            "Tokens for the issuer itself, such as a cluster's API, must not be sent "
-            f"to others. Choose an audience like {default_audience()}."
+            "Tokens for the issuer itself, such as a cluster's API, or for a cloud's "
+            "login must not be sent to others. Choose an audience like "
+            f"{default_audience()}."
         )
         problems["audience"] = [message]
     if problems:
         raise Invalid(problems)
+
+
+def _opens_something_else(audience: str, issuer: str) -> bool:
+    return audience.rstrip("/") == issuer.rstrip("/") or (
+        audience.lower().removeprefix("https://").startswith(_OTHERS_AUDIENCES)
+    )
 
 
 @transaction.atomic

@@ -81,7 +81,8 @@ def test_rules_audience_and_issuer_have_to_be_met(
         license, issuer, {"namespace": "prod-*", "service_account": "api"}
     )
 
-    assert found(issuer.service_account("prod-eu", "api")) == identity
+    slug = license.application.slug
+    assert found(issuer.service_account("prod-eu", "api"), slug) == identity
     for wrong in (
         issuer.service_account("prod", "api"),
         issuer.service_account("prod-eu", "web"),
@@ -94,6 +95,28 @@ def test_rules_audience_and_issuer_have_to_be_met(
     ):
         assert found(wrong) is None
     assert IdentityWorkload.objects.get().name == "prod-eu/api"
+
+
+def test_a_login_for_nothing_notes_no_workload(
+    license: License, issuer: TokenIssuer
+) -> None:
+    """The identity that it means may be any vendor's."""
+    identity = trusted(license, issuer)
+
+    assert found(issuer.service_account()) == identity
+    assert not IdentityWorkload.objects.exists()
+
+
+def test_identities_of_other_audiences_crowd_out_nobody(
+    license: License, vendor: Vendor, issuer: TokenIssuer
+) -> None:
+    for _ in range(6):
+        for_others = vendor.license()
+        for number in range(20):
+            trusted(for_others, issuer, audience=f"nobody{number}.example")
+    identity = trusted(license, issuer)
+
+    assert found(issuer.service_account(), license.application.slug) == identity
 
 
 def test_one_of_several_audiences_is_enough(
@@ -198,8 +221,9 @@ def test_many_share_an_issuer_and_one_is_found(
         )
     text = github.token("repo:acme/app7:ref:refs/heads/main", repository="acme/app7")
 
+    slug = vendor.license().application.slug
     with django_assert_max_num_queries(12):
-        identity = found(text)
+        identity = found(text, slug)
 
     assert identity is not None
     assert identity.rules == {"repository": "acme/app7"}
@@ -209,7 +233,7 @@ def test_many_share_an_issuer_and_one_is_found(
 def test_workloads_have_numbers_up_to_a_bound(
     license: License, issuer: TokenIssuer
 ) -> None:
-    identity = trusted(license, issuer)
+    identity, slugs = trusted(license, issuer), {license.application.slug}
     IdentityWorkload.objects.bulk_create(
         IdentityWorkload(
             team=license.team, identity=identity, number=number, name=f"prod/{number}"
@@ -219,7 +243,7 @@ def test_workloads_have_numbers_up_to_a_bound(
 
     def number(account: str) -> int:
         token = read(issuer.service_account("prod", account))
-        login = find_identity(token, (), ADDRESS, CLIENT)
+        login = find_identity(token, slugs, ADDRESS, CLIENT)
         assert login is not None
         return login.workload
 
@@ -236,7 +260,8 @@ def test_workloads_have_numbers_up_to_a_bound(
 def test_a_workloads_name_is_cleaned(license: License, issuer: TokenIssuer) -> None:
     trusted(license, issuer, {"sub": "a\u00e9*", "x": "y"}, IdentityKind.OTHER)
 
-    assert found(issuer.token("a\u00e9\x00\ud83d\n" + "b" * 300, x="y"))
+    text = issuer.token("a\u00e9\x00\ud83d\n" + "b" * 300, x="y")
+    assert found(text, license.application.slug)
 
     name = IdentityWorkload.objects.get().name
     assert name.startswith("a????b")

@@ -86,6 +86,8 @@ def test_an_issuer_may_have_a_path(issuer: TokenIssuer) -> None:
         ({"jwks_uri": "https://a@localhost/jwks"}, "names no keys"),
         ({"jwks_uri": None}, "names no keys"),
         ({"jwks_uri": "https://[::1"}, "names no keys"),
+        ({"jwks_uri": "https://localhost/\0"}, "names no keys"),
+        ({"jwks_uri": "https://localhost/\nERROR forged"}, "names no keys"),
     ],
 )
 def test_documents_that_lead_elsewhere(

@@ -51,6 +51,23 @@ def test_what_is_no_key_set(text: str) -> None:
     assert refusal(text)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"alg": []},
+        {"alg": {}},
+        {"use": []},
+        {"kty": []},
+        {"n": 5},
+        {"e": {}},
+        {"kty": "EC", "crv": [], "x": 1, "y": 2},
+    ],
+)
+def test_a_key_of_other_types_is_left_out(changes: dict[str, object]) -> None:
+    assert "no key that can be used" in refusal(sets({**GOOD, **changes}))
+    assert len(parse_key_set(sets({**GOOD, **changes, "kid": "bad"}, GOOD))) == 1
+
+
 def test_a_huge_one_is_refused_unread() -> None:
     assert "larger than 64 KB" in refusal(sets(GOOD) + " " * MAX_BYTES)
     many = [{**GOOD, "kid": str(number)} for number in range(MAX_KEYS + 1)]

@@ -121,6 +121,12 @@ def test_a_key_verifies_the_algorithms_of_its_type_alone() -> None:
     assert read(same_key.token()).is_signed_by(keys)
 
 
+@pytest.mark.parametrize("algorithm", [[], {}, ["RS256"], 7, None, True])
+def test_an_algorithm_is_a_text(algorithm: object) -> None:
+    header = {"alg": algorithm, "kid": "1"}
+    assert "signed with no algorithm" in refusal(joined(header, payload(), b"x"))
+
+
 @pytest.mark.parametrize("name", ["jku", "jwk", "x5u", "x5c", "crit", "b64"])
 def test_a_token_brings_no_key_of_its_own(name: str) -> None:
     header = {**HEADER, name: "https://evil.example/jwks"}
@@ -171,6 +177,8 @@ def test_a_member_twice_is_refused() -> None:
         ({"exp": "tomorrow"}, "exp is not a number"),
         ({"exp": True}, "exp is not a number"),
         ({"exp": 10**30}, "exp is not a time"),
+        ({"exp": 253402300799}, "exp is not a time"),
+        ({"iat": -62135596800}, "iat is not a time"),
         ({"exp": float("nan")}, "exp is not a time"),
         ({"exp": float("inf")}, "exp is not a time"),
         ({"iss": None}, "no issuer"),
