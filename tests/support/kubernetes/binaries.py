@@ -18,7 +18,11 @@ from pathlib import Path
 from deploy.local.process import LocalStackError
 
 VERSION = "1.37.2"
-PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kubelet", "kubectl")
+PROGRAMS = (
+    *("kube-apiserver", "kube-controller-manager", "kube-proxy"),
+    *("kubelet", "kubectl"),
+)
+HELM = "helm.sh/helm/v3/cmd/helm@v3.22.0"
 _MODULE = f"k8s.io/kubernetes@v{VERSION}"
 _PUBLISHED = f"v0.{VERSION.removeprefix('1.')}"
 _STAGED = re.compile(r"^\t(k8s\.io/[a-z-]+) => \./staging", re.MULTILINE)
@@ -50,7 +54,8 @@ def programs() -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     missing = [name for name in PROGRAMS if not (directory / name).exists()]
     is_pause_missing = not (directory / "pause").exists()
-    if not missing and not is_pause_missing:
+    is_helm_missing = not (directory / "helm").exists()
+    if not missing and not is_pause_missing and not is_helm_missing:
         return directory
     if shutil.which("go") is None:
         raise LocalStackError("Kubernetes is built from Go modules. Install Go 1.26.")
@@ -59,6 +64,9 @@ def programs() -> Path:
         if is_pause_missing:
             (source / "pause.go").write_text(_PAUSE)
             _build(source, "pause.go", directory / "pause")
+        if is_helm_missing:
+            _say("Building Helm, once …")
+            _go(source, "install", HELM, GOBIN=str(directory))
         if missing:
             _write_module(source)
         for program in missing:
@@ -99,11 +107,11 @@ def _build(source: Path, package: str, program: Path) -> None:
     unfinished.rename(program)
 
 
-def _go(source: Path, *arguments: str) -> str:
+def _go(source: Path, *arguments: str, **environment: str) -> str:
     ran = subprocess.run(
         ["nice", "go", *arguments],
         cwd=source,
-        env=os.environ | {"CGO_ENABLED": "0"},
+        env=os.environ | {"CGO_ENABLED": "0"} | environment,
         check=False,
         capture_output=True,
         text=True,

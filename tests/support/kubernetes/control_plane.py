@@ -21,10 +21,13 @@ from portal.crypto.pem import private_pem
 
 NODE = "berth-node"
 SECONDS = 90
-# Without a scheduler and a network: Pods name their node and use the host's network.
+# Without a scheduler: Pods name their node.
 _CONTROLLERS = (
     "deployment-controller",
     "replicaset-controller",
+    "statefulset-controller",
+    "job-controller",
+    "endpointslice-controller",
     "serviceaccount-controller",
     "namespace-controller",
     "garbage-collector-controller",
@@ -196,6 +199,8 @@ def _api_server(plane: ControlPlane, directory: Path, etcd: int) -> ManagedProce
             "--authorization-mode=Node,RBAC",
             "--enable-admission-plugins=NodeRestriction",
             "--service-cluster-ip-range=10.97.0.0/24",
+            # The name of the node is in no DNS.
+            "--kubelet-preferred-address-types=InternalIP",
             "--endpoint-reconciler-type=none",
         ],
         name="kube-apiserver",

@@ -16,6 +16,7 @@ from tests.support.kubernetes.control_plane import (
     ControlPlane,
     wait_for,
 )
+from tests.support.kubernetes.network import PLUGINS, write_network
 
 # Kubelets refuse loopback addresses: this one is on the loopback interface.
 ADDRESS = "10.99.99.1"
@@ -31,8 +32,10 @@ state = "{at}/state"
   stream_server_port = "0"
   disable_apparmor = true
   restrict_oom_score_adj = true
+  netns_mounts_under_state_dir = true
   [plugins."io.containerd.grpc.v1.cri".cni]
     conf_dir = "{at}/cni"
+    bin_dir = "{plugins}"
   [plugins."io.containerd.grpc.v1.cri".registry]
     config_path = "{at}/certs.d"
 [plugins."io.containerd.internal.v1.opt"]
@@ -51,8 +54,9 @@ def node(
     """
     at = directory / "node"
     (at / "certs.d").mkdir(parents=True)
+    write_network(at / "cni", at / "addresses")
     config = at / "containerd.toml"
-    config.write_text(_CONTAINERD.format(at=at, pause=pause))
+    config.write_text(_CONTAINERD.format(at=at, pause=pause, plugins=PLUGINS))
     with ExitStack() as stack:
         stack.enter_context(_address())
         stack.callback(_unmount, at)

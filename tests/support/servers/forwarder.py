@@ -11,9 +11,9 @@ from collections.abc import Iterator
 class Forwarder:
     """Passes bytes between its own port and a target while it is open."""
 
-    def __init__(self, target: tuple[str, int]) -> None:
+    def __init__(self, target: tuple[str, int], address: str = "127.0.0.1") -> None:
         self._target = target
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server((address, 0))
         self.port: int = self._listener.getsockname()[1]
         self._sockets: list[socket.socket] = []
         self._open = True
@@ -60,8 +60,8 @@ def _copy(source: socket.socket, sink: socket.socket) -> None:
 
 
 @contextlib.contextmanager
-def forwarder(host: str, port: int) -> Iterator[Forwarder]:
-    running = Forwarder((host, port))
+def forwarder(host: str, port: int, address: str = "127.0.0.1") -> Iterator[Forwarder]:
+    running = Forwarder((host, port), address)
     try:
         yield running
     finally:
