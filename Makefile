@@ -10,7 +10,8 @@ TEST_PACKAGES := docker-registry skopeo curl jq busybox podman dockerd:docker.io
 	/usr/lib/nginx/modules/ngx_http_lua_module.so:libnginx-mod-http-lua \
 	chromium-headless-shell \
 	/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf:fonts-dejavu-core
-KUBERNETES_PACKAGES := docker-registry etcd:etcd-server containerd runc ip:iproute2
+KUBERNETES_PACKAGES := docker-registry etcd:etcd-server containerd runc ip:iproute2 \
+	/usr/lib/cni/ptp:containernetworking-plugins iptables buildah skopeo
 
 # Languages in which `make clients` generates clients of the API
 CLIENTS ?= python typescript go
@@ -43,6 +44,7 @@ test: .venv/dev.stamp node_modules/stamp test-packages ## Run all tests
 
 kubernetes-test: .venv/dev.stamp kubernetes-packages ## Run Pods in a cluster, built from Go modules once
 	$(BIN)/python -m tests.support.kubernetes.binaries
+	$(PYTHON) -m deploy.image.build --builder buildah $(BUILD_OPTIONS)
 	$(BIN)/python -m pytest tests/kubernetes
 
 coverage: .venv/dev.stamp node_modules/stamp test-packages ## Measure what the tests run of each room
@@ -87,9 +89,9 @@ chart-values: .venv/dev.stamp ## Write the table of the chart's values into the 
 	$(BIN)/python -m deploy.chart_values
 
 # Of `make image` and `make image-test`: docs/operations/image.md
-IMAGE_OPTIONS = $(if $(BASE),--base $(BASE)) $(if $(REPOSITORY),--repository $(REPOSITORY)) \
-	$(if $(TAG),--tag $(TAG)) $(if $(AUTHORITIES),--authorities $(AUTHORITIES)) \
-	$(if $(BUILDER),--builder $(BUILDER))
+BUILD_OPTIONS = $(if $(BASE),--base $(BASE)) $(if $(AUTHORITIES),--authorities $(AUTHORITIES))
+IMAGE_OPTIONS = $(BUILD_OPTIONS) $(if $(REPOSITORY),--repository $(REPOSITORY)) \
+	$(if $(TAG),--tag $(TAG)) $(if $(BUILDER),--builder $(BUILDER))
 
 image: ## Build the container images
 	$(PYTHON) -m deploy.image.build $(IMAGE_OPTIONS)

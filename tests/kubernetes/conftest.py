@@ -35,17 +35,26 @@ from tests.support.kubernetes.node import node
 from tests.support.rows.vendor import Vendor
 
 STORIES: list[Story] = []
+MEASURED: list[str] = []
 AUDIENCE = "berth-proxy"
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Print what the events of the Pods said, word for word."""
+    """Print what was measured, and what the events of the Pods said, word for word."""
+    for line in MEASURED:
+        terminalreporter.write_line(line)
     if not STORIES:
         return
     terminalreporter.section("What the events of the Pods say")
     for story in STORIES:
         terminalreporter.write_line(f"{story.title}: {story.reason}")
         terminalreporter.write_line(f"    {story.message}")
+
+
+@pytest.fixture
+def measured() -> list[str]:
+    """Lines for the end of the run."""
+    return MEASURED
 
 
 @pytest.fixture(scope="session")
