@@ -13,6 +13,7 @@ from tests.support.kubernetes.control_plane import NODE, SECONDS, ControlPlane
 
 PODS = "10.98.0.0/24"
 PLUGINS = "/usr/lib/cni"
+_FIREWALL = "KUBE-FIREWALL"
 
 
 def write_network(directory: Path, data: Path) -> None:
@@ -59,3 +60,16 @@ def kube_proxy(plane: ControlPlane, directory: Path) -> Iterator[ManagedProcess]
         subprocess.run(
             [program, "--cleanup"], check=False, capture_output=True, timeout=SECONDS
         )
+        _remove_firewall()
+
+
+def _remove_firewall() -> None:
+    """Remove a chain that is the kubelet's too, and that ``--cleanup`` leaves."""
+    for program in ("iptables", "ip6tables"):
+        for rule in (
+            ("-D", "INPUT", "-j", _FIREWALL),
+            ("-D", "OUTPUT", "-j", _FIREWALL),
+            ("-X", _FIREWALL),
+        ):
+            # There may be none.
+            subprocess.run([program, *rule], check=False, capture_output=True)
