@@ -71,7 +71,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
         if not is_marked and "django_db_setup" in getattr(item, "fixturenames", ()):
             # pytest-django creates no database unless a test says that it needs one.
             item.add_marker("django_db")
-        if layer in SLOW_STARTERS:
+        if layer in SLOW_STARTERS and item.get_closest_marker("timeout") is None:
             # The first one also waits for a whole Berth, or a cluster, to start.
             item.add_marker(pytest.mark.timeout(300))
     yield
