@@ -17,6 +17,8 @@ from oci.strict_json import parse_json
 from portal.crypto.secrets import Secret
 
 MAX_LENGTH = 16 * 1024
+# Each is looked up before the signature is verified. GitHub's have thirty.
+MAX_CLAIMS = 100
 # Between the clocks of the issuer and of Berth.
 # Further instants, such as Python's last, could not be reckoned with.
 YEAR_1970, YEAR_2100 = 0, 4_102_444_800
@@ -84,6 +86,8 @@ def read_workload_token(text: str, now: datetime) -> WorkloadToken:
     if not has_form(text):
         raise WorkloadTokenInvalid("This is not a JWT.")
     header, claims = (_part(part) for part in text.split(".")[:2])
+    if len(claims) > MAX_CLAIMS:
+        raise WorkloadTokenInvalid(f"The JWT has more than {MAX_CLAIMS} claims.")
     algorithm, kid = _checked_header(header)
     issuer = claims.get("iss")
     if not isinstance(issuer, str) or not issuer or not issuer.isprintable():

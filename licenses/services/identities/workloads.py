@@ -12,7 +12,7 @@ from threading import Lock
 
 from cachetools import TTLCache
 from django.db import transaction
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 from django.utils import timezone
 
 from licenses.models import IdentityWorkload, TrustedIdentity
@@ -58,16 +58,23 @@ def _note(
     if number is not None:
         known.filter(name=name).update(**used)
         return int(number)
+    # Without waiting for others: of an identity that is full, each use comes here.
+    if _last(known) > MAX_WORKLOADS:
+        return NO_WORKLOAD
     # Locked, so that no two get one number.
     rows = TrustedIdentity.objects.for_team(identity.team_id)
     list(rows.filter(pk=identity.pk).select_for_update(no_key=True).values_list("pk"))
     number = known.filter(name=name).values_list("number", flat=True).first()
     if number is not None:
         return int(number)
-    last = known.aggregate(last=Max("number", default=NO_WORKLOAD))["last"]
+    last = _last(known)
     if last > MAX_WORKLOADS:
         return NO_WORKLOAD
     IdentityWorkload.objects.create(
         team_id=identity.team_id, identity=identity, number=last + 1, name=name, **used
     )
-    return int(last + 1)
+    return last + 1
+
+
+def _last(known: QuerySet[IdentityWorkload]) -> int:
+    return int(known.aggregate(last=Max("number", default=NO_WORKLOAD))["last"])

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import serialization
 from licenses.identities.key_sets import parse_key_set
 from licenses.identities.workload_token import (
     LONGEST_LIFE,
+    MAX_CLAIMS,
     MAX_LENGTH,
     WorkloadToken,
     WorkloadTokenInvalid,
@@ -119,6 +120,12 @@ def test_a_key_verifies_the_algorithms_of_its_type_alone() -> None:
     del without_algorithm["keys"][0]["alg"]
     keys = parse_key_set(json.dumps(without_algorithm))
     assert read(same_key.token()).is_signed_by(keys)
+
+
+def test_a_token_has_so_many_claims() -> None:
+    many = {f"claim{number}": "x" for number in range(MAX_CLAIMS)}
+
+    assert "more than 100 claims" in refusal(joined(HEADER, payload(**many), b"x"))
 
 
 @pytest.mark.parametrize("algorithm", [[], {}, ["RS256"], 7, None, True])
