@@ -19,22 +19,16 @@ from licenses.selectors import licenses_for_team
 from licenses.services.identities import (
     change_trusted_identity,
     remove_trusted_identity,
-    trust_identity,
 )
 from licenses.web.identities.forms import (
-    EXPLANATION,
-    FORMS,
     REMOVING,
-    TITLES,
     IdentityChangesForm,
     identity_values,
 )
-from licenses.web.identities.pages import kind_of, render_test
-from portal.http.dialogs import confirm, edit_dialog, render_dialog
-from portal.http.forms import refusals_in
+from licenses.web.identities.pages import render_adding, render_test
+from portal.http.dialogs import confirm, edit_dialog
 from teams.actors import ActorKind
 from teams.web.base import find
-from teams.web.once import once
 
 # Everybody else works for the vendor, and is not named to customers.
 NAMED = {ActorKind.CONTACT, ActorKind.LICENSE, ActorKind.SYSTEM}
@@ -78,25 +72,8 @@ def add_identity(
 ) -> HttpResponse:
     """Trust workload tokens of an issuer."""
     license = _license(request, license_id)
-    chosen = kind_of(kind)
-    form = FORMS[chosen](request.POST or None)
     back = customer_url(request, "credentials")
-    if form.is_valid():
-        with refusals_in(request, form, form.names):
-            form.read_keys(request.vendor.pk)
-            with once(request, form) as submission:
-                identity = trust_identity(
-                    actor=request.actor, license=license, **form.values()
-                )
-                return submission.done(back, f"{identity} is trusted now.")
-    return render_dialog(
-        request,
-        form=form,
-        title=TITLES[chosen],
-        text=EXPLANATION,
-        submit="Trust it",
-        back=back,
-    )
+    return render_adding(request, license, kind, back)
 
 
 @customer_page(ContactRole.ADMINISTRATOR)

@@ -42,12 +42,16 @@ def add_identity(
 ) -> HttpResponse:
     """Trust workload tokens of an issuer."""
     license = find(licenses_for_team(request.team.pk), license_id)
+    return render_adding(request, license, kind, license_address(request, license))
+
+
+def render_adding(request: Any, license: License, kind: str, back: str) -> HttpResponse:
+    """Render the dialog that adds an identity of a kind, or add it."""
     chosen = kind_of(kind)
     form = FORMS[chosen](request.POST or None)
-    back = license_address(request, license)
     if form.is_valid():
         with refusals_in(request, form, form.names):
-            form.read_keys(request.team.pk)
+            form.read_keys(license.team_id)
             with once(request, form) as submission:
                 identity = trust_identity(
                     actor=request.actor, license=license, **form.values()
